@@ -1,0 +1,61 @@
+package dev.quantline.onnx;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** Who makes and who reads each tensor of a graph, as it was when the index was taken. */
+public final class GraphIndex {
+    private final Graph graph;
+    private final Map<String, Node> producers = new HashMap<>();
+    private final Map<String, List<Node>> consumers = new HashMap<>();
+    private final Set<String> outputs;
+
+    GraphIndex(Graph graph) {
+        this.graph = graph;
+        outputs = graph.outputs().stream().map(output -> output.getName()).collect(Collectors.toUnmodifiableSet());
+        for (var node : graph.nodes()) {
+            node.outputs().forEach(output -> producers.put(output, node));
+            node.inputs().stream().distinct().filter(input -> !input.isEmpty()).forEach(input -> addConsumer(input, node));
+            node.captured().stream().filter(input -> !node.inputs().contains(input)).forEach(input -> addConsumer(input, node));
+        }
+    }
+
+    private void addConsumer(String tensor, Node node) {
+        consumers.computeIfAbsent(tensor, key -> new ArrayList<>()).add(node);
+    }
+
+    /** The node that makes {@code tensor}; empty for graph inputs and initializers. */
+    public Optional<Node> producer(String tensor) {
+        return Optional.ofNullable(producers.get(tensor));
+    }
+
+    /** The producer if it is one of these ONNX operators. */
+    public Optional<Node> producer(String tensor, String... ops) {
+        return producer(tensor).filter(node -> node.is(ops));
+    }
+
+    /** Nodes that read {@code tensor}, once each, in graph order. */
+    public List<Node> consumers(String tensor) {
+        return consumers.getOrDefault(tensor, List.of());
+    }
+
+    /** The one reader of {@code tensor}; empty when there are several, none, or it is also a graph output. */
+    public Optional<Node> onlyConsumer(String tensor) {
+        var nodes = consumers(tensor);
+        return nodes.size() == 1 && !isOutput(tensor) ? Optional.of(nodes.getFirst()) : Optional.empty();
+    }
+
+    public boolean isOutput(String tensor) {
+        return outputs.contains(tensor);
+    }
+
+    /** The constant value of {@code tensor}; empty for anything computed or fed. */
+    public Optional<Tensor> constant(String tensor) {
+        return Optional.ofNullable(graph.initializers().get(tensor));
+    }
+}

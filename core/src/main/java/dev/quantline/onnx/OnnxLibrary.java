@@ -1,0 +1,116 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl;
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import com.google.protobuf.InvalidProtocolBufferException;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Function;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.onnx.ModelProto;
+
+import static org.bytedeco.onnx.global.onnx.ConvertVersion;
+import static org.bytedeco.onnx.global.onnx.InferShapes;
+import static org.bytedeco.onnx.global.onnx.check_model;
+
+/**
+ * The official ONNX library: checker, opset conversion and shape inference.
+ *
+ * <p>None of them looks into weights, so large constants are shown to it as inputs: a 90 MB model is converted in
+ * milliseconds instead of seconds, and models above protobuf's 2 GB pass through.
+ */
+public final class OnnxLibrary {
+    /** Larger constants than this are never shapes, axes or other values the library must know. */
+    private static final int LARGE = 4096;
+
+    private OnnxLibrary() {
+    }
+
+    /**
+     * Runs the official checker.
+     *
+     * @throws BadInput with the checker's words when the model breaks the specification
+     */
+    public static void check(Graph graph) {
+        call("the ONNX checker refuses the model", light(graph), model -> {
+            check_model(model);
+            return null;
+        });
+    }
+
+    /**
+     * The same model written in another version of ONNX's own operators.
+     *
+     * @throws BadInput when an operator has no conversion
+     */
+    public static Graph convert(Graph graph, int opset) {
+        var converted = Graph.of(call("the model cannot be converted from opset " + graph.opset() + " to " + opset,
+            light(graph), model -> {
+                try (var result = ConvertVersion(model, opset)) {
+                    return parse(result);
+                }
+            }));
+        var large = large(graph);
+        converted.inputs().removeIf(input -> large.containsKey(input.getName()));
+        converted.initializers().putAll(large);
+        converted.sort();
+        return converted;
+    }
+
+    /** Types and shapes of the tensors that shape inference can tell, by tensor name. */
+    public static Map<String, ValueInfoProto> inferShapes(Graph graph) {
+        var inferred = call("shape inference fails", light(graph), model -> {
+            InferShapes(model);
+            return parse(model);
+        });
+        var infos = new LinkedHashMap<String, ValueInfoProto>();
+        inferred.getGraph().getInputList().forEach(info -> infos.put(info.getName(), info));
+        inferred.getGraph().getValueInfoList().forEach(info -> infos.put(info.getName(), info));
+        inferred.getGraph().getOutputList().forEach(info -> infos.put(info.getName(), info));
+        return infos;
+    }
+
+    private static Map<String, Tensor> large(Graph graph) {
+        var large = new LinkedHashMap<String, Tensor>();
+        graph.initializers().forEach((name, tensor) -> {
+            if (tensor.data().capacity() > LARGE) {
+                large.put(name, tensor);
+            }
+        });
+        return large;
+    }
+
+    private static OnnxMl.ModelProto light(Graph graph) {
+        var light = graph.copy();
+        large(graph).forEach((name, tensor) -> {
+            light.initializers().remove(name);
+            light.inputs().removeIf(input -> input.getName().equals(name));
+            light.inputs().add(ValueInfos.of(name, tensor.type(), tensor.shape()));
+        });
+        return light.toProto();
+    }
+
+    private static <T> T call(String failure, OnnxMl.ModelProto proto, Function<ModelProto, T> action) {
+        var bytes = proto.toByteArray();
+        try (var model = new ModelProto(); var pointer = new BytePointer(bytes)) {
+            if (!model.ParseFromArray(pointer, bytes.length)) {
+                throw new BadInput(failure + ": it cannot be parsed");
+            }
+            return action.apply(model);
+        } catch (RuntimeException e) {
+            throw e instanceof BadInput ? e : new BadInput(failure + ": " + firstLine(e.getMessage()), e);
+        }
+    }
+
+    private static OnnxMl.ModelProto parse(ModelProto model) {
+        try (var bytes = model.SerializeAsString()) {
+            return OnnxMl.ModelProto.parseFrom(bytes.getStringBytes());
+        } catch (InvalidProtocolBufferException e) {
+            throw new IllegalStateException("the ONNX library wrote a model that cannot be parsed", e);
+        }
+    }
+
+    private static String firstLine(String message) {
+        return message == null ? "no reason given" : message.strip().lines().findFirst().orElse("");
+    }
+}

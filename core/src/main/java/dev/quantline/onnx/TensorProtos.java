@@ -1,0 +1,63 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl.TensorProto;
+import com.google.protobuf.ByteString;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** Tensors to and from their protobuf form; both ways of storing values (raw bytes, typed lists) are read. */
+public final class TensorProtos {
+    private TensorProtos() {
+    }
+
+    /**
+     * Decodes an inline tensor.
+     *
+     * @throws BadInput naming the tensor when its type is not a number type or its size and shape disagree
+     */
+    public static Tensor fromProto(TensorProto proto) {
+        try {
+            var type = DataType.of(proto.getDataType());
+            var shape = proto.getDimsList().stream().mapToLong(Long::longValue).toArray();
+            if (proto.hasRawData()) {
+                return new Tensor(type, shape, proto.getRawData().asReadOnlyByteBuffer());
+            }
+            return fromLists(proto, type, shape);
+        } catch (BadInput bad) {
+            throw new BadInput("tensor '" + proto.getName() + "': " + bad.getMessage(), bad);
+        }
+    }
+
+    private static Tensor fromLists(TensorProto proto, DataType type, long[] shape) {
+        var bytes = ByteBuffer.allocate(Math.toIntExact(type.bytes(Tensor.count(shape)))).order(ByteOrder.LITTLE_ENDIAN);
+        try {
+            switch (type) {
+                case FLOAT -> proto.getFloatDataList().forEach(bytes::putFloat);
+                case DOUBLE -> proto.getDoubleDataList().forEach(bytes::putDouble);
+                case INT64 -> proto.getInt64DataList().forEach(bytes::putLong);
+                case UINT64 -> proto.getUint64DataList().forEach(bytes::putLong);
+                case UINT32 -> proto.getUint64DataList().forEach(value -> bytes.putInt(value.intValue()));
+                case INT32 -> proto.getInt32DataList().forEach(bytes::putInt);
+                case INT16, UINT16, FLOAT16, BFLOAT16 ->
+                    proto.getInt32DataList().forEach(value -> bytes.putShort(value.shortValue()));
+                case INT8, UINT8, BOOL, INT4, UINT4 ->
+                    proto.getInt32DataList().forEach(value -> bytes.put(value.byteValue()));
+            }
+        } catch (java.nio.BufferOverflowException e) {
+            throw new BadInput("more values than its shape holds", e);
+        }
+        if (bytes.hasRemaining()) {
+            throw new BadInput("fewer values than its shape needs");
+        }
+        return new Tensor(type, shape, bytes);
+    }
+
+    /** Encodes with raw bytes under {@code name}. */
+    public static TensorProto toProto(String name, Tensor tensor) {
+        var proto = TensorProto.newBuilder().setName(name).setDataType(tensor.type().code());
+        for (long dim : tensor.shape()) {
+            proto.addDims(dim);
+        }
+        return proto.setRawData(ByteString.copyFrom(tensor.data())).build();
+    }
+}

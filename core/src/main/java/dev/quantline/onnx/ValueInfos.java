@@ -1,0 +1,46 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl.TensorShapeProto;
+import ai.onnx.proto.OnnxMl.TypeProto;
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import java.util.Optional;
+
+/** Declared types and shapes of inputs, outputs and inferred tensors. */
+public final class ValueInfos {
+    private ValueInfos() {
+    }
+
+    /** A declaration with fixed sizes; -1 leaves an axis open. */
+    public static ValueInfoProto of(String name, DataType type, long... shape) {
+        var dims = TensorShapeProto.newBuilder();
+        for (long dim : shape) {
+            var proto = dims.addDimBuilder();
+            if (dim >= 0) {
+                proto.setDimValue(dim);
+            }
+        }
+        return ValueInfoProto.newBuilder().setName(name).setType(TypeProto.newBuilder()
+            .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type.code()).setShape(dims))).build();
+    }
+
+    /** A declaration of the type alone, of any shape. */
+    public static ValueInfoProto of(String name, DataType type) {
+        return ValueInfoProto.newBuilder().setName(name).setType(TypeProto.newBuilder()
+            .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type.code()))).build();
+    }
+
+    /** Element type, empty for sequences, maps and strings. */
+    public static Optional<DataType> type(ValueInfoProto info) {
+        int code = info.getType().getTensorType().getElemType();
+        return DataType.isKnown(code) ? Optional.of(DataType.of(code)) : Optional.empty();
+    }
+
+    /** Sizes of the axes, -1 where open; empty when not even the rank is known. */
+    public static Optional<long[]> shape(ValueInfoProto info) {
+        if (!info.getType().getTensorType().hasShape()) {
+            return Optional.empty();
+        }
+        return Optional.of(info.getType().getTensorType().getShape().getDimList().stream()
+            .mapToLong(dim -> dim.hasDimValue() ? dim.getDimValue() : -1).toArray());
+    }
+}
