@@ -1,0 +1,105 @@
+package dev.quantline.embedded;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Optional;
+import java.util.Properties;
+
+/**
+ * The folder of one stack: {@code kafka/}, {@code s3/}, a lock that the operating system frees when its process dies, and the addresses of whoever
+ * holds the lock.
+ */
+public final class DataFolder implements AutoCloseable {
+    private static final String KAFKA = "kafka";
+    private static final String S3 = "s3";
+
+    private final Path root;
+    private final FileChannel channel;
+
+    private DataFolder(Path root, FileChannel channel) {
+        this.root = root;
+        this.channel = channel;
+    }
+
+    static DataFolder claim(Path root) throws IOException {
+        Files.createDirectories(root);
+        var channel = FileChannel.open(root.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (lock(channel) == null) {
+            channel.close();
+            throw new FolderInUse(root);
+        }
+        Files.deleteIfExists(addressFile(root));
+        return new DataFolder(root, channel);
+    }
+
+    /**
+     * The addresses of the stack that runs on a folder now, in this process or another one; empty when there is none or it is still starting.
+     *
+     * @throws IOException when the folder cannot be read
+     */
+    public static Optional<StackAddresses> running(Path root) throws IOException {
+        var lockFile = root.resolve("lock");
+        var addresses = addressFile(root);
+        if (!Files.exists(lockFile) || !Files.exists(addresses)) {
+            return Optional.empty();
+        }
+        try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
+            if (lock(channel) != null) {
+                return Optional.empty();
+            }
+        }
+        var properties = new Properties();
+        try (var in = Files.newInputStream(addresses)) {
+            properties.load(in);
+        }
+        return Optional.of(new StackAddresses(properties.getProperty(KAFKA), URI.create(properties.getProperty(S3))));
+    }
+
+    Path kafka() {
+        return root.resolve(KAFKA);
+    }
+
+    Path objects() {
+        return root.resolve(S3);
+    }
+
+    void publish(StackAddresses addresses) throws IOException {
+        var properties = new Properties();
+        properties.setProperty(KAFKA, addresses.bootstrapServers());
+        properties.setProperty(S3, addresses.s3Endpoint().toString());
+        var draft = Files.createTempFile(root, "addresses", ".draft");
+        try (var out = Files.newOutputStream(draft)) {
+            properties.store(out, null);
+        }
+        Files.move(draft, addressFile(root), StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    @Override
+    public void close() {
+        try (channel) {
+            Files.deleteIfExists(addressFile(root));
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    private static Path addressFile(Path root) {
+        return root.resolve("addresses.properties");
+    }
+
+    private static FileLock lock(FileChannel channel) throws IOException {
+        try {
+            return channel.tryLock();
+        } catch (OverlappingFileLockException heldByThisProcess) {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,134 @@
+package dev.quantline.embedded;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.minio.GetObjectArgs;
+import io.minio.MinioClient;
+import io.minio.PutObjectArgs;
+import java.io.ByteArrayInputStream;
+import java.io.File;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EmbeddedStackTest {
+    private static final byte[] OBJECT = "an object".getBytes();
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void recordsAndObjectsSurviveAnOrderlyRestart() throws Exception {
+        // Given a stack that took a record and an object, and was closed
+        try (var stack = EmbeddedStack.start(folder, EmbeddedStack.Ports.free())) {
+            write(stack.addresses());
+            assertEquals(Optional.of(stack.addresses()), DataFolder.running(folder));
+        }
+        assertEquals(Optional.empty(), DataFolder.running(folder));
+
+        // When a new one starts on the same folder
+        try (var stack = EmbeddedStack.start(folder, EmbeddedStack.Ports.free())) {
+            // Then both are there
+            assertContents(stack.addresses());
+        }
+    }
+
+    @Test
+    void recordsAndObjectsSurviveTheDeathOfTheProcess() throws Exception {
+        // Given a process whose stack took a record and an object, killed without warning
+        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp", System.getProperty("java.class.path"), StackProcess.class.getName(), folder.toString())
+                .redirectErrorStream(true).redirectOutput(new File(folder.toFile(), "process.log")).start();
+        try {
+            var addresses = awaitAddresses(process);
+            write(addresses);
+            assertThrows(FolderInUse.class, () -> EmbeddedStack.start(folder, EmbeddedStack.Ports.free()));
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+
+        // When a new one starts on the same folder
+        try (var stack = EmbeddedStack.start(folder, EmbeddedStack.Ports.free())) {
+            // Then both are there
+            assertContents(stack.addresses());
+        }
+    }
+
+    @Test
+    void aTakenPortIsNamedAndLeavesTheFolderFree() throws Exception {
+        // Given a port that somebody listens on
+        try (var other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            // When the stack is to start there
+            var refusal = assertThrows(java.io.IOException.class,
+                    () -> EmbeddedStack.start(folder, new EmbeddedStack.Ports(other.getLocalPort(), 0)));
+            // Then the message says which port, and the folder can be claimed again
+            assertTrue(refusal.getMessage().contains("port " + other.getLocalPort()), refusal.getMessage());
+        }
+        DataFolder.claim(folder).close();
+    }
+
+    private StackAddresses awaitAddresses(Process process) throws Exception {
+        var deadline = Instant.now().plusSeconds(60);
+        while (Instant.now().isBefore(deadline) && process.isAlive()) {
+            var addresses = DataFolder.running(folder);
+            if (addresses.isPresent()) {
+                return addresses.get();
+            }
+            Thread.sleep(100);
+        }
+        throw new AssertionError("the child process published no addresses; see process.log");
+    }
+
+    private static void write(StackAddresses addresses) throws Exception {
+        Map<String, Object> kafka = Map.of("bootstrap.servers", addresses.bootstrapServers());
+        try (var admin = Admin.create(kafka);
+                var producer = new KafkaProducer<>(kafka, new StringSerializer(), new StringSerializer())) {
+            admin.createTopics(List.of(new NewTopic("kept", 2, (short) 1))).all().get(30, TimeUnit.SECONDS);
+            producer.send(new ProducerRecord<>("kept", "key", "a record")).get(30, TimeUnit.SECONDS);
+        }
+        try (var store = client(addresses)) {
+            store.putObject(PutObjectArgs.builder().bucket(StackAddresses.BUCKET).object("kept/object")
+                    .stream(new ByteArrayInputStream(OBJECT), (long) OBJECT.length, -1L).build());
+        }
+    }
+
+    private static void assertContents(StackAddresses addresses) throws Exception {
+        Map<String, Object> kafka = Map.of("bootstrap.servers", addresses.bootstrapServers(), "group.id", "reader", "auto.offset.reset", "earliest");
+        try (var consumer = new KafkaConsumer<>(kafka, new StringDeserializer(), new StringDeserializer())) {
+            consumer.subscribe(List.of("kept"));
+            var deadline = Instant.now().plusSeconds(30);
+            var records = consumer.poll(Duration.ofMillis(200));
+            while (records.isEmpty() && Instant.now().isBefore(deadline)) {
+                records = consumer.poll(Duration.ofMillis(200));
+            }
+            assertEquals("a record", records.iterator().next().value());
+        }
+        try (var store = client(addresses);
+                var object = store.getObject(GetObjectArgs.builder().bucket(StackAddresses.BUCKET).object("kept/object").build())) {
+            assertArrayEquals(OBJECT, object.readAllBytes());
+        }
+    }
+
+    private static MinioClient client(StackAddresses addresses) {
+        return MinioClient.builder().endpoint(addresses.s3Endpoint().toString())
+                .credentials(StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY).build();
+    }
+}

@@ -1,0 +1,13 @@
+package dev.quantline.embedded;
+
+import java.nio.file.Path;
+
+/** A stack in a process of its own, for the tests to kill. */
+final class StackProcess {
+    private StackProcess() {}
+
+    public static void main(String[] arguments) throws Exception {
+        EmbeddedStack.start(Path.of(arguments[0]), EmbeddedStack.Ports.free());
+        Thread.currentThread().join();
+    }
+}
