@@ -1,0 +1,180 @@
+package dev.quantline.runtime;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/**
+ * Samples kept in one or several {@code .npz} files: one array per model input, first axis = samples, plus
+ * {@code labels} and {@code scores}. Files of one set may differ in the other axes (sequence length).
+ */
+public final class Dataset implements AutoCloseable {
+    /** Arrays that are no model inputs. */
+    public static final Set<String> TARGETS = Set.of("labels", "scores");
+
+    private final List<Npz> files;
+    private final List<Path> paths;
+
+    private Dataset(List<Npz> files, List<Path> paths) {
+        this.files = files;
+        this.paths = paths;
+    }
+
+    /** Some samples: {@code arrays} by name, their first axes all of length {@code size}. */
+    public record Batch(int first, int size, Map<String, Tensor> arrays) {
+    }
+
+    /**
+     * Opens the files.
+     *
+     * @throws BadInput when a file is unreadable, has no samples, arrays of different lengths, or lacks an array the
+     *                  first file has
+     */
+    public static Dataset open(List<Path> paths) throws IOException {
+        if (paths.isEmpty()) {
+            throw new BadInput("the data set has no files");
+        }
+        var files = new ArrayList<Npz>();
+        var dataset = new Dataset(files, paths);
+        try {
+            for (var path : paths) {
+                files.add(Npz.open(path));
+                dataset.check(files.getLast(), path);
+            }
+            return dataset;
+        } catch (RuntimeException | IOException e) {
+            dataset.close();
+            throw e;
+        }
+    }
+
+    private void check(Npz file, Path path) {
+        if (!file.headers().keySet().equals(files.getFirst().headers().keySet())) {
+            throw new BadInput(path.getFileName() + " has the arrays " + file.headers().keySet() + ", "
+                + paths.getFirst().getFileName() + " has " + files.getFirst().headers().keySet());
+        }
+        if (names(file).isEmpty()) {
+            throw new BadInput(path.getFileName() + " has no input arrays");
+        }
+        long rows = rows(file);
+        if (rows == 0) {
+            throw new BadInput(path.getFileName() + ": array '" + names(file).iterator().next() + "' has no samples");
+        }
+        for (String name : names(file)) {
+            if (file.headers().get(name).rows() != rows) {
+                throw new BadInput(path.getFileName() + ": array '" + name + "' has " + file.headers().get(name).rows()
+                    + " samples, '" + names(file).iterator().next() + "' has " + rows);
+            }
+        }
+    }
+
+    private static Set<String> names(Npz file) {
+        return file.headers().keySet().stream().filter(name -> !TARGETS.contains(name))
+            .collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    private static int rows(Npz file) {
+        return Math.toIntExact(file.headers().get(names(file).iterator().next()).rows());
+    }
+
+    /** Names of the input arrays. */
+    public Set<String> names() {
+        return names(files.getFirst());
+    }
+
+    /** Whether the set has this array, targets included. */
+    public boolean has(String name) {
+        return files.getFirst().headers().containsKey(name);
+    }
+
+    /** Number of samples in all files. */
+    public int size() {
+        return files.stream().mapToInt(Dataset::rows).sum();
+    }
+
+    /**
+     * Reads a whole target array (labels, scores) of all files, as floats.
+     *
+     * @throws BadInput when it is missing
+     */
+    public float[] target(String name) throws IOException {
+        if (!has(name)) {
+            throw new BadInput(paths.getFirst().getFileName() + " has no array '" + name + "'");
+        }
+        var parts = new ArrayList<float[]>();
+        for (var file : files) {
+            try (var rows = file.rows(name)) {
+                parts.add(rows.next(Math.toIntExact(file.headers().get(name).rows()), true).toFloats());
+            }
+        }
+        var all = new float[parts.stream().mapToInt(part -> part.length).sum()];
+        int at = 0;
+        for (var part : parts) {
+            System.arraycopy(part, 0, all, at, part.length);
+            at += part.length;
+        }
+        return all;
+    }
+
+    /**
+     * Hands out samples {@code from} to {@code to} (exclusive) in order, at most {@code size} at a time; a batch never
+     * spans two files. Only one batch is in memory.
+     */
+    public void forEachBatch(int from, int to, int size, Consumer<Batch> action) {
+        int first = 0;
+        for (var file : files) {
+            int rows = rows(file);
+            int begin = Math.max(from, first);
+            int end = Math.min(to, first + rows);
+            if (begin < end) {
+                read(file, first, begin, end, size, action);
+            }
+            first += rows;
+        }
+    }
+
+    private static void read(Npz file, int first, int begin, int end, int size, Consumer<Batch> action) {
+        var cursors = new LinkedHashMap<String, Npz.Rows>();
+        try {
+            for (String name : names(file)) {
+                cursors.put(name, file.rows(name));
+                cursors.get(name).skip(begin - first);
+            }
+            for (int at = begin; at < end; at += size) {
+                int rows = Math.min(size, end - at);
+                var arrays = new LinkedHashMap<String, Tensor>();
+                for (var cursor : cursors.entrySet()) {
+                    arrays.put(cursor.getKey(), cursor.getValue().next(rows, at + rows == first + rows(file)));
+                }
+                action.accept(new Batch(at, rows, arrays));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } finally {
+            cursors.values().forEach(Dataset::close);
+        }
+    }
+
+    private static void close(AutoCloseable resource) {
+        try {
+            resource.close();
+        } catch (Exception e) {
+            throw new IllegalStateException("cannot close a data file", e);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        files.forEach(Dataset::close);
+    }
+}

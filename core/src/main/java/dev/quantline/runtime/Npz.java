@@ -1,0 +1,152 @@
+package dev.quantline.runtime;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * A NumPy {@code .npz} file, its arrays read row by row so that memory does not grow with the number of samples.
+ * Entries may be stored or deflated. Nothing in the file is executed: object arrays (pickles) are refused.
+ */
+public final class Npz implements AutoCloseable {
+    /** One row (sample) may not be larger than this, so that no header can make the reader allocate the machine away. */
+    private static final long LARGEST_ROW = 1L << 30;
+
+    private final Path path;
+    private final ZipFile zip;
+    private final Map<String, NpyHeader> headers = new LinkedHashMap<>();
+
+    private Npz(Path path, ZipFile zip) {
+        this.path = path;
+        this.zip = zip;
+    }
+
+    /**
+     * Opens a file and reads the headers of its arrays.
+     *
+     * @throws BadInput naming the file and the array when it is not a readable {@code .npz}
+     */
+    public static Npz open(Path path) throws IOException {
+        Npz npz;
+        try {
+            npz = new Npz(path, new ZipFile(path.toFile()));
+        } catch (ZipException e) {
+            throw new BadInput(path.getFileName() + " is not an .npz file (" + e.getMessage() + "): write it with numpy.savez", e);
+        }
+        try {
+            npz.readHeaders();
+            return npz;
+        } catch (RuntimeException | IOException e) {
+            npz.close();
+            throw e;
+        }
+    }
+
+    private void readHeaders() throws IOException {
+        for (var entry : zip.stream().toList()) {
+            if (!entry.getName().endsWith(".npy")) {
+                throw new BadInput(path.getFileName() + ": entry '" + entry.getName() + "' is not a NumPy array");
+            }
+            String name = entry.getName().substring(0, entry.getName().length() - 4);
+            try (var in = zip.getInputStream(entry)) {
+                var header = NpyHeader.read(in);
+                if (header.shape().length > 0 && header.rowBytes() > LARGEST_ROW) {
+                    throw new BadInput("one row takes " + header.rowBytes() + " bytes, more than the limit of " + LARGEST_ROW);
+                }
+                headers.put(name, header);
+            } catch (BadInput bad) {
+                throw new BadInput(path.getFileName() + ": array '" + name + "': " + bad.getMessage(), bad);
+            } catch (ZipException e) {
+                throw damaged(name, e);
+            }
+        }
+    }
+
+    /** Headers by array name, in file order. */
+    Map<String, NpyHeader> headers() {
+        return headers;
+    }
+
+    /** Opens one array for reading from its first row. */
+    Rows rows(String name) throws IOException {
+        var in = zip.getInputStream(zip.getEntry(name + ".npy"));
+        NpyHeader.read(in);
+        return new Rows(name, headers.get(name), in);
+    }
+
+    /** A cursor over the rows of one array. */
+    final class Rows implements AutoCloseable {
+        private final String name;
+        private final NpyHeader header;
+        private final InputStream in;
+
+        private Rows(String name, NpyHeader header, InputStream in) {
+            this.name = name;
+            this.header = header;
+            this.in = in;
+        }
+
+        void skip(long rows) throws IOException {
+            try {
+                in.skipNBytes(rows * header.rowBytes());
+            } catch (IOException e) {
+                throw damaged(name, e);
+            }
+        }
+
+        /** The next {@code rows} rows; checks that the array ends with its last row. */
+        Tensor next(int rows, boolean last) throws IOException {
+            var shape = header.shape().clone();
+            shape[0] = rows;
+            int bytes = Math.toIntExact(rows * header.rowBytes());
+            try {
+                var data = in.readNBytes(bytes);
+                if (data.length < bytes || last && in.read() >= 0) {
+                    throw new BadInput(path.getFileName() + ": array '" + name + "' does not have the size its header declares");
+                }
+                return new Tensor(header.type(), shape, ByteBuffer.allocateDirect(bytes).put(data));
+            } catch (ZipException | java.io.EOFException e) {
+                throw damaged(name, e);
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            in.close();
+        }
+    }
+
+    private BadInput damaged(String name, IOException cause) {
+        return new BadInput(path.getFileName() + ": array '" + name + "' is damaged (" + cause.getMessage() + ")", cause);
+    }
+
+    /** Writes arrays as a deflated {@code .npz}. */
+    public static void write(Path path, Map<String, Tensor> arrays) throws IOException {
+        try (var zip = new ZipOutputStream(Files.newOutputStream(path))) {
+            for (var array : arrays.entrySet()) {
+                var entry = new ZipEntry(array.getKey() + ".npy");
+                entry.setTime(0);
+                zip.putNextEntry(entry);
+                zip.write(NpyHeader.of(array.getValue()).toBytes());
+                var bytes = new byte[array.getValue().data().remaining()];
+                array.getValue().data().get(bytes);
+                zip.write(bytes);
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        zip.close();
+    }
+}

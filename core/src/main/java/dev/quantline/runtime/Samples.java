@@ -1,0 +1,120 @@
+package dev.quantline.runtime;
+
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/** A data set bound to the inputs of a model: names, types and shapes checked, images normalised. */
+public final class Samples {
+    private final Dataset dataset;
+    private final Map<String, Normalization> normalize;
+    private final Map<String, ValueInfoProto> inputs = new LinkedHashMap<>();
+    private final Map<String, String> arrays = new LinkedHashMap<>();
+
+    /**
+     * @param normalize by array name; the array named there may also feed the only input of a model that calls it
+     *                  something else
+     * @throws BadInput when an input has no array, or {@code normalize} names none
+     */
+    public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize) {
+        this.dataset = dataset;
+        this.normalize = normalize;
+        model.inputs().forEach(input -> inputs.put(input.getName(), input));
+        for (String input : inputs.keySet()) {
+            arrays.put(input, arrayFor(input));
+        }
+        for (String name : normalize.keySet()) {
+            if (!dataset.names().contains(name) && !inputs.containsKey(name)) {
+                throw new BadInput("normalize names '" + name + "', and the data has only " + dataset.names());
+            }
+        }
+    }
+
+    private String arrayFor(String input) {
+        if (dataset.names().contains(input)) {
+            return input;
+        }
+        String only = dataset.names().iterator().next();
+        if (inputs.size() == 1 && dataset.names().size() == 1 && (normalize.containsKey(only) || normalize.containsKey(input))) {
+            return only;
+        }
+        throw new BadInput("the data has no array for the model's input '" + input + "'; it has " + dataset.names());
+    }
+
+    /** Number of samples. */
+    public int size() {
+        return dataset.size();
+    }
+
+    /** The data set behind it, for labels and scores. */
+    public Dataset dataset() {
+        return dataset;
+    }
+
+    /** Samples {@code from} to {@code to} (exclusive) as model inputs, at most {@code size} at a time. */
+    public void forEachBatch(int from, int to, int size, Consumer<Dataset.Batch> action) {
+        dataset.forEachBatch(from, to, batchSize(size), batch -> {
+            var feed = new LinkedHashMap<String, Tensor>();
+            arrays.forEach((input, array) -> feed.put(input, fit(input, array, batch.arrays().get(array))));
+            if (batch.size() == batchSize(batch.size())) {
+                action.accept(new Dataset.Batch(batch.first(), batch.size(), feed));
+            }
+        });
+    }
+
+    /** The batch size that is run when {@code wanted} samples are asked for: the model's own where its first axis is fixed. */
+    public int batchSize(int wanted) {
+        return inputs.values().stream().flatMap(info -> ValueInfos.shape(info).stream())
+            .filter(shape -> shape.length > 0 && shape[0] > 0).mapToInt(shape -> (int) shape[0]).findFirst().orElse(wanted);
+    }
+
+    private Tensor fit(String input, String array, Tensor tensor) {
+        var wanted = ValueInfos.type(inputs.get(input)).orElseThrow(
+            () -> new BadInput("the model's input '" + input + "' is not a number tensor"));
+        var normalization = normalize.getOrDefault(array, normalize.get(input));
+        if (normalization != null && tensor.type() == DataType.UINT8) {
+            tensor = normalization.apply(tensor);
+        }
+        if (tensor.type() != wanted) {
+            throw new BadInput("array '" + array + "' is " + tensor.type() + ", the model's input '" + input + "' takes " + wanted
+                + (tensor.type() == DataType.UINT8 ? ": say how to normalize it" : ""));
+        }
+        checkShape(input, array, tensor);
+        checkFinite(array, tensor);
+        return tensor;
+    }
+
+    private void checkShape(String input, String array, Tensor tensor) {
+        var declared = ValueInfos.shape(inputs.get(input));
+        if (declared.isEmpty()) {
+            return;
+        }
+        var shape = tensor.shape();
+        boolean fits = shape.length == declared.get().length;
+        for (int i = 1; fits && i < shape.length; i++) {
+            fits = declared.get()[i] < 0 || declared.get()[i] == shape[i];
+        }
+        if (!fits) {
+            throw new BadInput("array '" + array + "' is " + tensor + ", the model's input '" + input + "' takes "
+                + Arrays.toString(declared.get()) + " (-1: any)");
+        }
+    }
+
+    private static void checkFinite(String array, Tensor tensor) {
+        if (tensor.type() == DataType.FLOAT) {
+            var values = tensor.floats();
+            for (int i = 0; i < values.limit(); i++) {
+                if (!Float.isFinite(values.get(i))) {
+                    throw new BadInput("array '" + array + "' holds " + values.get(i) + ": remove NaN and infinity");
+                }
+            }
+        }
+    }
+}

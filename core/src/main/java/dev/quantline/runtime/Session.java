@@ -1,0 +1,197 @@
+package dev.quantline.runtime;
+
+import ai.onnxruntime.OnnxJavaType;
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtLoggingLevel;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.TensorInfo;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** A model loaded into ONNX Runtime. Not for several threads at once: closing frees native memory. */
+public final class Session implements AutoCloseable {
+    private static final OrtEnvironment ENVIRONMENT = OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
+
+    private final OrtSession session;
+
+    private Session(OrtSession session) {
+        this.session = session;
+    }
+
+    /** How far ONNX Runtime may change the graph it loads. */
+    public enum Optimization {
+        /** As written. */
+        NONE(OrtSession.SessionOptions.OptLevel.NO_OPT),
+        /** Rewrites that keep standard operators. */
+        BASIC(OrtSession.SessionOptions.OptLevel.BASIC_OPT),
+        /** Everything, as users run it. */
+        ALL(OrtSession.SessionOptions.OptLevel.ALL_OPT);
+
+        private final OrtSession.SessionOptions.OptLevel level;
+
+        Optimization(OrtSession.SessionOptions.OptLevel level) {
+            this.level = level;
+        }
+    }
+
+    /**
+     * Loads a graph.
+     *
+     * @throws BadInput with ONNX Runtime's words when it refuses the model
+     */
+    public static Session open(Graph graph, Provider provider, Optimization optimization) {
+        var bytes = graph.toProto().toByteArray();
+        return open(provider, optimization, options -> ENVIRONMENT.createSession(bytes, options));
+    }
+
+    /**
+     * Loads a file as its user would; external tensors are read from beside it.
+     *
+     * @throws BadInput with ONNX Runtime's words when it refuses the model
+     */
+    public static Session open(Path file, Provider provider, Optimization optimization) {
+        return open(provider, optimization, options -> ENVIRONMENT.createSession(file.toString(), options));
+    }
+
+    private interface Loader {
+        OrtSession load(OrtSession.SessionOptions options) throws OrtException;
+    }
+
+    private static Session open(Provider provider, Optimization optimization, Loader loader) {
+        try (var options = new OrtSession.SessionOptions()) {
+            options.setOptimizationLevel(optimization.level);
+            provider.addTo(options);
+            return new Session(loader.load(options));
+        } catch (OrtException e) {
+            throw new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e);
+        }
+    }
+
+    /** Input names in the model's order. */
+    public Set<String> inputs() {
+        return session.getInputNames();
+    }
+
+    /** Output names in the model's order. */
+    public Set<String> outputs() {
+        return session.getOutputNames();
+    }
+
+    /** Runs the model and returns all outputs by name, each a copy of its own. */
+    public Map<String, Tensor> run(Map<String, Tensor> inputs) {
+        return run(inputs, outputs());
+    }
+
+    /**
+     * Runs the part of the model that {@code wanted} outputs need.
+     *
+     * @param inputs by name; more than the model takes may be given
+     * @throws BadInput when the inputs do not fit the model
+     */
+    public Map<String, Tensor> run(Map<String, Tensor> inputs, Collection<String> wanted) {
+        var opened = new ArrayList<OnnxTensor>();
+        try (var result = session.run(feed(inputs, opened), new LinkedHashSet<>(wanted))) {
+            var outputs = new LinkedHashMap<String, Tensor>();
+            for (String name : wanted) {
+                outputs.put(name, tensor((OnnxTensor) result.get(name).orElseThrow()));
+            }
+            return outputs;
+        } catch (OrtException e) {
+            throw new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e);
+        } finally {
+            close(opened);
+        }
+    }
+
+    /**
+     * Runs the model and writes results into memory the caller owns.
+     *
+     * @param results output tensors by name, direct buffers of the right type and shape; overwritten
+     * @throws BadInput when inputs or results do not fit the model
+     */
+    public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> results) {
+        var opened = new ArrayList<OnnxTensor>();
+        try (var result = session.run(feed(inputs, opened), Set.of(), wrap(results, opened))) {
+            assert result.size() >= 0;
+        } catch (OrtException e) {
+            throw new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e);
+        } finally {
+            close(opened);
+        }
+    }
+
+    private Map<String, OnnxTensor> feed(Map<String, Tensor> inputs, List<OnnxTensor> opened) throws OrtException {
+        var feed = new LinkedHashMap<String, Tensor>();
+        for (String name : session.getInputNames()) {
+            if (!inputs.containsKey(name)) {
+                throw new BadInput("input '" + name + "' of the model is missing; given are " + inputs.keySet());
+            }
+            feed.put(name, inputs.get(name));
+        }
+        return wrap(feed, opened);
+    }
+
+    private static Map<String, OnnxTensor> wrap(Map<String, Tensor> tensors, List<OnnxTensor> opened) throws OrtException {
+        var wrapped = new LinkedHashMap<String, OnnxTensor>();
+        for (var entry : tensors.entrySet()) {
+            var tensor = entry.getValue();
+            var onnx = OnnxTensor.createTensor(ENVIRONMENT, direct(tensor.data()), tensor.shape(), javaType(tensor.type()));
+            opened.add(onnx);
+            wrapped.put(entry.getKey(), onnx);
+        }
+        return wrapped;
+    }
+
+    private static ByteBuffer direct(ByteBuffer data) {
+        return data.isDirect() && !data.isReadOnly() ? data
+            : ByteBuffer.allocateDirect(data.remaining()).order(ByteOrder.LITTLE_ENDIAN).put(data).flip();
+    }
+
+    private static Tensor tensor(OnnxTensor value) {
+        var info = (TensorInfo) value.getInfo();
+        return new Tensor(DataType.of(info.onnxType.value), info.getShape(), value.getByteBuffer());
+    }
+
+    private static OnnxJavaType javaType(DataType type) {
+        return switch (type) {
+            case FLOAT -> OnnxJavaType.FLOAT;
+            case DOUBLE -> OnnxJavaType.DOUBLE;
+            case FLOAT16 -> OnnxJavaType.FLOAT16;
+            case BFLOAT16 -> OnnxJavaType.BFLOAT16;
+            case INT8 -> OnnxJavaType.INT8;
+            case UINT8 -> OnnxJavaType.UINT8;
+            case INT16 -> OnnxJavaType.INT16;
+            case INT32 -> OnnxJavaType.INT32;
+            case INT64 -> OnnxJavaType.INT64;
+            case BOOL -> OnnxJavaType.BOOL;
+            default -> throw new BadInput("ONNX Runtime's Java interface takes no " + type + " tensors");
+        };
+    }
+
+    private static void close(List<OnnxTensor> opened) {
+        opened.forEach(OnnxTensor::close);
+    }
+
+    @Override
+    public void close() {
+        try {
+            session.close();
+        } catch (OrtException e) {
+            throw new IllegalStateException("ONNX Runtime cannot close a session", e);
+        }
+    }
+}
