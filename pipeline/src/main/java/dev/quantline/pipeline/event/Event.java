@@ -1,0 +1,75 @@
+package dev.quantline.pipeline.event;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.pipeline.job.ObjectRef;
+import java.util.Map;
+
+/** Everything the pipeline publishes. Each is the {@code data} of a CloudEvent whose subject is the job's id. */
+public sealed interface Event {
+    /** The job it belongs to; the key of its record. */
+    String job();
+
+    /**
+     * A stage is done and its results are in the store.
+     *
+     * @param manifest what the stage stored, with the hash of everything it depended on
+     * @param results  the stage's files by name, {@code model.onnx} for instance
+     * @param summary  a few figures for people
+     * @param seconds  where the time went
+     */
+    record Completed(String job, StageName stage, ObjectRef manifest, Map<String, ObjectRef> results,
+                     JsonNode summary, Seconds seconds) implements Event {
+    }
+
+    /**
+     * How far a stage is.
+     *
+     * @param percent of the stage, 0 to 100
+     * @param message what is being done, for people
+     */
+    record Progress(String job, StageName stage, double percent, String message) implements Event {
+    }
+
+    /**
+     * The job will not go on by itself.
+     *
+     * @param stage     the stage's verb, {@code submit} for a request that was not taken, {@code cancel} for a job
+     *                  stopped on request
+     * @param reason    for people: names the field, tensor or node and says what to do
+     * @param retryable whether submitting the same job again can help
+     */
+    record Failed(String job, String stage, String reason, boolean retryable) implements Event {
+    }
+
+    /** Asks to stop a job; items under way are finished, no further one begins. */
+    record Cancel(String job) implements Event {
+    }
+
+    /**
+     * One piece of a stage to be done by any replica.
+     *
+     * @param hash  names the stage's results, see {@code jobs/<job>/<stage>/<hash>/}
+     * @param item  index of the piece
+     * @param slice how many time slices of it are done already
+     */
+    record Work(String job, StageName stage, String hash, int item, int slice) implements Event {
+    }
+
+    /** A piece is stored. */
+    record WorkDone(String job, StageName stage, String hash, int item) implements Event {
+    }
+
+    /**
+     * Where a stage's wall-clock time went. The first six are summed over all its items, so with several replicas
+     * they may exceed {@code wall}.
+     *
+     * @param wall     from the event that triggered the stage to its manifest
+     * @param compute  in the stage's own code
+     * @param download getting inputs from the store
+     * @param upload   putting results there
+     * @param publish  handing events to the broker
+     * @param idle     no replica was handling anything of this stage: events on their way, or other jobs first
+     */
+    record Seconds(double wall, double compute, double download, double upload, double publish, double idle) {
+    }
+}

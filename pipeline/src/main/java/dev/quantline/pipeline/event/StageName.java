@@ -1,0 +1,41 @@
+package dev.quantline.pipeline.event;
+
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Arrays;
+import java.util.Optional;
+
+/** The four stages in the order a job passes them. */
+public enum StageName {
+    PROFILE("profile", "profiled"),
+    CALIBRATE("calibrate", "calibrated"),
+    TUNE("tune", "tuned"),
+    EXPORT("export", "exported");
+
+    private final String verb;
+    private final String completed;
+
+    StageName(String verb, String completed) {
+        this.verb = verb;
+        this.completed = completed;
+    }
+
+    /** As in {@code jobs/<id>/profile/…} and in the report. */
+    @JsonValue
+    public String verb() {
+        return verb;
+    }
+
+    /** As in the topic {@code quantline.profiled} and the type {@code dev.quantline.profiled.v1}. */
+    public String completed() {
+        return completed;
+    }
+
+    /** The stage whose completion triggers this one; the first is triggered by the job itself. */
+    public Optional<StageName> before() {
+        return ordinal() == 0 ? Optional.empty() : Optional.of(values()[ordinal() - 1]);
+    }
+
+    static Optional<StageName> completedAs(String word) {
+        return Arrays.stream(values()).filter(stage -> stage.completed.equals(word)).findFirst();
+    }
+}

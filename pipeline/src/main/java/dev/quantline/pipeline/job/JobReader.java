@@ -1,0 +1,104 @@
+package dev.quantline.pipeline.job;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.networknt.schema.JsonSchema;
+import com.networknt.schema.JsonSchemaFactory;
+import com.networknt.schema.PathType;
+import com.networknt.schema.SchemaValidatorsConfig;
+import com.networknt.schema.SpecVersion.VersionFlag;
+import com.networknt.schema.ValidationMessage;
+import dev.quantline.onnx.BadInput;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Comparator;
+import java.util.Locale;
+
+/** Turns a request as a user wrote it into a complete {@link JobRequest}, or says which field cannot be used. */
+public final class JobReader {
+    private static final JsonSchema SCHEMA = schema();
+    private static final ObjectNode PRESETS = (ObjectNode) resource("presets.json");
+
+    private JobReader() {
+    }
+
+    /**
+     * Validates against the published schema, expands the recipe's preset and refuses what no stage does yet.
+     *
+     * @param request     a JSON object as in the contract; unknown fields are ignored
+     * @param idIfAbsent  the id of a request that names none
+     * @throws BadInput when a field is missing, unusable or not yet supported; the message begins with its path
+     */
+    public static JobRequest read(JsonNode request, String idIfAbsent) {
+        SCHEMA.validate(request).stream().min(Comparator.comparing(JobReader::path)).ifPresent(first -> {
+            throw new BadInput(path(first) + ": " + first.getError());
+        });
+        var complete = ((ObjectNode) request).deepCopy();
+        if (!complete.has("id")) {
+            complete.put("id", idIfAbsent);
+        }
+        complete.set("recipe", expand(complete.path("recipe")));
+        withDefault(complete, "evaluation", "metric", "fidelity");
+        withDefault(complete, "training", "loss", "distill");
+        Supported.check(complete);
+        try {
+            return Json.MAPPER.treeToValue(complete, JobRequest.class);
+        } catch (JsonProcessingException e) {
+            if (e.getCause() instanceof BadInput reason) {
+                throw reason;
+            }
+            throw new BadInput("the request cannot be read: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /** The published schema of a job request, JSON Schema draft 2020-12. */
+    public static JsonNode publishedSchema() {
+        return resource("quantline-job.schema.json");
+    }
+
+    private static ObjectNode expand(JsonNode recipe) {
+        var preset = recipe.isTextual() ? recipe.asText() : recipe.path("preset").asText("int8");
+        ObjectNode expanded = PRESETS.withObject("/" + preset).deepCopy();
+        expanded.put("preset", preset);
+        if (recipe.isObject()) {
+            merge(expanded, (ObjectNode) recipe);
+        }
+        return expanded;
+    }
+
+    private static void merge(ObjectNode base, ObjectNode over) {
+        over.properties().forEach(field -> {
+            if (field.getValue().isObject() && base.get(field.getKey()) instanceof ObjectNode inner) {
+                merge(inner, (ObjectNode) field.getValue());
+            } else {
+                base.set(field.getKey(), field.getValue());
+            }
+        });
+    }
+
+    private static void withDefault(ObjectNode request, String object, String field, String value) {
+        if (request.get(object) instanceof ObjectNode inner && !inner.has(field)) {
+            inner.put(field, value);
+        }
+    }
+
+    private static String path(ValidationMessage message) {
+        var at = message.getInstanceLocation().toString().replaceFirst("^\\$\\.?", "");
+        var property = message.getType().equals("required") ? message.getProperty() : null;
+        return property == null ? at.isEmpty() ? "request" : at : at.isEmpty() ? property : at + "." + property;
+    }
+
+    private static JsonSchema schema() {
+        var config = SchemaValidatorsConfig.builder().pathType(PathType.JSON_PATH).locale(Locale.ENGLISH).build();
+        return JsonSchemaFactory.getInstance(VersionFlag.V202012).getSchema(publishedSchema(), config);
+    }
+
+    private static JsonNode resource(String name) {
+        try (var in = JobReader.class.getResourceAsStream(name)) {
+            return Json.MAPPER.readTree(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException(name, e);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package dev.quantline.pipeline.job;
+
+import dev.quantline.onnx.BadInput;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
+
+/**
+ * One quantization job, complete: every default filled in, the recipe's preset expanded. Equal requests have equal
+ * {@link Json#bytes}, which is how a resubmission is told from another job under the same id.
+ *
+ * @param id          names the job in events and in the store
+ * @param model       the float ONNX model
+ * @param calibration an .npz or a prefix of several: one array per model input, first axis = samples
+ * @param normalize   per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
+ */
+public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<String, Normalize> normalize,
+                         Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe) {
+    private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
+
+    /** Mean and standard deviation per image channel, on the scale 0..1. */
+    public record Normalize(List<Double> mean, List<Double> std) {
+    }
+
+    /** The data and the metric ({@code top1}, {@code top5}, {@code pairs}, {@code perplexity}, {@code fidelity}). */
+    public record Evaluation(ObjectRef data, String metric) {
+    }
+
+    /** The data and the loss ({@code cross_entropy}, {@code pairs}, {@code next_token}, {@code distill}). */
+    public record Training(ObjectRef data, String loss) {
+    }
+
+    public JobRequest {
+        if (!isId(id)) {
+            throw new BadInput("id: '" + id + "' must match " + ID);
+        }
+        normalize = new TreeMap<>(normalize == null ? Map.of() : normalize);
+    }
+
+    /** Whether the text can be the id of a job: lower-case letters, digits and dashes, 63 at most. */
+    public static boolean isId(String text) {
+        return ID.matcher(text).matches();
+    }
+}

@@ -1,0 +1,53 @@
+package dev.quantline.pipeline.job;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonValue;
+import dev.quantline.onnx.BadInput;
+import java.util.Arrays;
+import java.util.regex.Pattern;
+
+/**
+ * An object of the store, or all objects below a key: {@code s3://bucket/key}. A key holds no empty, {@code .} or
+ * {@code ..} segment, so it can neither leave its prefix nor a local folder it is downloaded into.
+ */
+public record ObjectRef(String bucket, String key) {
+    private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]");
+    private static final String SCHEME = "s3://";
+
+    public ObjectRef {
+        if (!BUCKET.matcher(bucket).matches()) {
+            throw new BadInput("not a bucket name: " + bucket);
+        }
+        var path = key.endsWith("/") ? key.substring(0, key.length() - 1) : key;
+        var climbs = Arrays.stream(path.split("/", -1)).anyMatch(s -> s.isEmpty() || s.equals(".") || s.equals(".."));
+        if (climbs || key.indexOf('\\') >= 0 || key.chars().anyMatch(Character::isISOControl)) {
+            throw new BadInput("not an object key (empty, '.' or '..' segments, backslashes and control characters "
+                    + "are refused): " + key);
+        }
+    }
+
+    /**
+     * Reads {@code s3://bucket/key}.
+     *
+     * @throws BadInput when the text has another form or the key climbs out of its prefix
+     */
+    @JsonCreator
+    public static ObjectRef parse(String text) {
+        var slash = text.startsWith(SCHEME) ? text.indexOf('/', SCHEME.length()) : -1;
+        if (slash < 0) {
+            throw new BadInput("not a reference of the form s3://bucket/key: " + text);
+        }
+        return new ObjectRef(text.substring(SCHEME.length(), slash), text.substring(slash + 1));
+    }
+
+    /** The last segment of the key. */
+    public String name() {
+        return key.substring(key.lastIndexOf('/', key.length() - 2) + 1);
+    }
+
+    @JsonValue
+    @Override
+    public String toString() {
+        return SCHEME + bucket + "/" + key;
+    }
+}

@@ -1,0 +1,53 @@
+package dev.quantline.pipeline.job;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How a model is to be quantized, with every setting of the preset filled in. The vocabularies are those of the
+ * published schema.
+ *
+ * @param preset         the preset that everything not stated was taken from
+ * @param weightBits     width of the weights' codes
+ * @param activationBits width of the activations' codes; 32 leaves them float
+ * @param exclude        names of nodes or tensors that stay float, globs allowed
+ */
+public record Recipe(String preset, int weightBits, int activationBits, Calibrate calibrate, Tune tune,
+                     Optional<Allocate> allocate, List<String> exclude, Optional<Goal> goal) {
+
+    /**
+     * How ranges are chosen.
+     *
+     * @param range     criterion: {@code minmax}, {@code percentile}, {@code entropy}, {@code mse} or {@code mae}
+     * @param softmax   quantizer behind Softmax: {@code uniform}, {@code log2} or {@code tan}
+     * @param layernorm scale reparameterisation behind LayerNorm: {@code off}, {@code mean}, {@code median} or
+     *                  {@code search}
+     */
+    public record Calibrate(String range, String softmax, String layernorm) {
+    }
+
+    /**
+     * What is trained.
+     *
+     * @param bias          whether the mean error of each channel is taken out of the biases
+     * @param quanttune     outlier-driven fine-tuning: its settings, or {@code false}
+     * @param layers        {@code off}, {@code adaquant}, {@code adaround} or {@code reconstruct}
+     * @param normalization whether normalisation statistics are estimated again on the quantized model
+     */
+    public record Tune(boolean bias, JsonNode quanttune, String layers, boolean normalization) {
+    }
+
+    /**
+     * The integer program over bit widths.
+     *
+     * @param bits candidate widths
+     * @param size budget as a fraction of the float model's bytes
+     */
+    public record Allocate(List<Integer> bits, double size) {
+    }
+
+    /** The largest accepted drop of the metric; a job that misses it still delivers its best model. */
+    public record Goal(double drop) {
+    }
+}

@@ -1,0 +1,115 @@
+package dev.quantline.pipeline.store;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Contents by their SHA-256 in one folder, bounded in bytes, least recently used out first. Files are handed out as
+ * links, so one that is deleted here lives on where it is in use. Several processes may share the folder: a content
+ * appears by an atomic rename, and names never change their content.
+ */
+final class ContentCache {
+    private record Cached(Path file, long bytes, Instant used) {
+    }
+
+    private final Path contents;
+    private final Path names;
+    private final long limit;
+
+    ContentCache(Path folder, long limit) throws IOException {
+        this.contents = Files.createDirectories(folder.resolve("contents"));
+        this.names = Files.createDirectories(folder.resolve("names"));
+        this.limit = limit;
+    }
+
+    /** A file on the cache's file system for a content on its way in. */
+    Path incoming() throws IOException {
+        return Files.createTempFile(contents, "incoming", null);
+    }
+
+    /** The content known under a name, a version of an object for instance. */
+    Optional<String> hashOf(String name) throws IOException {
+        try {
+            return Optional.of(Files.readString(names.resolve(Hashes.of(name.getBytes()))));
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    void name(String name, String hash) throws IOException {
+        Files.writeString(names.resolve(Hashes.of(name.getBytes())), hash);
+    }
+
+    /** Takes the file over. */
+    void adopt(Path incoming, String hash) throws IOException {
+        Files.move(incoming, contents.resolve(hash), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        evict();
+    }
+
+    /** Keeps a link to, or a copy of, a file that will not be written to any more. */
+    void keep(Path file, String hash) throws IOException {
+        if (!Files.exists(contents.resolve(hash))) {
+            var copy = incoming();
+            linkOrCopy(file, copy);
+            adopt(copy, hash);
+        }
+    }
+
+    /** Puts the content at the target and answers whether it was there. */
+    boolean take(String hash, Path target) throws IOException {
+        var cached = contents.resolve(hash);
+        try {
+            Files.setLastModifiedTime(cached, FileTime.from(Instant.now()));
+            linkOrCopy(cached, target);
+            return true;
+        } catch (NoSuchFileException e) {
+            return false;
+        }
+    }
+
+    private static void linkOrCopy(Path from, Path to) throws IOException {
+        Files.createDirectories(to.getParent());
+        Files.deleteIfExists(to);
+        try {
+            Files.createLink(to, from);
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (IOException | UnsupportedOperationException anotherFileSystem) {
+            Files.copy(from, to);
+        }
+    }
+
+    private synchronized void evict() throws IOException {
+        var cached = new ArrayList<>(cached());
+        cached.sort(Comparator.comparing(Cached::used));
+        var total = cached.stream().mapToLong(Cached::bytes).sum();
+        for (var oldest : cached) {
+            if (total <= limit) {
+                return;
+            }
+            Files.deleteIfExists(oldest.file());
+            total -= oldest.bytes();
+        }
+    }
+
+    private List<Cached> cached() throws IOException {
+        try (var files = Files.list(contents)) {
+            return files.filter(file -> !file.getFileName().toString().startsWith("incoming")).map(file -> {
+                try {
+                    return new Cached(file, Files.size(file), Files.getLastModifiedTime(file).toInstant());
+                } catch (IOException deletedMeanwhile) {
+                    return new Cached(file, 0, Instant.MAX);
+                }
+            }).toList();
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package dev.quantline.pipeline.event;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.ObjectRef;
+import java.io.IOException;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EventCodecTest {
+    private static final ObjectRef MANIFEST = ObjectRef.parse("s3://quantline/jobs/a/tune/h/manifest.json");
+
+    static Stream<Event> events() {
+        return Stream.of(
+                new Event.Completed("a", StageName.TUNE, MANIFEST, Map.of("model.onnx", MANIFEST),
+                        Json.MAPPER.createObjectNode().put("layers", 3), new Event.Seconds(9, 8, 0.5, 0.25, 0.125, 0)),
+                new Event.Progress("a", StageName.PROFILE, 12.5, "shard 1 of 8"),
+                new Event.Failed("a", "submit", "recipe: unknown", false),
+                new Event.Cancel("a"),
+                new Event.Work("a", StageName.EXPORT, "h", 3, 1),
+                new Event.WorkDone("a", StageName.CALIBRATE, "h", 3));
+    }
+
+    @ParameterizedTest
+    @MethodSource("events")
+    void everyEventSurvivesItsRecord(Event event) {
+        assertEquals(event, EventCodec.decode(EventCodec.encode(event)));
+    }
+
+    @Test
+    void aStageEventIsACloudEventAboutItsJob() throws IOException {
+        var event = events().findFirst().orElseThrow();
+
+        var json = Json.MAPPER.readTree(EventCodec.encode(event));
+
+        assertEquals("1.0", json.path("specversion").asText());
+        assertEquals("dev.quantline.tuned.v1", json.path("type").asText());
+        assertEquals("a", json.path("subject").asText());
+        assertEquals("tune", json.at("/data/stage").asText());
+        assertEquals("quantline.tuned", new Topics(Topics.DEFAULT_PREFIX).of(event));
+    }
+
+    @Test
+    void aRequestIsReadBareAndInsideACloudEvent() {
+        var bare = "{\"id\": \"a\"}";
+        var wrapped = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\", \"data\": " + bare + "}";
+
+        assertEquals(EventCodec.jobRequest(bare.getBytes()), EventCodec.jobRequest(wrapped.getBytes()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "no json", "[]", "{\"specversion\": \"1.0\", \"id\": \"1\"}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\"}"})
+    void whatIsNoRequestIsUnreadable(String value) {
+        assertThrows(Unreadable.class, () -> EventCodec.jobRequest(value.getBytes()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{\"id\": \"a\"}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.other\"}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.lost.v1\"}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.cancel.v1\", \"data\": {}}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\", \"data\": {\"job\": 7, \"item\": []}}"})
+    void whatIsNoEventIsUnreadable(String value) {
+        assertThrows(Unreadable.class, () -> EventCodec.decode(value.getBytes()));
+    }
+}

@@ -1,0 +1,98 @@
+package dev.quantline.pipeline.job;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.quantline.onnx.BadInput;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class JobReaderTest {
+    private static final String BASE = "\"model\": \"s3://b1x/m.onnx\", \"calibration\": \"s3://b1x/c.npz\"";
+
+    @Test
+    void aBareRequestGetsEveryDefault() {
+        var job = read("{" + BASE + ", \"colour\": \"red\", \"evaluation\": {\"data\": \"s3://b1x/v.npz\"}}");
+
+        assertEquals("given", job.id());
+        assertEquals("int8", job.recipe().preset());
+        assertEquals(8, job.recipe().weightBits());
+        assertTrue(job.recipe().tune().bias());
+        assertEquals("fidelity", job.evaluation().orElseThrow().metric());
+        assertTrue(job.normalize().isEmpty());
+    }
+
+    @Test
+    void anObjectOverridesThePresetItNames() {
+        var job = read("{" + BASE + ", \"recipe\": {\"preset\": \"w8a8-fast\", \"calibrate\": {\"range\": \"mae\"},"
+                + " \"exclude\": [\"head*\"], \"goal\": {\"drop\": 0.01}}}");
+
+        assertEquals("mae", job.recipe().calibrate().range());
+        assertEquals("uniform", job.recipe().calibrate().softmax());
+        assertFalse(job.recipe().tune().bias());
+        assertEquals("head*", job.recipe().exclude().getFirst());
+        assertEquals(0.01, job.recipe().goal().orElseThrow().drop());
+    }
+
+    @Test
+    void theCompleteRequestReadsBackAsItself() throws JsonProcessingException {
+        var job = read("{" + BASE + ", \"id\": \"a-1\", \"recipe\": \"w8a8-fast\","
+                + " \"normalize\": {\"image\": {\"mean\": [0.5], \"std\": [0.25]}}}");
+
+        var again = JobReader.read(Json.tree(job), "other");
+
+        assertEquals(job, again);
+        assertArrayEquals(Json.bytes(job), Json.bytes(again));
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {"calibration": "s3://b1x/c.npz"}                                       | model: required property
+            {BASE, "id": "../x"}                                                    | id: does not match
+            {BASE, "id": "Big"}                                                     | id: does not match
+            {BASE, "id": "line\\n"}                                                 | id:
+            {BASE, "recipe": "int9"}                                                | recipe: does not have a value in the enumeration
+            {BASE, "recipe": {"calibrate": {"range": "guess"}}}                     | recipe.calibrate.range: does not have
+            {BASE, "recipe": {"tune": {"bias": "yes"}}}                             | recipe.tune.bias: string found, boolean expected
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "mood"}}      | evaluation.metric: does not have
+            {BASE, "evaluation": {"metric": "top1"}}                                | evaluation.data: required property
+            {BASE, "normalize": {"image": {"mean": [0.5], "std": [0]}}}             | normalize.image.std[0]: must have an exclusive minimum
+            {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
+            {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
+            {BASE, "recipe": "w4a4"}                                                | not yet supported: recipe.preset w4a4
+            {BASE, "recipe": {"calibrate": {"softmax": "tan"}}}                     | not yet supported: recipe.calibrate.softmax tan
+            {BASE, "recipe": {"calibrate": {"layernorm": "median"}}}                | not yet supported: recipe.calibrate.layernorm median
+            {BASE, "recipe": {"tune": {"layers": "adaquant"}}}                      | not yet supported: recipe.tune.layers adaquant
+            {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
+            {BASE, "recipe": {"allocate": {"size": 0.1}}}                           | not yet supported: recipe.allocate
+            {BASE, "training": {"data": "s3://b1x/t.npz"}}                          | not yet supported: training
+            [1]                                                                     | request: array found, object expected
+            """, quoteCharacter = '`')
+    void anUnusableFieldIsNamed(String request, String message) {
+        var refusal = assertThrows(BadInput.class, () -> read(request.replace("BASE", BASE)));
+
+        assertTrue(refusal.getMessage().startsWith(message), refusal.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"s3://bucket/a/b.npz,b.npz", "s3://bucket/a/b/,b/", "s3://bucket/a,a"})
+    void aReferenceKeepsItsText(String text, String name) {
+        var ref = ObjectRef.parse(text);
+
+        assertEquals(text, ref.toString());
+        assertEquals(name, ref.name());
+    }
+
+    private static JobRequest read(String request) {
+        try {
+            return JobReader.read(Json.MAPPER.readTree(request), "given");
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(e);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package dev.quantline.pipeline.store;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StackAddresses;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.job.ObjectRef;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StoreTest {
+    private static final long LIMIT = 40L << 20;
+    @TempDir
+    static Path folder;
+    private static EmbeddedStack stack;
+    private static Store store;
+
+    @BeforeAll
+    static void start() throws IOException {
+        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
+        store = new Store(settings(stack.addresses().s3Endpoint(), "cache"));
+        store.prepare();
+    }
+
+    @AfterAll
+    static void stop() {
+        store.close();
+        stack.close();
+    }
+
+    @Test
+    void aFileOfSeveralPartsComesBackFromTheStoreOnceAndThenFromTheCache() throws IOException {
+        var file = file("large", 33 << 20, 1);
+        var other = new Store(settings(stack.addresses().s3Endpoint(), "other-cache"));
+        var moved = new AtomicLong();
+
+        var stored = store.put("inputs/large.bin", file);
+        var first = other.fetch(stored.ref(), folder.resolve("first"), moved::addAndGet);
+        var second = other.fetch(stored.ref(), folder.resolve("second"), moved::addAndGet);
+        other.close();
+
+        assertEquals(stored, first);
+        assertEquals(stored, second);
+        assertEquals(33L << 20, moved.get());
+        assertEquals(-1, Files.mismatch(file, folder.resolve("second")));
+    }
+
+    @Test
+    void ofTwoCreatorsOneWins() {
+        assertTrue(store.create("jobs/a/once.json", "1".getBytes()));
+        assertFalse(store.create("jobs/a/once.json", "2".getBytes()));
+        assertArrayEquals("1".getBytes(), store.read("jobs/a/once.json").orElseThrow());
+    }
+
+    @Test
+    void aReplacedObjectIsNoticed() throws IOException {
+        var before = store.put("inputs/changing", file("before", 100, 2));
+        var other = new Store(settings(stack.addresses().s3Endpoint(), "third-cache"));
+        store.put("inputs/changing", file("after", 100, 3));
+
+        var refusal = assertThrows(BadInput.class, () -> other.fetch(before, folder.resolve("x"), _ -> { }));
+        other.close();
+
+        assertTrue(refusal.getMessage().contains("inputs/changing was replaced"));
+        assertFalse(before.sha256().equals(store.fetch(before.ref(), folder.resolve("y"), _ -> { }).sha256()));
+    }
+
+    @Test
+    void aPrefixStandsForItsNpzFilesInOrder() {
+        for (var name : List.of("b.npz", "a.npz", "notes.txt", "deeper/c.npz")) {
+            store.write("inputs/many/" + name, name.getBytes());
+        }
+
+        assertEquals(List.of(store.ref("inputs/many/a.npz"), store.ref("inputs/many/b.npz")),
+                store.resolve(store.ref("inputs/many")));
+        assertEquals(store.resolve(store.ref("inputs/many")), store.resolve(store.ref("inputs/many/")));
+        assertEquals(List.of("a.npz", "b.npz", "deeper/", "notes.txt"), store.children("inputs/many/"));
+        assertEquals(List.of(store.ref("inputs/many/a.npz")), store.resolve(store.ref("inputs/many/a.npz")));
+    }
+
+    @Test
+    void whatIsMissingOrTooLargeIsNamed() throws IOException {
+        store.put("inputs/huge", file("huge", 41 << 20, 4));
+        var target = folder.resolve("never");
+
+        assertEquals("no such object: s3://quantline/none",
+                assertThrows(BadInput.class, () -> store.fetch(store.ref("none"), target, _ -> { })).getMessage());
+        assertThrows(BadInput.class, () -> store.resolve(new ObjectRef("elsewhere", "none")));
+        assertTrue(assertThrows(BadInput.class, () -> store.fetch(store.ref("inputs/huge"), target, _ -> { }))
+                .getMessage().contains("more than the limit"));
+        assertFalse(store.exists("none"));
+        assertTrue(store.read("none").isEmpty());
+    }
+
+    @Test
+    void anUnreachableStoreIsNamed() {
+        var nowhere = new Store(settings(URI.create("http://127.0.0.1:1"), "cache"));
+
+        var failure = assertThrows(StoreUnavailable.class, nowhere::isReady);
+        nowhere.close();
+
+        assertTrue(failure.getMessage().contains("http://127.0.0.1:1"), failure.getMessage());
+    }
+
+    @Test
+    void theCacheForgetsTheLeastRecentlyUsed() throws IOException {
+        var cache = new ContentCache(folder.resolve("small"), 250);
+        for (var name : List.of("one", "two", "three")) {
+            cache.keep(file(name, 100, name.length()), name);
+            Files.setLastModifiedTime(folder.resolve("small/contents/" + name),
+                    java.nio.file.attribute.FileTime.fromMillis(name.equals("one") ? 2_000 : 1_000));
+        }
+
+        assertTrue(cache.take("one", folder.resolve("taken")));
+        assertFalse(cache.take("two", folder.resolve("gone")));
+    }
+
+    private static StoreSettings settings(URI endpoint, String cache) {
+        return new StoreSettings(endpoint, "us-east-1", StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET, LIMIT, folder.resolve(cache), 1L << 30);
+    }
+
+    private static Path file(String name, int bytes, long seed) throws IOException {
+        var content = new byte[bytes];
+        new Random(seed).nextBytes(content);
+        return Files.write(folder.resolve(name), content);
+    }
+}
