@@ -51,7 +51,7 @@ public final class EmbeddedStack implements AutoCloseable {
             var stack = new EmbeddedStack(folder, Broker.start(folder.kafka(), kafkaPort), store);
             folder.publish(stack.addresses());
             return stack;
-        } catch (IOException | RuntimeException failure) {
+        } catch (IOException | RuntimeException | Error failure) {
             if (store != null) {
                 store.close();
             }
