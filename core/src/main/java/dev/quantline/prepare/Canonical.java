@@ -30,7 +30,7 @@ public final class Canonical {
             throw new BadInput("opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
         }
         OnnxLibrary.check(model);
-        var graph = model.copy();
+        var graph = model.withOpset("", model.opset());
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
         var converted = graph.opset() < OPSET ? OnnxLibrary.convert(graph, OPSET) : graph;
         nameNodes(converted);

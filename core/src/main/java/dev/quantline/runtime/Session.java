@@ -163,7 +163,8 @@ public final class Session implements AutoCloseable {
 
     private static Tensor tensor(OnnxTensor value) {
         var info = (TensorInfo) value.getInfo();
-        return new Tensor(DataType.of(info.onnxType.value), info.getShape(), value.getByteBuffer());
+        var type = DataType.valueOf(info.onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
+        return new Tensor(type, info.getShape(), value.getByteBuffer());
     }
 
     private static OnnxJavaType javaType(DataType type) {
