@@ -60,16 +60,14 @@ public sealed interface Event {
     }
 
     /**
-     * Where a stage's wall-clock time went. The first six are summed over all its items, so with several replicas
-     * they may exceed {@code wall}.
+     * Where a stage's time went. With one replica {@code compute + store + events = wall}; several replicas compute at
+     * the same time, so the first two may add up to more.
      *
-     * @param wall     from the event that triggered the stage to its manifest
-     * @param compute  in the stage's own code
-     * @param download getting inputs from the store
-     * @param upload   putting results there
-     * @param publish  handing events to the broker
-     * @param idle     no replica was handling anything of this stage: events on their way, or other jobs first
+     * @param wall    from the event that triggered the stage to its manifest
+     * @param compute in the stage's own code, summed over its items
+     * @param store   getting inputs, putting results and looking up what is there, summed over its items
+     * @param events  when no replica handled anything of this stage: events on their way, or behind other jobs
      */
-    record Seconds(double wall, double compute, double download, double upload, double publish, double idle) {
+    record Seconds(double wall, double compute, double store, double events) {
     }
 }

@@ -35,6 +35,11 @@ public enum StageName {
         return ordinal() == 0 ? Optional.empty() : Optional.of(values()[ordinal() - 1]);
     }
 
+    /** Whether a job is done after it. */
+    public boolean isLast() {
+        return ordinal() == values().length - 1;
+    }
+
     static Optional<StageName> completedAs(String word) {
         return Arrays.stream(values()).filter(stage -> stage.completed.equals(word)).findFirst();
     }

@@ -37,6 +37,7 @@ import okhttp3.OkHttpClient;
  */
 public final class Store implements AutoCloseable {
     private static final long PART_BYTES = 16L << 20;
+    private static final int KEY_DIGITS = 16;
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration ANSWER = Duration.ofSeconds(60);
     private static final Map<String, String> CREATE_ONLY = Map.of("If-None-Match", "*");
@@ -89,7 +90,11 @@ public final class Store implements AutoCloseable {
     }
 
     public boolean exists(String key) {
-        return stat(ref(key)).isPresent();
+        return exists(ref(key));
+    }
+
+    public boolean exists(ObjectRef ref) {
+        return stat(ref).isPresent();
     }
 
     /** A small object's content; empty when there is no such object. */
@@ -125,12 +130,18 @@ public final class Store implements AutoCloseable {
 
     /** Uploads a file, in parts of 16 MB; the file must not change any more, the cache keeps a link to it. */
     public StoredFile put(String key, Path file) {
+        return call(() -> upload(key, Hashes.of(file), file));
+    }
+
+    /**
+     * Uploads a file under a key that holds its hash, {@code folder/<hash>/name}, unless it is there already: writers
+     * of different contents never overwrite each other.
+     */
+    public StoredFile putContent(String folder, String name, Path file) {
         return call(() -> {
             var hash = Hashes.of(file);
-            client.uploadObject(UploadObjectArgs.builder().bucket(settings.bucket()).object(key)
-                    .filename(file.toString(), PART_BYTES).build());
-            cache.keep(file, hash);
-            return new StoredFile(ref(key), hash, Files.size(file));
+            var key = folder + hash.substring(0, KEY_DIGITS) + "/" + name;
+            return exists(key) ? new StoredFile(ref(key), hash, Files.size(file)) : upload(key, hash, file);
         });
     }
 
@@ -216,6 +227,13 @@ public final class Store implements AutoCloseable {
         } catch (Exception e) {
             throw new IllegalStateException("the S3 client does not close", e);
         }
+    }
+
+    private StoredFile upload(String key, String hash, Path file) throws MinioException, IOException {
+        client.uploadObject(UploadObjectArgs.builder().bucket(settings.bucket()).object(key)
+                .filename(file.toString(), PART_BYTES).build());
+        cache.keep(file, hash);
+        return new StoredFile(ref(key), hash, Files.size(file));
     }
 
     private StoredFile take(ObjectRef ref, String hash, Path target) throws IOException {

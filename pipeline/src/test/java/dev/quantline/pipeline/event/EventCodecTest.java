@@ -19,7 +19,7 @@ class EventCodecTest {
     static Stream<Event> events() {
         return Stream.of(
                 new Event.Completed("a", StageName.TUNE, MANIFEST, Map.of("model.onnx", MANIFEST),
-                        Json.MAPPER.createObjectNode().put("layers", 3), new Event.Seconds(9, 8, 0.5, 0.25, 0.125, 0)),
+                        Json.MAPPER.createObjectNode().put("layers", 3), new Event.Seconds(9, 8, 0.5, 0.5)),
                 new Event.Progress("a", StageName.PROFILE, 12.5, "shard 1 of 8"),
                 new Event.Failed("a", "submit", "recipe: unknown", false),
                 new Event.Cancel("a"),

@@ -1,0 +1,52 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.runtime.Progress;
+import java.time.Duration;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Turns an item's progress into that of its stage: at most two events a second, and a look every few seconds whether
+ * the job was cancelled meanwhile.
+ */
+final class ItemProgress implements Progress {
+    private static final long EVENT_NANOS = Duration.ofMillis(500).toNanos();
+    private static final long LOOK_NANOS = Duration.ofSeconds(3).toNanos();
+
+    private final Order order;
+    private final int item;
+    private final long before;
+    private final EventSink sink;
+    private final BooleanSupplier cancelled;
+    private long lastEvent;
+    private long lastLook;
+
+    /** @param before how many items of the order are stored already */
+    ItemProgress(Order order, int item, long before, EventSink sink, BooleanSupplier cancelled) {
+        this.order = order;
+        this.item = item;
+        this.before = before;
+        this.sink = sink;
+        this.cancelled = cancelled;
+        this.lastLook = System.nanoTime();
+        this.lastEvent = lastLook - EVENT_NANOS;
+    }
+
+    @Override
+    public void report(double fraction, String message) {
+        var now = System.nanoTime();
+        if (now - lastEvent >= EVENT_NANOS) {
+            lastEvent = now;
+            var name = order.items().size() == 1 ? message : order.items().get(item).name() + ": " + message;
+            var percent = 100 * (before + Math.clamp(fraction, 0, 1)) / order.items().size();
+            sink.announce(new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name));
+        }
+        if (now - lastLook >= LOOK_NANOS) {
+            lastLook = now;
+            if (cancelled.getAsBoolean()) {
+                throw new CancellationException(order.job() + " was cancelled");
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package dev.quantline.pipeline.stage;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** How a run of an item ended. */
+public sealed interface Outcome {
+    /**
+     * The item, or the merge, is complete.
+     *
+     * @param files   by the name they get in the store; must not change any more
+     * @param summary a few figures for people
+     */
+    record Done(Map<String, Path> files, JsonNode summary) implements Outcome {
+    }
+
+    /**
+     * The time slice is over; any replica goes on from the checkpoint, which it finds as
+     * {@link StageContext#checkpoint}.
+     */
+    record Continue(Map<String, Path> checkpoint) implements Outcome {
+    }
+}

@@ -1,0 +1,54 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.pipeline.store.StoredFile;
+import dev.quantline.runtime.Progress;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** Makes the order of a stage: brings the inputs in, names the result by what it depends on, splits the work. */
+final class Planner {
+    private final Stage stage;
+    private final Tools tools;
+    private final StageRecords records;
+
+    Planner(Stage stage, Tools tools) {
+        this.stage = stage;
+        this.tools = tools;
+        this.records = new StageRecords(tools.store());
+    }
+
+    /** The order for a job, the stored one if there is one. */
+    Order order(JobRequest job, Optional<ObjectRef> previous, long sinceMillis) throws IOException {
+        var watch = new Stopwatch();
+        var earlier = records.earlier(previous);
+        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
+            var inputs = place.fetch(stage.inputs(job, earlier));
+            var settings = Json.tree(stage.settings(job));
+            var hash = hash(inputs, Map.of("stage", stage.name(), "version", tools.version(), "settings", settings));
+            var known = records.order(StageRecords.folder(job.id(), stage.name(), hash));
+            if (known.isPresent()) {
+                return known.get();
+            }
+            var context = new StageContext(job, place.local(inputs), earlier, place.empty("results"),
+                    Optional.empty(), Progress.none());
+            var items = watch.compute(() -> stage.items(context));
+            return records.order(new Order(job.id(), stage.name(), hash, previous, inputs, settings, items,
+                    tools.version(), sinceMillis, watch.span()));
+        }
+    }
+
+    /** Over the contents, and the names they are given in: a data set of several files is read in their order. */
+    private static String hash(Map<String, List<StoredFile>> inputs, Map<String, Object> others) {
+        var all = new TreeMap<String, Object>(others);
+        inputs.forEach((name, files) -> all.put("input " + name,
+                files.stream().map(file -> List.of(file.ref().name(), file.sha256())).toList()));
+        return Hashes.of(Json.bytes(all));
+    }
+}

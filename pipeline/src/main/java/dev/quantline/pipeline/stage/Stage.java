@@ -1,0 +1,31 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What one service does, without events and storage. Every method must give the same for the same arguments on any
+ * replica, and may be called again for work that was done before. All throw {@link dev.quantline.onnx.BadInput} when
+ * the job cannot be done; it is not retried.
+ */
+public interface Stage {
+    StageName name();
+
+    /** Everything the result depends on besides the settings, by a name of the stage's choice. */
+    Map<String, Source> inputs(JobRequest job, Earlier earlier);
+
+    /** The part of the request the result depends on; becomes part of the result's name as JSON. */
+    Object settings(JobRequest job);
+
+    /** The pieces replicas may share, in the order they are merged; at least one, each a minute of work at most. */
+    List<Item> items(StageContext context) throws IOException;
+
+    /** Does one item, or a time slice of it. */
+    Outcome run(StageContext context, Item item) throws IOException;
+
+    /** Puts the parts together, given in item order. A stage of one item is never asked: its part is the result. */
+    Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException;
+}

@@ -1,0 +1,33 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.runtime.Progress;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a stage works with.
+ *
+ * @param inputs     local copies by input name; they must not be written to
+ * @param work       an empty folder for the results, deleted afterwards
+ * @param checkpoint the folder with the files of {@link Outcome.Continue}, when this is a later time slice
+ * @param progress   of the item, 0 to 1; throws when the job was cancelled
+ */
+public record StageContext(JobRequest job, Map<String, List<Path>> inputs, Earlier earlier, Path work,
+                           Optional<Path> checkpoint, Progress progress) {
+    /** The only file of an input. External data lies beside it. */
+    public Path file(String input) {
+        return files(input).getFirst();
+    }
+
+    /** The files of an input, sorted by name. */
+    public List<Path> files(String input) {
+        var files = inputs.get(input);
+        if (files == null) {
+            throw new IllegalArgumentException("the stage declared no input " + input);
+        }
+        return files;
+    }
+}

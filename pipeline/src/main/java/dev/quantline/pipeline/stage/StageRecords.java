@@ -1,0 +1,102 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.Keys;
+import dev.quantline.pipeline.store.Store;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/** The small JSON objects that hold the state of a job, typed. Each is created once and never changed. */
+final class StageRecords {
+    private final Store store;
+
+    StageRecords(Store store) {
+        this.store = store;
+    }
+
+    /** A failure as it is remembered. */
+    record Failure(Event.Failed event, Optional<String> hash) {
+    }
+
+    Optional<JobRequest> request(String job) {
+        return store.read(Keys.request(job)).map(json -> Json.read(json, JobRequest.class));
+    }
+
+    boolean cancelled(String job) {
+        return store.exists(Keys.cancelled(job));
+    }
+
+    Optional<Failure> failure(String job) {
+        return store.read(Keys.failed(job)).map(json -> Json.read(json, Failure.class));
+    }
+
+    void remember(Failure failure) {
+        store.write(Keys.failed(failure.event().job()), Json.bytes(failure));
+    }
+
+    /** Writes the order unless there is one already, and answers the one that counts. */
+    Order order(Order wanted) {
+        var folder = folder(wanted.job(), wanted.stage(), wanted.hash());
+        return store.create(Keys.order(folder), Json.bytes(wanted)) ? wanted : order(folder).orElseThrow();
+    }
+
+    Optional<Order> order(String folder) {
+        return store.read(Keys.order(folder)).map(json -> Json.read(json, Order.class));
+    }
+
+    Optional<Manifest> manifest(String folder) {
+        return manifest(store.ref(Keys.manifest(folder)));
+    }
+
+    /** Writes the manifest unless another replica was first, and answers the one that counts. */
+    Manifest manifest(String folder, Manifest wanted) {
+        return store.create(Keys.manifest(folder), Json.bytes(wanted)) ? wanted : manifest(folder).orElseThrow();
+    }
+
+    /** Every manifest from the given one back to the first stage's. */
+    Earlier earlier(Optional<ObjectRef> manifest) {
+        var found = new EnumMap<StageName, Manifest>(StageName.class);
+        for (var next = manifest; next.isPresent();) {
+            var read = manifest(next.get()).orElseThrow();
+            found.put(read.stage(), read);
+            next = read.previous();
+        }
+        return new Earlier(Map.copyOf(found));
+    }
+
+    Optional<Part> part(String partFolder) {
+        return store.read(Keys.partManifest(partFolder)).map(json -> Json.read(json, Part.class));
+    }
+
+    void part(String partFolder, Part part) {
+        store.create(Keys.partManifest(partFolder), Json.bytes(part));
+    }
+
+    /** For each item of the order whether it is stored. */
+    List<Boolean> stored(Order order) {
+        var folder = folder(order.job(), order.stage(), order.hash());
+        var keys = Set.copyOf(store.list(folder + "parts/"));
+        return IntStream.range(0, order.items().size())
+                .mapToObj(item -> keys.contains(Keys.partManifest(Keys.part(folder, item)))).toList();
+    }
+
+    ObjectRef manifestRef(String folder) {
+        return store.ref(Keys.manifest(folder));
+    }
+
+    static String folder(String job, StageName stage, String hash) {
+        return Keys.stage(job, stage.verb(), hash);
+    }
+
+    private Optional<Manifest> manifest(ObjectRef ref) {
+        return store.read(ref.key()).map(json -> Json.read(json, Manifest.class));
+    }
+}

@@ -1,0 +1,112 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.ObjectRef;
+import java.io.IOException;
+import java.util.Optional;
+
+/**
+ * One stage as a reaction to events. Every method may be called any number of times for the same event and by several
+ * replicas: what is stored is not done again, only said again.
+ */
+public final class StageShell {
+    private final Stage stage;
+    private final Tools tools;
+    private final StageRecords records;
+    private final Planner planner;
+    private final Worker worker;
+    private final Failures failures;
+
+    public StageShell(Stage stage, Tools tools) {
+        this.stage = stage;
+        this.tools = tools;
+        this.records = new StageRecords(tools.store());
+        this.planner = new Planner(stage, tools);
+        this.worker = new Worker(stage, tools);
+        this.failures = new Failures(stage.name(), records, tools);
+    }
+
+    public StageName name() {
+        return stage.name();
+    }
+
+    /**
+     * The stage's turn has come: publishes the items that are not stored yet, or, if there are none, the result.
+     *
+     * @param previous    manifest of the stage before; empty for the first
+     * @param sinceMillis when that was said, milliseconds since the epoch
+     */
+    public void start(String job, Optional<ObjectRef> previous, long sinceMillis) {
+        failures.guard(job, Optional.empty(), () -> {
+            if (records.cancelled(job)) {
+                return;
+            }
+            var order = planner.order(request(job), previous, sinceMillis);
+            var earlierFailure = failures.known(job, order.hash());
+            if (earlierFailure.isPresent()) {
+                tools.sink().publish(earlierFailure.get());
+                return;
+            }
+            var stored = records.stored(order);
+            for (var item = 0; item < stored.size(); item++) {
+                if (!stored.get(item)) {
+                    tools.sink().publish(new Event.Work(job, stage.name(), order.hash(), item, 0));
+                }
+            }
+            if (!stored.contains(false)) {
+                complete(order);
+            }
+        });
+    }
+
+    /** The previous stage is done. */
+    public void start(Event.Completed previous, long sinceMillis) {
+        start(previous.job(), Optional.of(previous.manifest()), sinceMillis);
+    }
+
+    /** An item, or a time slice of one, is to be done. */
+    public void work(Event.Work work) {
+        failures.guard(work.job(), Optional.of(work.hash()), () -> {
+            if (records.cancelled(work.job()) || failures.known(work.job(), work.hash()).isPresent()) {
+                return;
+            }
+            var order = order(work.job(), work.hash());
+            if (work.item() < 0 || work.item() >= order.items().size() || work.slice() < 0) {
+                throw new BadInput("no such item of " + stage.name().verb() + ": " + work.item());
+            }
+            tools.sink().publish(worker.run(request(work.job()), order, work));
+        });
+    }
+
+    /** An item is stored; when it was the last, the stage is completed. */
+    public void workDone(Event.WorkDone done) {
+        failures.guard(done.job(), Optional.of(done.hash()), () -> {
+            var order = order(done.job(), done.hash());
+            if (!records.cancelled(done.job()) && !records.stored(order).contains(false)) {
+                complete(order);
+            }
+        });
+    }
+
+    private void complete(Order order) throws IOException {
+        var folder = StageRecords.folder(order.job(), order.stage(), order.hash());
+        var manifest = records.manifest(folder);
+        if (manifest.isEmpty()) {
+            manifest = Optional.of(worker.complete(request(order.job()), order));
+            tools.metrics().completed(manifest.get().seconds());
+        }
+        tools.sink().publish(manifest.get().event(records.manifestRef(folder)));
+    }
+
+    private JobRequest request(String job) {
+        return records.request(job).orElseThrow(() -> new BadInput("no such job: " + job));
+    }
+
+    private Order order(String job, String hash) {
+        return records.order(StageRecords.folder(job, stage.name(), hash))
+                .orElseThrow(() -> new BadInput("no such work: " + stage.name().verb() + " " + hash + " of " + job));
+    }
+}

@@ -1,0 +1,110 @@
+package dev.quantline.pipeline.stage;
+
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.store.Keys;
+import dev.quantline.pipeline.store.StoredFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+
+/** Runs items and merges their parts, storing what they leave. */
+final class Worker {
+    private final Stage stage;
+    private final Tools tools;
+    private final StageRecords records;
+
+    Worker(Stage stage, Tools tools) {
+        this.stage = stage;
+        this.tools = tools;
+        this.records = new StageRecords(tools.store());
+    }
+
+    /** Runs one time slice of an item unless its result is there already, and says what is to be published next. */
+    Event run(JobRequest job, Order order, Event.Work work) throws IOException {
+        var stageFolder = StageRecords.folder(order.job(), order.stage(), order.hash());
+        var folder = Keys.part(stageFolder, work.item());
+        var done = new Event.WorkDone(work.job(), work.stage(), work.hash(), work.item());
+        var next = new Event.Work(work.job(), work.stage(), work.hash(), work.item(), work.slice() + 1);
+        if (records.part(folder).isPresent()) {
+            return done;
+        }
+        if (records.part(Keys.slice(folder, next.slice())).isPresent()) {
+            return next;
+        }
+        var watch = new Stopwatch();
+        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
+            place.fetchKnown(order.inputs());
+            var checkpoint = work.slice() == 0 ? Optional.<Part>empty()
+                    : records.part(Keys.slice(folder, work.slice()));
+            var before = records.stored(order).stream().filter(stored -> stored).count();
+            var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
+                    place.empty("results"), checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
+                    new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())));
+            var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
+            return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
+                case Outcome.Done end -> {
+                    var files = upload(folder, end.files());
+                    spans.add(watch.span());
+                    records.part(folder, new Part(files, end.summary(), spans));
+                    yield done;
+                }
+                case Outcome.Continue pause -> {
+                    var sliceFolder = Keys.slice(folder, next.slice());
+                    var files = upload(sliceFolder, pause.checkpoint());
+                    spans.add(watch.span());
+                    records.part(sliceFolder, new Part(files, Json.MAPPER.nullNode(), spans));
+                    yield next;
+                }
+            };
+        }
+    }
+
+    /** Merges the stored parts and writes the manifest, the last object of a stage. */
+    Manifest complete(JobRequest job, Order order) throws IOException {
+        var watch = new Stopwatch();
+        var folder = StageRecords.folder(order.job(), order.stage(), order.hash());
+        var parts = new ArrayList<Part>();
+        for (var item = 0; item < order.items().size(); item++) {
+            parts.add(records.part(Keys.part(folder, item)).orElseThrow());
+        }
+        var result = parts.size() == 1 ? parts.getFirst() : merged(job, order, folder, parts, watch);
+        if (order.stage().isLast()) {
+            result.files().forEach((name, file) -> tools.store().copy(file.ref(),
+                    Keys.delivered(order.job(), order.stage().verb(), name)));
+        }
+        var spans = new ArrayList<>(List.of(order.start(), watch.span()));
+        parts.forEach(part -> spans.addAll(part.spans()));
+        var seconds = Span.account(order.sinceMillis(), System.currentTimeMillis(), spans);
+        return records.manifest(folder, new Manifest(order.job(), order.stage(), order.hash(), order.previous(),
+                order.inputs(), order.settings(), result.files(), result.summary(), seconds, order.version()));
+    }
+
+    private Part merged(JobRequest job, Order order, String folder, List<Part> parts, Stopwatch watch)
+            throws IOException {
+        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
+            place.fetchKnown(order.inputs());
+            var finished = new ArrayList<FinishedItem>();
+            for (var item = 0; item < parts.size(); item++) {
+                var local = place.fetchPart(Keys.part("", item), parts.get(item).files());
+                finished.add(new FinishedItem(order.items().get(item), local, parts.get(item).summary()));
+            }
+            var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
+                    place.empty("results"), Optional.empty(), (_, _) -> { });
+            var merged = watch.compute(() -> stage.merge(context, finished));
+            return new Part(upload(Keys.results(folder), merged.files()), merged.summary(), List.of());
+        }
+    }
+
+    private Map<String, StoredFile> upload(String folder, Map<String, Path> files) {
+        var stored = new TreeMap<String, StoredFile>();
+        files.forEach((name, file) -> stored.put(name, tools.store().putContent(folder, name, file)));
+        tools.metrics().uploaded(stored.values().stream().mapToLong(StoredFile::bytes).sum());
+        return stored;
+    }
+}

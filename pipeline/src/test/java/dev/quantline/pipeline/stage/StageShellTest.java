@@ -1,0 +1,234 @@
+package dev.quantline.pipeline.stage;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StackAddresses;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
+import dev.quantline.pipeline.store.StoreUnavailable;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class StageShellTest {
+    @TempDir
+    static Path folder;
+    private static EmbeddedStack stack;
+    private static Store store;
+
+    private final Deque<Event> published = new ArrayDeque<>();
+    private final List<Event> all = new ArrayList<>();
+    private final SumStage stage = new SumStage();
+    private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
+    private final Tools tools = new Tools(store, new Recorder(), new StageMetrics(meters, StageName.PROFILE),
+            Attempts.once(), folder.resolve("scratch"), "1");
+    private final StageShell shell = new StageShell(stage, tools);
+    private final Admission admission = new Admission(tools);
+
+    private final class Recorder implements EventSink {
+        @Override
+        public void publish(Event event) {
+            published.add(event);
+            all.add(event);
+        }
+
+        @Override
+        public void announce(Event.Progress progress) {
+            all.add(progress);
+        }
+    }
+
+    @BeforeAll
+    static void start() throws IOException {
+        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
+        store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, 1 << 20, folder.resolve("cache"), 1 << 30));
+        store.prepare();
+    }
+
+    @AfterAll
+    static void stop() {
+        store.close();
+        stack.close();
+    }
+
+    @Test
+    void theItemsOfAJobAreMergedInOrderWhateverTheOrderTheyAreDoneIn() {
+        submit("a", "1\n2\npause\n4");
+
+        var seed = System.nanoTime();
+        System.out.println("seed " + seed);
+        deliver(new Random(seed));
+
+        var completed = completed("a");
+        assertEquals("line 0=1 line 1=2 line 2=7 line 3=4 ", content(completed.results().get("sum")));
+        assertEquals(5, stage.runs.get());
+        assertEquals(1, meters.counter("quantline.jobs", "stage", "profile", "outcome", "completed").count());
+        assertTrue(completed.seconds().wall() >= completed.seconds().compute());
+        assertTrue(all.stream().anyMatch(event -> event instanceof Event.Progress p && p.message().equals("line 1: adding")));
+    }
+
+    @Test
+    void aRedeliveredEventIsAnsweredWithoutComputingAgain() {
+        submit("b", "1\n2");
+        deliver(new Random(0));
+        var first = completed("b");
+        var handled = List.copyOf(all);
+
+        all.clear();
+        shell.start("b", Optional.empty(), 5);
+        handled.stream().filter(event -> event instanceof Event.Work).map(event -> (Event.Work) event).forEach(shell::work);
+        deliver(new Random(0));
+
+        assertEquals(2, stage.runs.get());
+        assertEquals(first, completed("b"));
+    }
+
+    @Test
+    void aSingleItemIsTheResult() {
+        submit("c", "41");
+
+        deliver(new Random(0));
+
+        var result = completed("c").results().get("number");
+        assertTrue(result.key().contains("/parts/0000/"), result.key());
+        assertEquals("41", content(result));
+    }
+
+    @Test
+    void unusableInputIsToldOnceAndNotTriedAgain() {
+        submit("d", "bad\n2");
+        deliver(new Random(0));
+        var runs = stage.runs.get();
+        published.clear();
+
+        shell.start("d", Optional.empty(), 0);
+
+        assertEquals(List.of(new Event.Failed("d", "profile", "line 0: not a number", false)), List.copyOf(published));
+        assertEquals(runs, stage.runs.get());
+    }
+
+    @Test
+    void aMissingModelFailsUntilItIsThere() {
+        admission.accept(request("e", "s3://quantline/inputs/late"), "x");
+        shell.start("e", Optional.empty(), 0);
+        assertEquals(new Event.Failed("e", "profile", "no object and no .npz below it: s3://quantline/inputs/late", false),
+                published.removeLast());
+
+        store.write("inputs/late", "1".getBytes());
+        shell.start("e", Optional.empty(), 0);
+        deliver(new Random(0));
+
+        assertEquals("1", content(completed("e").results().get("number")));
+    }
+
+    @Test
+    void ourOwnBugIsToldAndThrown() {
+        submit("f", "bug");
+
+        assertThrows(IllegalStateException.class, () -> deliver(new Random(0)));
+
+        assertTrue(published.removeLast() instanceof Event.Failed failed && failed.reason().contains("a bug"));
+        assertEquals(1, meters.counter("quantline.failures", "stage", "profile", "kind", "bug").count());
+    }
+
+    @Test
+    void aCancelledJobStopsBeforeItsNextItem() {
+        submit("g", "1\n2");
+
+        admission.cancel("g");
+        deliver(new Random(0));
+
+        assertEquals(0, stage.runs.get());
+        assertTrue(all.contains(new Event.Failed("g", "cancel", "stopped on request", false)));
+        assertTrue(admission.accept(request("g", "s3://quantline/inputs/g"), "x").isEmpty());
+    }
+
+    @Test
+    void theSameIdWithOtherContentIsRefused() {
+        submit("h", "1");
+        published.clear();
+
+        assertEquals(Optional.of("h"), admission.accept(request("h", "s3://quantline/inputs/h"), "x"));
+        assertTrue(admission.accept(request("h", "s3://quantline/inputs/g"), "x").isEmpty());
+
+        assertTrue(published.removeLast() instanceof Event.Failed failed && failed.stage().equals("submit")
+                && failed.reason().startsWith("id: 'h' was submitted before"));
+    }
+
+    @Test
+    void anUnreachableStoreIsRetryable() {
+        submit("i", "1");
+        var away = new Tools(new Store(new StoreSettings(java.net.URI.create("http://127.0.0.1:1"), "us-east-1", "a", "b",
+                "quantline", 1, folder.resolve("cache"), 1)), new Recorder(), tools.metrics(), Attempts.once(),
+                folder.resolve("scratch"), "1");
+
+        assertThrows(StoreUnavailable.class, () -> new StageShell(stage, away).start("i", Optional.empty(), 0));
+        assertFalse(published.stream().anyMatch(event -> event instanceof Event.Completed));
+    }
+
+    @Test
+    void anotherVersionNamesAnotherResult() {
+        submit("j", "1");
+        deliver(new Random(0));
+        var newer = new Tools(store, new Recorder(), tools.metrics(), Attempts.once(), folder.resolve("scratch"), "2");
+
+        new StageShell(stage, newer).start("j", Optional.empty(), 0);
+
+        assertTrue(published.removeLast() instanceof Event.Work work && !completed("j").manifest().key().contains(work.hash()));
+    }
+
+    private void submit(String id, String numbers) {
+        store.write("inputs/" + id, numbers.getBytes());
+        admission.accept(request(id, "s3://quantline/inputs/" + id), "x").ifPresent(job ->
+                shell.start(job, Optional.empty(), System.currentTimeMillis()));
+    }
+
+    private static com.fasterxml.jackson.databind.JsonNode request(String id, String model) {
+        return Json.MAPPER.createObjectNode().put("id", id).put("model", model).put("calibration", model);
+    }
+
+    /** Plays the broker: hands every event back in random order until there is none. */
+    private void deliver(Random random) {
+        while (!published.isEmpty()) {
+            var events = new ArrayList<>(published);
+            published.clear();
+            Collections.shuffle(events, random);
+            for (var event : events) {
+                switch (event) {
+                    case Event.Work work -> shell.work(work);
+                    case Event.WorkDone done -> shell.workDone(done);
+                    default -> { }
+                }
+            }
+        }
+    }
+
+    private Event.Completed completed(String job) {
+        return all.stream().filter(event -> event.job().equals(job) && event instanceof Event.Completed)
+                .map(event -> (Event.Completed) event).findFirst().orElseThrow();
+    }
+
+    private static String content(ObjectRef ref) {
+        return new String(store.read(ref.key()).orElseThrow());
+    }
+}

@@ -1,0 +1,78 @@
+package dev.quantline.pipeline.stage;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+
+/**
+ * Adds the numbers of a text file, one item a line, and writes the running total of the parts in item order. The line
+ * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours.
+ */
+public final class SumStage implements Stage {
+    public final AtomicInteger runs = new AtomicInteger();
+
+    @Override
+    public StageName name() {
+        return StageName.PROFILE;
+    }
+
+    @Override
+    public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
+        return Map.of("numbers", new Source.Given(job.model()));
+    }
+
+    @Override
+    public Object settings(JobRequest job) {
+        return job.recipe().calibrate();
+    }
+
+    @Override
+    public List<Item> items(StageContext context) throws IOException {
+        var lines = Files.readAllLines(context.file("numbers"));
+        if (lines.isEmpty()) {
+            throw new BadInput("numbers: no lines; write at least one");
+        }
+        return IntStream.range(0, lines.size()).mapToObj(i -> Item.of("line " + i, lines.get(i))).toList();
+    }
+
+    @Override
+    public Outcome run(StageContext context, Item item) throws IOException {
+        runs.incrementAndGet();
+        context.progress().report(0.5, "adding");
+        return switch (item.settings().asText()) {
+            case "bad" -> throw new BadInput(item.name() + ": not a number");
+            case "bug" -> throw new IllegalStateException("a bug");
+            case "pause" -> context.checkpoint().isEmpty()
+                    ? new Outcome.Continue(Map.of("state", write(context, "state", "7")))
+                    : done(context, "number", Files.readString(context.checkpoint().get().resolve("state")));
+            case String number -> done(context, "number", number);
+        };
+    }
+
+    @Override
+    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+        var text = new StringBuilder();
+        for (var part : parts) {
+            text.append(part.item().name()).append('=').append(Files.readString(part.folder().resolve("number"))).append(' ');
+        }
+        return done(context, "sum", text.toString());
+    }
+
+    private static Outcome.Done done(StageContext context, String name, String content) throws IOException {
+        JsonNode summary = Json.MAPPER.createObjectNode().put("length", content.length());
+        return new Outcome.Done(Map.of(name, write(context, name, content)), summary);
+    }
+
+    private static Path write(StageContext context, String name, String content) throws IOException {
+        return Files.writeString(context.work().resolve(name), content);
+    }
+}
