@@ -1,0 +1,195 @@
+package dev.quantline.plan;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.ValueInfos;
+import java.nio.file.FileSystems;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * Where quantizers belong in a canonical graph, so that onnxruntime runs integer kernels and nothing else is touched.
+ *
+ * <p>MatMul and Gemm read quantized inputs and write floats. Convolutions read and write quantized tensors, and
+ * operators between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay on the grid as long
+ * as all their inputs are on one; a Relu right behind a convolution or Add is swallowed by its quantizer. Embedding
+ * tables are stored as codes. Everything else (normalisation, softmax, residual adds of transformers, masks) stays float.
+ *
+ * @param activations places on activations by tensor, in graph order
+ * @param weights     constants that become codes
+ */
+public record Placement(Map<String, Site> activations, List<Weight> weights) {
+    /** Embedding tables smaller than this many elements stay float: nothing to gain. */
+    private static final int SMALLEST_TABLE = 4096;
+    /** Operators whose output takes exactly values of their input: same grid on both sides. */
+    private static final Set<String> MOVES = Set.of("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze",
+        "Split", "Slice", "DepthToSpace");
+    /** Operators with integer kernels between convolutions, on a grid of their own. */
+    private static final Set<String> CARRIES = Set.of("Relu", "Add", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu");
+
+    /**
+     * An activation to quantize.
+     *
+     * @param tensor  its name
+     * @param readers names of the nodes that read it quantized; empty: everyone does, graph outputs included
+     * @param gridOf  the tensor whose quantizer it must share; its own name if free
+     * @param axis    channel axis counted from the end (-1) or the front (1), for per-channel statistics
+     */
+    public record Site(String tensor, Set<String> readers, String gridOf, int axis) {
+    }
+
+    /**
+     * A constant to store as codes.
+     *
+     * @param node  the node that reads it
+     * @param input which input of the node it is
+     * @param axis  output-channel axis of the constant; {@code Uniform.PER_TENSOR} for one scale
+     */
+    public record Weight(String tensor, String node, int input, int axis) {
+    }
+
+    /**
+     * Finds the places.
+     *
+     * @param exclude names of nodes or tensors to leave float, globs allowed
+     */
+    public static Placement of(Graph graph, List<String> exclude) {
+        return new Finder(graph, exclude).find();
+    }
+
+    /** Whether there is anything to quantize. */
+    public boolean isEmpty() {
+        return weights.isEmpty() && activations.isEmpty();
+    }
+
+    private static final class Finder {
+        private final Graph graph;
+        private final GraphIndex index;
+        private final Set<String> floats = new HashSet<>();
+        private final List<String> exclude;
+        private final Map<String, Site> sites = new LinkedHashMap<>();
+        private final List<Weight> weights = new ArrayList<>();
+        private final Set<String> onGrid = new LinkedHashSet<>();
+
+        Finder(Graph graph, List<String> exclude) {
+            this.graph = graph;
+            this.exclude = exclude;
+            index = graph.index();
+            OnnxLibrary.inferShapes(graph).forEach((name, info) -> {
+                if (ValueInfos.type(info).equals(Optional.of(DataType.FLOAT))) {
+                    floats.add(name);
+                }
+            });
+            graph.initializers().forEach((name, tensor) -> {
+                if (tensor.type() == DataType.FLOAT) {
+                    floats.add(name);
+                }
+            });
+        }
+
+        Placement find() {
+            for (var node : graph.nodes()) {
+                if (isExcluded(node)) {
+                    continue;
+                }
+                if (node.is("MatMul", "Gemm")) {
+                    product(node);
+                } else if (node.is("Conv")) {
+                    convolution(node);
+                } else if (node.is("Gather")) {
+                    table(node);
+                } else if (node.domain().isEmpty() && (MOVES.contains(node.op()) || CARRIES.contains(node.op()))) {
+                    carry(node);
+                }
+            }
+            return new Placement(sites, weights);
+        }
+
+        private boolean isExcluded(Node node) {
+            return exclude.stream().map(glob -> FileSystems.getDefault().getPathMatcher("glob:" + glob.replace("/", "∕")))
+                .anyMatch(matcher -> Stream.concat(Stream.of(node.name()), node.outputs().stream())
+                    .anyMatch(name -> matcher.matches(Path.of(name.replace("/", "∕")))));
+        }
+
+        private void product(Node node) {
+            boolean usable = floats.contains(node.input(0)) && floats.contains(node.input(1))
+                && (index.constant(node.input(0)).isEmpty() || index.constant(node.input(1)).isEmpty());
+            if (!usable) {
+                return;
+            }
+            for (int i = 0; i < 2; i++) {
+                var constant = index.constant(node.input(i));
+                if (constant.isEmpty()) {
+                    read(node.input(i), node, -1);
+                } else {
+                    boolean columns = i == 1 && constant.get().rank() == 2;
+                    int axis = !columns ? -1 : node.is("Gemm") && node.intOf("transB", 0) == 1 ? 0 : 1;
+                    weights.add(new Weight(node.input(i), node.name(), i, axis));
+                }
+            }
+        }
+
+        private void convolution(Node node) {
+            if (index.constant(node.input(1)).isEmpty() || !floats.contains(node.input(0))
+                || node.hasInput(2) && index.constant(node.input(2)).isEmpty()) {
+                return;
+            }
+            read(node.input(0), node, 1);
+            weights.add(new Weight(node.input(1), node.name(), 1, 0));
+            write(node.output());
+        }
+
+        private void table(Node node) {
+            var table = index.constant(node.input(0));
+            boolean large = table.isPresent() && table.get().type() == DataType.FLOAT && table.get().rank() == 2
+                && table.get().size() >= SMALLEST_TABLE;
+            if (large && node.intOf("axis", 0) == 0 && index.constant(node.input(1)).isEmpty()) {
+                weights.add(new Weight(node.input(0), node.name(), 0, 1));
+            }
+        }
+
+        private void carry(Node node) {
+            boolean moves = MOVES.contains(node.op());
+            var data = moves ? List.of(node.input(0)) : node.inputs();
+            if (!data.stream().allMatch(onGrid::contains) || node.outputs().stream().anyMatch(graph.initializers()::containsKey)) {
+                return;
+            }
+            for (String output : node.outputs().stream().filter(floats::contains).toList()) {
+                if (moves) {
+                    onGrid.add(output);
+                    sites.put(output, new Site(output, Set.of(), sites.get(data.getFirst()).gridOf(), 1));
+                } else {
+                    write(output);
+                }
+            }
+        }
+
+        /** A tensor that is read quantized by {@code node}; already on a grid, it stays as it is. */
+        private void read(String tensor, Node node, int axis) {
+            if (!onGrid.contains(tensor)) {
+                var readers = new LinkedHashSet<>(sites.containsKey(tensor) ? sites.get(tensor).readers() : Set.of());
+                readers.add(node.name());
+                sites.put(tensor, new Site(tensor, readers, tensor, axis));
+            }
+        }
+
+        /** A tensor that is written quantized, unless a Relu right behind is what gets quantized. */
+        private void write(String tensor) {
+            var relu = index.onlyConsumer(tensor).filter(next -> next.is("Relu") && !isExcluded(next));
+            String written = relu.map(Node::output).orElse(tensor);
+            onGrid.add(written);
+            sites.put(written, new Site(written, Set.of(), written, 1));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package dev.quantline.profile;
+
+import java.nio.FloatBuffer;
+import java.util.Arrays;
+
+/** Extremes and sums of each channel of one activation, in one pass. */
+final class ChannelSums {
+    final float[] min;
+    final float[] max;
+    final double[] sums;
+    double sum;
+    double squares;
+
+    ChannelSums(int channels) {
+        min = new float[channels];
+        max = new float[channels];
+        sums = new double[channels];
+        Arrays.fill(min, Float.POSITIVE_INFINITY);
+        Arrays.fill(max, Float.NEGATIVE_INFINITY);
+    }
+
+    ChannelSums(float[] min, float[] max, double[] sums, double sum, double squares) {
+        this.min = min;
+        this.max = max;
+        this.sums = sums;
+        this.sum = sum;
+        this.squares = squares;
+    }
+
+    /**
+     * Adds values laid out as {@code [outer, channels, inner]}. A NaN makes {@code squares} NaN.
+     *
+     * @param inner elements between two channels
+     */
+    void add(FloatBuffer values, int inner) {
+        int n = values.limit();
+        int channels = min.length;
+        int c = 0;
+        for (int start = 0; start < n; start += inner) {
+            float least = min[c];
+            float largest = max[c];
+            double total = 0;
+            double square = 0;
+            for (int i = start; i < start + inner; i++) {
+                float x = values.get(i);
+                least = Math.min(least, x);
+                largest = Math.max(largest, x);
+                total += x;
+                square += (double) x * x;
+            }
+            min[c] = least;
+            max[c] = largest;
+            sums[c] += total;
+            sum += total;
+            squares += square;
+            c = c + 1 == channels ? 0 : c + 1;
+        }
+    }
+
+    double least() {
+        float least = Float.POSITIVE_INFINITY;
+        for (float value : min) {
+            least = Math.min(least, value);
+        }
+        return least;
+    }
+
+    double largest() {
+        float largest = Float.NEGATIVE_INFINITY;
+        for (float value : max) {
+            largest = Math.max(largest, value);
+        }
+        return largest;
+    }
+}

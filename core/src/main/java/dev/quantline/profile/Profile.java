@@ -1,0 +1,51 @@
+package dev.quantline.profile;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.onnx.BadInput;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What the profiler saw.
+ *
+ * @param samples how many samples were run
+ * @param tensors by activation name, in graph order
+ */
+public record Profile(int samples, Map<String, TensorProfile> tensors) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Joins the profiles of parts of a data set. The same parts in the same order give the same bytes. */
+    public static Profile merge(List<Profile> parts) {
+        var tensors = new LinkedHashMap<String, TensorProfile>();
+        int samples = 0;
+        for (var part : parts) {
+            samples += part.samples;
+            part.tensors.forEach((name, profile) -> tensors.computeIfAbsent(name,
+                first -> new TensorProfile(name, profile.axis())).add(profile));
+        }
+        return new Profile(samples, tensors);
+    }
+
+    /** Writes JSON. */
+    public void write(Path file) throws IOException {
+        JSON.writeValue(file.toFile(), this);
+    }
+
+    /**
+     * Reads what {@link #write} wrote.
+     *
+     * @throws BadInput when the file is no profile
+     */
+    public static Profile read(Path file) throws IOException {
+        try {
+            return JSON.readValue(Files.readAllBytes(file), Profile.class);
+        } catch (JsonProcessingException e) {
+            throw new BadInput(file.getFileName() + " is not a profile: " + e.getOriginalMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+package dev.quantline.profile;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.plan.Placement;
+import dev.quantline.prepare.BatchNormFolding;
+import dev.quantline.prepare.Canonical;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.util.LinkedHashMap;
+import java.util.List;
+
+/** The profiling stage: the model as it came to a canonical float model, and statistics of its activations. */
+public final class Profiler {
+    private Profiler() {
+    }
+
+    /**
+     * The float model that all later stages work on.
+     *
+     * @throws BadInput when the model is unusable
+     */
+    public static Graph prepare(Graph original) {
+        return BatchNormFolding.apply(Canonical.of(original)).graph();
+    }
+
+    /**
+     * Runs samples {@code from} to {@code to} (exclusive) and summarises every activation that may be quantized. Memory
+     * depends on the batch, not on how many there are.
+     *
+     * @param model   as {@link #prepare} gave it
+     * @param batch   samples run at once
+     * @param exclude names of nodes or tensors that stay float, globs allowed
+     * @throws BadInput when the data does not fit the model or makes it compute NaN, or there is nothing to quantize
+     */
+    public static Profile observe(Graph model, Samples samples, int from, int to, int batch, List<String> exclude,
+                                  Provider provider, Progress progress) {
+        var placement = Placement.of(model, exclude);
+        if (placement.isEmpty()) {
+            throw new BadInput("the model has nothing to quantize: no MatMul, Gemm or Conv with constant weights");
+        }
+        var observed = model.copy();
+        var tensors = new LinkedHashMap<String, TensorProfile>();
+        for (var site : placement.activations().values()) {
+            tensors.put(site.tensor(), new TensorProfile(site.tensor(), site.axis()));
+            boolean shown = model.inputs().stream().anyMatch(input -> input.getName().equals(site.tensor()))
+                || model.outputs().stream().anyMatch(output -> output.getName().equals(site.tensor()));
+            if (!shown) {
+                observed.outputs().add(ValueInfos.of(site.tensor(), DataType.FLOAT));
+            }
+        }
+        try (var session = Session.open(observed, provider, Session.Optimization.ALL)) {
+            var inside = tensors.keySet().stream().filter(session.outputs()::contains).toList();
+            samples.forEachBatch(from, to, batch, fed -> {
+                var results = session.run(fed.arrays(), inside);
+                tensors.forEach((name, profile) -> profile.add(results.containsKey(name) ? results.get(name) : fed.arrays().get(name)));
+                progress.report((double) (fed.first() + fed.size() - from) / (to - from), "profiling sample " + (fed.first() + fed.size()));
+            });
+        }
+        return new Profile(to - from, tensors);
+    }
+}
