@@ -1,0 +1,60 @@
+package dev.quantline.evaluate;
+
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.io.IOException;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+
+/**
+ * Two models compared on one data set in one pass.
+ *
+ * @param metric   name of the metric
+ * @param baseline its value for the first model; empty for {@code fidelity}
+ * @param changed  its value for the second model
+ * @param fidelity closeness of the second to the first
+ */
+public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble changed, boolean largerIsBetter, Fidelity fidelity) {
+    /**
+     * Runs both models over all samples.
+     *
+     * @param batch samples run at once
+     */
+    public static Evaluation run(Session baseline, Session changed, Samples samples, String metric, int batch, Progress progress)
+        throws IOException {
+        var first = Metric.of(metric, samples.dataset());
+        var second = Metric.of(metric, samples.dataset());
+        var fidelity = new Fidelity();
+        samples.forEachBatch(0, samples.size(), batch, fed -> {
+            var before = baseline.run(fed.arrays());
+            var after = changed.run(fed.arrays());
+            first.ifPresent(value -> value.add(fed, before));
+            second.ifPresent(value -> value.add(fed, after));
+            fidelity.add(rows(first, fed, before), rows(first, fed, after));
+            progress.report((double) (fed.first() + fed.size()) / samples.size(), "evaluating sample " + (fed.first() + fed.size()));
+        });
+        return new Evaluation(metric, value(first), value(second),
+            first.map(Metric::largerIsBetter).orElse(true), fidelity);
+    }
+
+    private static Tensor rows(Optional<Metric> metric, Dataset.Batch fed, Map<String, Tensor> outputs) {
+        return metric.isPresent() ? metric.get().rows(fed, outputs) : Metric.flatten(fed, outputs);
+    }
+
+    private static OptionalDouble value(Optional<Metric> metric) {
+        return metric.isPresent() ? OptionalDouble.of(metric.get().value()) : OptionalDouble.empty();
+    }
+
+    /** How much worse the second model is: positive is worse, in units of the metric; 0 without one. */
+    public double drop() {
+        if (baseline.isEmpty()) {
+            return 0;
+        }
+        double difference = baseline.getAsDouble() - changed.getAsDouble();
+        return largerIsBetter ? difference : -difference;
+    }
+}

@@ -1,0 +1,78 @@
+package dev.quantline.evaluate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
+
+/**
+ * Spearman correlation between given scores and the cosine of sentence embeddings: rows 2i and 2i+1 are a pair; an
+ * embedding is the mean of the first output {@code [sentences, tokens, channels]} over the tokens of
+ * {@code attention_mask}.
+ */
+final class Pairs implements Metric {
+    private final float[] scores;
+    private final List<float[]> embeddings = new ArrayList<>();
+
+    Pairs(float[] scores) {
+        this.scores = scores;
+    }
+
+    @Override
+    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var pooled = rows(fed, outputs);
+        for (int i = 0; i < fed.size(); i++) {
+            embeddings.add(pooled.rows(i, i + 1).toFloats());
+        }
+    }
+
+    @Override
+    public Tensor rows(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var output = outputs.values().iterator().next();
+        if (output.rank() == 2) {
+            return output;
+        }
+        var mask = fed.arrays().get("attention_mask");
+        if (output.rank() != 3 || mask == null) {
+            throw new BadInput("metric pairs needs an output [sentences, tokens, channels] and an input 'attention_mask', not " + output);
+        }
+        int tokens = output.dim(1);
+        int channels = output.dim(2);
+        var values = output.toFloats();
+        var pooled = new float[fed.size() * channels];
+        for (int i = 0; i < fed.size(); i++) {
+            double kept = 0;
+            var sum = new double[channels];
+            for (int t = 0; t < tokens; t++) {
+                if (mask.get(i * tokens + t) != 0) {
+                    kept++;
+                    for (int c = 0; c < channels; c++) {
+                        sum[c] += values[(i * tokens + t) * channels + c];
+                    }
+                }
+            }
+            for (int c = 0; c < channels; c++) {
+                pooled[i * channels + c] = (float) (sum[c] / Math.max(1, kept));
+            }
+        }
+        return Tensor.of(pooled, fed.size(), channels);
+    }
+
+    @Override
+    public double value() {
+        int pairs = embeddings.size() / 2;
+        if (pairs < 2 || pairs > scores.length) {
+            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, and there are " + scores.length + " scores");
+        }
+        var cosines = new double[pairs];
+        var wanted = new double[pairs];
+        for (int i = 0; i < pairs; i++) {
+            cosines[i] = Fidelity.cosine(embeddings.get(2 * i), embeddings.get(2 * i + 1));
+            wanted[i] = scores[i];
+        }
+        return new SpearmansCorrelation().correlation(cosines, wanted);
+    }
+}
