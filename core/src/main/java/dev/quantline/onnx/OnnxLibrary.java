@@ -8,6 +8,8 @@ import java.util.Map;
 import java.util.function.Function;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.onnx.ModelProto;
+import org.bytedeco.onnx.OpSchemaRegistry;
+import org.bytedeco.onnx.ShapeInferenceOptions;
 
 import static org.bytedeco.onnx.global.onnx.ConvertVersion;
 import static org.bytedeco.onnx.global.onnx.InferShapes;
@@ -60,7 +62,10 @@ public final class OnnxLibrary {
     /** Types and shapes of the tensors that shape inference can tell, by tensor name. */
     public static Map<String, ValueInfoProto> inferShapes(Graph graph) {
         var inferred = call("shape inference fails", light(graph), model -> {
-            InferShapes(model);
+            // Data propagation follows sizes through Shape, Gather and Concat into the Reshape they end in.
+            try (var options = new ShapeInferenceOptions(false, 0, true)) {
+                InferShapes(model, OpSchemaRegistry.Instance(), options, null);
+            }
             return parse(model);
         });
         var infos = new LinkedHashMap<String, ValueInfoProto>();

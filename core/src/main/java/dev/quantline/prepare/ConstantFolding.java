@@ -20,14 +20,15 @@ import java.util.Set;
  * Computes everything that depends on constants alone, in one ONNX Runtime run, and keeps the results as initializers.
  * Shapes of dynamic inputs are not constants: dynamic axes stay dynamic.
  */
-final class ConstantFolding {
+public final class ConstantFolding {
     private static final Set<String> NOT_CONSTANT = Set.of("RandomNormal", "RandomUniform", "RandomNormalLike",
         "RandomUniformLike", "Bernoulli", "Multinomial", "If", "Loop", "Scan", "QuantizeLinear", "DequantizeLinear");
 
     private ConstantFolding() {
     }
 
-    static Graph apply(Graph graph) {
+    /** A copy of {@code graph} with everything computed that depends on initializers and Constant nodes alone. */
+    public static Graph apply(Graph graph) {
         var folded = graph.copy();
         var computed = new LinkedHashMap<String, Node>();
         folded.rewrite(node -> {

@@ -1,0 +1,145 @@
+package dev.quantline.gradient;
+
+import dev.quantline.gradient.emit.Emitter;
+import dev.quantline.gradient.emit.Shapes;
+import dev.quantline.gradient.rules.Call;
+import dev.quantline.gradient.rules.Rules;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.ValueInfos;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * The walk from the loss back to the trained tensors. It visits only nodes that lie between the two, adds up what
+ * several readers of a tensor send back, and leaves everything that knows operators to {@link Rules}.
+ */
+final class Backward {
+    private final Graph graph;
+    private final Shapes shapes;
+    private final Emitter emitter;
+    private final Set<String> trained;
+    private final Map<String, List<String>> contributions = new HashMap<>();
+
+    private Backward(Graph graph, Collection<String> trained) {
+        this.graph = graph;
+        this.shapes = Shapes.infer(graph);
+        this.emitter = new Emitter(graph, shapes);
+        this.trained = new LinkedHashSet<>(trained);
+    }
+
+    /**
+     * Appends the backward nodes to {@code graph}, which is changed, at opset {@link Rules#OPSET}.
+     *
+     * @param trained  graph inputs to differentiate for
+     * @param observed further tensors to put out
+     * @throws BadInput when an operator between the trained tensors and the loss has no rule; nothing has run by then
+     */
+    static TrainingGraph append(Graph graph, String loss, Collection<String> trained, Collection<String> observed) {
+        return new Backward(graph, trained).run(loss, observed);
+    }
+
+    private TrainingGraph run(String loss, Collection<String> observed) {
+        var active = active();
+        var path = path(loss, active);
+        path.forEach(Rules::of);
+        if (active.contains(loss)) {
+            contributions.put(loss, List.of(emitter.filled(loss, 1)));
+        }
+        for (var node : path.reversed()) {
+            visit(node, active);
+        }
+        emitter.scope("gradient");
+        var gradients = new LinkedHashMap<String, String>();
+        for (String tensor : trained) {
+            String gradient = total(tensor);
+            gradient = gradient.isEmpty() ? emitter.zerosLike(tensor) : gradient;
+            gradients.put(tensor, gradients.containsValue(gradient) ? emitter.op("Identity", gradient) : gradient);
+        }
+        return new TrainingGraph(withOutputs(loss, gradients, observed), loss, gradients);
+    }
+
+    /** Tensors whose values depend on something trained, as far as gradients can follow. */
+    private Set<String> active() {
+        var active = new HashSet<>(trained);
+        for (var node : graph.nodes()) {
+            if (node.captured().stream().anyMatch(active::contains)) {
+                throw new BadInput("no gradient through " + node + ": its body reads a tensor that depends on trained ones");
+            }
+            if (Rules.flows(node) && node.inputs().stream().anyMatch(active::contains)) {
+                node.outputs().stream().filter(output -> isReal(node, output)).forEach(active::add);
+            }
+        }
+        return active;
+    }
+
+    /** Integers carry no gradient, except the codes that stand for real numbers. */
+    private boolean isReal(Node node, String output) {
+        return !output.isEmpty()
+            && (node.is("QuantizeLinear") || shapes.type(output).map(DataType::isFloating).orElse(true));
+    }
+
+    private List<Node> path(String loss, Set<String> active) {
+        var needed = new HashSet<>(Set.of(loss));
+        var path = new ArrayList<Node>();
+        for (var node : graph.nodes().reversed()) {
+            if (node.outputs().stream().anyMatch(output -> active.contains(output) && needed.contains(output))) {
+                path.add(node);
+                needed.addAll(node.inputs());
+            }
+        }
+        return path.reversed();
+    }
+
+    private void visit(Node node, Set<String> active) {
+        var outputs = node.outputs().stream().map(this::total).toList();
+        if (outputs.stream().allMatch(String::isEmpty)) {
+            return;
+        }
+        emitter.scope(node.name() + "/gradient");
+        var wanted = IntStream.range(0, node.inputs().size()).filter(i -> active.contains(node.input(i))).boxed()
+            .collect(Collectors.toSet());
+        var call = new Call(emitter, node, outputs, wanted);
+        Rules.of(node).backward(call);
+        call.given().forEach((i, gradient) ->
+            contributions.computeIfAbsent(node.input(i), key -> new ArrayList<>()).add(gradient));
+    }
+
+    /** Sum of what has been sent back to {@code tensor}; empty when nothing has. */
+    private String total(String tensor) {
+        var parts = contributions.remove(tensor);
+        if (parts == null) {
+            return "";
+        }
+        String sum = parts.getFirst();
+        for (String part : parts.subList(1, parts.size())) {
+            sum = emitter.add(sum, part);
+        }
+        return shapes.find(tensor).isPresent() ? emitter.shaped(sum, shapes.of(tensor)) : sum;
+    }
+
+    private Graph withOutputs(String loss, Map<String, String> gradients, Collection<String> observed) {
+        var extended = emitter.finish();
+        extended.outputs().clear();
+        var names = new LinkedHashSet<>(List.of(loss));
+        names.addAll(gradients.values());
+        names.addAll(observed);
+        for (String name : names) {
+            extended.outputs().add(shapes.find(name).isPresent() ? ValueInfos.of(name, emitter.type(name), shapes.of(name))
+                : ValueInfos.of(name, emitter.type(name)));
+        }
+        extended.prune();
+        return extended;
+    }
+}

@@ -1,0 +1,93 @@
+package dev.quantline.gradient.rules;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Einsum: the gradient of an operand is the Einsum that swaps it with the result. An index that only this operand has
+ * was summed forward and is repeated backward. Diagonals (an index twice in one operand) are refused.
+ */
+final class Einsum {
+    private Einsum() {
+    }
+
+    static void backward(Call call) {
+        var terms = terms(call);
+        String result = terms.removeLast();
+        for (int i = 0; i < terms.size(); i++) {
+            if (call.wants(i)) {
+                call.give(i, gradient(call, terms, result, i));
+            }
+        }
+    }
+
+    private static String gradient(Call call, List<String> terms, String result, int i) {
+        var e = call.emitter();
+        var equation = new StringBuilder(result);
+        var operands = new ArrayList<>(List.of(call.dy()));
+        for (int other = 0; other < terms.size(); other++) {
+            if (other != i) {
+                equation.append(',').append(terms.get(other));
+                operands.add(call.in(other));
+            }
+        }
+        var reachable = new StringBuilder();
+        var repeated = new ArrayList<Long>();
+        for (int axis = 0; axis < terms.get(i).length(); axis++) {
+            char letter = terms.get(i).charAt(axis);
+            if (equation.indexOf(String.valueOf(letter)) >= 0) {
+                reachable.append(letter);
+            } else {
+                repeated.add((long) axis);
+            }
+        }
+        String gradient = e.op("Einsum", Map.of("equation", equation + "->" + reachable), operands.toArray(String[]::new));
+        if (repeated.isEmpty()) {
+            return gradient;
+        }
+        String axes = e.ints(repeated.stream().mapToLong(Long::longValue).toArray());
+        return e.expandLike(e.op("Unsqueeze", gradient, axes), call.in(i));
+    }
+
+    /** Index letters of every operand, then of the result; the ellipsis is spelled out in letters nobody uses. */
+    private static List<String> terms(Call call) {
+        String equation = call.node().stringOf("equation", "").replace(" ", "");
+        var sides = equation.split("->", -1);
+        var terms = new ArrayList<>(List.of(sides[0].split(",", -1)));
+        int broadcast = 0;
+        for (int i = 0; i < terms.size(); i++) {
+            if (terms.get(i).contains("...")) {
+                int axes = call.shapes().rank(call.in(i)) - (terms.get(i).length() - 3);
+                if (broadcast != 0 && axes != broadcast) {
+                    throw call.refusal("the ellipsis of '" + equation + "' stands for different numbers of axes");
+                }
+                broadcast = axes;
+            }
+        }
+        terms.add(sides.length > 1 ? sides[1] : implicit(terms));
+        String spelled = unused(equation, broadcast);
+        terms.replaceAll(term -> term.replace("...", spelled));
+        for (String term : terms) {
+            if (term.chars().distinct().count() < term.length()) {
+                throw call.refusal("'" + equation + "' takes a diagonal");
+            }
+        }
+        return terms;
+    }
+
+    /** Without an arrow the result has every index that occurs once, in alphabetical order, after the ellipsis. */
+    private static String implicit(List<String> terms) {
+        var uses = new TreeMap<Character, Integer>();
+        String.join("", terms).replace(".", "").chars().forEach(letter -> uses.merge((char) letter, 1, Integer::sum));
+        var result = new StringBuilder(terms.stream().anyMatch(term -> term.contains("...")) ? "..." : "");
+        uses.forEach((letter, count) -> result.append(count == 1 ? letter.toString() : ""));
+        return result.toString();
+    }
+
+    private static String unused(String equation, int count) {
+        return "ABCDEFGHIJKLMNOPQRSTUVWXYZ".chars().filter(letter -> equation.indexOf(letter) < 0).limit(count)
+            .collect(StringBuilder::new, (text, letter) -> text.append((char) letter), StringBuilder::append).toString();
+    }
+}

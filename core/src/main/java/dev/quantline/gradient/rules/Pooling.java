@@ -1,0 +1,93 @@
+package dev.quantline.gradient.rules;
+
+import dev.quantline.gradient.emit.Emitter;
+import dev.quantline.onnx.Tensor;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.stream.LongStream;
+
+/** Pools over one to three axes. */
+final class Pooling {
+    private Pooling() {
+    }
+
+    /** Every window's gradient goes to its maximum, whose flat index the forward operator tells. */
+    static void max(Call call) {
+        var e = call.emitter();
+        String x = call.in(0);
+        if (call.node().intOf("storage_order", 0) != 0) {
+            throw call.refusal("storage_order 1 is not supported");
+        }
+        String indices = e.reshape(e.output(call.node(), 1), -1);
+        String zeros = e.op("ConstantOfShape", Map.of("value", zero(e, x)), flatSize(e, x));
+        String scattered = e.op("ScatterElements", Map.of("axis", 0, "reduction", "add"), e.shaped(zeros, -1), indices,
+            e.reshape(call.dy(), -1));
+        call.give(0, e.reshapeLike(scattered, x));
+    }
+
+    private static Tensor zero(Emitter e, String like) {
+        return Tensor.zeros(e.type(like), 1);
+    }
+
+    private static String flatSize(Emitter e, String tensor) {
+        long count = e.shapes().count(tensor);
+        return count >= 0 ? e.ints(count) : e.op("Reshape", e.op("Size", tensor), e.ints(1));
+    }
+
+    /** Every window hands its gradient back in equal parts: a transposed convolution with a kernel of ones. */
+    static void average(Call call) {
+        var e = call.emitter();
+        String x = call.in(0);
+        var window = Window.of(call, x, call.out(), call.node().intsOf("kernel_shape", null));
+        var shape = call.shapes().fixed(x);
+        int axes = window.kernel().length;
+        var ones = new double[window.positions()];
+        Arrays.fill(ones, 1);
+        String kernel = e.tensor(e.type(x), ones, concat(window.kernel(), 1, 1));
+        String counts = e.tensor(e.type(x), counts(call, window), concat(window.output(), 1, 1));
+        String shares = e.reshape(e.div(call.dy(), counts), concat(window.output(), shape[0] * shape[1], 1));
+        String spread = e.op("ConvTranspose", window.transposed(1), e.shaped(shares, concat(window.output(), -1, 1)), kernel);
+        call.give(0, e.reshapeLike(spread, x));
+    }
+
+    private static long[] concat(long[] tail, long... head) {
+        return LongStream.concat(LongStream.of(head), LongStream.of(tail)).toArray();
+    }
+
+    /** How many elements each window was divided by. */
+    private static double[] counts(Call call, Window window) {
+        boolean padding = call.node().intOf("count_include_pad", 0) == 1;
+        var pads = call.node().intsOf("pads", null);
+        int axes = window.kernel().length;
+        var counts = new double[] {1};
+        for (int i = 0; i < axes; i++) {
+            long after = pads == null ? Math.max(0, window.end()[i]) : pads[axes + i];
+            var axis = new double[(int) window.output()[i]];
+            for (int at = 0; at < axis.length; at++) {
+                long start = at * window.strides()[i] - window.begin()[i];
+                for (int k = 0; k < window.kernel()[i]; k++) {
+                    long position = start + k * window.dilations()[i];
+                    boolean inside = position >= 0 && position < window.input()[i];
+                    boolean padded = position >= -window.begin()[i] && position < window.input()[i] + after;
+                    axis[at] += inside || padding && padded ? 1 : 0;
+                }
+            }
+            counts = outer(counts, axis);
+        }
+        return counts;
+    }
+
+    private static double[] outer(double[] a, double[] b) {
+        var product = new double[a.length * b.length];
+        for (int i = 0; i < product.length; i++) {
+            product[i] = a[i / b.length] * b[i % b.length];
+        }
+        return product;
+    }
+
+    static void globalAverage(Call call) {
+        var e = call.emitter();
+        var spatial = Arrays.stream(call.shapes().fixed(call.in(0))).skip(2).reduce(1, (a, b) -> a * b);
+        call.give(0, e.expandLike(e.times(call.dy(), 1.0 / spatial), call.in(0)));
+    }
+}
