@@ -3,6 +3,7 @@ package dev.quantline.pipeline.event;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.pipeline.job.ObjectRef;
 import java.util.Map;
+import java.util.Objects;
 
 /** Everything the pipeline publishes. Each is the {@code data} of a CloudEvent whose subject is the job's id. */
 public sealed interface Event {
@@ -19,6 +20,10 @@ public sealed interface Event {
      */
     record Completed(String job, StageName stage, ObjectRef manifest, Map<String, ObjectRef> results,
                      JsonNode summary, Seconds seconds) implements Event {
+        public Completed {
+            Objects.requireNonNull(stage, "stage");
+            Objects.requireNonNull(manifest, "manifest");
+        }
     }
 
     /**
@@ -53,10 +58,18 @@ public sealed interface Event {
      * @param slice how many time slices of it are done already
      */
     record Work(String job, StageName stage, String hash, int item, int slice) implements Event {
+        public Work {
+            Objects.requireNonNull(stage, "stage");
+            checkHash(hash);
+        }
     }
 
     /** A piece is stored. */
     record WorkDone(String job, StageName stage, String hash, int item) implements Event {
+        public WorkDone {
+            Objects.requireNonNull(stage, "stage");
+            checkHash(hash);
+        }
     }
 
     /**
@@ -69,5 +82,11 @@ public sealed interface Event {
      * @param events  when no replica handled anything of this stage: events on their way, or behind other jobs
      */
     record Seconds(double wall, double compute, double store, double events) {
+    }
+
+    private static void checkHash(String hash) {
+        if (hash == null || !hash.matches("[0-9a-f]{64}")) {
+            throw new IllegalArgumentException("not a SHA-256: " + hash);
+        }
     }
 }

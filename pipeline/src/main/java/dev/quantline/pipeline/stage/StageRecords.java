@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -65,7 +66,8 @@ final class StageRecords {
     Earlier earlier(Optional<ObjectRef> manifest) {
         var found = new EnumMap<StageName, Manifest>(StageName.class);
         for (var next = manifest; next.isPresent();) {
-            var read = manifest(next.get()).orElseThrow();
+            var ref = next.get();
+            var read = manifest(ref).orElseThrow(() -> new BadInput("no such manifest: " + ref));
             found.put(read.stage(), read);
             next = read.previous();
         }

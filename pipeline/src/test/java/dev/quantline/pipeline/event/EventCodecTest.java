@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class EventCodecTest {
+    private static final String HASH = "0123456789abcdef".repeat(4);
     private static final ObjectRef MANIFEST = ObjectRef.parse("s3://quantline/jobs/a/tune/h/manifest.json");
 
     static Stream<Event> events() {
@@ -23,8 +24,8 @@ class EventCodecTest {
                 new Event.Progress("a", StageName.PROFILE, 12.5, "shard 1 of 8"),
                 new Event.Failed("a", "submit", "recipe: unknown", false),
                 new Event.Cancel("a"),
-                new Event.Work("a", StageName.EXPORT, "h", 3, 1),
-                new Event.WorkDone("a", StageName.CALIBRATE, "h", 3));
+                new Event.Work("a", StageName.EXPORT, HASH, 3, 1),
+                new Event.WorkDone("a", StageName.CALIBRATE, HASH, 3));
     }
 
     @ParameterizedTest
@@ -66,7 +67,8 @@ class EventCodecTest {
         "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.other\"}",
         "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.lost.v1\"}",
         "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.cancel.v1\", \"data\": {}}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\", \"data\": {\"job\": 7, \"item\": []}}"})
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\", \"data\": {\"job\": 7, \"item\": []}}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\", \"data\": {\"job\": \"a\", \"stage\": \"tune\", \"hash\": \"../../x\"}}"})
     void whatIsNoEventIsUnreadable(String value) {
         assertThrows(Unreadable.class, () -> EventCodec.decode(value.getBytes()));
     }

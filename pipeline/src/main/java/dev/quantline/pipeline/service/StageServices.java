@@ -1,0 +1,41 @@
+package dev.quantline.pipeline.service;
+
+import dev.quantline.pipeline.stage.Admission;
+import dev.quantline.pipeline.stage.Attempts;
+import dev.quantline.pipeline.stage.EventSink;
+import dev.quantline.pipeline.stage.Stage;
+import dev.quantline.pipeline.stage.StageMetrics;
+import dev.quantline.pipeline.stage.StageShell;
+import dev.quantline.pipeline.stage.Tools;
+import dev.quantline.pipeline.store.Store;
+import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.enterprise.context.ApplicationScoped;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+
+/** Makes a service of any stage. */
+@ApplicationScoped
+public class StageServices {
+    private final Store store;
+    private final EventSink sink;
+    private final MeterRegistry meters;
+    private final Attempts attempts;
+    private final WorkConfig work;
+    private final String version;
+
+    StageServices(Store store, EventSink sink, MeterRegistry meters, Attempts attempts, WorkConfig work,
+                  @ConfigProperty(name = "quantline.version") String version) {
+        this.store = store;
+        this.sink = sink;
+        this.meters = meters;
+        this.attempts = attempts;
+        this.work = work;
+        this.version = version;
+    }
+
+    /** The stage as a reaction to records. */
+    public StageService of(Stage stage) {
+        var tools = new Tools(store, sink, new StageMetrics(meters, stage.name()), attempts,
+                work.folder().resolve("scratch"), version);
+        return new StageService(new StageShell(stage, tools), new Admission(tools));
+    }
+}

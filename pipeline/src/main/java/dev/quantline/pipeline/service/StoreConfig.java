@@ -1,0 +1,30 @@
+package dev.quantline.pipeline.service;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.net.URI;
+
+/** Where the object store is. */
+@ConfigMapping(prefix = "quantline.store")
+public interface StoreConfig {
+    /** URL of any S3-compatible store. */
+    @WithDefault("http://localhost:9000")
+    URI endpoint();
+
+    /** The region requests are signed for. */
+    @WithDefault("us-east-1")
+    String region();
+
+    @WithDefault("quantline")
+    String bucket();
+
+    @WithDefault("quantline")
+    String accessKey();
+
+    @WithDefault("quantline-secret")
+    String secretKey();
+
+    /** Larger inputs are refused. */
+    @WithDefault("34359738368")
+    long maxObjectBytes();
+}

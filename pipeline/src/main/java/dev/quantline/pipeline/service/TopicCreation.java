@@ -1,0 +1,86 @@
+package dev.quantline.pipeline.service;
+
+import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreUnavailable;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.context.ApplicationScoped;
+import jakarta.enterprise.event.Observes;
+import jakarta.interceptor.Interceptor;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
+
+/**
+ * Creates missing topics and the bucket, once before the channels subscribe and, if the broker or the store is away
+ * then, every few seconds until it is there.
+ */
+@ApplicationScoped
+public class TopicCreation {
+    private static final Logger LOG = Logger.getLogger(TopicCreation.class);
+    private static final int PATIENCE_MILLIS = 5000;
+    private static final int AGAIN_SECONDS = 5;
+
+    private final ScheduledExecutorService later = Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().daemon().name("quantline-preparation").factory());
+    private final Topics topics;
+    private final int partitions;
+    private final Store store;
+    private final String broker;
+
+    TopicCreation(Topics topics, TopicsConfig config, Store store,
+                  @ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
+        this.topics = topics;
+        this.partitions = config.partitions();
+        this.store = store;
+        this.broker = broker;
+    }
+
+    void start(@Observes @Priority(Interceptor.Priority.PLATFORM_BEFORE) StartupEvent event) {
+        attempt();
+    }
+
+    void stop(@Observes ShutdownEvent event) {
+        later.shutdownNow();
+    }
+
+    private void attempt() {
+        try {
+            createTopics();
+            store.prepare();
+        } catch (KafkaException | StoreUnavailable e) {
+            LOG.warnf("not ready, trying again in %d s: %s", AGAIN_SECONDS, e.getMessage());
+            later.schedule(this::attempt, AGAIN_SECONDS, TimeUnit.SECONDS);
+        }
+    }
+
+    private void createTopics() {
+        try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, broker,
+                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, PATIENCE_MILLIS,
+                AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, PATIENCE_MILLIS))) {
+            var missing = topics.all().stream()
+                    .map(name -> new NewTopic(name, Optional.of(partitions), Optional.empty())).toList();
+            for (var created : admin.createTopics(missing).values().values()) {
+                created.get();
+            }
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw new KafkaException("the Kafka broker at " + broker + " does not answer: " + e.getCause().getMessage(), e);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,17 @@
+package dev.quantline.pipeline.service;
+
+import dev.quantline.pipeline.event.Topics;
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+
+/** The topics. */
+@ConfigMapping(prefix = "quantline.topics")
+public interface TopicsConfig {
+    /** What every topic's and consumer group's name begins with. */
+    @WithDefault(Topics.DEFAULT_PREFIX)
+    String prefix();
+
+    /** Partitions of a topic that is created because it is missing: how many replicas can share one job. */
+    @WithDefault("8")
+    int partitions();
+}

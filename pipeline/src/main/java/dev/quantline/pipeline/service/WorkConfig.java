@@ -1,0 +1,17 @@
+package dev.quantline.pipeline.service;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.nio.file.Path;
+
+/** The local disk. */
+@ConfigMapping(prefix = "quantline.work")
+public interface WorkConfig {
+    /** Holds work in progress and the cache of contents; may be lost at any time. */
+    @WithDefault("${java.io.tmpdir}/quantline")
+    Path folder();
+
+    /** Beyond this the least recently used contents are deleted from the cache. */
+    @WithDefault("10737418240")
+    long cacheBytes();
+}

@@ -1,0 +1,46 @@
+package dev.quantline.pipeline.service;
+
+import dev.quantline.pipeline.stage.SumStage;
+import io.smallrye.common.annotation.Blocking;
+import jakarta.enterprise.context.ApplicationScoped;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.eclipse.microprofile.reactive.messaging.Incoming;
+
+/** The test's first stage as a service. */
+@ApplicationScoped
+public class SumChannels {
+    final SumStage stage = new SumStage();
+    private final StageService service;
+
+    SumChannels(StageServices services) {
+        this.service = services.of(stage);
+    }
+
+    int runs() {
+        return stage.runs.get();
+    }
+
+    @Incoming("sum-jobs")
+    @Blocking
+    void job(ConsumerRecord<byte[], byte[]> record) {
+        service.job(record);
+    }
+
+    @Incoming("sum-cancel")
+    @Blocking
+    void cancel(ConsumerRecord<byte[], byte[]> record) {
+        service.cancel(record);
+    }
+
+    @Incoming("sum-work")
+    @io.smallrye.reactive.messaging.annotations.Blocking(value = "quantline-work", ordered = false)
+    void work(ConsumerRecord<byte[], byte[]> record) {
+        service.work(record);
+    }
+
+    @Incoming("sum-work-done")
+    @Blocking
+    void workDone(ConsumerRecord<byte[], byte[]> record) {
+        service.workDone(record);
+    }
+}

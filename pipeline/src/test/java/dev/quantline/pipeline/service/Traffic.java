@@ -1,0 +1,84 @@
+package dev.quantline.pipeline.service;
+
+import static org.junit.jupiter.api.Assertions.fail;
+
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.EventCodec;
+import dev.quantline.pipeline.event.Topics;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.function.Predicate;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** A stranger's Kafka client: publishes records and reads every topic from the beginning. */
+public final class Traffic implements AutoCloseable {
+    private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+    private final KafkaProducer<byte[], byte[]> producer;
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final List<ConsumerRecord<byte[], byte[]>> seen = new ArrayList<>();
+
+    public Traffic(String broker) {
+        producer = new KafkaProducer<>(Map.of("bootstrap.servers", broker), new ByteArraySerializer(), new ByteArraySerializer());
+        consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", broker, "auto.offset.reset", "earliest",
+                "group.id", UUID.randomUUID().toString()), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        consumer.subscribe(TOPICS.all());
+    }
+
+    public void send(String topic, String key, byte[] value) {
+        producer.send(new ProducerRecord<>(topic, key == null ? null : key.getBytes(StandardCharsets.UTF_8), value));
+        producer.flush();
+    }
+
+    /** Publishes again what was seen before. */
+    public void sendAgain(ConsumerRecord<byte[], byte[]> record) {
+        producer.send(new ProducerRecord<>(record.topic(), record.key(), record.value()));
+        producer.flush();
+    }
+
+    /** Everything read so far, in the order it was read. */
+    public List<ConsumerRecord<byte[], byte[]>> seen() {
+        return seen;
+    }
+
+    public void forget() {
+        seen.clear();
+    }
+
+    /** Waits for a record on a topic. */
+    public ConsumerRecord<byte[], byte[]> await(String topic, Predicate<ConsumerRecord<byte[], byte[]>> wanted) {
+        var until = System.nanoTime() + PATIENCE.toNanos();
+        while (System.nanoTime() < until) {
+            for (var record : seen) {
+                if (record.topic().equals(topic) && wanted.test(record)) {
+                    return record;
+                }
+            }
+            consumer.poll(Duration.ofMillis(100)).forEach(seen::add);
+        }
+        return fail("nothing like that on " + topic + "; seen: " + seen.stream().map(record ->
+                record.topic() + " " + new String(record.value(), StandardCharsets.UTF_8)).toList());
+    }
+
+    /** Waits for an event of one kind about a job. */
+    public <E extends Event> E await(String job, String topic, Class<E> kind) {
+        return kind.cast(EventCodec.decode(await(topic, record -> record.value() != null
+                && EventCodec.decode(record.value()).job().equals(job)).value()));
+    }
+
+    @Override
+    public void close() {
+        producer.close();
+        consumer.close();
+    }
+}
