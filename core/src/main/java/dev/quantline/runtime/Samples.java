@@ -11,12 +11,17 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
 
-/** A data set bound to the inputs of a model: names, types and shapes checked, images normalised. */
+/**
+ * A data set bound to the inputs of a model: names, types and shapes checked, images normalised. Where every input is a
+ * sequence {@code [batch, tokens]} of open length, columns at the end that {@code attention_mask} hides from all rows of
+ * a batch are cut off: the model computes the same for the others, and padding enters no statistic.
+ */
 public final class Samples {
     private final Dataset dataset;
     private final Map<String, Normalization> normalize;
     private final Map<String, ValueInfoProto> inputs = new LinkedHashMap<>();
     private final Map<String, String> arrays = new LinkedHashMap<>();
+    private final boolean openLength;
 
     /**
      * @param normalize by array name; the array named there may also feed the only input of a model that calls it
@@ -30,11 +35,16 @@ public final class Samples {
         for (String input : inputs.keySet()) {
             arrays.put(input, arrayFor(input));
         }
+        openLength = inputs.values().stream().allMatch(this::isOpenSequence);
         for (String name : normalize.keySet()) {
             if (!dataset.names().contains(name) && !inputs.containsKey(name)) {
                 throw new BadInput("normalize names '" + name + "', and the data has only " + dataset.names());
             }
         }
+    }
+
+    private boolean isOpenSequence(ValueInfoProto input) {
+        return ValueInfos.shape(input).filter(shape -> shape.length == 2 && shape[1] < 0).isPresent();
     }
 
     private String arrayFor(String input) {
@@ -64,7 +74,7 @@ public final class Samples {
             var feed = new LinkedHashMap<String, Tensor>();
             arrays.forEach((input, array) -> feed.put(input, fit(input, array, batch.arrays().get(array))));
             if (batch.size() == batchSize(batch.size())) {
-                action.accept(new Dataset.Batch(batch.first(), batch.size(), feed));
+                action.accept(new Dataset.Batch(batch.first(), batch.size(), openLength ? Padding.trim(feed) : feed));
             }
         });
     }

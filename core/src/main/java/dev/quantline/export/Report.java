@@ -1,0 +1,114 @@
+package dev.quantline.export;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What became of a job, as {@code report.json} keeps it.
+ *
+ * @param job        its id
+ * @param status     {@code done}, or {@code goal-missed} when the best model found does not keep the stated goal
+ * @param message    why the goal was missed; null otherwise
+ * @param recipe     preset it ran with
+ * @param original   figures of the model as it came, never of a rewritten one
+ * @param stages     seconds by stage
+ * @param pareto     best plans found for other sizes; empty until bits are allocated
+ */
+public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
+                     @JsonProperty("float") Original original, Quantized quantized, Closeness fidelity, List<Layer> layers,
+                     List<Step> tuning, Map<String, Stage> stages, List<Point> pareto, Provenance provenance) {
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    /** A metric's value. */
+    public record Value(String name, double value) {
+    }
+
+    /** Figures of the float model; latency is the median of several runs of one sample. */
+    public record Original(long bytes, Value metric, double latencyMs) {
+    }
+
+    /** Figures of the exported model; bits are averages over the weights that are codes and over the quantized activations. */
+    public record Quantized(long bytes, Value metric, double latencyMs, double averageWeightBits, double averageActivationBits) {
+    }
+
+    /** How close the exported model's outputs are to the original's on the evaluation data. */
+    public record Closeness(double cosine, double sqnrDb) {
+    }
+
+    /**
+     * A layer with quantized inputs.
+     *
+     * @param weightBits     null when no weight of it is constant
+     * @param activationBits null when it reads no quantized activation
+     * @param sensitivity    loss when it alone is quantized; null until it is measured
+     */
+    public record Layer(String name, String type, Integer weightBits, Integer activationBits, String activationQuantizer,
+                        String range, Double sensitivity) {
+    }
+
+    /** What a tuning method did to the error on held-out samples. */
+    public record Step(String method, double errorBefore, double errorAfter, boolean kept) {
+    }
+
+    /**
+     * Time of a stage.
+     *
+     * @param seconds   from its trigger to its event
+     * @param machinery seconds of those spent on events and storage instead of computing
+     */
+    public record Stage(double seconds, double machinery) {
+    }
+
+    /** A plan of another size. */
+    public record Point(double size, long bytes, double predictedLoss, Double measured) {
+    }
+
+    /** What the result depends on. */
+    public record Provenance(String modelSha256, String dataSha256, String settingsSha256, String version, long seed) {
+    }
+
+    /** The same report with the stages' times. */
+    public Report withStages(Map<String, Stage> times) {
+        return new Report(job, status, message, recipe, original, quantized, fidelity, layers, tuning, times, pareto, provenance);
+    }
+
+    /** Writes {@code report.json} and {@code report.html} into a folder. */
+    public void write(Path folder) throws IOException {
+        Files.writeString(folder.resolve("report.json"), toJson());
+        Files.writeString(folder.resolve("report.html"), toHtml());
+    }
+
+    /** Readable JSON. */
+    public String toJson() {
+        try {
+            return JSON.writeValueAsString(this);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** One self-contained page that draws this report. */
+    public String toHtml() {
+        try (var template = Report.class.getResourceAsStream("report.html")) {
+            // "</" inside the data would end the script element it stands in
+            return new String(template.readAllBytes(), StandardCharsets.UTF_8).replace("\"@report@\"", toJson().replace("</", "<\\/"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Reads what {@link #write} wrote. */
+    public static Report read(Path json) throws IOException {
+        return JSON.readValue(json.toFile(), Report.class);
+    }
+}

@@ -1,0 +1,45 @@
+package dev.quantline.runtime;
+
+import dev.quantline.onnx.Tensor;
+import java.nio.ByteBuffer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Cuts columns that are padding in every row of a batch. */
+final class Padding {
+    private Padding() {
+    }
+
+    /** Inputs {@code [batch, tokens]} without the trailing columns where {@code attention_mask} is 0 in all rows. */
+    static Map<String, Tensor> trim(Map<String, Tensor> feed) {
+        var mask = feed.get("attention_mask");
+        if (mask == null || mask.rank() != 2) {
+            return feed;
+        }
+        int tokens = mask.dim(1);
+        int used = 1;
+        for (int i = 0; i < mask.size(); i++) {
+            if (mask.get(i) != 0) {
+                used = Math.max(used, i % tokens + 1);
+            }
+        }
+        var trimmed = new LinkedHashMap<String, Tensor>();
+        for (var input : feed.entrySet()) {
+            trimmed.put(input.getKey(), columns(input.getValue(), used));
+        }
+        return trimmed;
+    }
+
+    private static Tensor columns(Tensor tensor, int used) {
+        if (tensor.dim(1) <= used) {
+            return tensor;
+        }
+        int row = Math.toIntExact(tensor.type().bytes(tensor.dim(1)));
+        int kept = Math.toIntExact(tensor.type().bytes(used));
+        var bytes = ByteBuffer.allocateDirect(kept * tensor.dim(0));
+        for (int i = 0; i < tensor.dim(0); i++) {
+            bytes.put(tensor.data().slice(i * row, kept));
+        }
+        return new Tensor(tensor.type(), new long[] {tensor.dim(0), used}, bytes);
+    }
+}
