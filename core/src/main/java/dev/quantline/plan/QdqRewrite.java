@@ -54,7 +54,7 @@ final class QdqRewrite {
         } else {
             String restored = graph.fresh(weight.tensor() + "/dequantized");
             replace(weight.node(), weight.input(), restored);
-            added.add(dequantize(codesOf(weight), weight.quantizer(), weight.tensor(), restored));
+            added.add(dequantize(codesOf(weight), weight.quantizer(), grid(weight.quantizer(), weight.tensor()), restored));
         }
     }
 
@@ -63,7 +63,7 @@ final class QdqRewrite {
         replace(weight.node(), weight.input(), codesOf(weight));
         String rows = graph.fresh(gather.output() + "/codes");
         renamedOutputs.put(gather.output(), rows);
-        var restore = dequantize(rows, weight.quantizer(), weight.tensor(), gather.output());
+        var restore = dequantize(rows, weight.quantizer(), grid(weight.quantizer(), weight.tensor()), gather.output());
         added.add(weight.quantizer().axis() == Uniform.PER_TENSOR ? restore : restore.with("axis", -1L));
     }
 
@@ -73,13 +73,17 @@ final class QdqRewrite {
             weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
     }
 
-    private Node dequantize(String input, Uniform quantizer, String base, String output) {
-        var node = Node.of("DequantizeLinear", parameters(input, quantizer, base), output);
+    private static Node dequantize(String codes, Uniform quantizer, Grid grid, String output) {
+        var node = Node.of("DequantizeLinear", List.of(codes, grid.scale(), grid.zeroPoint()), output);
         return quantizer.axis() == Uniform.PER_TENSOR ? node : node.with("axis", (long) quantizer.axis());
     }
 
-    private List<String> parameters(String input, Uniform quantizer, String base) {
-        return List.of(input, graph.addConstant(base + "/scale", quantizer.scaleTensor()),
+    /** Names of the constants that hold a quantizer's parameters. */
+    private record Grid(String scale, String zeroPoint) {
+    }
+
+    private Grid grid(Uniform quantizer, String base) {
+        return new Grid(graph.addConstant(base + "/scale", quantizer.scaleTensor()),
             graph.addConstant(base + "/zero_point", quantizer.zeroPointTensor()));
     }
 
@@ -129,9 +133,10 @@ final class QdqRewrite {
         if (quantizer.bits() < quantizer.storage().bits()) {
             from = clip(tensor, from, quantizer);
         }
+        var grid = grid(quantizer, tensor);
         String quantized = graph.fresh(tensor + "/quantized");
-        added.add(Node.of("QuantizeLinear", parameters(from, quantizer, tensor), quantized));
-        added.add(dequantize(quantized, quantizer, tensor, to));
+        added.add(Node.of("QuantizeLinear", List.of(from, grid.scale(), grid.zeroPoint()), quantized));
+        added.add(dequantize(quantized, quantizer, grid, to));
     }
 
     /** Codes narrower than their storage type do not saturate by themselves. */
