@@ -8,6 +8,7 @@ import dev.quantline.pipeline.stage.StageMetrics;
 import dev.quantline.pipeline.stage.StageShell;
 import dev.quantline.pipeline.stage.Tools;
 import dev.quantline.pipeline.store.Store;
+import dev.quantline.runtime.Provider;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
@@ -30,6 +31,11 @@ public class StageServices {
         this.attempts = attempts;
         this.work = work;
         this.version = version;
+    }
+
+    /** Where this replica computes. */
+    public Provider provider() {
+        return Provider.parse(work.provider());
     }
 
     /** The stage as a reaction to records. */

@@ -4,7 +4,7 @@ import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
 
-/** The local disk. */
+/** The local machine. */
 @ConfigMapping(prefix = "quantline.work")
 public interface WorkConfig {
     /** Holds work in progress and the cache of contents; may be lost at any time. */
@@ -14,4 +14,8 @@ public interface WorkConfig {
     /** Beyond this the least recently used contents are deleted from the cache. */
     @WithDefault("10737418240")
     long cacheBytes();
+
+    /** Where models run: {@code cpu}, {@code cpu:THREADS}, {@code cuda} or {@code cuda:DEVICE}. */
+    @WithDefault("cpu")
+    String provider();
 }

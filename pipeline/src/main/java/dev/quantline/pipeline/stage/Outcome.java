@@ -9,7 +9,8 @@ public sealed interface Outcome {
     /**
      * The item, or the merge, is complete.
      *
-     * @param files   by the name they get in the store; must not change any more
+     * @param files   by the name they get in the store; must not change any more. An input, or a part's file, may be
+     *                among them: it is not stored twice
      * @param summary a few figures for people
      */
     record Done(Map<String, Path> files, JsonNode summary) implements Outcome {

@@ -49,14 +49,14 @@ final class Worker {
             var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
             return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
                 case Outcome.Done end -> {
-                    var files = upload(folder, end.files());
+                    var files = upload(place, folder, end.files());
                     spans.add(watch.span());
                     records.part(folder, new Part(files, end.summary(), spans));
                     yield done;
                 }
                 case Outcome.Continue pause -> {
                     var sliceFolder = Keys.slice(folder, next.slice());
-                    var files = upload(sliceFolder, pause.checkpoint());
+                    var files = upload(place, sliceFolder, pause.checkpoint());
                     spans.add(watch.span());
                     records.part(sliceFolder, new Part(files, Json.MAPPER.nullNode(), spans));
                     yield next;
@@ -97,14 +97,18 @@ final class Worker {
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
                     place.empty("results"), Optional.empty(), (_, _) -> { });
             var merged = watch.compute(() -> stage.merge(context, finished));
-            return new Part(upload(Keys.results(folder), merged.files()), merged.summary(), List.of());
+            return new Part(upload(place, Keys.results(folder), merged.files()), merged.summary(), List.of());
         }
     }
 
-    private Map<String, StoredFile> upload(String folder, Map<String, Path> files) {
+    /** Stores what is new; a file that came from the store is named where it is. */
+    private Map<String, StoredFile> upload(Workplace place, String folder, Map<String, Path> files) {
         var stored = new TreeMap<String, StoredFile>();
-        files.forEach((name, file) -> stored.put(name, tools.store().putContent(folder, name, file)));
-        tools.metrics().uploaded(stored.values().stream().mapToLong(StoredFile::bytes).sum());
+        files.forEach((name, file) -> stored.put(name, place.origin(file).orElseGet(() -> {
+            var added = tools.store().putContent(folder, name, file);
+            tools.metrics().uploaded(added.bytes());
+            return added;
+        })));
         return stored;
     }
 }

@@ -9,8 +9,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
@@ -23,6 +25,7 @@ final class Workplace implements AutoCloseable {
     private final Path folder;
     private final Store store;
     private final LongConsumer downloaded;
+    private final Map<Path, StoredFile> origins = new HashMap<>();
 
     Workplace(Path scratch, Store store, LongConsumer downloaded) {
         this.store = store;
@@ -51,15 +54,14 @@ final class Workplace implements AutoCloseable {
                 fetchKnown(Map.of(name, made.files()));
                 yield made.files();
             }
-            case Source.Given given -> objects(given.ref()).stream()
-                    .map(ref -> store.fetch(ref, target(name, ref), downloaded)).toList();
+            case Source.Given given -> objects(given.ref()).stream().map(ref -> given(name, ref)).toList();
         }));
         return fetched;
     }
 
     /** Brings known contents in, as {@link #fetch} found them. */
     void fetchKnown(Map<String, List<StoredFile>> inputs) {
-        inputs.forEach((name, files) -> files.forEach(file -> store.fetch(file, target(name, file.ref()), downloaded)));
+        inputs.forEach((name, files) -> files.forEach(file -> made(file, target(name, file.ref()))));
     }
 
     /** Where {@link #fetch} and {@link #fetchKnown} put the files. */
@@ -73,8 +75,13 @@ final class Workplace implements AutoCloseable {
     /** Brings a part's files into one folder, under the names the stage gave them. */
     Path fetchPart(String name, Map<String, StoredFile> files) {
         var target = empty(name);
-        files.forEach((file, stored) -> store.fetch(stored, target.resolve(file), downloaded));
+        files.forEach((file, stored) -> made(stored, target.resolve(file)));
         return target;
+    }
+
+    /** What the store holds already of a file that was brought in: it need not be stored again. */
+    Optional<StoredFile> origin(Path file) {
+        return Optional.ofNullable(origins.get(file));
     }
 
     @Override
@@ -86,6 +93,17 @@ final class Workplace implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException("the work folder cannot be deleted: " + folder, e);
         }
+    }
+
+    private StoredFile given(String input, ObjectRef ref) {
+        var file = store.fetch(ref, target(input, ref), downloaded);
+        origins.put(target(input, ref), file);
+        return file;
+    }
+
+    private void made(StoredFile file, Path target) {
+        store.fetch(file, target, downloaded);
+        origins.put(target, file);
     }
 
     private List<ObjectRef> objects(ObjectRef ref) {

@@ -56,7 +56,7 @@ class StageServiceTest {
         var record = traffic.await("quantline.profiled", seen -> Arrays.equals(seen.key(), "sum-a".getBytes()));
         assertEquals("application/cloudevents+json", header(record, "content-type"));
         get("/q/metrics").then().statusCode(200).body(containsString("quantline_jobs_total{outcome=\"completed\",stage=\"profile\"}"))
-                .body(containsString("quantline_stage_seconds_seconds_sum{part=\"compute\",stage=\"profile\"}"))
+                .body(containsString("quantline_stage_seconds_sum{part=\"compute\",stage=\"profile\"}"))
                 .body(containsString("quantline_store_bytes_total{direction=\"upload\",stage=\"profile\"}"));
     }
 

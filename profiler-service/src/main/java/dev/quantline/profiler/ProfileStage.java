@@ -1,0 +1,111 @@
+package dev.quantline.profiler;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.stage.Earlier;
+import dev.quantline.pipeline.stage.FinishedItem;
+import dev.quantline.pipeline.stage.Item;
+import dev.quantline.pipeline.stage.JobData;
+import dev.quantline.pipeline.stage.Outcome;
+import dev.quantline.pipeline.stage.Source;
+import dev.quantline.pipeline.stage.Stage;
+import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.profile.Profile;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Provider;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** Profiles ranges of the calibration samples, each an item; the first also leaves the canonical model. */
+final class ProfileStage implements Stage {
+    private static final int SAMPLES_AN_ITEM = 256;
+    private static final int BATCH = 16;
+    private static final String MODEL = "model.onnx";
+    private static final String PROFILE = "profile.json";
+
+    private final Provider provider;
+
+    ProfileStage(Provider provider) {
+        this.provider = provider;
+    }
+
+    private record Shard(int from, int to) {
+    }
+
+    private record Settings(Map<String, JobRequest.Normalize> normalize, List<String> exclude) {
+    }
+
+    @Override
+    public StageName name() {
+        return StageName.PROFILE;
+    }
+
+    @Override
+    public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
+        return Map.of("model", new Source.Given(job.model()), "calibration", new Source.Given(job.calibration()));
+    }
+
+    @Override
+    public Object settings(JobRequest job) {
+        return new Settings(job.normalize(), job.recipe().exclude());
+    }
+
+    @Override
+    public List<Item> items(StageContext context) throws IOException {
+        try (var data = JobData.open(context, "calibration")) {
+            var items = new ArrayList<Item>();
+            for (var from = 0; from < data.size(); from += SAMPLES_AN_ITEM) {
+                var to = Math.min(data.size(), from + SAMPLES_AN_ITEM);
+                items.add(Item.of("samples %d to %d".formatted(from, to), new Shard(from, to)));
+            }
+            return items;
+        }
+    }
+
+    @Override
+    public Outcome run(StageContext context, Item item) throws IOException {
+        var shard = Json.MAPPER.treeToValue(item.settings(), Shard.class);
+        context.progress().report(0, "reading the model");
+        var model = Profiler.prepare(ModelFile.read(context.file("model")));
+        var files = new TreeMap<String, Path>();
+        try (var data = JobData.open(context, "calibration")) {
+            var samples = JobData.bind(data, model, context.job());
+            var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
+                    context.job().recipe().exclude(), provider, context.progress());
+            files.put(PROFILE, write(profile, context));
+        }
+        if (shard.from() == 0) {
+            files.put(MODEL, context.work().resolve(MODEL));
+            ModelFile.write(model, files.get(MODEL));
+        }
+        return new Outcome.Done(files, summary(shard.to() - shard.from()));
+    }
+
+    @Override
+    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+        var profiles = new ArrayList<Profile>();
+        for (var part : parts) {
+            profiles.add(Profile.read(part.folder().resolve(PROFILE)));
+        }
+        var merged = Profile.merge(profiles);
+        return new Outcome.Done(Map.of(MODEL, parts.getFirst().folder().resolve(MODEL), PROFILE, write(merged, context)),
+                summary(merged.samples()));
+    }
+
+    private static Path write(Profile profile, StageContext context) throws IOException {
+        var file = context.work().resolve(PROFILE);
+        profile.write(file);
+        return file;
+    }
+
+    private static JsonNode summary(int samples) {
+        return Json.MAPPER.createObjectNode().put("samples", samples);
+    }
+}

@@ -1,0 +1,42 @@
+package dev.quantline.profiler;
+
+import dev.quantline.pipeline.service.StageService;
+import dev.quantline.pipeline.service.StageServices;
+import io.smallrye.reactive.messaging.annotations.Blocking;
+import jakarta.enterprise.context.ApplicationScoped;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.eclipse.microprofile.reactive.messaging.Incoming;
+
+/** The profiler's channels. As the first stage it also takes jobs in and stops them. */
+@ApplicationScoped
+public class ProfilerService {
+    private final StageService service;
+
+    ProfilerService(StageServices services) {
+        this.service = services.of(new ProfileStage(services.provider()));
+    }
+
+    @Incoming("profiler-jobs")
+    @Blocking
+    void job(ConsumerRecord<byte[], byte[]> record) {
+        service.job(record);
+    }
+
+    @Incoming("profiler-cancel")
+    @Blocking
+    void cancel(ConsumerRecord<byte[], byte[]> record) {
+        service.cancel(record);
+    }
+
+    @Incoming("profiler-work")
+    @Blocking(value = "quantline-work", ordered = false)
+    void work(ConsumerRecord<byte[], byte[]> record) {
+        service.work(record);
+    }
+
+    @Incoming("profiler-work-done")
+    @Blocking
+    void workDone(ConsumerRecord<byte[], byte[]> record) {
+        service.workDone(record);
+    }
+}
