@@ -1,0 +1,15 @@
+package dev.quantline.console;
+
+import dev.quantline.console.command.QuantlineCommand;
+import io.quarkus.runtime.annotations.QuarkusMain;
+
+/** Parses the command line first; only the commands that need services of their own start Quarkus, broker and store. */
+@QuarkusMain
+public final class Main {
+    private Main() {}
+
+    /** Runs one command and leaves with its exit code. */
+    public static void main(String... arguments) {
+        System.exit(QuantlineCommand.execute(arguments));
+    }
+}

@@ -1,0 +1,109 @@
+package dev.quantline.console.client;
+
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.EventCodec;
+import dev.quantline.pipeline.job.JobRequest;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/** Publishes what a user may publish. Every method answers or throws {@link Unreachable} within ten seconds. */
+final class Broker implements AutoCloseable {
+    /** How long an unreachable address is tried. */
+    static final int PATIENCE_MS = 4_000;
+
+    private final Connection connection;
+    private final KafkaProducer<String, byte[]> producer;
+
+    private Broker(Connection connection) {
+        this.connection = connection;
+        this.producer = new KafkaProducer<>(settings(connection), new StringSerializer(), new ByteArraySerializer());
+    }
+
+    static Broker connect(Connection connection) {
+        check(connection);
+        return new Broker(connection);
+    }
+
+    /** Asks the broker for its topics. */
+    static void check(Connection connection) {
+        try {
+            var topics = topics(connection);
+            if (!topics.contains(connection.topics().jobs())) {
+                throw new Unreachable("the Kafka broker at %s has no topic %s: the services create it, start them first"
+                        .formatted(connection.kafka(), connection.topics().jobs()), null);
+            }
+        } catch (KafkaException | ExecutionException | TimeoutException failure) {
+            throw unreachable(connection, failure);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw unreachable(connection, stopped);
+        }
+    }
+
+    private static Set<String> topics(Connection connection) throws ExecutionException, InterruptedException, TimeoutException {
+        var admin = Admin.create(settings(connection));
+        try {
+            return admin.listTopics().names().get(PATIENCE_MS, TimeUnit.MILLISECONDS);
+        } finally {
+            // An answer that did not come in time need not be waited for.
+            admin.close(Duration.ZERO);
+        }
+    }
+
+    void publish(JobRequest request) {
+        send(connection.topics().jobs(), request.id(), EventCodec.encode(request));
+    }
+
+    void publish(Event event) {
+        send(connection.topics().of(event), event.job(), EventCodec.encode(event));
+    }
+
+    @Override
+    public void close() {
+        producer.close();
+    }
+
+    private void send(String topic, String key, byte[] value) {
+        var message = new ProducerRecord<>(topic, key, value);
+        message.headers().add("content-type", EventCodec.CONTENT_TYPE.getBytes(StandardCharsets.US_ASCII));
+        try {
+            producer.send(message).get(PATIENCE_MS, TimeUnit.MILLISECONDS);
+        } catch (KafkaException | ExecutionException | TimeoutException failure) {
+            throw unreachable(connection, failure);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            throw unreachable(connection, stopped);
+        }
+    }
+
+    /** What every Kafka client of the console is made with. */
+    static Map<String, Object> settings(Connection connection) {
+        return Map.of(
+                "bootstrap.servers", List.of(connection.kafka()),
+                "socket.connection.setup.timeout.ms", PATIENCE_MS,
+                "socket.connection.setup.timeout.max.ms", PATIENCE_MS,
+                "reconnect.backoff.max.ms", 500,
+                "request.timeout.ms", PATIENCE_MS,
+                "default.api.timeout.ms", PATIENCE_MS);
+    }
+
+    static Unreachable unreachable(Connection connection, Exception cause) {
+        var reason = cause.getCause() == null ? cause : cause.getCause();
+        var said = reason instanceof TimeoutException || reason instanceof org.apache.kafka.common.errors.TimeoutException
+                ? "no answer within %d s".formatted(PATIENCE_MS / 1000) : reason.getMessage();
+        return new Unreachable("the Kafka broker at %s cannot be reached (%s): check --kafka and that the broker runs"
+                .formatted(connection.kafka(), said), cause);
+    }
+}

@@ -1,0 +1,226 @@
+package dev.quantline.console.client;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.pipeline.store.Keys;
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
+import dev.quantline.pipeline.store.StoreUnavailable;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** One user's view of a running stack. Methods throw {@link Unreachable} when the broker or the store does not answer. */
+public final class StackClient implements AutoCloseable {
+    private static final String REPORT = "report.json";
+    private static final List<String> DELIVERED = List.of("model.onnx", REPORT, "report.html");
+    private static final String EXTERNAL_DATA = "model.onnx.data";
+
+    private final Connection connection;
+    private final Broker broker;
+    private final Store store;
+    private final Path cache;
+
+    private StackClient(Connection connection, Broker broker, Store store, Path cache) {
+        this.connection = connection;
+        this.broker = broker;
+        this.store = store;
+        this.cache = cache;
+    }
+
+    /**
+     * Makes sure that both addresses answer.
+     *
+     * @throws Unreachable after ten seconds at most, naming the address that does not
+     */
+    public static StackClient connect(Connection connection) throws IOException {
+        // A cache of its own: the services' cache keeps links to files, and a user's file may be written again.
+        var cache = Files.createTempDirectory("quantline-console");
+        var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
+                connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
+        var client = new StackClient(connection, Broker.connect(connection), store, cache);
+        try {
+            store.prepare();
+            return client;
+        } catch (StoreUnavailable failure) {
+            client.close();
+            throw new Unreachable(failure.getMessage() + ": check --s3 and that the store runs", failure);
+        }
+    }
+
+    /**
+     * Puts files that belong together under one key prefix named by their contents; what is there already is not sent again.
+     *
+     * @param folder the files' common folder; their names below it become the last part of the keys
+     * @return the reference of the first file
+     */
+    public ObjectRef upload(Path folder, List<String> names) throws IOException {
+        var hashes = new StringBuilder();
+        for (var name : names) {
+            hashes.append(Hashes.of(folder.resolve(name)));
+        }
+        var hash = names.size() == 1 ? hashes.toString() : Hashes.of(hashes.toString().getBytes());
+        var prefix = "inputs/" + hash.substring(0, 16) + "/";
+        for (var name : names) {
+            if (!store.exists(prefix + name)) {
+                store.put(prefix + name, folder.resolve(name));
+            }
+        }
+        return store.ref(prefix + names.getFirst());
+    }
+
+    /** Publishes a request. */
+    public void submit(JobRequest request) {
+        broker.publish(request);
+    }
+
+    /**
+     * Publishes a request and follows it to its end; returns at once when the job was done before.
+     *
+     * @param listener is told every event of the job, in order
+     */
+    public Ending run(JobRequest request, Consumer<Event> listener) {
+        try (var feed = new EventFeed(connection)) {
+            broker.publish(request);
+            return isDone(request.id()) ? new Ending.Done() : follow(feed, request.id(), listener);
+        }
+    }
+
+    /**
+     * Follows a job that was submitted before, from its first event to its end.
+     *
+     * @throws BadInput when the stack knows no such job
+     */
+    public Ending watch(String job, Consumer<Event> listener) {
+        try (var feed = new EventFeed(connection)) {
+            var earlier = feed.history().stream().filter(event -> event.job().equals(job)).toList();
+            if (earlier.isEmpty()) {
+                requireJob(job);
+            }
+            earlier.forEach(listener);
+            Optional<Ending> ending = earlier.isEmpty() ? Optional.empty() : endingOf(earlier.getLast());
+            return ending.or(() -> isDone(job) ? Optional.of(new Ending.Done()) : Optional.empty())
+                    .orElseGet(() -> follow(feed, job, listener));
+        }
+    }
+
+    /** Tells the events of all jobs from now on, until the thread is interrupted. */
+    public void watchAll(Consumer<Event> listener) {
+        try (var feed = new EventFeed(connection)) {
+            while (!Thread.currentThread().isInterrupted()) {
+                feed.poll().forEach(listener);
+            }
+        }
+    }
+
+    /**
+     * Asks to stop a job.
+     *
+     * @throws BadInput when the stack knows no such job
+     */
+    public void cancel(String job) {
+        requireJob(job);
+        broker.publish(new Event.Cancel(job));
+    }
+
+    /** Every job the store knows, by id. */
+    public List<JobState> jobs() {
+        var jobs = new ArrayList<JobState>();
+        for (var folder : store.children(Keys.JOBS)) {
+            if (folder.endsWith("/")) {
+                jobs.add(state(folder.substring(0, folder.length() - 1)));
+            }
+        }
+        return List.copyOf(jobs);
+    }
+
+    /** The report of a job that is done. */
+    public JsonNode report(String job) {
+        var bytes = store.read(Keys.delivered(job, StageName.EXPORT.verb(), REPORT))
+                .orElseThrow(() -> new IllegalStateException("the job " + job + " is done but left no report"));
+        return Json.read(bytes, JsonNode.class);
+    }
+
+    /** Brings the model and the report of a job that is done into a folder, over what was there. */
+    public void download(String job, Path folder) throws IOException {
+        Files.createDirectories(folder);
+        for (var name : DELIVERED) {
+            fetch(job, name, folder);
+        }
+        if (store.exists(Keys.delivered(job, StageName.EXPORT.verb(), EXTERNAL_DATA))) {
+            fetch(job, EXTERNAL_DATA, folder);
+        }
+    }
+
+    @Override
+    public void close() {
+        broker.close();
+        store.close();
+        try (var files = Files.walk(cache)) {
+            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+        } catch (IOException failure) {
+            throw new UncheckedIOException("the temporary folder cannot be removed: " + cache, failure);
+        }
+    }
+
+    private Ending follow(EventFeed feed, String job, Consumer<Event> listener) {
+        while (true) {
+            for (var event : feed.poll()) {
+                if (event.job().equals(job)) {
+                    listener.accept(event);
+                    var ending = endingOf(event);
+                    if (ending.isPresent()) {
+                        return ending.get();
+                    }
+                }
+            }
+        }
+    }
+
+    private static Optional<Ending> endingOf(Event event) {
+        return switch (event) {
+            case Event.Completed completed when completed.stage() == StageName.EXPORT -> Optional.of(new Ending.Done());
+            case Event.Failed failed -> Optional.of(new Ending.Failed(failed));
+            default -> Optional.empty();
+        };
+    }
+
+    private JobState state(String job) {
+        if (isDone(job)) {
+            return new JobState(job, "done", StageName.EXPORT.verb());
+        }
+        var entries = store.children(Keys.JOBS + job + "/");
+        var stage = List.of(StageName.values()).reversed().stream().map(StageName::verb).filter(verb -> entries.contains(verb + "/"))
+                .findFirst().orElse("-");
+        var state = entries.contains("cancelled.json") ? "cancelled" : entries.contains("failed.json") ? "failed" : "running";
+        return new JobState(job, state, stage);
+    }
+
+    private boolean isDone(String job) {
+        return store.exists(Keys.delivered(job, StageName.EXPORT.verb(), REPORT));
+    }
+
+    private void requireJob(String job) {
+        if (!JobRequest.isId(job) || !store.exists(Keys.request(job))) {
+            throw new BadInput("no job '" + job + "' at " + connection.kafka() + "; ./quantline jobs lists them");
+        }
+    }
+
+    private void fetch(String job, String name, Path folder) throws IOException {
+        var target = folder.resolve(name);
+        Files.deleteIfExists(target);
+        store.fetch(store.ref(Keys.delivered(job, StageName.EXPORT.verb(), name)), target, _ -> {});
+    }
+}

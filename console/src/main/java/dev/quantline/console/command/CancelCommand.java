@@ -1,0 +1,25 @@
+package dev.quantline.console.command;
+
+import dev.quantline.console.client.StackClient;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "cancel", description = "stops a job of a running stack", mixinStandardHelpOptions = true)
+final class CancelCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "ID", description = "the job")
+    private String id;
+
+    @Mixin
+    private StackOptions stack;
+
+    @Override
+    public Integer call() throws Exception {
+        try (var client = StackClient.connect(stack.require())) {
+            client.cancel(id);
+            System.out.println(id + " will stop after the piece of work under way");
+            return ExitCode.DONE;
+        }
+    }
+}

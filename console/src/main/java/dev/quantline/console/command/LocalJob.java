@@ -1,0 +1,43 @@
+package dev.quantline.console.command;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.pipeline.job.Json;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * A job request over local files.
+ *
+ * @param recipe a preset's name or a recipe object; empty for the default
+ * @param normalize as in a job request
+ */
+record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> evaluation, Optional<Training> training,
+        Optional<JsonNode> recipe, Optional<JsonNode> normalize) {
+
+    /** The data a metric is measured on; an empty metric leaves the choice to the request's default. */
+    record Evaluation(Path data, Optional<String> metric) {}
+
+    /** The data a loss is computed on; an empty loss leaves the choice to the request's default. */
+    record Training(Path data, Optional<String> loss) {}
+
+    /** The request with every file replaced by what the function says it is called in the store. */
+    ObjectNode request(Function<Path, String> stored) {
+        var request = Json.MAPPER.createObjectNode();
+        request.put("id", id);
+        request.put("model", stored.apply(model));
+        request.put("calibration", stored.apply(calibration));
+        normalize.ifPresent(value -> request.set("normalize", value));
+        evaluation.ifPresent(value -> {
+            var node = request.putObject("evaluation").put("data", stored.apply(value.data()));
+            value.metric().ifPresent(metric -> node.put("metric", metric));
+        });
+        training.ifPresent(value -> {
+            var node = request.putObject("training").put("data", stored.apply(value.data()));
+            value.loss().ifPresent(loss -> node.put("loss", loss));
+        });
+        recipe.ifPresent(value -> request.set("recipe", value));
+        return request;
+    }
+}

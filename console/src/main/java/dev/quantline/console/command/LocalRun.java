@@ -1,0 +1,73 @@
+package dev.quantline.console.command;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.console.client.Connection;
+import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.StackClient;
+import dev.quantline.console.stack.LocalStack;
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.job.JobReader;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** One job from local files to local files, on a stack that runs already or on one of its own. */
+final class LocalRun {
+    private final Output output;
+
+    LocalRun(Output output) {
+        this.output = output;
+    }
+
+    /**
+     * Uploads, submits, follows, downloads and prints.
+     *
+     * @param stack the stack to use; empty starts one for this job alone
+     * @return the exit code
+     */
+    int run(LocalJob job, Optional<Connection> stack, Path out) throws IOException {
+        // Read here as well as by the first stage: most mistakes are told at once, without a broker.
+        var externalData = ModelFile.externalFiles(job.model());
+        JobReader.read(job.request(path -> "s3://quantline/inputs/" + path.getFileName()), job.id());
+        if (stack.isPresent()) {
+            return run(job, externalData, stack.get(), out);
+        }
+        output.remark("starting broker, store and services in this process ...");
+        try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET)) {
+            return run(job, externalData, own.connection(), out);
+        }
+    }
+
+    private int run(LocalJob job, Iterable<String> externalData, Connection connection, Path out) throws IOException {
+        try (var client = StackClient.connect(connection)) {
+            output.remark("uploading model and data to " + connection.s3());
+            var modelFiles = new ArrayList<>(List.of(job.model().getFileName().toString()));
+            externalData.forEach(modelFiles::add);
+            var modelRef = client.upload(job.model().toAbsolutePath().getParent(), modelFiles);
+            ObjectNode json = job.request(path -> path.equals(job.model()) ? modelRef.toString() : upload(client, path));
+            var request = JobReader.read(json, job.id());
+            output.remark("job " + request.id());
+            Ending ending;
+            try (var progress = output.progress()) {
+                ending = client.run(request, progress::show);
+            }
+            if (ending instanceof Ending.Done) {
+                client.download(request.id(), out);
+            }
+            return output.conclude(client, request.id(), ending, () -> out);
+        }
+    }
+
+    private static String upload(StackClient client, Path file) {
+        try {
+            var path = file.toAbsolutePath();
+            return client.upload(path.getParent(), List.of(path.getFileName().toString())).toString();
+        } catch (IOException failure) {
+            throw new UncheckedIOException("cannot be read: " + file, failure);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package dev.quantline.console.command;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.StackClient;
+import dev.quantline.console.display.ProgressDisplay;
+import dev.quantline.console.display.ResultTable;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import picocli.CommandLine.Option;
+
+/** Where results and progress go, and what exit code an ending has. */
+final class Output {
+    @Option(names = "--json", description = "print the report as JSON on standard output")
+    private boolean json;
+
+    private final PrintStream results = System.out;
+    private final PrintStream remarks = System.err;
+
+    ProgressDisplay progress() {
+        return ProgressDisplay.on(remarks, Boolean.getBoolean("quantline.terminal"));
+    }
+
+    void remark(String message) {
+        remarks.println(message);
+    }
+
+    /** Prints the report of a finished job, or why there is none, and answers with the exit code. */
+    int conclude(StackClient client, String job, Ending ending, Supplier<Path> folder) {
+        return switch (ending) {
+            case Ending.Done _ -> conclude(client.report(job), folder.get());
+            case Ending.Failed(var event) -> {
+                remarks.println("quantline: %s stopped in %s: %s".formatted(job, event.stage(), event.reason()));
+                yield event.stage().equals("cancel") || event.retryable() ? ExitCode.FAILED : ExitCode.UNUSABLE;
+            }
+        };
+    }
+
+    private int conclude(JsonNode report, Path folder) {
+        if (json) {
+            results.println(report.toPrettyString());
+        } else {
+            ResultTable.of(report).forEach(results::println);
+            if (folder != null) {
+                results.println("model and report: " + folder.resolve("model.onnx") + ", " + folder.resolve("report.html"));
+            }
+        }
+        return report.path("status").asText().equals("done") ? ExitCode.DONE : ExitCode.GOAL_MISSED;
+    }
+}

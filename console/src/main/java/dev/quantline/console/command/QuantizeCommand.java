@@ -1,0 +1,95 @@
+package dev.quantline.console.command;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.job.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "quantize", description = "quantizes one model, start to end", mixinStandardHelpOptions = true)
+final class QuantizeCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "MODEL.onnx", description = "the float model; external data files beside it are found")
+    private Path model;
+
+    @Option(names = "--data", required = true, paramLabel = "CAL.npz", description = "calibration data: one array per model input")
+    private Path data;
+
+    @Option(names = "--recipe", paramLabel = "NAME|FILE", description = "a preset (default: int8) or a JSON file with a recipe object")
+    private String recipe;
+
+    @Option(names = "--eval", paramLabel = "VAL.npz", description = "evaluation data")
+    private Path evaluation;
+
+    @Option(names = "--metric", description = "top1, top5, pairs, perplexity or fidelity (default)")
+    private String metric;
+
+    @Option(names = "--train", paramLabel = "TRAIN.npz", description = "training data")
+    private Path training;
+
+    @Option(names = "--loss", description = "cross_entropy, pairs, next_token or distill (default)")
+    private String loss;
+
+    @Option(names = "--normalize", paramLabel = "FILE", description = "JSON: {\"input\": {\"mean\": [..], \"std\": [..]}} for uint8 images")
+    private Path normalize;
+
+    @Option(names = "--size", paramLabel = "FRACTION", description = "budget of the mixed recipe, as a fraction of the float model")
+    private Double size;
+
+    @Option(names = "--out", paramLabel = "DIR", description = "receives model.onnx, report.json, report.html (default: out/ID)")
+    private Path out;
+
+    @Option(names = "--id", description = "the job's id (default: the model's name and the time)")
+    private String id;
+
+    @Mixin
+    private StackOptions stack;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() throws Exception {
+        requireTogether("--eval", evaluation, "--metric", metric);
+        requireTogether("--train", training, "--loss", loss);
+        var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), readable(data),
+                Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(readable(file), Optional.ofNullable(metric))),
+                Optional.ofNullable(training).map(file -> new LocalJob.Training(readable(file), Optional.ofNullable(loss))),
+                recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)));
+        return new LocalRun(output).run(job, stack.find(), out == null ? Path.of("out", job.id()) : out);
+    }
+
+    /** The recipe as the request carries it; a budget turns a name into an object that overrides it. */
+    private Optional<JsonNode> recipe() throws IOException {
+        var named = recipe == null ? Optional.<JsonNode>empty()
+                : Optional.of(Files.isRegularFile(Path.of(recipe)) ? SubmitCommand.json(Path.of(recipe)) : TextNode.valueOf(recipe));
+        if (size == null) {
+            return named;
+        }
+        var object = named.orElse(TextNode.valueOf("mixed")) instanceof ObjectNode given ? given.deepCopy()
+                : Json.MAPPER.createObjectNode().put("preset", recipe == null ? "mixed" : recipe);
+        object.withObject("/allocate").put("size", size);
+        return Optional.of(object);
+    }
+
+    private static Path readable(Path file) {
+        if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
+            throw new BadInput(file + ": no such file, or it cannot be read");
+        }
+        return file;
+    }
+
+    private static void requireTogether(String dataOption, Path data, String choiceOption, String choice) {
+        if (data == null && choice != null) {
+            throw new BadInput(choiceOption + " " + choice + " needs data: give " + dataOption + " FILE.npz as well");
+        }
+    }
+}

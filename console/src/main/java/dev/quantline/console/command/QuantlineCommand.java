@@ -1,0 +1,81 @@
+package dev.quantline.console.command;
+
+import dev.quantline.console.client.Unreachable;
+import dev.quantline.embedded.FolderInUse;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.store.StoreUnavailable;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The command line as a whole: the list of commands, and what becomes of failures. */
+@Command(name = "quantline", description = "Quantizes float ONNX models.%n", synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
+        subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class, CancelCommand.class,
+            JobsCommand.class},
+        footer = "%n  test       builds and runs every test (done by the launcher).")
+public final class QuantlineCommand implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    /** Runs one command line and answers with its exit code; failures are told on standard error, one line each. */
+    public static int execute(String... arguments) {
+        // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their failures by exceptions.
+        Logger.getLogger("").setLevel(Level.OFF);
+        return new CommandLine(new QuantlineCommand())
+                .setParameterExceptionHandler(QuantlineCommand::refuse)
+                .setExecutionExceptionHandler(QuantlineCommand::explain)
+                .execute(arguments);
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "no command given");
+    }
+
+    private static int refuse(ParameterException failure, String[] arguments) {
+        var command = failure.getCommandLine();
+        say(command.getErr(), "%s; see ./%s --help".formatted(failure.getMessage(), command.getCommandSpec().qualifiedName()));
+        return ExitCode.UNUSABLE;
+    }
+
+    private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
+        return switch (failure) {
+            case BadInput _, Unreachable _, StoreUnavailable _, FolderInUse _ -> {
+                say(command.getErr(), failure.getMessage());
+                yield ExitCode.UNUSABLE;
+            }
+            case IOException _ -> {
+                say(command.getErr(), "%s: %s".formatted(failure.getClass().getSimpleName().replace("IOException", "input/output"),
+                        failure.getMessage()));
+                yield ExitCode.FAILED;
+            }
+            default -> {
+                failure.printStackTrace(command.getErr());
+                say(command.getErr(), "this is a fault of Quantline, please report it with the lines above");
+                yield ExitCode.FAILED;
+            }
+        };
+    }
+
+    private static void say(PrintWriter err, String message) {
+        err.println("quantline: " + message.lines().findFirst().orElse(message));
+    }
+
+    /** The version of the build, from a filtered resource. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() throws IOException {
+            try (var in = QuantlineCommand.class.getResourceAsStream("/dev/quantline/console/version.txt")) {
+                return new String[] {"quantline " + new String(in.readAllBytes(), StandardCharsets.UTF_8).strip()};
+            }
+        }
+    }
+}

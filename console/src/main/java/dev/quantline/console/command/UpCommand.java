@@ -1,0 +1,61 @@
+package dev.quantline.console.command;
+
+import dev.quantline.console.stack.LocalStack;
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StackAddresses;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+@Command(name = "up", description = "runs broker, store and all services until Ctrl-C; data stays in .quantline/", mixinStandardHelpOptions = true)
+final class UpCommand implements Callable<Integer> {
+    private static final int USUAL_KAFKA = 9092;
+    private static final int USUAL_S3 = 9000;
+    private static final int USUAL_HTTP = 8080;
+
+    @Option(names = "--kafka-port", paramLabel = "PORT", description = "of the broker (default: " + USUAL_KAFKA + ", or a free one)")
+    private Integer kafka;
+
+    @Option(names = "--s3-port", paramLabel = "PORT", description = "of the object store (default: " + USUAL_S3 + ", or a free one)")
+    private Integer s3;
+
+    @Option(names = "--http-port", paramLabel = "PORT", description = "of health and metrics (default: " + USUAL_HTTP + ", or a free one)")
+    private Integer http;
+
+    @Override
+    public Integer call() throws Exception {
+        var ports = new EmbeddedStack.Ports(port(kafka, USUAL_KAFKA), port(s3, USUAL_S3));
+        var httpPort = port(http, USUAL_HTTP);
+        System.err.println("starting broker, store and services ...");
+        try (var stack = LocalStack.start(ports, httpPort, LocalStack.LogLevel.TALKATIVE)) {
+            var connection = stack.connection();
+            System.out.printf("""
+                    Quantline is up, data in %s; Ctrl-C stops it
+                      Kafka    %s
+                      S3       %s  bucket %s, access key %s, secret key %s
+                      health   http://127.0.0.1:%d/q/health
+                      metrics  http://127.0.0.1:%d/q/metrics
+                    """, LocalStack.DATA.toAbsolutePath(), connection.kafka(), connection.s3(), connection.bucket(),
+                    StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY, httpPort, httpPort);
+            stack.awaitStop();
+            return ExitCode.DONE;
+        }
+    }
+
+    /** The port that was asked for; else the usual one where nobody listens on it, else a free one. */
+    private static int port(Integer wanted, int usual) throws IOException {
+        if (wanted != null) {
+            return wanted;
+        }
+        try (var probe = new ServerSocket(usual, 1, InetAddress.getLoopbackAddress())) {
+            return probe.getLocalPort();
+        } catch (IOException taken) {
+            try (var free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+                return free.getLocalPort();
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package dev.quantline.console.display;
+
+import dev.quantline.pipeline.event.Event;
+import java.io.PrintStream;
+
+/** Shows how far a job is. Everything goes to one stream, standard error as a rule, so that standard output stays clean for results. */
+public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Lines {
+    /** The display that suits the stream: bars that move on a terminal, one line per change elsewhere. */
+    static ProgressDisplay on(PrintStream out, boolean terminal) {
+        return terminal ? new Bars(out) : new Lines(out, false);
+    }
+
+    /** Lines that begin with the job's id, for several jobs at once. */
+    static ProgressDisplay ofManyJobs(PrintStream out) {
+        return new Lines(out, true);
+    }
+
+    /** Shows one event; kinds that say nothing to people are skipped. */
+    void show(Event event);
+
+    /** Shows what the console itself does before and after the stages. */
+    void say(String message);
+
+    /** Leaves the terminal as it was. */
+    @Override
+    void close();
+}

@@ -1,0 +1,58 @@
+package dev.quantline.console.display;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** The figures of a report as a small table: the model as it came beside the quantized one. */
+public final class ResultTable {
+    private static final String ROW = "%-18s %12s %12s   %s";
+    private static final String UNKNOWN = "-";
+    private static final double BYTES_PER_MEGABYTE = 1e6;
+
+    private ResultTable() {}
+
+    /** The lines of the table; figures that the report does not hold are dashes. */
+    public static List<String> of(JsonNode report) {
+        var before = report.path("float");
+        var after = report.path("quantized");
+        var metric = after.path("metric");
+        var lines = new ArrayList<String>();
+        lines.add(row(report.path("job").asText(), "float", report.path("recipe").asText("quantized"), ""));
+        lines.add(row("size", megabytes(before.path("bytes")), megabytes(after.path("bytes")),
+                share(before.path("bytes"), after.path("bytes"), "%.1f %% of the float file", 100)));
+        if (!metric.isMissingNode()) {
+            lines.add(row(metric.path("name").asText(), number(before.path("metric").path("value"), "%.4f"), number(metric.path("value"), "%.4f"),
+                    difference(before.path("metric").path("value"), metric.path("value"))));
+        }
+        lines.add(row("latency", number(before.path("latencyMs"), "%.2f ms"), number(after.path("latencyMs"), "%.2f ms"),
+                share(after.path("latencyMs"), before.path("latencyMs"), "%.2f times as fast", 1)));
+        lines.add(row("cosine to float", "", number(report.path("fidelity").path("cosine"), "%.4f"), ""));
+        lines.add(row("SQNR", "", number(report.path("fidelity").path("sqnrDb"), "%.1f dB"), ""));
+        report.path("stages").properties().forEach(stage ->
+                lines.add(row(stage.getKey(), "", number(stage.getValue().path("seconds"), "%.1f s"), "")));
+        return List.copyOf(lines);
+    }
+
+    private static String row(String name, String before, String after, String remark) {
+        return ROW.formatted(name, before, after, remark).stripTrailing();
+    }
+
+    private static String megabytes(JsonNode bytes) {
+        return bytes.isNumber() ? String.format(Locale.ROOT, "%.2f MB", bytes.asDouble() / BYTES_PER_MEGABYTE) : UNKNOWN;
+    }
+
+    private static String number(JsonNode value, String format) {
+        return value.isNumber() ? String.format(Locale.ROOT, format, value.asDouble()) : UNKNOWN;
+    }
+
+    private static String share(JsonNode whole, JsonNode part, String format, double scale) {
+        return whole.isNumber() && part.isNumber() && whole.asDouble() > 0
+                ? String.format(Locale.ROOT, format, scale * part.asDouble() / whole.asDouble()) : "";
+    }
+
+    private static String difference(JsonNode before, JsonNode after) {
+        return before.isNumber() && after.isNumber() ? String.format(Locale.ROOT, "%+.4f", after.asDouble() - before.asDouble()) : "";
+    }
+}

@@ -1,0 +1,119 @@
+package dev.quantline.console.stack;
+
+import dev.quantline.console.client.Connection;
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.FolderInUse;
+import dev.quantline.embedded.StackAddresses;
+import dev.quantline.pipeline.event.Topics;
+import io.quarkus.runtime.Quarkus;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+
+/**
+ * Broker, store and services in this process, until {@link #close}. The services stop before the broker they talk to, on Ctrl-C as well.
+ */
+public final class LocalStack implements AutoCloseable {
+    /** The folder all commands keep their data in, below the current one. */
+    public static final Path DATA = Path.of(".quantline");
+
+    private final EmbeddedStack embedded;
+    private final Services services;
+    private final CountDownLatch closed = new CountDownLatch(1);
+
+    private LocalStack(EmbeddedStack embedded, Services services) {
+        this.embedded = embedded;
+        this.services = services;
+    }
+
+    /**
+     * Starts everything and returns when the services are ready to take jobs.
+     *
+     * @param http port of the services' health and metrics on the loopback interface, 0 for any
+     * @throws FolderInUse when a stack runs on {@link #DATA} already
+     * @throws IOException when the folder cannot be written or a port is taken
+     */
+    public static LocalStack start(EmbeddedStack.Ports ports, int http, LogLevel logging) throws IOException {
+        var embedded = EmbeddedStack.start(DATA, ports);
+        var addresses = embedded.addresses();
+        configure(Map.of(
+                "kafka.bootstrap.servers", addresses.bootstrapServers(),
+                "quantline.store.endpoint", addresses.s3Endpoint().toString(),
+                "quantline.store.access-key", StackAddresses.ACCESS_KEY,
+                "quantline.store.secret-key", StackAddresses.SECRET_KEY,
+                "quantline.work.folder", DATA.resolve("work").toAbsolutePath().toString(),
+                "quarkus.http.host", "127.0.0.1",
+                "quarkus.http.port", String.valueOf(http),
+                "quarkus.log.file.path", DATA.resolve("quantline.log").toString(),
+                "quarkus.log.console.level", logging.console()));
+        var services = new Services();
+        var stack = new LocalStack(embedded, services);
+        try {
+            services.start();
+            Runtime.getRuntime().addShutdownHook(new Thread(stack::close, "quantline-stop"));
+            return stack;
+        } catch (RuntimeException | Error failure) {
+            embedded.close();
+            throw failure;
+        }
+    }
+
+    /** How much the services say on standard error; everything goes to {@code .quantline/quantline.log}. */
+    public enum LogLevel {
+        /** Only what nobody handled. */
+        QUIET("ERROR"),
+        /** What happens to jobs. */
+        TALKATIVE("INFO");
+
+        private final String console;
+
+        LogLevel(String console) {
+            this.console = console;
+        }
+
+        String console() {
+            return console;
+        }
+    }
+
+    /** The way in for clients. */
+    public Connection connection() {
+        return connection(embedded.addresses());
+    }
+
+    /** The way into a stack that another process runs on a data folder. */
+    public static Connection connection(StackAddresses addresses) {
+        return new Connection(addresses.bootstrapServers(), addresses.s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, new Topics(Topics.DEFAULT_PREFIX));
+    }
+
+    /** Returns when the services have stopped, on Ctrl-C for instance. */
+    public void awaitStop() {
+        services.awaitStop();
+    }
+
+    @Override
+    public void close() {
+        if (services.claimStop()) {
+            Quarkus.asyncExit();
+            services.awaitStop();
+            embedded.close();
+            closed.countDown();
+        } else {
+            awaitClosed();
+        }
+    }
+
+    private void awaitClosed() {
+        try {
+            closed.await();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void configure(Map<String, String> settings) {
+        settings.forEach(System::setProperty);
+    }
+}

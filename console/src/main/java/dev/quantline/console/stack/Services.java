@@ -1,0 +1,54 @@
+package dev.quantline.console.stack;
+
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.QuarkusApplication;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** The Quarkus application of the four services, run by a thread of its own. */
+final class Services {
+    private static final CompletableFuture<Void> READY = new CompletableFuture<>();
+
+    private final CompletableFuture<Void> ended = new CompletableFuture<>();
+    private final AtomicBoolean stopping = new AtomicBoolean();
+
+    /** Started by Quarkus when every bean and channel is up. */
+    public static final class Application implements QuarkusApplication {
+        @Override
+        public int run(String... arguments) {
+            READY.complete(null);
+            Quarkus.waitForExit();
+            return 0;
+        }
+    }
+
+    /** Returns when all services are ready, or throws what kept them from starting. */
+    void start() {
+        Thread.ofPlatform().name("quantline-services").start(() -> {
+            try {
+                Quarkus.run(Application.class, this::onExit);
+            } finally {
+                ended.complete(null);
+            }
+        });
+        CompletableFuture.anyOf(READY, ended).join();
+        if (!READY.isDone()) {
+            throw new IllegalStateException("the services did not start; see .quantline/quantline.log");
+        }
+    }
+
+    /** Whether the caller is the first to stop them, and so the one who has to. */
+    boolean claimStop() {
+        return stopping.compareAndSet(false, true);
+    }
+
+    void awaitStop() {
+        ended.join();
+    }
+
+    private void onExit(int code, Throwable failure) {
+        if (failure != null) {
+            READY.completeExceptionally(failure);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+package dev.quantline.console.command;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class QuantlineCommandTest {
+    @TempDir
+    Path folder;
+
+    private record Said(int code, String out, String err) {}
+
+    @Test
+    void helpAndVersionAreDone() {
+        // Given a stranger's first attempts
+        // When help is asked for
+        var help = run("--help");
+        var version = run("--version");
+        // Then every command of the contract is listed, the launcher's included
+        assertEquals(0, help.code());
+        for (var command : new String[] {"demo", "test", "quantize", "up", "submit", "watch", "cancel", "jobs"}) {
+            assertTrue(help.out().contains("  " + command), help.out());
+        }
+        assertEquals(0, version.code());
+        assertTrue(version.out().matches("(?s)quantline \\d.*"), version.out());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', value = {
+        "''                                                 | no command given",
+        "frobnicate                                         | frobnicate",
+        "quantize                                           | MODEL.onnx",
+        "quantize none.onnx --data none.npz                 | none.onnx: no such file",
+        "quantize pom.xml                                   | --data",
+        "quantize pom.xml --data pom.xml                    | pom.xml is not an ONNX model",
+        "quantize pom.xml --data pom.xml --metric top1      | --eval",
+        "quantize pom.xml --data pom.xml --size much        | --size",
+        "quantize pom.xml --data pom.xml --normalize none   | none: no such file",
+        "submit none.json                                   | none.json: no such file",
+        "submit pom.xml                                     | pom.xml is not JSON",
+        "cancel                                             | ID",
+        "jobs --kafka localhost:9092                        | --s3 URL is missing",
+        "jobs --kafka localhost --s3 http://localhost:9000  | is not HOST:PORT",
+        "jobs --kafka localhost:1 --s3 localhost:9000       | is not a URL",
+        "watch a b                                          | b",
+    })
+    void whatCannotBeUsedIsOneLineAndExitCodeTwo(String line, String expected) {
+        // Given a command line that asks for something impossible
+        // When it runs
+        var said = run(line.isEmpty() ? new String[0] : line.split(" +"));
+        // Then one line says what it was
+        assertEquals(2, said.code(), said.err());
+        assertTrue(said.err().contains(expected), said.err());
+        assertEquals(1, said.err().lines().count(), said.err());
+    }
+
+    @Test
+    void aRequestThatBreaksTheSchemaIsRefusedBeforeAnythingIsContacted() throws Exception {
+        // Given a request with an unknown recipe
+        var file = Files.writeString(folder.resolve("job.json"), """
+                {"model": "s3://quantline/inputs/m.onnx", "calibration": "s3://quantline/inputs/c.npz", "recipe": "w1a1"}""");
+        // When it is submitted to nobody
+        var said = run("submit", file.toString(), "--kafka", "localhost:1", "--s3", "http://localhost:1");
+        // Then the field is named
+        assertEquals(2, said.code(), said.err());
+        assertTrue(said.err().contains("recipe"), said.err());
+    }
+
+    @Test
+    void anUnreachableBrokerIsNamedWithinTenSeconds() throws Exception {
+        // Given a port that nobody listens on
+        var port = freePort();
+        var began = Instant.now();
+        // When a command needs the broker there
+        var said = run("jobs", "--kafka", "127.0.0.1:" + port, "--s3", "http://127.0.0.1:" + port);
+        // Then it gives up in time and says where it looked
+        assertEquals(2, said.code(), said.err());
+        assertTrue(said.err().contains("127.0.0.1:" + port), said.err());
+        assertTrue(Duration.between(began, Instant.now()).toSeconds() < 10);
+    }
+
+    @Test
+    void idsMadeFromFileNamesAreIds() {
+        // Given names that break the pattern of ids
+        for (var name : new String[] {"My Model.V2.onnx", "__.onnx", "x".repeat(90) + ".onnx", "ÄÖ.onnx"}) {
+            // When an id is made
+            var id = JobIds.of(Path.of(name));
+            // Then it keeps to the pattern
+            assertTrue(id.matches("[a-z0-9][a-z0-9-]{0,62}"), id);
+        }
+    }
+
+    private static int freePort() throws Exception {
+        try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return probe.getLocalPort();
+        }
+    }
+
+    private static Said run(String... arguments) {
+        var out = new ByteArrayOutputStream();
+        var err = new ByteArrayOutputStream();
+        var systemOut = System.out;
+        var systemErr = System.err;
+        System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
+        System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
+        try {
+            var code = QuantlineCommand.execute(arguments);
+            return new Said(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+        } finally {
+            System.setOut(systemOut);
+            System.setErr(systemErr);
+        }
+    }
+}
