@@ -3,6 +3,9 @@ package dev.quantline.pipeline.stage;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.pipeline.store.StoredFile;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -16,6 +19,17 @@ public record Earlier(Map<StageName, Manifest> manifests) {
             throw new IllegalArgumentException(stage.verb() + " left no " + name);
         }
         return new Source.Made(Stream.of(name, name + ".data").map(files::get).filter(Objects::nonNull).toList());
+    }
+
+    /** What an earlier stage was given, as an input of this one; refused when it was replaced meanwhile. */
+    public Source input(StageName stage, String name) {
+        return new Source.Made(of(stage).inputs().get(name));
+    }
+
+    /** SHA-256 of what an earlier stage was given: of the file, or of the hashes of several. */
+    public String inputHash(StageName stage, String name) {
+        var hashes = of(stage).inputs().get(name).stream().map(StoredFile::sha256).toList();
+        return hashes.size() == 1 ? hashes.getFirst() : Hashes.of(Json.bytes(hashes));
     }
 
     public JsonNode summary(StageName stage) {

@@ -14,7 +14,11 @@ import java.util.List;
 record Span(long fromMillis, long toMillis, long computeMillis) {
     private static final double MILLIS = 1000;
 
-    /** Where the time between two moments went, when these handlings, possibly parallel, happened in between. */
+    /** Where the time from a moment until now went, when these handlings, possibly parallel, happened in between. */
+    static Seconds account(long sinceMillis, List<Span> spans) {
+        return account(sinceMillis, System.currentTimeMillis(), spans);
+    }
+
     static Seconds account(long sinceMillis, long untilMillis, List<Span> spans) {
         var handled = 0L;
         var reached = sinceMillis;

@@ -1,11 +1,13 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.runtime.Progress;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * What a stage works with.
@@ -14,9 +16,11 @@ import java.util.Optional;
  * @param work       an empty folder for the results, deleted afterwards
  * @param checkpoint the folder with the files of {@link Outcome.Continue}, when this is a later time slice
  * @param progress   of the item, 0 to 1; throws when the job was cancelled
+ * @param spent      where the stage's time went until now
+ * @param version    of the project
  */
 public record StageContext(JobRequest job, Map<String, List<Path>> inputs, Earlier earlier, Path work,
-                           Optional<Path> checkpoint, Progress progress) {
+                           Optional<Path> checkpoint, Progress progress, Supplier<Seconds> spent, String version) {
     /** The only file of an input. External data lies beside it. */
     public Path file(String input) {
         return files(input).getFirst();

@@ -8,6 +8,8 @@ final class Stopwatch {
     private final long fromMillis = System.currentTimeMillis();
     private final long fromNanos = System.nanoTime();
     private long computeNanos;
+    private long computingSince;
+    private boolean computing;
 
     /** The stage's own code. */
     interface Computation<T> {
@@ -15,17 +17,20 @@ final class Stopwatch {
     }
 
     <T> T compute(Computation<T> computation) throws IOException {
-        var from = System.nanoTime();
+        computingSince = System.nanoTime();
+        computing = true;
         try {
             return computation.run();
         } finally {
-            computeNanos += System.nanoTime() - from;
+            computeNanos += System.nanoTime() - computingSince;
+            computing = false;
         }
     }
 
-    /** From the beginning until now. */
+    /** From the beginning until now, also in the midst of computing. */
     Span span() {
-        var length = Duration.ofNanos(System.nanoTime() - fromNanos).toMillis();
-        return new Span(fromMillis, fromMillis + length, Duration.ofNanos(computeNanos).toMillis());
+        var now = System.nanoTime();
+        var compute = computeNanos + (computing ? now - computingSince : 0);
+        return new Span(fromMillis, fromMillis + Duration.ofNanos(now - fromNanos).toMillis(), Duration.ofNanos(compute).toMillis());
     }
 }

@@ -5,6 +5,7 @@ import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.StoredFile;
+import dev.quantline.runtime.Progress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +46,8 @@ final class Worker {
             var before = records.stored(order).stream().filter(stored -> stored).count();
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
                     place.empty("results"), checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
-                    new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())));
+                    new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())),
+                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), tools.version());
             var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
             return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
                 case Outcome.Done end -> {
@@ -80,7 +82,7 @@ final class Worker {
         }
         var spans = new ArrayList<>(List.of(order.start(), watch.span()));
         parts.forEach(part -> spans.addAll(part.spans()));
-        var seconds = Span.account(order.sinceMillis(), System.currentTimeMillis(), spans);
+        var seconds = Span.account(order.sinceMillis(), spans);
         return records.manifest(folder, new Manifest(order.job(), order.stage(), order.hash(), order.previous(),
                 order.inputs(), order.settings(), result.files(), result.summary(), seconds, order.version()));
     }
@@ -95,7 +97,8 @@ final class Worker {
                 finished.add(new FinishedItem(order.items().get(item), local, parts.get(item).summary()));
             }
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
-                    place.empty("results"), Optional.empty(), (_, _) -> { });
+                    place.empty("results"), Optional.empty(), Progress.none(),
+                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), tools.version());
             var merged = watch.compute(() -> stage.merge(context, finished));
             return new Part(upload(place, Keys.results(folder), merged.files()), merged.summary(), List.of());
         }

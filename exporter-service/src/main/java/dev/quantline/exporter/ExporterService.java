@@ -1,0 +1,36 @@
+package dev.quantline.exporter;
+
+import dev.quantline.pipeline.service.StageService;
+import dev.quantline.pipeline.service.StageServices;
+import io.smallrye.reactive.messaging.annotations.Blocking;
+import jakarta.enterprise.context.ApplicationScoped;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.eclipse.microprofile.reactive.messaging.Incoming;
+
+/** The exporter's channels. */
+@ApplicationScoped
+public class ExporterService {
+    private final StageService service;
+
+    ExporterService(StageServices services) {
+        this.service = services.of(new ExportStage(services.provider()));
+    }
+
+    @Incoming("exporter-tuned")
+    @Blocking
+    void tuned(ConsumerRecord<byte[], byte[]> record) {
+        service.previous(record);
+    }
+
+    @Incoming("exporter-work")
+    @Blocking(value = "quantline-work", ordered = false)
+    void work(ConsumerRecord<byte[], byte[]> record) {
+        service.work(record);
+    }
+
+    @Incoming("exporter-work-done")
+    @Blocking
+    void workDone(ConsumerRecord<byte[], byte[]> record) {
+        service.workDone(record);
+    }
+}

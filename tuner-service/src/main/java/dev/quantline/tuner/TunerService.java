@@ -1,0 +1,36 @@
+package dev.quantline.tuner;
+
+import dev.quantline.pipeline.service.StageService;
+import dev.quantline.pipeline.service.StageServices;
+import io.smallrye.reactive.messaging.annotations.Blocking;
+import jakarta.enterprise.context.ApplicationScoped;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.eclipse.microprofile.reactive.messaging.Incoming;
+
+/** The tuner's channels. */
+@ApplicationScoped
+public class TunerService {
+    private final StageService service;
+
+    TunerService(StageServices services) {
+        this.service = services.of(new TuneStage(services.provider()));
+    }
+
+    @Incoming("tuner-calibrated")
+    @Blocking
+    void calibrated(ConsumerRecord<byte[], byte[]> record) {
+        service.previous(record);
+    }
+
+    @Incoming("tuner-work")
+    @Blocking(value = "quantline-work", ordered = false)
+    void work(ConsumerRecord<byte[], byte[]> record) {
+        service.work(record);
+    }
+
+    @Incoming("tuner-work-done")
+    @Blocking
+    void workDone(ConsumerRecord<byte[], byte[]> record) {
+        service.workDone(record);
+    }
+}

@@ -1,0 +1,2 @@
+/** The tuner as a service: its stage and its channels. Imports {@code core} and {@code pipeline}. */
+package dev.quantline.tuner;
