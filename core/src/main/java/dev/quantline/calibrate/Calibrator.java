@@ -104,13 +104,14 @@ public final class Calibrator {
     private static Uniform roomForBias(Graph model, Node node, Uniform quantizer, List<QuantizationPlan.Activation> activations) {
         var input = new QuantizationPlan(activations, List.of()).activationOf(node.input(0), node.name());
         var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
-        if (!node.is("Conv", "Gemm") || bias == null || input.isEmpty() || quantizer.axis() == Uniform.PER_TENSOR) {
+        if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR
+            || !(input.orElse(null) instanceof Uniform grid)) {
             return quantizer;
         }
         var b = bias.toFloats();
         var scale = quantizer.scale().clone();
         for (int c = 0; c < scale.length && c < b.length; c++) {
-            scale[c] = (float) Math.max(scale[c], Math.abs(b[c]) / (LARGEST_BIAS * input.get().scale()[0]));
+            scale[c] = (float) Math.max(scale[c], Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]));
         }
         return new Uniform(quantizer.bits(), true, quantizer.axis(), scale, quantizer.zeroPoint());
     }

@@ -115,7 +115,7 @@ public final class Exporter {
             var activation = node.is("MatMul", "Gemm", "Conv") ? activation(job.plan(), node) : null;
             if (weight.isPresent() || activation != null) {
                 layers.add(new Report.Layer(node.name(), node.op(), weight.map(w -> w.quantizer().bits()).orElse(null),
-                    activation == null ? null : activation.quantizer().bits(), activation == null ? null : "uniform",
+                    activation == null ? null : activation.quantizer().bits(), activation == null ? null : activation.quantizer().label(),
                     activation == null ? null : activation.range(), null));
             }
         }

@@ -17,7 +17,8 @@ final class QdqRewrite {
     private final Map<String, Map<Integer, String>> replaced = new HashMap<>();
     private final Map<String, String> renamedOutputs = new HashMap<>();
     private final Map<String, String> codes = new HashMap<>();
-    private final List<Node> added = new ArrayList<>();
+    /** What is written once the model's own nodes are renamed. */
+    private final List<Runnable> writes = new ArrayList<>();
 
     QdqRewrite(Graph model, QuantizationPlan plan) {
         graph = model.copy();
@@ -29,7 +30,7 @@ final class QdqRewrite {
         graph.nodes().forEach(this::bias);
         plan.activations().forEach(this::activation);
         graph.rewrite(node -> List.of(changed(node)));
-        graph.nodes().addAll(added);
+        writes.forEach(Runnable::run);
         graph.sort();
         graph.prune();
         return graph;
@@ -54,7 +55,8 @@ final class QdqRewrite {
         } else {
             String restored = graph.fresh(weight.tensor() + "/dequantized");
             replace(weight.node(), weight.input(), restored);
-            added.add(dequantize(codesOf(weight), weight.quantizer(), grid(weight.quantizer(), weight.tensor()), restored));
+            String constant = codesOf(weight);
+            writes.add(() -> weight.quantizer().writeRestore(graph, weight.tensor(), constant, weight.quantizer().axis(), restored));
         }
     }
 
@@ -63,8 +65,7 @@ final class QdqRewrite {
         replace(weight.node(), weight.input(), codesOf(weight));
         String rows = graph.fresh(gather.output() + "/codes");
         renamedOutputs.put(gather.output(), rows);
-        var restore = dequantize(rows, weight.quantizer(), grid(weight.quantizer(), weight.tensor()), gather.output());
-        added.add(weight.quantizer().axis() == Uniform.PER_TENSOR ? restore : restore.with("axis", -1L));
+        writes.add(() -> weight.quantizer().writeRestore(graph, weight.tensor(), rows, -1, gather.output()));
     }
 
     private String codesOf(QuantizationPlan.Weight weight) {
@@ -73,27 +74,14 @@ final class QdqRewrite {
             weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
     }
 
-    private static Node dequantize(String codes, Uniform quantizer, Grid grid, String output) {
-        var node = Node.of("DequantizeLinear", List.of(codes, grid.scale(), grid.zeroPoint()), output);
-        return quantizer.axis() == Uniform.PER_TENSOR ? node : node.with("axis", (long) quantizer.axis());
-    }
-
-    /** Names of the constants that hold a quantizer's parameters. */
-    private record Grid(String scale, String zeroPoint) {
-    }
-
-    private Grid grid(Uniform quantizer, String base) {
-        return new Grid(graph.addConstant(base + "/scale", quantizer.scaleTensor()),
-            graph.addConstant(base + "/zero_point", quantizer.zeroPointTensor()));
-    }
-
     /** Integer kernels add the bias to the int32 sum: its scale is s_x s_w of each channel. */
     private void bias(Node node) {
         var constant = node.hasInput(2) ? graph.initializers().get(node.input(2)) : null;
         var weight = plan.weightOf(node.name());
         var input = plan.activationOf(node.input(0), node.name());
         boolean scaled = node.floatOf("alpha", 1) != 1 || node.floatOf("beta", 1) != 1;
-        if (!node.is("Conv", "Gemm") || constant == null || weight.isEmpty() || input.isEmpty() || scaled || constant.rank() != 1) {
+        if (!node.is("Conv", "Gemm") || constant == null || weight.isEmpty() || scaled || constant.rank() != 1
+            || !(input.orElse(null) instanceof Uniform grid)) {
             return;
         }
         var values = constant.toFloats();
@@ -101,26 +89,24 @@ final class QdqRewrite {
         var scale = new float[values.length];
         var sums = new int[values.length];
         for (int c = 0; c < values.length; c++) {
-            scale[c] = input.get().scale()[0] * weightScale[weightScale.length == 1 ? 0 : c];
+            scale[c] = grid.scale()[0] * weightScale[weightScale.length == 1 ? 0 : c];
             sums[c] = (int) Math.clamp(Math.rint(values[c] / (double) scale[c]), Integer.MIN_VALUE, Integer.MAX_VALUE);
         }
-        String base = graph.fresh(node.input(2) + "/dequantized");
-        added.add(Node.of("DequantizeLinear", List.of(
+        String restored = graph.fresh(node.input(2) + "/dequantized");
+        var restore = Node.of("DequantizeLinear", List.of(
             graph.addConstant(node.input(2) + "/quantized", Tensor.of(sums, sums.length)),
-            graph.addConstant(node.input(2) + "/scale", Tensor.vector(scale))), base).with("axis", 0L));
-        replace(node.name(), 2, base);
+            graph.addConstant(node.input(2) + "/scale", Tensor.vector(scale))), restored).with("axis", 0L);
+        writes.add(() -> graph.nodes().add(restore));
+        replace(node.name(), 2, restored);
     }
 
     private void activation(QuantizationPlan.Activation activation) {
         String tensor = activation.tensor();
-        String from = tensor;
-        String to;
+        String from = activation.readers().isEmpty() ? graph.fresh(tensor + "/float") : tensor;
+        String to = activation.readers().isEmpty() ? tensor : graph.fresh(tensor + "/dequantized");
         if (activation.readers().isEmpty()) {
-            from = graph.fresh(tensor + "/float");
-            to = tensor;
             renamedOutputs.put(tensor, from);
         } else {
-            to = graph.fresh(tensor + "/dequantized");
             for (var node : graph.nodes()) {
                 for (int i = 0; i < node.inputs().size(); i++) {
                     if (node.input(i).equals(tensor) && activation.readers().contains(node.name())) {
@@ -129,21 +115,6 @@ final class QdqRewrite {
                 }
             }
         }
-        var quantizer = activation.quantizer();
-        if (quantizer.bits() < quantizer.storage().bits()) {
-            from = clip(tensor, from, quantizer);
-        }
-        var grid = grid(quantizer, tensor);
-        String quantized = graph.fresh(tensor + "/quantized");
-        added.add(Node.of("QuantizeLinear", List.of(from, grid.scale(), grid.zeroPoint()), quantized));
-        added.add(dequantize(quantized, quantizer, grid, to));
-    }
-
-    /** Codes narrower than their storage type do not saturate by themselves. */
-    private String clip(String tensor, String from, Uniform quantizer) {
-        String clipped = graph.fresh(tensor + "/clipped");
-        added.add(Node.of("Clip", List.of(from, graph.addConstant(tensor + "/lowest", Tensor.scalar(quantizer.lowest(0))),
-            graph.addConstant(tensor + "/highest", Tensor.scalar(quantizer.highest(0)))), clipped));
-        return clipped;
+        writes.add(() -> activation.quantizer().write(graph, tensor, from, to));
     }
 }

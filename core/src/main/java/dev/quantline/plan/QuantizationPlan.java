@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
+import dev.quantline.quantizer.Quantizer;
 import dev.quantline.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,7 +28,7 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
      * @param readers nodes that read it quantized; empty: everyone does
      * @param range   the criterion that chose the range, for the report
      */
-    public record Activation(String tensor, Set<String> readers, Uniform quantizer, String range) {
+    public record Activation(String tensor, Set<String> readers, Quantizer quantizer, String range) {
     }
 
     /** A constant stored as codes: input {@code input} of node {@code node}. */
@@ -40,7 +41,7 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
     }
 
     /** The quantizer of an activation as {@code node} reads it. */
-    public Optional<Uniform> activationOf(String tensor, String node) {
+    public Optional<Quantizer> activationOf(String tensor, String node) {
         return activations.stream().filter(planned -> planned.tensor().equals(tensor)
             && (planned.readers().isEmpty() || planned.readers().contains(node))).map(Activation::quantizer).findFirst();
     }

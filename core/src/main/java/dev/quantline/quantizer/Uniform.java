@@ -1,8 +1,11 @@
 package dev.quantline.quantizer;
 
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import java.util.stream.IntStream;
 
 /**
@@ -15,7 +18,7 @@ import java.util.stream.IntStream;
  * @param scale     s, in units of x a step; above 0
  * @param zeroPoint z, the code of 0; as many as scales
  */
-public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] zeroPoint) {
+public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] zeroPoint) implements Quantizer {
     /** The axis of a quantizer with a single scale. */
     public static final int PER_TENSOR = -1;
 
@@ -59,37 +62,42 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
         return scale > Float.MIN_NORMAL ? (float) scale : 1f;
     }
 
-    /** Smallest code. */
+    @Override
+    public String label() {
+        return "uniform";
+    }
+
+    @Override
     public int qmin() {
         return signed ? -(1 << bits - 1) : 0;
     }
 
-    /** Largest code. */
+    @Override
     public int qmax() {
         return signed ? (1 << bits - 1) - 1 : (1 << bits) - 1;
     }
 
-    /** Smallest number of channel {@code c} that is not clipped. */
+    @Override
     public float lowest(int c) {
         return (qmin() - zeroPoint[c]) * scale[c];
     }
 
-    /** Largest number of channel {@code c} that is not clipped. */
+    @Override
     public float highest(int c) {
         return (qmax() - zeroPoint[c]) * scale[c];
     }
 
-    /** The ONNX type its codes are stored in. */
+    @Override
     public DataType storage() {
         return signed ? DataType.INT8 : DataType.UINT8;
     }
 
-    /** The code of {@code x} in channel {@code c}. */
+    @Override
     public int quantize(float x, int c) {
         return (int) Math.clamp(Math.rint(x / scale[c]) + zeroPoint[c], qmin(), qmax());
     }
 
-    /** The number code {@code q} stands for in channel {@code c}. */
+    @Override
     public float dequantize(int q, int c) {
         return (q - zeroPoint[c]) * scale[c];
     }
@@ -105,7 +113,7 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
         return Tensor.of(storage(), codes, x.shape());
     }
 
-    /** Quantizes a FLOAT tensor and gives the numbers its codes stand for. */
+    @Override
     public Tensor fakeQuantize(Tensor x) {
         var values = x.toFloats();
         var channel = channels(x.shape());
@@ -141,6 +149,29 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
             bytes[i] = (byte) zeroPoint[i];
         }
         return axis == PER_TENSOR ? Tensor.of(storage(), bytes) : Tensor.of(storage(), bytes, bytes.length);
+    }
+
+    /** Codes narrower than their storage type do not saturate by themselves: they are clipped before. */
+    @Override
+    public void write(Graph graph, String base, String input, String output) {
+        if (bits < storage().bits()) {
+            String clipped = graph.fresh(base + "/clipped");
+            graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/lowest", Tensor.scalar(lowest(0))),
+                graph.addConstant(base + "/highest", Tensor.scalar(highest(0)))), clipped));
+            input = clipped;
+        }
+        String s = graph.addConstant(base + "/scale", scaleTensor());
+        String z = graph.addConstant(base + "/zero_point", zeroPointTensor());
+        String codes = graph.fresh(base + "/quantized");
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(input, s, z), codes));
+        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, s, z), output));
+    }
+
+    /** Writes restoring alone, from codes that are already there; {@code axis} is the channel axis of those codes. */
+    public void writeRestore(Graph graph, String base, String codes, int axis, String output) {
+        var node = Node.of("DequantizeLinear", List.of(codes, graph.addConstant(base + "/scale", scaleTensor()),
+            graph.addConstant(base + "/zero_point", zeroPointTensor())), output);
+        graph.nodes().add(this.axis == PER_TENSOR ? node : node.with("axis", (long) axis));
     }
 
     @Override

@@ -6,7 +6,6 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -14,7 +13,6 @@ import dev.quantline.runtime.Session;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -98,9 +96,11 @@ final class BiasCorrection {
             .withInput(weight.input(), graph.addConstant(weight.tensor() + "/rounded",
                 weight.quantizer().fakeQuantize(graph.initializers().get(weight.tensor()))));
         int data = 1 - weight.input();
-        Optional<Uniform> quantizer = plan.activationOf(node.input(data), node.name());
+        var quantizer = plan.activationOf(node.input(data), node.name());
         if (quantizer.isPresent()) {
-            twin = twin.withInput(data, fakeQuantized(graph, node.input(data), quantizer.get()));
+            String restored = graph.fresh(node.input(data) + "/restored");
+            quantizer.get().write(graph, node.input(data), node.input(data), restored);
+            twin = twin.withInput(data, restored);
         }
         graph.nodes().add(twin);
         String difference = graph.fresh(node.output() + "/difference");
@@ -109,19 +109,6 @@ final class BiasCorrection {
         graph.nodes().add(meanPerChannel(graph, difference, layer, mean));
         graph.outputs().add(ValueInfos.of(mean, DataType.FLOAT));
         return mean;
-    }
-
-    private static String fakeQuantized(Graph graph, String tensor, Uniform quantizer) {
-        String clipped = graph.fresh(tensor + "/clipped");
-        String codes = graph.fresh(tensor + "/codes");
-        String restored = graph.fresh(tensor + "/restored");
-        String scale = graph.addConstant(tensor + "/scale", quantizer.scaleTensor());
-        String zero = graph.addConstant(tensor + "/zero", quantizer.zeroPointTensor());
-        graph.nodes().add(Node.of("Clip", List.of(tensor, graph.addConstant(tensor + "/lowest", Tensor.scalar(quantizer.lowest(0))),
-            graph.addConstant(tensor + "/highest", Tensor.scalar(quantizer.highest(0)))), clipped));
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(clipped, scale, zero), codes));
-        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, scale, zero), restored));
-        return restored;
     }
 
     /** Channels last are averaged after flattening to {@code [positions, channels]}, channels second over the rest. */

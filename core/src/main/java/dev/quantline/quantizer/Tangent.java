@@ -1,0 +1,119 @@
+package dev.quantline.quantizer;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.List;
+
+/**
+ * TanQ, the tangent quantizer for post-softmax activations (DopQ-ViT, arXiv 2408.03291: the idea; this formula is ours).
+ * With u = clip(x/s, 0, 1) and T(u) = tan(a (u - c)), t0 = T(0), t1 = T(1):
+ *
+ * <pre>
+ *   q  = clip(round(N (T(u) - t0) / (t1 - t0)), 0, N)
+ *   x^ = s (c + arctan(t0 + (q/N)(t1 - t0)) / a)
+ * </pre>
+ *
+ * Monotone, 0 and s are exact, a to 0 is the uniform quantizer; the grid is finest where u is farthest from c.
+ *
+ * @param bits width of a code, 2 to 8; N = 2^bits - 1
+ * @param a    curvature, 0 < a max(c, 1-c) < pi/2
+ * @param c    centre, where the grid is coarsest, 0 to 1
+ * @param s    the largest number
+ */
+public record Tangent(int bits, double a, double c, float s) implements Quantizer {
+    public Tangent {
+        if (bits < 2 || bits > 8 || !(a > 0) || c < 0 || c > 1 || a * Math.max(c, 1 - c) >= Math.PI / 2 || !(s > 0)) {
+            throw new IllegalArgumentException("no tangent quantizer of " + bits + " bits, a " + a + ", c " + c + ", s " + s);
+        }
+    }
+
+    @Override
+    public String label() {
+        return "tan";
+    }
+
+    @Override
+    public int qmin() {
+        return 0;
+    }
+
+    @Override
+    public int qmax() {
+        return (1 << bits) - 1;
+    }
+
+    private double t0() {
+        return Math.tan(-a * c);
+    }
+
+    private double step() {
+        return (Math.tan(a * (1 - c)) - t0()) / qmax();
+    }
+
+    private float at(double position) {
+        return (float) (s * (c + Math.atan(t0() + position * step()) / a));
+    }
+
+    @Override
+    public int quantize(float x, int channel) {
+        return codebook().quantize(x);
+    }
+
+    @Override
+    public float dequantize(int q, int channel) {
+        return q == 0 ? 0 : q == qmax() ? s : at(q);
+    }
+
+    @Override
+    public float lowest(int channel) {
+        return 0;
+    }
+
+    @Override
+    public float highest(int channel) {
+        return s;
+    }
+
+    @Override
+    public DataType storage() {
+        return DataType.UINT8;
+    }
+
+    @Override
+    public Tensor fakeQuantize(Tensor x) {
+        return codebook().fakeQuantize(x);
+    }
+
+    private Codebook codebook() {
+        var levels = new float[qmax() + 1];
+        var thresholds = new float[qmax()];
+        for (int q = 0; q <= qmax(); q++) {
+            levels[q] = dequantize(q, 0);
+        }
+        for (int q = 0; q < qmax(); q++) {
+            thresholds[q] = at(q + 0.5);
+        }
+        return new Codebook(levels, thresholds, false);
+    }
+
+    @Override
+    public void write(Graph graph, String base, String input, String output) {
+        String clipped = graph.fresh(base + "/clipped");
+        String angle = graph.fresh(base + "/angle");
+        String shifted = graph.fresh(base + "/shifted");
+        String tan = graph.fresh(base + "/tan");
+        String raised = graph.fresh(base + "/raised");
+        String codes = graph.fresh(base + "/codes");
+        graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/lowest", Tensor.scalar(0f)),
+            graph.addConstant(base + "/highest", Tensor.scalar(s))), clipped));
+        graph.nodes().add(Node.of("Mul", List.of(clipped, graph.addConstant(base + "/curvature", Tensor.scalar((float) (a / s)))), angle));
+        graph.nodes().add(Node.of("Sub", List.of(angle, graph.addConstant(base + "/centre", Tensor.scalar((float) (a * c)))), shifted));
+        graph.nodes().add(Node.of("Tan", List.of(shifted), tan));
+        graph.nodes().add(Node.of("Sub", List.of(tan, graph.addConstant(base + "/origin", Tensor.scalar((float) t0()))), raised));
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(raised, graph.addConstant(base + "/step", Tensor.scalar((float) step())),
+            graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]))), codes));
+        codebook().writeLookup(graph, base, codes, output);
+    }
+}
