@@ -186,6 +186,7 @@ public final class Graph {
                 taken.add(node.name());
                 taken.addAll(node.outputs());
                 taken.addAll(node.captured());
+                taken.addAll(node.inner());
             }
         }
         String name = base;

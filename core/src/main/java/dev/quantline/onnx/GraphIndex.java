@@ -19,7 +19,7 @@ public final class GraphIndex {
         this.graph = graph;
         outputs = graph.outputs().stream().map(output -> output.getName()).collect(Collectors.toUnmodifiableSet());
         for (var node : graph.nodes()) {
-            node.outputs().forEach(output -> producers.put(output, node));
+            node.outputs().stream().filter(output -> !output.isEmpty()).forEach(output -> producers.put(output, node));
             node.inputs().stream().distinct().filter(input -> !input.isEmpty()).forEach(input -> addConsumer(input, node));
             node.captured().stream().filter(input -> !node.inputs().contains(input)).forEach(input -> addConsumer(input, node));
         }

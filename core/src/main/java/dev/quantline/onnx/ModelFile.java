@@ -1,6 +1,9 @@
 package dev.quantline.onnx;
 
+import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import ai.onnx.proto.OnnxMl.SparseTensorProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
@@ -13,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
@@ -62,25 +66,64 @@ public final class ModelFile {
         if (!model.hasGraph() || model.getOpsetImportCount() == 0) {
             throw new BadInput(file.getFileName() + " is not an ONNX model: it has no graph or no operator set");
         }
+        refuseHidden(model.getGraph().getNodeList());
+        model.getGraph().getSparseInitializerList().forEach(ModelFile::refuseExternal);
+        model.getFunctionsList().forEach(function -> refuseHidden(function.getNodeList()));
         return model;
+    }
+
+    /** Only initializers of the main graph may live in other files: nobody checks the places where others point to. */
+    private static void refuseHidden(List<NodeProto> nodes) {
+        for (var node : nodes) {
+            for (var attribute : node.getAttributeList()) {
+                refuseExternal(attribute.getT());
+                attribute.getTensorsList().forEach(ModelFile::refuseExternal);
+                refuseExternal(attribute.getSparseTensor());
+                attribute.getSparseTensorsList().forEach(ModelFile::refuseExternal);
+                refuseHidden(attribute.getG());
+                attribute.getGraphsList().forEach(ModelFile::refuseHidden);
+            }
+        }
+    }
+
+    private static void refuseHidden(GraphProto body) {
+        body.getInitializerList().forEach(ModelFile::refuseExternal);
+        body.getSparseInitializerList().forEach(ModelFile::refuseExternal);
+        refuseHidden(body.getNodeList());
+    }
+
+    private static void refuseExternal(SparseTensorProto sparse) {
+        refuseExternal(sparse.getValues());
+        refuseExternal(sparse.getIndices());
+    }
+
+    private static void refuseExternal(TensorProto tensor) {
+        if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
+            throw new BadInput("tensor '" + tensor.getName() + "' inside a node keeps its data in another file: only"
+                + " initializers of the main graph may, export the model with the others inline");
+        }
     }
 
     private static Tensor mapped(Path folder, TensorProto tensor) {
         var entries = entries(tensor);
         var path = inside(folder, tensor, entries);
-        var type = DataType.of(tensor.getDataType());
-        var shape = tensor.getDimsList().stream().mapToLong(Long::longValue).toArray();
         try (var channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            var type = DataType.of(tensor.getDataType());
+            var shape = tensor.getDimsList().stream().mapToLong(Long::longValue).toArray();
             long offset = Long.parseLong(entries.getOrDefault("offset", "0"));
             long length = entries.containsKey("length") ? Long.parseLong(entries.get("length")) : type.bytes(Tensor.count(shape));
-            if (offset < 0 || length < 0 || offset + length > channel.size()) {
-                throw new BadInput("tensor '" + tensor.getName() + "': external data '" + entries.get("location")
-                    + "' is shorter than the tensor needs");
+            if (offset < 0 || length < 0 || length > channel.size() || offset > channel.size() - length) {
+                throw new BadInput("external data '" + entries.get("location") + "' is shorter than the tensor needs");
+            }
+            if (length > Integer.MAX_VALUE) {
+                throw new BadInput("takes " + length + " bytes, and one tensor may take 2 GB");
             }
             return new Tensor(type, shape, channel.map(FileChannel.MapMode.READ_ONLY, offset, length));
-        } catch (IOException | NumberFormatException e) {
+        } catch (BadInput bad) {
+            throw new BadInput("tensor '" + tensor.getName() + "': " + bad.getMessage(), bad);
+        } catch (IOException | NumberFormatException | ArithmeticException e) {
             throw new BadInput("tensor '" + tensor.getName() + "': external data '" + entries.get("location")
-                + "' cannot be read", e);
+                + "' cannot be read (" + e.getMessage() + ")", e);
         }
     }
 
@@ -92,8 +135,9 @@ public final class ModelFile {
 
     private static Path inside(Path folder, TensorProto tensor, Map<String, String> entries) {
         String location = entries.getOrDefault("location", "");
-        var path = folder.resolve(location).normalize();
-        boolean allowed = !location.isEmpty() && !Path.of(location).isAbsolute() && path.startsWith(folder.normalize());
+        boolean named = !location.isEmpty() && location.indexOf('\0') < 0;
+        var path = folder.resolve(named ? location : ".").normalize();
+        boolean allowed = named && !Path.of(location).isAbsolute() && path.startsWith(folder.normalize());
         for (var step = path; allowed && !step.equals(folder.normalize()); step = step.getParent()) {
             allowed = !Files.isSymbolicLink(step);
         }

@@ -150,18 +150,38 @@ public record Node(String name, String op, String domain, List<String> inputs, L
         return names;
     }
 
+    /** Names that bodies of If, Loop and Scan define themselves, which must differ from all names around them. */
+    Set<String> inner() {
+        var names = new LinkedHashSet<String>();
+        for (var attribute : attributes.values()) {
+            names.addAll(inner(attribute.getG()));
+            attribute.getGraphsList().forEach(body -> names.addAll(inner(body)));
+        }
+        return names;
+    }
+
+    private static Set<String> inner(GraphProto body) {
+        var names = new LinkedHashSet<>(defined(body));
+        body.getNodeList().forEach(proto -> names.addAll(of(proto).inner()));
+        return names;
+    }
+
+    private static Set<String> defined(GraphProto body) {
+        var names = new LinkedHashSet<String>();
+        body.getInputList().forEach(input -> names.add(input.getName()));
+        body.getInitializerList().forEach(tensor -> names.add(tensor.getName()));
+        body.getNodeList().forEach(node -> names.addAll(node.getOutputList()));
+        return names;
+    }
+
     private static Set<String> captured(GraphProto body) {
-        var own = new LinkedHashSet<String>();
-        body.getInputList().forEach(input -> own.add(input.getName()));
-        body.getInitializerList().forEach(tensor -> own.add(tensor.getName()));
-        body.getNodeList().forEach(node -> own.addAll(node.getOutputList()));
         var read = new LinkedHashSet<String>();
         for (var proto : body.getNodeList()) {
             read.addAll(proto.getInputList());
             read.addAll(of(proto).captured());
         }
         body.getOutputList().forEach(output -> read.add(output.getName()));
-        read.removeAll(own);
+        read.removeAll(defined(body));
         read.remove("");
         return read;
     }

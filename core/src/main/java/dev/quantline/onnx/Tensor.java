@@ -21,6 +21,9 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
     public Tensor {
         shape = shape.clone();
         data = data.duplicate().clear().order(ByteOrder.LITTLE_ENDIAN);
+        if (LongStream.of(shape).anyMatch(dim -> dim < 0)) {
+            throw new BadInput("a tensor cannot have the shape " + Arrays.toString(shape));
+        }
         if (data.remaining() != type.bytes(count(shape))) {
             throw new BadInput("tensor of " + type + " " + Arrays.toString(shape) + " needs " + type.bytes(count(shape))
                 + " bytes and has " + data.remaining());

@@ -4,6 +4,7 @@ import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.ByteString;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /** Tensors to and from their protobuf form; both ways of storing values (raw bytes, typed lists) are read. */
 public final class TensorProtos {
@@ -25,29 +26,36 @@ public final class TensorProtos {
             return fromLists(proto, type, shape);
         } catch (BadInput bad) {
             throw new BadInput("tensor '" + proto.getName() + "': " + bad.getMessage(), bad);
+        } catch (ArithmeticException e) {
+            throw new BadInput("tensor '" + proto.getName() + "': the shape " + proto.getDimsList() + " is larger than any memory", e);
         }
     }
 
     private static Tensor fromLists(TensorProto proto, DataType type, long[] shape) {
-        var bytes = ByteBuffer.allocate(Math.toIntExact(type.bytes(Tensor.count(shape)))).order(ByteOrder.LITTLE_ENDIAN);
-        try {
-            switch (type) {
-                case FLOAT -> proto.getFloatDataList().forEach(bytes::putFloat);
-                case DOUBLE -> proto.getDoubleDataList().forEach(bytes::putDouble);
-                case INT64 -> proto.getInt64DataList().forEach(bytes::putLong);
-                case UINT64 -> proto.getUint64DataList().forEach(bytes::putLong);
-                case UINT32 -> proto.getUint64DataList().forEach(value -> bytes.putInt(value.intValue()));
-                case INT32 -> proto.getInt32DataList().forEach(bytes::putInt);
-                case INT16, UINT16, FLOAT16, BFLOAT16 ->
-                    proto.getInt32DataList().forEach(value -> bytes.putShort(value.shortValue()));
-                case INT8, UINT8, BOOL, INT4, UINT4 ->
-                    proto.getInt32DataList().forEach(value -> bytes.put(value.byteValue()));
-            }
-        } catch (java.nio.BufferOverflowException e) {
-            throw new BadInput("more values than its shape holds", e);
+        int given = switch (type) {
+            case FLOAT -> proto.getFloatDataCount();
+            case DOUBLE -> proto.getDoubleDataCount();
+            case INT64 -> proto.getInt64DataCount();
+            case UINT64, UINT32 -> proto.getUint64DataCount();
+            default -> proto.getInt32DataCount();
+        };
+        // Compared before anything is allocated: a few bytes of file may declare any shape.
+        long needed = type.bits() < 8 ? type.bytes(Tensor.count(shape)) : Tensor.count(shape);
+        if (given != needed) {
+            throw new BadInput("has " + given + " values, and its shape " + Arrays.toString(shape) + " needs " + needed);
         }
-        if (bytes.hasRemaining()) {
-            throw new BadInput("fewer values than its shape needs");
+        var bytes = ByteBuffer.allocate(Math.toIntExact(type.bytes(Tensor.count(shape)))).order(ByteOrder.LITTLE_ENDIAN);
+        switch (type) {
+            case FLOAT -> proto.getFloatDataList().forEach(bytes::putFloat);
+            case DOUBLE -> proto.getDoubleDataList().forEach(bytes::putDouble);
+            case INT64 -> proto.getInt64DataList().forEach(bytes::putLong);
+            case UINT64 -> proto.getUint64DataList().forEach(bytes::putLong);
+            case UINT32 -> proto.getUint64DataList().forEach(value -> bytes.putInt(value.intValue()));
+            case INT32 -> proto.getInt32DataList().forEach(bytes::putInt);
+            case INT16, UINT16, FLOAT16, BFLOAT16 ->
+                proto.getInt32DataList().forEach(value -> bytes.putShort(value.shortValue()));
+            case INT8, UINT8, BOOL, INT4, UINT4 ->
+                proto.getInt32DataList().forEach(value -> bytes.put(value.byteValue()));
         }
         return new Tensor(type, shape, bytes);
     }
