@@ -14,10 +14,14 @@ import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.store.Store;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.QuarkusTestProfile;
+import io.quarkus.test.junit.TestProfile;
 import jakarta.inject.Inject;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.AfterEach;
@@ -26,6 +30,7 @@ import org.junit.jupiter.api.Test;
 
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
+@TestProfile(StageServiceTest.WithSum.class)
 class StageServiceTest {
     private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
     @Inject
@@ -35,6 +40,21 @@ class StageServiceTest {
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
     private Traffic traffic;
+
+    /** Switches {@link SumChannels} on. */
+    public static final class WithSum implements QuarkusTestProfile {
+        @Override
+        public Map<String, String> getConfigOverrides() {
+            var config = new HashMap<>(Map.of("quantline.test.sum", "true", "quantline.topics.partitions", "3"));
+            for (var topic : List.of("jobs", "cancel", "work", "work-done")) {
+                var channel = "mp.messaging.incoming.sum-" + topic;
+                config.put(channel + ".connector", "smallrye-kafka");
+                config.put(channel + ".topic", "quantline." + topic);
+                config.put(channel + ".group.id", "quantline.sum-" + topic);
+            }
+            return config;
+        }
+    }
 
     @BeforeEach
     void connect() {

@@ -1,13 +1,15 @@
 package dev.quantline.pipeline.service;
 
 import dev.quantline.pipeline.stage.SumStage;
+import io.quarkus.arc.properties.IfBuildProperty;
 import io.smallrye.common.annotation.Blocking;
 import jakarta.enterprise.context.ApplicationScoped;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.eclipse.microprofile.reactive.messaging.Incoming;
 
-/** The test's first stage as a service. */
+/** The first stage of {@link StageServiceTest} as a service; absent from the tests that build on this module's. */
 @ApplicationScoped
+@IfBuildProperty(name = "quantline.test.sum", stringValue = "true")
 public class SumChannels {
     final SumStage stage = new SumStage();
     private final StageService service;

@@ -1,0 +1,28 @@
+package dev.quantline.calibrator;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.service.ServiceContract;
+import dev.quantline.pipeline.service.StackResource;
+import dev.quantline.plan.QuantizationPlan;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+@QuarkusTest
+@QuarkusTestResource(StackResource.class)
+class CalibratorServiceTest extends ServiceContract {
+    @Override
+    protected StageName stage() {
+        return StageName.CALIBRATE;
+    }
+
+    @Override
+    protected void checkResult(Path folder) throws IOException {
+        assertEquals(2, QuantizationPlan.read(folder.resolve("plan.json")).weights().size());
+        assertEquals(true, Files.exists(folder.resolve("calibration.json")));
+    }
+}

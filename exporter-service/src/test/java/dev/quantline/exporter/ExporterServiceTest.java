@@ -1,0 +1,37 @@
+package dev.quantline.exporter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.export.Report;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.service.ServiceContract;
+import dev.quantline.pipeline.service.StackResource;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Session;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Set;
+
+@QuarkusTest
+@QuarkusTestResource(StackResource.class)
+class ExporterServiceTest extends ServiceContract {
+    @Override
+    protected StageName stage() {
+        return StageName.EXPORT;
+    }
+
+    @Override
+    protected void checkResult(Path folder) throws IOException {
+        var report = Report.read(folder.resolve("report.json"));
+        assertEquals("done", report.status());
+        assertTrue(report.fidelity().cosine() > 0.99, report.toString());
+        assertEquals(Set.of("profile", "calibrate", "tune", "export"), report.stages().keySet());
+        assertTrue(report.provenance().modelSha256().matches("[0-9a-f]{64}"));
+        try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
+            assertEquals(Set.of("y"), session.outputs());
+        }
+    }
+}

@@ -1,0 +1,28 @@
+package dev.quantline.profiler;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.service.ServiceContract;
+import dev.quantline.pipeline.service.StackResource;
+import dev.quantline.profile.Profile;
+import io.quarkus.test.common.QuarkusTestResource;
+import io.quarkus.test.junit.QuarkusTest;
+import java.io.IOException;
+import java.nio.file.Path;
+
+@QuarkusTest
+@QuarkusTestResource(StackResource.class)
+class ProfilerServiceTest extends ServiceContract {
+    @Override
+    protected StageName stage() {
+        return StageName.PROFILE;
+    }
+
+    @Override
+    protected void checkResult(Path folder) throws IOException {
+        assertEquals(300, Profile.read(folder.resolve("profile.json")).samples());
+        assertEquals("y", ModelFile.read(folder.resolve("model.onnx")).outputs().getFirst().getName());
+    }
+}
