@@ -1,15 +1,78 @@
 package dev.quantline.gradient;
 
+import dev.quantline.gradient.emit.Emitter;
+import dev.quantline.gradient.emit.Shapes;
+import dev.quantline.gradient.loss.Loss;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.ValueInfos;
+import java.util.Collection;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * A graph that computes a loss and its gradients in one run.
  *
  * @param graph     inputs: those of the model, targets of the loss, and the trained tensors; outputs: the loss, the
- *                  gradients, and the tensors asked for beside them
+ *                  gradients, and the tensors observed beside them
  * @param loss      output with the loss, a scalar
  * @param gradients output with the gradient of each trained tensor, by the tensor's name, in the order they were named
  */
 public record TrainingGraph(Graph graph, String loss, Map<String, String> gradients) {
+
+    /**
+     * Differentiates a model.
+     *
+     * @param model    any graph of opset 7 to 21; it is not changed
+     * @param sizes    shapes of inputs, by name; inputs not named keep open sizes, which some operators refuse
+     * @param trained  floating-point initializers or inputs
+     * @param loss     may name any tensor of the model
+     * @param observed further tensors of the model to put out
+     * @throws BadInput before anything runs: a trained tensor that does not exist, an operator without a gradient rule
+     *                  between a trained tensor and the loss, a loss of something the model does not compute
+     */
+    public static TrainingGraph of(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
+                                   Collection<String> observed) {
+        var prepared = withLoss(model, sizes, trained, loss, observed);
+        return Backward.append(prepared.graph(), prepared.loss(), trained, observed);
+    }
+
+    /**
+     * The same without gradients, for held-out data.
+     */
+    public static TrainingGraph forward(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
+                                        Collection<String> observed) {
+        return withLoss(model, sizes, trained, loss, observed);
+    }
+
+    private static TrainingGraph withLoss(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
+                                          Collection<String> observed) {
+        var read = new LinkedHashSet<>(observed);
+        read.addAll(loss.tensors());
+        var graph = Fusions.apply(Preparation.of(withOutputs(model, read), sizes, trained));
+        var emitter = new Emitter(graph, Shapes.infer(graph));
+        emitter.scope("loss");
+        String scalar = loss.emit(emitter);
+        var extended = emitter.finish();
+        extended.outputs().clear();
+        extended.outputs().add(ValueInfos.of(scalar, emitter.type(scalar)));
+        observed.forEach(tensor -> extended.outputs().add(ValueInfos.of(tensor, emitter.type(tensor))));
+        return new TrainingGraph(extended, scalar, Map.of());
+    }
+
+    /** The part of a model that computes {@code tensors}, which no rewrite may fuse away from here on. */
+    private static Graph withOutputs(Graph model, Collection<String> tensors) {
+        var part = model.copy();
+        var infos = OnnxLibrary.inferShapes(model);
+        part.outputs().clear();
+        for (String tensor : tensors) {
+            var type = Optional.ofNullable(infos.get(tensor)).flatMap(ValueInfos::type);
+            part.outputs().add(ValueInfos.of(tensor, type.orElseThrow(() -> new BadInput("the model computes no tensor '" + tensor
+                + "' that a loss could look at"))));
+        }
+        part.prune();
+        return part;
+    }
 }
