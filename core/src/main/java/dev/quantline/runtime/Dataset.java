@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -76,6 +77,16 @@ public final class Dataset implements AutoCloseable {
                     + " samples, '" + names(file).iterator().next() + "' has " + rows);
             }
         }
+        checkTarget(file, path, "labels", rows, "one a sample");
+        checkTarget(file, path, "scores", rows / 2, "one for each pair of samples");
+    }
+
+    private static void checkTarget(Npz file, Path path, String name, long wanted, String rule) {
+        var header = file.headers().get(name);
+        if (header != null && (header.rows() != wanted || Tensor.count(header.shape()) != wanted)) {
+            throw new BadInput(path.getFileName() + ": array '" + name + "' has the shape " + Arrays.toString(header.shape())
+                + ", and " + wanted + " numbers are needed, " + rule);
+        }
     }
 
     private static Set<String> names(Npz file) {
@@ -105,7 +116,7 @@ public final class Dataset implements AutoCloseable {
     /**
      * Reads a whole target array (labels, scores) of all files, as floats.
      *
-     * @throws BadInput when it is missing
+     * @throws BadInput when it is missing or holds NaN or infinity
      */
     public float[] target(String name) throws IOException {
         if (!has(name)) {
@@ -122,6 +133,11 @@ public final class Dataset implements AutoCloseable {
         for (var part : parts) {
             System.arraycopy(part, 0, all, at, part.length);
             at += part.length;
+        }
+        for (float value : all) {
+            if (!Float.isFinite(value)) {
+                throw new BadInput(paths.getFirst().getFileName() + ": array '" + name + "' holds " + value);
+            }
         }
         return all;
     }

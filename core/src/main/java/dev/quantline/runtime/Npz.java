@@ -2,6 +2,7 @@ package dev.quantline.runtime;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -63,10 +64,15 @@ public final class Npz implements AutoCloseable {
                 if (header.shape().length > 0 && header.rowBytes() > LARGEST_ROW) {
                     throw new BadInput("one row takes " + header.rowBytes() + " bytes, more than the limit of " + LARGEST_ROW);
                 }
-                headers.put(name, header);
+                if (header.rows() > Integer.MAX_VALUE) {
+                    throw new BadInput("declares " + header.rows() + " rows: split the file, " + Integer.MAX_VALUE + " are the limit");
+                }
+                if (headers.put(name, header) != null) {
+                    throw new BadInput("stands in the file twice");
+                }
             } catch (BadInput bad) {
                 throw new BadInput(path.getFileName() + ": array '" + name + "': " + bad.getMessage(), bad);
-            } catch (ZipException e) {
+            } catch (ZipException | EOFException e) {
                 throw damaged(name, e);
             }
         }
@@ -108,14 +114,18 @@ public final class Npz implements AutoCloseable {
         Tensor next(int rows, boolean last) throws IOException {
             var shape = header.shape().clone();
             shape[0] = rows;
-            int bytes = Math.toIntExact(rows * header.rowBytes());
+            long bytes = rows * header.rowBytes();
+            if (bytes > Integer.MAX_VALUE) {
+                throw new BadInput(path.getFileName() + ": " + rows + " rows of array '" + name + "' take " + bytes
+                    + " bytes, and 2 GB may be read at once: use a smaller batch");
+            }
             try {
-                var data = in.readNBytes(bytes);
+                var data = in.readNBytes((int) bytes);
                 if (data.length < bytes || last && in.read() >= 0) {
                     throw new BadInput(path.getFileName() + ": array '" + name + "' does not have the size its header declares");
                 }
-                return new Tensor(header.type(), shape, ByteBuffer.allocateDirect(bytes).put(data));
-            } catch (ZipException | java.io.EOFException e) {
+                return new Tensor(header.type(), shape, ByteBuffer.allocateDirect(data.length).put(data));
+            } catch (ZipException | EOFException e) {
                 throw damaged(name, e);
             }
         }

@@ -17,6 +17,10 @@ final class Padding {
             return feed;
         }
         int tokens = mask.dim(1);
+        // A second sequence (an encoder's, of another length) is not the one this mask belongs to.
+        if (feed.values().stream().anyMatch(input -> input.dim(1) != tokens)) {
+            return feed;
+        }
         int used = 1;
         for (int i = 0; i < mask.size(); i++) {
             if (mask.get(i) != 0) {

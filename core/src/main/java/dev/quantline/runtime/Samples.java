@@ -118,12 +118,10 @@ public final class Samples {
     }
 
     private static void checkFinite(String array, Tensor tensor) {
-        if (tensor.type() == DataType.FLOAT) {
-            var values = tensor.floats();
-            for (int i = 0; i < values.limit(); i++) {
-                if (!Float.isFinite(values.get(i))) {
-                    throw new BadInput("array '" + array + "' holds " + values.get(i) + ": remove NaN and infinity");
-                }
+        int size = tensor.type().isFloating() ? tensor.size() : 0;
+        for (int i = 0; i < size; i++) {
+            if (!Double.isFinite(tensor.get(i))) {
+                throw new BadInput("array '" + array + "' holds " + tensor.get(i) + ": remove NaN and infinity");
             }
         }
     }

@@ -2,6 +2,7 @@ package dev.quantline.runtime;
 
 import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OnnxValue;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtLoggingLevel;
@@ -107,7 +108,7 @@ public final class Session implements AutoCloseable {
         try (var result = session.run(feed(inputs, opened), new LinkedHashSet<>(wanted))) {
             var outputs = new LinkedHashMap<String, Tensor>();
             for (String name : wanted) {
-                outputs.put(name, tensor((OnnxTensor) result.get(name).orElseThrow()));
+                outputs.put(name, tensor(name, result.get(name).orElseThrow()));
             }
             return outputs;
         } catch (OrtException e) {
@@ -161,10 +162,12 @@ public final class Session implements AutoCloseable {
             : ByteBuffer.allocateDirect(data.remaining()).order(ByteOrder.LITTLE_ENDIAN).put(data).flip();
     }
 
-    private static Tensor tensor(OnnxTensor value) {
-        var info = (TensorInfo) value.getInfo();
-        var type = DataType.valueOf(info.onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
-        return new Tensor(type, info.getShape(), value.getByteBuffer());
+    private static Tensor tensor(String name, OnnxValue value) {
+        if (!(value instanceof OnnxTensor tensor) || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
+            throw new BadInput("output '" + name + "' of the model is not a tensor of numbers: remove it from the model");
+        }
+        var type = DataType.valueOf(tensor.getInfo().onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
+        return new Tensor(type, tensor.getInfo().getShape(), tensor.getByteBuffer());
     }
 
     private static OnnxJavaType javaType(DataType type) {
