@@ -1,0 +1,114 @@
+package dev.quantline.prepare;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Moves the spread between channels of a norm's output y into the layers that read it (RepQ-ViT, arXiv 2212.08254; with
+ * partial strength ours). With y~ = (y + shift) / ratio per channel, a reader computes the same from
+ * {@code W~ = W diag(ratio)} and {@code b~ = b - W shift}. Other readers, a residual branch say, keep y.
+ */
+public final class ScaleMigration {
+    private ScaleMigration() {
+    }
+
+    /** A reader of the norm's output: MatMul or Gemm with constant weights; {@code bias} holds its bias, if it has one. */
+    private record Reader(Node node, boolean transposed, Optional<Bias> bias) {
+    }
+
+    private record Bias(String holder, int input) {
+    }
+
+    /**
+     * Whether readers can take a shift: all have a constant bias to fold it into.
+     */
+    public static boolean allowsShift(Graph graph, List<Node> readers) {
+        var index = graph.index();
+        return readers.stream().allMatch(node -> reader(index, node).bias().isPresent());
+    }
+
+    /**
+     * Rewrites.
+     *
+     * @param readers nodes to move the spread into, MatMul or Gemm with the norm's output as first input and constant weights
+     * @param ratio   {@code [channels]}, above 0
+     * @param shift   {@code [channels]}; all 0 unless {@link #allowsShift}
+     * @return the rewritten graph and the name of y~
+     */
+    public static Result apply(Graph model, NormOutput norm, List<Node> readers, float[] ratio, float[] shift) {
+        var graph = model.copy();
+        var index = graph.index();
+        String migrated = norm.addMigrated(graph, ratio, shift);
+        var changed = new HashMap<String, Node>();
+        for (var node : readers) {
+            var reader = reader(index, node);
+            var weight = graph.initializers().get(node.input(1));
+            String scaled = graph.addConstant(node.input(1) + "/migrated", scaled(weight, ratio, reader.transposed()));
+            changed.put(node.name(), changed.getOrDefault(node.name(), node).withInput(0, migrated).withInput(1, scaled));
+            reader.bias().ifPresent(bias -> {
+                var holder = changed.getOrDefault(bias.holder(), node(graph, bias.holder()));
+                var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader.transposed());
+                changed.put(holder.name(), holder.withInput(bias.input(), graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
+            });
+        }
+        graph.nodes().replaceAll(node -> changed.getOrDefault(node.name(), node));
+        graph.sort();
+        graph.prune();
+        return new Result(graph, migrated);
+    }
+
+    /** The rewritten graph and the tensor its quantized readers now read. */
+    public record Result(Graph graph, String migrated) {
+    }
+
+    private static Reader reader(GraphIndex index, Node node) {
+        if (node.is("Gemm")) {
+            boolean plain = node.floatOf("alpha", 1) == 1 && node.floatOf("beta", 1) == 1 && node.intOf("transA", 0) == 0;
+            return new Reader(node, node.intOf("transB", 0) == 1,
+                plain && isVector(index, node.input(2)) ? Optional.of(new Bias(node.name(), 2)) : Optional.empty());
+        }
+        var add = index.onlyConsumer(node.output()).filter(next -> next.is("Add"));
+        var bias = add.flatMap(next -> {
+            int i = next.input(0).equals(node.output()) ? 1 : 0;
+            return isVector(index, next.input(i)) ? Optional.of(new Bias(next.name(), i)) : Optional.empty();
+        });
+        return new Reader(node, false, bias);
+    }
+
+    private static boolean isVector(GraphIndex index, String tensor) {
+        return index.constant(tensor).filter(constant -> constant.rank() == 1).isPresent();
+    }
+
+    private static Node node(Graph graph, String name) {
+        return graph.nodes().stream().filter(node -> node.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    private static Tensor scaled(Tensor weight, float[] ratio, boolean transposed) {
+        var w = weight.toFloats();
+        int columns = weight.dim(1);
+        for (int i = 0; i < w.length; i++) {
+            w[i] *= ratio[transposed ? i % columns : i / columns];
+        }
+        return Tensor.of(w, weight.shape());
+    }
+
+    private static Tensor moved(Tensor bias, Tensor weight, float[] shift, boolean transposed) {
+        var w = weight.toFloats();
+        int columns = weight.dim(1);
+        var sum = new double[bias.size()];
+        for (int i = 0; i < w.length; i++) {
+            int in = transposed ? i % columns : i / columns;
+            sum[transposed ? i / columns : i % columns] += (double) w[i] * shift[in];
+        }
+        var b = bias.toFloats();
+        for (int o = 0; o < b.length; o++) {
+            b[o] -= (float) sum[o];
+        }
+        return Tensor.of(b, bias.shape());
+    }
+}
