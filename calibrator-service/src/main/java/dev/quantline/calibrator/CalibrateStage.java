@@ -7,21 +7,31 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
+import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.profile.Profile;
+import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Map;
 
-/** Chooses the quantizers from the profile. The model passes through as it is. */
+/** Rewrites the model where that helps, and chooses the quantizers. */
 final class CalibrateStage implements SingleItemStage {
-    private record Settings(String range, int weightBits, int activationBits, List<String> exclude) {
+    private static final int BATCH = 16;
+    private final Provider provider;
+
+    CalibrateStage(Provider provider) {
+        this.provider = provider;
+    }
+
+    private record Settings(Map<String, JobRequest.Normalize> normalize, String range, int weightBits, int activationBits, List<String> exclude) {
     }
 
     @Override
@@ -32,29 +42,37 @@ final class CalibrateStage implements SingleItemStage {
     @Override
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
         return Map.of("model", earlier.file(StageName.PROFILE, "model.onnx"),
-                "profile", earlier.file(StageName.PROFILE, "profile.json"));
+                "profile", earlier.file(StageName.PROFILE, "profile.json"),
+                "calibration", earlier.input(StageName.PROFILE, "calibration"));
     }
 
     @Override
     public Object settings(JobRequest job) {
         var recipe = job.recipe();
-        return new Settings(recipe.calibrate().range(), recipe.weightBits(), recipe.activationBits(), recipe.exclude());
+        return new Settings(job.normalize(), recipe.calibrate().range(), recipe.weightBits(), recipe.activationBits(), recipe.exclude());
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        var recipe = context.job().recipe();
-        var settings = new CalibrateSettings(RangeCriterion.parse(recipe.calibrate().range()), recipe.weightBits(),
-                recipe.activationBits(), recipe.exclude());
-        context.progress().report(0, "choosing ranges");
-        var result = Calibrator.calibrate(ModelFile.read(context.file("model")), Profile.read(context.file("profile")),
-                settings);
+        var model = ModelFile.read(context.file("model"));
+        var profile = Profile.read(context.file("profile"));
+        Calibrator.Result result;
+        try (var data = JobData.open(context, "calibration")) {
+            result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
+                    settings(context.job().recipe()), BATCH, provider, context.progress());
+        }
         var plan = context.work().resolve("plan.json");
         result.plan().write(plan);
+        var rewritten = context.work().resolve("model.onnx");
+        ModelFile.write(result.model(), rewritten);
         var calibration = Files.write(context.work().resolve("calibration.json"), Json.bytes(result.errors()));
         var summary = Json.MAPPER.createObjectNode().put("activations", result.plan().activations().size())
                 .put("weights", result.plan().weights().size());
-        return new Outcome.Done(Map.of("model.onnx", context.file("model"), "plan.json", plan,
-                "calibration.json", calibration), summary);
+        return new Outcome.Done(Map.of("model.onnx", rewritten, "plan.json", plan, "calibration.json", calibration), summary);
+    }
+
+    private static CalibrateSettings settings(Recipe recipe) {
+        return CalibrateSettings.plain(RangeCriterion.parse(recipe.calibrate().range()), recipe.weightBits(),
+                recipe.activationBits(), recipe.exclude());
     }
 }

@@ -2,25 +2,82 @@ package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Settings of calibration.
  *
- * @param range          criterion for activation ranges: minmax, percentile, mse or mae
+ * @param range          criterion for activation ranges; {@link RangeCriterion.Auto} tries all
+ * @param weightRange    criterion for weight scales
+ * @param softmax        quantizer behind Softmax
+ * @param layernorm      how the channel spread of norm outputs is moved into the layers that read them
  * @param weightBits     width of weight codes, 2 to 8
  * @param activationBits width of activation codes, 2 to 8
  * @param exclude        names of nodes or tensors that stay float, globs allowed
+ * @param samples        calibration samples kept in memory to try quantizers on, where a setting asks for that
  */
-public record CalibrateSettings(RangeCriterion range, int weightBits, int activationBits, List<String> exclude) {
+public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
+                                int weightBits, int activationBits, List<String> exclude, int samples) {
+    /** What the scale of a weight channel is chosen by. */
+    public enum WeightRange { MAX, MSE, MAE }
+
+    /** The quantizer of post-softmax activations; AUTO takes whichever hurts the product that reads it least. */
+    public enum SoftmaxQuantizer { UNIFORM, LOG2, LOGSQRT2, TAN, AUTO }
+
+    /**
+     * Common scale that channels are brought to behind a norm: none, their mean (RepQ-ViT, arXiv 2212.08254), their median
+     * (MOSF, arXiv 2408.03291), or the median with a strength searched on the readers' output error (ours).
+     */
+    public enum Migration { OFF, MEAN, MEDIAN, SEARCH }
+
     public CalibrateSettings {
         if (weightBits < 2 || weightBits > 8 || activationBits < 2 || activationBits > 8) {
             throw new BadInput("weights and activations need 2 to 8 bits, not " + weightBits + " and " + activationBits);
         }
+        if (samples < 1) {
+            throw new BadInput("calibrate.samples must be at least 1, not " + samples);
+        }
         exclude = List.copyOf(exclude);
+    }
+
+    /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
+    public static CalibrateSettings plain(RangeCriterion range, int weightBits, int activationBits, List<String> exclude) {
+        return new CalibrateSettings(range, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.OFF, weightBits, activationBits,
+            exclude, 32);
     }
 
     /** 8 bits everywhere, ranges by least squared error. */
     public static CalibrateSettings int8() {
-        return new CalibrateSettings(new RangeCriterion.Mse(), 8, 8, List.of());
+        return plain(new RangeCriterion.Mse(), 8, 8, List.of());
+    }
+
+    /** Everything searched, for widths below 8 bits. */
+    public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
+        return new CalibrateSettings(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.AUTO, Migration.SEARCH, weightBits,
+            activationBits, exclude, 32);
+    }
+
+    /** The power of weight errors that the scale is chosen by; 0 for none. */
+    int weightPower() {
+        return switch (weightRange) {
+            case MAX -> 0;
+            case MSE -> 2;
+            case MAE -> 1;
+        };
+    }
+
+    /** Whether activations of some samples are needed. */
+    boolean needsSamples() {
+        return range instanceof RangeCriterion.Auto || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF;
+    }
+
+    /** Parses a lower-case setting of an enum. @throws BadInput naming the field and the values it takes */
+    public static <E extends Enum<E>> E parse(Class<E> type, String field, String value) {
+        for (E constant : type.getEnumConstants()) {
+            if (constant.name().equalsIgnoreCase(value)) {
+                return constant;
+            }
+        }
+        throw new BadInput(field + " '" + value + "' is unknown: use one of " + List.of(type.getEnumConstants()).toString().toLowerCase(Locale.ROOT));
     }
 }

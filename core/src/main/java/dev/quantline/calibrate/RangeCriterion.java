@@ -3,8 +3,8 @@ package dev.quantline.calibrate;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.profile.Histogram;
 import dev.quantline.quantizer.Uniform;
+import java.util.List;
 import java.util.Locale;
-import java.util.function.DoubleUnaryOperator;
 
 /** How the range of an activation is chosen from its histogram. */
 public sealed interface RangeCriterion {
@@ -21,6 +21,10 @@ public sealed interface RangeCriterion {
         }
     }
 
+    /** Least Kullback-Leibler divergence of the quantized from the seen distribution, as TensorRT calibrates. */
+    record Entropy() implements RangeCriterion {
+    }
+
     /** Least mean squared error of quantization. */
     record Mse() implements RangeCriterion {
     }
@@ -29,8 +33,15 @@ public sealed interface RangeCriterion {
     record Mae() implements RangeCriterion {
     }
 
+    /** Whichever of the others leaves the least error in the outputs of the layers that read the activation (ours). */
+    record Auto() implements RangeCriterion {
+    }
+
+    /** The criteria that Auto tries, the first wins ties. */
+    List<RangeCriterion> ALL = List.of(new Mse(), new Mae(), new Entropy(), new Percentile(0.9999), new MinMax());
+
     /**
-     * Reads {@code minmax}, {@code percentile}, {@code mse} or {@code mae}.
+     * Reads {@code minmax}, {@code percentile}, {@code entropy}, {@code mse}, {@code mae} or {@code auto}.
      *
      * @throws BadInput for anything else
      */
@@ -38,9 +49,11 @@ public sealed interface RangeCriterion {
         return switch (name) {
             case "minmax" -> new MinMax();
             case "percentile" -> new Percentile(0.9999);
+            case "entropy" -> new Entropy();
             case "mse" -> new Mse();
             case "mae" -> new Mae();
-            default -> throw new BadInput("calibrate.range '" + name + "' is unknown: use minmax, percentile, mse or mae");
+            case "auto" -> new Auto();
+            default -> throw new BadInput("calibrate.range '" + name + "' is unknown: use minmax, percentile, entropy, mse, mae or auto");
         };
     }
 
@@ -49,19 +62,15 @@ public sealed interface RangeCriterion {
         return getClass().getSimpleName().toLowerCase(Locale.ROOT);
     }
 
-    /** The asymmetric quantizer this criterion chooses for what a histogram saw. */
+    /** The asymmetric quantizer this criterion chooses for what a histogram saw; Auto without layers to ask takes MSE. */
     default Uniform choose(Histogram histogram, int bits) {
         return switch (this) {
             case MinMax() -> Uniform.asymmetric(bits, histogram.min(), histogram.max());
             case Percentile(double share) -> Uniform.asymmetric(bits, histogram.quantile((1 - share) / 2),
                 histogram.quantile((1 + share) / 2));
-            case Mse() -> RangeSearch.shrink(histogram, bits, error -> error * error);
-            case Mae() -> RangeSearch.shrink(histogram, bits, Math::abs);
+            case Entropy() -> RangeSearch.shrink(histogram, bits, RangeSearch::divergence);
+            case Mse(), Auto() -> RangeSearch.shrink(histogram, bits, RangeSearch::squaredError);
+            case Mae() -> RangeSearch.shrink(histogram, bits, RangeSearch::absoluteError);
         };
-    }
-
-    /** Mean cost of quantizing what a histogram saw. */
-    static double error(Histogram histogram, Uniform quantizer, DoubleUnaryOperator cost) {
-        return RangeSearch.error(histogram.counts(), histogram, quantizer, cost);
     }
 }

@@ -8,22 +8,21 @@ final class ChannelSums {
     final float[] min;
     final float[] max;
     final double[] sums;
-    double sum;
-    double squares;
+    final double[] squares;
 
     ChannelSums(int channels) {
         min = new float[channels];
         max = new float[channels];
         sums = new double[channels];
+        squares = new double[channels];
         Arrays.fill(min, Float.POSITIVE_INFINITY);
         Arrays.fill(max, Float.NEGATIVE_INFINITY);
     }
 
-    ChannelSums(float[] min, float[] max, double[] sums, double sum, double squares) {
+    ChannelSums(float[] min, float[] max, double[] sums, double[] squares) {
         this.min = min;
         this.max = max;
         this.sums = sums;
-        this.sum = sum;
         this.squares = squares;
     }
 
@@ -51,8 +50,7 @@ final class ChannelSums {
             min[c] = least;
             max[c] = largest;
             sums[c] += total;
-            sum += total;
-            squares += square;
+            squares[c] += square;
             c = c + 1 == channels ? 0 : c + 1;
         }
     }

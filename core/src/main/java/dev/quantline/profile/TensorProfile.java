@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * What is known of one activation after some samples: extremes, moments and a histogram of the whole, extremes and mean
@@ -27,6 +28,8 @@ public final class TensorProfile {
     private float[] channelMax = {};
     @JsonProperty
     private double[] channelSum = {};
+    @JsonProperty
+    private double[] channelSquares = {};
 
     TensorProfile(String tensor, int axis) {
         this.tensor = tensor;
@@ -66,6 +69,17 @@ public final class TensorProfile {
         return axis;
     }
 
+    /**
+     * The profile of one activation from its values.
+     *
+     * @param axis channel axis: -1 the last, 1 the second
+     */
+    public static TensorProfile of(String tensor, int axis, List<Tensor> values) {
+        var profile = new TensorProfile(tensor, axis);
+        values.forEach(profile::add);
+        return profile;
+    }
+
     /** Name of the activation. */
     public String tensor() {
         return tensor;
@@ -99,8 +113,17 @@ public final class TensorProfile {
 
     /** Mean of each channel. */
     public double[] channelMean() {
-        double each = (double) histogram.total() / Math.max(1, channelSum.length);
-        return Arrays.stream(channelSum).map(channel -> channel / each).toArray();
+        return perValue(channelSum);
+    }
+
+    /** Mean square of each channel. */
+    public double[] channelMeanSquare() {
+        return perValue(channelSquares);
+    }
+
+    private double[] perValue(double[] sums) {
+        double each = (double) histogram.total() / Math.max(1, sums.length);
+        return Arrays.stream(sums).map(channel -> channel / each).toArray();
     }
 
     /**
@@ -123,38 +146,41 @@ public final class TensorProfile {
         batch.add(values.floats(), inner);
         double least = batch.least();
         double largest = batch.largest();
-        if (!Double.isFinite(least + largest) || Double.isNaN(batch.squares)) {
+        if (!Double.isFinite(least + largest) || !Double.isFinite(Arrays.stream(batch.squares).sum())) {
             throw new BadInput("activation '" + tensor + "' holds NaN or infinity on this data: the model cannot be quantized with it");
         }
         histogram.add(values.floats(), least, largest);
-        join(batch);
+        join(batch, Arrays.stream(batch.sums).sum(), Arrays.stream(batch.squares).sum());
     }
 
     /** Adds everything another profile of the same tensor has seen. */
     void add(TensorProfile other) {
         histogram.add(other.histogram);
-        join(new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.sum, other.sumOfSquares));
+        join(new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.channelSquares), other.sum, other.sumOfSquares);
     }
 
-    private void join(ChannelSums batch) {
-        sum += batch.sum;
-        sumOfSquares += batch.squares;
+    private void join(ChannelSums batch, double total, double totalOfSquares) {
+        sum += total;
+        sumOfSquares += totalOfSquares;
         if (channelMin.length == 0) {
             channelMin = batch.min.clone();
             channelMax = batch.max.clone();
             channelSum = batch.sums.clone();
+            channelSquares = batch.squares.clone();
             return;
         }
         if (channelMin.length != batch.min.length) {
             channelMin = new float[0];
             channelMax = new float[0];
             channelSum = new double[0];
+            channelSquares = new double[0];
             return;
         }
         for (int c = 0; c < channelMin.length; c++) {
             channelMin[c] = Math.min(channelMin[c], batch.min[c]);
             channelMax[c] = Math.max(channelMax[c], batch.max[c]);
             channelSum[c] += batch.sums[c];
+            channelSquares[c] += batch.squares[c];
         }
     }
 }

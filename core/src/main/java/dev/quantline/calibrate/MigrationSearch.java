@@ -1,0 +1,151 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.calibrate.CalibrateSettings.Migration;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.prepare.ScaleMigration;
+import dev.quantline.profile.Histogram;
+import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.Uniform;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
+
+/**
+ * Chooses how the channels of a norm's output are brought to a common scale: ratio = (s / s~)^alpha and shift =
+ * s (z - z~), with s and z the scale and zero point each channel would have alone, s~ and z~ their mean or median.
+ */
+final class MigrationSearch {
+    private static final double[] STRENGTHS = {0, 0.25, 0.5, 0.75, 1};
+    /** Channels that hardly move keep a scale above this share of the median. */
+    private static final double SMALLEST = 1e-8;
+
+    private final CalibrateSettings settings;
+
+    MigrationSearch(CalibrateSettings settings) {
+        this.settings = settings;
+    }
+
+    /** What every channel is divided by after it was shifted. */
+    record Choice(float[] ratio, float[] shift, double alpha) {
+    }
+
+    /**
+     * @param error the readers of {@code tensor}, ready to run on its captured values
+     * @return empty when leaving it alone is best
+     */
+    Optional<Choice> choose(Graph model, TensorProfile seen, List<Node> readers, List<Tensor> captured, ConsumerError error) {
+        if (seen.channelMin().length < 2) {
+            return Optional.empty();
+        }
+        boolean shifted = ScaleMigration.allowsShift(model, readers);
+        if (settings.layernorm() != Migration.SEARCH) {
+            return Optional.of(choice(seen, 1, shifted));
+        }
+        Choice best = null;
+        double least = Double.POSITIVE_INFINITY;
+        for (double alpha : STRENGTHS) {
+            var candidate = choice(seen, alpha, shifted && alpha > 0);
+            double cost = cost(model, seen.tensor(), readers, captured, error, candidate);
+            if (cost < least) {
+                least = cost;
+                best = candidate;
+            }
+        }
+        return Optional.ofNullable(best).filter(choice -> choice.alpha() > 0);
+    }
+
+    private Choice choice(TensorProfile seen, double alpha, boolean shifted) {
+        var min = seen.channelMin();
+        var max = seen.channelMax();
+        int n = (1 << settings.activationBits()) - 1;
+        var scale = new double[min.length];
+        var zero = new double[min.length];
+        for (int c = 0; c < scale.length; c++) {
+            scale[c] = ((double) max[c] - min[c]) / n;
+        }
+        double floor = Math.max(SMALLEST * median(scale), Float.MIN_NORMAL);
+        for (int c = 0; c < scale.length; c++) {
+            scale[c] = Math.max(scale[c], floor);
+            zero[c] = -min[c] / scale[c];
+        }
+        boolean mean = settings.layernorm() == Migration.MEAN;
+        double commonScale = mean ? Arrays.stream(scale).average().orElseThrow() : median(scale);
+        double commonZero = mean ? Math.rint(Arrays.stream(zero).average().orElseThrow()) : Math.rint(median(zero));
+        var ratio = new float[scale.length];
+        var shift = new float[scale.length];
+        for (int c = 0; c < scale.length; c++) {
+            ratio[c] = (float) Math.pow(scale[c] / commonScale, alpha);
+            shift[c] = shifted ? (float) (scale[c] * (zero[c] - commonZero)) : 0;
+        }
+        return new Choice(ratio, shift, alpha);
+    }
+
+    private static double median(double[] values) {
+        var sorted = values.clone();
+        Arrays.sort(sorted);
+        int middle = sorted.length / 2;
+        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    /** Error of the readers when activation and weights are quantized after the move and brought back. */
+    private double cost(Graph model, String tensor, List<Node> readers, List<Tensor> captured, ConsumerError error, Choice choice) {
+        var moved = new Histogram();
+        captured.forEach(values -> add(moved, migrate(values, choice)));
+        var grid = new RangeCriterion.Mse().choose(moved, settings.activationBits());
+        var quantized = new HashMap<String, UnaryOperator<Tensor>>();
+        quantized.put(tensor, values -> restore(grid.fakeQuantize(migrate(values, choice)), choice));
+        for (var reader : readers) {
+            var weight = rounded(model.initializers().get(reader.input(1)), reader, choice);
+            quantized.put(reader.input(1), original -> weight);
+        }
+        return error.of(quantized);
+    }
+
+    private static void add(Histogram histogram, Tensor values) {
+        double least = Double.POSITIVE_INFINITY;
+        double largest = Double.NEGATIVE_INFINITY;
+        for (float value : values.toFloats()) {
+            least = Math.min(least, value);
+            largest = Math.max(largest, value);
+        }
+        histogram.add(values.floats(), least, largest);
+    }
+
+    private Tensor rounded(Tensor weight, Node reader, Choice choice) {
+        boolean transposed = reader.is("Gemm") && reader.intOf("transB", 0) == 1;
+        int columns = weight.dim(1);
+        var w = weight.toFloats();
+        for (int i = 0; i < w.length; i++) {
+            w[i] *= choice.ratio()[transposed ? i % columns : i / columns];
+        }
+        var scaled = Tensor.of(w, weight.shape());
+        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, null, settings.weightPower());
+        var rounded = grid.fakeQuantize(scaled).toFloats();
+        for (int i = 0; i < w.length; i++) {
+            rounded[i] /= choice.ratio()[transposed ? i % columns : i / columns];
+        }
+        return Tensor.of(rounded, weight.shape());
+    }
+
+    static Tensor migrate(Tensor values, Choice choice) {
+        var x = values.toFloats();
+        int channels = choice.ratio().length;
+        for (int i = 0; i < x.length; i++) {
+            x[i] = (x[i] + choice.shift()[i % channels]) / choice.ratio()[i % channels];
+        }
+        return Tensor.of(x, values.shape());
+    }
+
+    private static Tensor restore(Tensor values, Choice choice) {
+        var x = values.toFloats();
+        int channels = choice.ratio().length;
+        for (int i = 0; i < x.length; i++) {
+            x[i] = x[i] * choice.ratio()[i % channels] - choice.shift()[i % channels];
+        }
+        return Tensor.of(x, values.shape());
+    }
+}

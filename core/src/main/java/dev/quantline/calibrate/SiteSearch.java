@@ -1,0 +1,174 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.calibrate.CalibrateSettings.Migration;
+import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.Placement;
+import dev.quantline.prepare.NormOutput;
+import dev.quantline.prepare.ScaleMigration;
+import dev.quantline.profile.Profile;
+import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.Logarithmic;
+import dev.quantline.quantizer.Quantizer;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Chooses quantizers of activations, by the histogram alone or by the error of the layers that read them. */
+final class SiteSearch {
+    private final Graph model;
+    private final Map<String, TensorProfile> profiles;
+    private final Optional<Captured> captured;
+    private final CalibrateSettings settings;
+    private final Provider provider;
+
+    private SiteSearch(Graph model, Map<String, TensorProfile> profiles, Optional<Captured> captured, CalibrateSettings settings,
+                       Provider provider) {
+        this.model = model;
+        this.profiles = profiles;
+        this.captured = captured;
+        this.settings = settings;
+        this.provider = provider;
+    }
+
+    /** A chosen quantizer, the criterion it was chosen by, and the consumers' error where it was measured, else null. */
+    record Chosen(Quantizer quantizer, String range, Double error) {
+    }
+
+    static SiteSearch without(Graph model, Profile profile, CalibrateSettings settings) {
+        return new SiteSearch(model, profile.tensors(), Optional.empty(), settings, Provider.cpu());
+    }
+
+    /** Runs some samples, and moves channel spread out of norm outputs first. */
+    static SiteSearch on(Graph model, Profile profile, Samples samples, CalibrateSettings settings, int batch, Provider provider,
+                         Progress progress) {
+        var placement = Placement.of(model, settings.exclude());
+        var tensors = new LinkedHashSet<>(placement.activations().keySet());
+        for (var node : model.nodes()) {
+            if (node.is("MatMul", "Gemm", "Conv") && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
+                node.inputs().stream().filter(input -> !input.isEmpty() && !model.initializers().containsKey(input)).forEach(tensors::add);
+            }
+        }
+        progress.report(0, "running " + settings.samples() + " samples to try quantizers on");
+        var captured = Captured.run(model, tensors, samples, settings.samples(), batch, provider);
+        var search = new SiteSearch(model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
+        return settings.layernorm() == Migration.OFF ? search : search.migrated(placement, progress.part(0.1, 0.4));
+    }
+
+    Graph model() {
+        return model;
+    }
+
+    Map<String, TensorProfile> profiles() {
+        return profiles;
+    }
+
+    TensorProfile profileOf(String tensor) {
+        var seen = profiles.get(tensor);
+        if (seen == null) {
+            throw new BadInput("activation '" + tensor + "' is not in the profile: profile the model again");
+        }
+        return seen;
+    }
+
+    private SiteSearch migrated(Placement placement, Progress progress) {
+        var graph = model;
+        int done = 0;
+        for (var site : placement.activations().values()) {
+            progress.report((double) done++ / placement.activations().size(), "moving channel spread behind norms");
+            var norm = NormOutput.of(graph.index(), site.tensor());
+            var readers = nodes(graph, site);
+            if (norm.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
+                continue;
+            }
+            var values = captured.orElseThrow().batches().stream().map(batch -> batch.get(site.tensor())).toList();
+            Optional<MigrationSearch.Choice> choice;
+            try (var error = new ConsumerError(graph, readers, captured.get(), provider)) {
+                choice = new MigrationSearch(settings).choose(graph, profileOf(site.tensor()), readers, values, error);
+            }
+            if (choice.isPresent()) {
+                var result = ScaleMigration.apply(graph, norm.get(), readers, choice.get().ratio(), choice.get().shift());
+                graph = result.graph();
+                var moved = new ArrayList<Tensor>();
+                for (var batch : captured.get().batches()) {
+                    moved.add(MigrationSearch.migrate(batch.get(site.tensor()), choice.get()));
+                    batch.put(result.migrated(), moved.getLast());
+                }
+                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, moved));
+            }
+        }
+        return new SiteSearch(graph, profiles, captured, settings, provider);
+    }
+
+    private static List<Node> nodes(Graph graph, Placement.Site site) {
+        return graph.nodes().stream().filter(node -> site.readers().contains(node.name())).toList();
+    }
+
+    private boolean isLinear(Node reader, String tensor) {
+        return reader.is("MatMul", "Gemm") && reader.input(0).equals(tensor) && model.initializers().containsKey(reader.input(1))
+            && model.initializers().get(reader.input(1)).rank() == 2 && reader.intOf("transA", 0) == 0;
+    }
+
+    /** The quantizer of one site. */
+    Chosen choose(Placement.Site site) {
+        var seen = profileOf(site.tensor());
+        var readers = model.nodes().stream().filter(node -> node.is("MatMul", "Gemm", "Conv") && node.inputs().contains(site.tensor())
+            && (site.readers().isEmpty() || site.readers().contains(node.name()))).toList();
+        boolean softmax = settings.softmax() != SoftmaxQuantizer.UNIFORM && isSoftmax(site.tensor());
+        boolean measured = captured.isPresent() && !readers.isEmpty()
+            && (softmax || settings.range() instanceof RangeCriterion.Auto);
+        if (!measured) {
+            return new Chosen(settings.range().choose(seen.histogram(), settings.activationBits()),
+                settings.range() instanceof RangeCriterion.Auto ? "mse" : settings.range().label(), null);
+        }
+        try (var error = new ConsumerError(model, readers, captured.get(), provider)) {
+            return candidates(seen, softmax, quantizer -> error.of(Map.of(site.tensor(), quantizer::fakeQuantize)))
+                .stream().min((one, other) -> Double.compare(one.error(), other.error())).orElseThrow();
+        }
+    }
+
+    private interface Judge {
+        double of(Quantizer quantizer);
+    }
+
+    private List<Chosen> candidates(TensorProfile seen, boolean softmax, Judge judge) {
+        var candidates = new ArrayList<Chosen>();
+        int bits = settings.activationBits();
+        var wanted = settings.softmax();
+        if (!softmax || wanted == SoftmaxQuantizer.AUTO) {
+            var criteria = settings.range() instanceof RangeCriterion.Auto ? RangeCriterion.ALL : List.of(settings.range());
+            for (var criterion : criteria) {
+                var quantizer = criterion.choose(seen.histogram(), bits);
+                candidates.add(new Chosen(quantizer, criterion.label(), judge.of(quantizer)));
+            }
+        }
+        if (softmax) {
+            float largest = (float) seen.histogram().max();
+            for (int root = 1; root <= 2; root++) {
+                if (wanted == SoftmaxQuantizer.AUTO || wanted == (root == 1 ? SoftmaxQuantizer.LOG2 : SoftmaxQuantizer.LOGSQRT2)) {
+                    var quantizer = new Logarithmic(bits, root, largest);
+                    candidates.add(new Chosen(quantizer, "max", judge.of(quantizer)));
+                }
+            }
+            if (wanted == SoftmaxQuantizer.AUTO || wanted == SoftmaxQuantizer.TAN) {
+                double[] scales = {largest, seen.histogram().quantile(0.99999), seen.histogram().quantile(0.9999)};
+                var quantizer = TanSearch.search(bits, scales, judge::of);
+                candidates.add(new Chosen(quantizer, "product", judge.of(quantizer)));
+            }
+        }
+        return candidates;
+    }
+
+    private boolean isSoftmax(String tensor) {
+        return model.index().producer(tensor, "Softmax").isPresent();
+    }
+}
