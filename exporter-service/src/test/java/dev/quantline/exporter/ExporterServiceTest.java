@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.export.Report;
+import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.service.ServiceContract;
 import dev.quantline.pipeline.service.StackResource;
@@ -13,7 +14,10 @@ import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
@@ -33,5 +37,17 @@ class ExporterServiceTest extends ServiceContract {
         try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(Set.of("y"), session.outputs());
         }
+    }
+
+    @Test
+    void oneTraceFollowsAJobThroughAllStages() {
+        submit("traced", "tiny.onnx");
+        traffic.await("traced", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
+
+        var traces = Stream.concat(Stream.of(StageName.values()).map(TOPICS::completed), Stream.of(TOPICS.workDone()))
+                .map(topic -> traffic.await(topic, record -> Arrays.equals(record.key(), "traced".getBytes())))
+                .map(record -> new String(record.headers().lastHeader("traceparent").value()).split("-")[1]).toList();
+
+        assertEquals(1, Set.copyOf(traces).size(), traces.toString());
     }
 }

@@ -33,7 +33,7 @@ public abstract class ServiceContract {
     Store store;
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
-    private Traffic traffic;
+    protected Traffic traffic;
 
     /** The stage under test. */
     protected abstract StageName stage();
@@ -118,7 +118,7 @@ public abstract class ServiceContract {
         return stage().before().map(TOPICS::completed).orElse(TOPICS.jobs());
     }
 
-    private void submit(String id, String model) {
+    protected final void submit(String id, String model) {
         var request = Map.of("id", id, "model", "s3://quantline/inputs/" + model,
                 "calibration", "s3://quantline/inputs/tiny.npz");
         traffic.send(TOPICS.jobs(), id, Json.bytes(request));
