@@ -1,5 +1,6 @@
 package dev.quantline.prepare;
 
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
@@ -7,6 +8,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Folds an inference BatchNormalization into the convolution before it: with f = gamma / sqrt(var + eps),
@@ -33,10 +35,12 @@ public final class BatchNormFolding {
                 continue;
             }
             var conv = index.producer(norm.input(0), "Conv");
-            boolean constants = norm.inputs().stream().skip(1).allMatch(name -> index.constant(name).isPresent());
-            if (conv.isEmpty() || index.onlyConsumer(conv.get().output()).isEmpty()
-                || index.constant(conv.get().input(1)).isEmpty() || !constants || norm.intOf("training_mode", 0) == 1) {
-                refused.add(norm.name() + ": its input is not a convolution with constant weights that feeds it alone");
+            boolean usable = conv.isPresent() && index.onlyConsumer(conv.get().output()).isPresent()
+                && norm.intOf("training_mode", 0) == 0
+                && Stream.concat(conv.get().inputs().stream().skip(1), norm.inputs().stream().skip(1)).filter(name -> !name.isEmpty())
+                    .allMatch(name -> index.constant(name).filter(constant -> constant.type() == DataType.FLOAT).isPresent());
+            if (!usable) {
+                refused.add(norm.name() + ": its input is not a convolution with constant float weights that feeds it alone");
                 continue;
             }
             replaced.put(conv.get().name(), fold(graph, conv.get(), norm));

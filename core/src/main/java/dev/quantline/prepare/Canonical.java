@@ -2,11 +2,13 @@ package dev.quantline.prepare;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * The canonical form of a model: accepted by the official checker, opset 17 to 20, no initializer among the inputs,
@@ -42,11 +44,13 @@ public final class Canonical {
     }
 
     private static void nameNodes(Graph graph) {
+        var given = graph.nodes().stream().map(Node::name).collect(Collectors.toSet());
         var names = new HashSet<String>();
         graph.nodes().replaceAll(node -> {
-            String base = node.name().isEmpty() ? node.output() : node.name();
+            boolean named = !node.name().isEmpty();
+            String base = named ? node.name() : node.output();
             String name = base;
-            for (int i = 1; !names.add(name); i++) {
+            for (int i = 1; !named && given.contains(name) || !names.add(name); i++) {
                 name = base + "_" + i;
             }
             return node.withName(name);
@@ -57,14 +61,21 @@ public final class Canonical {
         var renamed = new HashMap<String, String>();
         var index = graph.index();
         for (var node : graph.nodes()) {
-            boolean keepsOthers = node.is("Dropout") && node.outputs().size() > 1 && !index.consumers(node.output(1)).isEmpty();
-            boolean inside = !index.isOutput(node.output()) && node.captured().isEmpty() && !isCaptured(index.consumers(node.output()), node.output());
-            if (node.is("Identity", "Dropout") && !keepsOthers && inside) {
+            boolean inside = !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
+            if (inside && (node.is("Identity") || node.is("Dropout") && passesThrough(index, node))) {
                 renamed.put(node.output(), renamed.getOrDefault(node.input(0), node.input(0)));
             }
         }
         graph.rewrite(node -> renamed.containsKey(node.output()) ? List.of()
             : List.of(node.mapInputs(input -> renamed.getOrDefault(input, input))));
+    }
+
+    /** Whether a Dropout is in inference mode and nobody reads its mask. */
+    private static boolean passesThrough(GraphIndex index, Node dropout) {
+        boolean training = dropout.hasInput(2) && index.constant(dropout.input(2)).filter(mode -> mode.get(0) == 0).isEmpty();
+        boolean masks = dropout.outputs().size() > 1
+            && (index.isOutput(dropout.output(1)) || !index.consumers(dropout.output(1)).isEmpty());
+        return !training && !masks;
     }
 
     private static boolean isCaptured(List<Node> consumers, String tensor) {

@@ -1,5 +1,6 @@
 package dev.quantline.prepare;
 
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -31,12 +32,15 @@ public final class ConstantFolding {
     public static Graph apply(Graph graph) {
         var folded = graph.copy();
         var computed = new LinkedHashMap<String, Node>();
+        var types = OnnxLibrary.inferShapes(graph);
         folded.rewrite(node -> {
             if (node.is("Constant") && node.has("value") && isNumeric(node)) {
                 folded.initializers().put(node.output(), TensorProtos.fromProto(node.attributes().get("value").getT()));
                 return List.of();
             }
-            boolean constant = node.domain().isEmpty() && !NOT_CONSTANT.contains(node.op()) && node.outputs().size() == 1
+            // Texts, sequences and what inference cannot tell have no form as initializer.
+            boolean tensor = types.containsKey(node.output()) && ValueInfos.type(types.get(node.output())).isPresent();
+            boolean constant = tensor && node.domain().isEmpty() && !NOT_CONSTANT.contains(node.op()) && node.outputs().size() == 1
                 && node.inputs().stream().allMatch(input -> input.isEmpty() || folded.initializers().containsKey(input)
                     || computed.containsKey(input));
             if (constant) {
@@ -45,7 +49,7 @@ public final class ConstantFolding {
             }
             return List.of(node);
         });
-        folded.initializers().putAll(evaluate(folded, computed));
+        folded.initializers().putAll(evaluate(folded, computed, types));
         return folded;
     }
 
@@ -54,7 +58,7 @@ public final class ConstantFolding {
     }
 
     /** Values that the rest of the graph reads, of those computed from constants. */
-    private static Map<String, Tensor> evaluate(Graph rest, Map<String, Node> computed) {
+    private static Map<String, Tensor> evaluate(Graph rest, Map<String, Node> computed, Map<String, ValueInfoProto> types) {
         var read = new LinkedHashSet<String>();
         rest.nodes().forEach(node -> {
             read.addAll(node.inputs());
@@ -71,10 +75,7 @@ public final class ConstantFolding {
         constants.outputs().clear();
         constants.nodes().clear();
         constants.nodes().addAll(computed.values());
-        var types = OnnxLibrary.inferShapes(constants);
-        for (String name : wanted) {
-            constants.outputs().add(types.containsKey(name) ? types.get(name) : ValueInfos.of(name, DataType.FLOAT));
-        }
+        wanted.forEach(name -> constants.outputs().add(types.get(name)));
         constants.prune();
         try (var session = Session.open(constants, Provider.cpu(), Session.Optimization.NONE)) {
             return session.run(Map.of(), wanted);
