@@ -90,6 +90,13 @@ public final class Npz implements AutoCloseable {
         return new Rows(name, headers.get(name), in);
     }
 
+    /** Reads one whole array into memory. */
+    public Tensor read(String name) throws IOException {
+        try (var rows = rows(name)) {
+            return rows.next(Math.toIntExact(headers.get(name).rows()), true);
+        }
+    }
+
     /** A cursor over the rows of one array. */
     final class Rows implements AutoCloseable {
         private final String name;

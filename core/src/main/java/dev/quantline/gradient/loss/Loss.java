@@ -79,6 +79,10 @@ public sealed interface Loss {
     record Outliers(String site, String statistics) implements Loss {
     }
 
+    /** A scalar that the graph computes itself. */
+    record Computed(String scalar) implements Loss {
+    }
+
     /**
      * Weighted sum of losses, at as many tensors of the graph as there are terms.
      */
@@ -112,6 +116,7 @@ public sealed interface Loss {
             case NextToken loss -> Set.of(loss.logits());
             case CosinePairs loss -> Set.of(loss.embeddings());
             case Outliers loss -> Set.of(loss.site());
+            case Computed loss -> Set.of(loss.scalar());
             case Sum(List<Term> terms) -> terms.stream().flatMap(term -> term.loss().tensors().stream())
                 .collect(Collectors.toCollection(LinkedHashSet::new));
         };
@@ -128,6 +133,7 @@ public sealed interface Loss {
             case NextToken loss -> Likelihoods.nextToken(e, loss);
             case CosinePairs loss -> Cosines.pairs(e, loss);
             case Outliers loss -> outliers(e, loss);
+            case Computed(String scalar) -> scalar;
             case Sum(List<Term> terms) -> sum(e, terms);
         };
     }
