@@ -29,7 +29,9 @@ public final class DataFolder implements AutoCloseable {
         this.channel = channel;
     }
 
-    static DataFolder claim(Path root) throws IOException {
+    static DataFolder claim(Path folder) throws IOException {
+        // S3Proxy loses the parts of an upload below a relative path.
+        var root = folder.toAbsolutePath();
         Files.createDirectories(root);
         var channel = FileChannel.open(root.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         if (lock(channel) == null) {
