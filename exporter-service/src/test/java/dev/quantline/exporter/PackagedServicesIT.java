@@ -1,0 +1,86 @@
+package dev.quantline.exporter;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StackAddresses;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.service.TinyNetwork;
+import dev.quantline.pipeline.service.Traffic;
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The four packaged services as separate processes, and one job through all of them. */
+class PackagedServicesIT {
+    private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
+    private static final Duration START = Duration.ofMinutes(2);
+    @TempDir
+    static Path folder;
+    private static final Map<String, ServiceProcess> SERVICES = new HashMap<>();
+    private static EmbeddedStack stack;
+    private static Store store;
+    private static Traffic traffic;
+
+    @BeforeAll
+    static void start() throws IOException {
+        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
+        store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, 1 << 20, folder.resolve("cache"), 1 << 20));
+        TinyNetwork.store(store);
+        for (var name : List.of("profiler", "calibrator", "tuner", "exporter")) {
+            SERVICES.put(name, ServiceProcess.start(name, stack.addresses(), folder));
+        }
+        SERVICES.values().forEach(service -> await().atMost(START).until(() -> service.health("ready") == 200));
+        traffic = new Traffic(stack.addresses().bootstrapServers());
+    }
+
+    @AfterAll
+    static void stop() {
+        traffic.close();
+        SERVICES.values().forEach(ServiceProcess::close);
+        store.close();
+        stack.close();
+    }
+
+    @Test
+    void aJobPassesAllServicesAlsoWhenOneDiesOnTheWay() throws Exception {
+        submit("together");
+        traffic.await("together", "quantline.exported", Event.Completed.class);
+        assertEquals("done", report("together"));
+
+        SERVICES.get("calibrator").kill();
+        submit("interrupted");
+        traffic.await("interrupted", "quantline.profiled", Event.Completed.class);
+        SERVICES.put("calibrator", ServiceProcess.start("calibrator", stack.addresses(), folder));
+
+        traffic.await("interrupted", "quantline.exported", Event.Completed.class);
+        assertEquals("done", report("interrupted"));
+        for (var service : SERVICES.entrySet()) {
+            assertEquals(200, service.getValue().health("live"), service.getKey());
+            assertTrue(service.getValue().stop(), service.getKey() + " does not stop:\n" + service.getValue().log());
+        }
+    }
+
+    private static void submit(String id) {
+        traffic.send(TOPICS.jobs(), id, Json.bytes(Map.of("id", id, "model", "s3://quantline/inputs/tiny.onnx",
+                "calibration", "s3://quantline/inputs/tiny.npz")));
+    }
+
+    private static String report(String id) throws IOException {
+        return Json.MAPPER.readTree(store.read("jobs/" + id + "/export/report.json").orElseThrow()).path("status").asText();
+    }
+}

@@ -1,0 +1,79 @@
+package dev.quantline.exporter;
+
+import dev.quantline.embedded.StackAddresses;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+
+/** One packaged service as its operators run it: a process of its own. */
+final class ServiceProcess implements AutoCloseable {
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+    private static final int STOP_SECONDS = 30;
+    private final Process process;
+    private final Path log;
+    private final int port;
+
+    private ServiceProcess(Process process, Path log, int port) {
+        this.process = process;
+        this.log = log;
+        this.port = port;
+    }
+
+    static ServiceProcess start(String name, StackAddresses stack, Path folder) throws IOException {
+        var port = freePort();
+        var log = Files.createTempFile(folder, name, ".log");
+        var jar = Path.of("..", name + "-service", "target", "quarkus-app", "quarkus-run.jar");
+        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "-Xmx512m",
+                "-Dkafka.bootstrap.servers=" + stack.bootstrapServers(),
+                "-Dquantline.store.endpoint=" + stack.s3Endpoint(),
+                "-Dquantline.work.folder=" + folder.resolve(name + "-work"),
+                "-Dquarkus.http.port=" + port, "-jar", jar.toString())
+                .redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        return new ServiceProcess(process, log, port);
+    }
+
+    /** What a health check answers: its status code, 0 while nobody listens. */
+    int health(String check) {
+        try {
+            return HTTP.send(HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/q/health/" + check)).build(),
+                    HttpResponse.BodyHandlers.discarding()).statusCode();
+        } catch (IOException nobodyListens) {
+            return 0;
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    String log() throws IOException {
+        return Files.readString(log);
+    }
+
+    /** As a crash would. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    /** As an operator would; answers whether it ended in time. */
+    boolean stop() throws InterruptedException {
+        process.destroy();
+        return process.waitFor(STOP_SECONDS, TimeUnit.SECONDS);
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+
+    private static int freePort() throws IOException {
+        try (var socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+}
