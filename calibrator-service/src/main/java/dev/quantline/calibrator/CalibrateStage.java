@@ -1,6 +1,9 @@
 package dev.quantline.calibrator;
 
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.CalibrateSettings.Migration;
+import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.calibrate.Calibrator;
 import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.onnx.ModelFile;
@@ -19,7 +22,6 @@ import dev.quantline.profile.Profile;
 import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.List;
 import java.util.Map;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
@@ -31,7 +33,7 @@ final class CalibrateStage implements SingleItemStage {
         this.provider = provider;
     }
 
-    private record Settings(Map<String, JobRequest.Normalize> normalize, String range, int weightBits, int activationBits, List<String> exclude) {
+    private record Settings(Map<String, JobRequest.Normalize> normalize, CalibrateSettings calibrate) {
     }
 
     @Override
@@ -48,8 +50,7 @@ final class CalibrateStage implements SingleItemStage {
 
     @Override
     public Object settings(JobRequest job) {
-        var recipe = job.recipe();
-        return new Settings(job.normalize(), recipe.calibrate().range(), recipe.weightBits(), recipe.activationBits(), recipe.exclude());
+        return new Settings(job.normalize(), settings(job.recipe()));
     }
 
     @Override
@@ -72,7 +73,11 @@ final class CalibrateStage implements SingleItemStage {
     }
 
     private static CalibrateSettings settings(Recipe recipe) {
-        return CalibrateSettings.plain(RangeCriterion.parse(recipe.calibrate().range()), recipe.weightBits(),
-                recipe.activationBits(), recipe.exclude());
+        var calibrate = recipe.calibrate();
+        return new CalibrateSettings(RangeCriterion.parse(calibrate.range()),
+                CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
+                CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
+                CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
+                recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES);
     }
 }

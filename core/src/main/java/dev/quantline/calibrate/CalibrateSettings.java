@@ -18,6 +18,9 @@ import java.util.Locale;
  */
 public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
                                 int weightBits, int activationBits, List<String> exclude, int samples) {
+    /** Samples kept by default. */
+    public static final int SAMPLES = 32;
+
     /** What the scale of a weight channel is chosen by. */
     public enum WeightRange { MAX, MSE, MAE }
 
@@ -43,7 +46,7 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
     public static CalibrateSettings plain(RangeCriterion range, int weightBits, int activationBits, List<String> exclude) {
         return new CalibrateSettings(range, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.OFF, weightBits, activationBits,
-            exclude, 32);
+            exclude, SAMPLES);
     }
 
     /** 8 bits everywhere, ranges by least squared error. */
@@ -54,7 +57,7 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     /** Everything searched, for widths below 8 bits. */
     public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
         return new CalibrateSettings(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.AUTO, Migration.SEARCH, weightBits,
-            activationBits, exclude, 32);
+            activationBits, exclude, SAMPLES);
     }
 
     /** The power of weight errors that the scale is chosen by; 0 for none. */

@@ -19,12 +19,14 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     /**
      * How ranges are chosen.
      *
-     * @param range     criterion: {@code minmax}, {@code percentile}, {@code entropy}, {@code mse} or {@code mae}
-     * @param softmax   quantizer behind Softmax: {@code uniform}, {@code log2} or {@code tan}
+     * @param range     criterion of activations: {@code minmax}, {@code percentile}, {@code entropy}, {@code mse}, {@code mae}
+     *                  or {@code auto}
+     * @param weights   criterion of weight scales: {@code max}, {@code mse} or {@code mae}
+     * @param softmax   quantizer behind Softmax: {@code uniform}, {@code log2}, {@code logsqrt2}, {@code tan} or {@code auto}
      * @param layernorm scale reparameterisation behind LayerNorm: {@code off}, {@code mean}, {@code median} or
      *                  {@code search}
      */
-    public record Calibrate(String range, String softmax, String layernorm) {
+    public record Calibrate(String range, String weights, String softmax, String layernorm) {
     }
 
     /**

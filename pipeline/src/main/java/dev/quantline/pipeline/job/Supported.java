@@ -15,11 +15,7 @@ final class Supported {
 
     private static final List<Row> TABLE = List.of(
             new Row("recipe.preset", List.of("int8", "w8a8-fast")),
-            new Row("recipe.weightBits", List.of("8")),
-            new Row("recipe.activationBits", List.of("8")),
-            new Row("recipe.calibrate.range", List.of("minmax", "percentile", "mse", "mae")),
-            new Row("recipe.calibrate.softmax", List.of("uniform")),
-            new Row("recipe.calibrate.layernorm", List.of("off")),
+            new Row("recipe.activationBits", List.of("2", "3", "4", "5", "6", "7", "8")),
             new Row("recipe.tune.quanttune", List.of("false")),
             new Row("recipe.tune.layers", List.of("off")),
             new Row("recipe.tune.normalization", List.of("false")),
