@@ -65,8 +65,8 @@ class JobReaderTest {
             {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
             {BASE, "recipe": "w4a4"}                                                | not yet supported: recipe.preset w4a4
-            {BASE, "recipe": {"calibrate": {"softmax": "tan"}}}                     | not yet supported: recipe.calibrate.softmax tan
-            {BASE, "recipe": {"calibrate": {"layernorm": "median"}}}                | not yet supported: recipe.calibrate.layernorm median
+            {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have a value in the enumeration
+            {BASE, "recipe": {"activationBits": 32}}                                | not yet supported: recipe.activationBits
             {BASE, "recipe": {"tune": {"layers": "adaquant"}}}                      | not yet supported: recipe.tune.layers adaquant
             {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
             {BASE, "recipe": {"allocate": {"size": 0.1}}}                           | not yet supported: recipe.allocate
