@@ -77,6 +77,10 @@ final class SiteSearch {
         if (seen == null) {
             throw new BadInput("activation '" + tensor + "' is not in the profile: profile the model again");
         }
+        if (seen.histogram().total() == 0) {
+            throw new BadInput("activation '" + tensor + "' never had a value: give at least as many calibration samples as the model"
+                + " takes at once");
+        }
         return seen;
     }
 

@@ -63,9 +63,10 @@ public final class Histogram {
     }
 
     private void add(long[] others, long othersFirst, int othersExponent) {
+        int shift = Math.min(exponent - othersExponent, Long.SIZE - 1);
         for (int i = 0; i < others.length; i++) {
             if (others[i] > 0) {
-                counts[(int) ((othersFirst + i >> exponent - othersExponent) - first)] += others[i];
+                counts[(int) ((othersFirst + i >> shift) - first)] += others[i];
             }
         }
     }

@@ -3,6 +3,7 @@ package dev.quantline.profile;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.Placement;
 import dev.quantline.prepare.BatchNormFolding;
@@ -13,6 +14,7 @@ import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The profiling stage: the model as it came to a canonical float model, and statistics of its activations. */
 public final class Profiler {
@@ -53,14 +55,16 @@ public final class Profiler {
                 observed.outputs().add(ValueInfos.of(site.tensor(), DataType.FLOAT));
             }
         }
+        var seen = new int[1];
         try (var session = Session.open(observed, provider, Session.Optimization.ALL)) {
             var inside = tensors.keySet().stream().filter(session.outputs()::contains).toList();
             samples.forEachBatch(from, to, batch, fed -> {
-                var results = session.run(fed.arrays(), inside);
+                var results = inside.isEmpty() ? Map.<String, Tensor>of() : session.run(fed.arrays(), inside);
                 tensors.forEach((name, profile) -> profile.add(results.containsKey(name) ? results.get(name) : fed.arrays().get(name)));
+                seen[0] += fed.size();
                 progress.report((double) (fed.first() + fed.size() - from) / (to - from), "profiling sample " + (fed.first() + fed.size()));
             });
         }
-        return new Profile(to - from, tensors);
+        return new Profile(seen[0], tensors);
     }
 }

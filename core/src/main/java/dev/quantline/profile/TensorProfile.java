@@ -30,6 +30,9 @@ public final class TensorProfile {
     private double[] channelSum = {};
     @JsonProperty
     private double[] channelSquares = {};
+    /** Batches disagreed about the number of channels: nothing is known of single ones. */
+    @JsonProperty
+    private boolean mixed;
 
     TensorProfile(String tensor, int axis) {
         this.tensor = tensor;
@@ -150,33 +153,29 @@ public final class TensorProfile {
             throw new BadInput("activation '" + tensor + "' holds NaN or infinity on this data: the model cannot be quantized with it");
         }
         histogram.add(values.floats(), least, largest);
-        join(batch, Arrays.stream(batch.sums).sum(), Arrays.stream(batch.squares).sum());
+        join(batch, false, Arrays.stream(batch.sums).sum(), Arrays.stream(batch.squares).sum());
     }
 
     /** Adds everything another profile of the same tensor has seen. */
     void add(TensorProfile other) {
         histogram.add(other.histogram);
-        join(new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.channelSquares), other.sum, other.sumOfSquares);
+        join(new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.channelSquares), other.mixed, other.sum,
+            other.sumOfSquares);
     }
 
-    private void join(ChannelSums batch, double total, double totalOfSquares) {
+    private void join(ChannelSums batch, boolean batchMixed, double total, double totalOfSquares) {
         sum += total;
         sumOfSquares += totalOfSquares;
-        if (channelMin.length == 0) {
-            channelMin = batch.min.clone();
-            channelMax = batch.max.clone();
-            channelSum = batch.sums.clone();
-            channelSquares = batch.squares.clone();
+        int channels = batch.min.length;
+        mixed |= batchMixed || channels > 0 && channelMin.length > 0 && channels != channelMin.length;
+        if (mixed || channels > 0 && channelMin.length == 0) {
+            channelMin = mixed ? new float[0] : batch.min.clone();
+            channelMax = mixed ? new float[0] : batch.max.clone();
+            channelSum = mixed ? new double[0] : batch.sums.clone();
+            channelSquares = mixed ? new double[0] : batch.squares.clone();
             return;
         }
-        if (channelMin.length != batch.min.length) {
-            channelMin = new float[0];
-            channelMax = new float[0];
-            channelSum = new double[0];
-            channelSquares = new double[0];
-            return;
-        }
-        for (int c = 0; c < channelMin.length; c++) {
+        for (int c = 0; c < channels; c++) {
             channelMin[c] = Math.min(channelMin[c], batch.min[c]);
             channelMax[c] = Math.max(channelMax[c], batch.max[c]);
             channelSum[c] += batch.sums[c];
