@@ -18,12 +18,8 @@ public final class BatchNormFolding {
     private BatchNormFolding() {
     }
 
-    /** What was folded and what was not, with the reason. */
-    public record Result(Graph graph, List<String> folded, List<String> refused) {
-    }
-
     /** Folds wherever the convolution's output feeds nothing but its BatchNormalization. */
-    public static Result apply(Graph model) {
+    public static Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
         var replaced = new HashMap<String, Node>();
@@ -49,7 +45,7 @@ public final class BatchNormFolding {
         }
         graph.rewrite(node -> dropped.contains(node.name()) ? List.of() : List.of(replaced.getOrDefault(node.name(), node)));
         graph.prune();
-        return new Result(graph, folded, refused);
+        return new Rewritten(graph, folded, refused);
     }
 
     private static Node fold(Graph graph, Node conv, Node norm) {

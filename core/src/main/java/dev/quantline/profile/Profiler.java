@@ -7,6 +7,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.Placement;
 import dev.quantline.prepare.BatchNormFolding;
+import dev.quantline.prepare.BranchMerging;
 import dev.quantline.prepare.Canonical;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -27,7 +28,7 @@ public final class Profiler {
      * @throws BadInput when the model is unusable
      */
     public static Graph prepare(Graph original) {
-        return BatchNormFolding.apply(Canonical.of(original)).graph();
+        return BranchMerging.apply(BatchNormFolding.apply(Canonical.of(original)).graph()).graph();
     }
 
     /**

@@ -40,7 +40,7 @@ class BatchNormFoldingTest {
 
         var result = BatchNormFolding.apply(canonical);
 
-        assertEquals(4, result.folded().size());
+        assertEquals(4, result.applied().size());
         assertEquals(List.of(), result.refused());
         assertTrue(!operators(result.graph()).contains("BatchNormalization"));
         assertArrayEquals(CanonicalTest.run(canonical, data).toFloats(), CanonicalTest.run(result.graph(), data).toFloats(), 1e-4f);
@@ -75,7 +75,7 @@ class BatchNormFoldingTest {
 
         var result = BatchNormFolding.apply(draft.output("z", DataType.FLOAT, -1, 3, 2, 2).graph());
 
-        assertEquals(List.of(), result.folded());
+        assertEquals(List.of(), result.applied());
         assertTrue(result.refused().getFirst().startsWith("y/BatchNormalization"), result.refused().toString());
         assertTrue(operators(result.graph()).contains("BatchNormalization"));
     }
