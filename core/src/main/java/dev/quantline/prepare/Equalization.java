@@ -1,0 +1,119 @@
+package dev.quantline.prepare;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.ArrayList;
+import java.util.Optional;
+
+/**
+ * Cross-layer equalisation (arXiv 1906.04721) of two convolutions in a row, a Relu or LeakyRelu between them or nothing:
+ * channel i between them is divided by {@code s_i = sqrt(r1_i r2_i) / r2_i}, with r1 and r2 the largest weights that
+ * write and read it, so that both sides use the same range. Positive scaling passes through the activation.
+ */
+public final class Equalization {
+    private static final int ROUNDS = 3;
+
+    private Equalization() {
+    }
+
+    // W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both
+    private record Pair(Node first, Node second) {
+    }
+
+    /** Equalises every pair whose tensors in between feed nothing else. */
+    public static Rewritten apply(Graph model) {
+        var graph = model.copy();
+        var index = graph.index();
+        var pairs = new ArrayList<Pair>();
+        var refused = new ArrayList<String>();
+        for (var second : graph.nodes()) {
+            if (second.is("Conv")) {
+                var first = before(index, second);
+                if (first.isPresent() && channelsMatch(index, first.get(), second)) {
+                    pairs.add(new Pair(first.get(), second));
+                } else {
+                    refused.add(second.name() + ": it does not read one convolution with constant weights alone");
+                }
+            }
+        }
+        for (int round = 0; round < ROUNDS; round++) {
+            pairs.forEach(pair -> equalize(graph, pair));
+        }
+        graph.prune();
+        return new Rewritten(graph, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
+    }
+
+    private static Optional<Node> before(GraphIndex index, Node second) {
+        String tensor = second.input(0);
+        var activation = index.producer(tensor, "Relu", "LeakyRelu");
+        if (activation.isPresent() && index.onlyConsumer(tensor).isPresent()) {
+            tensor = activation.get().input(0);
+        }
+        return index.onlyConsumer(tensor).isPresent() ? index.producer(tensor, "Conv") : Optional.empty();
+    }
+
+    private static boolean channelsMatch(GraphIndex index, Node first, Node second) {
+        var one = index.constant(first.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
+        var two = index.constant(second.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
+        boolean bias = !first.hasInput(2) || index.constant(first.input(2)).isPresent();
+        if (one.isEmpty() || two.isEmpty() || !bias) {
+            return false;
+        }
+        long groups = second.intOf("group", 1);
+        return one.get().dim(0) == two.get().dim(1) * groups && (groups == 1 || two.get().dim(1) == 1);
+    }
+
+    private static void equalize(Graph graph, Pair pair) {
+        var first = current(graph, pair.first());
+        var second = current(graph, pair.second());
+        var constants = graph.initializers();
+        var one = constants.get(first.input(1));
+        var two = constants.get(second.input(1));
+        int channels = one.dim(0);
+        var w1 = one.toFloats();
+        var w2 = two.toFloats();
+        int row = w1.length / channels;
+        int kernel = w2.length / two.dim(0) / two.dim(1);
+        var writes = new double[channels];
+        var reads = new double[channels];
+        for (int i = 0; i < w1.length; i++) {
+            writes[i / row] = Math.max(writes[i / row], Math.abs(w1[i]));
+        }
+        for (int i = 0; i < w2.length; i++) {
+            int c = i / kernel % channels;
+            reads[c] = Math.max(reads[c], Math.abs(w2[i]));
+        }
+        var s = new float[channels];
+        for (int c = 0; c < channels; c++) {
+            double ratio = Math.sqrt(writes[c] / reads[c]);
+            s[c] = ratio > 1e-3 && ratio < 1e3 ? (float) ratio : 1;
+        }
+        for (int i = 0; i < w1.length; i++) {
+            w1[i] /= s[i / row];
+        }
+        for (int i = 0; i < w2.length; i++) {
+            w2[i] *= s[i / kernel % channels];
+        }
+        var changed = first.withInput(1, graph.addConstant(pair.first().input(1) + "/equalized", Tensor.of(w1, one.shape())));
+        if (first.hasInput(2)) {
+            var b = constants.get(first.input(2)).toFloats();
+            for (int c = 0; c < channels; c++) {
+                b[c] /= s[c];
+            }
+            changed = changed.withInput(2, graph.addConstant(pair.first().input(2) + "/equalized", Tensor.of(b, channels)));
+        }
+        replace(graph, first, changed);
+        replace(graph, second, second.withInput(1, graph.addConstant(pair.second().input(1) + "/equalized", Tensor.of(w2, two.shape()))));
+    }
+
+    private static Node current(Graph graph, Node node) {
+        return graph.nodes().stream().filter(other -> other.name().equals(node.name())).findFirst().orElseThrow();
+    }
+
+    private static void replace(Graph graph, Node node, Node changed) {
+        graph.nodes().replaceAll(other -> other.name().equals(node.name()) ? changed : other);
+    }
+}
