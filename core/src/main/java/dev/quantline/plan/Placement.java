@@ -6,8 +6,6 @@ import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
-import java.nio.file.FileSystems;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -16,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /**
  * Where quantizers belong in a canonical graph, so that onnxruntime runs integer kernels and nothing else is touched.
@@ -63,6 +60,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
      * Finds the places.
      *
      * @param exclude names of nodes or tensors to leave float, globs allowed
+     * @throws dev.quantline.onnx.BadInput naming what is no glob
      */
     public static Placement of(Graph graph, List<String> exclude) {
         return new Finder(graph, exclude).find();
@@ -77,14 +75,14 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         private final Graph graph;
         private final GraphIndex index;
         private final Set<String> floats = new HashSet<>();
-        private final List<String> exclude;
+        private final Excluded excluded;
         private final Map<String, Site> sites = new LinkedHashMap<>();
         private final List<Weight> weights = new ArrayList<>();
         private final Set<String> onGrid = new LinkedHashSet<>();
 
         Finder(Graph graph, List<String> exclude) {
             this.graph = graph;
-            this.exclude = exclude;
+            excluded = new Excluded(exclude);
             index = graph.index();
             OnnxLibrary.inferShapes(graph).forEach((name, info) -> {
                 if (ValueInfos.type(info).equals(Optional.of(DataType.FLOAT))) {
@@ -116,10 +114,11 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             return new Placement(sites, weights);
         }
 
+        /** A tensor is left float by leaving alone whoever makes it; named outright, or made by nobody, also who reads it. */
         private boolean isExcluded(Node node) {
-            return exclude.stream().map(glob -> FileSystems.getDefault().getPathMatcher("glob:" + glob.replace("/", "∕")))
-                .anyMatch(matcher -> Stream.concat(Stream.of(node.name()), node.outputs().stream())
-                    .anyMatch(name -> matcher.matches(Path.of(name.replace("/", "∕")))));
+            return excluded.has(node.name()) || node.outputs().stream().anyMatch(excluded::has)
+                || node.inputs().stream().anyMatch(input -> excluded.names(input)
+                    || !input.isEmpty() && index.producer(input).isEmpty() && excluded.has(input));
         }
 
         private void product(Node node) {

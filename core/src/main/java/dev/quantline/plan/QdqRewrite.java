@@ -16,9 +16,13 @@ final class QdqRewrite {
     /** New name of input i of a node, by node name and input. */
     private final Map<String, Map<Integer, String>> replaced = new HashMap<>();
     private final Map<String, String> renamedOutputs = new HashMap<>();
-    private final Map<String, String> codes = new HashMap<>();
+    private final Map<Stored, String> codes = new HashMap<>();
     /** What is written once the model's own nodes are renamed. */
     private final List<Runnable> writes = new ArrayList<>();
+
+    /** Codes of a constant; readers may need scales of their own. */
+    private record Stored(String tensor, Uniform quantizer) {
+    }
 
     QdqRewrite(Graph model, QuantizationPlan plan) {
         graph = model.copy();
@@ -69,8 +73,7 @@ final class QdqRewrite {
     }
 
     private String codesOf(QuantizationPlan.Weight weight) {
-        String key = weight.tensor() + weight.quantizer().axis() + "/" + weight.quantizer().bits();
-        return codes.computeIfAbsent(key, first -> graph.addConstant(weight.tensor() + "/quantized",
+        return codes.computeIfAbsent(new Stored(weight.tensor(), weight.quantizer()), first -> graph.addConstant(weight.tensor() + "/quantized",
             weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
     }
 

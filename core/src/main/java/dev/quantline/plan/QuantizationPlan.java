@@ -21,6 +21,11 @@ import java.util.Set;
 public record QuantizationPlan(List<Activation> activations, List<Weight> weights) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
+    public QuantizationPlan {
+        activations = List.copyOf(activations);
+        weights = List.copyOf(weights);
+    }
+
     /**
      * A quantized activation.
      *
