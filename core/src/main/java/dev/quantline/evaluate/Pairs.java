@@ -65,7 +65,8 @@ final class Pairs implements Metric {
     public double value() {
         int pairs = embeddings.size() / 2;
         if (pairs < 2 || pairs > scores.length) {
-            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, and there are " + scores.length + " scores");
+            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, and there are "
+                + scores.length + " scores");
         }
         var cosines = new double[pairs];
         var wanted = new double[pairs];

@@ -7,7 +7,7 @@ import java.util.Map;
 
 /**
  * exp of the mean negative log likelihood of the next token, from the input {@code input_ids [batch, tokens]} and the
- * first output, logits {@code [batch, tokens, vocabulary]}.
+ * first output, logits {@code [batch, tokens, vocabulary]}. Tokens that an {@code attention_mask} hides are not asked for.
  */
 final class Perplexity implements Metric {
     private double loss;
@@ -17,15 +17,24 @@ final class Perplexity implements Metric {
     public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var ids = fed.arrays().get("input_ids");
         var logits = outputs.values().iterator().next();
-        if (ids == null || logits.rank() != 3) {
+        if (ids == null || logits.rank() != 3 || ids.size() != (long) logits.dim(0) * logits.dim(1)) {
             throw new BadInput("metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], not " + logits);
         }
         int tokens = logits.dim(1);
         int vocabulary = logits.dim(2);
+        var mask = fed.arrays().get("attention_mask");
         var values = logits.toFloats();
         for (int i = 0; i < fed.size(); i++) {
             for (int t = 0; t + 1 < tokens; t++) {
-                loss += lossAt(values, (i * tokens + t) * vocabulary, vocabulary, (int) ids.get(i * tokens + t + 1));
+                int asked = i * tokens + t + 1;
+                if (mask != null && mask.get(asked) == 0) {
+                    continue;
+                }
+                if (ids.get(asked) < 0 || ids.get(asked) >= vocabulary) {
+                    throw new BadInput("input_ids: sample " + (fed.first() + i) + " has token " + (long) ids.get(asked)
+                        + ", the model knows " + vocabulary);
+                }
+                loss += lossAt(values, (asked - 1) * vocabulary, vocabulary, (int) ids.get(asked));
                 tokensSeen++;
             }
         }
@@ -45,6 +54,9 @@ final class Perplexity implements Metric {
 
     @Override
     public double value() {
+        if (tokensSeen == 0) {
+            throw new BadInput("metric perplexity needs sequences of two tokens or more");
+        }
         return Math.exp(loss / tokensSeen);
     }
 

@@ -25,13 +25,15 @@ final class TopK implements Metric {
         for (int i = 0; i < fed.size(); i++) {
             int label = (int) labels[fed.first() + i];
             if (label < 0 || label >= classes) {
-                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label + ", the model knows " + classes + " classes");
+                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label + ", the model knows " + classes
+                    + " classes");
             }
             float score = values[i * classes + label];
             int better = 0;
             for (int c = 0; c < classes; c++) {
                 float other = values[i * classes + c];
-                better += other > score || other == score && c < label ? 1 : 0;
+                // Said by what is worse, so that NaN is never right.
+                better += score > other || score == other && c >= label ? 0 : 1;
             }
             right += better < k ? 1 : 0;
             seen++;
