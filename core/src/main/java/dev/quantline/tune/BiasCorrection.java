@@ -63,6 +63,9 @@ final class BiasCorrection {
                 progress.report((double) (fed.first() + fed.size() - from) / (to - from), "correcting biases");
             });
         }
+        if (seen[0] == 0) {
+            return model;
+        }
         var corrected = model.copy();
         differences.forEach((name, layer) -> correct(corrected, layer, sums.get(name), seen[0]));
         return corrected;
@@ -72,13 +75,15 @@ final class BiasCorrection {
         var index = model.index();
         var layers = new ArrayList<Layer>();
         for (var node : model.nodes()) {
-            if (!node.is("Conv", "Gemm", "MatMul") || plan.weightOf(node.name()).isEmpty()) {
+            var weight = plan.weightOf(node.name());
+            if (!node.is("Conv", "Gemm", "MatMul") || weight.isEmpty() || node.floatOf("beta", 1) != 1) {
                 continue;
             }
             if (node.is("MatMul")) {
+                int channels = weight.get().input() == 1 ? index.constant(weight.get().tensor()).orElseThrow().dim(-1) : 0;
                 index.onlyConsumer(node.output()).filter(next -> next.is("Add")).ifPresent(add -> {
                     int bias = add.input(0).equals(node.output()) ? 1 : 0;
-                    index.constant(add.input(bias)).filter(constant -> constant.rank() == 1 && constant.dim(0) > 1)
+                    index.constant(add.input(bias)).filter(constant -> constant.rank() == 1 && constant.dim(0) == channels)
                         .ifPresent(constant -> layers.add(new Layer(node, add, bias, -1)));
                 });
             } else if (node.hasInput(2) && index.constant(node.input(2)).filter(constant -> constant.rank() == 1).isPresent()) {
