@@ -100,8 +100,9 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     /** One self-contained page that draws this report. */
     public String toHtml() {
         try (var template = Report.class.getResourceAsStream("report.html")) {
-            // "</" inside the data would end the script element it stands in
-            return new String(template.readAllBytes(), StandardCharsets.UTF_8).replace("\"@report@\"", toJson().replace("</", "<\\/"));
+            // a "<" inside the data could end the script element it stands in, or begin a comment
+            return new String(template.readAllBytes(), StandardCharsets.UTF_8)
+                .replace("\"@report@\"", toJson().replace("<", "\\u003c"));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
