@@ -1,0 +1,162 @@
+package dev.quantline.export;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.fixture.Stages;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class ExporterTest {
+    private static final Report.Provenance ORIGIN = new Report.Provenance("aa", "bb", "cc", "1.2.3", 7);
+
+    @TempDir
+    private Path folder;
+
+    private Report export(String metric, OptionalDouble goal, boolean labels) throws IOException {
+        var original = Networks.conv(1).withMetadata(Map.of("author", "someone"));
+        var file = folder.resolve("original.onnx");
+        ModelFile.write(original, file);
+        var arrays = Data.images(48, 3);
+        var path = Data.write(folder.resolve("data.npz"), labels ? Data.labelled(original, arrays) : arrays);
+        try (var data = Dataset.open(List.of(path))) {
+            var samples = new Samples(data, original, Map.of());
+            var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
+            var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), samples, metric, goal,
+                List.of(new Report.Step("bias correction", .2, .1, true)), ORIGIN, 16, Provider.cpu());
+            return Exporter.export(job, folder, Progress.none()).withStages(Map.of("profile", new Report.Stage(2, .1)));
+        }
+    }
+
+    @Test
+    void theExportedModelIsTheOriginalInIntegers() throws IOException {
+        export("top1", OptionalDouble.empty(), true);
+
+        var original = ModelFile.read(folder.resolve("original.onnx"));
+        var exported = ModelFile.read(folder.resolve("model.onnx"));
+        OnnxLibrary.check(exported);
+        assertEquals(original.inputs(), exported.inputs());
+        assertEquals(original.outputs(), exported.outputs());
+        assertEquals("someone", exported.metadata().get("author"));
+        assertEquals("aa", exported.metadata().get("quantline.model.sha256"));
+        assertEquals("7", exported.metadata().get("quantline.seed"));
+        try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
+            assertEquals(5, session.run(Data.images(5, 1)).get("logits").dim(0));
+        }
+    }
+
+    @Test
+    void theReportSaysWhatWasMeasured() throws IOException {
+        var report = export("top1", OptionalDouble.of(.5), true);
+
+        assertEquals("done", report.status());
+        assertNull(report.message());
+        assertEquals(Files.size(folder.resolve("original.onnx")), report.original().bytes());
+        assertEquals(Files.size(folder.resolve("model.onnx")), report.quantized().bytes());
+        assertEquals(1, report.original().metric().value());
+        assertTrue(report.quantized().metric().value() > .8, "top1 " + report.quantized().metric().value());
+        assertTrue(report.original().latencyMs() > 0 && report.quantized().latencyMs() > 0);
+        assertTrue(report.fidelity().cosine() > .99, "cosine " + report.fidelity().cosine());
+        assertEquals(8, report.quantized().averageWeightBits());
+        assertEquals(8, report.quantized().averageActivationBits());
+        assertEquals(List.of("Conv", "Conv", "Conv", "Conv", "Gemm"), report.layers().stream().map(Report.Layer::type).toList());
+        for (var layer : report.layers()) {
+            assertEquals(new Report.Layer(layer.name(), layer.type(), 8, 8, "uniform", "mse", null), layer);
+        }
+    }
+
+    @Test
+    void aMissedGoalIsSaidAndTheModelIsThere() throws IOException {
+        var report = export("fidelity", OptionalDouble.of(-1), false);
+
+        assertEquals("goal-missed", report.status());
+        assertTrue(report.message().contains("-1.0000"), report.message());
+        assertTrue(Files.exists(folder.resolve("model.onnx")));
+        assertEquals(report.fidelity().cosine(), report.quantized().metric().value());
+    }
+
+    private static Set<String> names(JsonNode node) {
+        var names = new TreeSet<String>();
+        node.fieldNames().forEachRemaining(names::add);
+        return names;
+    }
+
+    @Test
+    void theJsonHasTheFieldsOfTheContract() throws IOException {
+        export("top1", OptionalDouble.empty(), true).write(folder);
+
+        var json = new ObjectMapper().readTree(folder.resolve("report.json").toFile());
+        var expected = new ArrayList<>(List.of("job", "status", "recipe", "float", "quantized", "fidelity", "layers", "stages", "pareto",
+            "provenance"));
+        expected.removeAll(names(json));
+        assertEquals(List.of(), expected);
+        assertEquals(Set.of("bytes", "latencyMs", "metric"), names(json.get("float")));
+        assertEquals(Set.of("averageActivationBits", "averageWeightBits", "bytes", "latencyMs", "metric"), names(json.get("quantized")));
+        assertEquals(Set.of("name", "value"), names(json.at("/quantized/metric")));
+        assertEquals(Set.of("cosine", "sqnrDb"), names(json.get("fidelity")));
+        assertEquals(Set.of("activationBits", "activationQuantizer", "name", "range", "sensitivity", "type", "weightBits"),
+            names(json.at("/layers/0")));
+        assertEquals(2.0, json.at("/stages/profile/seconds").asDouble());
+        assertEquals(Set.of("dataSha256", "modelSha256", "seed", "settingsSha256", "version"), names(json.get("provenance")));
+        assertFalse(json.has("message"));
+    }
+
+    @Test
+    void jsonIsReadBackTheSame() throws IOException {
+        var report = export("top1", OptionalDouble.empty(), true);
+        report.write(folder);
+
+        assertEquals(report, Report.read(folder.resolve("report.json")));
+    }
+
+    @Test
+    void thePageNeedsNothingFromOutsideAndItsDataCannotBreakOut() {
+        // Given
+        String hostile = "</script><!--<script>alert(1)</script>";
+        var figures = new Report.Value("top1", .5);
+        var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1), new Report.Quantized(1, figures, 1, 8, 8),
+            new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(), ORIGIN);
+
+        // When
+        String page = report.toHtml();
+
+        // Then
+        assertFalse(page.contains("http"), "the page reaches out");
+        assertFalse(page.contains("src=") || page.contains("@import") || page.contains("url("));
+        assertFalse(page.contains("@report@"));
+        assertEquals(1, page.split("</script>", -1).length - 1);
+        assertFalse(page.contains("<!--"));
+        assertTrue(page.contains("\\u003c/script>"));
+    }
+
+    @Test
+    void evaluationDataWithoutLabelsIsRefusedForTop1() {
+        assertTrue(assertThrows(BadInput.class, () -> export("top1", OptionalDouble.empty(), false)).getMessage().contains("'labels'"));
+    }
+}
