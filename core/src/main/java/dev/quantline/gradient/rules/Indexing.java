@@ -89,20 +89,26 @@ final class Indexing {
         String x = call.in(0);
         int axis = call.axis((int) call.node().intOf("axis", 0), x);
         var size = call.shapes().of(x);
+        String rows = e.cast(call.in(1), DataType.INT64);
+        if (axis == 0 && product(size, 1, size.length) >= 0) {
+            var slice = size.clone();
+            slice[0] = -1;
+            String slices = e.reshape(call.dy(), slice);
+            slice = LongStream.of(size).map(any -> 1).toArray();
+            slice[0] = -1;
+            call.give(0, scatter(e, e.zerosLike(x), e.op("Expand", e.reshape(rows, slice), e.op("Shape", slices)), slices, 0));
+            return;
+        }
         long after = product(size, axis + 1, size.length);
         long before = product(size, 0, axis);
-        if (after < 0 || before < 0 && axis > 0) {
+        long count = call.shapes().count(call.in(1));
+        if (after < 0 || before < 0 || count < 0) {
             throw call.refusal("sizes of '" + x + "' are open: fix the sizes of the model's inputs");
         }
         String zeros = e.reshape(e.zerosLike(x), before, size[axis], after);
-        String slices = e.reshape(call.dy(), axis == 0 ? 1 : before, axis == 0 ? -1 : count(call), after);
-        String rows = e.reshape(e.cast(call.in(1), DataType.INT64), 1, -1, 1);
-        String indices = e.op("Expand", rows, e.op("Shape", slices));
+        String slices = e.reshape(call.dy(), before, count, after);
+        String indices = e.op("Expand", e.reshape(rows, 1, -1, 1), e.op("Shape", slices));
         call.give(0, e.reshapeLike(scatter(e, zeros, indices, slices, 1), x));
-    }
-
-    private static long count(Call call) {
-        return call.shapes().count(call.in(1)) >= 0 ? call.shapes().count(call.in(1)) : -1;
     }
 
     private static long product(long[] sizes, int from, int to) {

@@ -62,16 +62,20 @@ public final class Trainer implements AutoCloseable {
         return value;
     }
 
-    /** Computes loss and gradients of one batch without changing the tensors. */
-    double gradients(Map<String, Tensor> batch) {
+    /**
+     * Computes loss and gradients of one batch without changing the tensors.
+     *
+     * @return the loss
+     */
+    public double gradients(Map<String, Tensor> batch) {
         var inputs = new HashMap<>(batch);
         inputs.putAll(parameters.values());
         session.runInto(inputs, results);
         return loss.get(0);
     }
 
-    /** Applies the gradients computed last. */
-    void update() {
+    /** Applies the gradients computed last, which are used up by it. */
+    public void update() {
         if (settings.clip() > 0) {
             double norm = parameters.gradientNorm();
             if (norm > settings.clip()) {
