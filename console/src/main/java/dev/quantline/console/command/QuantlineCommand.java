@@ -47,9 +47,6 @@ public final class QuantlineCommand implements Runnable {
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
-        if (Boolean.getBoolean("quantline.trace")) {
-            failure.printStackTrace(command.getErr());
-        }
         return switch (failure) {
             case BadInput _, Unreachable _, StoreUnavailable _, FolderInUse _ -> {
                 say(command.getErr(), failure.getMessage());

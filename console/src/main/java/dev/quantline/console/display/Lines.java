@@ -5,9 +5,13 @@ import java.io.PrintStream;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
-/** One plain line per change. */
+/** One plain line per change: another stage, another kind of work, or a twentieth of a stage further. */
 final class Lines implements ProgressDisplay {
+    private static final double STEP = 5;
+    private static final Pattern DIGITS = Pattern.compile("\\d+");
+
     private final PrintStream out;
     private final boolean manyJobs;
     private final Map<String, String> last = new HashMap<>();
@@ -19,14 +23,16 @@ final class Lines implements ProgressDisplay {
 
     @Override
     public void show(Event event) {
-        var line = switch (event) {
-            case Event.Progress progress -> line(progress.stage().verb(), "%3.0f %%".formatted(progress.percent()), progress.message());
-            case Event.Completed done -> line(done.stage().verb(), "done", String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
-            case Event.Failed failed -> line(failed.stage(), "failed", failed.reason());
-            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> "";
-        };
-        if (!line.isEmpty() && !line.equals(last.put(event.job(), line))) {
-            out.println(manyJobs ? event.job() + " " + line : line);
+        switch (event) {
+            case Event.Progress progress -> {
+                var kind = progress.stage() + " " + Math.floor(progress.percent() / STEP) + DIGITS.matcher(progress.message()).replaceAll("");
+                if (!kind.equals(last.put(event.job(), kind))) {
+                    print(event, progress.stage().verb(), "%3.0f %%".formatted(progress.percent()), progress.message());
+                }
+            }
+            case Event.Completed done -> print(event, done.stage().verb(), "done", String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
+            case Event.Failed failed -> print(event, failed.stage(), "failed", failed.reason());
+            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }
         }
     }
 
@@ -40,7 +46,8 @@ final class Lines implements ProgressDisplay {
         out.flush();
     }
 
-    private static String line(String stage, String state, String message) {
-        return "%-10s %-6s %s".formatted(stage, state, message).stripTrailing();
+    private void print(Event event, String stage, String state, String message) {
+        var line = "%-10s %-6s %s".formatted(stage, state, message).stripTrailing();
+        out.println(manyJobs ? event.job() + " " + line : line);
     }
 }

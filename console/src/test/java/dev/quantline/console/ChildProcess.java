@@ -1,0 +1,73 @@
+package dev.quantline.console;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/** A packaged Quarkus application in a process of its own; what it says goes to a file. */
+final class ChildProcess implements AutoCloseable {
+    private final Process process;
+    private final Path said;
+
+    private ChildProcess(Process process, Path said) {
+        this.process = process;
+        this.said = said;
+    }
+
+    /**
+     * Starts {@code ../<module>/target/quarkus-app}.
+     *
+     * @param folder becomes the current folder
+     * @param log receives standard output and standard error
+     */
+    static ChildProcess start(String module, Path folder, Path log, Map<String, String> properties, String... arguments) throws IOException {
+        var jar = Path.of("..", module, "target", "quarkus-app", "quarkus-run.jar").toAbsolutePath().normalize();
+        if (!Files.exists(jar)) {
+            throw new IOException(jar + " is missing: run the tests with ./quantline test, which packages every service");
+        }
+        var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Xmx512m",
+                "-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-XX:TieredStopAtLevel=1"));
+        properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
+        command.addAll(List.of("-jar", jar.toString()));
+        command.addAll(List.of(arguments));
+        var process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        return new ChildProcess(process, log);
+    }
+
+    /** The exit code; the process is killed when it takes longer than three minutes. */
+    int exitCode() throws InterruptedException, IOException {
+        if (!process.waitFor(3, TimeUnit.MINUTES)) {
+            close();
+            throw new AssertionError("still running after three minutes:\n" + text());
+        }
+        return process.exitValue();
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    String text() throws IOException {
+        return Files.readString(said);
+    }
+
+    /** Kills it, as a power failure would. */
+    void kill() throws InterruptedException {
+        process.destroyForcibly().waitFor();
+    }
+
+    /** Asks it to stop, as Ctrl-C does. */
+    void askToStop() {
+        process.destroy();
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}

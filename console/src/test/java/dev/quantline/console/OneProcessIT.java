@@ -1,0 +1,116 @@
+package dev.quantline.console;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.StackClient;
+import dev.quantline.console.stack.LocalStack;
+import dev.quantline.embedded.DataFolder;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.job.Json;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The packaged console as a user runs it: one process with everything in it. */
+class OneProcessIT {
+    @TempDir
+    Path folder;
+
+    @BeforeEach
+    void aNetworkAndItsData() throws Exception {
+        ModelFile.write(Networks.conv(1), folder.resolve("net.onnx"));
+        Data.write(folder.resolve("calibration.npz"), Data.images(64, 2));
+        Data.write(folder.resolve("validation.npz"), Data.labelled(Networks.conv(1), Data.images(100, 3)));
+    }
+
+    @Test
+    void quantizeStartsToEndsAndLeavesModelAndReport() throws Exception {
+        // Given a folder where no stack runs
+        // When a network is quantized there
+        try (var console = console("quantize.log", "quantize", "net.onnx", "--data", "calibration.npz", "--eval", "validation.npz",
+                "--metric", "top1", "--out", "result", "--id", "first", "--json")) {
+            // Then it is done, and every stage said so in one line each
+            assertEquals(0, console.exitCode(), console.text());
+            var said = console.text();
+            for (var stage : List.of("profile", "calibrate", "tune", "export")) {
+                assertEquals(1, said.lines().filter(line -> line.matches(stage + " +done +in .* s")).count(), said);
+            }
+            // And the report on standard output is the one in the folder
+            var report = Json.MAPPER.readTree(folder.resolve("result/report.json").toFile());
+            assertTrue(said.contains(report.toPrettyString()), said);
+            assertTrue(report.at("/quantized/metric/value").asDouble() > 0.8, said);
+            assertEquals(Files.size(folder.resolve("result/model.onnx")), report.at("/quantized/bytes").asLong());
+            assertTrue(Files.exists(folder.resolve("result/report.html")));
+        }
+    }
+
+    @Test
+    void dataThatCannotBeUsedEndsWithTwoAndNamesTheInput() throws Exception {
+        // Given data of another network
+        Data.write(folder.resolve("rows.npz"), Data.rows(8, 1));
+        // When it is quantized with them
+        try (var console = console("refused.log", "quantize", "net.onnx", "--data", "rows.npz")) {
+            // Then the missing input is named
+            assertEquals(2, console.exitCode(), console.text());
+            assertTrue(console.text().contains("image"), console.text());
+        }
+    }
+
+    @Test
+    void aJobCutShortGoesOnAfterARestart() throws Exception {
+        // Given a stack with a job of many samples, killed in the middle of it
+        Data.write(folder.resolve("calibration.npz"), Data.images(4096, 2));
+        try (var up = console("up.log", "up", "--kafka-port", "0", "--s3-port", "0", "--http-port", "0")) {
+            awaitStack();
+            try (var second = console("second.log", "up")) {
+                assertEquals(2, second.exitCode(), second.text());
+                assertTrue(second.text().contains("another stack already runs"), second.text());
+            }
+            try (var quantize = console("cut.log", "quantize", "net.onnx", "--data", "calibration.npz", "--id", "cut-short")) {
+                Eventually.get(Duration.ofMinutes(1), () -> quantize.text().contains("profile") ? Optional.of(true) : Optional.empty());
+                up.kill();
+            }
+            assertTrue(!up.text().contains("export"), up.text());
+        }
+
+        // When the stack is started again
+        try (var up = console("again.log", "up", "--kafka-port", "0", "--s3-port", "0", "--http-port", "0")) {
+            awaitStack();
+            try (var client = StackClient.connect(LocalStack.connection(DataFolder.running(data()).orElseThrow()))) {
+                // Then the job is finished without being submitted again
+                assertInstanceOf(Ending.Done.class, client.watch("cut-short", _ -> {}));
+                assertEquals("done", client.report("cut-short").path("status").asText());
+            }
+            up.askToStop();
+            up.exitCode();
+            assertTrue(DataFolder.running(data()).isEmpty(), "the folder is free after an orderly stop");
+        }
+    }
+
+    private void awaitStack() throws InterruptedException {
+        Eventually.get(Duration.ofMinutes(2), () -> {
+            try (var client = StackClient.connect(LocalStack.connection(DataFolder.running(data()).orElseThrow()))) {
+                return Optional.of(client.jobs());
+            }
+        });
+    }
+
+    private Path data() {
+        return folder.resolve(LocalStack.DATA);
+    }
+
+    private ChildProcess console(String log, String... arguments) throws Exception {
+        return ChildProcess.start("console", folder, folder.resolve(log), Map.of(), arguments);
+    }
+}

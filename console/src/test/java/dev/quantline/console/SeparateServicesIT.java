@@ -1,0 +1,138 @@
+package dev.quantline.console;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.StackClient;
+import dev.quantline.console.stack.LocalStack;
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobReader;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The four services as they are deployed, each a process, against a broker and a store in this one. */
+class SeparateServicesIT {
+    @TempDir
+    static Path folder;
+
+    private static EmbeddedStack stack;
+    private static List<ChildProcess> services;
+    private static StackClient client;
+
+    @BeforeAll
+    static void startEverything() throws Exception {
+        stack = EmbeddedStack.start(folder.resolve("data"), EmbeddedStack.Ports.free());
+        var connection = LocalStack.connection(stack.addresses());
+        services = new ArrayList<>();
+        for (var module : List.of("profiler-service", "calibrator-service", "tuner-service", "exporter-service")) {
+            services.add(ChildProcess.start(module, folder, folder.resolve(module + ".log"), Map.of(
+                    "kafka.bootstrap.servers", connection.kafka(),
+                    "quantline.store.endpoint", connection.s3().toString(),
+                    "quantline.work.folder", folder.resolve("work").toString(),
+                    "quarkus.http.port", "0")));
+        }
+        client = Eventually.get(Duration.ofMinutes(2), () -> Optional.of(StackClient.connect(connection)));
+    }
+
+    @AfterAll
+    static void stopEverything() throws Exception {
+        if (client != null) {
+            client.close();
+        }
+        services.forEach(ChildProcess::askToStop);
+        for (var service : services) {
+            service.exitCode();
+        }
+        stack.close();
+    }
+
+    @Test
+    void aJobPassesThroughFourProcesses() throws Exception {
+        // Given a network and its data in the store
+        var request = request("four-processes", Networks.conv(1), Data.images(64, 2), Data.images(32, 3));
+        // When the request is published
+        var events = new ArrayList<Event>();
+        var ending = client.run(request, events::add);
+        // Then every stage reports progress and completion, in order
+        assertInstanceOf(Ending.Done.class, ending, () -> logs());
+        assertEquals(List.of(StageName.values()), events.stream().filter(Event.Completed.class::isInstance)
+                .map(event -> ((Event.Completed) event).stage()).toList());
+        assertTrue(events.stream().anyMatch(Event.Progress.class::isInstance), events::toString);
+        // And the model runs, with the inputs and outputs it had, and the report tells its figures
+        client.download(request.id(), folder.resolve("result"));
+        try (var session = Session.open(ModelFile.read(folder.resolve("result/model.onnx")), Provider.cpu(), Session.Optimization.ALL)) {
+            assertEquals(10, session.run(Data.images(5, 4)).get("logits").dim(1));
+        }
+        var report = client.report(request.id());
+        assertEquals("done", report.path("status").asText());
+        assertTrue(report.at("/fidelity/cosine").asDouble() > 0.9, report::toPrettyString);
+        assertEquals(Files.size(folder.resolve("result/model.onnx")), report.at("/quantized/bytes").asLong());
+        assertEquals(request.id(), client.jobs().stream().filter(job -> job.state().equals("done")).findFirst().orElseThrow().id());
+    }
+
+    @Test
+    void aBrokenJobSaysWhyAndTheNextOneRuns() throws Exception {
+        // Given data without the network's input, then proper data
+        var broken = request("broken-data", Networks.mlp(1), Data.images(8, 2), Data.images(8, 3));
+        var sound = request("sound-data", Networks.mlp(1), Data.rows(32, 2), Data.rows(16, 3));
+        // When both are run
+        var first = client.run(broken, _ -> {});
+        var second = client.run(sound, _ -> {});
+        // Then the first names the input that is missing and the second is done
+        var reason = assertInstanceOf(Ending.Failed.class, first, () -> logs()).event();
+        assertTrue(reason.reason().contains("'x'") && !reason.retryable(), reason::toString);
+        assertInstanceOf(Ending.Done.class, second, () -> logs());
+        assertTrue(services.stream().allMatch(ChildProcess::isAlive));
+    }
+
+    private static JobRequest request(String id, Graph network, Map<String, Tensor> calibration,
+            Map<String, Tensor> evaluation) throws IOException {
+        var inputs = Files.createDirectories(folder.resolve(id));
+        ModelFile.write(network, inputs.resolve("model.onnx"));
+        Data.write(inputs.resolve("calibration.npz"), calibration);
+        Data.write(inputs.resolve("evaluation.npz"), evaluation);
+        JsonNode request = Json.MAPPER.createObjectNode()
+                .put("id", id)
+                .put("model", client.upload(inputs, List.of("model.onnx")).toString())
+                .put("calibration", client.upload(inputs, List.of("calibration.npz")).toString())
+                .set("evaluation", Json.MAPPER.createObjectNode().put("data", client.upload(inputs, List.of("evaluation.npz")).toString()));
+        return JobReader.read(request, id);
+    }
+
+    private static String logs() {
+        try (Stream<Path> files = Files.list(folder)) {
+            var text = new StringBuilder();
+            for (var log : files.filter(file -> file.toString().endsWith(".log")).toList()) {
+                text.append(log.getFileName()).append('\n').append(Files.readString(log));
+            }
+            return text.toString();
+        } catch (IOException failure) {
+            return failure.toString();
+        }
+    }
+}
