@@ -30,12 +30,15 @@ public final class BranchMerging {
         var inner = new HashSet<String>();
         var refused = new ArrayList<String>();
         for (var sum : graph.nodes().reversed()) {
-            if (!sum.is("Add") || inner.contains(sum.name()) || !isConvolution(index, sum)) {
+            if (!sum.is("Add") || inner.contains(sum.name())) {
                 continue;
             }
             var terms = new ArrayList<String>();
             var sums = new ArrayList<String>();
             collect(index, sum, terms, sums);
+            if (terms.stream().noneMatch(term -> index.producer(term, "Conv").isPresent())) {
+                continue;
+            }
             var branches = terms.stream().map(term -> Branch.of(index, term)).toList();
             var reason = reason(branches);
             if (reason.isPresent()) {
@@ -48,10 +51,6 @@ public final class BranchMerging {
         graph.rewrite(node -> List.of(merged.getOrDefault(node.name(), node)));
         graph.prune();
         return new Rewritten(graph, merged.keySet().stream().sorted().toList(), refused);
-    }
-
-    private static boolean isConvolution(GraphIndex index, Node sum) {
-        return sum.inputs().stream().anyMatch(input -> index.producer(input, "Conv").isPresent());
     }
 
     private static void collect(GraphIndex index, Node sum, List<String> terms, List<String> sums) {

@@ -63,7 +63,8 @@ public final class Equalization {
             return false;
         }
         long groups = second.intOf("group", 1);
-        return one.get().dim(0) == two.get().dim(1) * groups && (groups == 1 || two.get().dim(1) == 1);
+        boolean depthwise = two.get().dim(1) == 1 && two.get().dim(0) == groups;
+        return one.get().dim(0) == two.get().dim(1) * groups && (groups == 1 || depthwise);
     }
 
     private static void equalize(Graph graph, Pair pair) {
