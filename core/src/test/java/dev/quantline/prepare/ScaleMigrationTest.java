@@ -1,0 +1,138 @@
+package dev.quantline.prepare;
+
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Session;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class ScaleMigrationTest {
+    private static final long SEED = 21;
+
+    private static float[] between(double low, double high, Random random) {
+        var values = new float[Networks.WIDTH];
+        for (int c = 0; c < values.length; c++) {
+            values[c] = (float) (low + (high - low) * random.nextDouble());
+        }
+        return values;
+    }
+
+    /** LayerNormalization behind x, read by a MatMul with bias, a Gemm-shaped MatMul without, and a residual branch. */
+    private static Graph whole(boolean bias) {
+        var draft = new Draft(17, SEED);
+        draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
+        String norm = draft.op("norm", "LayerNormalization", "x", draft.between("gamma", .5, 2, Networks.WIDTH),
+            draft.between("beta", -1, 1, Networks.WIDTH));
+        String product = draft.op("product", "MatMul", norm, draft.normal("w", .3, Networks.WIDTH, Networks.WIDTH));
+        String read = bias ? draft.op("read", "Add", product, draft.normal("b", .3, Networks.WIDTH)) : product;
+        draft.op("y", "Add", read, norm);
+        return draft.output("y", DataType.FLOAT, -1, -1, Networks.WIDTH).graph();
+    }
+
+    private static Map<String, Tensor> data() {
+        var random = new Random(SEED);
+        var values = new float[2 * 5 * Networks.WIDTH];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return Map.of("x", Tensor.of(values, 2, 5, Networks.WIDTH));
+    }
+
+    private static ScaleMigration.Result migrate(Graph graph, String tensor, float[] ratio, float[] shift) {
+        var readers = graph.index().consumers(tensor).stream().filter(node -> node.is("MatMul")).toList();
+        return ScaleMigration.apply(graph, NormOutput.of(graph.index(), tensor).orElseThrow(), readers, ratio, shift);
+    }
+
+    @Test
+    void movingTheSpreadChangesNothingInFloat() {
+        var random = new Random(SEED);
+        var ratio = between(.1, 8, random);
+        var shift = between(-3, 3, random);
+        var transformer = Canonical.of(Networks.transformer(4));
+        var tokens = Data.tokens(3, 8, 1);
+
+        assertArrayEquals(CanonicalTest.run(whole(true), data()).toFloats(),
+            CanonicalTest.run(migrate(whole(true), "norm", ratio, shift).graph(), data()).toFloats(), 1e-4f);
+        for (String norm : List.of("embedding.norm", "layer0.attention.norm", "layer1.attention.norm")) {
+            assertArrayEquals(CanonicalTest.run(transformer, tokens).toFloats(),
+                CanonicalTest.run(migrate(transformer, norm, ratio, shift).graph(), tokens).toFloats(), 1e-4f, norm);
+        }
+    }
+
+    @Test
+    void onlyTheGivenReadersReadTheMigratedTensor() {
+        var result = migrate(whole(true), "norm", between(1, 2, new Random(1)), new float[Networks.WIDTH]);
+
+        assertEquals(List.of("product/MatMul"), result.graph().index().consumers(result.migrated()).stream().map(node -> node.name()).toList());
+        assertEquals(List.of("y/Add"), result.graph().index().consumers("norm").stream().map(node -> node.name()).toList());
+    }
+
+    @Test
+    void aShiftNeedsABiasToFoldInto() {
+        var with = whole(true);
+        var without = whole(false);
+
+        assertTrue(ScaleMigration.allowsShift(with, List.of(with.index().producer("product").orElseThrow())));
+        assertFalse(ScaleMigration.allowsShift(without, List.of(without.index().producer("product").orElseThrow())));
+        assertArrayEquals(CanonicalTest.run(without, data()).toFloats(), CanonicalTest.run(migrate(without, "norm",
+            between(.2, 5, new Random(2)), new float[Networks.WIDTH]).graph(), data()).toFloats(), 1e-4f);
+    }
+
+    /** Codes of the migrated tensor at full strength, brought to the common scale {@code common} and zero point 128. */
+    private static long[] codes(double common) {
+        var scale = between(.005, .05, new Random(3));
+        var zero = between(90, 160, new Random(4));
+        var ratio = new float[Networks.WIDTH];
+        var shift = new float[Networks.WIDTH];
+        for (int c = 0; c < ratio.length; c++) {
+            ratio[c] = (float) (scale[c] / common);
+            shift[c] = scale[c] * (Math.round(zero[c]) - 128);
+        }
+        var result = migrate(whole(true), "norm", ratio, shift);
+        result.graph().outputs().add(ValueInfos.of(result.migrated(), DataType.FLOAT));
+        try (var session = Session.open(result.graph(), Provider.cpu(), Session.Optimization.NONE)) {
+            var moved = session.run(data()).get(result.migrated());
+            return new Uniform(8, false, Uniform.PER_TENSOR, new float[] {(float) common}, new int[] {128}).quantize(moved).toLongs();
+        }
+    }
+
+    @Test
+    void atFullStrengthTheCodesDoNotDependOnTheCommonScale() {
+        var mean = codes(.0275);
+        var median = codes(.01);
+
+        int different = 0;
+        for (int i = 0; i < mean.length; i++) {
+            assertTrue(Math.abs(mean[i] - median[i]) <= 1);
+            different += mean[i] == median[i] ? 0 : 1;
+        }
+        assertTrue(different <= 1, different + " of " + mean.length + " codes differ by more than a rounding in float");
+    }
+
+    @Test
+    void normsAreRecognisedWholeAndInPartsAndNothingElseIs() {
+        var whole = whole(true).index();
+        var parts = Canonical.of(Networks.transformer(4)).index();
+
+        assertTrue(NormOutput.of(whole, "norm").orElseThrow().operator().isPresent());
+        assertTrue(NormOutput.of(parts, "layer0.output.norm").orElseThrow().operator().isEmpty());
+        for (String other : List.of("layer0.attended", "layer0.gelu", "layer0.query", "words", "layer0.softmax")) {
+            assertTrue(NormOutput.of(parts, other).isEmpty(), other);
+        }
+        assertTrue(NormOutput.of(whole, "x").isEmpty());
+    }
+}
