@@ -89,9 +89,9 @@ final class SiteSearch {
         int done = 0;
         for (var site : placement.activations().values()) {
             progress.report((double) done++ / placement.activations().size(), "moving channel spread behind norms");
-            var norm = NormOutput.of(graph.index(), site.tensor());
             var readers = nodes(graph, site);
-            if (norm.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
+            boolean norm = NormOutput.of(graph.index(), site.tensor()).isPresent();
+            if (!norm || readers.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
                 continue;
             }
             var values = captured.orElseThrow().batches().stream().map(batch -> batch.get(site.tensor())).toList();
@@ -100,7 +100,7 @@ final class SiteSearch {
                 choice = new MigrationSearch(settings).choose(graph, profileOf(site.tensor()), readers, values, error);
             }
             if (choice.isPresent()) {
-                var result = ScaleMigration.apply(graph, norm.get(), readers, choice.get().ratio(), choice.get().shift());
+                var result = ScaleMigration.apply(graph, site.tensor(), readers, choice.get().ratio(), choice.get().shift());
                 graph = result.graph();
                 var moved = new ArrayList<Tensor>();
                 for (var batch : captured.get().batches()) {

@@ -37,7 +37,7 @@ public final class Canonical {
         var converted = graph.opset() < OPSET ? OnnxLibrary.convert(graph, OPSET) : graph;
         nameNodes(converted);
         converted.sort();
-        var folded = ConstantFolding.apply(converted);
+        var folded = ConstantFolding.apply(SoftmaxRestoring.apply(converted));
         dropPassThrough(folded);
         folded.prune();
         return folded;

@@ -1,10 +1,8 @@
 package dev.quantline.prepare;
 
-import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -71,32 +69,5 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
     private static boolean isDeviation(GraphIndex index, String tensor) {
         return index.producer(tensor, "Sqrt").flatMap(sqrt -> index.producer(sqrt.input(0), "Add")).stream()
             .flatMap(add -> add.inputs().stream()).anyMatch(input -> index.producer(input, "ReduceMean").isPresent());
-    }
-
-    /**
-     * Adds a second output {@code (y + shift) / ratio} to the graph, made from the normalised values by changed gamma and
-     * beta at no more cost than the first; the first stays for whoever else reads it.
-     *
-     * @return its name
-     */
-    public String addMigrated(Graph graph, float[] ratio, float[] shift) {
-        var newGamma = new float[gamma.length];
-        var newBeta = new float[gamma.length];
-        for (int c = 0; c < gamma.length; c++) {
-            newGamma[c] = gamma[c] / ratio[c];
-            newBeta[c] = (beta[c] + shift[c]) / ratio[c];
-        }
-        String migrated = graph.fresh(tensor + "/migrated");
-        String g = graph.addConstant(tensor + "/gamma", Tensor.vector(newGamma));
-        String b = graph.addConstant(tensor + "/beta", Tensor.vector(newBeta));
-        if (operator.isPresent()) {
-            graph.nodes().add(operator.get().withName(graph.fresh(operator.get().name() + "/migrated"))
-                .withInputs(List.of(normalized, g, b)).withOutputs(List.of(migrated)));
-        } else {
-            String scaled = graph.fresh(tensor + "/scaled");
-            graph.nodes().add(Node.of("Mul", List.of(normalized, g), scaled));
-            graph.nodes().add(Node.of("Add", List.of(scaled, b), migrated));
-        }
-        return migrated;
     }
 }

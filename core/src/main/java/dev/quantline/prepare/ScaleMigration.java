@@ -4,14 +4,17 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 
 /**
- * Moves the spread between channels of a norm's output y into the layers that read it (RepQ-ViT, arXiv 2212.08254; with
- * partial strength ours). With y~ = (y + shift) / ratio per channel, a reader computes the same from
+ * Moves the spread between channels of an activation y into the layers that read it (RepQ-ViT, arXiv 2212.08254, for
+ * LayerNorm; partial strength and other activations ours). With y~ = (y + shift) / ratio per channel, a reader computes the same from
  * {@code W~ = W diag(ratio)} and {@code b~ = b - W shift}. Other readers, a residual branch say, keep y.
+ * Where y is the output of a norm nobody else reads, gamma and beta change and nothing is added; elsewhere y~ is computed
+ * from y, so that runtimes still recognise and fuse what makes y.
  */
 public final class ScaleMigration {
     private ScaleMigration() {
@@ -35,15 +38,18 @@ public final class ScaleMigration {
     /**
      * Rewrites.
      *
-     * @param readers nodes to move the spread into, MatMul or Gemm with the norm's output as first input and constant weights
+     * @param tensor  y, channels last
+     * @param readers nodes to move the spread into, MatMul or Gemm with y as first input and constant weights
      * @param ratio   {@code [channels]}, above 0
      * @param shift   {@code [channels]}; all 0 unless {@link #allowsShift}
      * @return the rewritten graph and the name of y~
      */
-    public static Result apply(Graph model, NormOutput norm, List<Node> readers, float[] ratio, float[] shift) {
+    public static Result apply(Graph model, String tensor, List<Node> readers, float[] ratio, float[] shift) {
         var graph = model.copy();
         var index = graph.index();
-        String migrated = norm.addMigrated(graph, ratio, shift);
+        boolean alone = !index.isOutput(tensor) && readers.containsAll(index.consumers(tensor));
+        var norm = NormOutput.of(index, tensor).filter(found -> alone);
+        String migrated = norm.isPresent() ? changeNorm(graph, norm.get(), ratio, shift) : addAffine(graph, tensor, ratio, shift);
         var changed = new HashMap<String, Node>();
         for (var node : readers) {
             var reader = reader(index, node);
@@ -64,6 +70,44 @@ public final class ScaleMigration {
 
     /** The rewritten graph and the tensor its quantized readers now read. */
     public record Result(Graph graph, String migrated) {
+    }
+
+    private static String changeNorm(Graph graph, NormOutput norm, float[] ratio, float[] shift) {
+        var gamma = norm.gamma().clone();
+        var beta = norm.beta().clone();
+        for (int c = 0; c < gamma.length; c++) {
+            gamma[c] /= ratio[c];
+            beta[c] = (beta[c] + shift[c]) / ratio[c];
+        }
+        String migrated = graph.fresh(norm.tensor() + "/migrated");
+        if (norm.operator().isEmpty()) {
+            return affine(graph, norm.normalized(), gamma, beta, migrated);
+        }
+        var node = norm.operator().get();
+        graph.nodes().add(node.withName(graph.fresh(node.name() + "/migrated")).withOutputs(List.of(migrated))
+            .withInputs(List.of(norm.normalized(), graph.addConstant(norm.tensor() + "/gamma", Tensor.vector(gamma)),
+                graph.addConstant(norm.tensor() + "/beta", Tensor.vector(beta)))));
+        return migrated;
+    }
+
+    private static String addAffine(Graph graph, String tensor, float[] ratio, float[] shift) {
+        var factor = new float[ratio.length];
+        var summand = new float[ratio.length];
+        for (int c = 0; c < ratio.length; c++) {
+            factor[c] = 1 / ratio[c];
+            summand[c] = shift[c] / ratio[c];
+        }
+        return affine(graph, tensor, factor, summand, graph.fresh(tensor + "/migrated"));
+    }
+
+    private static String affine(Graph graph, String tensor, float[] factor, float[] summand, String output) {
+        boolean shifted = !Arrays.equals(summand, new float[summand.length]);
+        String scaled = shifted ? graph.fresh(output + "/scaled") : output;
+        graph.nodes().add(Node.of("Mul", List.of(tensor, graph.addConstant(output + "/factor", Tensor.vector(factor))), scaled));
+        if (shifted) {
+            graph.nodes().add(Node.of("Add", List.of(scaled, graph.addConstant(output + "/summand", Tensor.vector(summand))), output));
+        }
+        return output;
     }
 
     private static Reader reader(GraphIndex index, Node node) {
