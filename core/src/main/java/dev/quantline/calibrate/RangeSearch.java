@@ -6,13 +6,14 @@ import dev.quantline.quantizer.Uniform;
 import java.util.function.DoubleUnaryOperator;
 
 /**
- * Searches the range with the least cost: both ends of the extremes are shrunk by alpha in {0.30, 0.31, .., 1.00}, one end
- * at a time until neither moves (coordinate descent). A candidate costs one pass over the histogram, whatever was seen.
+ * Searches the range with the least cost: both ends of the extremes are shrunk by alpha in {0.30, 0.31, .., 1.00}, first on
+ * a coarse grid of pairs, since at few bits there are many local minima, then one end at a time until neither moves
+ * (coordinate descent). A candidate costs one pass over the histogram, whatever was seen.
  */
 final class RangeSearch {
     private static final int WIDEST = 100;
     private static final int NARROWEST = 30;
-    private static final int ROUNDS = 4;
+    private static final int COARSE = 10;
 
     private RangeSearch() {
     }
@@ -28,11 +29,22 @@ final class RangeSearch {
 
     static Uniform shrink(Histogram histogram, int bits, Cost cost) {
         var seen = new Bins(histogram, histogram.counts());
+        int lowest = histogram.min() < 0 ? NARROWEST : WIDEST;
         int low = WIDEST;
         int high = WIDEST;
         double best = Double.POSITIVE_INFINITY;
-        for (int round = 0; round < ROUNDS; round++) {
-            double before = best;
+        for (int i = WIDEST; i >= lowest; i -= COARSE) {
+            for (int j = WIDEST; j >= NARROWEST; j -= COARSE) {
+                double error = cost.of(seen, quantizer(histogram, bits, i, j));
+                if (error < best) {
+                    best = error;
+                    low = i;
+                    high = j;
+                }
+            }
+        }
+        for (double before = Double.POSITIVE_INFINITY; best < before; ) {
+            before = best;
             for (int alpha = WIDEST; alpha >= NARROWEST; alpha--) {
                 double error = cost.of(seen, quantizer(histogram, bits, low, alpha));
                 if (error < best) {
@@ -40,15 +52,12 @@ final class RangeSearch {
                     high = alpha;
                 }
             }
-            for (int alpha = WIDEST; histogram.min() < 0 && alpha >= NARROWEST; alpha--) {
+            for (int alpha = WIDEST; alpha >= lowest; alpha--) {
                 double error = cost.of(seen, quantizer(histogram, bits, alpha, high));
                 if (error < best) {
                     best = error;
                     low = alpha;
                 }
-            }
-            if (best == before) {
-                break;
             }
         }
         return quantizer(histogram, bits, low, high);
