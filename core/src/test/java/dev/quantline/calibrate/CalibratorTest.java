@@ -1,0 +1,199 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.calibrate.CalibrateSettings.Migration;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.Placement;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.profile.Profile;
+import dev.quantline.profile.Profiler;
+import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class CalibratorTest {
+    @TempDir
+    private Path folder;
+
+    private Calibrator.Result calibrate(Graph model, Map<String, Tensor> arrays, CalibrateSettings settings) throws IOException {
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
+            var samples = new Samples(data, model, Map.of());
+            var profile = Profiler.observe(model, samples, 0, samples.size(), 8, settings.exclude(), Provider.cpu(), Progress.none());
+            return Calibrator.calibrate(model, profile, samples, settings, 8, Provider.cpu(), Progress.none());
+        }
+    }
+
+    private static double noise(Graph reference, Graph other, Map<String, Tensor> data) {
+        try (var one = Session.open(reference, Provider.cpu(), Session.Optimization.ALL);
+             var two = Session.open(other, Provider.cpu(), Session.Optimization.ALL)) {
+            var expected = one.run(data).values().iterator().next().toFloats();
+            var actual = two.run(data).values().iterator().next().toFloats();
+            double noise = 0;
+            double signal = 0;
+            for (int i = 0; i < expected.length; i++) {
+                noise += Math.pow(expected[i] - actual[i], 2);
+                signal += Math.pow(expected[i], 2);
+            }
+            return noise / signal;
+        }
+    }
+
+    @Test
+    void everyPlaceGetsAQuantizerAndSharedGridsAreShared() throws IOException {
+        // Given
+        var model = Profiler.prepare(Networks.conv(1));
+        var placement = Placement.of(model, List.of());
+
+        // When
+        var result = calibrate(model, Data.images(20, 1), CalibrateSettings.int8());
+
+        // Then
+        var grids = result.plan().activations().stream().collect(Collectors.toMap(QuantizationPlan.Activation::tensor,
+            QuantizationPlan.Activation::quantizer));
+        assertEquals(placement.activations().keySet(), grids.keySet());
+        placement.activations().values().forEach(site -> assertEquals(grids.get(site.gridOf()), grids.get(site.tensor()), site.tensor()));
+        assertNotEquals(grids.get("image"), grids.get("stem.relu"));
+        assertEquals(placement.weights().size(), result.plan().weights().size());
+        assertEquals(grids.size(), result.errors().size());
+        for (var error : result.errors()) {
+            assertTrue(error.sqnrDb() > 25 && error.sqnrDb() < 70, error.toString());
+            assertEquals("mse", error.range());
+            assertNull(error.consumerError());
+        }
+        assertSame(model, result.model());
+    }
+
+    @Test
+    void widthsAndExclusionsAreKeptAndTablesKeepEightBits() throws IOException {
+        var model = Profiler.prepare(Networks.transformer(1));
+
+        var plan = calibrate(model, Data.tokens(12, 9, 1), CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 6, List.of("layer1.*"))).plan();
+
+        assertTrue(plan.activations().stream().allMatch(site -> site.quantizer().bits() == 6 && site.range().equals("minmax")));
+        for (var weight : plan.weights()) {
+            assertEquals(weight.tensor().equals("word_table") ? 8 : 4, weight.quantizer().bits(), weight.tensor());
+        }
+        assertEquals(7, plan.weights().size());
+    }
+
+    @Test
+    void eightBitsStayCloseToFloat() throws IOException {
+        for (var network : List.of(Networks.conv(1), Networks.mlp(1), Networks.transformer(1))) {
+            var model = Profiler.prepare(network);
+            var data = switch (network.inputs().getFirst().getName()) {
+                case "image" -> Data.images(24, 1);
+                case "x" -> Data.rows(24, 1);
+                default -> Data.tokens(24, 9, 1);
+            };
+
+            var result = calibrate(model, data, CalibrateSettings.int8());
+
+            double noise = noise(network, result.plan().applyTo(result.model()), data);
+            assertTrue(noise < 5e-3, network.inputs().getFirst().getName() + ": noise " + noise);
+        }
+    }
+
+    @Test
+    void everySearchedSettingIsMeasuredAndHelpsAtFewBits() throws IOException {
+        // Given
+        var network = Networks.transformer(2);
+        var model = Profiler.prepare(network);
+        var data = Data.tokens(24, 9, 1);
+        var plain = calibrate(model, data, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of()));
+
+        // When
+        var searched = calibrate(model, data, CalibrateSettings.searched(4, 4, List.of()));
+
+        // Then
+        assertTrue(noise(model, searched.model(), data) < 1e-7, "the rewritten float model computes something else");
+        double before = noise(model, plain.plan().applyTo(plain.model()), data);
+        double after = noise(model, searched.plan().applyTo(searched.model()), data);
+        assertTrue(after < .9 * before, before + " became " + after);
+        assertTrue(searched.errors().stream().allMatch(error -> error.consumerError() != null));
+    }
+
+    @Test
+    void aDeadChannelWithALargeBiasKeepsItsBias() throws IOException {
+        // Given: weights of channel 1 nearly 0, its bias 1000
+        var draft = new Draft(17, 1);
+        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), draft.normal("w", 1, Networks.FEATURES, 2),
+            draft.constant("b", Tensor.vector(1f, 1000f)));
+        var w = draft.graph().initializers().get("w").floats();
+        for (int i = 1; i < 2 * Networks.FEATURES; i += 2) {
+            w.put(i, w.get(i) * 1e-9f);
+        }
+        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var data = Data.rows(16, 1);
+
+        // When
+        var result = calibrate(model, data, CalibrateSettings.int8());
+
+        // Then
+        try (var session = Session.open(result.plan().applyTo(model), Provider.cpu(), Session.Optimization.ALL)) {
+            var y = session.run(data).get("y");
+            for (int i = 0; i < 16; i++) {
+                assertEquals(1000, y.get(2 * i + 1), .01);
+            }
+        }
+    }
+
+    @Test
+    void whatWasNotProfiledIsNamed() throws IOException {
+        var model = Profiler.prepare(Networks.mlp(1));
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(4, 1))))) {
+            var samples = new Samples(data, model, Map.of());
+            var nothing = Profiler.observe(model, samples, 0, 0, 8, List.of(), Provider.cpu(), Progress.none());
+            for (var profile : List.of(new Profile(0, Map.of()), nothing)) {
+                var message = assertThrows(BadInput.class, () -> Calibrator.calibrate(model, profile, samples, CalibrateSettings.int8(), 8,
+                    Provider.cpu(), Progress.none())).getMessage();
+
+                assertTrue(message.contains("'x'"), message);
+            }
+        }
+    }
+
+    @Test
+    void settingsThatCannotBeAreNamed() {
+        assertThrows(BadInput.class, () -> CalibrateSettings.plain(new RangeCriterion.Mse(), 1, 8, List.of()));
+        assertThrows(BadInput.class, () -> CalibrateSettings.plain(new RangeCriterion.Mse(), 8, 9, List.of()));
+        assertEquals(Migration.MEDIAN, CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "median"));
+        var message = assertThrows(BadInput.class, () -> CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "most")).getMessage();
+        assertTrue(message.contains("calibrate.layernorm") && message.contains("median"), message);
+    }
+
+    @Test
+    void theGridOfAnActivationIsAsymmetricAndOfWeightsSymmetric() throws IOException {
+        var plan = calibrate(Profiler.prepare(Networks.mlp(3)), Data.rows(16, 1), CalibrateSettings.int8()).plan();
+
+        for (var site : plan.activations()) {
+            assertEquals(DataType.UINT8, ((Uniform) site.quantizer()).storage());
+        }
+        for (var weight : plan.weights()) {
+            for (int zero : weight.quantizer().zeroPoint()) {
+                assertEquals(0, zero);
+            }
+        }
+    }
+}

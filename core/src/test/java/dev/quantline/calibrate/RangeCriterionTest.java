@@ -1,0 +1,139 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.quantizer.Uniform;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.function.DoubleUnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class RangeCriterionTest {
+    private static final RangeCriterion MINMAX = new RangeCriterion.MinMax();
+    private static final RangeCriterion MSE = new RangeCriterion.Mse();
+    private static final RangeCriterion MAE = new RangeCriterion.Mae();
+    private static final DoubleUnaryOperator SQUARE = error -> error * error;
+
+    private static Uniform choose(RangeCriterion criterion, Seen seen, int bits) {
+        return criterion.choose(seen.histogram(), bits);
+    }
+
+    @Test
+    void minMaxTakesTheExtremesAndZero() {
+        var both = choose(MINMAX, Seen.of(-1, .5f, 3), 8);
+        var positive = choose(MINMAX, Seen.of(2, 3), 8);
+
+        assertEquals(4 / 255.0, both.scale()[0], 1e-7);
+        assertEquals(-1, both.lowest(0), 4 / 255.0 / 2 + 1e-6);
+        assertEquals(0, positive.lowest(0));
+        assertEquals(3, positive.highest(0), 1e-5);
+    }
+
+    @Test
+    void percentileCutsTheShareAtBothEnds() {
+        var values = new float[10_001];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = i - 5000;
+        }
+
+        var cut = choose(new RangeCriterion.Percentile(.9), new Seen(values), 8);
+
+        assertEquals(-4500, cut.lowest(0), 40);
+        assertEquals(4500, cut.highest(0), 40);
+        assertThrows(BadInput.class, () -> new RangeCriterion.Percentile(.5));
+        assertThrows(BadInput.class, () -> new RangeCriterion.Percentile(1.01));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4})
+    void leastErrorsAreThoseOfTryingEveryPairOfEnds(long seed) {
+        var random = new Random(seed);
+        for (int bits : new int[] {2, 4, 8}) {
+            // Given
+            var seen = Seen.normal(random, 400, random.nextGaussian(), 4, 8);
+
+            // When
+            double squared = seen.cost(choose(MSE, seen, bits), SQUARE);
+            double absolute = seen.cost(choose(MAE, seen, bits), Math::abs);
+
+            // Then: to a bin's width, and the last percent one end at a time does not find
+            assertTrue(squared <= 1.05 * seen.least(bits, SQUARE), "squared, " + bits + " bits, seed " + seed);
+            assertTrue(absolute <= 1.05 * seen.least(bits, Math::abs), "absolute, " + bits + " bits, seed " + seed);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {5, 6, 7, 8, 9})
+    void noCriterionIsWorseThanTheExtremesInItsOwnTerms(long seed) {
+        var random = new Random(seed);
+        for (int round = 0; round < 20; round++) {
+            var seen = Seen.normal(random, 2000, random.nextGaussian() * 2, random.nextInt(5), 1 + random.nextInt(60));
+            int bits = 2 + random.nextInt(7);
+            var extremes = choose(MINMAX, seen, bits);
+
+            assertTrue(seen.cost(choose(MSE, seen, bits), SQUARE) <= seen.cost(extremes, SQUARE) * 1.01, "seed " + seed);
+            assertTrue(seen.cost(choose(MAE, seen, bits), Math::abs) <= seen.cost(extremes, Math::abs) * 1.01, "seed " + seed);
+        }
+    }
+
+    @Test
+    void absoluteErrorsClipARareOutlierThatSquaredErrorsKeep() {
+        long seed = 10;
+        var seen = Seen.normal(new Random(seed), 20_000, 0, 0, 1);
+        seen.values()[7] = 30;
+
+        var squared = choose(MSE, seen, 8);
+        var absolute = choose(MAE, seen, 8);
+
+        assertTrue(absolute.highest(0) < .75 * squared.highest(0), absolute.highest(0) + " and " + squared.highest(0));
+    }
+
+    @Test
+    void entropyLeavesOutALongThinTail() {
+        long seed = 11;
+        var seen = Seen.normal(new Random(seed), 50_000, 0, 20, 20);
+
+        var entropy = choose(new RangeCriterion.Entropy(), seen, 8);
+
+        double largest = seen.histogram().max();
+        assertTrue(entropy.highest(0) < .6 * largest && entropy.highest(0) > 2, entropy.highest(0) + " of " + largest);
+    }
+
+    @Test
+    void constantAndOneSidedActivationsGetAGrid() {
+        for (var criterion : RangeCriterion.ALL) {
+            for (var seen : List.of(Seen.of(0, 0, 0), Seen.of(5, 5), Seen.of(-5, -5), Seen.of(-3, -2, -1), Seen.of(1e-30f, 2e-30f))) {
+                var quantizer = choose(criterion, seen, 4);
+
+                assertEquals(0, quantizer.dequantize(quantizer.quantize(0, 0), 0));
+                double worst = 0;
+                for (float value : seen.values()) {
+                    worst = Math.max(worst, Math.abs(value - quantizer.dequantize(quantizer.quantize(value, 0), 0)));
+                }
+                assertTrue(worst <= quantizer.scale()[0] * .75, criterion.label() + " of " + Arrays.toString(seen.values()) + ": " + worst);
+            }
+        }
+    }
+
+    @Test
+    void criteriaAreReadFromText() {
+        for (String name : List.of("minmax", "percentile", "entropy", "mse", "mae", "auto")) {
+            assertEquals(name, RangeCriterion.parse(name).label());
+        }
+        var message = assertThrows(BadInput.class, () -> RangeCriterion.parse("max")).getMessage();
+        assertTrue(message.contains("'max'") && message.contains("mae"), message);
+    }
+
+    @Test
+    void withoutLayersToAskAutoIsLeastSquares() {
+        var seen = Seen.normal(new Random(1), 500, 0, 3, 9);
+
+        assertEquals(choose(MSE, seen, 5), choose(new RangeCriterion.Auto(), seen, 5));
+    }
+}

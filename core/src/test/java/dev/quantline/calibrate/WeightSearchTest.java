@@ -1,0 +1,103 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.Uniform;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class WeightSearchTest {
+    private static Tensor weight(long... shape) {
+        var draft = new Draft(17, 3);
+        draft.normal("w", 1, shape);
+        return draft.graph().initializers().get("w");
+    }
+
+    private static double error(Tensor weight, Uniform quantizer, int channel, int inner, int power, float[] importance) {
+        double sum = 0;
+        var rounded = quantizer.fakeQuantize(weight);
+        int channels = quantizer.scale().length;
+        for (int i = 0; i < weight.size(); i++) {
+            if (i / inner % channels == channel) {
+                sum += Math.pow(Math.abs(weight.get(i) - rounded.get(i)), power) * (importance == null ? 1 : importance[i]);
+            }
+        }
+        return sum;
+    }
+
+    @Test
+    void withoutASearchTheLargestMagnitudeOfEachChannelDecides() {
+        var weight = Tensor.of(new float[] {1, -2, 0, 0, 3, -12.7f}, 3, 2);
+
+        assertArrayEquals(new float[] {2 / 127f, 1, .1f}, WeightSearch.choose(weight, 8, 0, null, 0).scale(), 1e-7f);
+        assertArrayEquals(new float[] {3 / 127f, .1f}, WeightSearch.choose(weight, 8, 1, null, 0).scale(), 1e-7f);
+        assertArrayEquals(new float[] {.1f}, WeightSearch.choose(weight, 8, Uniform.PER_TENSOR, null, 0).scale(), 1e-7f);
+    }
+
+    @Test
+    void theSearchedScaleIsTheBestOfAllTried() {
+        var weight = weight(4, 3, 5);
+        for (int power : List.of(1, 2)) {
+            for (int axis = 0; axis < 2; axis++) {
+                int inner = axis == 0 ? 15 : 5;
+                var whole = WeightSearch.choose(weight, 3, axis, null, 0);
+                var searched = WeightSearch.choose(weight, 3, axis, null, power);
+                for (int c = 0; c < searched.scale().length; c++) {
+                    double least = Double.POSITIVE_INFINITY;
+                    for (int alpha = 15; alpha <= 50; alpha++) {
+                        var scale = whole.scale().clone();
+                        scale[c] *= alpha / 50f;
+                        least = Math.min(least, error(weight, new Uniform(3, true, axis, scale, whole.zeroPoint()), c, inner, power, null));
+                    }
+                    assertEquals(least, error(weight, searched, c, inner, power, null), 1e-4 * least, "axis " + axis + ", power " + power);
+                }
+            }
+        }
+    }
+
+    @Test
+    void errorsThatMeetLargeInputsCountMore() {
+        // Given: in each column only the first row meets anything
+        var weight = weight(6, 4);
+        var importance = new float[24];
+        for (int c = 0; c < 4; c++) {
+            importance[c] = 1;
+        }
+
+        // When
+        var searched = WeightSearch.choose(weight, 3, 1, importance, 2);
+        var blind = WeightSearch.choose(weight, 3, 1, null, 2);
+
+        // Then
+        for (int c = 0; c < 4; c++) {
+            assertTrue(error(weight, searched, c, 1, 2, importance) <= error(weight, blind, c, 1, 2, importance) + 1e-12);
+        }
+    }
+
+    @Test
+    void importanceFollowsTheInputChannelOfEachWeight() {
+        // Given: channels 0 and 1 with mean squares 4 and 9
+        var seen = TensorProfile.of("x", 1, List.of(Tensor.of(new float[] {2, 3, -2, -3}, 2, 2)));
+        var draft = new Draft(17, 1);
+        draft.op("product", "MatMul", "x", "w");
+        draft.op("gemm", "Gemm", Map.of("transB", 1L), "x", "w");
+        draft.op("conv", "Conv", "x", "k");
+        draft.op("depthwise", "Conv", Map.of("group", 2L), "x", "k");
+        var nodes = draft.graph().nodes();
+
+        // Then
+        assertArrayEquals(new float[] {4, 4, 9, 9}, Importance.of(nodes.get(0), 1, weight(2, 2), seen));
+        assertArrayEquals(new float[] {4, 9, 4, 9}, Importance.of(nodes.get(1), 1, weight(2, 2), seen));
+        assertArrayEquals(new float[] {4, 4, 9, 9}, Importance.of(nodes.get(2), 1, weight(1, 2, 2, 1), seen));
+        assertArrayEquals(new float[] {4, 4, 9, 9}, Importance.of(nodes.get(3), 1, weight(2, 1, 2, 1), seen));
+        assertNull(Importance.of(nodes.get(0), 1, weight(3, 2), seen));
+        assertNull(Importance.of(nodes.get(0), 1, weight(2, 2), null));
+    }
+}
