@@ -75,15 +75,16 @@ final class ProfileStage implements Stage {
         context.progress().report(0, "reading the model");
         var model = Profiler.prepare(ModelFile.read(context.file("model")));
         var files = new TreeMap<String, Path>();
+        if (shard.from() == 0) {
+            files.put(MODEL, context.work().resolve(MODEL));
+            ModelFile.write(model, files.get(MODEL));
+            context.handOver().accept(files.get(MODEL));
+        }
         try (var data = JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
             var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
                     context.job().recipe().exclude(), provider, context.progress());
             files.put(PROFILE, write(profile, context));
-        }
-        if (shard.from() == 0) {
-            files.put(MODEL, context.work().resolve(MODEL));
-            ModelFile.write(model, files.get(MODEL));
         }
         return new Outcome.Done(files, summary(shard.to() - shard.from()));
     }

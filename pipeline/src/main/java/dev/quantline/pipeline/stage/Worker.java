@@ -4,15 +4,11 @@ import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.store.Keys;
-import dev.quantline.pipeline.store.StoredFile;
 import dev.quantline.runtime.Progress;
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 
 /** Runs items and merges their parts, storing what they leave. */
 final class Worker {
@@ -39,7 +35,8 @@ final class Worker {
             return next;
         }
         var watch = new Stopwatch();
-        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
+        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded);
+             var uploads = new Uploads(tools, place, folder)) {
             place.fetchKnown(order.inputs());
             var checkpoint = work.slice() == 0 ? Optional.<Part>empty()
                     : records.part(Keys.slice(folder, work.slice()));
@@ -47,18 +44,19 @@ final class Worker {
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
                     place.empty("results"), checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
                     new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())),
-                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), tools.version());
+                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())),
+                    uploads::begin, tools.version());
             var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
             return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
                 case Outcome.Done end -> {
-                    var files = upload(place, folder, end.files());
+                    var files = uploads.finish(end.files());
                     spans.add(watch.span());
                     records.part(folder, new Part(files, end.summary(), spans));
                     yield done;
                 }
                 case Outcome.Continue pause -> {
                     var sliceFolder = Keys.slice(folder, next.slice());
-                    var files = upload(place, sliceFolder, pause.checkpoint());
+                    var files = uploads.finish(sliceFolder, pause.checkpoint());
                     spans.add(watch.span());
                     records.part(sliceFolder, new Part(files, Json.MAPPER.nullNode(), spans));
                     yield next;
@@ -89,7 +87,8 @@ final class Worker {
 
     private Part merged(JobRequest job, Order order, String folder, List<Part> parts, Stopwatch watch)
             throws IOException {
-        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
+        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded);
+             var uploads = new Uploads(tools, place, Keys.results(folder))) {
             place.fetchKnown(order.inputs());
             var finished = new ArrayList<FinishedItem>();
             for (var item = 0; item < parts.size(); item++) {
@@ -98,20 +97,10 @@ final class Worker {
             }
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
                     place.empty("results"), Optional.empty(), Progress.none(),
-                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), tools.version());
+                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), uploads::begin,
+                    tools.version());
             var merged = watch.compute(() -> stage.merge(context, finished));
-            return new Part(upload(place, Keys.results(folder), merged.files()), merged.summary(), List.of());
+            return new Part(uploads.finish(merged.files()), merged.summary(), List.of());
         }
-    }
-
-    /** Stores what is new; a file that came from the store is named where it is. */
-    private Map<String, StoredFile> upload(Workplace place, String folder, Map<String, Path> files) {
-        var stored = new TreeMap<String, StoredFile>();
-        files.forEach((name, file) -> stored.put(name, place.origin(file).orElseGet(() -> {
-            var added = tools.store().putContent(folder, name, file);
-            tools.metrics().uploaded(added.bytes());
-            return added;
-        })));
-        return stored;
     }
 }

@@ -3,6 +3,7 @@ package dev.quantline.pipeline.store;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.job.ObjectRef;
 import io.minio.BucketExistsArgs;
+import io.minio.Checksum;
 import io.minio.CopyObjectArgs;
 import io.minio.GetObjectArgs;
 import io.minio.ListObjectsArgs;
@@ -128,20 +129,24 @@ public final class Store implements AutoCloseable {
         });
     }
 
-    /** Uploads a file, in parts of 16 MB; the file must not change any more, the cache keeps a link to it. */
+    /** Uploads a file, in parts of 16 MB. */
     public StoredFile put(String key, Path file) {
         return call(() -> upload(key, Hashes.of(file), file));
     }
 
     /**
      * Uploads a file under a key that holds its hash, {@code folder/<hash>/name}, unless it is there already: writers
-     * of different contents never overwrite each other.
+     * of different contents never overwrite each other. The file must not change any more, the cache keeps a link to it.
      */
     public StoredFile putContent(String folder, String name, Path file) {
         return call(() -> {
             var hash = Hashes.of(file);
             var key = folder + hash.substring(0, KEY_DIGITS) + "/" + name;
-            return exists(key) ? new StoredFile(ref(key), hash, Files.size(file)) : upload(key, hash, file);
+            if (exists(key)) {
+                return new StoredFile(ref(key), hash, Files.size(file));
+            }
+            cache.keep(file, hash);
+            return upload(key, hash, file);
         });
     }
 
@@ -229,10 +234,10 @@ public final class Store implements AutoCloseable {
         }
     }
 
+    /** CRC-32 is the one checksum both sides compute in hardware. */
     private StoredFile upload(String key, String hash, Path file) throws MinioException, IOException {
         client.uploadObject(UploadObjectArgs.builder().bucket(settings.bucket()).object(key)
-                .filename(file.toString(), PART_BYTES).build());
-        cache.keep(file, hash);
+                .filename(file.toString(), PART_BYTES).checksum(Checksum.Algorithm.CRC32).build());
         return new StoredFile(ref(key), hash, Files.size(file));
     }
 

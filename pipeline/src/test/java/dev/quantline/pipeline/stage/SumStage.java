@@ -69,7 +69,9 @@ public final class SumStage implements Stage {
 
     private static Outcome.Done done(StageContext context, String name, String content) throws IOException {
         JsonNode summary = Json.MAPPER.createObjectNode().put("length", content.length());
-        return new Outcome.Done(Map.of(name, write(context, name, content)), summary);
+        var file = write(context, name, content);
+        context.handOver().accept(file);
+        return new Outcome.Done(Map.of(name, file), summary);
     }
 
     private static Path write(StageContext context, String name, String content) throws IOException {

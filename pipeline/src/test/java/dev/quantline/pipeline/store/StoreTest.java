@@ -60,6 +60,20 @@ class StoreTest {
     }
 
     @Test
+    void aResultIsNamedByItsContentAndNeverFetchedByTheOneWhoMadeIt() throws IOException {
+        var moved = new AtomicLong();
+
+        var one = store.putContent("jobs/a/result/", "x", file("one.bin", 1000, 5));
+        var two = store.putContent("jobs/a/result/", "x", file("two.bin", 1000, 6));
+        store.fetch(two, folder.resolve("mine"), moved::addAndGet);
+
+        assertFalse(one.ref().equals(two.ref()));
+        assertEquals(one, store.putContent("jobs/a/result/", "x", folder.resolve("one.bin")));
+        assertEquals(0, moved.get());
+        assertEquals(-1, Files.mismatch(folder.resolve("two.bin"), folder.resolve("mine")));
+    }
+
+    @Test
     void ofTwoCreatorsOneWins() {
         assertTrue(store.create("jobs/a/once.json", "1".getBytes()));
         assertFalse(store.create("jobs/a/once.json", "2".getBytes()));
