@@ -5,8 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Npz;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.zip.ZipFile;
@@ -47,6 +53,30 @@ class DemoFilesTest {
     }
 
     @Test
+    void labelledPairsAtHandAreTaken() throws Exception {
+        // Given labelled data of 600 pairs
+        var labelled = Files.createDirectories(folder.resolve("stsb"));
+        var sentences = Sentences.load().generate(1200, 1);
+        var tokenizer = DemoFiles.prepare(folder, folder.resolve("none")).model().resolveSibling("all-minilm-l6-v2-tokenizer.json");
+        Tokens.write(sentences, tokenizer, labelled.resolve("calibration.npz"));
+        var scored = new LinkedHashMap<String, Tensor>();
+        try (var tokens = Dataset.open(List.of(labelled.resolve("calibration.npz")))) {
+            tokens.forEachBatch(0, 1200, 1200, batch -> scored.putAll(batch.arrays()));
+        }
+        scored.put("scores", Tensor.vector(new float[600]));
+        Npz.write(labelled.resolve("validation.npz"), scored);
+        // When the files are prepared
+        var files = DemoFiles.prepare(folder.resolve("demo"), labelled);
+        // Then the first 500 pairs are measured
+        assertEquals("pairs", files.metric());
+        assertEquals(labelled.resolve("calibration.npz"), files.calibration());
+        try (var evaluation = Dataset.open(List.of(files.evaluation()))) {
+            assertEquals(1000, evaluation.size());
+            assertEquals(500, evaluation.target("scores").length);
+        }
+    }
+
+    @Test
     void tokensAreThoseOfTheNetworksVocabulary() throws Exception {
         // Given the network's tokenizer
         var tokenizer = DemoFiles.prepare(folder, folder.resolve("none")).model().resolveSibling("all-minilm-l6-v2-tokenizer.json");
@@ -54,8 +84,8 @@ class DemoFilesTest {
         Tokens.write(List.of("A man with a hard hat is dancing."), tokenizer, folder.resolve("one.npz"));
         // Then its ids are those that the published tokenizer gives, padded with zeros
         try (var npz = new ZipFile(folder.resolve("one.npz").toFile()); var in = npz.getInputStream(npz.getEntry("input_ids.npy"))) {
-            var bytes = java.nio.ByteBuffer.wrap(in.readAllBytes()).order(java.nio.ByteOrder.LITTLE_ENDIAN).position(128).slice()
-                    .order(java.nio.ByteOrder.LITTLE_ENDIAN).asLongBuffer();
+            var bytes = ByteBuffer.wrap(in.readAllBytes()).order(ByteOrder.LITTLE_ENDIAN).position(128).slice()
+                    .order(ByteOrder.LITTLE_ENDIAN).asLongBuffer();
             var ids = new long[13];
             bytes.get(ids);
             assertArrayEquals(new long[] {101, 1037, 2158, 2007, 1037, 2524, 6045, 2003, 5613, 1012, 102, 0, 0}, ids);
