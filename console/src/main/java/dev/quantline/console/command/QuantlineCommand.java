@@ -20,8 +20,10 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
         subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class, CancelCommand.class,
             JobsCommand.class},
-        footer = "%n  test       builds and runs every test (done by the launcher).")
+        footer = "  test      builds and runs every test of the project")
 public final class QuantlineCommand implements Runnable {
+    private static final int HELP_WIDTH = 120;
+
     @Spec
     private CommandSpec spec;
 
@@ -30,6 +32,7 @@ public final class QuantlineCommand implements Runnable {
         // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their failures by exceptions.
         Logger.getLogger("").setLevel(Level.OFF);
         return new CommandLine(new QuantlineCommand())
+                .setUsageHelpWidth(HELP_WIDTH)
                 .setParameterExceptionHandler(QuantlineCommand::refuse)
                 .setExecutionExceptionHandler(QuantlineCommand::explain)
                 .execute(arguments);
