@@ -5,6 +5,7 @@ import dev.quantline.gradient.train.Run;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.prepare.Canonical;
 import dev.quantline.runtime.Normalization;
+import dev.quantline.runtime.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,23 +32,24 @@ public final class TrainingBench {
         var shared = Path.of(arguments.length > 1 ? arguments[1] : "../shared");
         int steps = arguments.length > 2 ? Integer.parseInt(arguments[2]) : which.equals("vit") ? 1500 : 300;
         long start = System.nanoTime();
-        var curve = which.equals("vit") ? vit(shared, steps, 3000) : resnet(shared, steps, 3000);
+        var curve = which.equals("vit") ? vit(shared, steps, 10, 3000, TrainingBench::say)
+            : resnet(shared, steps, 6, 3000, TrainingBench::say);
         System.out.printf("%s: %.2f %% right at the start, %.2f %% after %d steps, %.0f s%n", which, right(curve.getFirst()),
             right(curve.getLast()), curve.getLast().step(), (System.nanoTime() - start) / 1e9);
         draw(which, curve);
     }
 
     /** Fine-tunes the published weights. */
-    static List<Run.Point> resnet(Path shared, int steps, int validated) throws IOException {
+    static List<Run.Point> resnet(Path shared, int steps, int evaluations, int validated, Progress progress) throws IOException {
         var model = Canonical.of(ModelFile.read(shared.resolve("models/resnet20_cifar10.onnx")));
-        var settings = new Classification.Settings(64, steps, Math.max(1, steps / 6), Optimizer.sgd(0.01, 0.9), steps / 20, 0);
-        return Classification.train(model, shared.resolve("data/cifar10"), RESNET, settings, validated, TrainingBench::say);
+        var settings = new Classification.Settings(64, steps, steps / evaluations, Optimizer.sgd(0.01, 0.9), steps / 20, 0);
+        return Classification.train(model, shared.resolve("data/cifar10"), RESNET, settings, validated, progress);
     }
 
     /** Trains from random weights. */
-    static List<Run.Point> vit(Path shared, int steps, int validated) throws IOException {
-        var settings = new Classification.Settings(64, steps, Math.max(1, steps / 10), Optimizer.adamW(1e-3, 0.05), steps / 20, 0.1);
-        return Classification.train(SmallVit.of(3, 64, 1), shared.resolve("data/cifar10"), VIT, settings, validated, TrainingBench::say);
+    static List<Run.Point> vit(Path shared, int steps, int evaluations, int validated, Progress progress) throws IOException {
+        var settings = new Classification.Settings(64, steps, steps / evaluations, Optimizer.adamW(1e-3, 0.05), steps / 20, 0.1);
+        return Classification.train(SmallVit.of(3, 64, 1), shared.resolve("data/cifar10"), VIT, settings, validated, progress);
     }
 
     private static void say(double fraction, String message) {

@@ -31,7 +31,7 @@ final class Results {
                  "GreaterOrEqual", "And", "Or" -> Broadcasts.shape(node.inputs().stream()
                      .map(input -> e.shapes().find(input).orElse(null)).toList());
             case "Neg", "Abs", "Exp", "Log", "Sqrt", "Erf", "Tanh", "Sigmoid", "Sin", "Cos", "Cast", "Reciprocal", "Not",
-                 "Softmax", "LogSoftmax", "CumSum", "Identity", "Sign", "Relu" -> first;
+                 "Softmax", "LogSoftmax", "CumSum", "Identity", "Sign", "Relu", "HardSigmoid" -> first;
             case "Reshape" -> reshaped(e, node.input(1));
             case "Unsqueeze" -> first == null ? null : unsqueezed(first, e.constant(node.input(1)).toLongs());
             case "Transpose" -> first == null ? null

@@ -1,6 +1,7 @@
 package dev.quantline.gradient.rules;
 
 import dev.quantline.gradient.emit.Emitter;
+import java.util.Map;
 
 /** Elementwise functions of one variable; each row is its closed-form derivative. */
 final class Functions {
@@ -75,12 +76,13 @@ final class Functions {
     }
 
     /**
-     * d/dx x Phi(x) = Phi(x) + x phi(x). With u = x/sqrt(2): (1 + erf(u))/2 + u exp(-u^2)/sqrt(pi).
+     * d/dx x Phi(x) = Phi(x) + x phi(x). With u = x/sqrt(2): (1 + erf(u))/2 + u exp(-u^2)/sqrt(pi). HardSigmoid takes the
+     * half in one pass, and dividing by exp(u^2) spares a negation; where that overflows, the quotient is 0 as it should.
      */
     private static String geluSlope(Emitter e, String x) {
         String u = e.times(x, Math.sqrt(0.5));
-        String bell = e.mul(e.op("Exp", e.op("Neg", e.mul(u, u))), e.times(u, 2 / Math.sqrt(Math.PI)));
-        return e.times(e.plus(e.add(e.op("Erf", u), bell), 1), 0.5);
+        String bell = e.div(e.times(x, Math.sqrt(0.5 / Math.PI)), e.op("Exp", e.mul(u, u)));
+        return e.add(e.op("HardSigmoid", Map.of("alpha", 0.5f, "beta", 0.5f), e.op("Erf", u)), bell);
     }
 
     /** With v = k (x + c x^3) and t = tanh(v): (1 + t)/2 + x (1 - t^2) k (1 + 3 c x^2) / 2, k = sqrt(2/pi), c = 0.044715. */

@@ -1,8 +1,5 @@
 package dev.quantline.gradient.rules;
 
-import dev.quantline.onnx.Tensor;
-import java.util.Arrays;
-import java.util.Map;
 import java.util.stream.LongStream;
 
 /** Softmax and the normalisation layers, in their short closed forms. */
@@ -26,40 +23,40 @@ final class Normalizations {
     }
 
     /**
-     * y = xhat gamma + beta with xhat = (x - mean) r, r = 1/sqrt(var + eps), over the axes from {@code axis} on:
-     * g = dy gamma; dx = r (g - mean(g) - xhat mean(g xhat)); dgamma = sum(dy xhat); dbeta = sum(dy).
+     * y = (x - mean) r gamma + beta with r = 1/sqrt(var + eps), over the axes from {@code axis} on. With c = x - mean and
+     * u = dy r: dx = u gamma - mean(u gamma) - c r^2 mean(u c gamma); dgamma = sum(u c); dbeta = sum(dy). Means over one
+     * axis of products with gamma are matrix-vector products: no pass over memory of their own.
      */
     static void layer(Call call) {
         var e = call.emitter();
         String x = call.in(0);
+        String gamma = call.in(1);
         int rank = call.shapes().rank(x);
         int axis = call.axis((int) call.node().intOf("axis", -1), x);
         String axes = e.ints(LongStream.range(axis, rank).toArray());
-        // xhat by the fused operator: one pass over memory instead of two.
-        String xhat = standardized(call, x, axis);
-        String product = e.mul(call.dy(), xhat);
+        String c = e.sub(x, e.output(call.node(), 1));
+        String r = e.output(call.node(), 2);
+        String u = e.mul(call.dy(), r);
+        String product = e.mul(u, c);
         if (call.wants(0)) {
-            String g = e.mul(call.dy(), call.in(1));
-            String deviation = e.output(call.node(), 2);
-            String alongX = e.op("ReduceMean", e.mul(product, call.in(1)), axes);
-            String centered = e.sub(g, e.op("ReduceMean", g, axes));
-            call.give(0, e.mul(e.sub(centered, e.mul(xhat, alongX)), deviation));
+            String scaled = e.mul(u, gamma);
+            boolean vector = axis == rank - 1 && call.shapes().rank(gamma) == 1;
+            String column = vector ? e.op("Unsqueeze", gamma, e.ints(-1)) : null;
+            String mean = vector ? average(call, e.op("MatMul", u, column)) : e.op("ReduceMean", scaled, axes);
+            String along = vector ? average(call, e.op("MatMul", product, column)) : e.op("ReduceMean", e.mul(product, gamma), axes);
+            String slope = e.mul(along, e.mul(r, r));
+            call.give(0, e.sub(e.sub(scaled, e.mul(c, slope)), mean));
         }
         call.giveSummed(1, product);
         call.giveSummed(2, call.dy());
     }
 
-    private static String standardized(Call call, String x, int axis) {
+    private static String average(Call call, String sums) {
         var e = call.emitter();
-        var shape = call.shapes().of(call.in(1));
-        if (LongStream.of(shape).anyMatch(size -> size < 0)) {
-            throw call.refusal("the size of its scale is open");
-        }
-        var ones = new double[(int) Tensor.count(shape)];
-        Arrays.fill(ones, 1);
-        String standardized = e.op("LayerNormalization", Map.of("axis", axis, "epsilon",
-            call.node().floatOf("epsilon", 1e-5f)), x, e.tensor(e.type(x), ones, shape));
-        return e.shaped(standardized, call.shapes().of(x));
+        long channels = call.shapes().of(call.in(1))[0];
+        String share = channels >= 0 ? e.scalar(sums, 1.0 / channels)
+            : e.op("Reciprocal", e.cast(e.op("Size", call.in(1)), e.type(sums)));
+        return e.mul(sums, share);
     }
 
     /**
