@@ -51,7 +51,7 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
                                           Collection<String> observed) {
         var read = new LinkedHashSet<>(observed);
         read.addAll(loss.tensors());
-        var graph = Fusions.apply(Preparation.of(withOutputs(model, read), sizes, trained));
+        var graph = Fusions.apply(Preparation.of(withOutputs(model, read, trained), sizes, trained));
         var emitter = new Emitter(graph, Shapes.infer(graph));
         emitter.scope("loss");
         String scalar = loss.emit(emitter);
@@ -62,8 +62,8 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
         return new TrainingGraph(extended, scalar, Map.of());
     }
 
-    /** The part of a model that computes {@code tensors}, which no rewrite may fuse away from here on. */
-    private static Graph withOutputs(Graph model, Collection<String> tensors) {
+    /** The part of a model that computes {@code tensors}, which no rewrite may fuse away from here on, and all trained ones. */
+    private static Graph withOutputs(Graph model, Collection<String> tensors, Collection<String> trained) {
         var part = model.copy();
         var infos = OnnxLibrary.inferShapes(model);
         part.outputs().clear();
@@ -73,6 +73,8 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
                 + "' that a loss could look at"))));
         }
         part.prune();
+        trained.stream().filter(model.initializers()::containsKey)
+            .forEach(name -> part.initializers().put(name, model.initializers().get(name)));
         return part;
     }
 }

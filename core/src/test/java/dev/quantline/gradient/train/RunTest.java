@@ -84,6 +84,16 @@ class RunTest {
     }
 
     @Test
+    void heldOutLossIsTheMeanOverItsBatches() {
+        var forward = TrainingGraph.forward(model(), Map.of("x", new long[] {BATCH, 4}), List.of("w", "b"), LOSS, List.of());
+        try (var heldOut = HeldOut.loss(forward, RunTest::batch, 2, Provider.cpu()); var trainer = trainer(Optimizer.sgd(0, 0), 0)) {
+            double mean = (trainer.step(batch(0)) + trainer.step(batch(1))) / 2;
+
+            assertEquals(mean, heldOut.score(INITIAL), 1e-6);
+        }
+    }
+
+    @Test
     void theBestValuesAreKeptWhenLaterOnesAreWorse() {
         try (var trainer = trainer(Optimizer.sgd(0.1, 0), 0)) {
             // Given: held-out data that disagrees with training data after the start
@@ -188,12 +198,16 @@ class RunTest {
     }
 
     private static TrainingGraph graph() {
+        return TrainingGraph.of(model(), Map.of("x", new long[] {BATCH, 4}), List.of("w", "b"), LOSS, List.of());
+    }
+
+    private static Graph model() {
         var model = Graph.empty(17);
         model.inputs().add(ValueInfos.of("x", DataType.FLOAT, -1, 4));
         model.initializers().putAll(INITIAL);
         model.nodes().add(Node.of("Gemm", List.of("x", "w", "b"), "y"));
         model.outputs().add(ValueInfos.of("y", DataType.FLOAT, -1, 3));
-        return TrainingGraph.of(model, Map.of("x", new long[] {BATCH, 4}), List.of("w", "b"), LOSS, List.of());
+        return model;
     }
 
     /** Rows of noise and what the true map makes of them. */
