@@ -3,6 +3,7 @@ package dev.quantline;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import dev.quantline.fixture.Checkout;
 import dev.quantline.onnx.Graph;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -26,7 +27,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 /** The arrows between core's packages, as each {@code package-info.java} states them after the word "Imports". */
 class ArchitectureTest {
     private static final String ROOT = "dev.quantline.";
-    private static final Path SOURCES = Repository.root().resolve("core/src/main/java/dev/quantline");
+    private static final Path SOURCES = Checkout.root().resolve("core/src/main/java/dev/quantline");
     private static final Pattern STATEMENT = Pattern.compile("Imports ([^.]*(?:\\.[a-z][^.]*)*)");
     private static final Pattern PACKAGE = Pattern.compile("\\{@code (?:dev\\.quantline\\.)?([a-z]+)}");
     private static final Set<String> STAGES = Set.of("profile", "calibrate", "tune", "allocate", "export");

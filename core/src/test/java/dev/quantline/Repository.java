@@ -1,5 +1,6 @@
 package dev.quantline;
 
+import dev.quantline.fixture.Checkout;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -16,18 +17,9 @@ final class Repository {
     private Repository() {
     }
 
-    /** The folder with the launcher and the parent pom. */
-    static Path root() {
-        var folder = Path.of("").toAbsolutePath();
-        while (!Files.exists(folder.resolve("quantline")) || !Files.exists(folder.resolve("pom.xml"))) {
-            folder = folder.getParent();
-        }
-        return folder;
-    }
-
     /** Files that are tracked or about to be; without git, all that no tool made. Relative to the root, in order. */
     static List<Path> files() {
-        var root = root();
+        var root = Checkout.root();
         try {
             var git = new ProcessBuilder("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
                 .directory(root.toFile()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
@@ -57,7 +49,7 @@ final class Repository {
     /** Lines of a text file; none for binary ones. */
     static List<String> lines(Path file) {
         try {
-            var bytes = Files.readAllBytes(root().resolve(file));
+            var bytes = Files.readAllBytes(Checkout.root().resolve(file));
             for (byte value : bytes) {
                 if (value == 0) {
                     return List.of();

@@ -1,6 +1,8 @@
 package dev.quantline.calibrate;
 
 import dev.quantline.calibrate.CalibrateSettings.Migration;
+import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Draft;
 import dev.quantline.fixture.Networks;
@@ -132,6 +134,21 @@ class CalibratorTest {
         double after = noise(model, searched.plan().applyTo(searched.model()), data);
         assertTrue(after < .9 * before, before + " became " + after);
         assertTrue(searched.errors().stream().allMatch(error -> error.consumerError() != null));
+    }
+
+    @Test
+    void fixedChoicesAreTaken() throws IOException {
+        var model = Profiler.prepare(Networks.transformer(2));
+        for (var softmax : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
+            var settings = new CalibrateSettings(new RangeCriterion.Mae(), WeightRange.MAE, softmax, Migration.MEDIAN, 6, 4, List.of(), 8);
+
+            var result = calibrate(model, Data.tokens(8, 9, 1), settings);
+
+            var labels = result.plan().activations().stream().filter(site -> site.tensor().endsWith("softmax"))
+                .map(site -> site.quantizer().label()).distinct().toList();
+            assertEquals(List.of(softmax.name().toLowerCase()), labels);
+            assertTrue(result.plan().activations().stream().anyMatch(site -> site.tensor().endsWith("/migrated")));
+        }
     }
 
     @Test
