@@ -1,0 +1,62 @@
+package dev.quantline.bench.calibrate;
+
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Peak memory of profiling against the number of samples. Arguments: model, calibration {@code .npz} (repeated until it is
+ * long enough), sample counts. Each count runs in a process of its own; the peak is what Linux calls VmHWM.
+ */
+public final class ProfilingMemory {
+    private static final int BATCH = 16;
+
+    private ProfilingMemory() {
+    }
+
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        if (arguments.length == 3 && arguments[2].startsWith("=")) {
+            profile(Path.of(arguments[0]), Path.of(arguments[1]), Integer.parseInt(arguments[2].substring(1)));
+            return;
+        }
+        System.out.println("| samples | peak memory, MB | seconds |\n|---|---|---|");
+        for (int i = 2; i < arguments.length; i++) {
+            var command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElseThrow(), "-Xmx384m",
+                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), ProfilingMemory.class.getName(),
+                arguments[0], arguments[1], "=" + arguments[i]));
+            int status = new ProcessBuilder(command).inheritIO().start().waitFor();
+            if (status != 0) {
+                throw new IllegalStateException("profiling " + arguments[i] + " samples ended with status " + status);
+            }
+        }
+    }
+
+    private static void profile(Path file, Path data, int samples) throws IOException {
+        long start = System.nanoTime();
+        var model = Profiler.prepare(ModelFile.read(file));
+        int rows;
+        try (var once = Dataset.open(List.of(data))) {
+            rows = once.size();
+        }
+        var repeated = Collections.nCopies(Math.ceilDiv(samples, rows), data);
+        try (var dataset = Dataset.open(repeated)) {
+            Profiler.observe(model, new Samples(dataset, model, Map.of()), 0, samples, BATCH, List.of(), Provider.cpu(), Progress.none());
+        }
+        System.out.printf("| %d | %.0f | %.1f |%n", samples, peak() / 1024.0, (System.nanoTime() - start) / 1e9);
+    }
+
+    private static long peak() throws IOException {
+        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmHWM"))
+            .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+    }
+}

@@ -1,0 +1,2 @@
+/** Benches of profiling and calibration. Imports {@code core}. */
+package dev.quantline.bench.calibrate;
