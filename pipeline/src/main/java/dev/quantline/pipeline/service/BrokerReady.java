@@ -1,7 +1,6 @@
 package dev.quantline.pipeline.service;
 
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.inject.Inject;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
@@ -18,9 +17,11 @@ import org.eclipse.microprofile.health.Readiness;
 public class BrokerReady implements HealthCheck {
     private static final int PATIENCE_MILLIS = 4000;
 
-    @Inject
-    @ConfigProperty(name = "kafka.bootstrap.servers")
-    String broker;
+    private final String broker;
+
+    BrokerReady(@ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
+        this.broker = broker;
+    }
 
     @Override
     public HealthCheckResponse call() {

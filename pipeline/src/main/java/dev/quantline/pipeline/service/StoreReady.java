@@ -3,7 +3,6 @@ package dev.quantline.pipeline.service;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import jakarta.enterprise.context.ApplicationScoped;
-import jakarta.inject.Inject;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Readiness;
@@ -12,8 +11,11 @@ import org.eclipse.microprofile.health.Readiness;
 @Readiness
 @ApplicationScoped
 public class StoreReady implements HealthCheck {
-    @Inject
-    Store store;
+    private final Store store;
+
+    StoreReady(Store store) {
+        this.store = store;
+    }
 
     @Override
     public HealthCheckResponse call() {

@@ -40,11 +40,13 @@ public final class Store implements AutoCloseable {
     private static final long PART_BYTES = 16L << 20;
     private static final int KEY_DIGITS = 16;
     private static final Duration CONNECT = Duration.ofSeconds(3);
+    private static final Duration PROBE = Duration.ofSeconds(5);
     private static final Duration ANSWER = Duration.ofSeconds(60);
     private static final Map<String, String> CREATE_ONLY = Map.of("If-None-Match", "*");
 
     private final StoreSettings settings;
     private final MinioClient client;
+    private final MinioClient probe;
     private final ContentCache cache;
 
     /** A call of the S3 client. */
@@ -56,8 +58,8 @@ public final class Store implements AutoCloseable {
     public Store(StoreSettings settings) {
         this.settings = settings;
         var http = new OkHttpClient.Builder().connectTimeout(CONNECT).readTimeout(ANSWER).writeTimeout(ANSWER).build();
-        this.client = MinioClient.builder().endpoint(settings.endpoint().toString()).region(settings.region())
-                .credentials(settings.accessKey(), settings.secretKey()).httpClient(http, true).build();
+        this.client = client(settings, http);
+        this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build());
         try {
             this.cache = new ContentCache(settings.cache(), settings.cacheBytes());
         } catch (IOException e) {
@@ -75,9 +77,9 @@ public final class Store implements AutoCloseable {
         });
     }
 
-    /** Whether the bucket is there. */
+    /** Whether the bucket is there; answers or throws within a few seconds. */
     public boolean isReady() {
-        return call(() -> client.bucketExists(BucketExistsArgs.builder().bucket(settings.bucket()).build()));
+        return call(() -> probe.bucketExists(BucketExistsArgs.builder().bucket(settings.bucket()).build()));
     }
 
     /** The store's address, for messages. */
@@ -229,9 +231,15 @@ public final class Store implements AutoCloseable {
     public void close() {
         try {
             client.close();
+            probe.close();
         } catch (Exception e) {
             throw new IllegalStateException("the S3 client does not close", e);
         }
+    }
+
+    private static MinioClient client(StoreSettings settings, OkHttpClient http) {
+        return MinioClient.builder().endpoint(settings.endpoint().toString()).region(settings.region())
+                .credentials(settings.accessKey(), settings.secretKey()).httpClient(http, true).build();
     }
 
     /** CRC-32 is the one checksum both sides compute in hardware. */

@@ -1,0 +1,52 @@
+package dev.quantline.pipeline.service;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.eclipse.microprofile.health.HealthCheck;
+import org.eclipse.microprofile.health.HealthCheckResponse.Status;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Neither a closed port nor a server that never answers keeps an operator waiting. */
+class ReadinessTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    @TempDir
+    Path folder;
+
+    @Test
+    void aClosedPortIsNamed() {
+        isDownAndNames("127.0.0.1:1", new BrokerReady("127.0.0.1:1"));
+        isDownAndNames("http://127.0.0.1:1", new StoreReady(store("http://127.0.0.1:1")));
+    }
+
+    @Test
+    void aServerThatNeverAnswersIsNamed() throws IOException {
+        try (var silent = new ServerSocket(0, 50, InetAddress.getLoopbackAddress())) {
+            var address = "127.0.0.1:" + silent.getLocalPort();
+
+            isDownAndNames(address, new BrokerReady(address));
+            isDownAndNames("http://" + address, new StoreReady(store("http://" + address)));
+        }
+    }
+
+    private static void isDownAndNames(String address, HealthCheck check) {
+        var response = assertTimeout(PATIENCE, check::call);
+
+        assertEquals(Status.DOWN, response.getStatus());
+        assertTrue(response.getData().orElseThrow().get("reason").toString().contains(address), response.getData()::toString);
+    }
+
+    private Store store(String endpoint) {
+        return new Store(new StoreSettings(URI.create(endpoint), "us-east-1", "a", "b", "quantline", 1, folder, 1));
+    }
+}
