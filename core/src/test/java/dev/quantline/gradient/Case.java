@@ -37,8 +37,26 @@ final class Case {
         }
     }
 
-    Case(String name) {
+    private Case(String name) {
         this.name = name;
+    }
+
+    static Case one(String name) {
+        return new Case(name);
+    }
+
+    /** Attributes from names and values in turn. */
+    static Map<String, Object> with(Object... pairs) {
+        var attributes = new LinkedHashMap<String, Object>();
+        for (int i = 0; i < pairs.length; i += 2) {
+            attributes.put((String) pairs[i], pairs[i + 1]);
+        }
+        return attributes;
+    }
+
+    /** A list of sizes. */
+    static long[] of(long... values) {
+        return values;
     }
 
     /** A trained operand with values between {@code low} and {@code high}. */

@@ -160,17 +160,17 @@ class LossTest {
     }
 
     @Test
-    void sumsOfWeightedTermsWithAWeightFromOutside() {
+    void sumsOfWeightedTermsThatShareATargetAndTakeAWeightFromOutside() {
         var values = tensor(2, 2);
         var target = tensor(2, 2);
         var first = new Loss.MeanSquared("y", "target");
-        var second = new Loss.MeanAbsolute("y", "other");
+        var second = new Loss.MeanAbsolute("y", "target");
 
         double loss = check(new Loss.Sum(List.of(Loss.Term.of(0.5, first), new Loss.Term(2, "balance", second))), values,
-            Map.of("target", target, "other", target, "balance", Tensor.scalar(3)));
+            Map.of("target", target, "balance", Tensor.scalar(3)));
 
         double squared = check(first, values, Map.of("target", target));
-        double absolute = check(second, values, Map.of("other", target));
+        double absolute = check(second, values, Map.of("target", target));
         assertEquals(0.5 * squared + 6 * absolute, loss, 1e-5);
     }
 
@@ -217,7 +217,8 @@ class LossTest {
         }
     }
 
-    private static double at(Session session, TrainingGraph training, Map<String, Tensor> inputs, Tensor x, double[] direction, double step) {
+    private static double at(Session session, TrainingGraph training, Map<String, Tensor> inputs, Tensor x, double[] direction,
+        double step) {
         var moved = new LinkedHashMap<>(inputs);
         var values = x.toFloats();
         for (int i = 0; i < values.length; i++) {

@@ -57,7 +57,8 @@ class NetworksTest {
     }
 
     /** Moves along a direction of the same relative size everywhere, mixed from the gradient's sign and chance. */
-    private static void check(TestModels.Network network, Session session, TrainingGraph training, Map<String, Tensor> values, List<String> weights,
+    private static void check(TestModels.Network network, Session session, TrainingGraph training, Map<String, Tensor> values,
+        List<String> weights,
                               Map<String, Tensor> gradients) {
         var random = new Random(SEED + 1);
         var directions = new LinkedHashMap<String, float[]>();

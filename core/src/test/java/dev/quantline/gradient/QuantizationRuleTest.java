@@ -60,7 +60,8 @@ class QuantizationRuleTest {
         long zero = variant.codes() == DataType.UINT8 ? 100 : 0;
 
         // When
-        var training = TrainingGraph.of(pair(variant, zero), Map.of(), List.of("x", "scale"), new Loss.MeanSquared("y", "target"), List.of());
+        var training = TrainingGraph.of(pair(variant, zero), Map.of(), List.of("x", "scale"), new Loss.MeanSquared("y",
+            "target"), List.of());
 
         // Then
         try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.BASIC)) {

@@ -59,7 +59,8 @@ class TrainingGraphTest {
         var expected = run(fixed.graph(), inputs);
         var gradients = run(open.graph(), inputs);
         for (String weight : weights) {
-            assertArrayEquals(expected.get(fixed.gradients().get(weight)).toFloats(), gradients.get(open.gradients().get(weight)).toFloats(),
+            assertArrayEquals(expected.get(fixed.gradients().get(weight)).toFloats(),
+                gradients.get(open.gradients().get(weight)).toFloats(),
                 1e-5f, weight);
         }
     }

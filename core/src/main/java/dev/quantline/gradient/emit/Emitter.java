@@ -120,8 +120,11 @@ public final class Emitter {
 
     // ---- inputs and constants
 
-    /** A new graph input; -1 leaves a size open. */
+    /** A graph input, new unless there is one of this name; -1 leaves a size open. */
     public String input(String name, DataType type, long... shape) {
+        if (graph.inputs().stream().anyMatch(input -> input.getName().equals(name))) {
+            return name;
+        }
         graph.inputs().add(ValueInfos.of(name, type, shape));
         shapes.put(name, type, shape);
         return name;
