@@ -26,7 +26,7 @@ final class Bars implements ProgressDisplay {
     @Override
     public void show(Event event) {
         switch (event) {
-            case Event.Progress progress -> bar(progress.stage()).stepTo((long) progress.percent()).setExtraMessage(" " + progress.message());
+            case Event.Progress progress -> bar(progress.stage()).stepTo((long) progress.percent()).setExtraMessage(" " + brief(progress.message()));
             case Event.Completed done -> {
                 var bar = bar(done.stage());
                 bar.setExtraMessage(String.format(Locale.ROOT, " done in %.1f s", done.seconds().wall()));
@@ -47,6 +47,11 @@ final class Bars implements ProgressDisplay {
     public void close() {
         bars.values().forEach(ProgressBar::close);
         out.flush();
+    }
+
+    /** The last part of a message, so that the bar keeps its room: {@code samples 0 to 256: reading} becomes {@code reading}. */
+    private static String brief(String message) {
+        return message.substring(message.lastIndexOf(": ") + 1).strip();
     }
 
     private ProgressBar bar(StageName stage) {

@@ -31,8 +31,9 @@ final class Lines implements ProgressDisplay {
                 }
             }
             case Event.Completed done -> print(event, done.stage().verb(), "done", String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
-            case Event.Failed failed -> print(event, failed.stage(), "failed", failed.reason());
-            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }
+            // With one job the command itself ends by saying why.
+            case Event.Failed failed when manyJobs -> print(event, failed.stage(), "failed", failed.reason());
+            case Event.Failed _, Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }
         }
     }
 

@@ -27,12 +27,11 @@ class LinesTest {
                 Json.MAPPER.createObjectNode(), new Event.Seconds(2.14, 2, 0, 0)));
         progress.show(new Event.WorkDone("j", StageName.CALIBRATE, "0".repeat(64), 0));
         progress.show(new Event.Failed("j", "calibrate", "nothing to quantize", false));
-        // Then small steps and inner events are left out
+        // Then small steps and inner events are left out, and the failure, which the command ends with
         assertEquals(List.of(
                 "profile     10 %  sample 16",
                 "profile     16 %  sample 48",
-                "profile    done   in 2.1 s",
-                "calibrate  failed nothing to quantize"), bytes.toString().lines().toList());
+                "profile    done   in 2.1 s"), bytes.toString().lines().toList());
     }
 
     @Test
@@ -42,7 +41,9 @@ class LinesTest {
         // When both go on
         progress.show(new Event.Progress("a", StageName.TUNE, 50, "layer"));
         progress.show(new Event.Progress("b", StageName.TUNE, 50, "layer"));
+        progress.show(new Event.Failed("a", "tune", "nothing to tune", false));
         // Then each line begins with its job
-        assertEquals(List.of("a tune        50 %  layer", "b tune        50 %  layer"), bytes.toString().lines().toList());
+        assertEquals(List.of("a tune        50 %  layer", "b tune        50 %  layer",
+                "a tune       failed nothing to tune"), bytes.toString().lines().toList());
     }
 }
