@@ -81,6 +81,7 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
                 return constant;
             }
         }
-        throw new BadInput(field + " '" + value + "' is unknown: use one of " + List.of(type.getEnumConstants()).toString().toLowerCase(Locale.ROOT));
+        throw new BadInput(field + " '" + value + "' is unknown: use one of "
+            + List.of(type.getEnumConstants()).toString().toLowerCase(Locale.ROOT));
     }
 }

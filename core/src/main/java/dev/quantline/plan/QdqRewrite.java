@@ -73,8 +73,8 @@ final class QdqRewrite {
     }
 
     private String codesOf(QuantizationPlan.Weight weight) {
-        return codes.computeIfAbsent(new Stored(weight.tensor(), weight.quantizer()), first -> graph.addConstant(weight.tensor() + "/quantized",
-            weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
+        return codes.computeIfAbsent(new Stored(weight.tensor(), weight.quantizer()), first -> graph.addConstant(
+            weight.tensor() + "/quantized", weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
     }
 
     /** Integer kernels add the bias to the int32 sum: its scale is s_x s_w of each channel. */

@@ -181,7 +181,8 @@ public final class BranchMerging {
             var outer = largest.list("pads", 2 * kernel.length, 0);
             for (int i = 0; i < kernel.length; i++) {
                 long margin = kernel[i] - 1 - reach[i];
-                if (margin % 2 != 0 || outer[i] - pads[i] != margin / 2 || outer[i + kernel.length] - pads[i + kernel.length] != margin / 2) {
+                if (margin % 2 != 0 || outer[i] - pads[i] != margin / 2
+                    || outer[i + kernel.length] - pads[i + kernel.length] != margin / 2) {
                     return false;
                 }
             }

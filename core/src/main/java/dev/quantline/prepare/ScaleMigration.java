@@ -59,7 +59,8 @@ public final class ScaleMigration {
             reader.bias().ifPresent(bias -> {
                 var holder = changed.getOrDefault(bias.holder(), node(graph, bias.holder()));
                 var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader.transposed());
-                changed.put(holder.name(), holder.withInput(bias.input(), graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
+                changed.put(holder.name(), holder.withInput(bias.input(),
+                    graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
             });
         }
         graph.nodes().replaceAll(node -> changed.getOrDefault(node.name(), node));

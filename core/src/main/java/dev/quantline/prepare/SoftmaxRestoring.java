@@ -27,7 +27,8 @@ final class SoftmaxRestoring {
             var flatten = softmax.flatMap(node -> index.producer(node.input(0), "Flatten"));
             var shape = index.producer(reshape.is("Reshape") ? reshape.input(1) : "", "Shape");
             if (flatten.isPresent() && shape.isPresent() && shape.get().input(0).equals(flatten.get().input(0))
-                && isLast(flatten.get().intOf("axis", 1), shapes.get(flatten.get().input(0))) && index.onlyConsumer(softmax.get().output()).isPresent()) {
+                && isLast(flatten.get().intOf("axis", 1), shapes.get(flatten.get().input(0)))
+                && index.onlyConsumer(softmax.get().output()).isPresent()) {
                 restored.put(reshape.name(), softmax.get().withInputs(List.of(flatten.get().input(0)))
                     .withOutputs(reshape.outputs()).with("axis", -1L));
             }

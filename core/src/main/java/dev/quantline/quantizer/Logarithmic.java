@@ -92,9 +92,11 @@ public record Logarithmic(int bits, int root, float scale) implements Quantizer 
         graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/smallest", Tensor.scalar(smallest)),
             graph.addConstant(base + "/largest", Tensor.scalar(scale))), positive));
         graph.nodes().add(Node.of("Log", List.of(positive), log));
-        graph.nodes().add(Node.of("Sub", List.of(graph.addConstant(base + "/log_scale", Tensor.scalar((float) Math.log(scale))), log), scaled));
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(scaled, graph.addConstant(base + "/step",
-            Tensor.scalar((float) (Math.log(2) / root))), graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]))), clipped));
+        String logScale = graph.addConstant(base + "/log_scale", Tensor.scalar((float) Math.log(scale)));
+        graph.nodes().add(Node.of("Sub", List.of(logScale, log), scaled));
+        String step = graph.addConstant(base + "/step", Tensor.scalar((float) (Math.log(2) / root)));
+        String zero = graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]));
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(scaled, step, zero), clipped));
         graph.nodes().add(Node.of("Min", List.of(clipped, graph.addConstant(base + "/qmax",
             Tensor.of(DataType.UINT8, new byte[] {(byte) qmax()}))), codes));
         codebook().writeLookup(graph, base, codes, output);

@@ -163,7 +163,8 @@ public final class Session implements AutoCloseable {
     }
 
     private static Tensor tensor(String name, OnnxValue value) {
-        if (!(value instanceof OnnxTensor tensor) || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
+        if (!(value instanceof OnnxTensor tensor)
+            || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
             throw new BadInput("output '" + name + "' of the model is not a tensor of numbers: remove it from the model");
         }
         var type = DataType.valueOf(tensor.getInfo().onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
