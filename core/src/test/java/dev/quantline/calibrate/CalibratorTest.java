@@ -91,7 +91,8 @@ class CalibratorTest {
     void widthsAndExclusionsAreKeptAndTablesKeepEightBits() throws IOException {
         var model = Profiler.prepare(Networks.transformer(1));
 
-        var plan = calibrate(model, Data.tokens(12, 9, 1), CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 6, List.of("layer1.*"))).plan();
+        var settings = CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 6, List.of("layer1.*"));
+        var plan = calibrate(model, Data.tokens(12, 9, 1), settings).plan();
 
         assertTrue(plan.activations().stream().allMatch(site -> site.quantizer().bits() == 6 && site.range().equals("minmax")));
         for (var weight : plan.weights()) {
@@ -196,7 +197,8 @@ class CalibratorTest {
         assertThrows(BadInput.class, () -> CalibrateSettings.plain(new RangeCriterion.Mse(), 1, 8, List.of()));
         assertThrows(BadInput.class, () -> CalibrateSettings.plain(new RangeCriterion.Mse(), 8, 9, List.of()));
         assertEquals(Migration.MEDIAN, CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "median"));
-        var message = assertThrows(BadInput.class, () -> CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "most")).getMessage();
+        var message = assertThrows(BadInput.class,
+            () -> CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "most")).getMessage();
         assertTrue(message.contains("calibrate.layernorm") && message.contains("median"), message);
     }
 

@@ -153,7 +153,8 @@ class MetricTest {
 
     @Test
     void metricsAreFoundByNameAndSayWhatTheyNeed(@TempDir Path folder) throws IOException {
-        var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(new float[4], 4, 1), "labels", Tensor.vector(0L, 1L, 2L, 3L)));
+        var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(new float[4], 4, 1),
+            "labels", Tensor.vector(0L, 1L, 2L, 3L)));
         try (var data = Dataset.open(List.of(file))) {
             assertTrue(Metric.of("top1", data).isPresent());
             assertTrue(Metric.of("perplexity", data).isPresent());

@@ -94,8 +94,10 @@ class ForeignGraphsTest {
             // Then
             OnnxLibrary.check(quantized);
             assertFalse(stages.plan().weights().isEmpty());
-            assertTrue(compare(before, prepared, samples).sqnrDb() > 80, "prepared, " + compare(before, prepared, samples).sqnrDb() + " dB");
-            assertTrue(compare(before, quantized, samples).cosine() > .97, "int8, cosine " + compare(before, quantized, samples).cosine());
+            double prepares = compare(before, prepared, samples).sqnrDb();
+            assertTrue(prepares > 80, "prepared, " + prepares + " dB");
+            double cosine = compare(before, quantized, samples).cosine();
+            assertTrue(cosine > .97, "int8, cosine " + cosine);
         }
     }
 }

@@ -79,7 +79,8 @@ class TrainedNetworksTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"resnet20_cifar10", "shufflenetv2_x0_5_cifar10", "vit_cifar10", "repvgg_cifar10_deploy", "repvgg_cifar10_branches"})
+    @ValueSource(strings = {"resnet20_cifar10", "shufflenetv2_x0_5_cifar10", "vit_cifar10",
+        "repvgg_cifar10_deploy", "repvgg_cifar10_branches"})
     void imageNetworksLoseLessThanOnePoint(String model) throws IOException {
         boolean converted = model.startsWith("resnet") || model.startsWith("shuffle");
         var std = converted ? new float[] {.2023f, .1994f, .2010f} : new float[] {.2470f, .2435f, .2616f};

@@ -198,7 +198,8 @@ class QuantizationPlanTest {
 
         var quantized = Grids.plan(model, 8, -6, 6).applyTo(model);
 
-        var gather = quantized.nodes().stream().filter(node -> node.is("Gather") && node.input(0).startsWith("word_table")).findFirst().orElseThrow();
+        var gather = quantized.nodes().stream().filter(node -> node.is("Gather") && node.input(0).startsWith("word_table"))
+            .findFirst().orElseThrow();
         assertEquals("word_table/quantized", gather.input(0));
         assertEquals("DequantizeLinear", quantized.index().onlyConsumer(gather.output()).orElseThrow().op());
         assertTrue(quantized.initializers().containsKey("position_table"));
@@ -243,8 +244,9 @@ class QuantizationPlanTest {
     @Test
     void otherFilesAreRefused(@TempDir Path folder) throws IOException {
         for (String text : List.of("no plan", "{}", "[]", "{\"activations\": [], \"weights\": [{\"quantizer\": {\"type\": \"cubic\"}}]}",
-            "{\"activations\": [{\"tensor\": \"x\", \"readers\": [], \"range\": \"mse\", \"quantizer\": {\"type\": \"uniform\", \"bits\": 40,"
-                + " \"signed\": true, \"axis\": -1, \"scale\": [1], \"zeroPoint\": [0]}}], \"weights\": []}")) {
+            "{\"activations\": [{\"tensor\": \"x\", \"readers\": [], \"range\": \"mse\","
+                + " \"quantizer\": {\"type\": \"uniform\", \"bits\": 40, \"signed\": true, \"axis\": -1, \"scale\": [1],"
+                + " \"zeroPoint\": [0]}}], \"weights\": []}")) {
             var file = Files.writeString(folder.resolve("plan.json"), text);
 
             assertTrue(assertThrows(BadInput.class, () -> QuantizationPlan.read(file)).getMessage().contains("plan.json"), text);

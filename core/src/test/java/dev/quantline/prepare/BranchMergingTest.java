@@ -118,14 +118,16 @@ class BranchMergingTest {
         draft.op("other", "Neg", branch);
 
         assertRefused(out(draft, "y"), "");
-        assertTrue(operators(BranchMerging.apply(draft.output("other", DataType.FLOAT, -1, CHANNELS, 6, 6).graph()).graph()).contains("Add"));
+        var both = draft.output("other", DataType.FLOAT, -1, CHANNELS, 6, 6).graph();
+        assertTrue(operators(BranchMerging.apply(both).graph()).contains("Add"));
     }
 
     @Test
     void branchesThatDoNotLieOverEachOtherStay() {
         // Given: the same output size, one pixel apart
         var draft = draft();
-        String moved = draft.op("moved", "Conv", Map.of("pads", new long[] {0, 0, 2, 2}), "x", draft.normal("w", .4, CHANNELS, CHANNELS, 3, 3));
+        String moved = draft.op("moved", "Conv", Map.of("pads", new long[] {0, 0, 2, 2}), "x",
+            draft.normal("w", .4, CHANNELS, CHANNELS, 3, 3));
 
         assertRefused(out(draft, draft.op("y", "Add", conv(draft, "small", "x", 1, 0, 1, 1), moved)), "alignment");
     }

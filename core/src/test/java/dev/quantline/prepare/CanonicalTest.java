@@ -176,6 +176,25 @@ class CanonicalTest {
     }
 
     @Test
+    void softmaxOverTheLastAxisStaysOneOperatorWhenItsOpsetIsLifted() {
+        for (long axis : List.of(2L, 1L)) {
+            // Given: before opset 13 the axis meant "from here on, flattened"
+            var draft = new Draft(11, 1);
+            draft.op("y", "Softmax", Map.of("axis", axis), draft.input("x", DataType.FLOAT, -1, 3, 4));
+            var graph = draft.output("y", DataType.FLOAT, -1, 3, 4).graph();
+            var data = Map.of("x", Tensor.of(new float[] {1, 2, 3, 4, 0, -1, 5, 2, 2, 2, 1, 0}, 1, 3, 4));
+
+            // When
+            var canonical = Canonical.of(graph);
+
+            // Then
+            var operators = canonical.nodes().stream().map(Node::op).toList();
+            assertEquals(axis == 2, operators.equals(List.of("Softmax")), operators.toString());
+            assertArrayEquals(run(graph, data).toFloats(), run(canonical, data).toFloats(), 1e-6f);
+        }
+    }
+
+    @Test
     void initializersAreNoInputs() {
         // Given: as files before IR version 4 have it
         var graph = Networks.mlp(1);
@@ -202,7 +221,8 @@ class CanonicalTest {
             .addOutput(ValueInfos.of("result", DataType.FLOAT, 2)).build();
         var attributes = new LinkedHashMap<String, AttributeProto>();
         for (String side : List.of("then_branch", "else_branch")) {
-            attributes.put(side, AttributeProto.newBuilder().setName(side).setType(AttributeProto.AttributeType.GRAPH).setG(branch).build());
+            attributes.put(side, AttributeProto.newBuilder().setName(side).setType(AttributeProto.AttributeType.GRAPH)
+                .setG(branch).build());
         }
         draft.graph().nodes().add(new Node("choice", "If", "", List.of(draft.input("flag", DataType.BOOL)), List.of("y"), attributes));
         var canonical = Canonical.of(draft.output("y", DataType.FLOAT, 2).graph());

@@ -77,8 +77,9 @@ class ScaleMigrationTest {
     void onlyTheGivenReadersReadTheMigratedTensor() {
         var result = migrate(whole(true), "norm", between(1, 2, new Random(1)), new float[Networks.WIDTH]);
 
-        assertEquals(List.of("product/MatMul"), result.graph().index().consumers(result.migrated()).stream().map(node -> node.name()).toList());
-        assertEquals(List.of("norm/migrated/Mul", "y/Add"), result.graph().index().consumers("norm").stream().map(node -> node.name()).toList());
+        var index = result.graph().index();
+        assertEquals(List.of("product/MatMul"), index.consumers(result.migrated()).stream().map(node -> node.name()).toList());
+        assertEquals(List.of("norm/migrated/Mul", "y/Add"), index.consumers("norm").stream().map(node -> node.name()).toList());
     }
 
     @Test

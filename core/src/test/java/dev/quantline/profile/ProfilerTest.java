@@ -44,7 +44,8 @@ class ProfilerTest {
         var whole = observe(model, data, 0, 12, 12, Progress.none());
 
         // When
-        var joined = Profile.merge(List.of(observe(model, data, 0, 5, 2, Progress.none()), observe(model, data, 5, 12, 3, Progress.none())));
+        var joined = Profile.merge(List.of(observe(model, data, 0, 5, 2, Progress.none()),
+            observe(model, data, 5, 12, 3, Progress.none())));
 
         // Then
         assertEquals(12, joined.samples());
