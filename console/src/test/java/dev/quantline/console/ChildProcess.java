@@ -24,7 +24,8 @@ final class ChildProcess implements AutoCloseable {
      * @param folder becomes the current folder
      * @param log receives standard output and standard error
      */
-    static ChildProcess start(String module, Path folder, Path log, Map<String, String> properties, String... arguments) throws IOException {
+    static ChildProcess start(String module, Path folder, Path log, Map<String, String> properties, String... arguments)
+        throws IOException {
         var jar = Path.of("..", module, "target", "quarkus-app", "quarkus-run.jar").toAbsolutePath().normalize();
         if (!Files.exists(jar)) {
             throw new IOException(jar + " is missing: run the tests with ./quantline test, which packages every service");

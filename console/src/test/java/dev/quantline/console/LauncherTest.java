@@ -104,11 +104,13 @@ class LauncherTest {
     void itBuildsOnlyWhenASourceIsNewer() throws Exception {
         // Given a Maven that records its call, and one source file that is newer than the build
         var home = jdk("jvm/jdk", "25");
-        var maven = executable(folder.resolve("maven/bin/mvn"), "echo \"[INFO] Building Quantline core 1 [1/2]\"; echo \"$@\" >> " + quoted("calls"));
+        var maven = executable(folder.resolve("maven/bin/mvn"),
+            "echo \"[INFO] Building Quantline core 1 [1/2]\"; echo \"$@\" >> " + quoted("calls"));
         var environment = Map.of("JAVA_HOME", home.toString(), "MAVEN_HOME", maven.getParent().getParent().toString());
         var before = run(environment, "jobs");
         assertFalse(before.text().contains("building"), before.text());
-        var source = Files.writeString(Files.createDirectories(launcher.resolveSibling("core/src/main/java")).resolve("A.java"), "class A {}");
+        var source = Files.writeString(Files.createDirectories(launcher.resolveSibling("core/src/main/java")).resolve("A.java"),
+            "class A {}");
         var built = Files.getLastModifiedTime(launcher.resolveSibling("target/launcher/built")).toMillis();
         Files.setLastModifiedTime(source, FileTime.fromMillis(built + 2_000));
         // When the launcher runs
@@ -173,7 +175,8 @@ class LauncherTest {
         var tools = folder.resolve("tools");
         if (Files.notExists(tools)) {
             Files.createDirectories(tools);
-            for (var name : new String[] {"bash", "sh", "env", "dirname", "readlink", "sed", "head", "find", "grep", "tee", "mkdir", "mv", "cat"}) {
+            for (var name : new String[] {"bash", "sh", "env", "dirname", "readlink", "sed",
+                "head", "find", "grep", "tee", "mkdir", "mv", "cat"}) {
                 for (var place : SYSTEM_TOOLS.split(":")) {
                     var tool = Path.of(place, name);
                     if (Files.isExecutable(tool) && Files.notExists(tools.resolve(name))) {

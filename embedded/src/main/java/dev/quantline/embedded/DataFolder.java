@@ -14,8 +14,8 @@ import java.util.Optional;
 import java.util.Properties;
 
 /**
- * The folder of one stack: {@code kafka/}, {@code s3/}, a lock that the operating system frees when its process dies, and the addresses of whoever
- * holds the lock.
+ * The folder of one stack: {@code kafka/}, {@code s3/}, a lock that the operating system frees when its process dies, and the
+ * addresses of whoever holds the lock.
  */
 public final class DataFolder implements AutoCloseable {
     private static final String KAFKA = "kafka";
@@ -43,7 +43,8 @@ public final class DataFolder implements AutoCloseable {
     }
 
     /**
-     * The addresses of the stack that runs on a folder now, in this process or another one; empty when there is none or it is still starting.
+     * The addresses of the stack that runs on a folder now, in this process or another one; empty when there is none or
+     * it is still starting.
      *
      * @throws IOException when the folder cannot be read
      */

@@ -6,8 +6,8 @@ import java.net.ServerSocket;
 import java.nio.file.Path;
 
 /**
- * A running broker and object store over one folder. What they hold survives {@link #close} and the death of the process; one folder carries
- * one stack at a time. Both listen on the loopback interface only.
+ * A running broker and object store over one folder. What they hold survives {@link #close} and the death of the process; one
+ * folder carries one stack at a time. Both listen on the loopback interface only.
  */
 public final class EmbeddedStack implements AutoCloseable {
     private final DataFolder folder;

@@ -111,7 +111,8 @@ class EmbeddedStackTest {
     }
 
     private static void assertContents(StackAddresses addresses) throws Exception {
-        Map<String, Object> kafka = Map.of("bootstrap.servers", addresses.bootstrapServers(), "group.id", "reader", "auto.offset.reset", "earliest");
+        Map<String, Object> kafka = Map.of("bootstrap.servers", addresses.bootstrapServers(), "group.id", "reader",
+            "auto.offset.reset", "earliest");
         try (var consumer = new KafkaConsumer<>(kafka, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of("kept"));
             var deadline = Instant.now().plusSeconds(30);

@@ -58,7 +58,8 @@ final class Classification {
                 new Schedule.Cosine(settings.warmUp(), settings.steps(), 0), 1);
             try (var trainer = new Trainer(training, model.initializers(), plan, Provider.cpu());
                  var session = Session.open(forward.graph(), Provider.cpu(), Session.Optimization.ALL)) {
-                var run = new Run(trainer, batches, errors(session, held, logits, validated / EVALUATED), settings.steps(), settings.every());
+                var run = new Run(trainer, batches,
+                    errors(session, held, logits, validated / EVALUATED), settings.steps(), settings.every());
                 run.advance(() -> false, progress);
                 return run.curve();
             }

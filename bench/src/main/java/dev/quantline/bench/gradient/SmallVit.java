@@ -76,7 +76,8 @@ final class SmallVit {
     }
 
     private String norm(String name, String x) {
-        return op(name, "LayerNormalization", Map.of("axis", -1), x, constant(name + ".weight", 1, width), constant(name + ".bias", 0, width));
+        return op(name, "LayerNormalization", Map.of("axis", -1), x, constant(name + ".weight", 1, width),
+            constant(name + ".bias", 0, width));
     }
 
     private String op(String output, String op, Map<String, Object> attributes, String... inputs) {

@@ -83,10 +83,13 @@ public final class StepBench {
             System.out.printf("trained tensors %d, nodes %d%n", weights.size(), training.graph().nodes().size());
             System.out.printf("graph and session    %.3f s (first %.3f s)%n", median(building), building[0]);
             System.out.printf("inference            %.3f s (best %.3f)%n", median(inference), best(inference));
-            System.out.printf("forward + backward   %.3f s (best %.3f), %.2f times inference (best %.2f)%n", median(backward), best(backward),
+            System.out.printf("forward + backward   %.3f s (best %.3f), %.2f times inference (best %.2f)%n",
+                median(backward), best(backward),
                 median(backward) / median(inference), best(backward) / best(inference));
-            System.out.printf("optimizer            %.3f s, %.1f %% of the step%n", median(update), 100 * median(update) / (median(update) + median(backward)));
-            System.out.printf("peak memory          %d MB; activations %d MB, weights and gradients %d MB: %.2f times their sum%n", peak >> 20,
+            System.out.printf("optimizer            %.3f s, %.1f %% of the step%n", median(update),
+                100 * median(update) / (median(update) + median(backward)));
+            System.out.printf("peak memory          %d MB; activations %d MB, weights and gradients %d MB: %.2f times their sum%n",
+                peak >> 20,
                 forward >> 20, 2 * parameters >> 20, (double) peak / (forward + 2 * parameters));
         }
     }
@@ -133,7 +136,8 @@ public final class StepBench {
 
     private static long status(String field) throws IOException {
         try (var lines = Files.lines(Path.of("/proc/self/status"))) {
-            return lines.filter(line -> line.startsWith(field + ":")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum() << 10;
+            return lines.filter(line -> line.startsWith(field + ":"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum() << 10;
         }
     }
 

@@ -67,8 +67,10 @@ public final class TrainingBench {
         var chart = new XYChartBuilder().width(800).height(450).title(name + " on CIFAR-10").xAxisTitle("step").build();
         chart.setYAxisGroupTitle(0, "validation accuracy, %");
         chart.setYAxisGroupTitle(1, "training loss");
-        add(chart, "validation accuracy", curve.stream().mapToDouble(Run.Point::step).toArray(), curve.stream().mapToDouble(TrainingBench::right).toArray(), 0);
-        add(chart, "training loss", measured.stream().mapToDouble(Run.Point::step).toArray(), measured.stream().mapToDouble(Run.Point::loss).toArray(), 1);
+        add(chart, "validation accuracy", curve.stream().mapToDouble(Run.Point::step).toArray(),
+            curve.stream().mapToDouble(TrainingBench::right).toArray(), 0);
+        add(chart, "training loss", measured.stream().mapToDouble(Run.Point::step).toArray(),
+            measured.stream().mapToDouble(Run.Point::loss).toArray(), 1);
         Files.createDirectories(Path.of("out/bench"));
         BitmapEncoder.saveBitmap(chart, "out/bench/" + name, BitmapEncoder.BitmapFormat.PNG);
     }

@@ -38,7 +38,8 @@ final class EventFeed implements AutoCloseable {
         consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer());
         try {
             var topics = connection.topics();
-            var partitions = Stream.concat(Stream.of(topics.progress(), topics.failed()), Stream.of(StageName.values()).map(topics::completed))
+            var partitions = Stream.concat(Stream.of(topics.progress(), topics.failed()),
+                    Stream.of(StageName.values()).map(topics::completed))
                     .flatMap(topic -> consumer.partitionsFor(topic).stream())
                     .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
                     .toList();

@@ -31,6 +31,7 @@ final class DemoCommand implements Callable<Integer> {
     /** The folder of labelled data sets that some checkouts have beside them. */
     private static Path shared() {
         var named = System.getenv("QUANTLINE_SHARED");
-        return named == null ? Path.of(System.getProperty("quantline.root", ".")).toAbsolutePath().resolveSibling("shared") : Path.of(named);
+        return named == null ? Path.of(System.getProperty("quantline.root", ".")).toAbsolutePath().resolveSibling("shared")
+            : Path.of(named);
     }
 }

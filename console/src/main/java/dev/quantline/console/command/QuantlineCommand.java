@@ -18,7 +18,8 @@ import picocli.CommandLine.Spec;
 /** The command line as a whole: the list of commands, and what becomes of failures. */
 @Command(name = "quantline", description = "Quantizes float ONNX models.%n", synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
-        subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class, CancelCommand.class,
+        subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class,
+            CancelCommand.class,
             JobsCommand.class},
         footer = "  test      builds and runs every test of the project")
 public final class QuantlineCommand implements Runnable {

@@ -47,7 +47,8 @@ final class StackOptions {
             return DataFolder.running(LocalStack.DATA).map(LocalStack::connection);
         }
         if (kafka == null || s3 == null) {
-            throw new BadInput("--kafka and --s3 belong together: %s is missing".formatted(kafka == null ? "--kafka HOST:PORT" : "--s3 URL"));
+            throw new BadInput("--kafka and --s3 belong together: %s is missing"
+                .formatted(kafka == null ? "--kafka HOST:PORT" : "--s3 URL"));
         }
         if (!HOST_AND_PORT.matcher(kafka).matches()) {
             throw new BadInput("--kafka: '" + kafka + "' is not HOST:PORT");

@@ -44,7 +44,8 @@ final class SubmitCommand implements Callable<Integer> {
         try {
             return Json.MAPPER.readTree(file.toFile());
         } catch (JsonProcessingException failure) {
-            throw new BadInput("%s is not JSON: %s (line %d)".formatted(file, failure.getOriginalMessage(), failure.getLocation().getLineNr()),
+            throw new BadInput("%s is not JSON: %s (line %d)".formatted(file, failure.getOriginalMessage(),
+                failure.getLocation().getLineNr()),
                     failure);
         }
     }

@@ -10,7 +10,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-@Command(name = "up", description = "runs broker, store and all services until Ctrl-C; data stays in .quantline/", mixinStandardHelpOptions = true)
+@Command(name = "up", description = "runs broker, store and all services until Ctrl-C; data stays in .quantline/",
+    mixinStandardHelpOptions = true)
 final class UpCommand implements Callable<Integer> {
     private static final int USUAL_KAFKA = 9092;
     private static final int USUAL_S3 = 9000;

@@ -7,7 +7,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "watch", description = "follows one job of a running stack to its end, or all jobs until Ctrl-C", mixinStandardHelpOptions = true)
+@Command(name = "watch", description = "follows one job of a running stack to its end, or all jobs until Ctrl-C",
+    mixinStandardHelpOptions = true)
 final class WatchCommand implements Callable<Integer> {
     @Parameters(paramLabel = "ID", arity = "0..1", description = "the job (default: all)")
     private String id;

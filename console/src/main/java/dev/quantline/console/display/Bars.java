@@ -26,7 +26,8 @@ final class Bars implements ProgressDisplay {
     @Override
     public void show(Event event) {
         switch (event) {
-            case Event.Progress progress -> bar(progress.stage()).stepTo((long) progress.percent()).setExtraMessage(" " + brief(progress.message()));
+            case Event.Progress progress -> bar(progress.stage()).stepTo((long) progress.percent())
+                .setExtraMessage(" " + brief(progress.message()));
             case Event.Completed done -> {
                 var bar = bar(done.stage());
                 bar.setExtraMessage(String.format(Locale.ROOT, " done in %.1f s", done.seconds().wall()));

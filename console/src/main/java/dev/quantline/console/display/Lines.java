@@ -25,12 +25,14 @@ final class Lines implements ProgressDisplay {
     public void show(Event event) {
         switch (event) {
             case Event.Progress progress -> {
-                var kind = progress.stage() + " " + Math.floor(progress.percent() / STEP) + DIGITS.matcher(progress.message()).replaceAll("");
+                var kind = progress.stage() + " " + Math.floor(progress.percent() / STEP)
+                    + DIGITS.matcher(progress.message()).replaceAll("");
                 if (!kind.equals(last.put(event.job(), kind))) {
                     print(event, progress.stage().verb(), "%3.0f %%".formatted(progress.percent()), progress.message());
                 }
             }
-            case Event.Completed done -> print(event, done.stage().verb(), "done", String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
+            case Event.Completed done -> print(event, done.stage().verb(), "done",
+                String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
             // With one job the command itself ends by saying why.
             case Event.Failed failed when manyJobs -> print(event, failed.stage(), "failed", failed.reason());
             case Event.Failed _, Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }

@@ -23,7 +23,8 @@ public final class ResultTable {
         lines.add(row("size", megabytes(before.path("bytes")), megabytes(after.path("bytes")),
                 share(before.path("bytes"), after.path("bytes"), "%.1f %% of the float file", 100)));
         if (!metric.isMissingNode()) {
-            lines.add(row(metric.path("name").asText(), number(before.path("metric").path("value"), "%.4f"), number(metric.path("value"), "%.4f"),
+            lines.add(row(metric.path("name").asText(), number(before.path("metric").path("value"), "%.4f"),
+                number(metric.path("value"), "%.4f"),
                     difference(before.path("metric").path("value"), metric.path("value"))));
         }
         lines.add(row("latency", number(before.path("latencyMs"), "%.2f ms"), number(after.path("latencyMs"), "%.2f ms"),

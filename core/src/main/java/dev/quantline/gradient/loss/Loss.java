@@ -127,7 +127,8 @@ public sealed interface Loss {
         return switch (this) {
             case MeanSquared(String prediction, String target) -> mean(e, square(e, e.sub(prediction, likewise(e, target, prediction))));
             case MeanAbsolute(String prediction, String target) -> mean(e, e.op("Abs", e.sub(prediction, likewise(e, target, prediction))));
-            case Huber(String prediction, String target, double delta) -> huber(e, e.sub(prediction, likewise(e, target, prediction)), delta);
+            case Huber(String prediction, String target, double delta) ->
+                huber(e, e.sub(prediction, likewise(e, target, prediction)), delta);
             case CrossEntropy loss -> Likelihoods.crossEntropy(e, loss);
             case Distillation loss -> Likelihoods.distillation(e, loss);
             case NextToken loss -> Likelihoods.nextToken(e, loss);

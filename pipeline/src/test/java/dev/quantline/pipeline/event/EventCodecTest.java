@@ -67,8 +67,10 @@ class EventCodecTest {
         "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.other\"}",
         "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.lost.v1\"}",
         "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.cancel.v1\", \"data\": {}}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\", \"data\": {\"job\": 7, \"item\": []}}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\", \"data\": {\"job\": \"a\", \"stage\": \"tune\", \"hash\": \"../../x\"}}"})
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\","
+            + " \"data\": {\"job\": 7, \"item\": []}}",
+        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\","
+            + " \"data\": {\"job\": \"a\", \"stage\": \"tune\", \"hash\": \"../../x\"}}"})
     void whatIsNoEventIsUnreadable(String value) {
         assertThrows(Unreadable.class, () -> EventCodec.decode(value.getBytes()));
     }

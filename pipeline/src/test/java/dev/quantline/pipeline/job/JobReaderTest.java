@@ -65,7 +65,7 @@ class JobReaderTest {
             {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
             {BASE, "recipe": "w4a4"}                                                | not yet supported: recipe.preset w4a4
-            {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have a value in the enumeration
+            {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have
             {BASE, "recipe": {"activationBits": 32}}                                | not yet supported: recipe.activationBits
             {BASE, "recipe": {"tune": {"layers": "adaquant"}}}                      | not yet supported: recipe.tune.layers adaquant
             {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
