@@ -77,6 +77,10 @@ public final class Exporter {
 
     private static Report report(Job job, Path file, double[] latency, Evaluation result) throws IOException {
         var fidelity = new Report.Closeness(result.fidelity().cosine(), result.fidelity().sqnrDb());
+        if (!Double.isFinite(fidelity.cosine())) {
+            throw new BadInput("on the evaluation data the outputs of the model or of its quantized form are not all finite:"
+                + " check the data, or exclude the layers that overflow");
+        }
         var before = new Report.Value(job.metric(), result.baseline().orElse(1));
         var after = new Report.Value(job.metric(), result.changed().orElse(fidelity.cosine()));
         double drop = result.baseline().isPresent() ? result.drop() : 1 - fidelity.cosine();

@@ -112,21 +112,23 @@ public final class ScaleMigration {
     }
 
     private static Reader reader(GraphIndex index, Node node) {
+        boolean transposed = node.is("Gemm") && node.intOf("transB", 0) == 1;
+        int outputs = index.constant(node.input(1)).orElseThrow().dim(transposed ? 0 : 1);
         if (node.is("Gemm")) {
             boolean plain = node.floatOf("alpha", 1) == 1 && node.floatOf("beta", 1) == 1 && node.intOf("transA", 0) == 0;
-            return new Reader(node, node.intOf("transB", 0) == 1,
-                plain && isVector(index, node.input(2)) ? Optional.of(new Bias(node.name(), 2)) : Optional.empty());
+            return new Reader(node, transposed,
+                plain && isVector(index, node.input(2), outputs) ? Optional.of(new Bias(node.name(), 2)) : Optional.empty());
         }
         var add = index.onlyConsumer(node.output()).filter(next -> next.is("Add"));
         var bias = add.flatMap(next -> {
             int i = next.input(0).equals(node.output()) ? 1 : 0;
-            return isVector(index, next.input(i)) ? Optional.of(new Bias(next.name(), i)) : Optional.empty();
+            return isVector(index, next.input(i), outputs) ? Optional.of(new Bias(next.name(), i)) : Optional.empty();
         });
         return new Reader(node, false, bias);
     }
 
-    private static boolean isVector(GraphIndex index, String tensor) {
-        return index.constant(tensor).filter(constant -> constant.rank() == 1).isPresent();
+    private static boolean isVector(GraphIndex index, String tensor, int length) {
+        return index.constant(tensor).filter(constant -> constant.rank() == 1 && constant.dim(0) == length).isPresent();
     }
 
     private static Node node(Graph graph, String name) {
