@@ -90,8 +90,8 @@ final class Preparation {
     }
 
     private static long[] cut(long[] shape, long start, long end) {
-        int from = (int) Math.clamp(start < 0 ? start + shape.length : start, 0, shape.length);
-        int to = (int) Math.clamp(end < 0 ? end + shape.length : end, from, shape.length);
+        int from = Math.clamp(start < 0 ? start + shape.length : start, 0, shape.length);
+        int to = Math.clamp(end < 0 ? end + shape.length : end, from, shape.length);
         return LongStream.of(shape).skip(from).limit(to - from).toArray();
     }
 }

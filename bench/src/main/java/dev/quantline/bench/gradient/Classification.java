@@ -52,18 +52,22 @@ final class Classification {
              var validation = Dataset.open(List.of(folder.resolve("validation.npz")))) {
             var batches = new Minibatches(new Samples(train, model, normalize), settings.batch(), 1, List.of("labels"), 1);
             var held = new Minibatches(new Samples(validation, model, normalize), EVALUATED, 1, List.of("labels"), 2);
-            var forward = TrainingGraph.forward(model, Map.of(input, new long[] {EVALUATED, 3, 32, 32}), weights, loss, List.of(logits));
-            var training = TrainingGraph.of(model, Map.of(input, new long[] {settings.batch(), 3, 32, 32}), weights, loss, List.of());
+            var forward = TrainingGraph.forward(model, images(input, EVALUATED), weights, loss, List.of(logits));
+            var training = TrainingGraph.of(model, images(input, settings.batch()), weights, loss, List.of());
             var plan = new Trainer.Settings(List.of(new Group(weights, settings.optimizer())),
                 new Schedule.Cosine(settings.warmUp(), settings.steps(), 0), 1);
             try (var trainer = new Trainer(training, model.initializers(), plan, Provider.cpu());
                  var session = Session.open(forward.graph(), Provider.cpu(), Session.Optimization.ALL)) {
-                var run = new Run(trainer, batches,
-                    errors(session, held, logits, validated / EVALUATED), settings.steps(), settings.every());
+                var errors = errors(session, held, logits, validated / EVALUATED);
+                var run = new Run(trainer, batches, errors, settings.steps(), settings.every());
                 run.advance(() -> false, progress);
                 return run.curve();
             }
         }
+    }
+
+    private static Map<String, long[]> images(String input, int count) {
+        return Map.of(input, new long[] {count, 3, 32, 32});
     }
 
     /** Everything a product, convolution or normalisation learns; statistics of BatchNormalization stay. */

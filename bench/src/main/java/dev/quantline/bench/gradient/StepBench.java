@@ -1,6 +1,7 @@
 package dev.quantline.bench.gradient;
 
 import ai.onnx.proto.OnnxMl.ModelProto;
+import com.sun.management.OperatingSystemMXBean;
 import dev.quantline.gradient.TrainingGraph;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.gradient.train.Group;
@@ -9,7 +10,6 @@ import dev.quantline.gradient.train.Schedule;
 import dev.quantline.gradient.train.Trainer;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
@@ -17,6 +17,7 @@ import dev.quantline.prepare.Canonical;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -28,16 +29,41 @@ import java.util.stream.LongStream;
 
 /**
  * One training step of all-MiniLM-L6-v2, all weights trained, against the inference of the same batch as users run it.
- * Arguments: batch, tokens, repetitions (16 128 10).
+ * Arguments: batch, tokens, repetitions, provider (16 128 10 cpu). On a busy machine look at the processor time, with
+ * provider cpu:1, whose threads do not wait by spinning.
  */
 public final class StepBench {
+    private static final int CHANNELS = 384;
+
     private StepBench() {
+    }
+
+    /** Seconds on the clock and on the processor, one entry a repetition. */
+    private record Timings(double[] wall, double[] processor) {
+        static Timings of(int repetitions) {
+            return new Timings(new double[repetitions], new double[repetitions]);
+        }
+
+        void take(int i, Runnable action) {
+            long clock = System.nanoTime();
+            long cpu = processorTime();
+            action.run();
+            wall[i] = (System.nanoTime() - clock) / 1e9;
+            processor[i] = (processorTime() - cpu) / 1e9;
+        }
+
+        @Override
+        public String toString() {
+            return String.format("%.3f s (best %.3f), processor %.3f s (best %.3f)", median(wall), best(wall), median(processor),
+                best(processor));
+        }
     }
 
     public static void main(String[] arguments) throws IOException {
         int batch = arguments.length > 0 ? Integer.parseInt(arguments[0]) : 16;
         int tokens = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 128;
         int repetitions = arguments.length > 2 ? Integer.parseInt(arguments[2]) : 10;
+        var provider = Provider.parse(arguments.length > 3 ? arguments[3] : "cpu");
         var model = Canonical.of(miniLm());
         var inputs = inputs(model, batch, tokens);
         long memoryBefore = status("VmRSS");
@@ -45,53 +71,44 @@ public final class StepBench {
         String output = model.outputs().getFirst().getName();
         var weights = weights(model);
         var loss = new Loss.MeanSquared(output, "target");
-        inputs.put("target", Tensor.zeros(DataType.FLOAT, batch, tokens, 384));
-        var settings = new Trainer.Settings(List.of(new Group(weights, Optimizer.adamW(1e-5, 0.01))), new Schedule.Constant(), 1);
-        double[] building = new double[5];
-        for (int i = 0; i < building.length; i++) {
-            long start = System.nanoTime();
-            var graph = TrainingGraph.of(model, sizes(inputs), weights, loss, List.of());
-            Session.open(graph.graph(), Provider.cpu(), Session.Optimization.ALL).close();
-            building[i] = seconds(start);
+        inputs.put("target", Tensor.zeros(DataType.FLOAT, batch, tokens, CHANNELS));
+        var building = Timings.of(5);
+        for (int i = 0; i < building.wall().length; i++) {
+            building.take(i, () -> Session.open(TrainingGraph.of(model, sizes(inputs), weights, loss, List.of()).graph(), provider,
+                Session.Optimization.ALL).close());
         }
         var training = TrainingGraph.of(model, sizes(inputs), weights, loss, List.of());
-        if (System.getProperty("save") != null) {
-            ModelFile.write(training.graph(), Path.of(System.getProperty("save")));
-        }
-        try (var trainer = new Trainer(training, model.initializers(), settings, Provider.cpu())) {
-            var backward = new double[repetitions];
-            var update = new double[repetitions];
-            var inference = new double[repetitions];
+        var inference = Timings.of(repetitions);
+        var backward = Timings.of(repetitions);
+        var update = Timings.of(repetitions);
+        var settings = new Trainer.Settings(List.of(new Group(weights, Optimizer.adamW(1e-5, 0.01))), new Schedule.Constant(), 1);
+        long peak;
+        try (var trainer = new Trainer(training, model.initializers(), settings, provider)) {
             trainer.step(inputs);
-            long peak = status("VmHWM") - memoryBefore;
-            try (var session = Session.open(model, Provider.cpu(), Session.Optimization.ALL)) {
+            peak = status("VmHWM") - memoryBefore;
+            try (var session = Session.open(model, provider, Session.Optimization.ALL)) {
                 session.run(inputs, List.of(output));
                 for (int i = 0; i < repetitions; i++) {
-                    long start = System.nanoTime();
-                    session.run(inputs, List.of(output));
-                    inference[i] = seconds(start);
-                    start = System.nanoTime();
-                    trainer.gradients(inputs);
-                    backward[i] = seconds(start);
-                    start = System.nanoTime();
-                    trainer.update();
-                    update[i] = seconds(start);
+                    inference.take(i, () -> session.run(inputs, List.of(output)));
+                    backward.take(i, () -> trainer.gradients(inputs));
+                    update.take(i, trainer::update);
                 }
             }
-            long forward = activations(TrainingGraph.forward(model, sizes(inputs), weights, loss, List.of()).graph());
-            long parameters = weights.stream().mapToLong(name -> model.initializers().get(name).size() * 4L).sum();
-            System.out.printf("trained tensors %d, nodes %d%n", weights.size(), training.graph().nodes().size());
-            System.out.printf("graph and session    %.3f s (first %.3f s)%n", median(building), building[0]);
-            System.out.printf("inference            %.3f s (best %.3f)%n", median(inference), best(inference));
-            System.out.printf("forward + backward   %.3f s (best %.3f), %.2f times inference (best %.2f)%n",
-                median(backward), best(backward),
-                median(backward) / median(inference), best(backward) / best(inference));
-            System.out.printf("optimizer            %.3f s, %.1f %% of the step%n", median(update),
-                100 * median(update) / (median(update) + median(backward)));
-            System.out.printf("peak memory          %d MB; activations %d MB, weights and gradients %d MB: %.2f times their sum%n",
-                peak >> 20,
-                forward >> 20, 2 * parameters >> 20, (double) peak / (forward + 2 * parameters));
         }
+        System.out.printf("trained tensors %d, nodes %d%n", weights.size(), training.graph().nodes().size());
+        System.out.println("graph and session    " + building);
+        System.out.println("inference            " + inference);
+        System.out.println("forward + backward   " + backward);
+        System.out.printf("                     %.2f times inference (best against best %.2f, processor time %.2f)%n",
+            median(backward.wall()) / median(inference.wall()), best(backward.wall()) / best(inference.wall()),
+            best(backward.processor()) / best(inference.processor()));
+        System.out.println("optimizer            " + update);
+        System.out.printf("                     %.1f %% of the step%n",
+            100 * median(update.wall()) / (median(update.wall()) + median(backward.wall())));
+        long forward = activations(TrainingGraph.forward(model, sizes(inputs), weights, loss, List.of()).graph());
+        long parameters = weights.stream().mapToLong(name -> model.initializers().get(name).size() * 4L).sum();
+        System.out.printf("peak memory          %d MB: %.2f times activations (%d MB), weights and gradients (%d MB)%n", peak >> 20,
+            (double) peak / (forward + 2 * parameters), forward >> 20, 2 * parameters >> 20);
     }
 
     static Graph miniLm() throws IOException {
@@ -141,8 +158,8 @@ public final class StepBench {
         }
     }
 
-    private static double seconds(long start) {
-        return (System.nanoTime() - start) / 1e9;
+    private static long processorTime() {
+        return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime();
     }
 
     private static double median(double[] values) {

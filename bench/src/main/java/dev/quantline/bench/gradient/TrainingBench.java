@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
@@ -67,16 +68,15 @@ public final class TrainingBench {
         var chart = new XYChartBuilder().width(800).height(450).title(name + " on CIFAR-10").xAxisTitle("step").build();
         chart.setYAxisGroupTitle(0, "validation accuracy, %");
         chart.setYAxisGroupTitle(1, "training loss");
-        add(chart, "validation accuracy", curve.stream().mapToDouble(Run.Point::step).toArray(),
-            curve.stream().mapToDouble(TrainingBench::right).toArray(), 0);
-        add(chart, "training loss", measured.stream().mapToDouble(Run.Point::step).toArray(),
-            measured.stream().mapToDouble(Run.Point::loss).toArray(), 1);
+        add(chart, "validation accuracy", curve, TrainingBench::right, 0);
+        add(chart, "training loss", measured, Run.Point::loss, 1);
         Files.createDirectories(Path.of("out/bench"));
         BitmapEncoder.saveBitmap(chart, "out/bench/" + name, BitmapEncoder.BitmapFormat.PNG);
     }
 
-    private static void add(XYChart chart, String series, double[] x, double[] y, int axis) {
-        var line = chart.addSeries(series, x, y);
+    private static void add(XYChart chart, String series, List<Run.Point> points, ToDoubleFunction<Run.Point> value, int axis) {
+        var line = chart.addSeries(series, points.stream().mapToDouble(Run.Point::step).toArray(),
+            points.stream().mapToDouble(value).toArray());
         line.setYAxisGroup(axis);
         line.setMarker(SeriesMarkers.CIRCLE);
     }

@@ -55,8 +55,6 @@ public final class Emitter {
         return contrib ? graph.withOpset(CONTRIB, 1) : graph;
     }
 
-    // ---- nodes
-
     /** One ONNX operator without attributes; an empty name omits an optional input. */
     public String op(String op, String... inputs) {
         return op(op, Map.of(), inputs);
@@ -118,8 +116,6 @@ public final class Emitter {
         return names.get(i);
     }
 
-    // ---- inputs and constants
-
     /** A graph input, new unless there is one of this name; -1 leaves a size open. */
     public String input(String name, DataType type, long... shape) {
         if (graph.inputs().stream().anyMatch(input -> input.getName().equals(name))) {
@@ -166,8 +162,6 @@ public final class Emitter {
         shapes.put(name, tensor.type(), tensor.shape());
         return name;
     }
-
-    // ---- words of formulas
 
     public String add(String a, String b) {
         return op("Add", a, b);

@@ -18,7 +18,6 @@ final class Results {
             case "Cast" -> DataType.of((int) node.intOf("to", 0));
             case "ConstantOfShape" -> DataType.of(node.attributes().get("value").getT().getDataType());
             case "Where" -> e.type(node.input(1));
-            case "OneHot" -> e.type(node.input(2));
             default -> e.type(node.input(0));
         };
     }

@@ -125,10 +125,9 @@ public sealed interface Loss {
     /** Writes this loss into a graph and returns the name of the scalar. */
     default String emit(Emitter e) {
         return switch (this) {
-            case MeanSquared(String prediction, String target) -> mean(e, square(e, e.sub(prediction, likewise(e, target, prediction))));
-            case MeanAbsolute(String prediction, String target) -> mean(e, e.op("Abs", e.sub(prediction, likewise(e, target, prediction))));
-            case Huber(String prediction, String target, double delta) ->
-                huber(e, e.sub(prediction, likewise(e, target, prediction)), delta);
+            case MeanSquared(String prediction, String target) -> mean(e, square(e, difference(e, prediction, target)));
+            case MeanAbsolute(String prediction, String target) -> mean(e, e.op("Abs", difference(e, prediction, target)));
+            case Huber(String prediction, String target, double delta) -> huber(e, difference(e, prediction, target), delta);
             case CrossEntropy loss -> Likelihoods.crossEntropy(e, loss);
             case Distillation loss -> Likelihoods.distillation(e, loss);
             case NextToken loss -> Likelihoods.nextToken(e, loss);
@@ -139,8 +138,8 @@ public sealed interface Loss {
         };
     }
 
-    private static String likewise(Emitter e, String target, String prediction) {
-        return e.input(target, e.type(prediction), e.shapes().of(prediction));
+    private static String difference(Emitter e, String prediction, String target) {
+        return e.sub(prediction, e.input(target, e.type(prediction), e.shapes().of(prediction)));
     }
 
     /** |d| clipped at delta is c; c (|d| - c/2) is both branches at once. */

@@ -76,12 +76,12 @@ final class Functions {
     }
 
     /**
-     * d/dx x Phi(x) = Phi(x) + x phi(x). With u = x/sqrt(2): (1 + erf(u))/2 + u exp(-u^2)/sqrt(pi). HardSigmoid takes the
-     * half in one pass, and dividing by exp(u^2) spares a negation; where that overflows, the quotient is 0 as it should.
+     * d/dx x Phi(x) = Phi(x) + x phi(x). With u = x/sqrt(2): (1 + erf(u))/2 + u exp(-u^2)/sqrt(pi), the half in one pass by
+     * HardSigmoid.
      */
     private static String geluSlope(Emitter e, String x) {
         String u = e.times(x, Math.sqrt(0.5));
-        String bell = e.div(e.times(x, Math.sqrt(0.5 / Math.PI)), e.op("Exp", e.mul(u, u)));
+        String bell = e.mul(e.times(x, Math.sqrt(0.5 / Math.PI)), e.op("Exp", e.mul(u, e.times(x, -Math.sqrt(0.5)))));
         return e.add(e.op("HardSigmoid", Map.of("alpha", 0.5f, "beta", 0.5f), e.op("Erf", u)), bell);
     }
 

@@ -3,6 +3,7 @@ package dev.quantline.gradient.rules;
 import dev.quantline.gradient.emit.Emitter;
 import dev.quantline.onnx.DataType;
 import java.util.Map;
+import java.util.stream.LongStream;
 
 /** Matrix products. Transposed operands are handed to the product itself, never written to memory. */
 final class Products {
@@ -53,15 +54,26 @@ final class Products {
             return;
         }
         if (shapeB.length == 2 && shapeA.length > 2) {
-            // One product over all rows of the batch instead of a batch of products to be summed.
-            call.give(1, e.op("Gemm", Map.of("transA", 1), rows(e, a), rows(e, dy)));
+            call.give(1, shapeA[shapeA.length - 1] <= shapeB[1]
+                ? e.op("MatMul", columns(e, a, shapeA.length), rows(e, dy))
+                : e.transpose(e.op("MatMul", columns(e, dy, shapeA.length), rows(e, a)), 1, 0));
         } else {
             give(call, 1, product(e, a, dy, true, false), shapeA, shapeB);
         }
     }
 
+    /** All rows of a batch of matrices under each other: one product instead of a batch of products to be summed. */
     private static String rows(Emitter e, String batch) {
         return e.op("Flatten", Map.of("axis", -1), batch);
+    }
+
+    /**
+     * The transpose of {@link #rows}. For this shape of product, deep and narrow, one pass to transpose the narrower operand
+     * costs less than a product that transposes it piece by piece, again for every block of columns.
+     */
+    private static String columns(Emitter e, String batch, int rank) {
+        var permutation = LongStream.range(0, rank).map(axis -> axis == 0 ? rank - 1 : axis - 1).toArray();
+        return e.op("Flatten", Map.of("axis", 1), e.transpose(batch, permutation));
     }
 
     /** Sums the axes of the batch along which this operand was broadcast. */

@@ -119,11 +119,6 @@ final class Parameters {
         return state;
     }
 
-    /** The flat values alone: a view. */
-    Tensor flatValues() {
-        return flat(values);
-    }
-
     private static Tensor flat(INDArray array) {
         return new Tensor(DataType.FLOAT, new long[] {array.length()}, array.data().asNio().slice(0, Math.toIntExact(array.length() * 4)));
     }

@@ -111,11 +111,6 @@ public final class Trainer implements AutoCloseable {
         this.steps = steps;
     }
 
-    /** Replaces the values of the trained tensors. */
-    public void set(Map<String, Tensor> values) {
-        parameters.values().forEach((name, memory) -> memory.data().put(values.get(name).data()));
-    }
-
     @Override
     public void close() {
         session.close();
