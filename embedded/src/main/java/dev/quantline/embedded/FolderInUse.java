@@ -8,6 +8,6 @@ public final class FolderInUse extends IOException {
     private static final long serialVersionUID = 1;
 
     FolderInUse(Path folder) {
-        super("another stack already runs on " + folder.toAbsolutePath());
+        super("another stack already runs on " + folder.toAbsolutePath() + ": use that one, or stop it first");
     }
 }

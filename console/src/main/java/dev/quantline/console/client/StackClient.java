@@ -46,11 +46,12 @@ public final class StackClient implements AutoCloseable {
      * @throws Unreachable after ten seconds at most, naming the address that does not
      */
     public static StackClient connect(Connection connection) throws IOException {
+        var broker = Broker.connect(connection);
         // A cache of its own: the services' cache keeps links to files, and a user's file may be written again.
         var cache = Files.createTempDirectory("quantline-console");
         var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
                 connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
-        var client = new StackClient(connection, Broker.connect(connection), store, cache);
+        var client = new StackClient(connection, broker, store, cache);
         try {
             store.prepare();
             return client;
@@ -67,6 +68,26 @@ public final class StackClient implements AutoCloseable {
      * @return the reference of the first file
      */
     public ObjectRef upload(Path folder, List<String> names) throws IOException {
+        return store.ref(uploadTogether(folder, names) + names.getFirst());
+    }
+
+    /**
+     * Puts every {@code .npz} of a folder under one key prefix named by their contents.
+     *
+     * @return the reference of the prefix
+     * @throws BadInput when the folder holds none
+     */
+    public ObjectRef uploadFolder(Path folder) throws IOException {
+        try (var files = Files.list(folder)) {
+            var names = files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".npz")).sorted().toList();
+            if (names.isEmpty()) {
+                throw new BadInput(folder + " holds no .npz file");
+            }
+            return store.ref(uploadTogether(folder, names));
+        }
+    }
+
+    private String uploadTogether(Path folder, List<String> names) throws IOException {
         var hashes = new StringBuilder();
         for (var name : names) {
             hashes.append(Hashes.of(folder.resolve(name)));
@@ -78,7 +99,7 @@ public final class StackClient implements AutoCloseable {
                 store.put(prefix + name, folder.resolve(name));
             }
         }
-        return store.ref(prefix + names.getFirst());
+        return prefix;
     }
 
     /** Publishes a request. */

@@ -10,6 +10,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -65,7 +66,8 @@ final class LocalRun {
     private static String upload(StackClient client, Path file) {
         try {
             var path = file.toAbsolutePath();
-            return client.upload(path.getParent(), List.of(path.getFileName().toString())).toString();
+            return Files.isDirectory(path) ? client.uploadFolder(path).toString()
+                    : client.upload(path.getParent(), List.of(path.getFileName().toString())).toString();
         } catch (IOException failure) {
             throw new UncheckedIOException("cannot be read: " + file, failure);
         }

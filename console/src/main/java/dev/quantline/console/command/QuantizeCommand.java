@@ -20,7 +20,7 @@ final class QuantizeCommand implements Callable<Integer> {
     @Parameters(paramLabel = "MODEL.onnx", description = "the float model; external data files beside it are found")
     private Path model;
 
-    @Option(names = "--data", required = true, paramLabel = "CAL.npz", description = "calibration data: one array per model input")
+    @Option(names = "--data", required = true, paramLabel = "CAL.npz", description = "calibration data: one array per model input; or a folder of such files")
     private Path data;
 
     @Option(names = "--recipe", paramLabel = "NAME|FILE", description = "a preset (default: int8) or a JSON file with a recipe object")
@@ -60,9 +60,9 @@ final class QuantizeCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         requireTogether("--eval", evaluation, "--metric", metric);
         requireTogether("--train", training, "--loss", loss);
-        var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), readable(data),
-                Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(readable(file), Optional.ofNullable(metric))),
-                Optional.ofNullable(training).map(file -> new LocalJob.Training(readable(file), Optional.ofNullable(loss))),
+        var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), data(data),
+                Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric))),
+                Optional.ofNullable(training).map(file -> new LocalJob.Training(data(file), Optional.ofNullable(loss))),
                 recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)));
         return new LocalRun(output).run(job, stack.find(), out == null ? Path.of("out", job.id()) : out);
     }
@@ -78,6 +78,10 @@ final class QuantizeCommand implements Callable<Integer> {
                 : Json.MAPPER.createObjectNode().put("preset", recipe == null ? "mixed" : recipe);
         object.withObject("/allocate").put("size", size);
         return Optional.of(object);
+    }
+
+    private static Path data(Path fileOrFolder) {
+        return Files.isDirectory(fileOrFolder) ? fileOrFolder : readable(fileOrFolder);
     }
 
     private static Path readable(Path file) {
