@@ -170,17 +170,17 @@ class LauncherTest {
         return new Said(process.exitValue(), text);
     }
 
-    /** The tools the launcher needs, linked into a folder of their own, because many systems keep a JDK beside them. */
+    /** The tools the launcher needs in a folder of their own, because many systems keep a JDK beside them. */
     private String toolsWithoutJava() throws IOException {
         var tools = folder.resolve("tools");
         if (Files.notExists(tools)) {
             Files.createDirectories(tools);
             for (var name : new String[] {"bash", "sh", "env", "dirname", "readlink", "sed",
-                "head", "find", "grep", "tee", "mkdir", "mv", "cat"}) {
+                "head", "find", "grep", "tee", "mkdir", "mv", "cat", "ln", "rm", "sleep"}) {
                 for (var place : SYSTEM_TOOLS.split(":")) {
                     var tool = Path.of(place, name);
                     if (Files.isExecutable(tool) && Files.notExists(tools.resolve(name))) {
-                        Files.createSymbolicLink(tools.resolve(name), tool);
+                        executable(tools.resolve(name), "exec " + tool + " \"$@\"");
                     }
                 }
             }

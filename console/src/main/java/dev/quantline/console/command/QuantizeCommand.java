@@ -20,7 +20,8 @@ final class QuantizeCommand implements Callable<Integer> {
     @Parameters(paramLabel = "MODEL.onnx", description = "the float model; external data files beside it are found")
     private Path model;
 
-    @Option(names = "--data", required = true, paramLabel = "CAL.npz", description = "calibration data: one array per model input; or a folder of such files")
+    @Option(names = "--data", required = true, paramLabel = "CAL.npz",
+            description = "calibration data: one array per model input; or a folder of such files")
     private Path data;
 
     @Option(names = "--recipe", paramLabel = "NAME|FILE", description = "a preset (default: int8) or a JSON file with a recipe object")
