@@ -1,6 +1,7 @@
 package dev.quantline.calibrator;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.service.ServiceContract;
@@ -22,7 +23,7 @@ class CalibratorServiceTest extends ServiceContract {
 
     @Override
     protected void checkResult(Path folder) throws IOException {
-        assertEquals(2, QuantizationPlan.read(folder.resolve("plan.json")).weights().size());
-        assertEquals(true, Files.exists(folder.resolve("calibration.json")));
+        assertEquals(3, QuantizationPlan.read(folder.resolve("plan.json")).weights().size());
+        assertTrue(Files.exists(folder.resolve("calibration.json")));
     }
 }

@@ -32,10 +32,12 @@ class ExporterServiceTest extends ServiceContract {
         var report = Report.read(folder.resolve("report.json"));
         assertEquals("done", report.status());
         assertTrue(report.fidelity().cosine() > 0.99, report.toString());
+        assertEquals(new Report.Value("top1", 1), report.original().metric());
+        assertTrue(report.quantized().metric().value() > 0.9, report.toString());
         assertEquals(Set.of("profile", "calibrate", "tune", "export"), report.stages().keySet());
         assertTrue(report.provenance().modelSha256().matches("[0-9a-f]{64}"));
         try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
-            assertEquals(Set.of("y"), session.outputs());
+            assertEquals(Set.of("logits"), session.outputs());
         }
     }
 

@@ -9,7 +9,7 @@ import dev.quantline.embedded.StackAddresses;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.job.Json;
-import dev.quantline.pipeline.service.TinyNetwork;
+import dev.quantline.pipeline.service.TinyJob;
 import dev.quantline.pipeline.service.Traffic;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
@@ -40,7 +40,7 @@ class PackagedServicesIT {
         stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
         store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
                 StackAddresses.SECRET_KEY, StackAddresses.BUCKET, 1 << 20, folder.resolve("cache"), 1 << 20));
-        TinyNetwork.store(store);
+        TinyJob.storeInputs(store);
         for (var name : List.of("profiler", "calibrator", "tuner", "exporter")) {
             SERVICES.put(name, ServiceProcess.start(name, stack.addresses(), folder));
         }
@@ -72,8 +72,7 @@ class PackagedServicesIT {
     }
 
     private static void submit(String id) {
-        traffic.send(TOPICS.jobs(), id, Json.bytes(Map.of("id", id, "model", "s3://quantline/inputs/tiny.onnx",
-                "calibration", "s3://quantline/inputs/tiny.npz")));
+        traffic.send(TOPICS.jobs(), id, TinyJob.request(id, "tiny.onnx"));
     }
 
     private static String report(String id) throws IOException {

@@ -23,6 +23,6 @@ class ProfilerServiceTest extends ServiceContract {
     @Override
     protected void checkResult(Path folder) throws IOException {
         assertEquals(300, Profile.read(folder.resolve("profile.json")).samples());
-        assertEquals("y", ModelFile.read(folder.resolve("model.onnx")).outputs().getFirst().getName());
+        assertEquals("logits", ModelFile.read(folder.resolve("model.onnx")).outputs().getFirst().getName());
     }
 }

@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -63,15 +64,22 @@ class EventCodecTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{\"id\": \"a\"}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"com.example.other\"}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.lost.v1\"}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.cancel.v1\", \"data\": {}}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\","
-            + " \"data\": {\"job\": 7, \"item\": []}}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"dev.quantline.work.v1\","
-            + " \"data\": {\"job\": \"a\", \"stage\": \"tune\", \"hash\": \"../../x\"}}"})
-    void whatIsNoEventIsUnreadable(String value) {
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+            com.example.other         | {}
+            dev.quantline.lost.v1     | {}
+            dev.quantline.cancel.v1   | {}
+            dev.quantline.tuned.v1    | {"job": "a", "stage": "tune"}
+            dev.quantline.work.v1     | {"job": 7, "item": []}
+            dev.quantline.work.v1     | {"job": "a", "stage": "tune", "hash": "../../x"}
+            """)
+    void whatIsNoEventIsUnreadable(String type, String data) {
+        var value = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"%s\", \"data\": %s}".formatted(type, data);
+
         assertThrows(Unreadable.class, () -> EventCodec.decode(value.getBytes()));
+    }
+
+    @Test
+    void aBareObjectIsNoEvent() {
+        assertThrows(Unreadable.class, () -> EventCodec.decode("{\"id\": \"a\"}".getBytes()));
     }
 }

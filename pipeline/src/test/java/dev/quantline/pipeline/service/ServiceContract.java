@@ -9,14 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Topics;
-import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.store.Store;
 import jakarta.inject.Inject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Map;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -44,7 +42,7 @@ public abstract class ServiceContract {
     @BeforeEach
     void connect() throws IOException {
         traffic = new Traffic(broker);
-        TinyNetwork.store(store);
+        TinyJob.storeInputs(store);
     }
 
     @AfterEach
@@ -119,8 +117,6 @@ public abstract class ServiceContract {
     }
 
     protected final void submit(String id, String model) {
-        var request = Map.of("id", id, "model", "s3://quantline/inputs/" + model,
-                "calibration", "s3://quantline/inputs/tiny.npz");
-        traffic.send(TOPICS.jobs(), id, Json.bytes(request));
+        traffic.send(TOPICS.jobs(), id, TinyJob.request(id, model));
     }
 }
