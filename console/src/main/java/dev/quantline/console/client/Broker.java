@@ -18,28 +18,30 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** Publishes what a user may publish. Every method answers or throws {@link Unreachable} within ten seconds. */
+/** Publishes what a user may publish. Every method answers or throws {@link Unreachable} when its patience is over. */
 final class Broker implements AutoCloseable {
-    /** How long an unreachable address is tried. */
-    static final int PATIENCE_MS = 4_000;
+    /** How long an address that never answered is tried; with what starting takes, a user knows within ten seconds. */
+    static final Duration FIRST_CONTACT = Duration.ofSeconds(4);
+    /** How long a broker that has answered before may be busy. */
+    static final Duration BUSY = Duration.ofSeconds(45);
 
     private final Connection connection;
     private final KafkaProducer<String, byte[]> producer;
 
     private Broker(Connection connection) {
         this.connection = connection;
-        this.producer = new KafkaProducer<>(settings(connection), new StringSerializer(), new ByteArraySerializer());
+        this.producer = new KafkaProducer<>(settings(connection, BUSY), new StringSerializer(), new ByteArraySerializer());
     }
 
-    static Broker connect(Connection connection) {
-        check(connection);
+    static Broker connect(Connection connection, Duration patience) {
+        check(connection, patience);
         return new Broker(connection);
     }
 
     /** Asks the broker for its topics. */
-    static void check(Connection connection) {
+    static void check(Connection connection, Duration patience) {
         try {
-            var topics = topics(connection);
+            var topics = topics(connection, patience);
             if (!topics.contains(connection.topics().jobs())) {
                 throw new Unreachable("the Kafka broker at %s has no topic %s: the services create it, start them first"
                         .formatted(connection.kafka(), connection.topics().jobs()), null);
@@ -52,10 +54,10 @@ final class Broker implements AutoCloseable {
         }
     }
 
-    private static Set<String> topics(Connection connection) throws ExecutionException, InterruptedException, TimeoutException {
-        var admin = Admin.create(settings(connection));
+    private static Set<String> topics(Connection connection, Duration patience) throws ExecutionException, InterruptedException, TimeoutException {
+        var admin = Admin.create(settings(connection, patience));
         try {
-            return admin.listTopics().names().get(PATIENCE_MS, TimeUnit.MILLISECONDS);
+            return admin.listTopics().names().get(patience.toMillis(), TimeUnit.MILLISECONDS);
         } finally {
             // An answer that did not come in time need not be waited for.
             admin.close(Duration.ZERO);
@@ -79,7 +81,7 @@ final class Broker implements AutoCloseable {
         var message = new ProducerRecord<>(topic, key, value);
         message.headers().add("content-type", EventCodec.CONTENT_TYPE.getBytes(StandardCharsets.US_ASCII));
         try {
-            producer.send(message).get(PATIENCE_MS, TimeUnit.MILLISECONDS);
+            producer.send(message).get(BUSY.toMillis(), TimeUnit.MILLISECONDS);
         } catch (KafkaException | ExecutionException | TimeoutException failure) {
             throw unreachable(connection, failure);
         } catch (InterruptedException stopped) {
@@ -89,20 +91,21 @@ final class Broker implements AutoCloseable {
     }
 
     /** What every Kafka client of the console is made with. */
-    static Map<String, Object> settings(Connection connection) {
+    static Map<String, Object> settings(Connection connection, Duration patience) {
+        var milliseconds = (int) patience.toMillis();
         return Map.of(
                 "bootstrap.servers", List.of(connection.kafka()),
-                "socket.connection.setup.timeout.ms", PATIENCE_MS,
-                "socket.connection.setup.timeout.max.ms", PATIENCE_MS,
+                "socket.connection.setup.timeout.ms", milliseconds,
+                "socket.connection.setup.timeout.max.ms", milliseconds,
                 "reconnect.backoff.max.ms", 500,
-                "request.timeout.ms", PATIENCE_MS,
-                "default.api.timeout.ms", PATIENCE_MS);
+                "request.timeout.ms", milliseconds,
+                "default.api.timeout.ms", milliseconds);
     }
 
     static Unreachable unreachable(Connection connection, Exception cause) {
         var reason = cause.getCause() == null ? cause : cause.getCause();
         var said = reason instanceof TimeoutException || reason instanceof org.apache.kafka.common.errors.TimeoutException
-                ? "no answer within %d s".formatted(PATIENCE_MS / 1000) : reason.getMessage();
+                ? "no answer in time" : reason.getMessage();
         return new Unreachable("the Kafka broker at %s cannot be reached (%s): check --kafka and that the broker runs"
                 .formatted(connection.kafka(), said), cause);
     }

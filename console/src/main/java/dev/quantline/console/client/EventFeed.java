@@ -33,7 +33,7 @@ final class EventFeed implements AutoCloseable {
     /** Stands at the end of every topic: what is published from now on will be seen. */
     EventFeed(Connection connection) {
         this.connection = connection;
-        var settings = new HashMap<>(Broker.settings(connection));
+        var settings = new HashMap<>(Broker.settings(connection, Broker.BUSY));
         settings.putAll(Map.of("enable.auto.commit", false, "allow.auto.create.topics", false));
         consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer());
         try {
@@ -58,7 +58,7 @@ final class EventFeed implements AutoCloseable {
         if (!records.isEmpty()) {
             lastSign = System.nanoTime();
         } else if (System.nanoTime() - lastSign > SILENCE.toNanos()) {
-            Broker.check(connection);
+            Broker.check(connection, Broker.BUSY);
             lastSign = System.nanoTime();
         }
         return decode(records).toList();

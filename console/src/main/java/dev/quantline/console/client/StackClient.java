@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -46,7 +47,16 @@ public final class StackClient implements AutoCloseable {
      * @throws Unreachable after ten seconds at most, naming the address that does not
      */
     public static StackClient connect(Connection connection) throws IOException {
-        var broker = Broker.connect(connection);
+        return connect(connection, Broker.FIRST_CONTACT);
+    }
+
+    /** The same for a stack that is known to run, which may be busy starting. */
+    public static StackClient connectPatiently(Connection connection) throws IOException {
+        return connect(connection, Broker.BUSY);
+    }
+
+    private static StackClient connect(Connection connection, Duration patience) throws IOException {
+        var broker = Broker.connect(connection, patience);
         // A cache of its own: the services' cache keeps links to files, and a user's file may be written again.
         var cache = Files.createTempDirectory("quantline-console");
         var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),

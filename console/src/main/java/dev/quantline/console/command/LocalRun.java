@@ -35,32 +35,33 @@ final class LocalRun {
         var externalData = ModelFile.externalFiles(job.model());
         JobReader.read(job.request(path -> "s3://quantline/inputs/" + path.getFileName()), job.id());
         if (stack.isPresent()) {
-            return run(job, externalData, stack.get(), out);
+            try (var client = StackClient.connect(stack.get())) {
+                return run(job, externalData, client, out);
+            }
         }
         output.remark("starting broker, store and services in this process ...");
-        try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET)) {
-            return run(job, externalData, own.connection(), out);
+        try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
+                var client = StackClient.connectPatiently(own.connection())) {
+            return run(job, externalData, client, out);
         }
     }
 
-    private int run(LocalJob job, Iterable<String> externalData, Connection connection, Path out) throws IOException {
-        try (var client = StackClient.connect(connection)) {
-            output.remark("uploading model and data to " + connection.s3());
-            var modelFiles = new ArrayList<>(List.of(job.model().getFileName().toString()));
-            externalData.forEach(modelFiles::add);
-            var modelRef = client.upload(job.model().toAbsolutePath().getParent(), modelFiles);
-            ObjectNode json = job.request(path -> path.equals(job.model()) ? modelRef.toString() : upload(client, path));
-            var request = JobReader.read(json, job.id());
-            output.remark("job " + request.id());
-            Ending ending;
-            try (var progress = output.progress()) {
-                ending = client.run(request, progress::show);
-            }
-            if (ending instanceof Ending.Done) {
-                client.download(request.id(), out);
-            }
-            return output.conclude(client, request.id(), ending, () -> out);
+    private int run(LocalJob job, Iterable<String> externalData, StackClient client, Path out) throws IOException {
+        output.remark("uploading model and data");
+        var modelFiles = new ArrayList<>(List.of(job.model().getFileName().toString()));
+        externalData.forEach(modelFiles::add);
+        var modelRef = client.upload(job.model().toAbsolutePath().getParent(), modelFiles);
+        ObjectNode json = job.request(path -> path.equals(job.model()) ? modelRef.toString() : upload(client, path));
+        var request = JobReader.read(json, job.id());
+        output.remark("job " + request.id());
+        Ending ending;
+        try (var progress = output.progress()) {
+            ending = client.run(request, progress::show);
         }
+        if (ending instanceof Ending.Done) {
+            client.download(request.id(), out);
+        }
+        return output.conclude(client, request.id(), ending, () -> out);
     }
 
     private static String upload(StackClient client, Path file) {
