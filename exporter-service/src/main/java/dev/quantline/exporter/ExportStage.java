@@ -18,6 +18,7 @@ import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /** Writes the quantized model, judges it against the original and reports; without evaluation data on calibration data. */
 final class ExportStage implements SingleItemStage {
@@ -73,11 +75,22 @@ final class ExportStage implements SingleItemStage {
             var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
             var report = Exporter.export(new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
                     QuantizationPlan.read(context.file("plan")), JobData.bind(data, model, job), metric(job), goal,
-                    List.of(steps), provenance(context), BATCH, provider), context.work(), context.progress())
+                    List.of(steps), provenance(context), BATCH, provider), context.work(), storingEarly(context))
                     .withStages(stages(context));
             report.write(context.work());
             return new Outcome.Done(files(context.work()), summary(report));
         }
+    }
+
+    /** The exporter reports progress from when the file is written: it goes into the store while it is evaluated. */
+    private static Progress storingEarly(StageContext context) {
+        var begun = new AtomicBoolean();
+        return (fraction, message) -> {
+            if (begun.compareAndSet(false, true)) {
+                context.handOver().accept(context.work().resolve("model.onnx"));
+            }
+            context.progress().report(fraction, message);
+        };
     }
 
     private static String metric(JobRequest job) {

@@ -1,9 +1,14 @@
 package dev.quantline.pipeline.stage;
 
 import dev.quantline.pipeline.store.StoredFile;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -14,7 +19,14 @@ final class Uploads implements AutoCloseable {
     private final Tools tools;
     private final Workplace place;
     private final String folder;
-    private final Map<Path, FutureTask<StoredFile>> early = new HashMap<>();
+    private final Map<Path, Begun> early = new HashMap<>();
+
+    /** An upload under way, and what the file was when it began. */
+    private record Begun(FutureTask<StoredFile> upload, long bytes, FileTime written) {
+        boolean still(Path file) throws IOException {
+            return Files.size(file) == bytes && Files.getLastModifiedTime(file).equals(written);
+        }
+    }
 
     Uploads(Tools tools, Workplace place, String folder) {
         this.tools = tools;
@@ -24,9 +36,13 @@ final class Uploads implements AutoCloseable {
 
     /** Begins storing a file of the outcome. */
     void begin(Path file) {
-        var upload = new FutureTask<>(() -> put(folder, file.getFileName().toString(), file));
-        early.put(file, upload);
-        Thread.ofVirtual().start(upload);
+        try {
+            var upload = new FutureTask<>(() -> put(folder, file.getFileName().toString(), file));
+            early.put(file, new Begun(upload, Files.size(file), Files.getLastModifiedTime(file)));
+            Thread.ofVirtual().start(upload);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Stores what is new and waits for what was begun; a file that came from the store is named where it is. */
@@ -37,17 +53,32 @@ final class Uploads implements AutoCloseable {
     /** The same for files that belong in another folder, of which none was begun. */
     Map<String, StoredFile> finish(String otherFolder, Map<String, Path> files) {
         var stored = new TreeMap<String, StoredFile>();
-        files.forEach((name, file) -> stored.put(name, place.origin(file).orElseGet(() ->
-                early.containsKey(file) ? await(early.get(file)) : put(otherFolder, name, file))));
+        files.forEach((name, file) -> stored.put(name, place.origin(file).orElseGet(() -> begun(file)
+                .orElseGet(() -> put(otherFolder, name, file)))));
         return stored;
+    }
+
+    private Optional<StoredFile> begun(Path file) {
+        try {
+            var begun = early.get(file);
+            if (begun == null) {
+                return Optional.empty();
+            }
+            if (!begun.still(file)) {
+                throw new IllegalStateException(file.getFileName() + " changed after it was handed over");
+            }
+            return Optional.of(await(begun.upload()));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Waits until nothing is read from the work folder any more. */
     @Override
     public void close() {
-        for (var upload : early.values()) {
+        for (var begun : early.values()) {
             try {
-                await(upload);
+                await(begun.upload());
             } catch (RuntimeException toldByFinishOrNotNeeded) {
                 continue;
             }

@@ -38,6 +38,7 @@ import okhttp3.OkHttpClient;
  */
 public final class Store implements AutoCloseable {
     private static final long PART_BYTES = 16L << 20;
+    private static final int PARTS_AT_ONCE = 3;
     private static final int KEY_DIGITS = 16;
     private static final Duration CONNECT = Duration.ofSeconds(3);
     private static final Duration PROBE = Duration.ofSeconds(5);
@@ -245,7 +246,8 @@ public final class Store implements AutoCloseable {
     /** CRC-32 is the one checksum both sides compute in hardware. */
     private StoredFile upload(String key, String hash, Path file) throws MinioException, IOException {
         client.uploadObject(UploadObjectArgs.builder().bucket(settings.bucket()).object(key)
-                .filename(file.toString(), PART_BYTES).checksum(Checksum.Algorithm.CRC32).build());
+                .filename(file.toString(), PART_BYTES).checksum(Checksum.Algorithm.CRC32)
+                .parallelUploads(PARTS_AT_ONCE).build());
         return new StoredFile(ref(key), hash, Files.size(file));
     }
 
