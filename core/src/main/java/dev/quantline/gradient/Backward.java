@@ -26,6 +26,9 @@ import java.util.stream.IntStream;
  * several readers of a tensor send back, and leaves everything that knows operators to {@link Rules}.
  */
 final class Backward {
+    /** Operators that pass codes on as codes. */
+    private static final String[] KEEP_CODES = {"Cast", "Min", "Max", "Identity", "Reshape", "Transpose"};
+
     private final Graph graph;
     private final Shapes shapes;
     private final Emitter emitter;
@@ -78,16 +81,22 @@ final class Backward {
                 throw new BadInput("no gradient through " + node + ": its body reads a tensor that depends on trained ones");
             }
             if (Rules.flows(node) && node.inputs().stream().anyMatch(active::contains)) {
-                node.outputs().stream().filter(output -> isReal(node, output)).forEach(active::add);
+                node.outputs().stream().filter(output -> carries(node, output, active)).forEach(active::add);
             }
         }
         return active;
     }
 
-    /** Integers carry no gradient, except the codes that stand for real numbers. */
-    private boolean isReal(Node node, String output) {
-        return !output.isEmpty()
-            && (node.is("QuantizeLinear") || shapes.type(output).map(DataType::isFloating).orElse(true));
+    /** Integers carry no gradient, except codes that stand for real numbers, as long as they stay codes. */
+    private boolean carries(Node node, String output, Set<String> active) {
+        if (output.isEmpty() || node.is("QuantizeLinear")) {
+            return !output.isEmpty();
+        }
+        return isReal(output) || node.is(KEEP_CODES) && node.inputs().stream().anyMatch(input -> active.contains(input) && !isReal(input));
+    }
+
+    private boolean isReal(String tensor) {
+        return shapes.type(tensor).map(DataType::isFloating).orElse(true);
     }
 
     private List<Node> path(String loss, Set<String> active) {

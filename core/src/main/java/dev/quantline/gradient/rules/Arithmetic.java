@@ -69,7 +69,8 @@ final class Arithmetic {
         var e = call.emitter();
         String free = null;
         for (int i = 0; i < call.node().inputs().size(); i++) {
-            String attains = e.op("Equal", call.in(i), call.out());
+            // Codes are compared as real numbers: Equal takes no 8-bit integers.
+            String attains = e.op("Equal", e.cast(call.in(i), e.type(call.dy())), e.cast(call.out(), e.type(call.dy())));
             String takes = free == null ? attains : e.op("And", attains, free);
             call.giveSummed(i, e.when(takes, call.dy()));
             String misses = e.op("Not", attains);

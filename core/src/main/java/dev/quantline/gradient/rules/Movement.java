@@ -21,8 +21,10 @@ final class Movement {
         call.give(0, call.dy());
     }
 
+    /** The gradient of codes stays a real number. */
     static void cast(Call call) {
-        call.give(0, call.emitter().cast(call.dy(), call.emitter().type(call.in(0))));
+        var type = call.emitter().type(call.in(0));
+        call.give(0, type.isFloating() ? call.emitter().cast(call.dy(), type) : call.dy());
     }
 
     /** Reshape, Flatten, Squeeze and Unsqueeze: back to the sizes there were. */
