@@ -54,7 +54,8 @@ final class Broker implements AutoCloseable {
         }
     }
 
-    private static Set<String> topics(Connection connection, Duration patience) throws ExecutionException, InterruptedException, TimeoutException {
+    private static Set<String> topics(Connection connection, Duration patience)
+            throws ExecutionException, InterruptedException, TimeoutException {
         var admin = Admin.create(settings(connection, patience));
         try {
             return admin.listTopics().names().get(patience.toMillis(), TimeUnit.MILLISECONDS);
