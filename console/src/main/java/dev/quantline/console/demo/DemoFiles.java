@@ -1,15 +1,9 @@
 package dev.quantline.console.demo;
 
-import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Npz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.List;
 
 /**
  * What the demo quantizes and measures on.
@@ -23,7 +17,6 @@ import java.util.List;
 public record DemoFiles(Path model, Path calibration, Path evaluation, String metric, String origin) {
     private static final int CALIBRATION_SENTENCES = 256;
     private static final int EVALUATION_SENTENCES = 512;
-    private static final int LABELLED_PAIRS = 500;
     private static final String MODEL = "all-minilm-l6-v2.onnx";
     private static final String TOKENIZER = "all-minilm-l6-v2-tokenizer.json";
 
@@ -40,10 +33,7 @@ public record DemoFiles(Path model, Path calibration, Path evaluation, String me
         var knownCalibration = labelled.resolve("calibration.npz");
         var knownValidation = labelled.resolve("validation.npz");
         if (Files.isReadable(knownCalibration) && Files.isReadable(knownValidation)) {
-            var evaluation = folder.resolve("evaluation.npz");
-            var pairs = firstPairs(knownValidation, evaluation);
-            return new DemoFiles(model, knownCalibration, evaluation, "pairs",
-                    "the first %d STS-B pairs of %s".formatted(pairs, labelled.normalize()));
+            return new DemoFiles(model, knownCalibration, knownValidation, "pairs", "the STS-B pairs of " + labelled.normalize());
         }
         var tokenizer = unpack(TOKENIZER, folder);
         var sentences = Sentences.load().generate(CALIBRATION_SENTENCES + EVALUATION_SENTENCES, 1);
@@ -52,18 +42,6 @@ public record DemoFiles(Path model, Path calibration, Path evaluation, String me
         Tokens.write(sentences.subList(0, CALIBRATION_SENTENCES), tokenizer, calibration);
         Tokens.write(sentences.subList(CALIBRATION_SENTENCES, sentences.size()), tokenizer, evaluation);
         return new DemoFiles(model, calibration, evaluation, "fidelity", "our own everyday sentences");
-    }
-
-    /** Copies the first pairs with their scores and answers how many: enough for a figure, few enough for a first impression. */
-    private static int firstPairs(Path labelled, Path target) throws IOException {
-        try (var all = Dataset.open(List.of(labelled))) {
-            var pairs = Math.min(LABELLED_PAIRS, all.size() / 2);
-            var arrays = new LinkedHashMap<String, Tensor>();
-            all.forEachBatch(0, 2 * pairs, 2 * pairs, batch -> arrays.putAll(batch.arrays()));
-            arrays.put("scores", Tensor.vector(Arrays.copyOf(all.target("scores"), pairs)));
-            Npz.write(target, arrays);
-            return pairs;
-        }
     }
 
     private static Path unpack(String resource, Path folder) throws IOException {
