@@ -6,6 +6,7 @@ import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.calibrate.Calibrator;
 import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -21,7 +22,9 @@ import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.profile.Profile;
 import dev.quantline.runtime.Provider;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
@@ -57,19 +60,29 @@ final class CalibrateStage implements SingleItemStage {
     public Outcome run(StageContext context, Item item) throws IOException {
         var model = ModelFile.read(context.file("model"));
         var profile = Profile.read(context.file("profile"));
+        var rewritten = context.work().resolve("model.onnx");
         Calibrator.Result result;
         try (var data = JobData.open(context, "calibration")) {
             result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
-                    settings(context.job().recipe()), BATCH, provider, context.progress());
+                    settings(context.job().recipe()), BATCH, provider, context.progress(),
+                    graph -> storeEarly(graph, rewritten, context));
         }
         var plan = context.work().resolve("plan.json");
         result.plan().write(plan);
-        var rewritten = context.work().resolve("model.onnx");
-        ModelFile.write(result.model(), rewritten);
         var calibration = Files.write(context.work().resolve("calibration.json"), Json.bytes(result.errors()));
         var summary = Json.MAPPER.createObjectNode().put("activations", result.plan().activations().size())
                 .put("weights", result.plan().weights().size());
         return new Outcome.Done(Map.of("model.onnx", rewritten, "plan.json", plan, "calibration.json", calibration), summary);
+    }
+
+    /** The model is large and final long before the plan: it is stored while quantizers are chosen. */
+    private static void storeEarly(Graph model, Path file, StageContext context) {
+        try {
+            ModelFile.write(model, file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        context.handOver().accept(file);
     }
 
     private static CalibrateSettings settings(Recipe recipe) {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * The calibration stage: rewrites the float model where that makes it easier to quantize, and chooses a quantizer for every
@@ -53,9 +54,21 @@ public final class Calibrator {
      */
     public static Result calibrate(Graph model, Profile profile, Samples samples, CalibrateSettings settings, int batch,
                                    Provider provider, Progress progress) {
+        return calibrate(model, profile, samples, settings, batch, provider, progress, rewritten -> { });
+    }
+
+    /**
+     * Calibrates, and hands out the rewritten model as soon as it is final, while quantizers are still being chosen.
+     *
+     * @param rewritten takes {@link Result#model}, once
+     * @throws BadInput when a tensor to quantize was not profiled
+     */
+    public static Result calibrate(Graph model, Profile profile, Samples samples, CalibrateSettings settings, int batch,
+                                   Provider provider, Progress progress, Consumer<Graph> rewritten) {
         var sites = settings.needsSamples() ? SiteSearch.on(model, profile, samples, settings, batch, provider, progress)
             : SiteSearch.without(model, profile, settings);
         var prepared = sites.model();
+        rewritten.accept(prepared);
         var placement = Placement.of(prepared, settings.exclude());
         var grids = new HashMap<String, SiteSearch.Chosen>();
         var activations = new ArrayList<QuantizationPlan.Activation>();
