@@ -1,6 +1,7 @@
 package dev.quantline.plan;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
@@ -9,6 +10,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
 
 /** Names of nodes and tensors that stay float: written out, or as globs in which {@code *} also crosses slashes. */
 final class Excluded {
@@ -25,6 +27,26 @@ final class Excluded {
                 throw new BadInput("exclude: '" + pattern + "' is not a name or a glob (" + e.getDescription() + ")", e);
             }
         }
+    }
+
+    /**
+     * Makes sure that everything the user wants left float is there.
+     *
+     * @param graphs the model in all the forms whose names the user may have seen
+     * @throws BadInput naming a pattern that fits no node and no tensor of them
+     */
+    static void check(List<String> patterns, List<Graph> graphs) {
+        for (String pattern : patterns) {
+            var one = new Excluded(List.of(pattern));
+            if (graphs.stream().noneMatch(graph -> one.hasAnyOf(graph))) {
+                throw new BadInput("exclude: '" + pattern + "' fits no node and no tensor of the model");
+            }
+        }
+    }
+
+    private boolean hasAnyOf(Graph graph) {
+        return graph.nodes().stream().anyMatch(node -> has(node.name())
+            || Stream.concat(node.inputs().stream(), node.outputs().stream()).anyMatch(tensor -> !tensor.isEmpty() && has(tensor)));
     }
 
     /** Whether the name is written out. */

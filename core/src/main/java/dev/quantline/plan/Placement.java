@@ -66,6 +66,17 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         return new Finder(graph, exclude).find();
     }
 
+    /**
+     * Makes sure that everything the user wants left float is there.
+     *
+     * @param exclude names of nodes or tensors, globs allowed
+     * @param graphs  the model in all the forms whose names the user may have seen
+     * @throws dev.quantline.onnx.BadInput naming an entry that fits no node and no tensor of them
+     */
+    public static void checkExcluded(List<String> exclude, List<Graph> graphs) {
+        Excluded.check(exclude, graphs);
+    }
+
     /** Whether there is anything to quantize. */
     public boolean isEmpty() {
         return weights.isEmpty() && activations.isEmpty();

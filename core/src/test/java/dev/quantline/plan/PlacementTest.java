@@ -192,4 +192,15 @@ class PlacementTest {
 
         assertTrue(message.contains("layer[0") && message.contains("exclude"), message);
     }
+
+    @Test
+    void whatFitsNothingIsNamed() {
+        var graph = Networks.mlp(1);
+        var node = graph.nodes().getFirst();
+        Placement.checkExcluded(List.of(node.name(), node.outputs().getFirst(), "*"), List.of(graph));
+
+        var message = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of("nowhere*"), List.of(graph))).getMessage();
+
+        assertTrue(message.contains("nowhere*"), message);
+    }
 }

@@ -13,6 +13,7 @@ import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.plan.Placement;
 import dev.quantline.profile.Profile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Provider;
@@ -73,7 +74,9 @@ final class ProfileStage implements Stage {
     public Outcome run(StageContext context, Item item) throws IOException {
         var shard = Json.MAPPER.treeToValue(item.settings(), Shard.class);
         context.progress().report(0, "reading the model");
-        var model = Profiler.prepare(ModelFile.read(context.file("model")));
+        var original = ModelFile.read(context.file("model"));
+        var model = Profiler.prepare(original);
+        Placement.checkExcluded(context.job().recipe().exclude(), List.of(original, model));
         var files = new TreeMap<String, Path>();
         if (shard.from() == 0) {
             files.put(MODEL, context.work().resolve(MODEL));

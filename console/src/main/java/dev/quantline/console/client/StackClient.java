@@ -157,13 +157,18 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
-     * Asks to stop a job.
+     * Asks to stop a job, unless it has ended.
      *
+     * @return where the job stood
      * @throws BadInput when the stack knows no such job
      */
-    public void cancel(String job) {
+    public JobState cancel(String job) {
         requireJob(job);
-        broker.publish(new Event.Cancel(job));
+        var state = state(job);
+        if (state.state().equals("running")) {
+            broker.publish(new Event.Cancel(job));
+        }
+        return state;
     }
 
     /** Every job the store knows, by id. */

@@ -17,8 +17,9 @@ final class CancelCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         try (var client = StackClient.connect(stack.require())) {
-            client.cancel(id);
-            System.out.println(id + " will stop after the piece of work under way");
+            var state = client.cancel(id).state();
+            System.out.println(state.equals("running") ? id + " will stop after the piece of work under way"
+                    : id + " does not run: it is " + state);
             return ExitCode.DONE;
         }
     }

@@ -31,8 +31,10 @@ final class Output {
         return switch (ending) {
             case Ending.Done _ -> conclude(client.report(job), folder.get());
             case Ending.Failed(var event) -> {
-                remarks.println("quantline: %s stopped in %s: %s".formatted(job, event.stage(), event.reason()));
-                yield event.stage().equals("cancel") || event.retryable() ? ExitCode.FAILED : ExitCode.UNUSABLE;
+                var cancelled = event.stage().equals("cancel");
+                remarks.println(cancelled ? "quantline: %s was cancelled".formatted(job)
+                        : "quantline: %s stopped in %s: %s".formatted(job, event.stage(), event.reason()));
+                yield cancelled || event.retryable() ? ExitCode.FAILED : ExitCode.UNUSABLE;
             }
         };
     }

@@ -33,7 +33,20 @@ public final class ResultTable {
         lines.add(row("SQNR", "", number(report.path("fidelity").path("sqnrDb"), "%.1f dB"), ""));
         report.path("stages").properties().forEach(stage ->
                 lines.add(row(stage.getKey(), "", number(stage.getValue().path("seconds"), "%.1f s"), "")));
+        if (report.path("stages").valueStream().anyMatch(stage -> stage.path("machinery").isNumber())) {
+            lines.add(machinery(report.path("stages")));
+        }
+        if (report.path("message").isTextual()) {
+            lines.add(report.path("message").asText());
+        }
         return List.copyOf(lines);
+    }
+
+    private static String machinery(JsonNode stages) {
+        var seconds = stages.valueStream().mapToDouble(stage -> stage.path("machinery").asDouble()).sum();
+        var all = stages.valueStream().mapToDouble(stage -> stage.path("seconds").asDouble()).sum();
+        return row("events and storage", "", String.format(Locale.ROOT, "%.1f s", seconds),
+                String.format(Locale.ROOT, "%.1f %% of the job, within the stages above", 100 * seconds / all));
     }
 
     private static String row(String name, String before, String after, String remark) {

@@ -15,7 +15,8 @@ class ResultTableTest {
                 {"job": "vit", "recipe": "int8",
                  "float": {"bytes": 4000000, "metric": {"name": "top1", "value": 0.812}, "latencyMs": 3.0},
                  "quantized": {"bytes": 1000000, "metric": {"name": "top1", "value": 0.803}, "latencyMs": 1.5},
-                 "fidelity": {"cosine": 0.994, "sqnrDb": 19.24}, "stages": {"profile": {"seconds": 2.06}}}""");
+                 "fidelity": {"cosine": 0.994, "sqnrDb": 19.24}, "stages": {"profile": {"seconds": 2.06, "machinery": 0.1}},
+                 "message": "the metric dropped by 0.0090, the goal allows 0.0010"}""");
         // When its table is made
         var lines = ResultTable.of(report);
         // Then sizes, metric and latency are compared
@@ -26,7 +27,9 @@ class ResultTableTest {
                 "latency                 3.00 ms      1.50 ms   2.00 times as fast",
                 "cosine to float                       0.9940",
                 "SQNR                                 19.2 dB",
-                "profile                                2.1 s"), lines);
+                "profile                                2.1 s",
+                "events and storage                     0.1 s   4.9 % of the job, within the stages above",
+                "the metric dropped by 0.0090, the goal allows 0.0010"), lines);
     }
 
     @Test
