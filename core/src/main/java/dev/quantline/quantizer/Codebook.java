@@ -7,20 +7,66 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 
 /**
- * The numbers a quantizer's codes stand for, and where one code gives way to the next: any monotone quantizer of a whole
- * tensor, as two tables.
- *
- * @param levels     number of code q, not descending with q unless {@code falling}
- * @param thresholds {@code thresholds[q]}: up to here (from here, when falling) code q is taken, beyond it q + 1
- * @param falling    whether larger numbers have smaller codes
+ * A monotone quantizer of a whole tensor between 0 and a scale, with codes 0 to N = 2^bits - 1: what a curve over the codes
+ * makes of it. A case states its curve; tables of it do the work, in Java and in the graph.
  */
-record Codebook(float[] levels, float[] thresholds, boolean falling) {
-    int quantize(float x) {
+public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent {
+    /** The largest number, which has a code of its own. */
+    float scale();
+
+    /** The number at a position between codes, on the curve. */
+    double at(double position);
+
+    /** Whether larger numbers have smaller codes. */
+    boolean falling();
+
+    @Override
+    default int qmin() {
+        return 0;
+    }
+
+    @Override
+    default int qmax() {
+        return (1 << bits()) - 1;
+    }
+
+    @Override
+    default int quantize(float x, int c) {
+        return code(x, thresholds());
+    }
+
+    @Override
+    default float lowest(int c) {
+        return 0;
+    }
+
+    @Override
+    default float highest(int c) {
+        return scale();
+    }
+
+    @Override
+    default DataType storage() {
+        return DataType.UINT8;
+    }
+
+    @Override
+    default Tensor fakeQuantize(Tensor x) {
+        var values = x.toFloats();
+        var levels = levels();
+        var thresholds = thresholds();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = levels[code(values[i], thresholds)];
+        }
+        return Tensor.of(values, x.shape());
+    }
+
+    private int code(float x, float[] thresholds) {
         int low = 0;
         int high = thresholds.length;
         while (low < high) {
             int middle = low + high >>> 1;
-            if (falling ? x < thresholds[middle] : x > thresholds[middle]) {
+            if (falling() ? x < thresholds[middle] : x > thresholds[middle]) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -29,18 +75,34 @@ record Codebook(float[] levels, float[] thresholds, boolean falling) {
         return low;
     }
 
-    Tensor fakeQuantize(Tensor x) {
-        var values = x.toFloats();
-        for (int i = 0; i < values.length; i++) {
-            values[i] = levels[quantize(values[i])];
+    private float[] levels() {
+        var levels = new float[qmax() + 1];
+        for (int q = 0; q <= qmax(); q++) {
+            levels[q] = dequantize(q, 0);
         }
-        return Tensor.of(values, x.shape());
+        return levels;
     }
 
-    /** Restores UINT8 codes by looking them up. */
-    void writeLookup(Graph graph, String base, String codes, String output) {
+    /** Up to number q (from it, when falling) code q is taken, beyond it q + 1. */
+    private float[] thresholds() {
+        var thresholds = new float[qmax()];
+        for (int q = 0; q < qmax(); q++) {
+            thresholds[q] = (float) at(q + 0.5);
+        }
+        return thresholds;
+    }
+
+    /**
+     * Ends the quantizer's graph: positions become UINT8 codes, and codes the numbers they stand for, by looking them up.
+     *
+     * @param positions codes before rounding, times {@code step}, none beyond {@code qmax}
+     */
+    default void writeLookup(Graph graph, String base, String positions, double step, String output) {
+        String codes = graph.fresh(base + "/codes");
         String index = graph.fresh(base + "/index");
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(positions, graph.addConstant(base + "/step", Tensor.scalar((float) step)),
+            graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]))), codes));
         graph.nodes().add(Node.of("Cast", List.of(codes), index).with("to", (long) DataType.INT32.code()));
-        graph.nodes().add(Node.of("Gather", List.of(graph.addConstant(base + "/levels", Tensor.vector(levels)), index), output));
+        graph.nodes().add(Node.of("Gather", List.of(graph.addConstant(base + "/levels", Tensor.vector(levels())), index), output));
     }
 }

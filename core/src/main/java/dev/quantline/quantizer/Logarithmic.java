@@ -1,6 +1,5 @@
 package dev.quantline.quantizer;
 
-import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
@@ -17,7 +16,7 @@ import java.util.List;
  * @param root  1 or 2
  * @param scale s, the largest number
  */
-public record Logarithmic(int bits, int root, float scale) implements Quantizer {
+public record Logarithmic(int bits, int root, float scale) implements Codebook {
     public Logarithmic {
         if (bits < 2 || bits > 8 || root < 1 || root > 2 || !(scale > 0)) {
             throw new IllegalArgumentException("no logarithmic quantizer of " + bits + " bits, root " + root + ", scale " + scale);
@@ -30,55 +29,18 @@ public record Logarithmic(int bits, int root, float scale) implements Quantizer 
     }
 
     @Override
-    public int qmin() {
-        return 0;
+    public boolean falling() {
+        return true;
     }
 
     @Override
-    public int qmax() {
-        return (1 << bits) - 1;
-    }
-
-    @Override
-    public int quantize(float x, int c) {
-        return codebook().quantize(x);
+    public double at(double position) {
+        return scale * Math.pow(2, -position / root);
     }
 
     @Override
     public float dequantize(int q, int c) {
-        return q == qmax() ? 0 : (float) (scale * Math.pow(2, -(double) q / root));
-    }
-
-    @Override
-    public float lowest(int c) {
-        return 0;
-    }
-
-    @Override
-    public float highest(int c) {
-        return scale;
-    }
-
-    @Override
-    public DataType storage() {
-        return DataType.UINT8;
-    }
-
-    @Override
-    public Tensor fakeQuantize(Tensor x) {
-        return codebook().fakeQuantize(x);
-    }
-
-    private Codebook codebook() {
-        var levels = new float[qmax() + 1];
-        var thresholds = new float[qmax()];
-        for (int q = 0; q <= qmax(); q++) {
-            levels[q] = dequantize(q, 0);
-        }
-        for (int q = 0; q < qmax(); q++) {
-            thresholds[q] = (float) (scale * Math.pow(2, -(q + 0.5) / root));
-        }
-        return new Codebook(levels, thresholds, true);
+        return q == qmax() ? 0 : (float) at(q);
     }
 
     @Override
@@ -86,19 +48,12 @@ public record Logarithmic(int bits, int root, float scale) implements Quantizer 
         String positive = graph.fresh(base + "/positive");
         String log = graph.fresh(base + "/log");
         String scaled = graph.fresh(base + "/scaled");
-        String clipped = graph.fresh(base + "/clipped");
-        String codes = graph.fresh(base + "/codes");
-        float smallest = (float) (scale * Math.pow(2, -(qmax() + 1.0) / root));
-        graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/smallest", Tensor.scalar(smallest)),
-            graph.addConstant(base + "/largest", Tensor.scalar(scale))), positive));
+        String smallest = graph.addConstant(base + "/smallest", Tensor.scalar((float) at(qmax())));
+        String largest = graph.addConstant(base + "/largest", Tensor.scalar(scale));
+        graph.nodes().add(Node.of("Clip", List.of(input, smallest, largest), positive));
         graph.nodes().add(Node.of("Log", List.of(positive), log));
         String logScale = graph.addConstant(base + "/log_scale", Tensor.scalar((float) Math.log(scale)));
         graph.nodes().add(Node.of("Sub", List.of(logScale, log), scaled));
-        String step = graph.addConstant(base + "/step", Tensor.scalar((float) (Math.log(2) / root)));
-        String zero = graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]));
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(scaled, step, zero), clipped));
-        graph.nodes().add(Node.of("Min", List.of(clipped, graph.addConstant(base + "/qmax",
-            Tensor.of(DataType.UINT8, new byte[] {(byte) qmax()}))), codes));
-        codebook().writeLookup(graph, base, codes, output);
+        writeLookup(graph, base, scaled, Math.log(2) / root, output);
     }
 }

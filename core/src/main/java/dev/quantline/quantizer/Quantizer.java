@@ -15,7 +15,7 @@ import dev.quantline.onnx.Tensor;
 @JsonSubTypes({@JsonSubTypes.Type(value = Uniform.class, name = "uniform"),
     @JsonSubTypes.Type(value = Logarithmic.class, name = "logarithmic"),
     @JsonSubTypes.Type(value = Tangent.class, name = "tan")})
-public sealed interface Quantizer permits Uniform, Logarithmic, Tangent {
+public sealed interface Quantizer permits Uniform, Codebook {
     /** Width of a code. */
     int bits();
 

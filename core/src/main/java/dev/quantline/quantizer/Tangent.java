@@ -1,6 +1,6 @@
 package dev.quantline.quantizer;
 
-import dev.quantline.onnx.DataType;
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
@@ -22,7 +22,7 @@ import java.util.List;
  * @param c    centre, where the grid is coarsest, 0 to 1
  * @param s    the largest number
  */
-public record Tangent(int bits, double a, double c, float s) implements Quantizer {
+public record Tangent(int bits, double a, double c, float s) implements Codebook {
     public Tangent {
         if (bits < 2 || bits > 8 || !(a > 0) || c < 0 || c > 1 || a * Math.max(c, 1 - c) >= Math.PI / 2 || !(s > 0)) {
             throw new IllegalArgumentException("no tangent quantizer of " + bits + " bits, a " + a + ", c " + c + ", s " + s);
@@ -35,13 +35,14 @@ public record Tangent(int bits, double a, double c, float s) implements Quantize
     }
 
     @Override
-    public int qmin() {
-        return 0;
+    @JsonIgnore
+    public float scale() {
+        return s;
     }
 
     @Override
-    public int qmax() {
-        return (1 << bits) - 1;
+    public boolean falling() {
+        return false;
     }
 
     private double t0() {
@@ -52,50 +53,14 @@ public record Tangent(int bits, double a, double c, float s) implements Quantize
         return (Math.tan(a * (1 - c)) - t0()) / qmax();
     }
 
-    private float at(double position) {
-        return (float) (s * (c + Math.atan(t0() + position * step()) / a));
-    }
-
     @Override
-    public int quantize(float x, int channel) {
-        return codebook().quantize(x);
+    public double at(double position) {
+        return s * (c + Math.atan(t0() + position * step()) / a);
     }
 
     @Override
     public float dequantize(int q, int channel) {
-        return q == 0 ? 0 : q == qmax() ? s : at(q);
-    }
-
-    @Override
-    public float lowest(int channel) {
-        return 0;
-    }
-
-    @Override
-    public float highest(int channel) {
-        return s;
-    }
-
-    @Override
-    public DataType storage() {
-        return DataType.UINT8;
-    }
-
-    @Override
-    public Tensor fakeQuantize(Tensor x) {
-        return codebook().fakeQuantize(x);
-    }
-
-    private Codebook codebook() {
-        var levels = new float[qmax() + 1];
-        var thresholds = new float[qmax()];
-        for (int q = 0; q <= qmax(); q++) {
-            levels[q] = dequantize(q, 0);
-        }
-        for (int q = 0; q < qmax(); q++) {
-            thresholds[q] = at(q + 0.5);
-        }
-        return new Codebook(levels, thresholds, false);
+        return q == 0 ? 0 : q == qmax() ? s : (float) at(q);
     }
 
     @Override
@@ -105,15 +70,12 @@ public record Tangent(int bits, double a, double c, float s) implements Quantize
         String shifted = graph.fresh(base + "/shifted");
         String tan = graph.fresh(base + "/tan");
         String raised = graph.fresh(base + "/raised");
-        String codes = graph.fresh(base + "/codes");
         graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/lowest", Tensor.scalar(0f)),
             graph.addConstant(base + "/highest", Tensor.scalar(s))), clipped));
         graph.nodes().add(Node.of("Mul", List.of(clipped, graph.addConstant(base + "/curvature", Tensor.scalar((float) (a / s)))), angle));
         graph.nodes().add(Node.of("Sub", List.of(angle, graph.addConstant(base + "/centre", Tensor.scalar((float) (a * c)))), shifted));
         graph.nodes().add(Node.of("Tan", List.of(shifted), tan));
         graph.nodes().add(Node.of("Sub", List.of(tan, graph.addConstant(base + "/origin", Tensor.scalar((float) t0()))), raised));
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(raised, graph.addConstant(base + "/step", Tensor.scalar((float) step())),
-            graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]))), codes));
-        codebook().writeLookup(graph, base, codes, output);
+        writeLookup(graph, base, raised, step(), output);
     }
 }
