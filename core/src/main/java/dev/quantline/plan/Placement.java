@@ -21,7 +21,8 @@ import java.util.Set;
  * <p>MatMul and Gemm read quantized inputs and write floats. Convolutions read and write quantized tensors, and
  * operators between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay on the grid as long
  * as all their inputs are on one; a Relu right behind a convolution or Add is swallowed by its quantizer. Embedding
- * tables are stored as codes. Everything else (normalisation, softmax, residual adds of transformers, masks) stays float.
+ * tables are stored as codes. Everything else (normalisation, softmax, residual adds of transformers) stays float, and so does
+ * whatever holds the constants of attention masks.
  *
  * @param activations places on activations by tensor, in graph order
  * @param weights     constants that become codes
@@ -87,6 +88,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         private final GraphIndex index;
         private final Set<String> floats = new HashSet<>();
         private final Excluded excluded;
+        private final Set<String> masked;
         private final Map<String, Site> sites = new LinkedHashMap<>();
         private final List<Weight> weights = new ArrayList<>();
         private final Set<String> onGrid = new LinkedHashSet<>();
@@ -95,6 +97,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             this.graph = graph;
             excluded = new Excluded(exclude);
             index = graph.index();
+            masked = MaskConstants.in(graph);
             OnnxLibrary.inferShapes(graph).forEach((name, info) -> {
                 if (ValueInfos.type(info).equals(Optional.of(DataType.FLOAT))) {
                     floats.add(name);
@@ -163,7 +166,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         private void table(Node node) {
             var table = index.constant(node.input(0));
             boolean large = table.isPresent() && table.get().type() == DataType.FLOAT && table.get().rank() == 2
-                && table.get().size() >= SMALLEST_TABLE;
+                && table.get().size() >= SMALLEST_TABLE && !MaskConstants.holds(index, node.input(0));
             if (large && node.intOf("axis", 0) == 0 && index.constant(node.input(1)).isEmpty()) {
                 weights.add(new Weight(node.input(0), node.name(), 0, 1));
             }
@@ -187,7 +190,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
 
         /** A tensor that is read quantized by {@code node}; already on a grid, it stays as it is. */
         private void read(String tensor, Node node, int axis) {
-            if (!onGrid.contains(tensor)) {
+            if (!onGrid.contains(tensor) && !masked.contains(tensor)) {
                 var readers = new LinkedHashSet<>(sites.containsKey(tensor) ? sites.get(tensor).readers() : Set.of());
                 readers.add(node.name());
                 sites.put(tensor, new Site(tensor, readers, tensor, axis));

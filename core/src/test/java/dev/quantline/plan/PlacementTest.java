@@ -151,6 +151,38 @@ class PlacementTest {
     }
 
     @Test
+    void constantsOfAttentionMasksAreNeverPutOnAGrid() {
+        for (float penalty : new float[] {-10000, -1e9f, -Float.MAX_VALUE, Float.NEGATIVE_INFINITY}) {
+            // Given: a mask added, one picked by Where, one looked up in a table, each read by a product
+            var draft = new Draft(17, 1);
+            draft.input("x", DataType.FLOAT, -1, 4, 64);
+            draft.input("keep", DataType.BOOL, -1, 4, 64);
+            draft.input("rows", DataType.INT64, -1, 4);
+            String constant = draft.constant("penalty", Tensor.scalar(penalty));
+            String inverse = draft.op("inverse", "Sub", draft.constant("1", Tensor.scalar(1)),
+                draft.op("number", "Cast", Map.of("to", 1L), "keep"));
+            draft.op("added", "Add", "x", draft.op("mask", "Mul", inverse, constant));
+            draft.op("picked", "Transpose", Map.of("perm", new long[] {0, 1, 2}), draft.op("where", "Where", "keep", "x", constant));
+            var causal = new float[64 * 64];
+            causal[7] = penalty;
+            draft.op("looked", "Gather", draft.constant("causal", Tensor.of(causal, 64, 64)), "rows");
+            for (String tensor : List.of("added", "picked", "looked")) {
+                draft.op(tensor + ".product", "MatMul", tensor, draft.normal(tensor + ".w", 1, 64, 2));
+                draft.op(tensor + ".attention", "MatMul", draft.op(tensor + ".softmax", "Softmax", tensor), tensor + ".v");
+                draft.input(tensor + ".v", DataType.FLOAT, -1, 64, 2);
+            }
+
+            // When
+            var placement = Placement.of(draft.graph(), List.of());
+
+            // Then: what Softmax makes of them is quantized, and so are all weights but the table
+            assertEquals(Set.of("added.softmax", "added.v", "picked.softmax", "picked.v", "looked.softmax", "looked.v"),
+                placement.activations().keySet());
+            assertEquals(List.of("added.w 1", "picked.w 1", "looked.w 1"), weights(placement));
+        }
+    }
+
+    @Test
     void namesAndGlobsOfNodesAndTensorsAreLeftFloat() {
         var graph = Profiler.prepare(Networks.conv(1));
 
