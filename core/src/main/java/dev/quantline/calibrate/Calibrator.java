@@ -19,7 +19,8 @@ import java.util.function.Consumer;
 
 /**
  * The calibration stage: rewrites the float model where that makes it easier to quantize, and chooses a quantizer for every
- * place in it. Weights are symmetric per output channel, activations asymmetric per tensor.
+ * place in it. Weights are symmetric per output channel, activations asymmetric per tensor; those that turn out to hold an
+ * attention mask's constants stay float.
  */
 public final class Calibrator {
     /** int32 biases must fit with room to add products to them. */
@@ -74,6 +75,9 @@ public final class Calibrator {
         var activations = new ArrayList<QuantizationPlan.Activation>();
         var errors = new ArrayList<SiteError>();
         for (var site : placement.activations().values()) {
+            if (sites.profileOf(site.gridOf()).holdsMask()) {
+                continue;
+            }
             var chosen = grids.containsKey(site.gridOf()) ? grids.get(site.gridOf()) : sites.choose(site);
             grids.put(site.tensor(), chosen);
             activations.add(new QuantizationPlan.Activation(site.tensor(), site.readers(), chosen.quantizer(), chosen.range()));

@@ -34,6 +34,10 @@ final class ChannelSums {
     void add(FloatBuffer values, int inner) {
         int n = values.limit();
         int channels = min.length;
+        if (inner == 1) {
+            addRows(values, n);
+            return;
+        }
         int c = 0;
         for (int start = 0; start < n; start += inner) {
             float least = min[c];
@@ -52,6 +56,21 @@ final class ChannelSums {
             sums[c] += total;
             squares[c] += square;
             c = c + 1 == channels ? 0 : c + 1;
+        }
+    }
+
+    /** Channels last: no loop over elements of a channel, of which there is one at a time. */
+    private void addRows(FloatBuffer values, int n) {
+        var row = new float[min.length];
+        for (int start = 0; start < n; start += row.length) {
+            values.get(start, row);
+            for (int c = 0; c < row.length; c++) {
+                float x = row[c];
+                min[c] = Math.min(min[c], x);
+                max[c] = Math.max(max[c], x);
+                sums[c] += x;
+                squares[c] += (double) x * x;
+            }
         }
     }
 

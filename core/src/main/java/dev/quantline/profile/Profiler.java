@@ -9,6 +9,7 @@ import dev.quantline.plan.Placement;
 import dev.quantline.prepare.BatchNormFolding;
 import dev.quantline.prepare.BranchMerging;
 import dev.quantline.prepare.Canonical;
+import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -16,6 +17,7 @@ import dev.quantline.runtime.Session;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /** The profiling stage: the model as it came to a canonical float model, and statistics of its activations. */
 public final class Profiler {
@@ -32,8 +34,8 @@ public final class Profiler {
     }
 
     /**
-     * Runs samples {@code from} to {@code to} (exclusive) and summarises every activation that may be quantized. Memory
-     * depends on the batch, not on how many there are.
+     * Runs samples {@code from} to {@code to} (exclusive) and summarises every activation that may be quantized; tokens that
+     * {@code attention_mask} hides enter no statistic. Memory depends on the batch, not on how many there are.
      *
      * @param model   as {@link #prepare} gave it
      * @param batch   samples run at once
@@ -41,6 +43,16 @@ public final class Profiler {
      * @throws BadInput when the data does not fit the model or makes it compute NaN, or there is nothing to quantize
      */
     public static Profile observe(Graph model, Samples samples, int from, int to, int batch, List<String> exclude,
+                                  Provider provider, Progress progress) {
+        return observe(model, samples, from, to, batch, exclude, false, provider, progress);
+    }
+
+    /**
+     * The same, and says what becomes of padding.
+     *
+     * @param padding whether tokens that {@code attention_mask} hides count as well
+     */
+    public static Profile observe(Graph model, Samples samples, int from, int to, int batch, List<String> exclude, boolean padding,
                                   Provider provider, Progress progress) {
         var placement = Placement.of(model, exclude);
         if (placement.isEmpty()) {
@@ -61,11 +73,18 @@ public final class Profiler {
             var inside = tensors.keySet().stream().filter(session.outputs()::contains).toList();
             samples.forEachBatch(from, to, batch, fed -> {
                 var results = inside.isEmpty() ? Map.<String, Tensor>of() : session.run(fed.arrays(), inside);
-                tensors.forEach((name, profile) -> profile.add(results.containsKey(name) ? results.get(name) : fed.arrays().get(name)));
+                var mask = padding ? Optional.<Tensor>empty() : mask(fed);
+                tensors.forEach((name, profile) -> profile.add(results.containsKey(name) ? results.get(name) : fed.arrays().get(name),
+                    fed.first(), fed.size(), mask));
                 seen[0] += fed.size();
                 progress.report((double) (fed.first() + fed.size() - from) / (to - from), "profiling sample " + (fed.first() + fed.size()));
             });
         }
         return new Profile(seen[0], tensors);
+    }
+
+    private static Optional<Tensor> mask(Dataset.Batch fed) {
+        return Optional.ofNullable(fed.arrays().get("attention_mask"))
+            .filter(mask -> mask.rank() == 2 && mask.dim(0) == fed.size());
     }
 }

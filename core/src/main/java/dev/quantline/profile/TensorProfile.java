@@ -1,17 +1,24 @@
 package dev.quantline.profile;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * What is known of one activation after some samples: extremes, moments and a histogram of the whole, extremes and mean
- * of each channel. Its size does not depend on how much was seen.
+ * What is known of one activation after some samples: extremes, moments, a histogram and outliers of the whole, extremes
+ * and moments of each channel, the samples that reach farthest. Its size does not depend on how much was seen, and profiles
+ * of parts of a data set join to that of the whole.
  */
+@JsonIgnoreProperties(value = {"mean", "deviation", "outliers"}, allowGetters = true)
 public final class TensorProfile {
+    private static final double SMALLEST_MASK = 1e4;
+    private static final double FEWEST_MASKED = 1e-3;
+
     @JsonProperty
     private final String tensor;
     /** Channel axis: -1 the last, 1 the second. */
@@ -30,6 +37,10 @@ public final class TensorProfile {
     private double[] channelSum = {};
     @JsonProperty
     private double[] channelSquares = {};
+    @JsonProperty
+    private RangeAverage average = RangeAverage.NONE;
+    @JsonProperty
+    private List<SamplePeak> peaks = List.of();
     /** Batches disagreed about the number of channels: nothing is known of single ones. */
     @JsonProperty
     private boolean mixed;
@@ -79,7 +90,7 @@ public final class TensorProfile {
      */
     public static TensorProfile of(String tensor, int axis, List<Tensor> values) {
         var profile = new TensorProfile(tensor, axis);
-        values.forEach(profile::add);
+        values.forEach(batch -> profile.add(batch, 0, 1, Optional.empty()));
         return profile;
     }
 
@@ -94,13 +105,15 @@ public final class TensorProfile {
     }
 
     /** Mean of all values. */
+    @JsonProperty
     public double mean() {
-        return sum / histogram.total();
+        return sum / Math.max(1, histogram.total());
     }
 
     /** Standard deviation of all values. */
+    @JsonProperty
     public double deviation() {
-        long n = histogram.total();
+        long n = Math.max(1, histogram.total());
         return Math.sqrt(Math.max(0, sumOfSquares / n - mean() * mean()));
     }
 
@@ -129,36 +142,90 @@ public final class TensorProfile {
         return Arrays.stream(sums).map(channel -> channel / each).toArray();
     }
 
+    /** Moving average of the samples' smallest values, the latest weighing most. */
+    public double averageMin() {
+        return average.least();
+    }
+
+    /** Moving average of the samples' largest values. */
+    public double averageMax() {
+        return average.largest();
+    }
+
+    /** The samples with the largest magnitudes, the largest first. */
+    public List<SamplePeak> peaks() {
+        return peaks;
+    }
+
+    /** How far values, channels and samples stray from the bulk. */
+    @JsonProperty
+    public Outliers outliers() {
+        return Outliers.of(this);
+    }
+
     /**
-     * Adds one activation.
+     * Whether some values are the constants of an attention mask: at least {@value #FEWEST_MASKED} of all, of a magnitude
+     * of {@value #SMALLEST_MASK} or more, with nothing at all in most of the range between them and the others. Outliers of
+     * a network are fewer.
+     */
+    public boolean holdsMask() {
+        double extreme = Math.abs(histogram.min()) > Math.abs(histogram.max()) ? histogram.min() : histogram.max();
+        if (histogram.total() == 0 || Math.abs(extreme) < SMALLEST_MASK) {
+            return false;
+        }
+        long beyond = 0;
+        var counts = histogram.counts();
+        for (int i = 0; i < counts.length; i++) {
+            double share = histogram.centre(i) / extreme;
+            if (counts[i] > 0 && share > 0.05 && share < 0.95) {
+                return false;
+            }
+            beyond += share >= 0.95 ? counts[i] : 0;
+        }
+        return beyond >= FEWEST_MASKED * histogram.total() && beyond < histogram.total();
+    }
+
+    /**
+     * Adds one activation of some samples.
      *
-     * @param values FLOAT of any shape
+     * @param batch   FLOAT of any shape
+     * @param first   index of the first sample in the data set
+     * @param samples how many samples it holds
+     * @param mask    {@code [samples, tokens]}: tokens with 0 are left out; empty counts all
      * @throws BadInput when it holds NaN or infinity
      */
-    void add(Tensor values) {
-        if (values.size() == 0) {
+    void add(Tensor batch, int first, int samples, Optional<Tensor> mask) {
+        SampleValues.of(batch, first, samples, mask).forEach(this::add);
+    }
+
+    private void add(SampleValues part) {
+        if (part.values().limit() == 0) {
             return;
         }
-        int at = axis < 0 ? values.rank() - 1 : Math.min(axis, values.rank() - 1);
-        int channels = values.rank() == 0 ? 1 : values.dim(at);
-        int inner = 1;
-        for (int i = at + 1; i < values.rank(); i++) {
-            inner *= values.dim(i);
-        }
-        var batch = new ChannelSums(channels);
-        batch.add(values.floats(), inner);
-        double least = batch.least();
-        double largest = batch.largest();
-        if (!Double.isFinite(least + largest) || !Double.isFinite(Arrays.stream(batch.squares).sum())) {
+        var shape = part.shape();
+        int at = axis < 0 ? shape.length - 1 : Math.min(axis, shape.length - 1);
+        int channels = shape.length == 0 ? 1 : (int) shape[at];
+        int inner = (int) Arrays.stream(shape).skip(at + 1).reduce(1, Math::multiplyExact);
+        var sums = new ChannelSums(channels);
+        sums.add(part.values(), inner);
+        double least = sums.least();
+        double largest = sums.largest();
+        if (!Double.isFinite(least + largest) || !Double.isFinite(Arrays.stream(sums.squares).sum())) {
             throw new BadInput("activation '" + tensor + "' holds NaN or infinity on this data: the model cannot be quantized with it");
         }
-        histogram.add(values.floats(), least, largest);
-        join(batch, false, Arrays.stream(batch.sums).sum(), Arrays.stream(batch.squares).sum());
+        histogram.add(part.values(), least, largest);
+        average = average.then(RangeAverage.of(least, largest));
+        if (part.sample() != SampleValues.ALL) {
+            peaks = SamplePeak.highest(peaks, List.of(new SamplePeak(part.sample(), Math.max(-least, largest))));
+        }
+        join(sums, false, Arrays.stream(sums.sums).sum(), Arrays.stream(sums.squares).sum());
     }
 
     /** Adds everything another profile of the same tensor has seen. */
     void add(TensorProfile other) {
         histogram.add(other.histogram);
+        average = average.then(other.average);
+        peaks = SamplePeak.highest(peaks, other.peaks);
         join(new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.channelSquares), other.mixed, other.sum,
             other.sumOfSquares);
     }

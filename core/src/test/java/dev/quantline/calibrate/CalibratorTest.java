@@ -88,6 +88,27 @@ class CalibratorTest {
     }
 
     @Test
+    void aMaskThatComesAsDataStaysFloat() throws IOException {
+        // Given: scores that were masked before they reached the model
+        var draft = new Draft(17, 1);
+        draft.input("x", DataType.FLOAT, -1, 4);
+        draft.op("scores", "MatMul", "x", draft.normal("w", 1, 4, 3));
+        draft.op("y", "MatMul", "scores", draft.normal("v", 1, 3, 2));
+        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var values = new float[40];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = i % 4 == 3 ? -1e9f : i / 40f;
+        }
+
+        // When
+        var plan = calibrate(model, Map.of("x", Tensor.of(values, 10, 4)), CalibrateSettings.int8()).plan();
+
+        // Then
+        assertTrue(plan.activations().stream().noneMatch(site -> site.tensor().equals("x")), plan.toString());
+        assertEquals(2, plan.weights().size());
+    }
+
+    @Test
     void widthsAndExclusionsAreKeptAndTablesKeepEightBits() throws IOException {
         var model = Profiler.prepare(Networks.transformer(1));
 
