@@ -11,18 +11,33 @@ import java.util.Locale;
  * @param weightRange    criterion for weight scales
  * @param softmax        quantizer behind Softmax
  * @param layernorm      how the channel spread of norm outputs is moved into the layers that read them
- * @param weightBits     width of weight codes, 2 to 8
- * @param activationBits width of activation codes, 2 to 8
+ * @param weightBits     width of weight codes, 2 to 16
+ * @param activationBits width of activation codes, 2 to 16; {@link #FLOAT} leaves them float
  * @param exclude        names of nodes or tensors that stay float, globs allowed
  * @param samples        calibration samples kept in memory to try quantizers on, where a setting asks for that
  */
 public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
                                 int weightBits, int activationBits, List<String> exclude, int samples) {
+    /** Width of activations that stay float. */
+    public static final int FLOAT = 32;
     /** Samples kept by default. */
     public static final int SAMPLES = 32;
 
     /** What the scale of a weight channel is chosen by. */
-    public enum WeightRange { MAX, MSE, MAE }
+    public enum WeightRange {
+        MAX(new RangeCriterion.MinMax()), PERCENTILE(new RangeCriterion.Percentile(0.999)), ENTROPY(new RangeCriterion.Entropy()),
+        MSE(new RangeCriterion.Mse()), MAE(new RangeCriterion.Mae());
+
+        private final RangeCriterion criterion;
+
+        WeightRange(RangeCriterion criterion) {
+            this.criterion = criterion;
+        }
+
+        RangeCriterion criterion() {
+            return criterion;
+        }
+    }
 
     /** The quantizer of post-softmax activations; AUTO takes whichever hurts the product that reads it least. */
     public enum SoftmaxQuantizer { UNIFORM, LOG2, LOGSQRT2, TAN, AUTO }
@@ -34,8 +49,8 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     public enum Migration { OFF, MEAN, MEDIAN, SEARCH }
 
     public CalibrateSettings {
-        if (weightBits < 2 || weightBits > 8 || activationBits < 2 || activationBits > 8) {
-            throw new BadInput("weights and activations need 2 to 8 bits, not " + weightBits + " and " + activationBits);
+        if (weightBits < 2 || weightBits > 16 || activationBits < 2 || activationBits > 16 && activationBits != FLOAT) {
+            throw new BadInput("weights and activations need 2 to 16 bits, not " + weightBits + " and " + activationBits);
         }
         if (samples < 1) {
             throw new BadInput("calibrate.samples must be at least 1, not " + samples);
@@ -58,15 +73,6 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
         return new CalibrateSettings(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.AUTO, Migration.SEARCH, weightBits,
             activationBits, exclude, SAMPLES);
-    }
-
-    /** The power of weight errors that the scale is chosen by; 0 for none. */
-    int weightPower() {
-        return switch (weightRange) {
-            case MAX -> 0;
-            case MSE -> 2;
-            case MAE -> 1;
-        };
     }
 
     /** Whether activations of some samples are needed. */

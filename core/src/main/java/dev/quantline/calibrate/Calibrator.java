@@ -99,7 +99,7 @@ public final class Calibrator {
         var node = model.nodes().stream().filter(reader -> reader.name().equals(place.node())).findFirst().orElseThrow();
         int bits = node.is("Gather") ? Math.max(8, settings.weightBits()) : settings.weightBits();
         var importance = Importance.of(node, place.input(), tensor, sites.profiles().get(node.input(1 - place.input())));
-        var quantizer = WeightSearch.choose(tensor, bits, place.axis(), importance, settings.weightPower());
+        var quantizer = WeightSearch.choose(tensor, bits, place.axis(), 0, importance, settings.weightRange().criterion());
         return new QuantizationPlan.Weight(place.tensor(), place.node(), place.input(), roomForBias(model, node, quantizer, activations));
     }
 

@@ -5,7 +5,6 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.prepare.ScaleMigration;
-import dev.quantline.profile.Histogram;
 import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
 import java.util.Arrays;
@@ -93,8 +92,7 @@ final class MigrationSearch {
 
     /** Error of the readers when activation and weights are quantized after the move and brought back. */
     private double cost(Graph model, String tensor, List<Node> readers, List<Tensor> captured, ConsumerError error, Choice choice) {
-        var moved = new Histogram();
-        captured.forEach(values -> add(moved, migrate(values, choice)));
+        var moved = TensorProfile.of(tensor, -1, captured.stream().map(values -> migrate(values, choice)).toList());
         var grid = new RangeCriterion.Mse().choose(moved, settings.activationBits());
         var quantized = new HashMap<String, UnaryOperator<Tensor>>();
         quantized.put(tensor, values -> restore(grid.fakeQuantize(migrate(values, choice)), choice));
@@ -105,16 +103,6 @@ final class MigrationSearch {
         return error.of(quantized);
     }
 
-    private static void add(Histogram histogram, Tensor values) {
-        double least = Double.POSITIVE_INFINITY;
-        double largest = Double.NEGATIVE_INFINITY;
-        for (float value : values.toFloats()) {
-            least = Math.min(least, value);
-            largest = Math.max(largest, value);
-        }
-        histogram.add(values.floats(), least, largest);
-    }
-
     private Tensor rounded(Tensor weight, Node reader, Choice choice) {
         boolean transposed = reader.is("Gemm") && reader.intOf("transB", 0) == 1;
         int columns = weight.dim(1);
@@ -123,7 +111,8 @@ final class MigrationSearch {
             w[i] *= choice.ratio()[transposed ? i % columns : i / columns];
         }
         var scaled = Tensor.of(w, weight.shape());
-        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, null, settings.weightPower());
+        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, 0, null,
+            settings.weightRange().criterion());
         var rounded = grid.fakeQuantize(scaled).toFloats();
         for (int i = 0; i < w.length; i++) {
             rounded[i] /= choice.ratio()[transposed ? i % columns : i / columns];

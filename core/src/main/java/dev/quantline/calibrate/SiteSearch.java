@@ -131,7 +131,7 @@ final class SiteSearch {
         boolean measured = captured.isPresent() && !readers.isEmpty()
             && (softmax || settings.range() instanceof RangeCriterion.Auto);
         if (!measured) {
-            return new Chosen(settings.range().choose(seen.histogram(), settings.activationBits()),
+            return new Chosen(settings.range().choose(seen, settings.activationBits()),
                 settings.range() instanceof RangeCriterion.Auto ? "mse" : settings.range().label(), null);
         }
         try (var error = new ConsumerError(model, readers, captured.get(), provider)) {
@@ -151,7 +151,7 @@ final class SiteSearch {
         if (!softmax || wanted == SoftmaxQuantizer.AUTO) {
             var criteria = settings.range() instanceof RangeCriterion.Auto ? RangeCriterion.ALL : List.of(settings.range());
             for (var criterion : criteria) {
-                var quantizer = criterion.choose(seen.histogram(), bits);
+                var quantizer = criterion.choose(seen, bits);
                 candidates.add(new Chosen(quantizer, criterion.label(), judge.of(quantizer)));
             }
         }

@@ -5,71 +5,95 @@ import dev.quantline.quantizer.Uniform;
 import java.util.stream.IntStream;
 
 /**
- * Scales of weights: symmetric, one a channel, the largest magnitude shrunk by alpha in {0.30, 0.32, .., 1.00} to the
- * least error. Errors count by how much the input they meet carries, E[x^2] of its channel (ours: the diagonal of the
- * layer's output error).
+ * Scales of weights: symmetric, one a tensor, channel or block. Errors count by how much the input they meet carries,
+ * E[x^2] of its channel (ours: the diagonal of the layer's output error).
  */
 final class WeightSearch {
-    private static final int WIDEST = 50;
-    private static final int NARROWEST = 15;
-
     private WeightSearch() {
     }
 
     /**
      * @param weight     FLOAT constant
      * @param axis       output-channel axis, or {@link Uniform#PER_TENSOR}
+     * @param block      0, or the number of inputs that share a scale; the weight then has two axes
      * @param importance weight of each element's error, same size as the constant; null: all count alike
-     * @param power      2 for squared, 1 for absolute errors; 0 takes the largest magnitude unshrunk
      */
-    static Uniform choose(Tensor weight, int bits, int axis, float[] importance, int power) {
+    static Uniform choose(Tensor weight, int bits, int axis, int block, float[] importance, RangeCriterion criterion) {
+        var groups = Groups.of(weight, axis, block);
         var values = weight.toFloats();
-        int channels = axis == Uniform.PER_TENSOR ? 1 : weight.dim(axis);
-        int inner = 1;
-        for (int i = axis + 1; axis != Uniform.PER_TENSOR && i < weight.rank(); i++) {
-            inner *= weight.dim(i);
-        }
-        int step = axis == Uniform.PER_TENSOR ? values.length : inner;
-        var largest = new double[channels];
-        IntStream.range(0, channels).parallel().forEach(c -> {
-            var channel = channel(values, c, channels, step);
-            double max = 0;
-            for (float value : channel) {
-                max = Math.max(max, Math.abs(value));
-            }
-            largest[c] = power == 0 ? max : shrink(channel,
-                importance == null ? null : channel(importance, c, channels, step), max, bits, power);
-        });
-        return Uniform.symmetric(bits, axis, largest);
+        var largest = new double[groups.count()];
+        IntStream.range(0, largest.length).parallel().forEach(g -> largest[g] = criterion.largest(groups.of(values, g),
+            importance == null ? null : groups.of(importance, g), bits));
+        return Uniform.symmetric(bits, block > 0 ? 1 - axis : axis, block, largest);
     }
 
-    private static float[] channel(float[] values, int c, int channels, int step) {
-        var channel = new float[values.length / channels];
-        for (int i = 0, at = c * step; i < channel.length; i += step, at += channels * step) {
-            System.arraycopy(values, at, channel, i, step);
+    /** Sum of squared errors over the sum of squares, each counting by its importance. */
+    static double error(Tensor weight, Uniform quantizer, float[] importance) {
+        var values = weight.toFloats();
+        var rounded = quantizer.fakeQuantize(weight).floats();
+        double noise = 0;
+        double power = 0;
+        for (int i = 0; i < values.length; i++) {
+            double counts = importance == null ? 1 : importance[i];
+            double error = values[i] - rounded.get(i);
+            noise += counts * error * error;
+            power += counts * values[i] * values[i];
         }
-        return channel;
+        return power == 0 ? 0 : noise / power;
     }
 
-    private static double shrink(float[] values, float[] importance, double max, int bits, int power) {
-        int qmax = (1 << bits - 1) - 1;
-        double best = Double.POSITIVE_INFINITY;
-        double chosen = max;
-        for (int alpha = WIDEST; alpha >= NARROWEST && max > 0; alpha--) {
-            float s = (float) (max * alpha / WIDEST / qmax);
-            float inverse = 1 / s;
-            double error = 0;
-            for (int i = 0; i < values.length; i++) {
-                float q = Math.clamp((float) Math.rint(values[i] * inverse), -qmax - 1, qmax);
-                float difference = values[i] - q * s;
-                float cost = power == 2 ? difference * difference : Math.abs(difference);
-                error += importance == null ? cost : cost * importance[i];
+    /** Which elements share a scale. */
+    private sealed interface Groups {
+        int count();
+
+        float[] of(float[] values, int group);
+
+        static Groups of(Tensor weight, int axis, int block) {
+            if (block > 0) {
+                return new Blocks(weight.dim(1 - axis), weight.dim(axis), block, axis == 0);
             }
-            if (error < best) {
-                best = error;
-                chosen = max * alpha / WIDEST;
+            int channels = axis == Uniform.PER_TENSOR ? 1 : weight.dim(axis);
+            int inner = axis == Uniform.PER_TENSOR ? weight.size() : 1;
+            for (int i = axis + 1; axis != Uniform.PER_TENSOR && i < weight.rank(); i++) {
+                inner *= weight.dim(i);
             }
+            return new Channels(channels, inner);
         }
-        return chosen;
+    }
+
+    /** Channels come in runs of {@code inner} elements. */
+    private record Channels(int count, int inner) implements Groups {
+        @Override
+        public float[] of(float[] values, int c) {
+            var channel = new float[values.length / count];
+            for (int i = 0, at = c * inner; i < channel.length; i += inner, at += count * inner) {
+                System.arraycopy(values, at, channel, i, inner);
+            }
+            return channel;
+        }
+    }
+
+    /**
+     * Blocks of inputs of a matrix, counted as their scales lie: like the matrix, inputs divided by the block.
+     *
+     * @param rows whether a row holds the inputs of one output channel, else a column does
+     */
+    private record Blocks(int inputs, int outputs, int block, boolean rows) implements Groups {
+        @Override
+        public int count() {
+            return Math.ceilDiv(inputs, block) * outputs;
+        }
+
+        @Override
+        public float[] of(float[] values, int group) {
+            int blocks = Math.ceilDiv(inputs, block);
+            int output = rows ? group / blocks : group % outputs;
+            int first = (rows ? group % blocks : group / outputs) * block;
+            var part = new float[Math.min(block, inputs - first)];
+            for (int i = 0; i < part.length; i++) {
+                part[i] = values[rows ? output * inputs + first + i : (first + i) * outputs + output];
+            }
+            return part;
+        }
     }
 }

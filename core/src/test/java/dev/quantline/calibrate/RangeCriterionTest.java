@@ -1,7 +1,10 @@
 package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -21,7 +24,7 @@ class RangeCriterionTest {
     private static final DoubleUnaryOperator SQUARE = error -> error * error;
 
     private static Uniform choose(RangeCriterion criterion, Seen seen, int bits) {
-        return criterion.choose(seen.histogram(), bits);
+        return criterion.choose(seen.profile(), bits);
     }
 
     @Test
@@ -121,9 +124,50 @@ class RangeCriterionTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {12, 13, 14})
+    void sumsOverCodesAreSumsOverBins(long seed) {
+        var random = new Random(seed);
+        var bins = new Bins(Seen.normal(random, 5000, random.nextGaussian() * 3, 5, 20).histogram());
+        for (int bits = 2; bits <= 12; bits++) {
+            double s = (bins.max() - bins.min()) * (.3 + random.nextDouble()) / (1 << bits);
+            int z = random.nextInt(1 << bits);
+            for (int power = 1; power <= 2; power++) {
+                double slow = bins.overBins(s, z, 0, (1 << bits) - 1, power);
+
+                assertEquals(slow, bins.overCodes(s, z, 0, (1 << bits) - 1, power), 1e-6 * slow, bits + " bits, seed " + seed);
+            }
+        }
+    }
+
+    @Test
+    void theMovingAverageIgnoresWhatOneSampleReached() {
+        var samples = new ArrayList<Tensor>();
+        for (int i = 0; i < 100; i++) {
+            samples.add(Tensor.vector(-1f, i == 50 ? 60 : 2));
+        }
+
+        var grid = new RangeCriterion.MovingAverage().choose(TensorProfile.of("x", -1, samples), 16);
+
+        assertEquals(-1, grid.lowest(0), 1e-3);
+        assertTrue(grid.highest(0) > 2 && grid.highest(0) < 3, grid.toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {3, 5, 9, 12, 16})
+    void everyWidthHasAGridAsFineAsItsBits(int bits) {
+        var seen = Seen.normal(new Random(15), 4000, .5, 0, 1);
+        for (var criterion : RangeCriterion.ALL) {
+            var grid = choose(criterion, seen, bits);
+
+            assertEquals(bits, grid.bits());
+            assertTrue(seen.cost(grid, SQUARE) < 8 / Math.pow(4, bits) + 1e-3, criterion.label() + ": " + seen.cost(grid, SQUARE));
+        }
+    }
+
     @Test
     void criteriaAreReadFromText() {
-        for (String name : List.of("minmax", "percentile", "entropy", "mse", "mae", "auto")) {
+        for (String name : List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")) {
             assertEquals(name, RangeCriterion.parse(name).label());
         }
         var message = assertThrows(BadInput.class, () -> RangeCriterion.parse("max")).getMessage();

@@ -1,8 +1,11 @@
 package dev.quantline.calibrate;
 
+import dev.quantline.onnx.Tensor;
 import dev.quantline.profile.Histogram;
+import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
 import java.nio.FloatBuffer;
+import java.util.List;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 
@@ -31,6 +34,10 @@ record Seen(float[] values) {
         var histogram = new Histogram();
         histogram.add(FloatBuffer.wrap(values), least, largest);
         return histogram;
+    }
+
+    TensorProfile profile() {
+        return TensorProfile.of("seen", -1, List.of(Tensor.vector(values)));
     }
 
     double cost(Uniform quantizer, DoubleUnaryOperator cost) {

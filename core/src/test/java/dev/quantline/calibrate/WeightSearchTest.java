@@ -14,6 +14,10 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class WeightSearchTest {
+    private static final RangeCriterion MAX = new RangeCriterion.MinMax();
+    private static final RangeCriterion MSE = new RangeCriterion.Mse();
+    private static final RangeCriterion MAE = new RangeCriterion.Mae();
+
     private static Tensor weight(long... shape) {
         var draft = new Draft(17, 3);
         draft.normal("w", 1, shape);
@@ -36,9 +40,9 @@ class WeightSearchTest {
     void withoutASearchTheLargestMagnitudeOfEachChannelDecides() {
         var weight = Tensor.of(new float[] {1, -2, 0, 0, 3, -12.7f}, 3, 2);
 
-        assertArrayEquals(new float[] {2 / 127f, 1, .1f}, WeightSearch.choose(weight, 8, 0, null, 0).scale(), 1e-7f);
-        assertArrayEquals(new float[] {3 / 127f, .1f}, WeightSearch.choose(weight, 8, 1, null, 0).scale(), 1e-7f);
-        assertArrayEquals(new float[] {.1f}, WeightSearch.choose(weight, 8, Uniform.PER_TENSOR, null, 0).scale(), 1e-7f);
+        assertArrayEquals(new float[] {2 / 127f, 1, .1f}, WeightSearch.choose(weight, 8, 0, 0, null, MAX).scale(), 1e-7f);
+        assertArrayEquals(new float[] {3 / 127f, .1f}, WeightSearch.choose(weight, 8, 1, 0, null, MAX).scale(), 1e-7f);
+        assertArrayEquals(new float[] {.1f}, WeightSearch.choose(weight, 8, Uniform.PER_TENSOR, 0, null, MAX).scale(), 1e-7f);
     }
 
     @Test
@@ -47,8 +51,8 @@ class WeightSearchTest {
         for (int power : List.of(1, 2)) {
             for (int axis = 0; axis < 2; axis++) {
                 int inner = axis == 0 ? 15 : 5;
-                var whole = WeightSearch.choose(weight, 3, axis, null, 0);
-                var searched = WeightSearch.choose(weight, 3, axis, null, power);
+                var whole = WeightSearch.choose(weight, 3, axis, 0, null, MAX);
+                var searched = WeightSearch.choose(weight, 3, axis, 0, null, power == 1 ? MAE : MSE);
                 for (int c = 0; c < searched.scale().length; c++) {
                     double least = Double.POSITIVE_INFINITY;
                     for (int alpha = 15; alpha <= 50; alpha++) {
@@ -63,6 +67,49 @@ class WeightSearchTest {
     }
 
     @Test
+    void everyBlockGetsTheScaleItWouldHaveAlone() {
+        // Given: 40 inputs in blocks of 16, 16 and 8, as rows and as columns
+        var columns = weight(40, 3);
+        var w = columns.toFloats();
+        var turned = new float[w.length];
+        for (int i = 0; i < w.length; i++) {
+            turned[i % 3 * 40 + i / 3] = w[i];
+        }
+        for (var criterion : List.of(MAX, MSE, MAE, new RangeCriterion.Percentile(.9), new RangeCriterion.Entropy())) {
+            // When
+            var byColumn = WeightSearch.choose(columns, 4, 1, 16, null, criterion);
+            var byRow = WeightSearch.choose(Tensor.of(turned, 3, 40), 4, 0, 16, null, criterion);
+
+            // Then
+            assertEquals(9, byColumn.scale().length);
+            assertEquals(0, byColumn.axis());
+            for (int output = 0; output < 3; output++) {
+                for (int b = 0; b < 3; b++) {
+                    var part = new float[b < 2 ? 16 : 8];
+                    for (int i = 0; i < part.length; i++) {
+                        part[i] = w[(b * 16 + i) * 3 + output];
+                    }
+                    float alone = WeightSearch.choose(Tensor.of(part, 1, part.length), 4, 0, 0, null, criterion).scale()[0];
+                    assertEquals(alone, byColumn.scale()[b * 3 + output], criterion.label());
+                    assertEquals(alone, byRow.scale()[output * 3 + b], criterion.label());
+                }
+            }
+            assertEquals(WeightSearch.error(columns, byColumn, null), WeightSearch.error(Tensor.of(turned, 3, 40), byRow, null), 1e-9);
+        }
+    }
+
+    @Test
+    void finerGranularityLeavesLessError() {
+        var weight = weight(64, 8);
+
+        double tensor = WeightSearch.error(weight, WeightSearch.choose(weight, 4, Uniform.PER_TENSOR, 0, null, MSE), null);
+        double channel = WeightSearch.error(weight, WeightSearch.choose(weight, 4, 1, 0, null, MSE), null);
+        double block = WeightSearch.error(weight, WeightSearch.choose(weight, 4, 1, 16, null, MSE), null);
+
+        assertTrue(block < channel && channel < tensor, block + ", " + channel + ", " + tensor);
+    }
+
+    @Test
     void errorsThatMeetLargeInputsCountMore() {
         // Given: in each column only the first row meets anything
         var weight = weight(6, 4);
@@ -72,8 +119,8 @@ class WeightSearchTest {
         }
 
         // When
-        var searched = WeightSearch.choose(weight, 3, 1, importance, 2);
-        var blind = WeightSearch.choose(weight, 3, 1, null, 2);
+        var searched = WeightSearch.choose(weight, 3, 1, 0, importance, MSE);
+        var blind = WeightSearch.choose(weight, 3, 1, 0, null, MSE);
 
         // Then
         for (int c = 0; c < 4; c++) {
