@@ -1,0 +1,2 @@
+/** Benches of bit allocation. Imports {@code core}. */
+package dev.quantline.bench.allocate;
