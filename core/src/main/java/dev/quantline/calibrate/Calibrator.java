@@ -107,7 +107,7 @@ public final class Calibrator {
     private static Uniform roomForBias(Graph model, Node node, Uniform quantizer, List<QuantizationPlan.Activation> activations) {
         Optional<Quantizer> input = new QuantizationPlan(activations, List.of()).activationOf(node.input(0), node.name());
         var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
-        if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR
+        if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR || quantizer.block() > 0
             || !(input.orElse(null) instanceof Uniform grid)) {
             return quantizer;
         }

@@ -2,12 +2,14 @@ package dev.quantline.plan;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantizer.Uniform;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** Writes a plan into a graph as QuantizeLinear and DequantizeLinear nodes. */
 final class QdqRewrite {
@@ -25,7 +27,10 @@ final class QdqRewrite {
     }
 
     QdqRewrite(Graph model, QuantizationPlan plan) {
-        graph = model.copy();
+        int needed = Stream.concat(plan.weights().stream().map(QuantizationPlan.Weight::quantizer),
+            plan.activations().stream().map(QuantizationPlan.Activation::quantizer).filter(Uniform.class::isInstance)
+                .map(Uniform.class::cast)).mapToInt(Uniform::opset).max().orElse(0);
+        graph = model.opset() < needed ? OnnxLibrary.convert(model, needed) : model.copy();
         this.plan = plan;
     }
 
@@ -84,7 +89,7 @@ final class QdqRewrite {
         var input = plan.activationOf(node.input(0), node.name());
         boolean scaled = node.floatOf("alpha", 1) != 1 || node.floatOf("beta", 1) != 1;
         if (!node.is("Conv", "Gemm") || constant == null || weight.isEmpty() || scaled || constant.rank() != 1
-            || !(input.orElse(null) instanceof Uniform grid)) {
+            || weight.get().quantizer().block() > 0 || !(input.orElse(null) instanceof Uniform grid)) {
             return;
         }
         var values = constant.toFloats();

@@ -10,29 +10,36 @@ import java.util.stream.IntStream;
 
 /**
  * The uniform quantizer: {@code q = clip(round(x / s) + z, qmin, qmax)} and {@code x^ = (q - z) s}, round half to even,
- * with one (s, z) a tensor or one a channel.
+ * with one (s, z) a tensor, one a channel, or one for every block of elements that follow each other along an axis.
  *
- * @param bits      width of a code, 2 to 8
+ * @param bits      width of a code, 2 to 16
  * @param signed    codes from -2^(bits-1) to 2^(bits-1)-1, else from 0 to 2^bits-1
- * @param axis      the channel axis, counted from 0; {@link #PER_TENSOR} for one scale
- * @param scale     s, in units of x a step; above 0
+ * @param axis      the channel axis, or the one blocks lie on, counted from 0; {@link #PER_TENSOR} for one scale
+ * @param block     elements of a block; 0 for one scale a channel
+ * @param scale     s, in units of x a step; above 0; of blocks in the order of the tensor, shaped as it with {@code axis}
+ *                  divided by {@code block} and rounded up
  * @param zeroPoint z, the code of 0; as many as scales
  */
-public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] zeroPoint) implements Quantizer {
+public record Uniform(int bits, boolean signed, int axis, int block, float[] scale, int[] zeroPoint) implements Quantizer {
     /** The axis of a quantizer with a single scale. */
     public static final int PER_TENSOR = -1;
 
     public Uniform {
-        if (bits < 2 || bits > 8 || scale.length == 0 || scale.length != zeroPoint.length
-            || axis == PER_TENSOR && scale.length > 1) {
+        if (bits < 2 || bits > 16 || scale.length == 0 || scale.length != zeroPoint.length || block < 0
+            || axis == PER_TENSOR && (scale.length > 1 || block > 0)) {
             throw new IllegalArgumentException("no uniform quantizer of " + bits + " bits with " + scale.length + " scales and "
-                + zeroPoint.length + " zero points on axis " + axis);
+                + zeroPoint.length + " zero points on axis " + axis + " in blocks of " + block);
         }
         for (float s : scale) {
             if (!(s > 0) || Float.isInfinite(s)) {
                 throw new IllegalArgumentException("scale " + s + " is not a positive number");
             }
         }
+    }
+
+    /** One scale a tensor or a channel. */
+    public Uniform(int bits, boolean signed, int axis, float[] scale, int[] zeroPoint) {
+        this(bits, signed, axis, 0, scale, zeroPoint);
     }
 
     /**
@@ -50,12 +57,17 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
 
     /** Signed with zero point 0 from the largest magnitude of each channel: s = max|x| / qmax; a dead channel gets 1. */
     public static Uniform symmetric(int bits, int axis, double[] largest) {
+        return symmetric(bits, axis, 0, largest);
+    }
+
+    /** The same for blocks along {@code axis}, or channels when {@code block} is 0. */
+    public static Uniform symmetric(int bits, int axis, int block, double[] largest) {
         int qmax = (1 << bits - 1) - 1;
         var scale = new float[largest.length];
         for (int c = 0; c < scale.length; c++) {
             scale[c] = positive(largest[c] / qmax);
         }
-        return new Uniform(bits, true, axis, scale, new int[scale.length]);
+        return new Uniform(bits, true, axis, block, scale, new int[scale.length]);
     }
 
     private static float positive(double scale) {
@@ -89,7 +101,7 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
 
     @Override
     public DataType storage() {
-        return signed ? DataType.INT8 : DataType.UINT8;
+        return bits > 8 ? signed ? DataType.INT16 : DataType.UINT16 : signed ? DataType.INT8 : DataType.UINT8;
     }
 
     @Override
@@ -105,12 +117,21 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
     /** Codes of a FLOAT tensor, as a tensor of {@link #storage} type and the same shape. */
     public Tensor quantize(Tensor x) {
         var values = x.toFloats();
-        var codes = new byte[values.length];
+        var codes = new int[values.length];
         var channel = channels(x.shape());
         for (int i = 0; i < values.length; i++) {
-            codes[i] = (byte) quantize(values[i], channel.of(i));
+            codes[i] = quantize(values[i], channel.of(i));
         }
-        return Tensor.of(storage(), codes, x.shape());
+        return stored(codes, x.shape());
+    }
+
+    private Tensor stored(int[] codes, long... shape) {
+        int width = storage().bits() / 8;
+        var bytes = new byte[codes.length * width];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (codes[i / width] >> i % width * 8);
+        }
+        return Tensor.of(storage(), bytes, shape);
     }
 
     @Override
@@ -130,7 +151,12 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
         }
         int inner = IntStream.range(axis + 1, shape.length).map(i -> (int) shape[i]).reduce(1, Math::multiplyExact);
         int count = scale.length;
-        return i -> i / inner % count;
+        if (block == 0) {
+            return i -> i / inner % count;
+        }
+        int size = (int) shape[axis];
+        int blocks = Math.ceilDiv(size, block);
+        return i -> (i / inner / size * blocks + i / inner % size / block) * inner + i % inner;
     }
 
     private interface Channels {
@@ -144,11 +170,12 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
 
     /** Zero points as an ONNX tensor of {@link #storage} type. */
     public Tensor zeroPointTensor() {
-        var bytes = new byte[zeroPoint.length];
-        for (int i = 0; i < bytes.length; i++) {
-            bytes[i] = (byte) zeroPoint[i];
-        }
-        return axis == PER_TENSOR ? Tensor.of(storage(), bytes) : Tensor.of(storage(), bytes, bytes.length);
+        return axis == PER_TENSOR ? stored(zeroPoint) : stored(zeroPoint, zeroPoint.length);
+    }
+
+    /** The first opset whose QuantizeLinear and DequantizeLinear do this: 16-bit codes and blocks came with 21. */
+    public int opset() {
+        return block > 0 || bits > 8 ? 21 : 13;
     }
 
     /** Codes narrower than their storage type do not saturate by themselves: they are clipped before. */
@@ -167,8 +194,19 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
         graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, s, z), output));
     }
 
-    /** Writes restoring alone, from codes that are already there; {@code axis} is the channel axis of those codes. */
+    /**
+     * Writes restoring alone, from codes that are already there; {@code axis} is the channel axis of those codes. Blocks are
+     * restored from a constant.
+     */
     public void writeRestore(Graph graph, String base, String codes, int axis, String output) {
+        if (block > 0) {
+            var shape = graph.initializers().get(codes).shape();
+            shape[this.axis] = Math.ceilDiv(shape[this.axis], block);
+            graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, graph.addConstant(base + "/scale", Tensor.of(scale, shape)),
+                graph.addConstant(base + "/zero_point", stored(zeroPoint, shape))), output)
+                .with("axis", (long) this.axis).with("block_size", (long) block));
+            return;
+        }
         var node = Node.of("DequantizeLinear", List.of(codes, graph.addConstant(base + "/scale", scaleTensor()),
             graph.addConstant(base + "/zero_point", zeroPointTensor())), output);
         graph.nodes().add(this.axis == PER_TENSOR ? node : node.with("axis", (long) axis));
@@ -176,7 +214,7 @@ public record Uniform(int bits, boolean signed, int axis, float[] scale, int[] z
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Uniform that && bits == that.bits && signed == that.signed && axis == that.axis
+        return other instanceof Uniform that && bits == that.bits && signed == that.signed && axis == that.axis && block == that.block
             && Arrays.equals(scale, that.scale) && Arrays.equals(zeroPoint, that.zeroPoint);
     }
 

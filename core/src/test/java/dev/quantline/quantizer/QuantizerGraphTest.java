@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -25,7 +26,7 @@ class QuantizerGraphTest {
     private static final long SEED = 77;
 
     static Stream<Quantizer> uniform() {
-        return Stream.of(2, 3, 4, 5, 6, 7, 8).flatMap(bits -> Stream.of(Uniform.asymmetric(bits, -.7, 2.1), Uniform.asymmetric(bits, 0, 3),
+        return Stream.of(2, 3, 4, 5, 6, 7, 8, 9, 12, 16).flatMap(bits -> Stream.of(Uniform.asymmetric(bits, -.7, 2.1), Uniform.asymmetric(bits, 0, 3),
             Uniform.symmetric(bits, Uniform.PER_TENSOR, new double[] {1.3})));
     }
 
@@ -34,7 +35,7 @@ class QuantizerGraphTest {
     }
 
     private static Tensor run(Quantizer quantizer, Tensor x) {
-        var graph = Graph.empty(17);
+        var graph = Graph.empty(quantizer instanceof Uniform uniform ? Math.max(17, uniform.opset()) : 17);
         graph.inputs().add(ValueInfos.of("x", DataType.FLOAT, -1));
         graph.outputs().add(ValueInfos.of("y", DataType.FLOAT, -1));
         quantizer.write(graph, "x", "x", "y");
@@ -107,6 +108,34 @@ class QuantizerGraphTest {
             // Then
             assertEquals(quantizer.quantize(x), results.get("codes"));
             assertArrayEquals(quantizer.fakeQuantize(x).toFloats(), results.get("y").toFloats());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2})
+    void blocksAreTheRuntimes(int axis) {
+        // Given: blocks of 4 along an axis that is no multiple of it
+        var random = new Random(SEED);
+        var shape = new long[] {3, 5, 7};
+        shape[axis] = 10;
+        var values = new float[(int) Tensor.count(shape)];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        var x = Tensor.of(values, shape);
+        var largest = random.doubles(values.length / 10 * 3, .5, 2).toArray();
+        for (int bits : new int[] {2, 4, 8, 16}) {
+            var quantizer = Uniform.symmetric(bits, axis, 4, largest);
+            var graph = Graph.empty(21);
+            graph.outputs().add(ValueInfos.of("y", DataType.FLOAT, shape));
+            quantizer.writeRestore(graph, "x", graph.addConstant("codes", quantizer.quantize(x)), axis, "y");
+            OnnxLibrary.check(graph);
+
+            // When
+            try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
+                // Then
+                assertArrayEquals(quantizer.fakeQuantize(x).toFloats(), session.run(Map.of()).get("y").toFloats(), bits + " bits");
+            }
         }
     }
 }

@@ -117,7 +117,7 @@ class UniformTest {
 
     @Test
     void gridsThatCannotBeAreRefused() {
-        assertThrows(IllegalArgumentException.class, () -> new Uniform(9, true, -1, new float[] {1}, new int[] {0}));
+        assertThrows(IllegalArgumentException.class, () -> new Uniform(17, true, -1, new float[] {1}, new int[] {0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {0}, new int[] {0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {Float.NaN}, new int[] {0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {1, 1}, new int[] {0, 0}));
