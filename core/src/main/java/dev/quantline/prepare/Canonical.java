@@ -31,8 +31,9 @@ public final class Canonical {
         if (model.opset() < 7 || model.opset() > NEWEST) {
             throw new BadInput("opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
         }
-        OnnxLibrary.check(model);
-        var graph = model.withOpset("", model.opset());
+        var standard = SimplifiedNorms.apply(model);
+        OnnxLibrary.check(standard);
+        var graph = standard.withOpset("", model.opset());
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
         var converted = graph.opset() < OPSET ? OnnxLibrary.convert(graph, OPSET) : graph;
         nameNodes(converted);

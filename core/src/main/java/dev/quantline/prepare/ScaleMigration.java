@@ -4,6 +4,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.site.NormOutput;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -48,7 +49,7 @@ public final class ScaleMigration {
         var graph = model.copy();
         var index = graph.index();
         boolean alone = !index.isOutput(tensor) && readers.containsAll(index.consumers(tensor));
-        var norm = NormOutput.of(index, tensor).filter(found -> alone);
+        var norm = NormOutput.of(index, tensor).filter(found -> alone && !found.normalized().isEmpty());
         String migrated = norm.isPresent() ? changeNorm(graph, norm.get(), ratio, shift) : addAffine(graph, tensor, ratio, shift);
         var changed = new HashMap<String, Node>();
         for (var node : readers) {

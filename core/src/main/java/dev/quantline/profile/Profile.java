@@ -26,7 +26,7 @@ public record Profile(int samples, Map<String, TensorProfile> tensors) {
         for (var part : parts) {
             samples += part.samples;
             part.tensors.forEach((name, profile) -> tensors.computeIfAbsent(name,
-                first -> new TensorProfile(name, profile.axis())).add(profile));
+                first -> profile.empty()).add(profile));
         }
         return new Profile(samples, tensors);
     }

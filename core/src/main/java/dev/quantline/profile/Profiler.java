@@ -14,6 +14,7 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.site.Sites;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,9 +60,10 @@ public final class Profiler {
             throw new BadInput("the model has nothing to quantize: no MatMul, Gemm or Conv with constant weights");
         }
         var observed = model.copy();
+        var kinds = new Sites(model.index());
         var tensors = new LinkedHashMap<String, TensorProfile>();
         for (var site : placement.activations().values()) {
-            tensors.put(site.tensor(), new TensorProfile(site.tensor(), site.axis()));
+            tensors.put(site.tensor(), new TensorProfile(site.tensor(), site.axis(), kinds.kindOf(site.tensor())));
             boolean shown = model.inputs().stream().anyMatch(input -> input.getName().equals(site.tensor()))
                 || model.outputs().stream().anyMatch(output -> output.getName().equals(site.tensor()));
             if (!shown) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.site.SiteKind;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -37,6 +38,9 @@ public final class TensorProfile {
     private double[] channelSum = {};
     @JsonProperty
     private double[] channelSquares = {};
+    /** What the activation is; null where nobody asked. */
+    @JsonProperty
+    private SiteKind kind;
     @JsonProperty
     private RangeAverage average = RangeAverage.NONE;
     @JsonProperty
@@ -44,6 +48,11 @@ public final class TensorProfile {
     /** Batches disagreed about the number of channels: nothing is known of single ones. */
     @JsonProperty
     private boolean mixed;
+
+    TensorProfile(String tensor, int axis, SiteKind kind) {
+        this(tensor, axis);
+        this.kind = kind;
+    }
 
     TensorProfile(String tensor, int axis) {
         this.tensor = tensor;
@@ -79,8 +88,9 @@ public final class TensorProfile {
         return Arrays.copyOf(counts, used);
     }
 
-    int axis() {
-        return axis;
+    /** A profile of the same activation that has seen nothing. */
+    TensorProfile empty() {
+        return new TensorProfile(tensor, axis, kind);
     }
 
     /**
@@ -97,6 +107,11 @@ public final class TensorProfile {
     /** Name of the activation. */
     public String tensor() {
         return tensor;
+    }
+
+    /** What the activation is. */
+    public Optional<SiteKind> kind() {
+        return Optional.ofNullable(kind);
     }
 
     /** Distribution of all its values. */

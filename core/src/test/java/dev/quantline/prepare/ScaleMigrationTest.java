@@ -10,6 +10,7 @@ import dev.quantline.onnx.ValueInfos;
 import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
+import dev.quantline.site.NormOutput;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
