@@ -40,7 +40,7 @@ final class Captured {
             .forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
         var batches = new ArrayList<Map<String, Tensor>>();
         try (var session = Session.open(shown, provider, Session.Optimization.ALL)) {
-            samples.forEachBatch(0, Math.min(count, samples.size()), batch, fed -> {
+            samples.forEachBatch(0, Math.min(count, samples.size()), samples.unpadded(batch), fed -> {
                 var kept = new LinkedHashMap<>(fed.arrays());
                 kept.putAll(session.run(fed.arrays(), computed));
                 batches.add(kept);

@@ -14,13 +14,16 @@ import java.util.Optional;
 import java.util.function.UnaryOperator;
 
 /**
- * Chooses how the channels of a norm's output are brought to a common scale: ratio = (s / s~)^alpha and shift =
- * s (z - z~), with s and z the scale and zero point each channel would have alone, s~ and z~ their mean or median.
+ * Chooses how the channels of an activation are brought to a common scale: ratio = (s / s~)^alpha and shift = s (z - z~), with s and
+ * z the scale and zero point each channel would have alone, s~ and z~ their mean or median. The search (ours) also tries the
+ * channels' standard deviations in place of their ranges: one outlier then does not decide for its whole channel.
  */
 final class MigrationSearch {
-    private static final double[] STRENGTHS = {0, 0.25, 0.5, 0.75, 1};
+    private static final double[] STRENGTHS = {0.25, 0.5, 0.75, 1};
     /** Channels that hardly move keep a scale above this share of the median. */
     private static final double SMALLEST = 1e-8;
+    /** A multiplication is added to the model only where it takes away at least a fifth of the error. */
+    private static final double WORTH_A_MULTIPLICATION = 0.8;
 
     private final CalibrateSettings settings;
 
@@ -28,48 +31,62 @@ final class MigrationSearch {
         this.settings = settings;
     }
 
+    /** What a channel's own scale is taken from. */
+    private enum Spread { RANGE, DEVIATION }
+
     /** What every channel is divided by after it was shifted. */
-    record Choice(float[] ratio, float[] shift, double alpha) {
+    record Choice(float[] ratio, float[] shift) {
     }
 
     /**
-     * @param error the readers of {@code tensor}, ready to run on its captured values
+     * @param seen    the output of a norm, whose gamma and beta take the change for nothing, or any other activation
+     * @param norm    which of both
+     * @param error   the readers of {@code tensor}, ready to run on its captured values
      * @return empty when leaving it alone is best
      */
-    Optional<Choice> choose(Graph model, TensorProfile seen, List<Node> readers, List<Tensor> captured, ConsumerError error) {
-        if (seen.channelMin().length < 2) {
+    Optional<Choice> choose(Graph model, TensorProfile seen, boolean norm, List<Node> readers, List<Tensor> captured, ConsumerError error) {
+        boolean searched = settings.layernorm() == Migration.SEARCH;
+        if (seen.channelMin().length < 2 || !norm && !searched) {
             return Optional.empty();
         }
-        boolean shifted = ScaleMigration.allowsShift(model, readers);
-        if (settings.layernorm() != Migration.SEARCH) {
-            return Optional.of(choice(seen, 1, shifted));
+        boolean shifted = norm && ScaleMigration.allowsShift(model, readers);
+        if (!searched) {
+            return Optional.of(choice(seen, Spread.RANGE, 1, shifted));
         }
+        double least = cost(model, seen.tensor(), readers, captured, error, choice(seen, Spread.RANGE, 0, false))
+            * (norm ? 1 : WORTH_A_MULTIPLICATION);
         Choice best = null;
-        double least = Double.POSITIVE_INFINITY;
-        for (double alpha : STRENGTHS) {
-            var candidate = choice(seen, alpha, shifted && alpha > 0);
-            double cost = cost(model, seen.tensor(), readers, captured, error, candidate);
-            if (cost < least) {
-                least = cost;
-                best = candidate;
+        for (var spread : Spread.values()) {
+            for (double alpha : STRENGTHS) {
+                var candidate = choice(seen, spread, alpha, shifted);
+                double cost = cost(model, seen.tensor(), readers, captured, error, candidate);
+                if (cost < least) {
+                    least = cost;
+                    best = candidate;
+                }
             }
         }
-        return Optional.ofNullable(best).filter(choice -> choice.alpha() > 0);
+        return Optional.ofNullable(best);
     }
 
-    private Choice choice(TensorProfile seen, double alpha, boolean shifted) {
+    private Choice choice(TensorProfile seen, Spread spread, double alpha, boolean shifted) {
         var min = seen.channelMin();
         var max = seen.channelMax();
         int n = (1 << settings.activationBits()) - 1;
+        var means = seen.channelMean();
+        var squares = seen.channelMeanSquare();
         var scale = new double[min.length];
         var zero = new double[min.length];
         for (int c = 0; c < scale.length; c++) {
-            scale[c] = ((double) max[c] - min[c]) / n;
+            scale[c] = switch (spread) {
+                case RANGE -> (shifted ? (double) max[c] - min[c] : Math.max(0.0, max[c]) - Math.min(0.0, min[c])) / n;
+                case DEVIATION -> deviation(squares[c], shifted ? means[c] : 0);
+            };
         }
         double floor = Math.max(SMALLEST * median(scale), Float.MIN_NORMAL);
         for (int c = 0; c < scale.length; c++) {
             scale[c] = Math.max(scale[c], floor);
-            zero[c] = -min[c] / scale[c];
+            zero[c] = -(spread == Spread.RANGE ? min[c] : ((double) min[c] + max[c]) / 2) / scale[c];
         }
         boolean mean = settings.layernorm() == Migration.MEAN;
         double commonScale = mean ? Arrays.stream(scale).average().orElseThrow() : median(scale);
@@ -80,7 +97,11 @@ final class MigrationSearch {
             ratio[c] = (float) Math.pow(scale[c] / commonScale, alpha);
             shift[c] = shifted ? (float) (scale[c] * (zero[c] - commonZero)) : 0;
         }
-        return new Choice(ratio, shift, alpha);
+        return new Choice(ratio, shift);
+    }
+
+    private static double deviation(double meanSquare, double mean) {
+        return Math.sqrt(Math.max(0, meanSquare - mean * mean));
     }
 
     private static double median(double[] values) {
@@ -97,13 +118,13 @@ final class MigrationSearch {
         var quantized = new HashMap<String, UnaryOperator<Tensor>>();
         quantized.put(tensor, values -> restore(grid.fakeQuantize(migrate(values, choice)), choice));
         for (var reader : readers) {
-            var weight = rounded(model.initializers().get(reader.input(1)), reader, choice);
+            var weight = rounded(model.initializers().get(reader.input(1)), reader, moved, choice);
             quantized.put(reader.input(1), original -> weight);
         }
         return error.of(quantized);
     }
 
-    private Tensor rounded(Tensor weight, Node reader, Choice choice) {
+    private Tensor rounded(Tensor weight, Node reader, TensorProfile moved, Choice choice) {
         boolean transposed = reader.is("Gemm") && reader.intOf("transB", 0) == 1;
         int columns = weight.dim(1);
         var w = weight.toFloats();
@@ -111,8 +132,8 @@ final class MigrationSearch {
             w[i] *= choice.ratio()[transposed ? i % columns : i / columns];
         }
         var scaled = Tensor.of(w, weight.shape());
-        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, 0, null,
-            settings.weightRange().criterion());
+        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, 0,
+            Importance.of(reader, 1, scaled, moved), settings.weightRange().criterion());
         var rounded = grid.fakeQuantize(scaled).toFloats();
         for (int i = 0; i < w.length; i++) {
             rounded[i] /= choice.ratio()[transposed ? i % columns : i / columns];

@@ -91,13 +91,13 @@ final class SiteSearch {
             progress.report((double) done++ / placement.activations().size(), "moving channel spread behind norms");
             var readers = nodes(graph, site);
             boolean norm = NormOutput.of(graph.index(), site.tensor()).isPresent();
-            if (!norm || readers.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
+            if (readers.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
                 continue;
             }
             var values = captured.orElseThrow().batches().stream().map(batch -> batch.get(site.tensor())).toList();
             Optional<MigrationSearch.Choice> choice;
             try (var error = new ConsumerError(graph, readers, captured.get(), provider)) {
-                choice = new MigrationSearch(settings).choose(graph, profileOf(site.tensor()), readers, values, error);
+                choice = new MigrationSearch(settings).choose(graph, profileOf(site.tensor()), norm, readers, values, error);
             }
             if (choice.isPresent()) {
                 var result = ScaleMigration.apply(graph, site.tensor(), readers, choice.get().ratio(), choice.get().shift());

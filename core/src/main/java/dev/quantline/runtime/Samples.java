@@ -85,6 +85,11 @@ public final class Samples {
             .filter(shape -> shape.length > 0 && shape[0] > 0).mapToInt(shape -> (int) shape[0]).findFirst().orElse(wanted);
     }
 
+    /** How many samples can be run at once without padding: one where lengths differ, else as many as wanted. */
+    public int unpadded(int wanted) {
+        return openLength && inputs.containsKey("attention_mask") ? 1 : wanted;
+    }
+
     private Tensor fit(String input, String array, Tensor tensor) {
         var wanted = ValueInfos.type(inputs.get(input)).orElseThrow(
             () -> new BadInput("the model's input '" + input + "' is not a number tensor"));

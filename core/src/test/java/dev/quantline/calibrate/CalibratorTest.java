@@ -23,6 +23,7 @@ import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Random;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
@@ -156,6 +157,40 @@ class CalibratorTest {
         double after = noise(model, searched.plan().applyTo(searched.model()), data);
         assertTrue(after < .9 * before, before + " became " + after);
         assertTrue(searched.errors().stream().allMatch(error -> error.consumerError() != null));
+    }
+
+    @Test
+    void unevenChannelsOfAnyActivationAreMovedIntoItsReader() throws IOException {
+        // Given: every third hidden channel a hundred times as large as its neighbours, all of the same weight behind them
+        var draft = new Draft(20, 1);
+        var uneven = new float[Networks.FEATURES * 48];
+        var levelled = new float[48 * 4];
+        var random = new Random(4);
+        for (int i = 0; i < uneven.length; i++) {
+            uneven[i] = (float) random.nextGaussian() * (i % 3 == 0 ? 10 : .1f);
+        }
+        for (int i = 0; i < levelled.length; i++) {
+            levelled[i] = (float) random.nextGaussian() * (i / 4 % 3 == 0 ? .1f : 10);
+        }
+        String hidden = draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+            draft.constant("w", Tensor.of(uneven, Networks.FEATURES, 48)));
+        draft.op("y", "MatMul", draft.op("g", "Gelu", hidden), draft.constant("v", Tensor.of(levelled, 48, 4)));
+        var model = Profiler.prepare(draft.output("y", DataType.FLOAT, -1, 4).graph());
+        var data = Data.rows(32, 1);
+        var left = new CalibrateSettings(new RangeCriterion.Mse(), WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 4,
+            List.of(), 32);
+
+        // When
+        var without = calibrate(model, data, left);
+        var with = calibrate(model, data, CalibrateSettings.searched(8, 4, List.of()));
+
+        // Then
+        assertTrue(noise(model, with.model(), data) < 1e-7, "the rewritten float model computes something else");
+        assertTrue(without.plan().activations().stream().noneMatch(site -> site.tensor().endsWith("/migrated")));
+        assertTrue(with.plan().activations().stream().anyMatch(site -> site.tensor().equals("g/migrated")), with.plan().toString());
+        double before = noise(model, without.plan().applyTo(without.model()), data);
+        double after = noise(model, with.plan().applyTo(with.model()), data);
+        assertTrue(after < .2 * before, before + " became " + after);
     }
 
     @Test
