@@ -5,6 +5,7 @@ import dev.quantline.calibrate.CalibrateSettings.Migration;
 import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.calibrate.Calibrator;
+import dev.quantline.calibrate.Granularity;
 import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -23,8 +24,8 @@ import dev.quantline.profile.Profile;
 import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
@@ -36,7 +37,9 @@ final class CalibrateStage implements SingleItemStage {
         this.provider = provider;
     }
 
-    private record Settings(Map<String, JobRequest.Normalize> normalize, CalibrateSettings calibrate) {
+    /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
+    private record Settings(Map<String, JobRequest.Normalize> normalize, Recipe.Calibrate calibrate, int weightBits,
+                            int activationBits, List<Integer> candidates, List<String> exclude) {
     }
 
     @Override
@@ -53,7 +56,9 @@ final class CalibrateStage implements SingleItemStage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.normalize(), settings(job.recipe()));
+        var recipe = job.recipe();
+        return new Settings(job.normalize(), recipe.calibrate(), recipe.weightBits(), recipe.activationBits(), recipe.candidates(),
+                recipe.exclude());
     }
 
     @Override
@@ -69,7 +74,8 @@ final class CalibrateStage implements SingleItemStage {
         }
         var plan = context.work().resolve("plan.json");
         result.plan().write(plan);
-        var calibration = Files.write(context.work().resolve("calibration.json"), Json.bytes(result.errors()));
+        var calibration = context.work().resolve("calibration.json");
+        result.table().write(calibration);
         var summary = Json.MAPPER.createObjectNode().put("activations", result.plan().activations().size())
                 .put("weights", result.plan().weights().size());
         return new Outcome.Done(Map.of("model.onnx", rewritten, "plan.json", plan, "calibration.json", calibration), summary);
@@ -91,6 +97,7 @@ final class CalibrateStage implements SingleItemStage {
                 CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
                 CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
                 CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
-                recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES);
+                recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES,
+                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates());
     }
 }

@@ -3,6 +3,7 @@ package dev.quantline.calibrate;
 import dev.quantline.onnx.BadInput;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * Settings of calibration.
@@ -15,9 +16,12 @@ import java.util.Locale;
  * @param activationBits width of activation codes, 2 to 16; {@link #FLOAT} leaves them float
  * @param exclude        names of nodes or tensors that stay float, globs allowed
  * @param samples        calibration samples kept in memory to try quantizers on, where a setting asks for that
+ * @param granularity    how many elements of a weight share a scale
+ * @param candidates     widths the calibration table has for every place, besides {@code weightBits} and {@code activationBits}
  */
 public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
-                                int weightBits, int activationBits, List<String> exclude, int samples) {
+                                int weightBits, int activationBits, List<String> exclude, int samples, Granularity granularity,
+                                List<Integer> candidates) {
     /** Width of activations that stay float. */
     public static final int FLOAT = 32;
     /** Samples kept by default. */
@@ -57,6 +61,23 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
             throw new BadInput("calibrate.samples must be at least 1, not " + samples);
         }
         exclude = List.copyOf(exclude);
+        candidates = List.copyOf(candidates);
+    }
+
+    /** One scale for each output channel of weights, no other widths. */
+    public CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
+                             int weightBits, int activationBits, List<String> exclude, int samples) {
+        this(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, new Granularity.PerChannel(), List.of());
+    }
+
+    /** The same with weights of another granularity. */
+    public CalibrateSettings with(Granularity other) {
+        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, other, candidates);
+    }
+
+    /** The same with these candidate widths, 2 to 16. */
+    public CalibrateSettings withCandidates(List<Integer> widths) {
+        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity, widths);
     }
 
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
@@ -76,9 +97,19 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
             activationBits, exclude, SAMPLES);
     }
 
+    /** Every width of the calibration table, the narrowest first; {@code own} is the one of the plan. */
+    List<Integer> widths(int own) {
+        return Stream.concat(Stream.of(own), candidates.stream()).distinct().sorted().toList();
+    }
+
+    /** Whether activations are quantized at all. */
+    boolean quantizesActivations() {
+        return activationBits != FLOAT;
+    }
+
     /** Whether activations of some samples are needed. */
     boolean needsSamples() {
-        return range instanceof RangeCriterion.Auto || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF;
+        return quantizesActivations() && (range instanceof RangeCriterion.Auto || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF);
     }
 
     /** Parses a lower-case setting of an enum. @throws BadInput naming the field and the values it takes */

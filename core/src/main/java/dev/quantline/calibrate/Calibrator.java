@@ -2,47 +2,32 @@ package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Node;
+import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.Placement;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profile;
 import dev.quantline.quantizer.Quantizer;
-import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.site.Sites;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.function.Consumer;
 
 /**
  * The calibration stage: rewrites the float model where that makes it easier to quantize, and chooses a quantizer for every
- * place in it. Weights are symmetric per output channel, activations asymmetric per tensor; those that turn out to hold an
- * attention mask's constants stay float.
+ * place in it, at every candidate width. Weights are symmetric per output channel or block, activations asymmetric per
+ * tensor; those that turn out to hold an attention mask's constants stay float.
  */
 public final class Calibrator {
-    /** int32 biases must fit with room to add products to them. */
-    private static final double LARGEST_BIAS = 1 << 30;
-
     private Calibrator() {
     }
 
-    /** The float model to quantize, its plan, and what the plan is expected to cost. */
-    public record Result(Graph model, QuantizationPlan plan, List<SiteError> errors) {
-    }
-
-    /**
-     * Expected error of one quantized activation.
-     *
-     * @param quantizer     what it is
-     * @param range         criterion that chose its range
-     * @param sqnrDb        signal power over quantization error power of the activation, in decibels
-     * @param consumerError squared error over power of the outputs of the layers that read it, it alone being quantized;
-     *                      null when that was not measured
-     */
-    public record SiteError(String tensor, Quantizer quantizer, String range, double sqnrDb, Double consumerError) {
+    /** The float model to quantize, the plan at the widths asked for, and everything that was found. */
+    public record Result(Graph model, QuantizationPlan plan, CalibrationTable table) {
     }
 
     /**
@@ -71,51 +56,50 @@ public final class Calibrator {
         var prepared = sites.model();
         rewritten.accept(prepared);
         var placement = Placement.of(prepared, settings.exclude());
-        var grids = new HashMap<String, SiteSearch.Chosen>();
-        var activations = new ArrayList<QuantizationPlan.Activation>();
-        var errors = new ArrayList<SiteError>();
+        var activations = activations(prepared, placement, sites, settings, progress.part(0.4, 0.8));
+        var planned = new ArrayList<QuantizationPlan.Activation>();
+        for (var site : activations) {
+            site.candidates().stream().filter(grid -> grid.bits() == settings.activationBits()).forEach(grid ->
+                planned.add(new QuantizationPlan.Activation(site.tensor(), site.readers(), grid.quantizer(), grid.range())));
+        }
+        var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings).all(placement, progress.part(0.8, 1));
+        var rewrites = new ArrayList<>(profile.rewrites());
+        if (settings.layernorm() != CalibrateSettings.Migration.OFF) {
+            rewrites.add(sites.rewrite());
+        }
+        return new Result(prepared, new QuantizationPlan(planned, planned(weights, settings.weightBits())),
+            new CalibrationTable(activations, weights, rewrites));
+    }
+
+    private static List<QuantizationPlan.Weight> planned(List<CalibrationTable.Constant> weights, int bits) {
+        return weights.stream().map(weight -> new QuantizationPlan.Weight(weight.tensor(), weight.node(), weight.input(),
+            weight.candidates().stream().filter(scales -> scales.bits() >= bits).findFirst().orElseThrow().quantizer())).toList();
+    }
+
+    private static List<CalibrationTable.Site> activations(Graph model, Placement placement, SiteSearch sites, CalibrateSettings settings,
+                                                           Progress progress) {
+        var kinds = new Sites(model.index());
+        var grids = new HashMap<String, Map<Integer, SiteSearch.Chosen>>();
+        var found = new ArrayList<CalibrationTable.Site>();
         for (var site : placement.activations().values()) {
-            if (sites.profileOf(site.gridOf()).holdsMask()) {
-                continue;
+            String kind = kinds.kindOf(site.tensor()).label();
+            String left = !settings.quantizesActivations() ? "activations stay float"
+                : sites.profileOf(site.gridOf()).holdsMask() ? "it holds the constants of an attention mask" : null;
+            var candidates = new ArrayList<CalibrationTable.Grid>();
+            if (left == null) {
+                var chosen = grids.containsKey(site.gridOf()) ? grids.get(site.gridOf())
+                    : sites.choose(site, settings.widths(settings.activationBits()));
+                grids.put(site.tensor(), chosen);
+                chosen.forEach((bits, choice) -> candidates.add(new CalibrationTable.Grid(bits, choice.quantizer(), choice.range(),
+                    sqnrDb(sites, site.tensor(), choice.quantizer()), choice.error())));
             }
-            var chosen = grids.containsKey(site.gridOf()) ? grids.get(site.gridOf()) : sites.choose(site);
-            grids.put(site.tensor(), chosen);
-            activations.add(new QuantizationPlan.Activation(site.tensor(), site.readers(), chosen.quantizer(), chosen.range()));
-            errors.add(new SiteError(site.tensor(), chosen.quantizer(), chosen.range(),
-                RangeSearch.sqnrDb(sites.profileOf(site.tensor()).histogram(), chosen.quantizer()), chosen.error()));
-            progress.report(0.4 + 0.4 * activations.size() / placement.activations().size(), "choosing ranges");
+            found.add(new CalibrationTable.Site(site.tensor(), kind, site.readers(), site.gridOf(), left, candidates));
+            progress.report((double) found.size() / placement.activations().size(), "choosing ranges");
         }
-        var weights = new ArrayList<QuantizationPlan.Weight>();
-        for (var place : placement.weights()) {
-            weights.add(weight(prepared, place, sites, settings, activations));
-            progress.report(0.8 + 0.2 * weights.size() / placement.weights().size(), "choosing weight scales");
-        }
-        return new Result(prepared, new QuantizationPlan(activations, weights), errors);
+        return found;
     }
 
-    private static QuantizationPlan.Weight weight(Graph model, Placement.Weight place, SiteSearch sites, CalibrateSettings settings,
-                                                  List<QuantizationPlan.Activation> activations) {
-        var tensor = model.initializers().get(place.tensor());
-        var node = model.nodes().stream().filter(reader -> reader.name().equals(place.node())).findFirst().orElseThrow();
-        int bits = node.is("Gather") ? Math.max(8, settings.weightBits()) : settings.weightBits();
-        var importance = Importance.of(node, place.input(), tensor, sites.profiles().get(node.input(1 - place.input())));
-        var quantizer = WeightSearch.choose(tensor, bits, place.axis(), 0, importance, settings.weightRange().criterion());
-        return new QuantizationPlan.Weight(place.tensor(), place.node(), place.input(), roomForBias(model, node, quantizer, activations));
-    }
-
-    /** Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. */
-    private static Uniform roomForBias(Graph model, Node node, Uniform quantizer, List<QuantizationPlan.Activation> activations) {
-        Optional<Quantizer> input = new QuantizationPlan(activations, List.of()).activationOf(node.input(0), node.name());
-        var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
-        if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR || quantizer.block() > 0
-            || !(input.orElse(null) instanceof Uniform grid)) {
-            return quantizer;
-        }
-        var b = bias.toFloats();
-        var scale = quantizer.scale().clone();
-        for (int c = 0; c < scale.length && c < b.length; c++) {
-            scale[c] = (float) Math.max(scale[c], Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]));
-        }
-        return new Uniform(quantizer.bits(), true, quantizer.axis(), scale, quantizer.zeroPoint());
+    private static double sqnrDb(SiteSearch sites, String tensor, Quantizer quantizer) {
+        return RangeSearch.sqnrDb(sites.profileOf(tensor).histogram(), quantizer);
     }
 }

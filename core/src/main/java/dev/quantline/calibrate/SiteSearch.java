@@ -7,9 +7,11 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.Placement;
+import dev.quantline.plan.Rewrite;
 import dev.quantline.prepare.ScaleMigration;
 import dev.quantline.profile.Profile;
 import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.Codebook;
 import dev.quantline.quantizer.Logarithmic;
 import dev.quantline.quantizer.Quantizer;
 import dev.quantline.runtime.Progress;
@@ -22,6 +24,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /** Chooses quantizers of activations, by the histogram alone or by the error of the layers that read them. */
 final class SiteSearch {
@@ -30,6 +33,8 @@ final class SiteSearch {
     private final Optional<Captured> captured;
     private final CalibrateSettings settings;
     private final Provider provider;
+    private final List<String> moved = new ArrayList<>();
+    private final List<String> refused = new ArrayList<>();
 
     private SiteSearch(Graph model, Map<String, TensorProfile> profiles, Optional<Captured> captured, CalibrateSettings settings,
                        Provider provider) {
@@ -92,6 +97,7 @@ final class SiteSearch {
             var readers = nodes(graph, site);
             boolean norm = NormOutput.of(graph.index(), site.tensor()).isPresent();
             if (readers.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
+                refuse(graph, site.tensor(), "not all that read it quantized are MatMul or Gemm with constant weights");
                 continue;
             }
             var values = captured.orElseThrow().batches().stream().map(batch -> batch.get(site.tensor())).toList();
@@ -99,18 +105,37 @@ final class SiteSearch {
             try (var error = new ConsumerError(graph, readers, captured.get(), provider)) {
                 choice = new MigrationSearch(settings).choose(graph, profileOf(site.tensor()), norm, readers, values, error);
             }
-            if (choice.isPresent()) {
+            if (choice.isEmpty()) {
+                refuse(graph, site.tensor(), norm ? "its readers' outputs gain nothing, or its channels are not known"
+                    : "its gamma or beta is no constant vector over the last axis");
+            } else {
+                moved.add(site.tensor());
                 var result = ScaleMigration.apply(graph, site.tensor(), readers, choice.get().ratio(), choice.get().shift());
                 graph = result.graph();
-                var moved = new ArrayList<Tensor>();
+                var migrated = new ArrayList<Tensor>();
                 for (var batch : captured.get().batches()) {
-                    moved.add(MigrationSearch.migrate(batch.get(site.tensor()), choice.get()));
-                    batch.put(result.migrated(), moved.getLast());
+                    migrated.add(MigrationSearch.migrate(batch.get(site.tensor()), choice.get()));
+                    batch.put(result.migrated(), migrated.getLast());
                 }
-                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, moved));
+                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, migrated));
             }
         }
-        return new SiteSearch(graph, profiles, captured, settings, provider);
+        var search = new SiteSearch(graph, profiles, captured, settings, provider);
+        search.moved.addAll(moved);
+        search.refused.addAll(refused);
+        return search;
+    }
+
+    /** Says why a norm was left alone; of other activations nobody expects anything. */
+    private void refuse(Graph graph, String tensor, String reason) {
+        if (NormOutput.kindOf(graph.index(), tensor).isPresent()) {
+            refused.add(tensor + ": " + reason);
+        }
+    }
+
+    /** Whose channel spread was moved into the layers that read it, and which norms kept it and why. */
+    Rewrite rewrite() {
+        return new Rewrite("channel spread moved", moved, refused);
     }
 
     private static List<Node> nodes(Graph graph, Placement.Site site) {
@@ -122,21 +147,26 @@ final class SiteSearch {
             && model.initializers().get(reader.input(1)).rank() == 2 && reader.intOf("transA", 0) == 0;
     }
 
-    /** The quantizer of one site. */
-    Chosen choose(Placement.Site site) {
+    /** The quantizer of one site at each width. */
+    Map<Integer, Chosen> choose(Placement.Site site, List<Integer> widths) {
         var seen = profileOf(site.tensor());
         var readers = model.nodes().stream().filter(node -> node.is("MatMul", "Gemm", "Conv") && node.inputs().contains(site.tensor())
             && (site.readers().isEmpty() || site.readers().contains(node.name()))).toList();
         boolean softmax = settings.softmax() != SoftmaxQuantizer.UNIFORM && isSoftmax(site.tensor());
         boolean measured = captured.isPresent() && !readers.isEmpty()
             && (softmax || settings.range() instanceof RangeCriterion.Auto);
+        var chosen = new TreeMap<Integer, Chosen>();
         if (!measured) {
-            return new Chosen(settings.range().choose(seen, settings.activationBits()),
-                settings.range() instanceof RangeCriterion.Auto ? "mse" : settings.range().label(), null);
+            String range = settings.range() instanceof RangeCriterion.Auto ? "mse" : settings.range().label();
+            widths.forEach(bits -> chosen.put(bits, new Chosen(settings.range().choose(seen, bits), range, null)));
+            return chosen;
         }
         try (var error = new ConsumerError(model, readers, captured.get(), provider)) {
-            return candidates(seen, softmax, quantizer -> error.of(Map.of(site.tensor(), quantizer::fakeQuantize)))
-                .stream().min((one, other) -> Double.compare(one.error(), other.error())).orElseThrow();
+            for (int bits : widths) {
+                chosen.put(bits, candidates(seen, bits, softmax, quantizer -> error.of(Map.of(site.tensor(), quantizer::fakeQuantize)))
+                    .stream().min((one, other) -> Double.compare(one.error(), other.error())).orElseThrow());
+            }
+            return chosen;
         }
     }
 
@@ -144,18 +174,17 @@ final class SiteSearch {
         double of(Quantizer quantizer);
     }
 
-    private List<Chosen> candidates(TensorProfile seen, boolean softmax, Judge judge) {
+    private List<Chosen> candidates(TensorProfile seen, int bits, boolean softmax, Judge judge) {
         var candidates = new ArrayList<Chosen>();
-        int bits = settings.activationBits();
         var wanted = settings.softmax();
-        if (!softmax || wanted == SoftmaxQuantizer.AUTO) {
+        if (!softmax || wanted == SoftmaxQuantizer.AUTO || bits > Codebook.WIDEST) {
             var criteria = settings.range() instanceof RangeCriterion.Auto ? RangeCriterion.ALL : List.of(settings.range());
             for (var criterion : criteria) {
                 var quantizer = criterion.choose(seen, bits);
                 candidates.add(new Chosen(quantizer, criterion.label(), judge.of(quantizer)));
             }
         }
-        if (softmax) {
+        if (softmax && bits <= Codebook.WIDEST) {
             float largest = (float) seen.histogram().max();
             for (int root = 1; root <= 2; root++) {
                 if (wanted == SoftmaxQuantizer.AUTO || wanted == (root == 1 ? SoftmaxQuantizer.LOG2 : SoftmaxQuantizer.LOGSQRT2)) {

@@ -1,12 +1,9 @@
 package dev.quantline.prepare;
 
-import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
-import java.util.Optional;
 
 /**
  * Cross-layer equalisation (arXiv 1906.04721) of two convolutions in a row, a Relu or LeakyRelu between them or nothing:
@@ -19,24 +16,23 @@ public final class Equalization {
     private Equalization() {
     }
 
-    // W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both
-    private record Pair(Node first, Node second) {
-    }
-
     /** Equalises every pair whose tensors in between feed nothing else. */
     public static Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
-        var pairs = new ArrayList<Pair>();
+        var pairs = new ArrayList<ConvPair>();
         var refused = new ArrayList<String>();
         for (var second : graph.nodes()) {
-            if (second.is("Conv")) {
-                var first = before(index, second);
-                if (first.isPresent() && channelsMatch(index, first.get(), second)) {
-                    pairs.add(new Pair(first.get(), second));
-                } else {
-                    refused.add(second.name() + ": it does not read one convolution with constant weights alone");
-                }
+            if (!second.is("Conv")) {
+                continue;
+            }
+            var found = ConvPair.endingAt(index, second);
+            long groups = second.intOf("group", 1);
+            boolean depthwise = groups > 1 && index.constant(second.input(1)).filter(w -> w.dim(1) == 1 && w.dim(0) == groups).isPresent();
+            if (found.pair().isPresent() && (groups == 1 || depthwise)) {
+                pairs.add(found.pair().get());
+            } else {
+                refused.add(second.name() + ": " + (found.pair().isPresent() ? "it is grouped and not depthwise" : found.reason()));
             }
         }
         for (int round = 0; round < ROUNDS; round++) {
@@ -46,28 +42,8 @@ public final class Equalization {
         return new Rewritten(graph, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
     }
 
-    private static Optional<Node> before(GraphIndex index, Node second) {
-        String tensor = second.input(0);
-        var activation = index.producer(tensor, "Relu", "LeakyRelu");
-        if (activation.isPresent() && index.onlyConsumer(tensor).isPresent()) {
-            tensor = activation.get().input(0);
-        }
-        return index.onlyConsumer(tensor).isPresent() ? index.producer(tensor, "Conv") : Optional.empty();
-    }
-
-    private static boolean channelsMatch(GraphIndex index, Node first, Node second) {
-        var one = index.constant(first.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
-        var two = index.constant(second.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
-        boolean bias = !first.hasInput(2) || index.constant(first.input(2)).isPresent();
-        if (one.isEmpty() || two.isEmpty() || !bias) {
-            return false;
-        }
-        long groups = second.intOf("group", 1);
-        boolean depthwise = two.get().dim(1) == 1 && two.get().dim(0) == groups;
-        return one.get().dim(0) == two.get().dim(1) * groups && (groups == 1 || depthwise);
-    }
-
-    private static void equalize(Graph graph, Pair pair) {
+    /** W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both. */
+    private static void equalize(Graph graph, ConvPair pair) {
         var first = current(graph, pair.first());
         var second = current(graph, pair.second());
         var constants = graph.initializers();

@@ -3,6 +3,7 @@ package dev.quantline.profile;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.plan.Rewrite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,11 +14,22 @@ import java.util.Map;
 /**
  * What the profiler saw.
  *
- * @param samples how many samples were run
- * @param tensors by activation name, in graph order
+ * @param samples  how many samples were run
+ * @param tensors  by activation name, in graph order
+ * @param rewrites what was done to the model before, and what was not and why
  */
-public record Profile(int samples, Map<String, TensorProfile> tensors) {
+public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewrite> rewrites) {
     private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** What was seen of a model nobody says anything about. */
+    public Profile(int samples, Map<String, TensorProfile> tensors) {
+        this(samples, tensors, List.of());
+    }
+
+    /** The same, and how the model was prepared. */
+    public Profile withRewrites(List<Rewrite> done) {
+        return new Profile(samples, tensors, done);
+    }
 
     /** Joins the profiles of parts of a data set. The same parts in the same order give the same bytes. */
     public static Profile merge(List<Profile> parts) {
@@ -28,7 +40,7 @@ public record Profile(int samples, Map<String, TensorProfile> tensors) {
             part.tensors.forEach((name, profile) -> tensors.computeIfAbsent(name,
                 first -> profile.empty()).add(profile));
         }
-        return new Profile(samples, tensors);
+        return new Profile(samples, tensors, parts.isEmpty() ? List.of() : parts.getFirst().rewrites);
     }
 
     /** Writes JSON. */

@@ -6,9 +6,6 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.Placement;
-import dev.quantline.prepare.BatchNormFolding;
-import dev.quantline.prepare.BranchMerging;
-import dev.quantline.prepare.Canonical;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -26,12 +23,12 @@ public final class Profiler {
     }
 
     /**
-     * The float model that all later stages work on.
+     * The float model that all later stages work on, not equalised.
      *
      * @throws BadInput when the model is unusable
      */
     public static Graph prepare(Graph original) {
-        return BranchMerging.apply(BatchNormFolding.apply(Canonical.of(original)).graph()).graph();
+        return Preparation.of(original, false).model();
     }
 
     /**

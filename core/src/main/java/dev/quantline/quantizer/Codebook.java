@@ -11,6 +11,9 @@ import java.util.List;
  * makes of it. A case states its curve; tables of it do the work, in Java and in the graph.
  */
 public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent {
+    /** Most bits of a code: what a table of a byte can hold. */
+    int WIDEST = 8;
+
     /** The largest number, which has a code of its own. */
     float scale();
 

@@ -18,7 +18,7 @@ import java.util.List;
  */
 public record Logarithmic(int bits, int root, float scale) implements Codebook {
     public Logarithmic {
-        if (bits < 2 || bits > 8 || root < 1 || root > 2 || !(scale > 0)) {
+        if (bits < 2 || bits > WIDEST || root < 1 || root > 2 || !(scale > 0)) {
             throw new IllegalArgumentException("no logarithmic quantizer of " + bits + " bits, root " + root + ", scale " + scale);
         }
     }

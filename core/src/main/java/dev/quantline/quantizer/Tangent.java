@@ -24,7 +24,7 @@ import java.util.List;
  */
 public record Tangent(int bits, double a, double c, float s) implements Codebook {
     public Tangent {
-        if (bits < 2 || bits > 8 || !(a > 0) || c < 0 || c > 1 || a * Math.max(c, 1 - c) >= Math.PI / 2 || !(s > 0)) {
+        if (bits < 2 || bits > WIDEST || !(a > 0) || c < 0 || c > 1 || a * Math.max(c, 1 - c) >= Math.PI / 2 || !(s > 0)) {
             throw new IllegalArgumentException("no tangent quantizer of " + bits + " bits, a " + a + ", c " + c + ", s " + s);
         }
     }

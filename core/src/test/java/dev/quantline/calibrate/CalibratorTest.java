@@ -10,6 +10,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.Placement;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profile;
@@ -79,11 +80,13 @@ class CalibratorTest {
         placement.activations().values().forEach(site -> assertEquals(grids.get(site.gridOf()), grids.get(site.tensor()), site.tensor()));
         assertNotEquals(grids.get("image"), grids.get("stem.relu"));
         assertEquals(placement.weights().size(), result.plan().weights().size());
-        assertEquals(grids.size(), result.errors().size());
-        for (var error : result.errors()) {
-            assertTrue(error.sqnrDb() > 25 && error.sqnrDb() < 70, error.toString());
-            assertEquals("mse", error.range());
-            assertNull(error.consumerError());
+        assertEquals(grids.size(), result.table().activations().size());
+        for (var site : result.table().activations()) {
+            assertEquals(1, site.candidates().size());
+            var grid = site.candidates().getFirst();
+            assertTrue(grid.sqnrDb() > 25 && grid.sqnrDb() < 70, grid.toString());
+            assertEquals("mse", grid.range());
+            assertNull(grid.consumerError());
         }
         assertSame(model, result.model());
     }
@@ -102,11 +105,60 @@ class CalibratorTest {
         }
 
         // When
-        var plan = calibrate(model, Map.of("x", Tensor.of(values, 10, 4)), CalibrateSettings.int8()).plan();
+        var result = calibrate(model, Map.of("x", Tensor.of(values, 10, 4)), CalibrateSettings.int8());
 
         // Then
+        var plan = result.plan();
+        assertTrue(result.table().activations().getFirst().left().contains("mask"), result.table().toString());
         assertTrue(plan.activations().stream().noneMatch(site -> site.tensor().equals("x")), plan.toString());
         assertEquals(2, plan.weights().size());
+    }
+
+    @Test
+    void theTableHasEveryPlaceAtEveryCandidateWidth() throws IOException {
+        // Given
+        var model = Profiler.prepare(Networks.transformer(1));
+        var settings = CalibrateSettings.searched(6, 5, List.of()).withCandidates(List.of(8, 2, 16));
+
+        // When
+        var result = calibrate(model, Data.tokens(12, 9, 1), settings);
+
+        // Then
+        var file = folder.resolve("calibration.json");
+        result.table().write(file);
+        var table = CalibrationTable.read(file);
+        assertEquals(result.table(), table);
+        for (var site : table.activations()) {
+            assertEquals(List.of(2, 5, 8, 16), site.candidates().stream().map(CalibrationTable.Grid::bits).toList(), site.tensor());
+            var errors = site.candidates().stream().mapToDouble(CalibrationTable.Grid::sqnrDb).toArray();
+            assertTrue(errors[0] < errors[1] && errors[1] < errors[2] && errors[2] < errors[3], site.toString());
+        }
+        for (var constant : table.weights()) {
+            boolean rows = constant.tensor().equals("word_table");
+            assertEquals(rows ? List.of(8, 16) : List.of(2, 6, 8, 16), constant.candidates().stream().map(CalibrationTable.Scales::bits).toList());
+            assertTrue(constant.candidates().getFirst().error() > constant.candidates().getLast().error(), constant.tensor());
+        }
+        for (var activation : result.plan().activations()) {
+            assertEquals(activation.quantizer(), table.activation(activation.tensor(), 5).orElseThrow().quantizer());
+        }
+        assertEquals(result.plan().weights().getLast().quantizer(),
+            table.weight(result.plan().weights().getLast().node(), 6).orElseThrow().quantizer());
+        assertTrue(table.rewrites().getLast().rule().contains("spread"), table.rewrites().toString());
+    }
+
+    @Test
+    void blocksAndSixteenBitsRunAtOpset21() throws IOException {
+        var model = Profiler.prepare(Networks.transformer(1));
+        var data = Data.tokens(12, 9, 1);
+        var sixteen = calibrate(model, data, CalibrateSettings.plain(new RangeCriterion.MinMax(), 8, 16, List.of()));
+        var blocks = calibrate(model, data, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, CalibrateSettings.FLOAT, List.of())
+            .with(new Granularity.PerBlock(16)));
+
+        assertEquals(21, sixteen.plan().applyTo(model).opset());
+        assertTrue(noise(model, sixteen.plan().applyTo(model), data) < 1e-3);
+        assertTrue(blocks.plan().activations().isEmpty());
+        assertEquals(21, blocks.plan().applyTo(model).opset());
+        assertTrue(noise(model, blocks.plan().applyTo(model), data) < .05);
     }
 
     @Test
@@ -156,7 +208,7 @@ class CalibratorTest {
         double before = noise(model, plain.plan().applyTo(plain.model()), data);
         double after = noise(model, searched.plan().applyTo(searched.model()), data);
         assertTrue(after < .9 * before, before + " became " + after);
-        assertTrue(searched.errors().stream().allMatch(error -> error.consumerError() != null));
+        assertTrue(searched.table().activations().stream().allMatch(site -> site.candidates().getFirst().consumerError() != null));
     }
 
     @Test

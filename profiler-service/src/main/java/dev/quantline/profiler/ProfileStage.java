@@ -14,6 +14,7 @@ import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.plan.Placement;
+import dev.quantline.profile.Preparation;
 import dev.quantline.profile.Profile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Provider;
@@ -40,7 +41,7 @@ final class ProfileStage implements Stage {
     private record Shard(int from, int to) {
     }
 
-    private record Settings(Map<String, JobRequest.Normalize> normalize, List<String> exclude) {
+    private record Settings(Map<String, JobRequest.Normalize> normalize, List<String> exclude, boolean equalize, boolean padding) {
     }
 
     @Override
@@ -55,7 +56,8 @@ final class ProfileStage implements Stage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.normalize(), job.recipe().exclude());
+        var calibrate = job.recipe().calibrate();
+        return new Settings(job.normalize(), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
     }
 
     @Override
@@ -75,8 +77,10 @@ final class ProfileStage implements Stage {
         var shard = Json.MAPPER.treeToValue(item.settings(), Shard.class);
         context.progress().report(0, "reading the model");
         var original = ModelFile.read(context.file("model"));
-        var model = Profiler.prepare(original);
-        Placement.checkExcluded(context.job().recipe().exclude(), List.of(original, model));
+        var recipe = context.job().recipe();
+        var prepared = Preparation.of(original, recipe.calibrate().equalize());
+        var model = prepared.model();
+        Placement.checkExcluded(recipe.exclude(), List.of(original, model));
         var files = new TreeMap<String, Path>();
         if (shard.from() == 0) {
             files.put(MODEL, context.work().resolve(MODEL));
@@ -86,8 +90,8 @@ final class ProfileStage implements Stage {
         try (var data = JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
             var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
-                    context.job().recipe().exclude(), provider, context.progress());
-            files.put(PROFILE, write(profile, context));
+                    recipe.exclude(), recipe.calibrate().padding(), provider, context.progress());
+            files.put(PROFILE, write(profile.withRewrites(prepared.rewrites()), context));
         }
         return new Outcome.Done(files, summary(shard.to() - shard.from()));
     }

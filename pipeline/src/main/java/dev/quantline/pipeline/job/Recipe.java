@@ -3,6 +3,7 @@ package dev.quantline.pipeline.job;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * How a model is to be quantized, with every setting of the preset filled in. The vocabularies are those of the
@@ -19,14 +20,26 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     /**
      * How ranges are chosen.
      *
-     * @param range     criterion of activations: {@code minmax}, {@code percentile}, {@code entropy}, {@code mse}, {@code mae}
-     *                  or {@code auto}
-     * @param weights   criterion of weight scales: {@code max}, {@code mse} or {@code mae}
-     * @param softmax   quantizer behind Softmax: {@code uniform}, {@code log2}, {@code logsqrt2}, {@code tan} or {@code auto}
-     * @param layernorm scale reparameterisation behind LayerNorm: {@code off}, {@code mean}, {@code median} or
-     *                  {@code search}
+     * @param range       criterion of activations: {@code minmax}, {@code movingaverage}, {@code percentile},
+     *                    {@code entropy}, {@code mse}, {@code mae} or {@code auto}
+     * @param weights     criterion of weight scales: {@code max}, {@code percentile}, {@code entropy}, {@code mse} or
+     *                    {@code mae}
+     * @param granularity what shares a weight scale: {@code tensor}, {@code channel} or {@code block}
+     * @param block       inputs that share a scale where granularity is {@code block}
+     * @param softmax     quantizer behind Softmax: {@code uniform}, {@code log2}, {@code logsqrt2}, {@code tan} or
+     *                    {@code auto}
+     * @param layernorm   scale reparameterisation behind LayerNorm: {@code off}, {@code mean}, {@code median} or
+     *                    {@code search}
+     * @param equalize    whether ranges of weights are balanced between convolutions in a row
+     * @param padding     whether tokens that {@code attention_mask} hides count in the statistics
      */
-    public record Calibrate(String range, String weights, String softmax, String layernorm) {
+    public record Calibrate(String range, String weights, String granularity, int block, String softmax, String layernorm,
+                            boolean equalize, boolean padding) {
+    }
+
+    /** Widths to calibrate every place at, besides the plan's own: 4 and 8, and those the allocation chooses from. */
+    public List<Integer> candidates() {
+        return Stream.concat(Stream.of(4, 8), allocate.stream().flatMap(choice -> choice.bits().stream())).distinct().sorted().toList();
     }
 
     /**

@@ -15,7 +15,6 @@ final class Supported {
 
     private static final List<Row> TABLE = List.of(
             new Row("recipe.preset", List.of("int8", "w8a8-fast")),
-            new Row("recipe.activationBits", List.of("2", "3", "4", "5", "6", "7", "8")),
             new Row("recipe.tune.quanttune", List.of("false")),
             new Row("recipe.tune.layers", List.of("off")),
             new Row("recipe.tune.normalization", List.of("false")),

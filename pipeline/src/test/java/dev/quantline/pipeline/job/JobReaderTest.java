@@ -66,7 +66,9 @@ class JobReaderTest {
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
             {BASE, "recipe": "w4a4"}                                                | not yet supported: recipe.preset w4a4
             {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have
-            {BASE, "recipe": {"activationBits": 32}}                                | not yet supported: recipe.activationBits
+            {BASE, "recipe": {"activationBits": 20}}                                | recipe.activationBits: must
+            {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: does not have
+            {BASE, "recipe": {"calibrate": {"block": 20}}}                          | recipe.calibrate.block: does not have
             {BASE, "recipe": {"tune": {"layers": "adaquant"}}}                      | not yet supported: recipe.tune.layers adaquant
             {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
             {BASE, "recipe": {"allocate": {"size": 0.1}}}                           | not yet supported: recipe.allocate

@@ -1,0 +1,85 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.plan.CalibrationTable;
+import dev.quantline.plan.Placement;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.Quantizer;
+import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Progress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Scales of every constant at every candidate width. */
+final class WeightCandidates {
+    /** int32 biases must fit with room to add products to them. */
+    private static final double LARGEST_BIAS = 1 << 30;
+    /** Rows of embedding tables are what the whole network starts from. */
+    private static final int FEWEST_TABLE_BITS = 8;
+
+    private final Graph model;
+    private final Map<String, Node> nodes = new HashMap<>();
+    private final Map<String, TensorProfile> profiles;
+    private final QuantizationPlan activations;
+    private final CalibrateSettings settings;
+
+    /** @param activations the plan's, whose scales biases have to fit */
+    WeightCandidates(Graph model, Map<String, TensorProfile> profiles, List<QuantizationPlan.Activation> activations,
+                     CalibrateSettings settings) {
+        this.model = model;
+        this.profiles = profiles;
+        this.activations = new QuantizationPlan(activations, List.of());
+        this.settings = settings;
+        model.nodes().forEach(node -> nodes.put(node.name(), node));
+    }
+
+    List<CalibrationTable.Constant> all(Placement placement, Progress progress) {
+        var constants = new ArrayList<CalibrationTable.Constant>();
+        for (var place : placement.weights()) {
+            constants.add(constant(place));
+            progress.report((double) constants.size() / placement.weights().size(), "choosing weight scales");
+        }
+        return constants;
+    }
+
+    private CalibrationTable.Constant constant(Placement.Weight place) {
+        var tensor = model.initializers().get(place.tensor());
+        var node = nodes.get(place.node());
+        int fewest = node.is("Gather") ? FEWEST_TABLE_BITS : 2;
+        var importance = Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input())));
+        int block = block(node, place, tensor.rank());
+        int axis = settings.granularity() instanceof Granularity.PerTensor && !node.is("Gather") ? Uniform.PER_TENSOR : place.axis();
+        var candidates = new ArrayList<CalibrationTable.Scales>();
+        for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
+            var quantizer = roomForBias(node, WeightSearch.choose(tensor, bits, axis, block, importance, settings.weightRange().criterion()));
+            candidates.add(new CalibrationTable.Scales(bits, quantizer, WeightSearch.error(tensor, quantizer, importance)));
+        }
+        return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);
+    }
+
+    private int block(Node node, Placement.Weight place, int rank) {
+        boolean matrix = node.is("MatMul", "Gemm") && rank == 2 && place.axis() != Uniform.PER_TENSOR;
+        return matrix && settings.granularity() instanceof Granularity.PerBlock(int size) ? size : 0;
+    }
+
+    /** Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. */
+    private Uniform roomForBias(Node node, Uniform quantizer) {
+        Optional<Quantizer> input = activations.activationOf(node.input(0), node.name());
+        var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
+        if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR || quantizer.block() > 0
+            || !(input.orElse(null) instanceof Uniform grid)) {
+            return quantizer;
+        }
+        var b = bias.toFloats();
+        var scale = quantizer.scale().clone();
+        for (int c = 0; c < scale.length && c < b.length; c++) {
+            scale[c] = (float) Math.max(scale[c], Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]));
+        }
+        return new Uniform(quantizer.bits(), true, quantizer.axis(), scale, quantizer.zeroPoint());
+    }
+}
