@@ -69,7 +69,8 @@ final class Bins implements Distribution {
                 cost += between(2, from, to) - 2 * value * between(1, from, to) + value * value * between(0, from, to);
             } else if (to > from) {
                 int middle = Math.clamp(upTo(value), from, to);
-                cost += value * between(0, from, middle) - between(1, from, middle) + between(1, middle, to) - value * between(0, middle, to);
+                cost += value * between(0, from, middle) - between(1, from, middle)
+                    + between(1, middle, to) - value * between(0, middle, to);
             }
             from = to;
         }

@@ -72,12 +72,14 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** The same with weights of another granularity. */
     public CalibrateSettings with(Granularity other) {
-        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, other, candidates);
+        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, other,
+            candidates);
     }
 
     /** The same with these candidate widths, 2 to 16. */
     public CalibrateSettings withCandidates(List<Integer> widths) {
-        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity, widths);
+        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
+            widths);
     }
 
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
@@ -109,7 +111,8 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** Whether activations of some samples are needed. */
     boolean needsSamples() {
-        return quantizesActivations() && (range instanceof RangeCriterion.Auto || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF);
+        return quantizesActivations() && (range instanceof RangeCriterion.Auto
+            || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF);
     }
 
     /** Parses a lower-case setting of an enum. @throws BadInput naming the field and the values it takes */

@@ -56,7 +56,8 @@ final class WeightCandidates {
         int axis = settings.granularity() instanceof Granularity.PerTensor && !node.is("Gather") ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
         for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
-            var quantizer = roomForBias(node, WeightSearch.choose(tensor, bits, axis, block, importance, settings.weightRange().criterion()));
+            var quantizer = roomForBias(node, WeightSearch.choose(tensor, bits, axis, block, importance,
+                settings.weightRange().criterion()));
             candidates.add(new CalibrationTable.Scales(bits, quantizer, WeightSearch.error(tensor, quantizer, importance)));
         }
         return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);

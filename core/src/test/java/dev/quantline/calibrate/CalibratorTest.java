@@ -135,7 +135,8 @@ class CalibratorTest {
         }
         for (var constant : table.weights()) {
             boolean rows = constant.tensor().equals("word_table");
-            assertEquals(rows ? List.of(8, 16) : List.of(2, 6, 8, 16), constant.candidates().stream().map(CalibrationTable.Scales::bits).toList());
+            assertEquals(rows ? List.of(8, 16) : List.of(2, 6, 8, 16),
+                constant.candidates().stream().map(CalibrationTable.Scales::bits).toList());
             assertTrue(constant.candidates().getFirst().error() > constant.candidates().getLast().error(), constant.tensor());
         }
         for (var activation : result.plan().activations()) {

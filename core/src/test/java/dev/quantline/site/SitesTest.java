@@ -109,7 +109,8 @@ class SitesTest {
     void attentionScalesAndProductsThatAreNoNormAreLeftAlone() {
         var draft = new Draft(17, 1);
         draft.input("x", DataType.FLOAT, -1, 8);
-        draft.op("scaled", "Div", "x", draft.op("root", "Sqrt", draft.op("number", "Cast", Map.of("to", 1L), draft.op("shape", "Shape", "x"))));
+        String size = draft.op("number", "Cast", Map.of("to", 1L), draft.op("shape", "Shape", "x"));
+        draft.op("scaled", "Div", "x", draft.op("root", "Sqrt", size));
         draft.op("product", "Mul", "x", draft.normal("w", 1, 8));
 
         for (String tensor : Arrays.asList("scaled", "product")) {
