@@ -30,7 +30,9 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     /** What the scale of a weight channel is chosen by. */
     public enum WeightRange {
         MAX(new RangeCriterion.MinMax()), PERCENTILE(new RangeCriterion.Percentile(0.999)), ENTROPY(new RangeCriterion.Entropy()),
-        MSE(new RangeCriterion.Mse()), MAE(new RangeCriterion.Mae());
+        MSE(new RangeCriterion.Mse()), MAE(new RangeCriterion.Mae()),
+        /** The error of the layer's output where the layer is linear and gets no blocks; MSE elsewhere. */
+        AUTO(new RangeCriterion.Auto());
 
         private final RangeCriterion criterion;
 
@@ -95,7 +97,7 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** Everything searched, for widths below 8 bits. */
     public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
-        return new CalibrateSettings(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.AUTO, Migration.SEARCH, weightBits,
+        return new CalibrateSettings(new RangeCriterion.Auto(), WeightRange.AUTO, SoftmaxQuantizer.AUTO, Migration.SEARCH, weightBits,
             activationBits, exclude, SAMPLES);
     }
 
@@ -111,7 +113,7 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** Whether activations of some samples are needed. */
     boolean needsSamples() {
-        return quantizesActivations() && (range instanceof RangeCriterion.Auto
+        return weightRange == WeightRange.AUTO || quantizesActivations() && (range instanceof RangeCriterion.Auto
             || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF);
     }
 

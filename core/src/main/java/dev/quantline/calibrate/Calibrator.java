@@ -62,7 +62,9 @@ public final class Calibrator {
             site.candidates().stream().filter(grid -> grid.bits() == settings.activationBits()).forEach(grid ->
                 planned.add(new QuantizationPlan.Activation(site.tensor(), site.readers(), grid.quantizer(), grid.range())));
         }
-        var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings).all(placement, progress.part(0.8, 1));
+        var products = settings.weightRange() == CalibrateSettings.WeightRange.AUTO
+            ? InputProducts.of(prepared, samples, batch, provider, progress.part(0.8, 0.82)) : InputProducts.none();
+        var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings, products).all(placement, progress.part(0.82, 1));
         var rewrites = new ArrayList<>(profile.rewrites());
         if (settings.layernorm() != CalibrateSettings.Migration.OFF) {
             rewrites.add(sites.rewrite());

@@ -2,6 +2,7 @@ package dev.quantline.calibrate;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.Placement;
 import dev.quantline.plan.QuantizationPlan;
@@ -27,11 +28,13 @@ final class WeightCandidates {
     private final Map<String, TensorProfile> profiles;
     private final QuantizationPlan activations;
     private final CalibrateSettings settings;
+    private final InputProducts products;
 
     /** @param activations the plan's, whose scales biases have to fit */
     WeightCandidates(Graph model, Map<String, TensorProfile> profiles, List<QuantizationPlan.Activation> activations,
-                     CalibrateSettings settings) {
+                     CalibrateSettings settings, InputProducts products) {
         this.model = model;
+        this.products = products;
         this.profiles = profiles;
         this.activations = new QuantizationPlan(activations, List.of());
         this.settings = settings;
@@ -56,11 +59,16 @@ final class WeightCandidates {
         int axis = settings.granularity() instanceof Granularity.PerTensor && !node.is("Gather") ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
         for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
-            var quantizer = roomForBias(node, WeightSearch.choose(tensor, bits, axis, block, importance,
-                settings.weightRange().criterion()));
+            var quantizer = roomForBias(node, scales(tensor, node, bits, axis, block, importance));
             candidates.add(new CalibrationTable.Scales(bits, quantizer, WeightSearch.error(tensor, quantizer, importance)));
         }
         return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);
+    }
+
+    private Uniform scales(Tensor tensor, Node node, int bits, int axis, int block, float[] importance) {
+        var product = products.of(model, node).filter(known -> axis != Uniform.PER_TENSOR && block == 0);
+        return product.isPresent() ? OutputSearch.choose(tensor, bits, axis, product.get())
+            : WeightSearch.choose(tensor, bits, axis, block, importance, settings.weightRange().criterion());
     }
 
     private int block(Node node, Placement.Weight place, int rank) {
