@@ -27,7 +27,8 @@ class QuantizerGraphTest {
 
     static Stream<Quantizer> uniform() {
         return Stream.of(2, 3, 4, 5, 6, 7, 8, 9, 12, 16).flatMap(bits -> Stream.of(
-            Uniform.asymmetric(bits, -.7, 2.1), Uniform.asymmetric(bits, 0, 3), Uniform.symmetric(bits, Uniform.PER_TENSOR, new double[] {1.3})));
+            Uniform.asymmetric(bits, -.7, 2.1), Uniform.asymmetric(bits, 0, 3),
+            Uniform.symmetric(bits, Uniform.PER_TENSOR, new double[] {1.3})));
     }
 
     static Stream<Quantizer> nonlinear() {
