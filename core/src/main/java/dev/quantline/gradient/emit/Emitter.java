@@ -26,7 +26,9 @@ public final class Emitter {
     private final Shapes shapes;
     private final Map<Object, String> constants = new HashMap<>();
     private final Map<String, Node> widened = new LinkedHashMap<>();
+    private final Map<String, List<Node>> rewritten = new LinkedHashMap<>();
     private final List<Node> emitted = new ArrayList<>();
+    private int scopeStart;
     private boolean contrib;
     private String scope = "gradient";
 
@@ -44,14 +46,27 @@ public final class Emitter {
     /** Names of nodes and tensors emitted from now on start with {@code name}. */
     public void scope(String name) {
         scope = name;
+        scopeStart = emitted.size();
+    }
+
+    /**
+     * Everything emitted in this scope so far, of which {@code result} is the end, takes the place of a node of the graph
+     * with one output: a forward pass whose steps the backward pass reads, instead of one that hides them.
+     */
+    public void instead(Node node, String result) {
+        var steps = emitted.subList(scopeStart, emitted.size());
+        rewritten.put(node.output(), steps.stream()
+            .map(step -> step.output().equals(result) ? step.withOutputs(node.outputs().subList(0, 1)) : step).toList());
+        steps.clear();
     }
 
     /** The graph with everything emitted so far, in an order that can run. */
     public Graph finish() {
-        graph.rewrite(node -> List.of(widened.getOrDefault(node.output(), node)));
+        graph.rewrite(node -> rewritten.getOrDefault(node.output(), List.of(widened.getOrDefault(node.output(), node))));
         graph.nodes().addAll(emitted);
         emitted.clear();
         widened.clear();
+        rewritten.clear();
         return contrib ? graph.withOpset(CONTRIB, 1) : graph;
     }
 
@@ -214,6 +229,11 @@ public final class Emitter {
     /** Sum over axes that vanish. */
     public String sum(String a, long... axes) {
         return op("ReduceSum", Map.of("keepdims", 0), a, ints(axes));
+    }
+
+    /** Mean over axes that stay as size 1. */
+    public String meanKept(String a, String axes) {
+        return op("ReduceMean", Map.of("keepdims", 1), a, axes);
     }
 
     public String transpose(String a, long... permutation) {

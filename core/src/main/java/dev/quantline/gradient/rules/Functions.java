@@ -70,19 +70,23 @@ final class Functions {
     }
 
     static void gelu(Call call) {
-        boolean tanh = call.node().stringOf("approximate", "none").equals("tanh");
         var e = call.emitter();
-        call.give(0, e.mul(call.dy(), tanh ? tanhGeluSlope(e, call.in(0)) : geluSlope(e, call.in(0))));
+        boolean tanh = call.node().stringOf("approximate", "none").equals("tanh");
+        call.give(0, e.mul(call.dy(), tanh ? tanhGeluSlope(e, call.in(0)) : geluSlope(call)));
     }
 
     /**
-     * d/dx x Phi(x) = Phi(x) + x phi(x). With u = x/sqrt(2): (1 + erf(u))/2 + u exp(-u^2)/sqrt(pi), the half in one pass by
-     * HardSigmoid.
+     * y = x P with P = Phi(x) = (1 + erf(u))/2, u = x/sqrt(2), the half in one pass by HardSigmoid; the backward pass keeps u and
+     * P, since the error function is the dear part. d/dx x Phi(x) = P + x phi(x) = P + u exp(-u^2 - ln(pi)/2).
      */
-    private static String geluSlope(Emitter e, String x) {
+    private static String geluSlope(Call call) {
+        var e = call.emitter();
+        String x = call.in(0);
         String u = e.times(x, Math.sqrt(0.5));
-        String bell = e.mul(e.times(x, Math.sqrt(0.5 / Math.PI)), e.op("Exp", e.mul(u, e.times(x, -Math.sqrt(0.5)))));
-        return e.add(e.op("HardSigmoid", Map.of("alpha", 0.5f, "beta", 0.5f), e.op("Erf", u)), bell);
+        String p = e.op("HardSigmoid", Map.of("alpha", 0.5f, "beta", 0.5f), e.op("Erf", u));
+        e.instead(call.node(), e.mul(x, p));
+        String bell = e.op("Exp", e.sub(e.scalar(u, -Math.log(Math.PI) / 2), e.mul(u, u)));
+        return e.add(p, e.mul(u, bell));
     }
 
     /** With v = k (x + c x^3) and t = tanh(v): (1 + t)/2 + x (1 - t^2) k (1 + 3 c x^2) / 2, k = sqrt(2/pi), c = 0.044715. */

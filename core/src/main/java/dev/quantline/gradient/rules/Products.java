@@ -58,7 +58,7 @@ final class Products {
                 ? e.op("MatMul", columns(e, a, shapeA.length), rows(e, dy))
                 : e.transpose(e.op("MatMul", columns(e, dy, shapeA.length), rows(e, a)), 1, 0));
         } else {
-            give(call, 1, product(e, a, dy, true, false), shapeA, shapeB);
+            give(call, 1, transposedProduct(e, a, dy), shapeA, shapeB);
         }
     }
 
@@ -74,6 +74,14 @@ final class Products {
     private static String columns(Emitter e, String batch, int rank) {
         var permutation = LongStream.range(0, rank).map(axis -> axis == 0 ? rank - 1 : axis - 1).toArray();
         return e.op("Flatten", Map.of("axis", 1), e.transpose(batch, permutation));
+    }
+
+    /** A' dY, or (dY' A)' where dY is the narrower: a product pays for the transpose of its first operand. */
+    private static String transposedProduct(Emitter e, String a, String dy) {
+        var shapeA = e.shapes().of(a);
+        var shapeY = e.shapes().of(dy);
+        return shapeA[shapeA.length - 1] > shapeY[shapeY.length - 1] && shapeY[shapeY.length - 1] > 0
+            ? transposed(e, e.shaped(product(e, dy, a, true, false), shapeA)) : product(e, a, dy, true, false);
     }
 
     /** Sums the axes of the batch along which this operand was broadcast. */
