@@ -7,6 +7,7 @@ import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.ValueInfos;
 import java.util.ArrayList;
@@ -33,11 +34,14 @@ final class Backward {
     private final Shapes shapes;
     private final Emitter emitter;
     private final Set<String> trained;
+    private final GraphIndex index;
     private final Map<String, List<String>> contributions = new HashMap<>();
+    private final Map<String, String> totals = new HashMap<>();
 
     private Backward(Graph graph, Collection<String> trained) {
         this.graph = graph;
         this.shapes = Shapes.infer(graph);
+        this.index = graph.index();
         this.emitter = new Emitter(graph, shapes);
         this.trained = new LinkedHashSet<>(trained);
     }
@@ -119,7 +123,9 @@ final class Backward {
         emitter.scope(node.name() + "/gradient");
         var wanted = IntStream.range(0, node.inputs().size()).filter(i -> active.contains(node.input(i))).boxed()
             .collect(Collectors.toSet());
-        var call = new Call(emitter, node, outputs, wanted);
+        var reader = index.onlyConsumer(node.output()).filter(consumer -> totals.containsKey(consumer.output()))
+            .map(consumer -> new Call.Reader(consumer, totals.get(consumer.output())));
+        var call = new Call(emitter, node, outputs, wanted, reader);
         Rules.of(node).backward(call);
         call.given().forEach((i, gradient) ->
             contributions.computeIfAbsent(node.input(i), key -> new ArrayList<>()).add(gradient));
@@ -135,7 +141,8 @@ final class Backward {
         for (String part : parts.subList(1, parts.size())) {
             sum = emitter.add(sum, part);
         }
-        return shapes.find(tensor).isPresent() ? emitter.shaped(sum, shapes.of(tensor)) : sum;
+        totals.put(tensor, shapes.find(tensor).isPresent() ? emitter.shaped(sum, shapes.of(tensor)) : sum);
+        return totals.get(tensor);
     }
 
     private Graph withOutputs(String loss, Map<String, String> gradients, Collection<String> observed) {

@@ -88,6 +88,8 @@ final class MovementCases {
             cases.add(one("Gather one, axis " + axis).trained("x", 3, 4, 3).constant("i", Tensor.of(new long[] {1}))
                 .op("Gather", with("axis", axis), List.of("x", "i"), "y"));
         }
+        cases.add(one("Gather from many rows").trained("x", 65, 2).constant("i", Tensor.of(new long[] {64, 2, -1, 0}, 2, 2))
+            .op("Gather", List.of("x", "i"), "y"));
         cases.add(one("Gather, 32-bit indices").trained("x", 3, 4).constant("i", Tensor.of(new int[] {2, 2, 0}, 3))
             .op("Gather", List.of("x", "i"), "y"));
         for (int axis : List.of(0, -1)) {

@@ -108,6 +108,10 @@ final class RuleCases {
             }
             cases.add(one(op).ranged("x", -2, 2, 2, 3).op(op, List.of("x"), "y").open());
         }
+        cases.add(one("Softmax of attention").ranged("x", -2, 2, 2, 3, 4).trained("v", 2, 4, 3)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
+        cases.add(one("Softmax, read twice").ranged("x", -2, 2, 2, 3, 4).trained("v", 4, 3)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z").op("Neg", List.of("y"), "n"));
         cases.add(one("LayerNormalization").trained("x", 2, 3, 5).ranged("s", .5, 2, 5).trained("b", 5)
             .op("LayerNormalization", List.of("x", "s", "b"), "y"));
         cases.add(one("LayerNormalization over two axes, no bias").trained("x", 2, 3, 5).ranged("s", .5, 2, 3, 5)

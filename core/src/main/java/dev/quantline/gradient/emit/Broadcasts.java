@@ -56,22 +56,17 @@ final class Broadcasts {
             return gradient;
         }
         boolean leading = axes.size() == extra;
-        if (leading && narrow.length > 0 && e.type(gradient) == DataType.FLOAT && rows(wide, extra) > 0) {
-            return sumOfRows(gradient, rows(wide, extra), to);
+        long rows = Arrays.stream(wide).limit(extra).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
+        if (leading && narrow.length > 0 && rows > 0 && e.type(gradient) != DataType.FLOAT16) {
+            return sumOfRows(gradient, rows, extra, to);
         }
         String sum = e.op("ReduceSum", Map.of("keepdims", leading ? 0 : 1), gradient,
             e.ints(axes.stream().mapToLong(Long::longValue).toArray()));
         return leading || extra == 0 ? e.shaped(sum, narrow) : e.reshapeLike(sum, to);
     }
 
-    /** Number of leading elements, negative when a size is open. */
-    private static long rows(long[] shape, int axes) {
-        return Arrays.stream(shape).limit(axes).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
-    }
-
-    /** Ones times the matrix of all rows: ONNX Runtime reads that in order, where ReduceSum goes down column by column on several threads. */
-    private String sumOfRows(String gradient, long rows, String to) {
-        int axis = e.shapes().rank(gradient) - e.shapes().rank(to);
+    /** Ones times the matrix of all rows: a product reads it in order, ReduceSum on several threads column by column. */
+    private String sumOfRows(String gradient, long rows, int axis, String to) {
         var ones = new double[Math.toIntExact(rows)];
         Arrays.fill(ones, 1);
         String sum = e.op("MatMul", e.tensor(e.type(gradient), ones, rows), e.op("Flatten", Map.of("axis", axis), gradient));

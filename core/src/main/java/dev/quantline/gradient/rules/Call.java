@@ -20,17 +20,24 @@ public final class Call {
     private final Node node;
     private final List<String> outputGradients;
     private final Set<Integer> wanted;
+    private final Optional<Reader> reader;
     private final Map<Integer, String> given = new TreeMap<>();
+
+    /** A node that reads a tensor, and the gradient of that node's first output. */
+    public record Reader(Node node, String gradient) {
+    }
 
     /**
      * @param outputGradients one name an output of {@code node}, empty where nothing depends on it
      * @param wanted          indices of the inputs that depend on something trained
+     * @param reader          the only reader of the first output, empty when there are more
      */
-    public Call(Emitter emitter, Node node, List<String> outputGradients, Set<Integer> wanted) {
+    public Call(Emitter emitter, Node node, List<String> outputGradients, Set<Integer> wanted, Optional<Reader> reader) {
         this.e = emitter;
         this.node = node;
         this.outputGradients = outputGradients;
         this.wanted = wanted;
+        this.reader = reader;
     }
 
     /** Gradients handed in so far, by input index. */
@@ -68,6 +75,11 @@ public final class Call {
     /** Gradient of output {@code i}: zeros where nothing depends on it. */
     String dy(int i) {
         return outputGradients.get(i).isEmpty() ? e.zerosLike(node.output(i)) : outputGradients.get(i);
+    }
+
+    /** The only reader of the first output, through which alone its gradient came; empty when there are more. */
+    Optional<Reader> reader() {
+        return reader;
     }
 
     /** Whether input {@code i} needs a gradient. */

@@ -8,6 +8,9 @@ import java.util.stream.LongStream;
 
 /** Operators that pick elements by position: backward adds every gradient to where its element came from. */
 final class Indexing {
+    /** A table this small is cheaper to multiply with than to scatter into. */
+    private static final int FEW_ROWS = 64;
+
     private Indexing() {
     }
 
@@ -84,6 +87,7 @@ final class Indexing {
      * y[before, i, after] = x[before, indices[i], after]: adds dy's slices to the rows they came from. ScatterElements
      * runs in order, so that rows picked twice add up to the same bits every time.
      */
+    /** Slices of the gradient add up in the rows they came from; those of a small table by a product, on all threads. */
     static void gather(Call call) {
         var e = call.emitter();
         String x = call.in(0);
@@ -96,6 +100,13 @@ final class Indexing {
         int axis = call.axis((int) call.node().intOf("axis", 0), x);
         var size = call.shapes().of(x);
         String rows = e.cast(call.in(1), DataType.INT64);
+        if (axis == 0 && size.length == 2 && size[0] >= 0 && size[0] <= FEW_ROWS) {
+            String picked = e.op("OneHot", e.reshape(rows, -1), e.ints(size[0]), e.tensor(DataType.FLOAT, new double[] {0, 1}, 2));
+            e.shaped(picked, -1, size[0]);
+            String slices = e.op("Flatten", Map.of("axis", -1), call.dy());
+            call.give(0, e.reshapeLike(Products.product(e, e.cast(picked, e.type(slices)), slices, true, false), x));
+            return;
+        }
         if (axis == 0 && product(size, 1, size.length) >= 0) {
             var slice = size.clone();
             slice[0] = -1;

@@ -1,5 +1,7 @@
 package dev.quantline.gradient.rules;
 
+import dev.quantline.onnx.Node;
+import java.util.Arrays;
 import java.util.stream.LongStream;
 
 /** Softmax and the normalisation layers, in their short closed forms. */
@@ -7,12 +9,27 @@ final class Normalizations {
     private Normalizations() {
     }
 
-    /** dx = y (dy - sum(dy y)), summed along the axis. */
+    /**
+     * dx = y (dy - sum(dy y)), summed along the axis. Of attention, where y's only reader is z = y v, the sums are those of
+     * dz z (arXiv 2205.14135), which has fewer columns.
+     */
     static void softmax(Call call) {
         var e = call.emitter();
-        String axis = e.ints(call.node().intOf("axis", -1));
-        String weighted = e.mul(call.dy(), call.out());
-        call.give(0, e.sub(weighted, e.mul(call.out(), e.sumKept(weighted, axis))));
+        int axis = call.axis((int) call.node().intOf("axis", -1), call.out());
+        String weighted = call.reader().filter(reader -> axis == call.shapes().rank(call.out()) - 1 && isLeftFactor(call, reader.node()))
+            .map(reader -> e.mul(reader.gradient(), reader.node().output())).orElseGet(() -> e.mul(call.dy(), call.out()));
+        call.give(0, e.mul(call.out(), e.sub(call.dy(), e.sumKept(weighted, e.ints(axis)))));
+    }
+
+    /** Whether y is the left operand of a matrix product that does not broadcast it and has fewer columns than y. */
+    private static boolean isLeftFactor(Call call, Node reader) {
+        if (!reader.is("MatMul") || !reader.input(0).equals(call.out()) || call.shapes().rank(reader.input(1)) < 2) {
+            return false;
+        }
+        var y = call.shapes().of(call.out());
+        var z = call.shapes().of(reader.output());
+        return y.length >= 2 && y.length == z.length && Arrays.equals(y, 0, y.length - 1, z, 0, z.length - 1)
+            && Arrays.stream(y).allMatch(size -> size > 0) && z[z.length - 1] < y[y.length - 1];
     }
 
     /** dx = dy - exp(y) sum(dy). */
