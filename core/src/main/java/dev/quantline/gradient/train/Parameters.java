@@ -87,9 +87,9 @@ final class Parameters {
         return gradientViews;
     }
 
-    /** Square root of the sum of all squared gradients. */
+    /** Square root of the sum of all squared gradients; as a dot product, since ND4J's norm is slower and less exact. */
     double gradientNorm() {
-        return gradients.norm2Number().doubleValue();
+        return Math.sqrt(Nd4j.getBlasWrapper().dot(gradients, gradients));
     }
 
     /** Shrinks all gradients together. */
