@@ -95,7 +95,8 @@ public final class Calibrator {
                 chosen.forEach((bits, choice) -> candidates.add(new CalibrationTable.Grid(bits, choice.quantizer(), choice.range(),
                     sqnrDb(sites, site.tensor(), choice.quantizer()), choice.error())));
             }
-            found.add(new CalibrationTable.Site(site.tensor(), kind, site.readers(), site.gridOf(), left, candidates));
+            found.add(new CalibrationTable.Site(site.tensor(), kind, site.readers(), site.gridOf(),
+                Sketch.of(sites.profileOf(site.tensor())), left, candidates));
             progress.report((double) found.size() / placement.activations().size(), "choosing ranges");
         }
         return found;

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 
 /**
  * What became of a job, as {@code report.json} keeps it.
@@ -84,25 +85,53 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */
     public void write(Path folder) throws IOException {
+        write(folder, Gallery.EMPTY);
+    }
+
+    /** The same with pictures in {@code report.html}. */
+    public void write(Path folder, Gallery gallery) throws IOException {
         Files.writeString(folder.resolve("report.json"), toJson());
-        Files.writeString(folder.resolve("report.html"), toHtml());
+        Files.writeString(folder.resolve("report.html"), toHtml(gallery));
     }
 
     /** Readable JSON. */
     public String toJson() {
+        return json(this);
+    }
+
+    private static String json(Object data) {
         try {
-            return JSON.writeValueAsString(this);
+            return JSON.writeValueAsString(data);
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    /** One self-contained page that draws this report. */
-    public String toHtml() {
-        try (var template = Report.class.getResourceAsStream("report.html")) {
-            // a "<" inside the data could end the script element it stands in, or begin a comment
-            return new String(template.readAllBytes(), StandardCharsets.UTF_8)
-                .replace("\"@report@\"", toJson().replace("<", "\\u003c"));
+    /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
+    public String toHtml(Gallery gallery) {
+        return resource("report.html").replace("\"@chart@\"", chartLibrary()).replace("\"@sites@\"", resource("sites.js"))
+            .replace("\"@gallery@\"", inScript(gallery)).replace("\"@report@\"", inScript(this));
+    }
+
+    /** A "<" inside the data could end the script element it stands in, or begin a comment. */
+    private static String inScript(Object data) {
+        return json(data).replace("<", "\\u003c");
+    }
+
+    private static String chartLibrary() {
+        var jar = new Properties();
+        try (var in = Report.class.getResourceAsStream("/META-INF/maven/org.webjars.npm/chart.js/pom.properties")) {
+            jar.load(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return resource("/META-INF/resources/webjars/chart.js/" + jar.getProperty("version") + "/dist/chart.umd.js")
+            .replaceAll("//# sourceMappingURL=.*", "");
+    }
+
+    private static String resource(String name) {
+        try (var in = Report.class.getResourceAsStream(name)) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

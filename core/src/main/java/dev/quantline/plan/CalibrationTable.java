@@ -30,10 +30,11 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param kind       what it is: softmax, layernorm, gelu, ..
      * @param readers    nodes that read it quantized; empty: everyone does
      * @param gridOf     the tensor whose quantizer it shares; its own name if free
+     * @param observed   its distribution and outliers on the calibration data
      * @param left       why it stays float; null when it does not
      * @param candidates by width, the narrowest first; empty when it stays float
      */
-    public record Site(String tensor, String kind, Set<String> readers, String gridOf,
+    public record Site(String tensor, String kind, Set<String> readers, String gridOf, Observed observed,
                        @JsonInclude(JsonInclude.Include.NON_NULL) String left, List<Grid> candidates) {
     }
 

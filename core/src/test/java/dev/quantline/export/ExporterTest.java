@@ -9,7 +9,12 @@ import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.plan.CalibrationTable;
+import dev.quantline.plan.Observed;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.plan.Rewrite;
 import dev.quantline.profile.Profiler;
+import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -143,16 +148,42 @@ class ExporterTest {
         var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1),
             new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(), ORIGIN);
 
+        var gallery = new Gallery(List.of(), List.of(new Rewrite(hostile, List.of(hostile), List.of())));
+
         // When
-        String page = report.toHtml();
+        String page = report.toHtml(gallery);
+
+        // Then: the browser is told to load nothing, and outside the charts' library nothing would
+        String own = page.substring(0, page.indexOf("<script>")) + page.substring(page.indexOf("</script>"));
+        assertTrue(page.contains("default-src 'none'"));
+        assertFalse(own.contains("http:") || own.contains("https:"), "the page reaches out");
+        assertFalse(own.contains("src=") || own.contains("@import") || own.contains("url("));
+        List.of("report", "gallery", "chart", "sites").forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
+        assertEquals(2, page.split("</script>", -1).length - 1);
+        assertFalse(own.contains("<!--"));
+        assertTrue(page.contains("\\u003c/script>"));
+    }
+
+    @Test
+    void everyActivationIsInThePictures() {
+        // Given
+        var observed = new Observed(-1, .5, List.of(1L, 4L, 0L, 2L), 0, .7, 3, Map.of(), List.of(), List.of());
+        var grid = Uniform.asymmetric(8, -1, 1);
+        var table = new CalibrationTable(List.of(
+            new CalibrationTable.Site("x", "input", Set.of("a"), "x", observed, null,
+                List.of(new CalibrationTable.Grid(8, grid, "mse", 40, null))),
+            new CalibrationTable.Site("scores", "other", Set.of("b"), "scores", observed, "it holds a mask", List.of())),
+            List.of(), List.of());
+        var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of("a"), grid, "mse")), List.of());
+
+        // When
+        var pictures = Gallery.of(table, plan).sites();
 
         // Then
-        assertFalse(page.contains("http"), "the page reaches out");
-        assertFalse(page.contains("src=") || page.contains("@import") || page.contains("url("));
-        assertFalse(page.contains("@report@"));
-        assertEquals(1, page.split("</script>", -1).length - 1);
-        assertFalse(page.contains("<!--"));
-        assertTrue(page.contains("\\u003c/script>"));
+        assertEquals(List.of("x", "scores"), pictures.stream().map(Gallery.Picture::tensor).toList());
+        assertEquals(grid.lowest(0), pictures.getFirst().low());
+        assertEquals(40, pictures.getFirst().sqnrDb());
+        assertEquals("it holds a mask", pictures.getLast().left());
     }
 
     @Test

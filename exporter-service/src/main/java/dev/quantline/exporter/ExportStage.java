@@ -2,6 +2,7 @@ package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.export.Exporter;
+import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event.Seconds;
@@ -17,6 +18,7 @@ import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -57,6 +59,7 @@ final class ExportStage implements SingleItemStage {
                 "model", earlier.file(StageName.TUNE, "model.onnx"),
                 "plan", earlier.file(StageName.TUNE, "plan.json"),
                 "tuning", earlier.file(StageName.TUNE, "tuning.json"),
+                "table", earlier.file(StageName.CALIBRATE, "calibration.json"),
                 "evaluation", job.evaluation().<Source>map(evaluation -> new Source.Given(evaluation.data()))
                         .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration")));
     }
@@ -71,13 +74,14 @@ final class ExportStage implements SingleItemStage {
         var job = context.job();
         var model = ModelFile.read(context.file("model"));
         var steps = Json.MAPPER.readValue(context.file("tuning").toFile(), Report.Step[].class);
+        var plan = QuantizationPlan.read(context.file("plan"));
         try (var data = JobData.open(context, "evaluation")) {
             var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
             var report = Exporter.export(new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
-                    QuantizationPlan.read(context.file("plan")), JobData.bind(data, model, job), metric(job), goal,
+                    plan, JobData.bind(data, model, job), metric(job), goal,
                     List.of(steps), provenance(context), BATCH, provider), context.work(), storingEarly(context))
                     .withStages(stages(context));
-            report.write(context.work());
+            report.write(context.work(), Gallery.of(CalibrationTable.read(context.file("table")), plan));
             return new Outcome.Done(files(context.work()), summary(report));
         }
     }
