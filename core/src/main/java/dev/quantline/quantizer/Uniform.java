@@ -145,6 +145,17 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return Tensor.of(values, x.shape());
     }
 
+    /** Which of the scales each element of a tensor of this shape has, in row-major order. */
+    public int[] scaleIndex(long[] shape) {
+        var channel = channels(shape);
+        return IntStream.range(0, Math.toIntExact(Tensor.count(shape))).map(channel::of).toArray();
+    }
+
+    /** The same grid with other scales. */
+    public Uniform withScale(float[] scales) {
+        return new Uniform(bits, signed, axis, block, scales, zeroPoint);
+    }
+
     private Channels channels(long[] shape) {
         if (axis == PER_TENSOR) {
             return i -> 0;

@@ -63,6 +63,11 @@ public final class Samples {
         return dataset.size();
     }
 
+    /** Whether the samples differ in length: one at a time then comes without padding. */
+    public boolean openLength() {
+        return openLength;
+    }
+
     /** The data set behind it, for labels and scores. */
     public Dataset dataset() {
         return dataset;

@@ -1,22 +1,62 @@
 package dev.quantline.tune;
 
 import dev.quantline.onnx.BadInput;
+import java.util.List;
 
 /**
  * Settings of tuning.
  *
- * @param bias    whether biases are corrected on calibration data
- * @param samples calibration samples used at most; a quarter of them is held out to judge the result
+ * @param bias       whether biases are corrected on calibration data first
+ * @param samples    calibration samples used at most; a quarter of them is held out to judge the result
+ * @param layers     what is trained, and in which pieces
+ * @param sequential whether a piece learns on what the tuned pieces before it give, or on what the float network gives
+ * @param blocks     tensors that blocks end in; empty: found by the network's structure
+ * @param affine     whether a factor on each output channel is trained besides (QPRep)
+ * @param training   steps, rates and loss
  */
-public record TuneSettings(boolean bias, int samples) {
+public record TuneSettings(boolean bias, int samples, Method layers, boolean sequential, List<String> blocks, boolean affine,
+                           Training training) {
+    /** Calibration samples used by default. */
+    public static final int SAMPLES = 512;
+    private static final int BIAS_SAMPLES = 128;
+
+    /** What is trained, and in which pieces. */
+    public enum Method {
+        /** Nothing. */
+        OFF,
+        /** Single layers: weights, biases, scales (AdaQuant, arXiv 2006.10518). */
+        ADAQUANT,
+        /** Single layers: the direction each weight is rounded to (AdaRound, arXiv 2004.10568), biases, activation scales. */
+        ADAROUND,
+        /** Blocks: weights, biases, scales (block reconstruction, arXiv 2102.05426). */
+        RECONSTRUCT
+    }
+
     public TuneSettings {
         if (samples < 1) {
             throw new BadInput("tune.samples must be at least 1, not " + samples);
         }
+        blocks = List.copyOf(blocks);
     }
 
-    /** Bias correction on at most 128 samples. */
+    /** Bias correction alone, or nothing. */
+    public static TuneSettings biases(boolean bias, int samples) {
+        return new TuneSettings(bias, samples, Method.OFF, true, List.of(), false, Training.standard());
+    }
+
+    /** Bias correction alone, on at most 128 samples. */
     public static TuneSettings int8() {
-        return new TuneSettings(true, 128);
+        return biases(true, BIAS_SAMPLES);
+    }
+
+    /** Block reconstruction from what quantized blocks give. */
+    public static TuneSettings reconstruct(Training training) {
+        return new TuneSettings(false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, training);
+    }
+
+    /** What of a piece is trained. */
+    Trainables trainables() {
+        boolean rounded = layers == Method.ADAROUND;
+        return new Trainables(rounded ? Trainables.Weights.ROUNDED : Trainables.Weights.SHIFTED, true, !rounded, true, affine);
     }
 }

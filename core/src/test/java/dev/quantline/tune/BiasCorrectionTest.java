@@ -161,7 +161,7 @@ class BiasCorrectionTest {
                 CalibrateSettings.plain(new RangeCriterion.Mse(), bits, bits, List.of())));
 
             // When
-            var result = tune(model, stages.plan(), data, new TuneSettings(true, SAMPLES));
+            var result = tune(model, stages.plan(), data, TuneSettings.biases(true, SAMPLES));
 
             // Then
             var step = result.steps().getFirst();
@@ -200,7 +200,7 @@ class BiasCorrectionTest {
         var data = Map.of("x", Tensor.of(rows, SAMPLES, Networks.FEATURES));
 
         // When
-        var result = tune(layer, clipped("product/MatMul"), data, new TuneSettings(true, SAMPLES));
+        var result = tune(layer, clipped("product/MatMul"), data, TuneSettings.biases(true, SAMPLES));
 
         // Then
         assertFalse(result.steps().getFirst().kept());
@@ -210,11 +210,11 @@ class BiasCorrectionTest {
     @Test
     void whatIsSwitchedOffOrHasNoBiasIsLeftAlone() throws IOException {
         var layer = matMul();
-        var off = tune(layer, clipped("product/MatMul"), Data.rows(8, 1), new TuneSettings(false, 8));
+        var off = tune(layer, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(false, 8));
         var draft = new Draft(17, 5);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
         var bare = draft.output("y", DataType.FLOAT, -1, 3).graph();
-        var nothing = tune(bare, clipped("y/MatMul"), Data.rows(8, 1), new TuneSettings(true, 8));
+        var nothing = tune(bare, clipped("y/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
 
         assertEquals(List.of(), off.steps());
         assertSame(layer, off.model());
@@ -229,7 +229,7 @@ class BiasCorrectionTest {
         draft.op("y", "Add", product, draft.normal("b", .3, 3));
         var fixed = draft.output("y", DataType.FLOAT, 8, 3).graph();
 
-        var result = tune(fixed, clipped("product/MatMul"), Data.rows(8, 1), new TuneSettings(true, 8));
+        var result = tune(fixed, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
 
         assertSame(fixed, result.model());
     }

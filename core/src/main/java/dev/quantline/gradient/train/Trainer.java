@@ -21,6 +21,9 @@ public final class Trainer implements AutoCloseable {
     private final Settings settings;
     private final Tensor loss = Tensor.zeros(DataType.FLOAT);
     private final Map<String, Tensor> results = new LinkedHashMap<>();
+    private final List<Derived> derived;
+    private final Map<String, Tensor> computed = new LinkedHashMap<>();
+    private final Map<String, Tensor> incoming = new LinkedHashMap<>();
     private int steps;
 
     /**
@@ -41,12 +44,28 @@ public final class Trainer implements AutoCloseable {
      * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
      */
     public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, Provider provider) {
+        this(training, initial, settings, List.of(), provider);
+    }
+
+    /**
+     * The same for a graph some of whose inputs are computed from trained tensors.
+     *
+     * @param derived those inputs; their sources are in the groups, they themselves are not
+     * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
+     */
+    public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, List<Derived> derived, Provider provider) {
+        this.derived = List.copyOf(derived);
         this.training = training;
         this.settings = settings;
         parameters = new Parameters(initial, settings.groups(), settings.schedule());
         session = Session.open(training.graph(), provider, Session.Optimization.ALL);
         results.put(training.loss(), loss);
-        training.gradients().forEach((tensor, output) -> results.put(output, parameters.gradients().get(tensor)));
+        for (var input : derived) {
+            computed.put(input.tensor(), Tensor.zeros(DataType.FLOAT, input.shape()));
+            incoming.put(input.tensor(), Tensor.zeros(DataType.FLOAT, input.shape()));
+        }
+        training.gradients().forEach((tensor, output) -> results.put(output,
+            incoming.containsKey(tensor) ? incoming.get(tensor) : parameters.gradients().get(tensor)));
     }
 
     /**
@@ -70,7 +89,10 @@ public final class Trainer implements AutoCloseable {
     public double gradients(Map<String, Tensor> batch) {
         var inputs = new HashMap<>(batch);
         inputs.putAll(parameters.values());
+        derived.forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
+        inputs.putAll(computed);
         session.runInto(inputs, results);
+        derived.forEach(input -> input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
         return loss.get(0);
     }
 

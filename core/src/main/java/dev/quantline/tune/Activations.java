@@ -1,0 +1,212 @@
+package dev.quantline.tune;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+
+/**
+ * Tensors of many samples, spilled to a file: written batch by batch, read back as any batch of samples. Only the batch at
+ * hand is in memory, however many samples there are. Samples may differ in shape, as sentences do in length; in a batch
+ * the shorter ones are filled up with zeros behind.
+ */
+final class Activations implements AutoCloseable {
+    private final Path file;
+    private final FileChannel channel;
+    private final Map<String, List<Row>> rows = new LinkedHashMap<>();
+    private long end;
+
+    /** One sample of one tensor. */
+    private record Row(DataType type, long[] shape, long offset) {
+        int bytes() {
+            return Math.toIntExact(type.bytes(Tensor.count(shape)));
+        }
+    }
+
+    /** @param folder where the file lies until this is closed */
+    Activations(Path folder) {
+        try {
+            file = Files.createTempFile(folder, "activations", ".bin");
+            channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+        } catch (IOException e) {
+            throw new UncheckedIOException("activations cannot be spilled to " + folder, e);
+        }
+    }
+
+    /**
+     * Adds the next samples of a tensor.
+     *
+     * @throws BadInput when the first axis of {@code batch} is not {@code samples} long
+     */
+    void append(String tensor, Tensor batch, int samples) {
+        if (batch.rank() == 0 || batch.dim(0) != samples) {
+            throw new BadInput("tensor '" + tensor + "' is " + batch + " for " + samples + " samples: a block can only start or end in a"
+                + " tensor whose first axis is the samples; name other tensors in tune.blocks");
+        }
+        var shape = batch.shape();
+        shape[0] = 1;
+        long bytes = batch.type().bytes(Tensor.count(shape));
+        for (int i = 0; i < samples; i++) {
+            rows.computeIfAbsent(tensor, first -> new ArrayList<>()).add(new Row(batch.type(), shape, end + i * bytes));
+        }
+        write(batch.data());
+    }
+
+    private void write(ByteBuffer data) {
+        try {
+            while (data.hasRemaining()) {
+                end += channel.write(data, end);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("activations cannot be written to " + file, e);
+        }
+    }
+
+    /** Number of samples. */
+    int size() {
+        return rows.isEmpty() ? 0 : rows.values().iterator().next().size();
+    }
+
+    /** Names of the tensors. */
+    Set<String> tensors() {
+        return rows.keySet();
+    }
+
+    /** Shape of one sample, first axis 1. */
+    long[] shape(String tensor, int sample) {
+        return rows.get(tensor).get(sample).shape();
+    }
+
+    /** Shape with -1 where samples differ, and for the first axis. */
+    long[] commonShape(String tensor) {
+        var all = rows.get(tensor);
+        var common = all.getFirst().shape().clone();
+        for (var row : all) {
+            for (int i = 0; i < common.length; i++) {
+                common[i] = common[i] == row.shape()[i] ? common[i] : -1;
+            }
+        }
+        common[0] = -1;
+        return common;
+    }
+
+    /** Whether every sample of the tensor has the same shape. */
+    boolean isUniform(String tensor) {
+        return Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);
+    }
+
+    /** These samples of a tensor, one after the other, filled up with zeros to the largest. */
+    Tensor batch(String tensor, int[] samples) {
+        var all = rows.get(tensor);
+        var largest = all.get(samples[0]).shape().clone();
+        for (int sample : samples) {
+            Arrays.setAll(largest, i -> Math.max(largest[i], all.get(sample).shape()[i]));
+        }
+        var shape = largest.clone();
+        shape[0] = samples.length;
+        var batch = Tensor.zeros(all.getFirst().type(), shape);
+        int each = Math.toIntExact(batch.type().bytes(Tensor.count(largest)));
+        IntStream.range(0, samples.length).forEach(i -> {
+            var row = all.get(samples[i]);
+            var place = batch.data().slice(i * each, each);
+            if (row.bytes() == each) {
+                read(row, place);
+            } else {
+                var packed = ByteBuffer.allocate(row.bytes());
+                read(row, packed);
+                spread(packed.array(), row, largest, place);
+            }
+        });
+        return batch;
+    }
+
+    /** 1 where these samples of a tensor have values, 0 where they were filled up; axes along which all are alike have size 1. */
+    Tensor filled(String tensor, int[] samples) {
+        var common = commonShape(tensor);
+        var mask = new Activations.Mask(common, Arrays.stream(samples).mapToObj(sample -> shape(tensor, sample)).toList());
+        return mask.tensor();
+    }
+
+    private record Mask(long[] common, List<long[]> shapes) {
+        Tensor tensor() {
+            var shape = new long[common.length];
+            for (int axis = 1; axis < shape.length; axis++) {
+                int at = axis;
+                shape[axis] = common[axis] < 0 ? shapes.stream().mapToLong(each -> each[at]).max().orElseThrow() : 1;
+            }
+            shape[0] = shapes.size();
+            var mask = Tensor.zeros(DataType.FLOAT, shape);
+            var values = mask.floats();
+            for (int i = 0; i < mask.size(); i++) {
+                int rest = i;
+                boolean inside = true;
+                for (int axis = shape.length - 1; axis > 0; axis--) {
+                    long position = rest % shape[axis];
+                    rest /= (int) shape[axis];
+                    inside &= common[axis] >= 0 || position < shapes.get(sampleOf(i, shape))[axis];
+                }
+                values.put(i, inside ? 1 : 0);
+            }
+            return mask;
+        }
+
+        private static int sampleOf(int element, long[] shape) {
+            return (int) (element / (Tensor.count(shape) / shape[0]));
+        }
+    }
+
+    private void read(Row row, ByteBuffer into) {
+        try {
+            for (long at = row.offset(); into.hasRemaining();) {
+                int count = channel.read(into, at);
+                if (count < 0) {
+                    throw new IOException("the file is cut short");
+                }
+                at += count;
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("activations cannot be read from " + file, e);
+        }
+    }
+
+    /** Copies a packed sample into the corner of a larger one, run by run of the last axis. */
+    private static void spread(byte[] packed, Row row, long[] largest, ByteBuffer place) {
+        var shape = row.shape();
+        int last = shape.length - 1;
+        int run = Math.toIntExact(row.type().bytes(shape[last]));
+        int[] position = new int[shape.length];
+        for (int from = 0; from < packed.length; from += run) {
+            long to = 0;
+            for (int axis = 0; axis < last; axis++) {
+                to = (to + position[axis]) * largest[axis + 1];
+            }
+            place.put(Math.toIntExact(row.type().bytes(to)), packed, from, run);
+            for (int axis = last - 1; axis >= 0 && ++position[axis] == shape[axis]; axis--) {
+                position[axis] = 0;
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+package dev.quantline.tune;
+
+import dev.quantline.gradient.train.Run;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * Tunes the parts of a network one after the other: each learns to give the float network's outputs from what the parts
+ * before it, already quantized and tuned, hand it (sequential), or from what the float network hands it (parallel).
+ */
+final class BlockTuning implements AutoCloseable {
+    /** Samples run at once while activations are collected. */
+    private static final int RUN = 32;
+
+    private final Graph reference;
+    private final Split split;
+    private final boolean sequential;
+    private final Provider provider;
+    private final Path folder;
+    private final Activations fed;
+    private Activations floats;
+    private Activations quantized;
+
+    /**
+     * Which samples do what: {@code 0} to {@code train} are trained on, those up to {@code all} judge. With too few to hold
+     * some out, the same do both.
+     */
+    record Split(int train, int all) {
+        /** A quarter judges. */
+        static Split of(int samples) {
+            return new Split(samples < 4 ? samples : samples - samples / 4, samples);
+        }
+
+        /** The first sample that judges. */
+        int judging() {
+            return train < all ? train : 0;
+        }
+    }
+
+    /** The model and the plan with everything tuned so far. */
+    record State(Graph model, QuantizationPlan plan) {
+    }
+
+    /** A tuned part: the state with it, and how training went; no curve when there was nothing to train. */
+    record Part(State state, List<Run.Point> curve) {
+    }
+
+    /**
+     * @param reference  the float model whose outputs are to be met
+     * @param sequential whether inputs come from the quantized network
+     * @param folder     where activations are spilled
+     */
+    BlockTuning(Graph reference, Samples samples, Split split, boolean sequential, Provider provider, Path folder) {
+        this.reference = reference;
+        this.split = split;
+        this.sequential = sequential;
+        this.provider = provider;
+        this.folder = folder;
+        fed = new Activations(folder);
+        floats = new Activations(folder);
+        quantized = new Activations(folder);
+        samples.forEachBatch(0, split.all(), samples.openLength() ? 1 : RUN, batch ->
+            batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
+    }
+
+    /**
+     * Tunes a part, which starts where the one before ended.
+     *
+     * @param checkpoint file to go on from when it is there, and to leave when {@code stop} said so
+     * @return empty when it was stopped
+     */
+    Optional<Part> tune(Subgraph part, State state, Trainables trainables, Training training, Path checkpoint, BooleanSupplier stop,
+                        Progress progress) {
+        var targets = run(part, part.cut(reference), floats);
+        var simulation = new Simulation(part, state.model(), state.plan(), trainables,
+            new Annealing(training.rounding(), training.steps()));
+        var tuned = new Part(state, List.of());
+        if (!simulation.parameters().isEmpty()) {
+            var data = new BlockData(part, fed, floats, quantized, targets);
+            var outcome = new Reconstruction(data, training, split, provider).run(simulation, checkpoint, stop, progress);
+            if (outcome.isEmpty()) {
+                targets.close();
+                return Optional.empty();
+            }
+            var changes = simulation.fold(outcome.get().values());
+            tuned = new Part(new State(changes.applyTo(state.model()),
+                changes.applyTo(state.plan(), new Grids(state.model(), state.plan()))), outcome.get().curve());
+        }
+        leave(part, tuned.state(), targets);
+        return Optional.of(tuned);
+    }
+
+    /** Brings in the inputs of a part that does not start where the one before ended. */
+    void enter(Subgraph part, State state) {
+        var before = new Subgraph("before " + part.name(), List.of(), part.inputs(),
+            reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
+        var inputs = run(before, before.cut(reference), fed);
+        replace(inputs, sequential ? run(before, Simulation.fixed(before, state.model(), state.plan()), fed) : inputs);
+    }
+
+    /** Passes a part that is tuned already, as {@link #tune} does at its end: the next one starts from the same bits. */
+    void pass(Subgraph part, State state) {
+        leave(part, state, run(part, part.cut(reference), floats));
+    }
+
+    /** What the part gives becomes what the next one takes. */
+    private void leave(Subgraph part, State state, Activations targets) {
+        replace(targets, sequential ? run(part, Simulation.fixed(part, state.model(), state.plan()), quantized) : targets);
+    }
+
+    private void replace(Activations nextFloats, Activations nextQuantized) {
+        floats.close();
+        quantized.close();
+        floats = nextFloats;
+        quantized = nextQuantized;
+    }
+
+    /** Runs all samples through a graph of the part. */
+    private Activations run(Subgraph part, Graph graph, Activations inputs) {
+        var outputs = new Activations(folder);
+        int size = fed.tensors().stream().allMatch(fed::isUniform) ? RUN : 1;
+        try (var session = Session.open(graph, provider, Session.Optimization.ALL)) {
+            for (int from = 0; from < fed.size(); from += size) {
+                var samples = IntStream.range(from, Math.min(from + size, fed.size())).toArray();
+                var batch = new LinkedHashMap<String, Tensor>();
+                fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
+                part.inputs().forEach(tensor -> batch.put(tensor, inputs.batch(tensor, samples)));
+                session.run(batch).forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
+            }
+        }
+        return outputs;
+    }
+
+    @Override
+    public void close() {
+        fed.close();
+        floats.close();
+        quantized.close();
+    }
+}

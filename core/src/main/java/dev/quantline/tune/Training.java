@@ -1,0 +1,50 @@
+package dev.quantline.tune;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.tune.Trainables.Kind;
+
+/**
+ * How a subgraph is trained. Rates are those of Adam, fall along half a cosine to 0, and are relative: of the steps of a
+ * weight's quantizer, of a scale.
+ *
+ * @param steps           training steps a subgraph
+ * @param batch           samples a step
+ * @param floatShare      share of input elements that come from the float network instead of the quantized one, 0 to 1
+ * @param loss            what the distance to the float outputs is
+ * @param weightRate      for weights, in steps of their quantizer
+ * @param roundingRate    for learned rounding
+ * @param biasRate        for biases, in spreads of the rounding error of their outputs
+ * @param weightScaleRate for weight scales, relative to them
+ * @param scaleRate       for activation scales, relative to them
+ * @param affineRate      for the factors behind layers
+ * @param seed            of the order of samples and of the mixing
+ */
+public record Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
+                       double weightScaleRate, double scaleRate, double affineRate, double rounding,
+                       long seed) {
+    /** Distance between quantized and float outputs: mean squared or mean absolute error. */
+    public enum Distance { MSE, MAE }
+
+    public Training {
+        if (steps < 1 || batch < 1 || floatShare < 0 || floatShare > 1) {
+            throw new BadInput("tune.steps and tune.batch must be at least 1 and tune.mix from 0 to 1, not " + steps + ", " + batch
+                + " and " + floatShare);
+        }
+    }
+
+    /** 300 steps of 32 samples, half of the inputs from the float network. */
+    public static Training standard() {
+        return new Training(300, 32, 0.5, Distance.MSE, 0.01, 0.02, 0.01, 0.002, 0.005, 0.002, 1e-6, 0);
+    }
+
+    double rate(Kind kind) {
+        return switch (kind) {
+            case WEIGHT -> weightRate;
+            case ROUNDING -> roundingRate;
+            case BIAS -> biasRate;
+            case WEIGHT_SCALE -> weightScaleRate;
+            case ACTIVATION_SCALE -> scaleRate;
+            case AFFINE -> affineRate;
+        };
+    }
+}

@@ -1,0 +1,202 @@
+package dev.quantline.tune;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.tune.BlockTuning.Split;
+import dev.quantline.tune.BlockTuning.State;
+import dev.quantline.tune.Tuner.Step;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Tuning that can stop after any training step and go on from what it saved, to the same bytes as if it had never stopped.
+ * It takes the moves of its settings one by one: bias correction, every layer or block, the judgement of the whole.
+ */
+public final class TuningRun implements AutoCloseable {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String MODEL = "model.onnx";
+    private static final String PLAN = "plan.json";
+    private static final String MOVES = "moves.json";
+    private static final String TRAINING = "training.npz";
+
+    private final Graph model;
+    private final QuantizationPlan plan;
+    private final Samples samples;
+    private final TuneSettings settings;
+    private final int batch;
+    private final Provider provider;
+    private final Path folder;
+    private final Split split;
+    private final Judge judge;
+    private final List<Subgraph> parts;
+    private final List<Move> moves = new ArrayList<>();
+    private final List<Step> steps = new ArrayList<>();
+    private State state;
+    private int done;
+    private BlockTuning tuning;
+
+    /** One thing to do; not done when it was stopped. */
+    private interface Move {
+        boolean take(BooleanSupplier stop, Progress progress);
+    }
+
+    /** What is saved besides model and plan. */
+    private record Saved(int done, List<Step> steps) {
+    }
+
+    /**
+     * @param model  canonical float model the plan belongs to
+     * @param batch  samples run at once
+     * @param folder for activations, as large as those of a few blocks of all samples, and for the state of a stopped training
+     */
+    public TuningRun(Graph model, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch, Provider provider,
+                     Path folder) {
+        this.model = model;
+        this.plan = plan;
+        this.samples = calibration;
+        this.settings = settings;
+        this.batch = batch;
+        this.provider = provider;
+        this.folder = folder;
+        split = Split.of(Math.min(settings.samples(), calibration.size()));
+        judge = new Judge(model, calibration, split, batch, provider);
+        state = new State(model, plan);
+        if (settings.bias()) {
+            moves.add(this::correctBiases);
+        }
+        parts = parts();
+        for (int i = 0; i < parts.size(); i++) {
+            var part = parts.get(i);
+            String where = (i + 1) + " of " + parts.size() + ", " + part.name();
+            moves.add((stop, progress) -> tune(part, where, stop, progress));
+        }
+        if (!parts.isEmpty()) {
+            moves.add(this::judgeTheWhole);
+        }
+    }
+
+    private List<Subgraph> parts() {
+        return switch (settings.layers()) {
+            case OFF -> List.of();
+            case ADAQUANT, ADAROUND -> Layers.of(model, plan);
+            case RECONSTRUCT -> settings.blocks().isEmpty() ? Blocks.of(model, plan) : Blocks.endingIn(settings.blocks(), model, plan);
+        };
+    }
+
+    /**
+     * Goes on until all is done or {@code stop} says so, which is asked between training steps.
+     *
+     * @return whether all is done
+     */
+    public boolean advance(BooleanSupplier stop, Progress progress) {
+        var timed = new TimeLeft(progress);
+        while (done < moves.size()) {
+            double from = (double) done / moves.size();
+            if (!moves.get(done).take(stop, timed.part(from, from + 1.0 / moves.size()))) {
+                return false;
+            }
+            done++;
+            if (done < moves.size() && stop.getAsBoolean()) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean correctBiases(BooleanSupplier stop, Progress progress) {
+        var corrected = BiasCorrection.apply(state.model(), plan, samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
+        double before = judge.error(state, progress.part(0.6, 0.8));
+        var next = new State(corrected, plan);
+        double after = corrected == state.model() ? before : judge.error(next, progress.part(0.8, 1));
+        keep(new Step("bias correction", "", before, after, after < before, List.of()), next);
+        return true;
+    }
+
+    private void keep(Step step, State next) {
+        steps.add(step);
+        state = step.kept() ? next : state;
+    }
+
+    private boolean tune(Subgraph part, String where, BooleanSupplier stop, Progress progress) {
+        arrive(part);
+        String method = settings.layers().name().toLowerCase(Locale.ROOT);
+        var tuned = tuning.tune(part, state, settings.trainables(), settings.training(), folder.resolve(TRAINING), stop,
+            (fraction, message) -> progress.report(fraction, method + " " + where + ": " + message));
+        tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
+            double before = trained.curve().getFirst().score();
+            double after = trained.curve().stream().mapToDouble(point -> point.score()).min().orElseThrow();
+            keep(new Step(method, part.name(), before, after, after < before, trained.curve()), trained.state());
+        });
+        return tuned.isPresent();
+    }
+
+    /** Blocks follow on each other; layers are taken wherever they are. */
+    private void arrive(Subgraph part) {
+        if (tuning == null) {
+            tuning = new BlockTuning(model, samples, split, settings.sequential(), provider, folder);
+            if (settings.layers() == TuneSettings.Method.RECONSTRUCT) {
+                parts.stream().takeWhile(earlier -> earlier != part).forEach(earlier -> tuning.pass(earlier, state));
+            }
+        }
+        if (settings.layers() != TuneSettings.Method.RECONSTRUCT) {
+            tuning.enter(part, state);
+        }
+    }
+
+    /** All parts together are kept only if the whole model gained: parts may each gain and disagree. */
+    private boolean judgeTheWhole(BooleanSupplier stop, Progress progress) {
+        double before = judge.error(new State(model, plan), progress.part(0, 0.5));
+        double after = judge.error(state, progress.part(0.5, 1));
+        if (after >= before) {
+            state = new State(model, plan);
+        }
+        steps.add(new Step("all", "", before, after, after < before, List.of()));
+        return true;
+    }
+
+    /** What came of it so far. */
+    public Tuner.Result result() {
+        return new Tuner.Result(state.model(), state.plan(), List.copyOf(steps));
+    }
+
+    /** Writes everything a later run needs to go on, as files of {@code target}. */
+    public void save(Path target) throws IOException {
+        ModelFile.write(state.model(), target.resolve(MODEL));
+        state.plan().write(target.resolve(PLAN));
+        JSON.writeValue(target.resolve(MOVES).toFile(), new Saved(done, steps));
+        if (Files.exists(folder.resolve(TRAINING))) {
+            Files.copy(folder.resolve(TRAINING), target.resolve(TRAINING), StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    /** Goes on from what a run with the same model, plan, data and settings saved. */
+    public void restore(Path source) throws IOException {
+        var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);
+        done = saved.done();
+        steps.clear();
+        steps.addAll(saved.steps());
+        state = new State(ModelFile.read(source.resolve(MODEL)), QuantizationPlan.read(source.resolve(PLAN)));
+        if (Files.exists(source.resolve(TRAINING))) {
+            Files.copy(source.resolve(TRAINING), folder.resolve(TRAINING), StandardCopyOption.REPLACE_EXISTING);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (tuning != null) {
+            tuning.close();
+        }
+        Files.deleteIfExists(folder.resolve(TRAINING));
+    }
+}

@@ -1,0 +1,67 @@
+package dev.quantline.tune;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class ActivationsTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void anyBatchComesBackInAnyOrder() {
+        try (var spilled = new Activations(folder)) {
+            spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4}, 2, 2), 2);
+            spilled.append("x", Tensor.of(new float[] {5, 6}, 1, 2), 1);
+
+            assertArrayEquals(new float[] {5, 6, 1, 2}, spilled.batch("x", new int[] {2, 0}).toFloats());
+            assertTrue(spilled.isUniform("x"));
+        }
+    }
+
+    @Test
+    void shorterSamplesAreFilledUpAndMarked() {
+        try (var spilled = new Activations(folder)) {
+            spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4}, 1, 2, 2), 1);
+            spilled.append("x", Tensor.of(new float[] {5, 6}, 1, 1, 2), 1);
+
+            var both = spilled.batch("x", new int[] {1, 0});
+            var filled = spilled.filled("x", new int[] {1, 0});
+
+            assertFalse(spilled.isUniform("x"));
+            assertArrayEquals(new long[] {-1, -1, 2}, spilled.commonShape("x"));
+            assertArrayEquals(new float[] {5, 6, 0, 0, 1, 2, 3, 4}, both.toFloats());
+            assertArrayEquals(new long[] {2, 2, 1}, filled.shape());
+            assertArrayEquals(new float[] {1, 0, 1, 1}, filled.toFloats());
+        }
+    }
+
+    @Test
+    void nothingIsLeftBehind() throws Exception {
+        try (var spilled = new Activations(folder)) {
+            spilled.append("x", Tensor.of(new float[1000], 10, 100), 10);
+        }
+
+        try (var files = Files.list(folder)) {
+            assertEquals(0, files.count());
+        }
+    }
+
+    @Test
+    void theFirstAxisMustBeTheSamples() {
+        try (var spilled = new Activations(folder)) {
+            var refused = assertThrows(BadInput.class, () -> spilled.append("windows", Tensor.of(new float[8], 8, 1), 2));
+
+            assertTrue(refused.getMessage().contains("windows"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+package dev.quantline.tune;
+
+import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.fixture.Stages;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CancellationException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class TuningRunTest {
+    private static final int SAMPLES = 96;
+    private static final Training SHORT = new Training(40, 16, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 5);
+
+    @TempDir
+    private Path folder;
+
+    private interface Task<T> {
+        T of(Stages stages, Samples samples) throws IOException;
+    }
+
+    private static TuneSettings settings(TuneSettings.Method method, boolean sequential, Training training) {
+        return new TuneSettings(false, SAMPLES, method, sequential, List.of(), false, training);
+    }
+
+    private <T> T calibrated(Graph network, Map<String, Tensor> arrays, Task<T> task) throws IOException {
+        var model = Profiler.prepare(network);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
+            var samples = new Samples(data, model, Map.of());
+            return task.of(Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of())), samples);
+        }
+    }
+
+    private static Graph network(String name) {
+        return name.equals("conv") ? Networks.conv(2) : Networks.transformer(2);
+    }
+
+    private static Map<String, Tensor> data(String name) {
+        return name.equals("conv") ? Data.images(SAMPLES, 9) : Data.tokens(SAMPLES, 10, 9);
+    }
+
+    private TuningRun start(Stages stages, Samples samples, TuneSettings settings) throws IOException {
+        return new TuningRun(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(),
+            Files.createTempDirectory(folder, "run"));
+    }
+
+    private static Tuner.Result finish(TuningRun run) {
+        assertTrue(run.advance(() -> false, Progress.none()));
+        return run.result();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"conv", "transformer"})
+    void reconstructionBringsTheWholeModelCloserToTheFloatOne(String name) throws IOException {
+        calibrated(network(name), data(name), (stages, samples) -> {
+            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+                var whole = finish(run).steps().getLast();
+
+                assertTrue(whole.errorAfter() < 0.9 * whole.errorBefore(), whole.toString());
+                assertTrue(whole.kept());
+            }
+            return null;
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = TuneSettings.Method.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
+    void noPieceEndsWorseThanItBegan(TuneSettings.Method method) throws IOException {
+        calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
+            for (boolean sequential : List.of(true, false)) {
+                try (var run = start(stages, samples, settings(method, sequential, SHORT))) {
+                    var steps = finish(run).steps();
+
+                    assertTrue(steps.size() > 2);
+                    steps.subList(0, steps.size() - 1).forEach(step ->
+                        assertTrue(step.errorAfter() <= step.errorBefore(), step.toString()));
+                    assertTrue(steps.stream().anyMatch(Tuner.Step::kept));
+                }
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void tuningThatRunsAwayLeavesThePlanAsItWas() throws IOException {
+        calibrated(network("conv"), data("conv"), (stages, samples) -> {
+            var wild = new Training(12, 16, 0, Training.Distance.MSE, 50, 50, 50, 0.001, 0.001, 0.001, 0, 1);
+            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, wild))) {
+                var result = finish(run);
+
+                result.steps().forEach(step -> assertTrue(step.errorAfter() <= step.errorBefore(), step.toString()));
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void stoppedAnywhereAndResumedItEndsInTheSameModel() throws IOException {
+        calibrated(network("conv"), data("conv"), (stages, samples) -> {
+            // Given
+            var settings = settings(TuneSettings.Method.RECONSTRUCT, true, SHORT);
+            Tuner.Result unbroken;
+            try (var run = start(stages, samples, settings)) {
+                unbroken = finish(run);
+            }
+
+            // When
+            var checkpoint = Files.createDirectory(folder.resolve("checkpoint"));
+            int slices = 0;
+            for (boolean finished = false; !finished; slices++) {
+                try (var run = start(stages, samples, settings)) {
+                    if (slices > 0) {
+                        run.restore(checkpoint);
+                    }
+                    var asked = new int[1];
+                    finished = run.advance(() -> asked[0]++ >= 17, Progress.none());
+                    run.save(checkpoint);
+                    if (finished) {
+                        // Then
+                        assertEquals(unbroken.plan().toJson(), run.result().plan().toJson());
+                        assertEquals(unbroken.steps(), run.result().steps());
+                        assertEquals(unbroken.model().initializers(), run.result().model().initializers());
+                    }
+                }
+            }
+            assertTrue(slices > 4, slices + " slices");
+            return null;
+        });
+    }
+
+    @Test
+    void progressTellsTheLossAndCanCancel() throws IOException {
+        calibrated(network("conv"), data("conv"), (stages, samples) -> {
+            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+                var heard = new ArrayList<String>();
+
+                assertThrows(CancellationException.class, () -> run.advance(() -> false, (fraction, message) -> {
+                    heard.add(message);
+                    if (message.contains("step 3 of 40")) {
+                        throw new CancellationException();
+                    }
+                }));
+
+                assertTrue(heard.getLast().contains("loss"), heard.getLast());
+                assertFalse(heard.getLast().contains("NaN"));
+            }
+            return null;
+        });
+    }
+}
