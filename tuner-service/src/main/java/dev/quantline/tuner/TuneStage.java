@@ -5,6 +5,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.JobData;
@@ -14,23 +15,29 @@ import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Provider;
-import dev.quantline.tune.TuneSettings;
-import dev.quantline.tune.Tuner;
+import dev.quantline.tune.TuningRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 
-/** Tunes the float model for its plan; what did not change passes through. */
+/**
+ * Tunes the float model for its plan; what did not change passes through. Tuning that takes longer goes in time slices,
+ * each of which leaves a checkpoint that any replica goes on from.
+ */
 final class TuneStage implements SingleItemStage {
     private static final int BATCH = 16;
+    private static final Duration SLICE = Duration.ofSeconds(45);
     private final Provider provider;
 
     TuneStage(Provider provider) {
         this.provider = provider;
     }
 
-    private record Settings(TuneSettings tune, Map<String, JobRequest.Normalize> normalize) {
+    private record Settings(Recipe.Tune tune, Map<String, JobRequest.Normalize> normalize) {
     }
 
     @Override
@@ -47,28 +54,45 @@ final class TuneStage implements SingleItemStage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(tuneSettings(job), job.normalize());
+        return new Settings(job.recipe().tune(), job.normalize());
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
+        var sliceEnd = System.nanoTime() + SLICE.toNanos();
         context.progress().report(0, "reading the model");
         var model = ModelFile.read(context.file("model"));
         var plan = QuantizationPlan.read(context.file("plan"));
-        try (var data = JobData.open(context, "calibration")) {
-            var result = Tuner.tune(model, plan, JobData.bind(data, model, context.job()), tuneSettings(context.job()),
-                    BATCH, provider, context.progress());
-            var steps = Files.write(context.work().resolve("tuning.json"), Json.bytes(result.steps()));
-            var summary = Json.MAPPER.createObjectNode().set("steps", Json.tree(result.steps()));
-            return new Outcome.Done(Map.of(
-                    "model.onnx", result.model() == model ? context.file("model") : write(result.model(), context),
-                    "plan.json", result.plan() == plan ? context.file("plan") : write(result.plan(), context),
-                    "tuning.json", steps), summary);
+        var scratch = Files.createDirectory(context.work().resolve("activations"));
+        try (var data = JobData.open(context, "calibration");
+             var run = new TuningRun(model, plan, JobData.bind(data, model, context.job()),
+                     TuneRequest.settings(context.job().recipe().tune()), BATCH, provider, scratch)) {
+            if (context.checkpoint().isPresent()) {
+                run.restore(context.checkpoint().get());
+            }
+            var finished = run.advance(() -> System.nanoTime() > sliceEnd, context.progress());
+            return finished ? done(run, model, plan, context) : checkpoint(run, context);
         }
     }
 
-    private static TuneSettings tuneSettings(JobRequest job) {
-        return new TuneSettings(job.recipe().tune().bias(), TuneSettings.int8().samples());
+    private static Outcome checkpoint(TuningRun run, StageContext context) throws IOException {
+        var folder = Files.createDirectory(context.work().resolve("checkpoint"));
+        run.save(folder);
+        try (var files = Files.list(folder)) {
+            return new Outcome.Continue(files.collect(Collectors.toMap(file -> file.getFileName().toString(),
+                    file -> file, (one, other) -> one, TreeMap::new)));
+        }
+    }
+
+    private static Outcome done(TuningRun run, Graph model, QuantizationPlan plan, StageContext context)
+            throws IOException {
+        var result = run.result();
+        var steps = Files.write(context.work().resolve("tuning.json"), Json.bytes(result.steps()));
+        var summary = Json.MAPPER.createObjectNode().set("steps", Json.tree(result.steps()));
+        return new Outcome.Done(Map.of(
+                "model.onnx", result.model() == model ? context.file("model") : write(result.model(), context),
+                "plan.json", result.plan() == plan ? context.file("plan") : write(result.plan(), context),
+                "tuning.json", steps), summary);
     }
 
     private static Path write(Graph model, StageContext context) throws IOException {

@@ -49,8 +49,32 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param quanttune     outlier-driven fine-tuning: its settings, or {@code false}
      * @param layers        {@code off}, {@code adaquant}, {@code adaround} or {@code reconstruct}
      * @param normalization whether normalisation statistics are estimated again on the quantized model
+     * @param order         {@code sequential} or {@code parallel}: whether a piece learns on what tuned pieces give or on
+     *                      what the float network gives
+     * @param samples       calibration samples used at most
+     * @param blocks        tensors that blocks end in; empty: found by structure
+     * @param affine        whether a factor on each output channel is trained besides
+     * @param training      how each piece is trained
      */
-    public record Tune(boolean bias, JsonNode quanttune, String layers, boolean normalization) {
+    public record Tune(boolean bias, JsonNode quanttune, String layers, boolean normalization, String order, int samples,
+                       List<String> blocks, boolean affine, Training training) {
+    }
+
+    /**
+     * How each piece is trained; rates are relative, {@code docs/tuning.md} says to what.
+     *
+     * @param steps training steps a piece
+     * @param batch samples a step
+     * @param mix   share of inputs that come from the float network
+     * @param loss  {@code mse} or {@code mae}
+     * @param seed  of the order of samples and of the mixing
+     */
+    public record Training(int steps, int batch, double mix, String loss, Rates rates, long seed) {
+    }
+
+    /** Learning rates by what is trained, and the weight of the term that decides learned rounding. */
+    public record Rates(double weights, double rounding, double biases, double weightScales, double activationScales,
+                        double affine, double decision) {
     }
 
     /**

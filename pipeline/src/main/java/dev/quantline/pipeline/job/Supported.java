@@ -14,9 +14,8 @@ final class Supported {
     }
 
     private static final List<Row> TABLE = List.of(
-            new Row("recipe.preset", List.of("int8", "w8a8-fast")),
+            new Row("recipe.preset", List.of("int8", "w8a8-fast", "w6a6", "w4a8", "w4a4")),
             new Row("recipe.tune.quanttune", List.of("false")),
-            new Row("recipe.tune.layers", List.of("off")),
             new Row("recipe.tune.normalization", List.of("false")),
             new Row("recipe.allocate", List.of()),
             new Row("training", List.of()));

@@ -64,12 +64,12 @@ class JobReaderTest {
             {BASE, "normalize": {"image": {"mean": [0.5], "std": [0]}}}             | normalize.image.std[0]: must have an exclusive minimum
             {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
-            {BASE, "recipe": "w4a4"}                                                | not yet supported: recipe.preset w4a4
+            {BASE, "recipe": "mixed"}                                               | not yet supported: recipe.preset mixed
             {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have
             {BASE, "recipe": {"activationBits": 20}}                                | recipe.activationBits: must
             {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: does not have
             {BASE, "recipe": {"calibrate": {"block": 20}}}                          | recipe.calibrate.block: does not have
-            {BASE, "recipe": {"tune": {"layers": "adaquant"}}}                      | not yet supported: recipe.tune.layers adaquant
+            {BASE, "recipe": {"tune": {"layers": "all"}}}                           | recipe.tune.layers: does not have
             {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
             {BASE, "recipe": {"allocate": {"size": 0.1}}}                           | not yet supported: recipe.allocate
             {BASE, "training": {"data": "s3://b1x/t.npz"}}                          | not yet supported: training
