@@ -8,10 +8,17 @@ import dev.quantline.profile.Histogram;
  * error.
  */
 final class Bins implements Distribution {
+    /** What Q gives a bin that nothing fell into. */
+    private static final double NOTHING = 1e-9;
+
     private final long[] counts;
     private final double[] centres;
     /** Sums of n x^k over the first i bins, [k][i]. */
     private final double[][] sums = new double[3][];
+    /** Sums of n log n over the first i bins. */
+    private final double[] logarithms;
+    /** How many of the first i bins hold anything. */
+    private final int[] occupied;
     private final double min;
     private final double max;
     private final double width;
@@ -25,8 +32,12 @@ final class Bins implements Distribution {
         for (int k = 0; k < sums.length; k++) {
             sums[k] = new double[counts.length + 1];
         }
+        logarithms = new double[counts.length + 1];
+        occupied = new int[counts.length + 1];
         for (int i = 0; i < counts.length; i++) {
             centres[i] = histogram.centre(i);
+            logarithms[i + 1] = logarithms[i] + (counts[i] == 0 ? 0 : counts[i] * Math.log(counts[i]));
+            occupied[i + 1] = occupied[i] + (counts[i] == 0 ? 0 : 1);
             double term = counts[i];
             for (int k = 0; k < sums.length; k++, term *= centres[i]) {
                 sums[k][i + 1] = sums[k][i] + term;
@@ -95,30 +106,40 @@ final class Bins implements Distribution {
 
     /**
      * KL(P || Q) where P is the seen distribution with everything outside the range moved to its ends, and Q spreads the
-     * counts of each code evenly over the occupied bins that fall on it.
+     * counts of each code evenly over the occupied bins that fall on it. Inside a code Q does not change, so what its bins
+     * give is the difference of two sums over prefixes; only the two ends are bins of their own.
      */
     double divergence(double s, int z, int qmin, int qmax) {
         int lowest = Math.clamp(upTo((qmin - z) * s - width / 2), 0, counts.length - 1);
         int highest = Math.clamp(upTo((qmax - z) * s + width / 2) - 1, lowest, counts.length - 1);
-        var inCode = new double[qmax - qmin + 1];
-        var occupied = new int[inCode.length];
-        var code = new int[counts.length];
-        for (int i = lowest; i <= highest; i++) {
-            if (counts[i] > 0) {
-                code[i] = (int) Math.clamp(Math.rint(centres[i] / s) + z, qmin, qmax) - qmin;
-                inCode[code[i]] += counts[i];
-                occupied[code[i]]++;
-            }
-        }
         double kept = between(0, lowest, highest + 1);
         double divergence = 0;
-        for (int i = lowest; i <= highest; i++) {
-            double clipped = counts[i] + (i == lowest ? sums[0][lowest] : 0) + (i == highest ? total() - sums[0][highest + 1] : 0);
-            if (clipped > 0) {
-                double q = counts[i] == 0 ? 1e-9 : inCode[code[i]] / occupied[code[i]] / kept;
-                divergence += clipped / total() * Math.log(clipped / total() / q);
+        double atLowest = 0;
+        double atHighest = 0;
+        int from = lowest;
+        for (int q = (int) Math.clamp(Math.rint(centres[lowest] / s) + z, qmin, qmax); q <= qmax && from <= highest; q++) {
+            int to = q == qmax ? highest + 1 : Math.clamp(upTo((q - z) * s + s / 2), from, highest + 1);
+            double inCode = between(0, from, to);
+            if (inCode > 0) {
+                double each = inCode / (occupied[to] - occupied[from]) / kept;
+                divergence += logarithms[to] - logarithms[from] - inCode * Math.log(each * total());
+                atLowest = from == lowest ? each : atLowest;
+                atHighest = each;
             }
+            from = to;
         }
-        return divergence;
+        divergence += moved(lowest, sums[0][lowest] + (lowest == highest ? total() - sums[0][highest + 1] : 0), atLowest);
+        divergence += lowest == highest ? 0 : moved(highest, total() - sums[0][highest + 1], atHighest);
+        return divergence / total();
+    }
+
+    /** What a bin's share of the divergence grows by when {@code more} values are moved into it. */
+    private double moved(int bin, double more, double each) {
+        double all = counts[bin] + more;
+        if (more == 0) {
+            return 0;
+        }
+        double seen = counts[bin] == 0 ? 0 : counts[bin] * Math.log(counts[bin] / total() / each);
+        return all * Math.log(all / total() / (counts[bin] == 0 ? NOTHING : each)) - seen;
     }
 }

@@ -2,6 +2,7 @@ package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.profile.Histogram;
 import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
 import java.util.ArrayList;
@@ -137,6 +138,50 @@ class RangeCriterionTest {
 
                 assertEquals(slow, bins.overCodes(s, z, 0, (1 << bits) - 1, power), 1e-6 * slow, bits + " bits, seed " + seed);
             }
+        }
+    }
+
+    /** The divergence by its definition, bin by bin. */
+    private static double divergence(Histogram seen, double s, int z, int qmax) {
+        var counts = seen.counts();
+        int lowest = Math.clamp((int) Math.floor((-z * s - seen.centre(0)) / seen.width() + .5), 0, counts.length - 1);
+        int highest = Math.clamp((int) Math.floor(((qmax - z) * s - seen.centre(0)) / seen.width() + .5), lowest, counts.length - 1);
+        var clipped = new double[counts.length];
+        var inCode = new double[qmax + 1];
+        var occupied = new int[qmax + 1];
+        var code = new int[counts.length];
+        double kept = 0;
+        for (int i = 0; i < counts.length; i++) {
+            clipped[Math.clamp(i, lowest, highest)] += counts[i];
+            if (i >= lowest && i <= highest && counts[i] > 0) {
+                code[i] = (int) Math.clamp(Math.rint(seen.centre(i) / s) + z, 0, qmax);
+                inCode[code[i]] += counts[i];
+                occupied[code[i]]++;
+                kept += counts[i];
+            }
+        }
+        double divergence = 0;
+        for (int i = lowest; i <= highest; i++) {
+            double q = counts[i] == 0 ? 1e-9 : inCode[code[i]] / occupied[code[i]] / kept;
+            divergence += clipped[i] == 0 ? 0 : clipped[i] / seen.total() * Math.log(clipped[i] / seen.total() / q);
+        }
+        return divergence;
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {16, 17, 18})
+    void divergenceOverCodesIsDivergenceOverBins(long seed) {
+        var random = new Random(seed);
+        for (int round = 0; round < 40; round++) {
+            var histogram = Seen.normal(random, 300 + random.nextInt(5000), random.nextGaussian() * 3, 5, 20).histogram();
+            int bits = 2 + random.nextInt(11);
+            double s = (histogram.max() - histogram.min()) * (.05 + random.nextDouble()) / (1 << bits);
+            int z = random.nextInt(1 << bits);
+            double slow = divergence(histogram, s, z, (1 << bits) - 1);
+
+            double fast = new Bins(histogram).divergence(s, z, 0, (1 << bits) - 1);
+
+            assertEquals(slow, fast, 1e-2 * Math.abs(slow) + 1e-3, bits + " bits, round " + round + ", seed " + seed);
         }
     }
 
