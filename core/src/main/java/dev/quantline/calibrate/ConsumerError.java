@@ -8,20 +8,26 @@ import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * What a quantizer does to the outputs of the layers that read the quantized tensor: the criterion that counts. The
- * layers run alone, on captured inputs.
+ * layers run alone, on captured inputs. Output channels of linear layers count alike, each by its error over its own power:
+ * a norm or a gain behind them mostly levels those that are hundreds of times as large as the others.
  */
 final class ConsumerError implements AutoCloseable {
     private final Session session;
     private final List<Map<String, Tensor>> feeds = new ArrayList<>();
     private final List<Map<String, Tensor>> references = new ArrayList<>();
+    private final Set<String> linear = new HashSet<>();
 
     /** @param consumers MatMul, Gemm or Conv nodes; every input of theirs must be captured or constant */
     ConsumerError(Graph model, List<Node> consumers, Captured captured, Provider provider) {
@@ -31,6 +37,9 @@ final class ConsumerError implements AutoCloseable {
             layers.nodes().add(node);
             node.inputs().stream().filter(input -> !input.isEmpty()).forEach(inputs::add);
             layers.outputs().add(ValueInfos.of(node.output(), DataType.FLOAT));
+            if (node.is("MatMul", "Gemm") && model.initializers().containsKey(node.input(1))) {
+                linear.add(node.output());
+            }
         }
         inputs.forEach(input -> layers.inputs().add(ValueInfos.of(input, DataType.FLOAT)));
         session = Session.open(layers, provider, Session.Optimization.ALL);
@@ -43,27 +52,41 @@ final class ConsumerError implements AutoCloseable {
     }
 
     /**
-     * Squared error of the outputs over their power when tensors are replaced by their quantized form.
+     * Squared error of the outputs over their power, a mean over output channels, when tensors are replaced by their quantized form.
      *
      * @param quantized what becomes of each named tensor; constants are asked for once a batch
      */
     double of(Map<String, UnaryOperator<Tensor>> quantized) {
-        double noise = 0;
-        double power = 0;
+        var sums = new LinkedHashMap<String, Sums>();
         for (int i = 0; i < feeds.size(); i++) {
             var feed = new LinkedHashMap<>(feeds.get(i));
             quantized.forEach((name, change) -> feed.computeIfPresent(name, (key, tensor) -> change.apply(tensor)));
-            for (var output : session.run(feed).entrySet()) {
-                var reference = references.get(i).get(output.getKey()).toFloats();
-                var values = output.getValue().toFloats();
-                for (int j = 0; j < values.length; j++) {
-                    double difference = values[j] - reference[j];
-                    noise += difference * difference;
-                    power += (double) reference[j] * reference[j];
-                }
+            var reference = references.get(i);
+            session.run(feed).forEach((name, values) ->
+                sums.computeIfAbsent(name, output -> new Sums(linear.contains(output) ? values.dim(values.rank() - 1) : 1))
+                    .add(reference.get(name).toFloats(), values.toFloats()));
+        }
+        return sums.values().stream().mapToDouble(Sums::error).average().orElseThrow();
+    }
+
+    /** Noise and power of each channel of one output. */
+    private record Sums(double[] noise, double[] power) {
+        Sums(int channels) {
+            this(new double[channels], new double[channels]);
+        }
+
+        void add(float[] reference, float[] values) {
+            for (int i = 0; i < values.length; i++) {
+                double difference = values[i] - reference[i];
+                noise[i % noise.length] += difference * difference;
+                power[i % power.length] += (double) reference[i] * reference[i];
             }
         }
-        return power == 0 ? noise : noise / power;
+
+        double error() {
+            return IntStream.range(0, noise.length).filter(c -> power[c] > 0).mapToDouble(c -> noise[c] / power[c]).average()
+                .orElseGet(() -> Arrays.stream(noise).sum());
+        }
     }
 
     @Override
