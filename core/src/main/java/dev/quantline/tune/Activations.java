@@ -169,6 +169,19 @@ final class Activations implements AutoCloseable {
         }
     }
 
+    /** Mean of |value|^exponent over these samples of a tensor. */
+    double power(String tensor, int from, int to, int exponent) {
+        double sum = 0;
+        long count = 0;
+        for (int i = from; i < to; i++) {
+            for (float value : batch(tensor, new int[] {i}).toFloats()) {
+                sum += exponent == 2 ? (double) value * value : Math.abs(value);
+                count++;
+            }
+        }
+        return sum / count;
+    }
+
     private void read(Row row, ByteBuffer into) {
         try {
             for (long at = row.offset(); into.hasRemaining();) {

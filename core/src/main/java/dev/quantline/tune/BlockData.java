@@ -11,6 +11,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.IntStream;
 
@@ -22,8 +23,10 @@ import java.util.stream.IntStream;
  * @param floats    inputs of the subgraph in the float network
  * @param quantized the same in the network whose earlier parts are quantized
  * @param targets   outputs of the subgraph in the float network
+ * @param ahead     what comes behind it in its stage, when its loss looks there
  */
-record BlockData(Subgraph part, Activations fed, Activations floats, Activations quantized, Activations targets) {
+record BlockData(Subgraph part, Activations fed, Activations floats, Activations quantized, Activations targets,
+                 Optional<Ahead> ahead) {
     /** What the name of the target of an output ends in. */
     static final String TARGET = "/target";
     /** What the name of the mask of an output ends in. */
@@ -33,13 +36,18 @@ record BlockData(Subgraph part, Activations fed, Activations floats, Activations
     private Map<String, Tensor> inputs(int[] samples) {
         var batch = new LinkedHashMap<String, Tensor>();
         fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
-        for (String output : part.outputs()) {
+        putTargets(batch, part.outputs(), targets, samples);
+        ahead.ifPresent(there -> putTargets(batch, there.rest().outputs(), there.targets(), samples));
+        return batch;
+    }
+
+    private static void putTargets(Map<String, Tensor> batch, List<String> outputs, Activations targets, int[] samples) {
+        for (String output : outputs) {
             batch.put(output + TARGET, targets.batch(output, samples));
             if (!targets.isUniform(output)) {
                 batch.put(output + FILLED, targets.filled(output, samples));
             }
         }
-        return batch;
     }
 
     /** These samples with inputs from the quantized network. */
@@ -118,18 +126,4 @@ record BlockData(Subgraph part, Activations fed, Activations floats, Activations
         return number -> batch(Arrays.copyOfRange(sorted, number * each, (number + 1) * each));
     }
 
-    /** Mean of |target|^power over the outputs of the samples {@code from} to {@code to}. */
-    double power(int from, int to, int power) {
-        double sum = 0;
-        long count = 0;
-        for (String output : part.outputs()) {
-            for (int i = from; i < to; i++) {
-                for (float value : targets.batch(output, new int[] {i}).toFloats()) {
-                    sum += Math.pow(Math.abs(value), power);
-                    count++;
-                }
-            }
-        }
-        return sum / count;
-    }
 }

@@ -22,7 +22,6 @@ import java.util.stream.IntStream;
  * before it, already quantized and tuned, hand it (sequential), or from what the float network hands it (parallel).
  */
 final class BlockTuning implements AutoCloseable {
-    /** Samples run at once while activations are collected. */
     private static final int RUN = 32;
 
     private final Graph reference;
@@ -31,6 +30,8 @@ final class BlockTuning implements AutoCloseable {
     private final Provider provider;
     private final Path folder;
     private final Activations fed;
+    /** Samples run at once while activations are collected. */
+    private final int size;
     private Activations floats;
     private Activations quantized;
 
@@ -72,25 +73,29 @@ final class BlockTuning implements AutoCloseable {
         fed = new Activations(folder);
         floats = new Activations(folder);
         quantized = new Activations(folder);
-        samples.forEachBatch(0, split.all(), samples.openLength() ? 1 : RUN, batch ->
+        size = samples.openLength() ? 1 : samples.batchSize(RUN);
+        samples.forEachBatch(0, split.all(), size, batch ->
             batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
     }
 
     /**
      * Tunes a part, which starts where the one before ended.
      *
+     * @param behind     what comes behind it in its stage, when its loss looks there
      * @param checkpoint file to go on from when it is there, and to leave when {@code stop} said so
      * @return empty when it was stopped
      */
-    Optional<Part> tune(Subgraph part, State state, Trainables trainables, Training training, Path checkpoint, BooleanSupplier stop,
-                        Progress progress) {
+    Optional<Part> tune(Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training, Path checkpoint,
+                        BooleanSupplier stop, Progress progress) {
         var targets = run(part, part.cut(reference), floats);
         var simulation = new Simulation(part, state.model(), state.plan(), trainables,
             new Annealing(training.rounding(), training.steps()));
         var tuned = new Part(state, List.of());
         if (!simulation.parameters().isEmpty()) {
-            var data = new BlockData(part, fed, floats, quantized, targets);
-            var outcome = new Reconstruction(data, training, split, provider).run(simulation, checkpoint, stop, progress);
+            var ahead = behind.map(rest -> new Ahead(rest, run(rest, rest.cut(reference), targets)));
+            var data = new BlockData(part, fed, floats, quantized, targets, ahead);
+            var outcome = new Reconstruction(data, simulation, reference, training, split, provider).run(checkpoint, stop, progress);
+            ahead.ifPresent(there -> there.targets().close());
             if (outcome.isEmpty()) {
                 targets.close();
                 return Optional.empty();
@@ -105,6 +110,10 @@ final class BlockTuning implements AutoCloseable {
 
     /** Brings in the inputs of a part that does not start where the one before ended. */
     void enter(Subgraph part, State state) {
+        if (part.inputs().isEmpty()) {
+            replace(new Activations(folder), new Activations(folder));
+            return;
+        }
         var before = new Subgraph("before " + part.name(), List.of(), part.inputs(),
             reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
         var inputs = run(before, before.cut(reference), fed);
@@ -131,7 +140,6 @@ final class BlockTuning implements AutoCloseable {
     /** Runs all samples through a graph of the part. */
     private Activations run(Subgraph part, Graph graph, Activations inputs) {
         var outputs = new Activations(folder);
-        int size = fed.tensors().stream().allMatch(fed::isUniform) ? RUN : 1;
         try (var session = Session.open(graph, provider, Session.Optimization.ALL)) {
             for (int from = 0; from < fed.size(); from += size) {
                 var samples = IntStream.range(from, Math.min(from + size, fed.size())).toArray();

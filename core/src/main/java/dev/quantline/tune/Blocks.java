@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -49,10 +50,19 @@ final class Blocks {
         }
     }
 
-    /** Blocks from the first to the last: each starts where the one before ends, the last ends in the model's outputs. */
-    static List<Subgraph> of(Graph model, QuantizationPlan plan) {
+    /** Tensors that all data passes through, in order. */
+    static List<String> narrows(Graph model, QuantizationPlan plan) {
+        return new Blocks(model, plan).pieces(end -> true).stream().map(Piece::end).filter(end -> !end.isEmpty()).toList();
+    }
+
+    /**
+     * Blocks from the first to the last: each starts where the one before ends, the last ends in the model's outputs.
+     *
+     * @param usable which of the {@link #narrows} a block may end in
+     */
+    static List<Subgraph> of(Graph model, QuantizationPlan plan, Predicate<String> usable) {
         var blocks = new Blocks(model, plan);
-        return blocks.subgraphs(blocks.joined(blocks.pieces(null)));
+        return blocks.subgraphs(blocks.joined(blocks.pieces(usable)));
     }
 
     /**
@@ -62,11 +72,11 @@ final class Blocks {
      */
     static List<Subgraph> endingIn(List<String> tensors, Graph model, QuantizationPlan plan) {
         var blocks = new Blocks(model, plan);
-        var pieces = blocks.pieces(new HashSet<>(tensors));
+        var pieces = blocks.pieces(tensors::contains);
         var ends = pieces.stream().map(Piece::end).toList();
         tensors.stream().filter(tensor -> !ends.contains(tensor)).findFirst().ifPresent(tensor -> {
             throw new BadInput("tune.blocks: no block can end in '" + tensor + "': it must be a tensor of the prepared model that all"
-                + " data passes through, such as " + blocks.pieces(null).stream().map(Piece::end).filter(end -> !end.isEmpty()).toList());
+                + " data passes through, such as " + narrows(model, plan));
         });
         return blocks.subgraphs(pieces);
     }
@@ -77,8 +87,8 @@ final class Blocks {
             model.nodes().stream().map(Node::name).collect(Collectors.toSet()));
     }
 
-    /** Cuts at every tensor all data passes through, or at those of them that are {@code wanted}. */
-    private List<Piece> pieces(Set<String> wanted) {
+    /** Cuts at those tensors all data passes through that are {@code wanted}. */
+    private List<Piece> pieces(Predicate<String> wanted) {
         var pieces = new ArrayList<Piece>();
         var live = new LinkedHashSet<String>();
         model.inputs().stream().map(input -> input.getName()).filter(main::contains).forEach(live::add);
@@ -98,7 +108,7 @@ final class Blocks {
             }
             String only = live.size() == 1 ? live.getFirst() : "";
             boolean passed = node.outputs().contains(only) && !index.isOutput(only);
-            if (passed && (wanted == null || wanted.contains(only))) {
+            if (passed && wanted.test(only)) {
                 pieces.add(new Piece(List.copyOf(nodes), only));
                 nodes.clear();
             }

@@ -2,6 +2,7 @@ package dev.quantline.tune;
 
 import dev.quantline.gradient.TrainingGraph;
 import dev.quantline.gradient.loss.Loss;
+import dev.quantline.gradient.train.Batches;
 import dev.quantline.gradient.train.Derived;
 import dev.quantline.gradient.train.Group;
 import dev.quantline.gradient.train.HeldOut;
@@ -11,11 +12,10 @@ import dev.quantline.gradient.train.Schedule;
 import dev.quantline.gradient.train.Trainer;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
+import dev.quantline.tune.BlockTuning.Split;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -38,14 +38,28 @@ final class Reconstruction {
 
     private final BlockData data;
     private final Training training;
-    private final BlockTuning.Split split;
+    private final Split split;
     private final Provider provider;
+    private final Simulation simulation;
+    private final Graph graph;
+    private final Loss loss;
+    /** What the graph is differentiated for: trained tensors it reads, and inputs computed from others. */
+    private final List<String> differentiated;
 
-    Reconstruction(BlockData data, Training training, BlockTuning.Split split, Provider provider) {
+    /** @param reference float model, for what lies behind the part */
+    Reconstruction(BlockData data, Simulation simulation, Graph reference, Training training, Split split, Provider provider) {
         this.data = data;
         this.training = training;
         this.split = split;
         this.provider = provider;
+        this.simulation = simulation;
+        graph = simulation.graph().copy();
+        data.ahead().ifPresent(ahead -> ahead.appendTo(graph, reference));
+        loss = new Distances(data, training, split, graph).loss();
+        var derived = simulation.derived();
+        differentiated = new ArrayList<>(derived.stream().map(Derived::tensor).toList());
+        simulation.parameters().keySet().stream()
+            .filter(tensor -> derived.stream().noneMatch(input -> input.sources().contains(tensor))).forEach(differentiated::add);
     }
 
     /** Values of the trained tensors and how the run went; scores are relative to the float outputs' mean power. */
@@ -58,28 +72,27 @@ final class Reconstruction {
      * @param checkpoint file to go on from when it is there, and to leave when stopped
      * @return empty when stopped
      */
-    Optional<Outcome> run(Simulation simulation, Path checkpoint, BooleanSupplier stop, Progress progress) {
-        var parameters = simulation.parameters();
-        var model = simulation.graph().copy();
-        var loss = loss(model);
-        model.sort();
-        var sizes = new LinkedHashMap<String, long[]>();
-        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().commonShape(tensor)));
-        data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().commonShape(tensor)));
-        var trainSizes = sized(sizes, Math.min(training.batch(), split.train()));
-        int judging = split.all() - split.judging();
-        var judgeSizes = sized(sizes, Math.min(training.batch(), judging));
-        var derived = simulation.derived();
-        var trained = new ArrayList<String>(derived.stream().map(Derived::tensor).toList());
-        parameters.keySet().stream().filter(tensor -> derived.stream().noneMatch(input -> input.sources().contains(tensor)))
-            .forEach(trained::add);
-        try (var trainer = new Trainer(TrainingGraph.of(model, trainSizes, trained, loss, List.of()), model.initializers(),
-                 new Trainer.Settings(groups(parameters), Schedule.cosine(training.steps()), 0), derived, provider);
-             var heldOut = HeldOut.loss(TrainingGraph.forward(model, judgeSizes, trained, loss, List.of()),
-                 data.judging(split.judging(), split.all(), training.batch()), judging / Math.min(training.batch(), judging), provider)) {
-            var judge = judge(simulation, heldOut);
-            var run = new Run(trainer, data.training(split.train(), training.batch(), training.floatShare(), training.seed()), judge,
-                training.steps(), Math.max(1, training.steps() / EVALUATIONS));
+    Optional<Outcome> run(Path checkpoint, BooleanSupplier stop, Progress progress) {
+        var settings = new Trainer.Settings(groups(simulation.parameters()), Schedule.cosine(training.steps()), 0);
+        var forTraining = TrainingGraph.of(graph, sizes(Math.min(training.batch(), split.train())), differentiated, loss, List.of());
+        try (var trainer = new Trainer(forTraining, graph.initializers(), settings, simulation.derived(), provider)) {
+            var batches = data.training(split.train(), training.batch(), training.floatShare(), training.seed());
+            var weights = data.ahead().isEmpty() ? Map.<String, Tensor>of()
+                : Distances.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
+            return run(trainer, weighted(batches, weights), weights, checkpoint, stop, progress);
+        } catch (IOException e) {
+            throw new UncheckedIOException("a checkpoint of training cannot be kept in " + checkpoint, e);
+        }
+    }
+
+    private Optional<Outcome> run(Trainer trainer, Batches batches, Map<String, Tensor> weights, Path checkpoint, BooleanSupplier stop,
+                                  Progress progress) throws IOException {
+        int size = Math.min(training.batch(), split.all() - split.judging());
+        int count = (split.all() - split.judging()) / size;
+        var judging = weighted(data.judging(split.judging(), split.all(), size), weights);
+        var forJudging = TrainingGraph.forward(graph, sizes(size), differentiated, loss, List.of());
+        try (var heldOut = HeldOut.loss(forJudging, judging, count, provider)) {
+            var run = new Run(trainer, batches, judge(heldOut), training.steps(), Math.max(1, training.steps() / EVALUATIONS));
             if (Files.exists(checkpoint)) {
                 run.restore(checkpoint);
                 Files.delete(checkpoint);
@@ -89,13 +102,30 @@ final class Reconstruction {
                 return Optional.empty();
             }
             return Optional.of(new Outcome(run.best(), run.curve()));
-        } catch (IOException e) {
-            throw new UncheckedIOException("a checkpoint of training cannot be kept in " + checkpoint, e);
         }
     }
 
+    /** How much longer the gradient of the part's own distance is than that of its stage's. */
+    private static double balance(Trainer trainer, Map<String, Tensor> batch) {
+        trainer.gradients(with(batch, Distances.weights(1, 0)));
+        double near = trainer.gradientNorm();
+        trainer.gradients(with(batch, Distances.weights(0, 1)));
+        double far = trainer.gradientNorm();
+        return far > 0 && Double.isFinite(near / far) ? near / far : 0;
+    }
+
+    private static Batches weighted(Batches batches, Map<String, Tensor> weights) {
+        return number -> with(batches.batch(number), weights);
+    }
+
+    private static Map<String, Tensor> with(Map<String, Tensor> batch, Map<String, Tensor> more) {
+        var both = new LinkedHashMap<>(batch);
+        both.putAll(more);
+        return both;
+    }
+
     /** Scores values as they will be stored. */
-    private static HeldOut judge(Simulation simulation, HeldOut heldOut) {
+    private HeldOut judge(HeldOut heldOut) {
         return values -> {
             var stored = new LinkedHashMap<>(simulation.decided(values));
             for (var input : simulation.derived()) {
@@ -107,46 +137,17 @@ final class Reconstruction {
         };
     }
 
-    private static Map<String, long[]> sized(Map<String, long[]> shapes, int batch) {
-        var sized = new LinkedHashMap<String, long[]>();
-        shapes.forEach((tensor, shape) -> {
-            var fixed = shape.clone();
-            fixed[0] = batch;
-            sized.put(tensor, fixed);
-        });
-        return sized;
+    private Map<String, long[]> sizes(int batch) {
+        var sizes = new LinkedHashMap<String, long[]>();
+        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().commonShape(tensor)));
+        data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().commonShape(tensor)));
+        sizes.values().forEach(shape -> shape[0] = batch);
+        return sizes;
     }
 
     private List<Group> groups(Map<String, Trainables.Kind> parameters) {
         var kinds = new EnumMap<Trainables.Kind, List<String>>(Trainables.Kind.class);
         parameters.forEach((tensor, kind) -> kinds.computeIfAbsent(kind, first -> new ArrayList<>()).add(tensor));
         return kinds.entrySet().stream().map(kind -> new Group(kind.getValue(), Optimizer.adam(training.rate(kind.getKey())))).toList();
-    }
-
-    /** Distance of all outputs to their targets, over the mean power of these; what was filled up does not count. */
-    private Loss loss(Graph model) {
-        var terms = new ArrayList<Loss.Term>();
-        boolean squared = training.loss() == Training.Distance.MSE;
-        double power = data.power(split.judging(), split.all(), squared ? 2 : 1);
-        for (String output : data.part().outputs()) {
-            String prediction = output;
-            if (!data.targets().isUniform(output)) {
-                prediction = model.fresh(output + "/counted");
-                model.inputs().add(ValueInfos.of(output + BlockData.FILLED, DataType.FLOAT, maskShape(output)));
-                model.nodes().add(Node.of("Mul", List.of(output, output + BlockData.FILLED), prediction));
-            }
-            var distance = squared ? new Loss.MeanSquared(prediction, output + BlockData.TARGET)
-                : new Loss.MeanAbsolute(prediction, output + BlockData.TARGET);
-            terms.add(Loss.Term.of(1 / Math.max(power, Float.MIN_NORMAL) / data.part().outputs().size(), distance));
-        }
-        return new Loss.Sum(terms);
-    }
-
-    private long[] maskShape(String output) {
-        var shape = data.targets().commonShape(output);
-        for (int axis = 1; axis < shape.length; axis++) {
-            shape[axis] = shape[axis] < 0 ? -1 : 1;
-        }
-        return shape;
     }
 }

@@ -17,10 +17,13 @@ import dev.quantline.tune.Trainables.Kind;
  * @param weightScaleRate for weight scales, relative to them
  * @param scaleRate       for activation scales, relative to them
  * @param affineRate      for the factors behind layers
+ * @param rounding        weight of the term that drives learned rounding to a decision
+ * @param ahead           weight of the error at the end of the stage against that of the block, where 1 balances their
+ *                        gradients; 0 looks at the block alone (across-block calibration, arXiv 2402.16121)
  * @param seed            of the order of samples and of the mixing
  */
 public record Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
-                       double weightScaleRate, double scaleRate, double affineRate, double rounding,
+                       double weightScaleRate, double scaleRate, double affineRate, double rounding, double ahead,
                        long seed) {
     /** Distance between quantized and float outputs: mean squared or mean absolute error. */
     public enum Distance { MSE, MAE }
@@ -34,7 +37,13 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
 
     /** 300 steps of 32 samples, half of the inputs from the float network. */
     public static Training standard() {
-        return new Training(300, 32, 0.5, Distance.MSE, 0.01, 0.02, 0.01, 0.002, 0.005, 0.002, 1e-6, 0);
+        return new Training(300, 32, 0.5, Distance.MSE, 0.01, 0.02, 0.01, 0.002, 0.005, 0.002, 1e-6, 0, 0);
+    }
+
+    /** The same with at most this many samples a step. */
+    Training withBatch(int size) {
+        return new Training(steps, size, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
+            rounding, ahead, seed);
     }
 
     double rate(Kind kind) {

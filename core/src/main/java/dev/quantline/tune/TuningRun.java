@@ -1,12 +1,15 @@
 package dev.quantline.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
 import dev.quantline.tune.BlockTuning.Split;
 import dev.quantline.tune.BlockTuning.State;
 import dev.quantline.tune.Tuner.Step;
@@ -15,9 +18,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /**
  * Tuning that can stop after any training step and go on from what it saved, to the same bytes as if it had never stopped.
@@ -89,9 +96,36 @@ public final class TuningRun implements AutoCloseable {
     private List<Subgraph> parts() {
         return switch (settings.layers()) {
             case OFF -> List.of();
-            case ADAQUANT, ADAROUND -> Layers.of(model, plan);
-            case RECONSTRUCT -> settings.blocks().isEmpty() ? Blocks.of(model, plan) : Blocks.endingIn(settings.blocks(), model, plan);
+            case ADAQUANT, ADAROUND -> layers();
+            case RECONSTRUCT -> settings.blocks().isEmpty() ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
+                : Blocks.endingIn(settings.blocks(), model, plan);
         };
+    }
+
+    private List<Subgraph> layers() {
+        var layers = Layers.of(model, plan);
+        var usable = bySample(layers.stream().flatMap(layer -> Stream.concat(layer.inputs().stream(), layer.outputs().stream()))
+            .distinct().toList());
+        return layers.stream().filter(layer -> usable.containsAll(layer.inputs()) && usable.containsAll(layer.outputs())).toList();
+    }
+
+    /** Tensors whose first axis is the samples: some networks fold windows into it, and no piece can begin or end there. */
+    private Set<String> bySample(List<String> tensors) {
+        var shown = model.copy();
+        shown.outputs().clear();
+        tensors.forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
+        var usable = new HashSet<String>();
+        if (!tensors.isEmpty()) {
+            int probe = samples.batchSize(Math.min(2, samples.size()));
+            try (var session = Session.open(shown, provider, Session.Optimization.ALL)) {
+                samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays()).forEach((name, tensor) -> {
+                    if (tensor.rank() > 0 && tensor.dim(0) == fed.size()) {
+                        usable.add(name);
+                    }
+                }));
+            }
+        }
+        return usable;
     }
 
     /**
@@ -131,7 +165,8 @@ public final class TuningRun implements AutoCloseable {
     private boolean tune(Subgraph part, String where, BooleanSupplier stop, Progress progress) {
         arrive(part);
         String method = settings.layers().name().toLowerCase(Locale.ROOT);
-        var tuned = tuning.tune(part, state, settings.trainables(), settings.training(), folder.resolve(TRAINING), stop,
+        var tuned = tuning.tune(part, state, behind(part), settings.trainables(),
+            settings.training().withBatch(samples.batchSize(settings.training().batch())), folder.resolve(TRAINING), stop,
             (fraction, message) -> progress.report(fraction, method + " " + where + ": " + message));
         tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
             double before = trained.curve().getFirst().score();
@@ -139,6 +174,11 @@ public final class TuningRun implements AutoCloseable {
             keep(new Step(method, part.name(), before, after, after < before, trained.curve()), trained.state());
         });
         return tuned.isPresent();
+    }
+
+    private Optional<Subgraph> behind(Subgraph part) {
+        boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
+        return looks ? Ahead.behind(parts, parts.indexOf(part), model) : Optional.empty();
     }
 
     /** Blocks follow on each other; layers are taken wherever they are. */

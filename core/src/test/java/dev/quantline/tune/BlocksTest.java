@@ -26,7 +26,7 @@ class BlocksTest {
     }
 
     private static List<Subgraph> blocks(Graph model) {
-        return Blocks.of(model, plan(model));
+        return Blocks.of(model, plan(model), end -> true);
     }
 
     @Test

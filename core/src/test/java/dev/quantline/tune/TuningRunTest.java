@@ -32,13 +32,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class TuningRunTest {
     private static final int SAMPLES = 96;
-    private static final Training SHORT = new Training(40, 16, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 5);
+    private static final Training SHORT = forty(Training.Distance.MSE, 0);
 
     @TempDir
     private Path folder;
 
     private interface Task<T> {
         T of(Stages stages, Samples samples) throws IOException;
+    }
+
+    private static Training forty(Training.Distance loss, double ahead) {
+        return new Training(40, 16, 0.5, loss, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, ahead, 5);
     }
 
     private static TuneSettings settings(TuneSettings.Method method, boolean sequential, Training training) {
@@ -103,10 +107,26 @@ class TuningRunTest {
         });
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"conv", "transformer"})
+    void aBlockCanLookAtTheEndOfItsStage(String name) throws IOException {
+        calibrated(network(name), data(name), (stages, samples) -> {
+            var across = forty(Training.Distance.MAE, 1);
+            var parts = Blocks.of(stages.model(), stages.plan(), end -> true);
+            assertTrue(Ahead.behind(parts, 0, stages.model()).isPresent() || name.equals("conv"));
+            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, across))) {
+                var whole = finish(run).steps().getLast();
+
+                assertTrue(whole.errorAfter() < whole.errorBefore(), whole.toString());
+            }
+            return null;
+        });
+    }
+
     @Test
     void tuningThatRunsAwayLeavesThePlanAsItWas() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
-            var wild = new Training(12, 16, 0, Training.Distance.MSE, 50, 50, 50, 0.001, 0.001, 0.001, 0, 1);
+            var wild = new Training(12, 16, 0, Training.Distance.MSE, 50, 50, 50, 0.001, 0.001, 0.001, 0, 0, 1);
             try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, wild))) {
                 var result = finish(run);
 

@@ -19,7 +19,8 @@ final class TuneRequest {
         var rates = training.rates();
         return new Training(training.steps(), training.batch(), training.mix(),
                 Training.Distance.valueOf(upper(training.loss())), rates.weights(), rates.rounding(), rates.biases(),
-                rates.weightScales(), rates.activationScales(), rates.affine(), rates.decision(), training.seed());
+                rates.weightScales(), rates.activationScales(), rates.affine(), rates.decision(),
+                training.ahead(), training.seed());
     }
 
     private static String upper(String word) {

@@ -96,6 +96,11 @@ public final class Trainer implements AutoCloseable {
         return loss.get(0);
     }
 
+    /** Length of all gradients computed last, together. */
+    public double gradientNorm() {
+        return parameters.gradientNorm();
+    }
+
     /** Applies the gradients computed last, which are used up by it. */
     public void update() {
         if (settings.clip() > 0) {

@@ -67,9 +67,10 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param batch samples a step
      * @param mix   share of inputs that come from the float network
      * @param loss  {@code mse} or {@code mae}
+     * @param ahead weight of the error at the end of a block's stage; 0 looks at the block alone
      * @param seed  of the order of samples and of the mixing
      */
-    public record Training(int steps, int batch, double mix, String loss, Rates rates, long seed) {
+    public record Training(int steps, int batch, double mix, String loss, Rates rates, double ahead, long seed) {
     }
 
     /** Learning rates by what is trained, and the weight of the term that decides learned rounding. */
