@@ -4,7 +4,6 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.profile.Histogram;
 import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
-import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Locale;
 
@@ -109,7 +108,7 @@ public sealed interface RangeCriterion {
             largest = Math.max(largest, magnitudes[i]);
         }
         var histogram = new Histogram();
-        histogram.add(FloatBuffer.wrap(magnitudes), 0, largest);
+        histogram.add(magnitudes, 0, largest);
         return histogram;
     }
 }

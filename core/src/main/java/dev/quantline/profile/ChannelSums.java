@@ -1,6 +1,5 @@
 package dev.quantline.profile;
 
-import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /** Extremes and sums of each channel of one activation, in one pass. */
@@ -31,8 +30,8 @@ final class ChannelSums {
      *
      * @param inner elements between two channels
      */
-    void add(FloatBuffer values, int inner) {
-        int n = values.limit();
+    void add(float[] values, int inner) {
+        int n = values.length;
         int channels = min.length;
         if (inner == 1) {
             addRows(values, n);
@@ -45,7 +44,7 @@ final class ChannelSums {
             double total = 0;
             double square = 0;
             for (int i = start; i < start + inner; i++) {
-                float x = values.get(i);
+                float x = values[i];
                 least = Math.min(least, x);
                 largest = Math.max(largest, x);
                 total += x;
@@ -59,17 +58,18 @@ final class ChannelSums {
         }
     }
 
-    /** Channels last: no loop over elements of a channel, of which there is one at a time. */
-    private void addRows(FloatBuffer values, int n) {
-        var row = new float[min.length];
-        for (int start = 0; start < n; start += row.length) {
-            values.get(start, row);
-            for (int c = 0; c < row.length; c++) {
-                float x = row[c];
-                min[c] = Math.min(min[c], x);
-                max[c] = Math.max(max[c], x);
+    /** Channels last: a row at a time, in loops that compilers turn into vector instructions. */
+    private void addRows(float[] values, int n) {
+        int channels = min.length;
+        for (int start = 0; start < n; start += channels) {
+            for (int c = 0; c < channels; c++) {
+                min[c] = Math.min(min[c], values[start + c]);
+                max[c] = Math.max(max[c], values[start + c]);
+            }
+            for (int c = 0; c < channels; c++) {
+                double x = values[start + c];
                 sums[c] += x;
-                squares[c] += (double) x * x;
+                squares[c] += x * x;
             }
         }
     }

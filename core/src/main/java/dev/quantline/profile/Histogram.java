@@ -1,7 +1,5 @@
 package dev.quantline.profile;
 
-import java.nio.FloatBuffer;
-
 /**
  * A histogram that follows the range of its data in bounded memory. Bins are the intervals {@code [i w, (i+1) w)} with
  * w the smallest power of two for which {@value #BINS} of them cover everything seen; when the range grows, pairs of bins
@@ -42,14 +40,13 @@ public final class Histogram {
      * @param least   the smallest of them
      * @param largest the largest of them; both finite
      */
-    public void add(FloatBuffer values, double least, double largest) {
+    public void add(float[] values, double least, double largest) {
         cover(least, largest);
         double scale = Math.scalb(1.0, -exponent);
         long offset = first;
         var bins = counts;
-        int n = values.limit();
-        for (int i = 0; i < n; i++) {
-            bins[(int) ((long) Math.floor(values.get(i) * scale) - offset)]++;
+        for (float value : values) {
+            bins[(int) ((long) Math.floor(value * scale) - offset)]++;
         }
     }
 

@@ -73,13 +73,27 @@ public final class Profiler {
             samples.forEachBatch(from, to, batch, fed -> {
                 var results = inside.isEmpty() ? Map.<String, Tensor>of() : session.run(fed.arrays(), inside);
                 var mask = padding ? Optional.<Tensor>empty() : mask(fed);
-                tensors.forEach((name, profile) -> profile.add(results.containsKey(name) ? results.get(name) : fed.arrays().get(name),
-                    fed.first(), fed.size(), mask));
+                // side by side, since each has statistics of its own; of several that fail the first in graph order is named
+                tensors.values().parallelStream()
+                    .flatMap(profile -> failure(profile, results.getOrDefault(profile.tensor(), fed.arrays().get(profile.tensor())), fed,
+                        mask).stream())
+                    .findFirst().ifPresent(bad -> {
+                        throw bad;
+                    });
                 seen[0] += fed.size();
                 progress.report((double) (fed.first() + fed.size() - from) / (to - from), "profiling sample " + (fed.first() + fed.size()));
             });
         }
         return new Profile(seen[0], tensors);
+    }
+
+    private static Optional<BadInput> failure(TensorProfile profile, Tensor values, Dataset.Batch fed, Optional<Tensor> mask) {
+        try {
+            profile.add(values, fed.first(), fed.size(), mask);
+            return Optional.empty();
+        } catch (BadInput bad) {
+            return Optional.of(bad);
+        }
     }
 
     private static Optional<Tensor> mask(Dataset.Batch fed) {

@@ -1,7 +1,6 @@
 package dev.quantline.profile;
 
 import dev.quantline.onnx.Tensor;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -14,7 +13,7 @@ import java.util.Optional;
  * @param values row-major
  * @param shape  the activation's, for this sample alone
  */
-record SampleValues(int sample, FloatBuffer values, long[] shape) {
+record SampleValues(int sample, float[] values, long[] shape) {
     static final int ALL = -1;
     /** Axes that may be tokens, the usual first, by rank: [batch, tokens, channels], [batch, heads, tokens, size]. */
     private static final int[][] TOKEN_AXES = {{}, {}, {1}, {1, 2}, {2, 1, 3}};
@@ -29,14 +28,16 @@ record SampleValues(int sample, FloatBuffer values, long[] shape) {
      */
     static List<SampleValues> of(Tensor batch, int first, int samples, Optional<Tensor> mask) {
         if (batch.rank() == 0 || samples < 1 || batch.dim(0) % samples != 0) {
-            return List.of(new SampleValues(ALL, batch.floats(), batch.shape()));
+            return List.of(new SampleValues(ALL, batch.toFloats(), batch.shape()));
         }
         var shape = batch.shape();
         shape[0] /= samples;
         int size = batch.size() / samples;
         var parts = new ArrayList<SampleValues>();
         for (int i = 0; i < samples; i++) {
-            var part = new SampleValues(first + i, batch.floats().slice(i * size, size), shape);
+            var values = new float[size];
+            batch.floats().get(i * size, values);
+            var part = new SampleValues(first + i, values, shape);
             parts.add(mask.isPresent() ? part.without(padding(mask.get(), i)) : part);
         }
         return parts;
@@ -60,15 +61,16 @@ record SampleValues(int sample, FloatBuffer values, long[] shape) {
             return this;
         }
         int inner = (int) Arrays.stream(shape).skip(axis + 1).reduce(1, Math::multiplyExact);
-        var left = FloatBuffer.allocate(values.limit() / hidden.length * kept);
-        for (int at = 0, token = 0; at < values.limit(); at += inner, token = token + 1 == hidden.length ? 0 : token + 1) {
-            if (!hidden[token]) {
-                left.put(values.slice(at, inner));
+        var left = new float[values.length / hidden.length * kept];
+        int to = 0;
+        for (int at = 0, token = 0; at < values.length; at += inner, token = token + 1 == hidden.length ? 0 : token + 1) {
+            for (int i = at; i < at + inner && !hidden[token]; i++) {
+                left[to++] = values[i];
             }
         }
         var smaller = shape.clone();
         smaller[axis] = kept;
-        return new SampleValues(sample, left.flip(), smaller);
+        return new SampleValues(sample, left, smaller);
     }
 
     /** The axis that is as long as the mask; -1 when there is none. Rows of all samples may stand below each other. */

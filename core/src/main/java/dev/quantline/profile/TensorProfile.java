@@ -214,7 +214,7 @@ public final class TensorProfile {
     }
 
     private void add(SampleValues part) {
-        if (part.values().limit() == 0) {
+        if (part.values().length == 0) {
             return;
         }
         var shape = part.shape();

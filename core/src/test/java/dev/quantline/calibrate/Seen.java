@@ -4,7 +4,6 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.profile.Histogram;
 import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
-import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
@@ -32,7 +31,7 @@ record Seen(float[] values) {
             largest = Math.max(largest, value);
         }
         var histogram = new Histogram();
-        histogram.add(FloatBuffer.wrap(values), least, largest);
+        histogram.add(values, least, largest);
         return histogram;
     }
 

@@ -1,6 +1,5 @@
 package dev.quantline.profile;
 
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -28,7 +27,7 @@ class HistogramTest {
             least = Math.min(least, value);
             largest = Math.max(largest, value);
         }
-        histogram.add(FloatBuffer.wrap(values), least, largest);
+        histogram.add(values, least, largest);
     }
 
     private static void assertSame(Histogram expected, Histogram actual, String when) {
