@@ -6,8 +6,11 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
+import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 import org.jboss.logging.MDC;
 
@@ -58,18 +61,27 @@ final class Failures {
             say(new Event.Failed(job, stage.verb(), e.getMessage(), false), hash);
         } catch (CancellationException e) {
             LOG.info(e.getMessage());
-        } catch (StoreUnavailable | BrokerUnavailable | UncheckedIOException e) {
-            tools.metrics().failed("world");
-            sayAlso(e, new Event.Failed(job, stage.verb(), e.getMessage(), true), hash);
-            throw e;
         } catch (RuntimeException | Error e) {
-            tools.metrics().failed("bug");
-            sayAlso(e, new Event.Failed(job, stage.verb(), "internal error, please report it: " + e, false), Optional.empty());
+            if (interrupted(e)) {
+                LOG.info("the service stops: the work goes on when it, or another replica, is there again");
+            } else if (e instanceof StoreUnavailable || e instanceof BrokerUnavailable || e instanceof UncheckedIOException) {
+                tools.metrics().failed("world");
+                sayAlso(e, new Event.Failed(job, stage.verb(), e.getMessage(), true), hash);
+            } else {
+                tools.metrics().failed("bug");
+                sayAlso(e, new Event.Failed(job, stage.verb(), "internal error, please report it: " + e, false), Optional.empty());
+            }
             throw e;
         } finally {
             MDC.remove("job");
             MDC.remove("stage");
         }
+    }
+
+    /** A stage that is interrupted did not fail: that is how a service is stopped. */
+    private static boolean interrupted(Throwable failure) {
+        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause).anyMatch(cause ->
+                cause instanceof InterruptedException || cause instanceof ClosedByInterruptException);
     }
 
     private void say(Event.Failed failed, Optional<String> hash) {

@@ -24,6 +24,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -149,6 +150,19 @@ class StageShellTest {
 
         assertTrue(published.removeLast() instanceof Event.Failed failed && failed.reason().contains("a bug"));
         assertEquals(1, meters.counter("quantline.failures", "stage", "profile", "kind", "bug").count());
+    }
+
+    @Test
+    void aServiceThatIsStoppedFailsNoJob() {
+        submit("stopped", "stop");
+        var works = List.copyOf(published);
+
+        assertThrows(CompletionException.class, () -> deliver(new Random(0)));
+
+        assertTrue(all.stream().noneMatch(event -> event.job().equals("stopped") && event instanceof Event.Failed));
+        published.addAll(works);
+        deliver(new Random(0));
+        assertEquals("5", content(completed("stopped").results().get("number")));
     }
 
     @Test

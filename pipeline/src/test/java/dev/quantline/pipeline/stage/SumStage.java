@@ -10,15 +10,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 
 /**
  * Adds the numbers of a text file, one item a line, and writes the running total of the parts in item order. The line
- * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours.
+ * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours; {@code stop} is a service
+ * that is stopped at the first attempt.
  */
 public final class SumStage implements Stage {
     public final AtomicInteger runs = new AtomicInteger();
+    private final AtomicBoolean stopped = new AtomicBoolean();
 
     @Override
     public StageName name() {
@@ -51,6 +55,12 @@ public final class SumStage implements Stage {
         return switch (item.settings().asText()) {
             case "bad" -> throw new BadInput(item.name() + ": not a number");
             case "bug" -> throw new IllegalStateException("a bug");
+            case "stop" -> {
+                if (stopped.compareAndSet(false, true)) {
+                    throw new CompletionException(new InterruptedException());
+                }
+                yield done(context, "number", "5");
+            }
             case "pause" -> context.checkpoint().isEmpty()
                     ? new Outcome.Continue(Map.of("state", write(context, "state", "7")))
                     : done(context, "number", Files.readString(context.checkpoint().get().resolve("state")));
