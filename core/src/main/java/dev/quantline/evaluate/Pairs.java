@@ -31,6 +31,11 @@ final class Pairs implements Metric {
 
     @Override
     public Tensor rows(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        return pool(fed, outputs);
+    }
+
+    /** Embeddings {@code [sentences, channels]}. @throws BadInput when output and mask are not of the shape that needs */
+    static Tensor pool(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var output = outputs.values().iterator().next();
         if (output.rank() == 2) {
             return output;

@@ -5,7 +5,6 @@ import dev.quantline.evaluate.Latency;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
@@ -19,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 
 /** The export stage: a plan becomes a file, and the file is judged as its user would run it. */
@@ -33,49 +33,102 @@ public final class Exporter {
      * @param recipe     preset for the report
      * @param original   the model as it came
      * @param model      tuned float model the plan belongs to
+     * @param allocated  how the plan's widths were chosen; empty when everything has the same
      * @param evaluation data the two are compared on
      * @param metric     name of a metric
      * @param goal       largest drop of the metric allowed; empty for none
      * @param tuning     what tuning did, for the report
      * @param batch      samples run at once
      */
-    public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, Samples evaluation, String metric,
-                      OptionalDouble goal, List<Report.Step> tuning, Report.Provenance provenance, int batch, Provider provider) {
+    public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, Optional<Allocated> allocated,
+                      Samples evaluation, String metric, OptionalDouble goal, List<Report.Step> tuning, Report.Provenance provenance,
+                      int batch, Provider provider) {
+    }
+
+    /**
+     * How widths were chosen.
+     *
+     * @param losses of each layer alone, by layer and by width ({@code weights/activations})
+     * @param front  the best plans for all sizes
+     */
+    public record Allocated(Report.Allocation summary, Map<String, Map<String, Double>> losses, List<Report.Point> front) {
+    }
+
+    /**
+     * The graph of a plan as it is written to a file.
+     *
+     * @param compact whether what surrounds the weights is made as small as it can be: short names, equal constants once
+     */
+    public static Graph finish(Graph model, QuantizationPlan plan, boolean compact) {
+        var quantized = Packing.apply(plan.applyTo(model));
+        return compact ? Compact.apply(model, quantized) : quantized;
+    }
+
+    /** Bytes of the file that another plan for the job's model becomes, made as small as it can be. */
+    public static long size(Job job, QuantizationPlan plan) {
+        return ModelFile.size(finish(job.model(), plan, true).withMetadata(metadata(job, plan)));
     }
 
     /**
      * Writes {@code model.onnx} into a folder, checks it, loads it at ONNX Runtime's highest optimisation level and runs it.
      * The report is returned, not written: its caller knows the stages' times.
      *
-     * @throws BadInput when the checker or ONNX Runtime refuses the result, or the evaluation data does not fit
+     * @throws BadInput when the checker or ONNX Runtime refuses the result, it computes something else than the plan, or the
+     *                  evaluation data does not fit
      */
     public static Report export(Job job, Path folder, Progress progress) throws IOException {
         var file = folder.resolve("model.onnx");
-        var quantized = job.plan().applyTo(job.model()).withMetadata(metadata(job));
-        OnnxLibrary.check(quantized);
-        ModelFile.write(quantized, file);
+        var simulated = job.plan().applyTo(job.model());
+        var notes = write(job, simulated, file);
         try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
              var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
-            var sample = new ArrayList<Map<String, Tensor>>();
-            job.evaluation().forEachBatch(0, Math.min(job.evaluation().batchSize(1), job.evaluation().size()), 1,
-                fed -> sample.add(fed.arrays()));
-            if (sample.isEmpty()) {
-                throw new BadInput("the evaluation data has fewer samples than one batch of the model");
-            }
-            var latency = Latency.compare(before, after, sample.getFirst());
+            var verified = Verification.of(file, before, simulated, job.evaluation(), job.provider());
+            var latency = Latency.compare(before, after, sample(job));
             var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), progress);
-            return report(job, file, latency, result);
+            return report(job, file, latency, result, new Checked(notes, Kernels.of(file, job.provider()), verified));
         }
     }
 
-    private static Map<String, String> metadata(Job job) {
+    /** What checking a file found. */
+    private record Checked(List<String> notes, Kernels kernels, Verification simulation) {
+    }
+
+    /** Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each. */
+    private static List<String> write(Job job, Graph simulated, Path file) throws IOException {
+        var packed = finish(job.model(), job.plan(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
+        OnnxLibrary.check(packed);
+        ModelFile.write(packed, file);
+        try {
+            Session.open(file, job.provider(), Session.Optimization.ALL).close();
+            return List.of();
+        } catch (BadInput refused) {
+            if (packed.opset() == simulated.opset()) {
+                throw refused;
+            }
+            var plain = simulated.withMetadata(metadata(job, job.plan()));
+            OnnxLibrary.check(plain);
+            ModelFile.write(plain, file);
+            Session.open(file, job.provider(), Session.Optimization.ALL).close();
+            return List.of("4-bit codes are stored a byte each: packed, " + refused.getMessage());
+        }
+    }
+
+    private static Map<String, Tensor> sample(Job job) {
+        var sample = new ArrayList<Map<String, Tensor>>();
+        job.evaluation().forEachBatch(0, Math.min(job.evaluation().batchSize(1), job.evaluation().size()), 1,
+            fed -> sample.add(fed.arrays()));
+        return sample.getFirst();
+    }
+
+    private static Map<String, String> metadata(Job job, QuantizationPlan plan) {
         var origin = job.provenance();
         return Map.of("quantline.version", origin.version(), "quantline.job", job.job(), "quantline.recipe", job.recipe(),
             "quantline.model.sha256", origin.modelSha256(), "quantline.data.sha256", origin.dataSha256(),
-            "quantline.settings.sha256", origin.settingsSha256(), "quantline.seed", Long.toString(origin.seed()));
+            "quantline.settings.sha256", origin.settingsSha256(), "quantline.seed", Long.toString(origin.seed()),
+            "quantline.layers", Layers.describe(job.model(), plan));
     }
 
-    private static Report report(Job job, Path file, double[] latency, Evaluation result) throws IOException {
+    private static Report report(Job job, Path file, double[] latency, Evaluation result, Checked checked) throws IOException {
         var fidelity = new Report.Closeness(result.fidelity().cosine(), result.fidelity().sqnrDb());
         if (!Double.isFinite(fidelity.cosine())) {
             throw new BadInput("on the evaluation data the outputs of the model or of its quantized form are not all finite:"
@@ -87,47 +140,22 @@ public final class Exporter {
         boolean missed = job.goal().isPresent() && drop > job.goal().getAsDouble();
         String message = missed ? "the metric dropped by %.4f, the goal allows %.4f; this is the best model found"
             .formatted(drop, job.goal().getAsDouble()) : null;
-        long bytes = Files.size(job.original());
-        for (String external : ModelFile.externalFiles(job.original())) {
-            bytes += Files.size(job.original().resolveSibling(external));
-        }
+        var layers = Layers.of(job.model(), job.plan(), job.allocated().map(Allocated::losses).orElse(Map.of()));
         return new Report(job.job(), missed ? "goal-missed" : "done", message, job.recipe(),
-            new Report.Original(bytes, before, latency[0]),
-            new Report.Quantized(Files.size(file), after, latency[1], weightBits(job), activationBits(job)),
-            fidelity, layers(job), job.tuning(), Map.of(), List.of(), job.provenance());
+            new Report.Original(bytes(job.original()), before, latency[0]),
+            new Report.Quantized(bytes(file), after, latency[1], Layers.weightBits(job.model(), job.plan()),
+                Layers.activationBits(job.plan())),
+            fidelity, layers, job.tuning(), Map.of(), checked.notes(), checked.kernels(), checked.simulation(),
+            job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
+            job.provenance());
     }
 
-    private static double weightBits(Job job) {
-        double bits = 0;
-        long elements = 0;
-        for (var weight : job.plan().weights()) {
-            long size = job.model().initializers().get(weight.tensor()).size();
-            bits += (double) weight.quantizer().bits() * size;
-            elements += size;
+    /** Bytes of a model with its external data. */
+    public static long bytes(Path file) throws IOException {
+        long bytes = Files.size(file);
+        for (String external : ModelFile.externalFiles(file)) {
+            bytes += Files.size(file.resolveSibling(external));
         }
-        return elements == 0 ? 32 : bits / elements;
-    }
-
-    private static double activationBits(Job job) {
-        return job.plan().activations().stream().mapToInt(activation -> activation.quantizer().bits()).average().orElse(32);
-    }
-
-    private static List<Report.Layer> layers(Job job) {
-        var layers = new ArrayList<Report.Layer>();
-        for (var node : job.model().nodes()) {
-            var weight = job.plan().weightOf(node.name());
-            var activation = node.is("MatMul", "Gemm", "Conv") ? activation(job.plan(), node) : null;
-            if (weight.isPresent() || activation != null) {
-                layers.add(new Report.Layer(node.name(), node.op(), weight.map(w -> w.quantizer().bits()).orElse(null),
-                    activation == null ? null : activation.quantizer().bits(), activation == null ? null : activation.quantizer().label(),
-                    activation == null ? null : activation.range(), null));
-            }
-        }
-        return layers;
-    }
-
-    private static QuantizationPlan.Activation activation(QuantizationPlan plan, Node node) {
-        return plan.activations().stream().filter(activation -> node.inputs().contains(activation.tensor())
-            && (activation.readers().isEmpty() || activation.readers().contains(node.name()))).findFirst().orElse(null);
+        return bytes;
     }
 }

@@ -23,11 +23,16 @@ import java.util.Properties;
  * @param recipe     preset it ran with
  * @param original   figures of the model as it came, never of a rewritten one
  * @param stages     seconds by stage
- * @param pareto     best plans found for other sizes; empty until bits are allocated
+ * @param notes      what a user should know about the file
+ * @param kernels    what ONNX Runtime runs
+ * @param simulation how close the file is to the plan it was made of
+ * @param allocation how bits were chosen; null when all layers have the same
+ * @param pareto     best plans found for all sizes; empty when bits were not allocated
  */
 public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
                      @JsonProperty("float") Original original, Quantized quantized, Closeness fidelity, List<Layer> layers,
-                     List<Step> tuning, Map<String, Stage> stages, List<Point> pareto, Provenance provenance) {
+                     List<Step> tuning, Map<String, Stage> stages, List<String> notes, Kernels kernels, Verification simulation,
+                     @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     /** A metric's value. */
@@ -51,10 +56,27 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      *
      * @param weightBits     null when no weight of it is constant
      * @param activationBits null when it reads no quantized activation
-     * @param sensitivity    loss when it alone is quantized; null until it is measured
+     * @param weights        number of weights
+     * @param bytes          of its weights in the file
+     * @param sensitivity    loss when it alone is quantized so; null when that was not measured
+     * @param losses         the same for every width it might have had, {@code weights/activations}; null when not measured
      */
     public record Layer(String name, String type, Integer weightBits, Integer activationBits, String activationQuantizer,
-                        String range, Double sensitivity) {
+                        String range, long weights, long bytes, Double sensitivity,
+                        @JsonInclude(JsonInclude.Include.NON_NULL) Map<String, Double> losses) {
+    }
+
+    /**
+     * How bits were chosen.
+     *
+     * @param loss          what was measured when a layer alone was quantized
+     * @param samples       it was measured on
+     * @param budget        largest file asked for, as a fraction of the float model's; null when none was
+     * @param predictedLoss sum of the layers' losses at the chosen widths
+     * @param measuredLoss  loss of the chosen plan as a whole
+     * @param gap           how far, relative to the predicted loss, a better choice may be at most; 0: there is none
+     */
+    public record Allocation(String loss, int samples, Double budget, double predictedLoss, double measuredLoss, double gap) {
     }
 
     /** What a tuning method did to the error on held-out samples. */
@@ -70,8 +92,14 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     public record Stage(double seconds, double machinery) {
     }
 
-    /** A plan of another size. */
-    public record Point(double size, long bytes, double predictedLoss, Double measured) {
+    /**
+     * The best plan of a size.
+     *
+     * @param size     fraction of the float model's bytes
+     * @param measured loss of the plan as a whole; null where only the prediction is known
+     * @param chosen   whether it is the one exported
+     */
+    public record Point(double size, long bytes, double predictedLoss, Double measured, boolean chosen) {
     }
 
     /** What the result depends on. */
@@ -80,7 +108,8 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
 
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
-        return new Report(job, status, message, recipe, original, quantized, fidelity, layers, tuning, times, pareto, provenance);
+        return new Report(job, status, message, recipe, original, quantized, fidelity, layers, tuning, times, notes, kernels, simulation,
+            allocation, pareto, provenance);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */

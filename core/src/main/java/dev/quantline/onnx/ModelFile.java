@@ -151,6 +151,17 @@ public final class ModelFile {
         return path;
     }
 
+    /** Bytes the model takes with inline tensors, to within a few bytes a tensor; nothing is copied for it. */
+    public static long size(Graph graph) {
+        long data = 0;
+        for (var tensor : graph.initializers().values()) {
+            data += tensor.data().capacity();
+        }
+        // Lengths of the bytes themselves, and of the tensor around them, are written as up to five bytes each.
+        long lengths = graph.initializers().values().stream().mapToLong(tensor -> tensor.data().capacity() < 128 ? 2 : 6).sum();
+        return data + lengths + graph.toProto((name, tensor) -> TensorProtos.header(name, tensor).build()).getSerializedSize();
+    }
+
     /** Writes the model with inline tensors. */
     public static void write(Graph graph, Path file) throws IOException {
         try (var out = new BufferedOutputStream(Files.newOutputStream(file))) {

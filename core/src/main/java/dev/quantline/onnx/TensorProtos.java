@@ -62,10 +62,15 @@ public final class TensorProtos {
 
     /** Encodes with raw bytes under {@code name}. */
     public static TensorProto toProto(String name, Tensor tensor) {
+        return header(name, tensor).setRawData(ByteString.copyFrom(tensor.data())).build();
+    }
+
+    /** Name, type and shape, no values. */
+    static TensorProto.Builder header(String name, Tensor tensor) {
         var proto = TensorProto.newBuilder().setName(name).setDataType(tensor.type().code());
         for (long dim : tensor.shape()) {
             proto.addDims(dim);
         }
-        return proto.setRawData(ByteString.copyFrom(tensor.data())).build();
+        return proto;
     }
 }

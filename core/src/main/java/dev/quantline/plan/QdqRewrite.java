@@ -1,5 +1,6 @@
 package dev.quantline.plan;
 
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
@@ -74,7 +75,22 @@ final class QdqRewrite {
         replace(weight.node(), weight.input(), codesOf(weight));
         String rows = graph.fresh(gather.output() + "/codes");
         renamedOutputs.put(gather.output(), rows);
-        writes.add(() -> weight.quantizer().writeRestore(graph, weight.tensor(), rows, -1, gather.output()));
+        if (weight.quantizer().axis() == 0 && weight.quantizer().block() == 0) {
+            writes.add(() -> restoreRows(weight, gather, rows));
+        } else {
+            writes.add(() -> weight.quantizer().writeRestore(graph, weight.tensor(), rows, -1, gather.output()));
+        }
+    }
+
+    /** Scales of their own for every row are gathered like the rows: DequantizeLinear takes no scales that vary with the data. */
+    private void restoreRows(QuantizationPlan.Weight weight, Node gather, String rows) {
+        var scale = Tensor.vector(weight.quantizer().scale());
+        String scales = graph.addConstant(weight.tensor() + "/scale", scale.reshape(scale.size(), 1));
+        String picked = graph.fresh(gather.output() + "/scale");
+        String numbers = graph.fresh(gather.output() + "/numbers");
+        graph.nodes().add(Node.of("Gather", List.of(scales, gather.input(1)), picked));
+        graph.nodes().add(Node.of("Cast", List.of(rows), numbers).with("to", (long) DataType.FLOAT.code()));
+        graph.nodes().add(Node.of("Mul", List.of(numbers, picked), gather.output()));
     }
 
     private String codesOf(QuantizationPlan.Weight weight) {

@@ -68,6 +68,21 @@ public final class Session implements AutoCloseable {
         return open(provider, optimization, options -> ENVIRONMENT.createSession(file.toString(), options));
     }
 
+    /**
+     * Writes the graph that ONNX Runtime makes of a file at its highest level: what really runs.
+     *
+     * @param target the graph; its large constants go to a file beside it
+     * @throws BadInput with ONNX Runtime's words when it refuses the model
+     */
+    public static void writeOptimized(Path file, Provider provider, Path target) {
+        open(provider, Optimization.ALL, options -> {
+            options.setOptimizedModelFilePath(target.toString());
+            options.addConfigEntry("session.optimized_model_external_initializers_file_name", target.getFileName() + ".data");
+            options.addConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
+            return ENVIRONMENT.createSession(file.toString(), options);
+        }).close();
+    }
+
     private interface Loader {
         OrtSession load(OrtSession.SessionOptions options) throws OrtException;
     }

@@ -26,6 +26,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
@@ -53,8 +54,8 @@ class ExporterTest {
         try (var data = Dataset.open(List.of(path))) {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
-            var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), samples, metric, goal,
-                List.of(new Report.Step("bias correction", .2, .1, true)), ORIGIN, 16, Provider.cpu());
+            var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), Optional.empty(), samples, metric,
+                goal, List.of(new Report.Step("bias correction", .2, .1, true)), ORIGIN, 16, Provider.cpu());
             return Exporter.export(job, folder, Progress.none()).withStages(Map.of("profile", new Report.Stage(2, .1)));
         }
     }
@@ -88,11 +89,17 @@ class ExporterTest {
         assertTrue(report.quantized().metric().value() > .8, "top1 " + report.quantized().metric().value());
         assertTrue(report.original().latencyMs() > 0 && report.quantized().latencyMs() > 0);
         assertTrue(report.fidelity().cosine() > .99, "cosine " + report.fidelity().cosine());
+        assertEquals(new Kernels(5, 0, 0), report.kernels());
+        assertEquals(List.of(1, 2, 5), report.simulation().shapes());
+        assertTrue(report.simulation().sqnrDb() > report.fidelity().sqnrDb(), "simulation " + report.simulation());
+        assertEquals(List.of(), report.notes());
         assertEquals(8, report.quantized().averageWeightBits());
         assertEquals(8, report.quantized().averageActivationBits());
         assertEquals(List.of("Conv", "Conv", "Conv", "Conv", "Gemm"), report.layers().stream().map(Report.Layer::type).toList());
         for (var layer : report.layers()) {
-            assertEquals(new Report.Layer(layer.name(), layer.type(), 8, 8, "uniform", "mse", null), layer);
+            assertEquals(new Report.Layer(layer.name(), layer.type(), 8, 8, "uniform", "mse", layer.weights(), layer.weights(), null, null),
+                layer);
+            assertTrue(layer.weights() > 0);
         }
     }
 
@@ -118,15 +125,15 @@ class ExporterTest {
 
         var json = new ObjectMapper().readTree(folder.resolve("report.json").toFile());
         var expected = new ArrayList<>(List.of("job", "status", "recipe", "float", "quantized", "fidelity", "layers", "stages", "pareto",
-            "provenance"));
+            "provenance", "kernels", "simulation", "notes"));
         expected.removeAll(names(json));
         assertEquals(List.of(), expected);
         assertEquals(Set.of("bytes", "latencyMs", "metric"), names(json.get("float")));
         assertEquals(Set.of("averageActivationBits", "averageWeightBits", "bytes", "latencyMs", "metric"), names(json.get("quantized")));
         assertEquals(Set.of("name", "value"), names(json.at("/quantized/metric")));
         assertEquals(Set.of("cosine", "sqnrDb"), names(json.get("fidelity")));
-        assertEquals(Set.of("activationBits", "activationQuantizer", "name", "range", "sensitivity", "type", "weightBits"),
-            names(json.at("/layers/0")));
+        assertEquals(Set.of("activationBits", "activationQuantizer", "bytes", "name", "range", "sensitivity", "type", "weightBits",
+            "weights"), names(json.at("/layers/0")));
         assertEquals(2.0, json.at("/stages/profile/seconds").asDouble());
         assertEquals(Set.of("dataSha256", "modelSha256", "seed", "settingsSha256", "version"), names(json.get("provenance")));
         assertFalse(json.has("message"));
@@ -146,7 +153,8 @@ class ExporterTest {
         String hostile = "</script><!--<script>alert(1)</script>";
         var figures = new Report.Value("top1", .5);
         var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1),
-            new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(), ORIGIN);
+            new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(),
+            new Kernels(1, 0, 0), new Verification(List.of(1), 1, 200), null, List.of(), ORIGIN);
 
         var gallery = new Gallery(List.of(), List.of(new Rewrite(hostile, List.of(hostile), List.of())));
 

@@ -1,9 +1,15 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.Sensitivities;
+import dev.quantline.allocate.Sensitivity;
+import dev.quantline.allocate.Table;
+import dev.quantline.allocate.Width;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.event.StageName;
@@ -11,41 +17,58 @@ import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.pipeline.stage.Earlier;
+import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
-import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
+import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** Writes the quantized model, judges it against the original and reports; without evaluation data on calibration data. */
-final class ExportStage implements SingleItemStage {
+/**
+ * Writes the quantized model, judges it against the original and reports; without evaluation data on calibration data. Where
+ * widths are allocated the sensitivities of a few layers are one item each, and the merge solves and exports.
+ */
+final class ExportStage implements Stage {
     private static final int BATCH = 16;
     private static final long SEED = 0;
     private static final String FIDELITY = "fidelity";
+    /** Layers measured in one item: a minute at most, also where a batch takes a second. */
+    private static final int LAYERS_AN_ITEM = 8;
+    /** Samples sensitivities are measured on, the last of the calibration data: tuning trains on the first. */
+    private static final int SAMPLES = 64;
+    private static final String SENSITIVITIES = "sensitivities.json";
+    private static final String CANDIDATES = "candidates.json";
     private final Provider provider;
 
     ExportStage(Provider provider) {
         this.provider = provider;
     }
 
-    private record Settings(String preset, String metric, Optional<Recipe.Goal> goal,
+    private record Settings(String preset, String metric, Optional<Recipe.Goal> goal, Optional<Recipe.Allocate> allocate,
                             Map<String, JobRequest.Normalize> normalize) {
+    }
+
+    private record LayerGroup(Set<String> layers) {
     }
 
     @Override
@@ -55,35 +78,116 @@ final class ExportStage implements SingleItemStage {
 
     @Override
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
-        return Map.of("original", earlier.input(StageName.PROFILE, "model"),
+        var inputs = new TreeMap<String, Source>(Map.of("original", earlier.input(StageName.PROFILE, "model"),
                 "model", earlier.file(StageName.TUNE, "model.onnx"),
                 "plan", earlier.file(StageName.TUNE, "plan.json"),
                 "tuning", earlier.file(StageName.TUNE, "tuning.json"),
                 "table", earlier.file(StageName.CALIBRATE, "calibration.json"),
                 "evaluation", job.evaluation().<Source>map(evaluation -> new Source.Given(evaluation.data()))
-                        .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration")));
+                        .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration"))));
+        if (job.recipe().allocate().isPresent()) {
+            inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
+        }
+        return inputs;
     }
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().preset(), metric(job), job.recipe().goal(), job.normalize());
+        return new Settings(job.recipe().preset(), metric(job), job.recipe().goal(), job.recipe().allocate(), job.normalize());
+    }
+
+    @Override
+    public List<Item> items(StageContext context) throws IOException {
+        if (context.job().recipe().allocate().isEmpty()) {
+            return List.of(Item.of(name().verb(), true));
+        }
+        var layers = candidates(context, ModelFile.read(context.file("model"))).layers();
+        var items = new ArrayList<Item>();
+        // Two at least: a single item would be the result, and nothing would be solved.
+        int size = Math.clamp(Math.ceilDiv(layers.size(), 2), 1, LAYERS_AN_ITEM);
+        for (int from = 0; from < layers.size(); from += size) {
+            var group = layers.subList(from, Math.min(layers.size(), from + size));
+            items.add(Item.of("sensitivity of layers %d to %d".formatted(from + 1, from + group.size()),
+                    new LayerGroup(new TreeSet<>(group))));
+        }
+        if (items.size() < 2) {
+            items.add(Item.of("no further layers", new LayerGroup(Set.of())));
+        }
+        return items;
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
         var job = context.job();
         var model = ModelFile.read(context.file("model"));
-        var steps = Json.MAPPER.readValue(context.file("tuning").toFile(), Report.Step[].class);
-        var plan = QuantizationPlan.read(context.file("plan"));
+        if (job.recipe().allocate().isPresent()) {
+            return measured(context, model, Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
+        }
         try (var data = JobData.open(context, "evaluation")) {
-            var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
-            var report = Exporter.export(new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
-                    plan, JobData.bind(data, model, job), metric(job), goal,
-                    List.of(steps), provenance(context), BATCH, provider), context.work(), storingEarly(context))
-                    .withStages(stages(context));
-            report.write(context.work(), Gallery.of(CalibrationTable.read(context.file("table")), plan));
+            var report = Exporter.export(exported(context, model, JobData.bind(data, model, job)), context.work(),
+                    storingEarly(context)).withStages(stages(context));
+            report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
+    }
+
+    private Outcome measured(StageContext context, Graph model, Set<String> layers) throws IOException {
+        var allocate = context.job().recipe().allocate().orElseThrow();
+        try (var data = JobData.open(context, "calibration")) {
+            var samples = JobData.bind(data, model, context.job());
+            var judge = AllocatedExport.judge(allocate, metric(context.job()), samples);
+            int from = Math.max(0, samples.size() - SAMPLES);
+            var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(model, candidates(context, model), layers, samples,
+                    from, samples.size(), BATCH, judge, provider, context.progress());
+            var file = context.work().resolve(SENSITIVITIES);
+            new Sensitivities(judge.label(), samples.size() - from, table).write(file);
+            return new Outcome.Done(Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
+        }
+    }
+
+    @Override
+    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+        var job = context.job();
+        var model = ModelFile.read(context.file("model"));
+        var measured = new ArrayList<Sensitivities>();
+        for (var part : parts) {
+            measured.add(Sensitivities.read(part.folder().resolve(SENSITIVITIES)));
+        }
+        var sensitivities = Sensitivities.join(measured);
+        var candidates = candidates(context, model);
+        sensitivities.write(context.work().resolve(SENSITIVITIES));
+        candidates.write(context.work().resolve(CANDIDATES));
+        try (var evaluation = JobData.open(context, "evaluation"); var calibration = JobData.open(context, "calibration")) {
+            var report = new AllocatedExport(exported(context, model, JobData.bind(evaluation, model, job)),
+                    job.recipe().allocate().orElseThrow(), candidates, sensitivities, JobData.bind(calibration, model, job))
+                    .run(context.work(), context.progress()).withStages(stages(context));
+            report.write(context.work(), gallery(context));
+            var files = new TreeMap<>(files(context.work()));
+            files.put("float.onnx", context.file("model"));
+            return new Outcome.Done(files, summary(report));
+        }
+    }
+
+    private static Gallery gallery(StageContext context) throws IOException {
+        return Gallery.of(CalibrationTable.read(context.file("table")), QuantizationPlan.read(context.file("plan")));
+    }
+
+    private static Candidates candidates(StageContext context, Graph model) throws IOException {
+        var recipe = context.job().recipe();
+        var allocate = recipe.allocate().orElseThrow();
+        var widths = allocate.bits().stream().flatMap(weights -> allocate.activations().stream()
+                .map(activations -> new Width(weights, activations))).toList();
+        return Candidates.of(model, QuantizationPlan.read(context.file("plan")), new Width(recipe.weightBits(), recipe.activationBits()),
+                CalibrationTable.read(context.file("table")), widths);
+    }
+
+    private Exporter.Job exported(StageContext context, Graph model, Samples evaluation) throws IOException {
+        var job = context.job();
+        var steps = Json.MAPPER.readValue(context.file("tuning").toFile(), Report.Step[].class);
+        var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
+        return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
+                QuantizationPlan.read(context.file("plan")), Optional.empty(), evaluation, metric(job), goal, List.of(steps),
+                provenance(context), BATCH, provider);
     }
 
     /** The exporter reports progress from when the file is written: it goes into the store while it is evaluated. */

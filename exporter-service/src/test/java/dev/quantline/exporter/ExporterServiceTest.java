@@ -3,21 +3,28 @@ package dev.quantline.exporter;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.allocate.Sensitivities;
 import dev.quantline.export.Report;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.service.ServiceContract;
 import dev.quantline.pipeline.service.StackResource;
+import dev.quantline.pipeline.service.TinyJob;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
@@ -39,6 +46,27 @@ class ExporterServiceTest extends ServiceContract {
         try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(Set.of("logits"), session.outputs());
         }
+    }
+
+    @Test
+    void bitsAreAllocatedWithinABudgetAndTheTableIsKept(@TempDir Path folder) throws IOException {
+        var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request("allocated", "tiny.onnx"));
+        request.putObject("recipe").put("preset", "mixed").putObject("allocate").put("size", 0.9);
+        traffic.send(TOPICS.jobs(), "allocated", Json.bytes(request));
+
+        var completed = traffic.await("allocated", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
+
+        assertEquals(Set.of("model.onnx", "report.json", "report.html", "candidates.json", "sensitivities.json", "float.onnx"),
+                completed.results().keySet());
+        for (var name : List.of("report.json", "sensitivities.json")) {
+            Files.write(folder.resolve(name), store.read(completed.results().get(name).key()).orElseThrow());
+        }
+        var report = Report.read(folder.resolve("report.json"));
+        assertTrue(report.quantized().bytes() <= 0.9 * report.original().bytes(), report.toString());
+        assertEquals("KL divergence", report.allocation().loss());
+        assertEquals(1, report.pareto().stream().filter(Report.Point::chosen).count());
+        assertTrue(report.layers().stream().allMatch(layer -> layer.losses().size() == 2 && layer.sensitivity() != null));
+        assertEquals(3, Sensitivities.read(folder.resolve("sensitivities.json")).table().rows().size());
     }
 
     @Test

@@ -2,7 +2,9 @@ package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
@@ -39,7 +41,8 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
 
     /** Widths to calibrate every place at, besides the plan's own: 4 and 8, and those the allocation chooses from. */
     public List<Integer> candidates() {
-        return Stream.concat(Stream.of(4, 8), allocate.stream().flatMap(choice -> choice.bits().stream())).distinct().sorted().toList();
+        return Stream.concat(Stream.of(4, 8), allocate.stream()
+                .flatMap(choice -> Stream.concat(choice.bits().stream(), choice.activations().stream()))).distinct().sorted().toList();
     }
 
     /**
@@ -81,10 +84,22 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     /**
      * The integer program over bit widths.
      *
-     * @param bits candidate widths
-     * @param size budget as a fraction of the float model's bytes
+     * @param bits          widths of weights to choose from
+     * @param activations   widths of activations to choose from
+     * @param size          largest file, as a fraction of the float model's bytes
+     * @param bitOperations most bit operations, as a fraction of those of the widest choice
+     * @param latency       most milliseconds of the layers together, one sample
+     * @param loss          largest predicted loss: the file is then made as small as that allows
+     * @param judge         what a layer's loss is: {@code outputs} or {@code task}
+     * @param pinned        widths of layers that are given, {@code weights/activations} by layer
      */
-    public record Allocate(List<Integer> bits, double size) {
+    public record Allocate(List<Integer> bits, List<Integer> activations, Optional<Double> size, Optional<Double> bitOperations,
+                           Optional<Double> latency, Optional<Double> loss, String judge, Map<String, String> pinned) {
+        public Allocate {
+            activations = activations == null ? List.of(8) : activations;
+            judge = judge == null ? "outputs" : judge;
+            pinned = new TreeMap<>(pinned == null ? Map.of() : pinned);
+        }
     }
 
     /** The largest accepted drop of the metric; a job that misses it still delivers its best model. */

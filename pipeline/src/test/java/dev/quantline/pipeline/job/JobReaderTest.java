@@ -71,7 +71,8 @@ class JobReaderTest {
             {BASE, "recipe": {"calibrate": {"block": 20}}}                          | recipe.calibrate.block: does not have
             {BASE, "recipe": {"tune": {"layers": "all"}}}                           | recipe.tune.layers: does not have
             {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
-            {BASE, "recipe": {"allocate": {"size": 0.1}}}                           | not yet supported: recipe.allocate
+            {BASE, "recipe": {"preset": "mixed", "allocate": {"size": 2}}}          | recipe.allocate.size: must
+            {BASE, "recipe": {"preset": "mixed", "allocate": {"pinned": {"a": 4}}}} | recipe.allocate.pinned.a: integer found
             {BASE, "training": {"data": "s3://b1x/t.npz"}}                          | not yet supported: training
             [1]                                                                     | request: array found, object expected
             """, quoteCharacter = '`')

@@ -1,0 +1,76 @@
+package dev.quantline.allocate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.plan.QuantizationPlan;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
+
+/**
+ * A plan that keeps a budget in truth.
+ *
+ * @param allocation what was solved; its size is the file's
+ * @param plan       put together for it
+ */
+public record Choice(Allocation allocation, QuantizationPlan plan) {
+    /** Time for one question; a network of 200 layers takes half a second. */
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+    /** The table's sizes are a few bytes off: that often, at most, the budget is narrowed by what a file is too large. */
+    private static final int ATTEMPTS = 6;
+
+    /**
+     * The table with what codes and scales leave out, measured on the files of the candidate plans: what no choice changes, and
+     * what a layer of a width takes on top, evenly shared among the layers.
+     */
+    public static Table withStructure(Table table, Candidates candidates, Graph model, ToLongFunction<QuantizationPlan> size) {
+        long fixed = structure(candidates.basePlan(), model, size);
+        var extra = new HashMap<Width, Long>();
+        for (var width : candidates.widths()) {
+            long more = width.equals(candidates.base()) ? 0 : structure(candidates.plans().get(width), model, size) - fixed;
+            extra.put(width, Math.ceilDiv(more, Math.max(1, table.rows().size())));
+        }
+        return new Table(table.rows().stream().map(row -> new Table.Row(row.layer(), row.op(), row.grid(), row.options().stream()
+            .map(option -> new Table.Option(option.width(), option.loss(), Math.max(0, option.bytes() + extra.get(option.width())),
+                option.bitOperations(), option.milliseconds())).toList())).toList(), fixed);
+    }
+
+    private static long structure(QuantizationPlan plan, Graph model, ToLongFunction<QuantizationPlan> size) {
+        return size.applyAsLong(plan) - plan.weights().stream()
+            .mapToLong(weight -> Storage.bytes(model.initializers().get(weight.tensor()), weight.quantizer())).sum();
+    }
+
+    /**
+     * Solves, puts the plan together and looks at its real size; where that is too large the budget is narrowed.
+     *
+     * @param size bytes of the file a plan becomes
+     * @throws BadInput when nothing keeps the budget
+     */
+    public static Choice of(Table table, Candidates candidates, Graph model, Budget budget, ToLongFunction<QuantizationPlan> size) {
+        Long room = budget.bytes();
+        for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+            var choice = of(Allocator.solve(table, budget.withBytes(room), LIMIT), candidates, model, size);
+            long bytes = choice.allocation().bytes();
+            if (budget.bytes() == null || bytes <= budget.bytes()) {
+                return choice;
+            }
+            room -= bytes - budget.bytes();
+        }
+        throw new BadInput("budget: no choice of bits was found whose file is within " + budget.bytes() + " bytes; allow a little more");
+    }
+
+    /** The plan of a solved allocation, and its real size. */
+    public static Choice of(Allocation solved, Candidates candidates, Graph model, ToLongFunction<QuantizationPlan> size) {
+        var plan = candidates.splice(solved.widths(), inputs(model, candidates.layers()));
+        return new Choice(new Allocation(solved.widths(), solved.loss(), size.applyAsLong(plan), solved.bitOperations(),
+            solved.milliseconds(), solved.gap()), plan);
+    }
+
+    private static Map<String, List<String>> inputs(Graph model, List<String> layers) {
+        return model.nodes().stream().filter(node -> layers.contains(node.name())).collect(Collectors.toMap(Node::name, Node::inputs));
+    }
+}

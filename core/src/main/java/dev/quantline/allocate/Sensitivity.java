@@ -1,0 +1,202 @@
+package dev.quantline.allocate;
+
+import dev.quantline.evaluate.OutputLoss;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Measures what each layer costs at each width: it alone is quantized, everything else is float.
+ *
+ * <p>The graph is walked once. Before a layer the tensors that are still needed are at hand, batch by batch; the layer runs by
+ * itself at every width, and only what comes after it runs again for each. What lies before a layer is computed once for all,
+ * and memory holds what is alive at one place of the graph, not all activations.
+ */
+public final class Sensitivity {
+    private static final int TIMINGS = 7;
+
+    private final Graph model;
+    private final Candidates candidates;
+    private final OutputLoss loss;
+    private final Provider provider;
+    private final Segment segments;
+    private final Set<String> outputs = new HashSet<>();
+    private final List<Dataset.Batch> fed = new ArrayList<>();
+    private final List<Map<String, Tensor>> alive = new ArrayList<>();
+    private final List<Map<String, Tensor>> references = new ArrayList<>();
+    private int samples;
+
+    private Sensitivity(Graph model, Candidates candidates, OutputLoss loss, Provider provider) {
+        this.model = model;
+        this.candidates = candidates;
+        this.loss = loss;
+        this.provider = provider;
+        segments = new Segment(model);
+        model.outputs().forEach(output -> outputs.add(output.getName()));
+    }
+
+    /**
+     * Measures layers.
+     *
+     * @param model  float model the candidates belong to
+     * @param layers those to measure, of {@link Candidates#layers}
+     * @param from  first sample, held out from calibration where there are enough
+     * @param to    the one behind the last
+     * @param batch samples run at once
+     * @return the table with nothing fixed; losses are means over the samples, those below 0 count as 0
+     * @throws BadInput when the samples do not fill one batch
+     */
+    public static Table measure(Graph model, Candidates candidates, Set<String> layers, Samples samples, int from, int to, int batch,
+                                OutputLoss loss, Provider provider, Progress progress) {
+        var sensitivity = new Sensitivity(model, candidates, loss, provider);
+        sensitivity.feed(samples, from, to, batch);
+        return sensitivity.walk(layers, progress);
+    }
+
+    /**
+     * Loss of a whole plan on samples, as {@link #measure} measures the loss of one layer.
+     *
+     * @param quantized the model a plan became
+     */
+    public static double loss(Graph model, Graph quantized, Samples samples, int from, int to, int batch, OutputLoss loss,
+                              Provider provider) {
+        double[] sum = new double[2];
+        try (var before = Session.open(model, provider, Session.Optimization.ALL);
+             var after = Session.open(quantized, provider, Session.Optimization.ALL)) {
+            samples.forEachBatch(from, to, batch, arrays -> {
+                sum[0] += loss.of(arrays, before.run(arrays.arrays()), after.run(arrays.arrays()));
+                sum[1] += arrays.size();
+            });
+        }
+        return Math.max(0, sum[0] / sum[1]);
+    }
+
+    private void feed(Samples data, int from, int to, int batch) {
+        try (var session = open(model)) {
+            data.forEachBatch(from, to, batch, arrays -> {
+                fed.add(arrays);
+                alive.add(new HashMap<>(arrays.arrays()));
+                references.add(session.run(arrays.arrays()));
+                samples += arrays.size();
+            });
+        }
+        if (fed.isEmpty()) {
+            throw new BadInput("sensitivities need at least one batch of calibration samples");
+        }
+    }
+
+    private Session open(Graph graph) {
+        return Session.open(graph, provider, Session.Optimization.ALL);
+    }
+
+    private Table walk(Set<String> layers, Progress progress) {
+        var rows = new ArrayList<Table.Row>();
+        int done = 0;
+        for (int i = 0; i < model.nodes().size(); i++) {
+            var node = model.nodes().get(i);
+            if (layers.contains(node.name())) {
+                advance(done, i);
+                done = i;
+                rows.add(row(node, i));
+                progress.report((double) rows.size() / layers.size(), "sensitivity of layer " + rows.size() + " of " + layers.size());
+            }
+        }
+        return new Table(rows, 0);
+    }
+
+    /** Runs nodes {@code from} to {@code to} and keeps what is needed from {@code to} on. */
+    private void advance(int from, int to) {
+        var nodes = model.nodes().subList(from, to);
+        var later = segments.reads(model.nodes().subList(to, model.nodes().size()));
+        var made = new HashSet<String>();
+        nodes.forEach(node -> made.addAll(node.outputs()));
+        var wanted = later.stream().filter(made::contains).toList();
+        if (!wanted.isEmpty()) {
+            try (var session = open(segments.of(nodes, alive.getFirst(), wanted))) {
+                alive.forEach(tensors -> tensors.putAll(session.run(tensors, wanted)));
+            }
+        }
+        alive.forEach(tensors -> tensors.keySet().retainAll(later));
+    }
+
+    private Table.Row row(Node layer, int at) {
+        var options = new ArrayList<Table.Option>();
+        var rest = model.nodes().subList(at + 1, model.nodes().size());
+        String made = layer.output();
+        var known = new HashMap<>(alive.getFirst());
+        try (var alone = open(segments.of(List.of(layer), known, List.of(made)))) {
+            known.put(made, alone.run(known).get(made));
+        }
+        // Outputs that do not depend on the layer stay as they are.
+        var changed = model.outputs().stream().map(output -> output.getName())
+            .filter(name -> name.equals(made) || rest.stream().anyMatch(node -> node.outputs().contains(name))).toList();
+        var behind = changed.stream().filter(name -> !name.equals(made)).toList();
+        try (var suffix = behind.isEmpty() ? null : open(segments.of(rest, known, behind))) {
+            for (var width : candidates.widths()) {
+                options.add(option(layer, width, known.get(made), suffix, behind));
+            }
+        }
+        return new Table.Row(layer.name(), layer.op(), candidates.gridOf(layer.inputs()), options);
+    }
+
+    private Table.Option option(Node layer, Width width, Tensor output, Session suffix, List<String> behind) {
+        var plan = candidates.alone(layer.name(), layer.inputs(), width);
+        String made = layer.output();
+        double sum = 0;
+        double milliseconds;
+        try (var alone = open(plan.applyTo(segments.of(List.of(layer), alive.getFirst(), List.of(made))))) {
+            for (int i = 0; i < fed.size(); i++) {
+                var tensors = new HashMap<>(alive.get(i));
+                tensors.put(made, alone.run(tensors).get(made));
+                var changed = new LinkedHashMap<>(references.get(i));
+                changed.computeIfPresent(made, (name, reference) -> tensors.get(name));
+                if (suffix != null) {
+                    changed.putAll(suffix.run(tensors, behind));
+                }
+                sum += loss.of(fed.get(i), references.get(i), changed);
+            }
+            milliseconds = milliseconds(alone) / fed.getFirst().size();
+        }
+        var weight = plan.weights().getFirst();
+        var constant = model.initializers().get(weight.tensor());
+        return new Table.Option(width, Math.max(0, sum / samples), Storage.bytes(constant, weight.quantizer()),
+            multiplications(layer, constant, weight, output) / fed.getFirst().size() * width.weights() * width.activations(), milliseconds);
+    }
+
+    /** Median time of one run on the first batch. */
+    private double milliseconds(Session session) {
+        var times = new double[TIMINGS];
+        for (int i = 0; i < TIMINGS; i++) {
+            long start = System.nanoTime();
+            session.run(alive.getFirst());
+            times[i] = (System.nanoTime() - start) / 1e6;
+        }
+        Arrays.sort(times);
+        return times[TIMINGS / 2];
+    }
+
+    /** Every element of the output sums over as many products as there are weights for one output channel. */
+    private static double multiplications(Node layer, Tensor constant, QuantizationPlan.Weight weight, Tensor output) {
+        if (layer.is("Gather")) {
+            return 0;
+        }
+        int channels = layer.is("Conv") ? constant.dim(0)
+            : constant.dim(layer.is("Gemm") && layer.intOf("transB", 0) == 1 ? 0 : weight.input() == 1 ? -1 : -2);
+        return (double) output.size() * constant.size() / channels;
+    }
+}

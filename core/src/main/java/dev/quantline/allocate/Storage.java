@@ -1,0 +1,18 @@
+package dev.quantline.allocate;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantizer.Uniform;
+
+/** What codes take in a file: 4 bits packed two a byte, 5 to 8 bits a byte each, more two. */
+final class Storage {
+    private Storage() {
+    }
+
+    /** Bytes of a constant's codes, scales and zero points. */
+    static long bytes(Tensor constant, Uniform quantizer) {
+        int bits = quantizer.bits();
+        var type = bits <= 4 ? DataType.INT4 : bits <= 8 ? DataType.INT8 : DataType.INT16;
+        return type.bytes(constant.size()) + quantizer.scale().length * (long) Float.BYTES + type.bytes(quantizer.scale().length);
+    }
+}

@@ -1,0 +1,83 @@
+package dev.quantline.export;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.plan.QuantizationPlan;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+
+/** A plan told layer by layer. */
+final class Layers {
+    private static final int FLOAT_BITS = 32;
+
+    private Layers() {
+    }
+
+    /**
+     * Every node with quantized inputs.
+     *
+     * @param losses by layer and width; empty when they were not measured
+     */
+    static List<Report.Layer> of(Graph model, QuantizationPlan plan, Map<String, Map<String, Double>> losses) {
+        var layers = new ArrayList<Report.Layer>();
+        for (var node : model.nodes()) {
+            var weight = plan.weightOf(node.name()).orElse(null);
+            var activation = node.is("MatMul", "Gemm", "Conv") ? activation(plan, node) : null;
+            if (weight != null || activation != null) {
+                Integer weightBits = weight == null ? null : weight.quantizer().bits();
+                Integer activationBits = activation == null ? null : activation.quantizer().bits();
+                var measured = losses.get(node.name());
+                layers.add(new Report.Layer(node.name(), node.op(), weightBits, activationBits,
+                    activation == null ? null : activation.quantizer().label(), activation == null ? null : activation.range(),
+                    weight == null ? 0 : model.initializers().get(weight.tensor()).size(), weight == null ? 0 : bytes(model, weight),
+                    measured == null ? null : sensitivity(measured, weightBits, activationBits), measured));
+            }
+        }
+        return layers;
+    }
+
+    /** A table's width has an activation although it reads none that is quantized. */
+    private static Double sensitivity(Map<String, Double> measured, Integer weightBits, Integer activationBits) {
+        return measured.entrySet().stream().filter(loss -> loss.getKey().startsWith(weightBits + "/")
+            && (activationBits == null || loss.getKey().endsWith("/" + activationBits))).map(Map.Entry::getValue).findFirst().orElse(null);
+    }
+
+    private static long bytes(Graph model, QuantizationPlan.Weight weight) {
+        int bits = weight.quantizer().bits();
+        var storage = bits <= 4 ? DataType.INT4 : bits <= 8 ? DataType.INT8 : DataType.INT16;
+        return storage.bytes(model.initializers().get(weight.tensor()).size());
+    }
+
+    private static QuantizationPlan.Activation activation(QuantizationPlan plan, Node node) {
+        return plan.activations().stream().filter(activation -> node.inputs().contains(activation.tensor())
+            && (activation.readers().isEmpty() || activation.readers().contains(node.name()))).findFirst().orElse(null);
+    }
+
+    static double weightBits(Graph model, QuantizationPlan plan) {
+        double bits = 0;
+        long elements = 0;
+        for (var weight : plan.weights()) {
+            long size = model.initializers().get(weight.tensor()).size();
+            bits += (double) weight.quantizer().bits() * size;
+            elements += size;
+        }
+        return elements == 0 ? FLOAT_BITS : bits / elements;
+    }
+
+    static double activationBits(QuantizationPlan plan) {
+        return plan.activations().stream().mapToInt(activation -> activation.quantizer().bits()).average().orElse(FLOAT_BITS);
+    }
+
+    /** How many layers have which widths and quantizers, for the file's metadata: {@code 12 x 4/8 uniform, 3 x 8/8 uniform}. */
+    static String describe(Graph model, QuantizationPlan plan) {
+        return of(model, plan, Map.of()).stream().map(layer -> (layer.weightBits() == null ? "-" : layer.weightBits()) + "/"
+                + (layer.activationBits() == null ? "-" : layer.activationBits()) + " "
+                + (layer.activationQuantizer() == null ? "uniform" : layer.activationQuantizer()))
+            .collect(Collectors.groupingBy(kind -> kind, TreeMap::new, Collectors.counting())).entrySet().stream()
+            .map(kind -> kind.getValue() + " x " + kind.getKey()).collect(Collectors.joining(", "));
+    }
+}

@@ -1,0 +1,77 @@
+package dev.quantline.export;
+
+import dev.quantline.evaluate.Fidelity;
+import dev.quantline.evaluate.Metric;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Runs an exported file in several shapes, loaded as its user would, and compares it with the plan's own simulation: the same
+ * QDQ graph as it is written, in floats, nothing fused.
+ *
+ * <p>Both compute the same codes except where a float sum and an integer sum round an activation to neighbouring codes. Such
+ * differences stay well below the quantization error itself; a file that is farther from its simulation than the simulation is
+ * from the float model computes something else and is refused.
+ *
+ * @param shapes   batch sizes it ran in
+ * @param cosine   mean cosine between an output row of the file and of the simulation
+ * @param sqnrDb   power of the simulation's outputs over the difference, in decibels; 200 when they are equal
+ */
+public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
+    private static final int[] BATCHES = {1, 2, 5};
+    /** Differences smaller than this never matter. */
+    private static final double NEGLIGIBLE_DB = 40;
+
+    /**
+     * Verifies.
+     *
+     * @param original  the model as it came
+     * @param simulated QDQ graph of the plan
+     * @throws BadInput when the file cannot be run, or computes something else than the plan
+     */
+    static Verification of(Path file, Session original, Graph simulated, Samples samples, Provider provider) {
+        var shapes = new LinkedHashSet<Integer>();
+        var difference = new Fidelity();
+        var quantization = new Fidelity();
+        try (var exported = Session.open(file, provider, Session.Optimization.ALL);
+             var plan = Session.open(simulated, provider, Session.Optimization.NONE)) {
+            int first = 0;
+            for (int batch : Arrays.stream(BATCHES).map(samples::batchSize).distinct().toArray()) {
+                var fed = new ArrayList<Dataset.Batch>();
+                samples.forEachBatch(first, Math.min(first + batch, samples.size()), batch, fed::add);
+                if (!fed.isEmpty()) {
+                    var arrays = fed.getFirst();
+                    var wanted = plan.run(arrays.arrays());
+                    compare(difference, arrays, wanted, exported.run(arrays.arrays()));
+                    compare(quantization, arrays, original.run(arrays.arrays()), wanted);
+                    shapes.add(arrays.size());
+                    first += batch;
+                }
+            }
+        }
+        if (shapes.isEmpty()) {
+            throw new BadInput("the evaluation data has fewer samples than one batch of the model");
+        }
+        if (difference.sqnrDb() < Math.min(quantization.sqnrDb(), NEGLIGIBLE_DB)) {
+            throw new BadInput(("the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
+                + " (%.1f dB): this processor's integer kernels saturate, or ONNX Runtime fuses what it must not").formatted(
+                difference.sqnrDb(), quantization.sqnrDb()));
+        }
+        return new Verification(List.copyOf(shapes), difference.cosine(), difference.sqnrDb());
+    }
+
+    private static void compare(Fidelity fidelity, Dataset.Batch fed, Map<String, Tensor> one, Map<String, Tensor> other) {
+        fidelity.add(Metric.flatten(fed, one), Metric.flatten(fed, other));
+    }
+}

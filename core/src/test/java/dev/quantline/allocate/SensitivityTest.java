@@ -1,0 +1,126 @@
+package dev.quantline.allocate;
+
+import dev.quantline.evaluate.OutputLoss;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class SensitivityTest {
+    @TempDir
+    private Path folder;
+
+    static Stream<Arguments> networks() {
+        return Stream.of(Arguments.of(Networks.mlp(1), Data.rows(24, 2), "top1"),
+            Arguments.of(Networks.conv(2), Data.images(24, 3), "top1"),
+            Arguments.of(Networks.transformer(3), Data.tokens(24, 9, 4), "fidelity"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("networks")
+    void aLayersLossIsThatOfTheWholeModelWithThisLayerAloneQuantized(Graph network, Map<String, Tensor> arrays, String metric)
+        throws IOException {
+        // Given
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW, Widths.NARROWEST);
+            var candidates = widths.candidates();
+            var loss = OutputLoss.of(metric, data, false);
+
+            // When
+            var table = Sensitivity.measure(widths.model(), candidates, Set.copyOf(candidates.layers()), samples, 8, 24, 8, loss,
+                Provider.cpu(), Progress.none());
+
+            // Then
+            assertEquals(candidates.layers().size(), table.rows().size());
+            for (var row : table.rows()) {
+                var node = widths.model().nodes().stream().filter(one -> one.name().equals(row.layer())).findFirst().orElseThrow();
+                assertEquals(List.of(Widths.NARROWEST, Widths.NARROW, Widths.BASE),
+                    row.options().stream().map(Table.Option::width).toList());
+                for (var option : row.options()) {
+                    var alone = candidates.alone(row.layer(), node.inputs(), option.width()).applyTo(widths.model());
+                    double whole = Sensitivity.loss(widths.model(), alone, samples, 8, 24, 8, loss, Provider.cpu());
+                    assertEquals(whole, option.loss(), 1e-6 + .05 * whole, row.layer() + " at " + option.width());
+                }
+            }
+        }
+    }
+
+    @Test
+    void layersMeasuredInGroupsGiveTheSameTable() throws IOException {
+        // Given
+        var network = Networks.mlp(1);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW);
+            var layers = widths.candidates().layers();
+            var all = measure(widths, samples, Set.copyOf(layers));
+
+            // When
+            var parts = layers.stream().map(layer -> new Sensitivities("x", 16, measure(widths, samples, Set.of(layer)))).toList();
+
+            // Then
+            assertEquals(losses(all), losses(Sensitivities.join(parts).table()));
+        }
+    }
+
+    private static Table measure(Widths widths, Samples samples, Set<String> layers) {
+        return Sensitivity.measure(widths.model(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(false),
+            Provider.cpu(), Progress.none());
+    }
+
+    private static Map<String, List<Double>> losses(Table table) {
+        return table.rows().stream().collect(Collectors.toMap(Table.Row::layer,
+            row -> row.options().stream().map(Table.Option::loss).toList()));
+    }
+
+    @Test
+    void bitOperationsCountTheProductsOfOneSample() throws IOException {
+        var network = Networks.mlp(1);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW);
+
+            var table = measure(widths, samples, new HashSet<>(widths.candidates().layers()));
+
+            // Gemm 8 x 24, MatMul 24 x 24, Gemm 24 x 10.
+            assertEquals(List.of(8 * 24.0, 24 * 24.0, 24 * 10.0), table.rows().stream()
+                .map(row -> row.options().getLast().bitOperations() / 64).toList());
+            assertTrue(table.rows().stream().allMatch(row -> row.options().getFirst().milliseconds() > 0));
+        }
+    }
+
+    @Test
+    void tooFewSamplesAreRefused() throws IOException {
+        var network = Networks.mlp(1);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE);
+
+            assertThrows(BadInput.class, () -> Sensitivity.measure(widths.model(), widths.candidates(), Set.of(), samples, 16, 16, 8,
+                new OutputLoss.Distance(false), Provider.cpu(), Progress.none()));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+package dev.quantline.allocate;
+
+import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.Calibrator;
+import dev.quantline.onnx.Graph;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.util.List;
+
+/** A small network calibrated at several widths. */
+record Widths(Graph model, Candidates candidates) {
+    static final Width BASE = new Width(8, 8);
+    static final Width NARROW = new Width(4, 8);
+    static final Width NARROWEST = new Width(4, 4);
+
+    static Widths of(Graph network, Samples samples, Width... widths) {
+        var prepared = Profiler.prepare(network);
+        var profile = Profiler.observe(prepared, samples, 0, samples.size(), 8, List.of(), Provider.cpu(), Progress.none());
+        var settings = CalibrateSettings.int8().withCandidates(List.of(4, 8));
+        var result = Calibrator.calibrate(prepared, profile, samples, settings, 8, Provider.cpu(), Progress.none());
+        return new Widths(result.model(), Candidates.of(result.model(), result.plan(), BASE, result.table(), List.of(widths)));
+    }
+}

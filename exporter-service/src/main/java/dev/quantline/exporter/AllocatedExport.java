@@ -1,0 +1,137 @@
+package dev.quantline.exporter;
+
+import dev.quantline.allocate.Allocation;
+import dev.quantline.allocate.Budget;
+import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.Choice;
+import dev.quantline.allocate.Pareto;
+import dev.quantline.allocate.Sensitivities;
+import dev.quantline.allocate.Sensitivity;
+import dev.quantline.allocate.Table;
+import dev.quantline.allocate.Width;
+import dev.quantline.evaluate.Evaluation;
+import dev.quantline.evaluate.OutputLoss;
+import dev.quantline.export.Exporter;
+import dev.quantline.export.Report;
+import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest one within
+ * it that keeps a goal.
+ *
+ * @param job         as {@link Exporter} takes it; its plan is the base plan
+ * @param allocate    the budget
+ * @param calibration data the sensitivities were measured on
+ */
+public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candidates candidates, Sensitivities sensitivities,
+                              Samples calibration) {
+    private static final int BATCH = 16;
+
+    /** What a layer's loss is, as the recipe says, on the calibration data. */
+    static OutputLoss judge(Recipe.Allocate allocate, String metric, Samples calibration) throws IOException {
+        return OutputLoss.of(metric, calibration.dataset(), allocate.judge().equals("task"));
+    }
+
+    /**
+     * Solves, measures and exports into a folder.
+     *
+     * @throws dev.quantline.onnx.BadInput when nothing keeps the budget; the message names the smallest feasible one
+     */
+    public Report run(Path folder, Progress progress) throws IOException {
+        long floatBytes = Exporter.bytes(job.original());
+        var table = Choice.withStructure(sensitivities.table(), candidates, job.model(), this::size);
+        var budget = budget(table, floatBytes);
+        var choice = Choice.of(table, candidates, job.model(), budget, this::size);
+        progress.report(0, "solving for other sizes");
+        var front = Pareto.front(table, budget);
+        if (job.goal().isPresent()) {
+            choice = smallest(front, choice, progress.part(0, 0.4));
+        }
+        var allocated = allocated(choice, front, floatBytes, progress.part(0.4, 0.6));
+        return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), job.model(), choice.plan(),
+                Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(), job.batch(),
+                job.provider()), folder, progress.part(0.6, 1));
+    }
+
+    private long size(QuantizationPlan plan) {
+        return Exporter.size(job, plan);
+    }
+
+    private Budget budget(Table table, long floatBytes) {
+        var bytes = allocate.size().map(size -> (long) (size * floatBytes)).orElse(null);
+        var operations = allocate.bitOperations().map(share -> share * table.rows().stream().mapToDouble(row ->
+                row.options().stream().mapToDouble(Table.Option::bitOperations).max().orElseThrow()).sum()).orElse(null);
+        return new Budget(bytes, operations, allocate.latency().orElse(null), allocate.loss().orElse(null),
+                allocate.pinned().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, pin -> Width.parse(pin.getValue()))));
+    }
+
+    /** The smallest plan that keeps the goal, found by halving; the one of the whole budget when not even that does. */
+    private Choice smallest(List<Allocation> front, Choice largest, Progress progress) throws IOException {
+        if (!keepsGoal(largest)) {
+            return largest;
+        }
+        var smaller = front.stream().filter(one -> one.bytes() < largest.allocation().bytes()).toList();
+        var best = largest;
+        int low = 0;
+        int high = smaller.size();
+        while (low < high) {
+            progress.report(1 - (double) (high - low) / (smaller.size() + 1), "looking for the smallest model that keeps the goal");
+            int middle = low + high >>> 1;
+            var tried = Choice.of(smaller.get(middle), candidates, job.model(), this::size);
+            if (keepsGoal(tried)) {
+                best = tried;
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return best;
+    }
+
+    private boolean keepsGoal(Choice choice) throws IOException {
+        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
+             var after = Session.open(choice.plan().applyTo(job.model()), job.provider(), Session.Optimization.ALL)) {
+            var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), Progress.none());
+            double drop = result.baseline().isPresent() ? result.drop() : 1 - result.fidelity().cosine();
+            return drop <= job.goal().orElseThrow();
+        }
+    }
+
+    /** What the report says: predictions for all sizes, measured for the chosen one, the smallest and one between. */
+    private Exporter.Allocated allocated(Choice choice, List<Allocation> front, long floatBytes, Progress progress) throws IOException {
+        double measured = measure(choice.plan());
+        progress.report(0.3, "measuring plans of other sizes");
+        var points = new ArrayList<Report.Point>();
+        var others = front.stream().filter(one -> !one.widths().equals(choice.allocation().widths())).toList();
+        for (int i = 0; i < others.size(); i++) {
+            boolean tried = i == 0 || i == others.size() / 2;
+            var plan = tried ? Choice.of(others.get(i), candidates, job.model(), this::size) : null;
+            points.add(point(tried ? plan.allocation() : others.get(i), floatBytes, tried ? measure(plan.plan()) : null, false));
+        }
+        points.add(point(choice.allocation(), floatBytes, measured, true));
+        points.sort((one, other) -> Long.compare(one.bytes(), other.bytes()));
+        return new Exporter.Allocated(new Report.Allocation(sensitivities.loss(), sensitivities.samples(), allocate.size().orElse(null),
+                choice.allocation().loss(), measured, choice.allocation().gap()), sensitivities.losses(), points);
+    }
+
+    private static Report.Point point(Allocation allocation, long floatBytes, Double measured, boolean chosen) {
+        return new Report.Point((double) allocation.bytes() / floatBytes, allocation.bytes(), allocation.loss(), measured, chosen);
+    }
+
+    private double measure(QuantizationPlan plan) throws IOException {
+        int to = calibration.size();
+        return Sensitivity.loss(job.model(), plan.applyTo(job.model()), calibration, to - sensitivities.samples(), to, BATCH,
+                judge(allocate, job.metric(), calibration), job.provider());
+    }
+}
