@@ -35,6 +35,8 @@ import java.util.stream.Collectors;
  *              is missing
  */
 public record Candidates(Width base, List<Width> widths, Map<Width, QuantizationPlan> plans, Map<String, String> grids) {
+    /** Below this, columns of an embedding table are too different for one scale each. */
+    private static final int FEWEST_TABLE_BITS = 8;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     public Candidates {
@@ -60,13 +62,12 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
         for (var width : widths) {
             var activations = width.activations() == base.activations() ? plan.activations()
                 : activations(plan, table, width.activations());
-            var weights = width.weights() == base.weights() ? plan.weights() : plan.weights().stream().map(weight ->
-                tables.contains(weight.node()) && width.weights() < 8
-                    ? weight(weight, RowScales.of(model.initializers().get(weight.tensor()), width.weights()))
-                    : weight(weight, table, width.weights())).toList();
+            var weights = plan.weights().stream().map(weight -> tables.contains(weight.node()) && width.weights() < FEWEST_TABLE_BITS
+                ? weight(weight, RowScales.of(model.initializers().get(weight.tensor()), width.weights()))
+                : width.weights() == base.weights() ? weight : weight(weight, table, width.weights())).toList();
             plans.put(width, new QuantizationPlan(activations, weights));
         }
-        plans.put(base, plan);
+        plans.putIfAbsent(base, plan);
         return new Candidates(base, List.copyOf(widths), plans, table.activations().stream()
             .collect(Collectors.toMap(CalibrationTable.Site::tensor, CalibrationTable.Site::gridOf, (one, other) -> one)));
     }

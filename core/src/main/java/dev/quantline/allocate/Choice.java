@@ -8,16 +8,21 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 
 /**
  * A plan that keeps a budget in truth.
  *
  * @param allocation what was solved; its size is the file's
- * @param plan       put together for it
+ * @param model      float model put together for it
+ * @param plan       the same
  */
-public record Choice(Allocation allocation, QuantizationPlan plan) {
+public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) {
+    /** Bytes of the file that a float model and a plan become. */
+    public interface FileSize {
+        long of(Graph model, QuantizationPlan plan);
+    }
+
     /** Time for one question; a network of 200 layers takes half a second. */
     private static final Duration LIMIT = Duration.ofSeconds(10);
     /** The table's sizes are a few bytes off: that often, at most, the budget is narrowed by what a file is too large. */
@@ -27,11 +32,11 @@ public record Choice(Allocation allocation, QuantizationPlan plan) {
      * The table with what codes and scales leave out, measured on the files of the candidate plans: what no choice changes, and
      * what a layer of a width takes on top, evenly shared among the layers.
      */
-    public static Table withStructure(Table table, Candidates candidates, Graph model, ToLongFunction<QuantizationPlan> size) {
-        long fixed = structure(candidates.basePlan(), model, size);
+    public static Table withStructure(Table table, Candidates candidates, FloatModels models, FileSize size) {
+        long fixed = structure(candidates.basePlan(), models.tuned(), size);
         var extra = new HashMap<Width, Long>();
         for (var width : candidates.widths()) {
-            long more = width.equals(candidates.base()) ? 0 : structure(candidates.plans().get(width), model, size) - fixed;
+            long more = width.equals(candidates.base()) ? 0 : structure(candidates.plans().get(width), models.of(width), size) - fixed;
             extra.put(width, Math.ceilDiv(more, Math.max(1, table.rows().size())));
         }
         return new Table(table.rows().stream().map(row -> new Table.Row(row.layer(), row.op(), row.grid(), row.options().stream()
@@ -39,8 +44,8 @@ public record Choice(Allocation allocation, QuantizationPlan plan) {
                 option.bitOperations(), option.milliseconds())).toList())).toList(), fixed);
     }
 
-    private static long structure(QuantizationPlan plan, Graph model, ToLongFunction<QuantizationPlan> size) {
-        return size.applyAsLong(plan) - plan.weights().stream()
+    private static long structure(QuantizationPlan plan, Graph model, FileSize size) {
+        return size.of(model, plan) - plan.weights().stream()
             .mapToLong(weight -> Storage.bytes(model.initializers().get(weight.tensor()), weight.quantizer())).sum();
     }
 
@@ -50,10 +55,10 @@ public record Choice(Allocation allocation, QuantizationPlan plan) {
      * @param size bytes of the file a plan becomes
      * @throws BadInput when nothing keeps the budget
      */
-    public static Choice of(Table table, Candidates candidates, Graph model, Budget budget, ToLongFunction<QuantizationPlan> size) {
+    public static Choice of(Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
         Long room = budget.bytes();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            var choice = of(Allocator.solve(table, budget.withBytes(room), LIMIT), candidates, model, size);
+            var choice = of(Allocator.solve(table, budget.withBytes(room), LIMIT), candidates, models, size);
             long bytes = choice.allocation().bytes();
             if (budget.bytes() == null || bytes <= budget.bytes()) {
                 return choice;
@@ -64,10 +69,11 @@ public record Choice(Allocation allocation, QuantizationPlan plan) {
     }
 
     /** The plan of a solved allocation, and its real size. */
-    public static Choice of(Allocation solved, Candidates candidates, Graph model, ToLongFunction<QuantizationPlan> size) {
+    public static Choice of(Allocation solved, Candidates candidates, FloatModels models, FileSize size) {
+        var model = models.splice(solved.widths());
         var plan = candidates.splice(solved.widths(), inputs(model, candidates.layers()));
-        return new Choice(new Allocation(solved.widths(), solved.loss(), size.applyAsLong(plan), solved.bitOperations(),
-            solved.milliseconds(), solved.gap()), plan);
+        return new Choice(new Allocation(solved.widths(), solved.loss(), size.of(model, plan), solved.bitOperations(),
+            solved.milliseconds(), solved.gap()), model, plan);
     }
 
     private static Map<String, List<String>> inputs(Graph model, List<String> layers) {

@@ -30,6 +30,7 @@ import java.util.Set;
 public final class Sensitivity {
     private static final int TIMINGS = 7;
 
+    private final FloatModels models;
     private final Graph model;
     private final Candidates candidates;
     private final OutputLoss loss;
@@ -41,8 +42,9 @@ public final class Sensitivity {
     private final List<Map<String, Tensor>> references = new ArrayList<>();
     private int samples;
 
-    private Sensitivity(Graph model, Candidates candidates, OutputLoss loss, Provider provider) {
-        this.model = model;
+    private Sensitivity(FloatModels models, Candidates candidates, OutputLoss loss, Provider provider) {
+        this.models = models;
+        model = models.calibrated();
         this.candidates = candidates;
         this.loss = loss;
         this.provider = provider;
@@ -53,7 +55,7 @@ public final class Sensitivity {
     /**
      * Measures layers.
      *
-     * @param model  float model the candidates belong to
+     * @param models float models the candidates belong to
      * @param layers those to measure, of {@link Candidates#layers}
      * @param from  first sample, held out from calibration where there are enough
      * @param to    the one behind the last
@@ -61,9 +63,9 @@ public final class Sensitivity {
      * @return the table with nothing fixed; losses are means over the samples, those below 0 count as 0
      * @throws BadInput when the samples do not fill one batch
      */
-    public static Table measure(Graph model, Candidates candidates, Set<String> layers, Samples samples, int from, int to, int batch,
+    public static Table measure(FloatModels models, Candidates candidates, Set<String> layers, Samples samples, int from, int to, int batch,
                                 OutputLoss loss, Provider provider, Progress progress) {
-        var sensitivity = new Sensitivity(model, candidates, loss, provider);
+        var sensitivity = new Sensitivity(models, candidates, loss, provider);
         sensitivity.feed(samples, from, to, batch);
         return sensitivity.walk(layers, progress);
     }
@@ -159,7 +161,7 @@ public final class Sensitivity {
         String made = layer.output();
         double sum = 0;
         double milliseconds;
-        try (var alone = open(plan.applyTo(segments.of(List.of(layer), alive.getFirst(), List.of(made))))) {
+        try (var alone = open(plan.applyTo(withConstants(segments.of(List.of(layer), alive.getFirst(), List.of(made)), width)))) {
             for (int i = 0; i < fed.size(); i++) {
                 var tensors = new HashMap<>(alive.get(i));
                 tensors.put(made, alone.run(tensors).get(made));
@@ -176,6 +178,11 @@ public final class Sensitivity {
         var constant = model.initializers().get(weight.tensor());
         return new Table.Option(width, Math.max(0, sum / samples), Storage.bytes(constant, weight.quantizer()),
             multiplications(layer, constant, weight, output) / fed.getFirst().size() * width.weights() * width.activations(), milliseconds);
+    }
+
+    private Graph withConstants(Graph segment, Width width) {
+        segment.initializers().replaceAll((name, constant) -> models.of(width).initializers().getOrDefault(name, constant));
+        return segment;
     }
 
     /** Median time of one run on the first batch. */

@@ -64,9 +64,9 @@ public final class Exporter {
         return compact ? Compact.apply(model, quantized) : quantized;
     }
 
-    /** Bytes of the file that another plan for the job's model becomes, made as small as it can be. */
-    public static long size(Job job, QuantizationPlan plan) {
-        return ModelFile.size(finish(job.model(), plan, true).withMetadata(metadata(job, plan)));
+    /** Bytes of the file that another model and plan of the job become, made as small as it can be. */
+    public static long size(Job job, Graph model, QuantizationPlan plan) {
+        return ModelFile.size(finish(model, plan, true).withMetadata(metadata(job, plan)));
     }
 
     /**

@@ -62,7 +62,8 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
 
     /** The constant behind an input: itself, behind DequantizeLinear, behind a Cast that unpacks it. */
     private static Optional<Tensor> stored(GraphIndex index, String tensor) {
-        return index.constant(tensor).or(() -> index.producer(tensor, "DequantizeLinear", "Cast").flatMap(node -> stored(index, node.input(0))));
+        return index.constant(tensor)
+            .or(() -> index.producer(tensor, "DequantizeLinear", "Cast").flatMap(node -> stored(index, node.input(0))));
     }
 
     /** Width of the codes that are there, which may be less than that of the type they are stored in. */
@@ -89,7 +90,8 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         if (restored.isEmpty()) {
             return "float";
         }
-        var quantize = restored.filter(node -> node.is("DequantizeLinear")).flatMap(node -> index.producer(node.input(0), "QuantizeLinear"));
+        var quantize = restored.filter(node -> node.is("DequantizeLinear"))
+            .flatMap(node -> index.producer(node.input(0), "QuantizeLinear"));
         if (quantize.isPresent()) {
             String type = index.constant(quantize.get().input(2)).map(zero -> zero.type().name().toLowerCase(Locale.ROOT)).orElse("uint8");
             boolean clipped = index.producer(quantize.get().input(0), "Clip").isPresent();

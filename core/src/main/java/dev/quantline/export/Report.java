@@ -139,6 +139,7 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
     public String toHtml(Gallery gallery) {
         return resource("report.html").replace("\"@chart@\"", chartLibrary()).replace("\"@sites@\"", resource("sites.js"))
+            .replace("\"@bits@\"", resource("bits.js"))
             .replace("\"@gallery@\"", inScript(gallery)).replace("\"@report@\"", inScript(this));
     }
 

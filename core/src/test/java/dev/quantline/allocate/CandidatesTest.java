@@ -19,7 +19,7 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.ToLongFunction;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -162,6 +162,27 @@ class CandidatesTest {
     }
 
     @Test
+    void aLayerOfAnotherWidthHasTheConstantsFromBeforeTuning() throws IOException {
+        // Given
+        var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
+        var tuned = widths.model().copy();
+        tuned.initializers().replaceAll((name, constant) -> constant.type() == DataType.FLOAT
+            ? Tensor.zeros(DataType.FLOAT, constant.shape()) : constant);
+        var models = new FloatModels(widths.model(), tuned, Widths.NARROW);
+        var layers = widths.candidates().layers();
+        var chosen = new HashMap<>(all(widths.candidates(), Widths.NARROW));
+        chosen.put(layers.get(1), Widths.BASE);
+
+        // When
+        var spliced = models.splice(chosen);
+
+        // Then: the middle layer is a MatMul with its bias in an Add.
+        var changed = spliced.initializers().keySet().stream()
+            .filter(name -> !spliced.initializers().get(name).equals(tuned.initializers().get(name))).collect(Collectors.toSet());
+        assertEquals(Set.of("second.weight", "second.bias"), changed);
+    }
+
+    @Test
     void candidatesAreReadBackTheSame() throws IOException {
         var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
         widths.candidates().write(folder.resolve("candidates.json"));
@@ -175,22 +196,22 @@ class CandidatesTest {
         var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
         var candidates = widths.candidates();
         // Every narrow layer takes 50 bytes besides its codes and scales.
-        ToLongFunction<QuantizationPlan> size = plan -> 1000 + plan.weights().stream().mapToLong(weight -> Storage.bytes(
+        Choice.FileSize size = (model, plan) -> 1000 + plan.weights().stream().mapToLong(weight -> Storage.bytes(
             widths.model().initializers().get(weight.tensor()), weight.quantizer()) + (weight.quantizer().bits() < 8 ? 50 : 0)).sum();
         var rows = candidates.basePlan().weights().stream().map(weight -> new Table.Row(weight.node(), "MatMul", "", List.of(
             option(widths, weight, Widths.NARROW, 1), option(widths, weight, Widths.BASE, .1)))).toList();
-        var table = Choice.withStructure(new Table(rows, 0), candidates, widths.model(), size);
-        long all = size.applyAsLong(candidates.basePlan());
-        long none = size.applyAsLong(candidates.plans().get(Widths.NARROW));
+        var table = Choice.withStructure(new Table(rows, 0), candidates, widths.models(), size);
+        long all = size.of(widths.model(), candidates.basePlan());
+        long none = size.of(widths.model(), candidates.plans().get(Widths.NARROW));
 
         for (int step = 0; step < 8; step++) {
             // When
             long room = none + (all - none) * step / 8;
-            var choice = Choice.of(table, candidates, widths.model(), Budget.ofBytes(room), size);
+            var choice = Choice.of(table, candidates, widths.models(), Budget.ofBytes(room), size);
 
             // Then
             assertEquals(1000, table.fixed());
-            assertEquals(size.applyAsLong(choice.plan()), choice.allocation().bytes());
+            assertEquals(size.of(choice.model(), choice.plan()), choice.allocation().bytes());
             assertTrue(choice.allocation().bytes() <= room);
         }
     }

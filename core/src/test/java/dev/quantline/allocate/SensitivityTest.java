@@ -50,7 +50,7 @@ class SensitivityTest {
             var loss = OutputLoss.of(metric, data, false);
 
             // When
-            var table = Sensitivity.measure(widths.model(), candidates, Set.copyOf(candidates.layers()), samples, 8, 24, 8, loss,
+            var table = Sensitivity.measure(widths.models(), candidates, Set.copyOf(candidates.layers()), samples, 8, 24, 8, loss,
                 Provider.cpu(), Progress.none());
 
             // Then
@@ -87,7 +87,7 @@ class SensitivityTest {
     }
 
     private static Table measure(Widths widths, Samples samples, Set<String> layers) {
-        return Sensitivity.measure(widths.model(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(false),
+        return Sensitivity.measure(widths.models(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(false),
             Provider.cpu(), Progress.none());
     }
 
@@ -119,7 +119,7 @@ class SensitivityTest {
             var samples = new Samples(data, network, Map.of());
             var widths = Widths.of(network, samples, Widths.BASE);
 
-            assertThrows(BadInput.class, () -> Sensitivity.measure(widths.model(), widths.candidates(), Set.of(), samples, 16, 16, 8,
+            assertThrows(BadInput.class, () -> Sensitivity.measure(widths.models(), widths.candidates(), Set.of(), samples, 16, 16, 8,
                 new OutputLoss.Distance(false), Provider.cpu(), Progress.none()));
         }
     }

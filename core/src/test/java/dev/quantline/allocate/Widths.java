@@ -11,6 +11,11 @@ import java.util.List;
 
 /** A small network calibrated at several widths. */
 record Widths(Graph model, Candidates candidates) {
+    /** The model, not tuned. */
+    FloatModels models() {
+        return new FloatModels(model, model, BASE);
+    }
+
     static final Width BASE = new Width(8, 8);
     static final Width NARROW = new Width(4, 8);
     static final Width NARROWEST = new Width(4, 4);

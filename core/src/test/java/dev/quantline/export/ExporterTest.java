@@ -166,7 +166,7 @@ class ExporterTest {
         assertTrue(page.contains("default-src 'none'"));
         assertFalse(own.contains("http:") || own.contains("https:"), "the page reaches out");
         assertFalse(own.contains("src=") || own.contains("@import") || own.contains("url("));
-        List.of("report", "gallery", "chart", "sites").forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
+        List.of("report", "gallery", "chart", "sites", "bits").forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
         assertEquals(2, page.split("</script>", -1).length - 1);
         assertFalse(own.contains("<!--"));
         assertTrue(page.contains("\\u003c/script>"));

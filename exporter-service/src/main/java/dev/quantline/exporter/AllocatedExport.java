@@ -4,6 +4,7 @@ import dev.quantline.allocate.Allocation;
 import dev.quantline.allocate.Budget;
 import dev.quantline.allocate.Candidates;
 import dev.quantline.allocate.Choice;
+import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Pareto;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Sensitivity;
@@ -13,6 +14,7 @@ import dev.quantline.evaluate.Evaluation;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Report;
+import dev.quantline.onnx.Graph;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
@@ -30,12 +32,13 @@ import java.util.stream.Collectors;
  * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest one within
  * it that keeps a goal.
  *
- * @param job         as {@link Exporter} takes it; its plan is the base plan
+ * @param job         as {@link Exporter} takes it; its model and plan are those of the base width
+ * @param models      the float model before and after tuning
  * @param allocate    the budget
  * @param calibration data the sensitivities were measured on
  */
-public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candidates candidates, Sensitivities sensitivities,
-                              Samples calibration) {
+public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candidates candidates, FloatModels models,
+                              Sensitivities sensitivities, Samples calibration) {
     private static final int BATCH = 16;
 
     /** What a layer's loss is, as the recipe says, on the calibration data. */
@@ -50,22 +53,22 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
      */
     public Report run(Path folder, Progress progress) throws IOException {
         long floatBytes = Exporter.bytes(job.original());
-        var table = Choice.withStructure(sensitivities.table(), candidates, job.model(), this::size);
+        var table = Choice.withStructure(sensitivities.table(), candidates, models, this::size);
         var budget = budget(table, floatBytes);
-        var choice = Choice.of(table, candidates, job.model(), budget, this::size);
+        var choice = Choice.of(table, candidates, models, budget, this::size);
         progress.report(0, "solving for other sizes");
         var front = Pareto.front(table, budget);
         if (job.goal().isPresent()) {
             choice = smallest(front, choice, progress.part(0, 0.4));
         }
         var allocated = allocated(choice, front, floatBytes, progress.part(0.4, 0.6));
-        return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), job.model(), choice.plan(),
+        return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
                 Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(), job.batch(),
                 job.provider()), folder, progress.part(0.6, 1));
     }
 
-    private long size(QuantizationPlan plan) {
-        return Exporter.size(job, plan);
+    private long size(Graph model, QuantizationPlan plan) {
+        return Exporter.size(job, model, plan);
     }
 
     private Budget budget(Table table, long floatBytes) {
@@ -88,7 +91,7 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         while (low < high) {
             progress.report(1 - (double) (high - low) / (smaller.size() + 1), "looking for the smallest model that keeps the goal");
             int middle = low + high >>> 1;
-            var tried = Choice.of(smaller.get(middle), candidates, job.model(), this::size);
+            var tried = Choice.of(smaller.get(middle), candidates, models, this::size);
             if (keepsGoal(tried)) {
                 best = tried;
                 high = middle;
@@ -101,7 +104,7 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
 
     private boolean keepsGoal(Choice choice) throws IOException {
         try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = Session.open(choice.plan().applyTo(job.model()), job.provider(), Session.Optimization.ALL)) {
+             var after = Session.open(choice.plan().applyTo(choice.model()), job.provider(), Session.Optimization.ALL)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), Progress.none());
             double drop = result.baseline().isPresent() ? result.drop() : 1 - result.fidelity().cosine();
             return drop <= job.goal().orElseThrow();
@@ -110,14 +113,14 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
 
     /** What the report says: predictions for all sizes, measured for the chosen one, the smallest and one between. */
     private Exporter.Allocated allocated(Choice choice, List<Allocation> front, long floatBytes, Progress progress) throws IOException {
-        double measured = measure(choice.plan());
+        double measured = measure(choice);
         progress.report(0.3, "measuring plans of other sizes");
         var points = new ArrayList<Report.Point>();
         var others = front.stream().filter(one -> !one.widths().equals(choice.allocation().widths())).toList();
         for (int i = 0; i < others.size(); i++) {
             boolean tried = i == 0 || i == others.size() / 2;
-            var plan = tried ? Choice.of(others.get(i), candidates, job.model(), this::size) : null;
-            points.add(point(tried ? plan.allocation() : others.get(i), floatBytes, tried ? measure(plan.plan()) : null, false));
+            var plan = tried ? Choice.of(others.get(i), candidates, models, this::size) : null;
+            points.add(point(tried ? plan.allocation() : others.get(i), floatBytes, tried ? measure(plan) : null, false));
         }
         points.add(point(choice.allocation(), floatBytes, measured, true));
         points.sort((one, other) -> Long.compare(one.bytes(), other.bytes()));
@@ -129,9 +132,9 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         return new Report.Point((double) allocation.bytes() / floatBytes, allocation.bytes(), allocation.loss(), measured, chosen);
     }
 
-    private double measure(QuantizationPlan plan) throws IOException {
+    private double measure(Choice choice) throws IOException {
         int to = calibration.size();
-        return Sensitivity.loss(job.model(), plan.applyTo(job.model()), calibration, to - sensitivities.samples(), to, BATCH,
-                judge(allocate, job.metric(), calibration), job.provider());
+        return Sensitivity.loss(models.calibrated(), choice.plan().applyTo(choice.model()), calibration,
+                to - sensitivities.samples(), to, BATCH, judge(allocate, job.metric(), calibration), job.provider());
     }
 }

@@ -2,6 +2,7 @@ package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Sensitivity;
 import dev.quantline.allocate.Table;
@@ -87,6 +88,7 @@ final class ExportStage implements Stage {
                         .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration"))));
         if (job.recipe().allocate().isPresent()) {
             inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
+            inputs.put("calibrated", earlier.file(StageName.CALIBRATE, "model.onnx"));
         }
         return inputs;
     }
@@ -137,8 +139,8 @@ final class ExportStage implements Stage {
             var samples = JobData.bind(data, model, context.job());
             var judge = AllocatedExport.judge(allocate, metric(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
-            var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(model, candidates(context, model), layers, samples,
-                    from, samples.size(), BATCH, judge, provider, context.progress());
+            var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(models(context, model),
+                    candidates(context, model), layers, samples, from, samples.size(), BATCH, judge, provider, context.progress());
             var file = context.work().resolve(SENSITIVITIES);
             new Sensitivities(judge.label(), samples.size() - from, table).write(file);
             return new Outcome.Done(Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
@@ -159,11 +161,14 @@ final class ExportStage implements Stage {
         candidates.write(context.work().resolve(CANDIDATES));
         try (var evaluation = JobData.open(context, "evaluation"); var calibration = JobData.open(context, "calibration")) {
             var report = new AllocatedExport(exported(context, model, JobData.bind(evaluation, model, job)),
-                    job.recipe().allocate().orElseThrow(), candidates, sensitivities, JobData.bind(calibration, model, job))
+                    job.recipe().allocate().orElseThrow(), candidates, models(context, model), sensitivities,
+                    JobData.bind(calibration, model, job))
                     .run(context.work(), context.progress()).withStages(stages(context));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
-            files.put("float.onnx", context.file("model"));
+            files.put("tuned.onnx", context.file("model"));
+            files.put("calibrated.onnx", context.file("calibrated"));
+            files.put("calibration.json", context.file("table"));
             return new Outcome.Done(files, summary(report));
         }
     }
@@ -172,12 +177,20 @@ final class ExportStage implements Stage {
         return Gallery.of(CalibrationTable.read(context.file("table")), QuantizationPlan.read(context.file("plan")));
     }
 
+    private static FloatModels models(StageContext context, Graph tuned) throws IOException {
+        return new FloatModels(ModelFile.read(context.file("calibrated")), tuned, base(context.job().recipe()));
+    }
+
+    private static Width base(Recipe recipe) {
+        return new Width(recipe.weightBits(), recipe.activationBits());
+    }
+
     private static Candidates candidates(StageContext context, Graph model) throws IOException {
         var recipe = context.job().recipe();
         var allocate = recipe.allocate().orElseThrow();
         var widths = allocate.bits().stream().flatMap(weights -> allocate.activations().stream()
                 .map(activations -> new Width(weights, activations))).toList();
-        return Candidates.of(model, QuantizationPlan.read(context.file("plan")), new Width(recipe.weightBits(), recipe.activationBits()),
+        return Candidates.of(model, QuantizationPlan.read(context.file("plan")), base(recipe),
                 CalibrationTable.read(context.file("table")), widths);
     }
 

@@ -56,7 +56,8 @@ class ExporterServiceTest extends ServiceContract {
 
         var completed = traffic.await("allocated", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
 
-        assertEquals(Set.of("model.onnx", "report.json", "report.html", "candidates.json", "sensitivities.json", "float.onnx"),
+        assertEquals(Set.of("model.onnx", "report.json", "report.html", "candidates.json", "sensitivities.json", "calibrated.onnx",
+                "tuned.onnx", "calibration.json"),
                 completed.results().keySet());
         for (var name : List.of("report.json", "sensitivities.json")) {
             Files.write(folder.resolve(name), store.read(completed.results().get(name).key()).orElseThrow());

@@ -189,6 +189,39 @@ public final class StackClient implements AutoCloseable {
         return Json.read(bytes, JsonNode.class);
     }
 
+    /**
+     * The request of a job.
+     *
+     * @throws BadInput when the stack knows no such job
+     */
+    public JobRequest request(String job) {
+        requireJob(job);
+        return Json.read(store.read(Keys.request(job)).orElseThrow(), JobRequest.class);
+    }
+
+    /**
+     * Brings one file that a job left into a folder.
+     *
+     * @throws BadInput when the job left no such file
+     */
+    public Path bring(String job, String name, Path folder) throws IOException {
+        if (!store.exists(Keys.delivered(job, StageName.EXPORT.verb(), name))) {
+            throw new BadInput("the job " + job + " left no " + name + ": it is not done, or its widths were not allocated");
+        }
+        fetch(job, name, folder);
+        return folder.resolve(name);
+    }
+
+    /** Brings an input of a job, or all files of one that is a prefix, into a folder. */
+    public List<Path> bring(ObjectRef input, Path folder) {
+        var files = new ArrayList<Path>();
+        for (var object : store.resolve(input)) {
+            files.add(folder.resolve(object.name()));
+            store.fetch(object, files.getLast(), _ -> {});
+        }
+        return List.copyOf(files);
+    }
+
     /** Brings the model and the report of a job that is done into a folder, over what was there. */
     public void download(String job, Path folder) throws IOException {
         Files.createDirectories(folder);

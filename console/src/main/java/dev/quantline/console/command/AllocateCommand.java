@@ -1,6 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.console.client.Connection;
 import dev.quantline.console.client.StackClient;
@@ -94,7 +95,8 @@ final class AllocateCommand implements Callable<Integer> {
         var candidates = Candidates.read(client.bring(job, "candidates.json", folder));
         var sensitivities = Sensitivities.read(client.bring(job, "sensitivities.json", folder));
         var table = CalibrationTable.read(client.bring(job, "calibration.json", folder));
-        var model = ModelFile.read(client.bring(job, "float.onnx", folder));
+        var model = ModelFile.read(client.bring(job, "tuned.onnx", folder));
+        var models = new FloatModels(ModelFile.read(client.bring(job, "calibrated.onnx", folder)), model, candidates.base());
         var original = client.bring(request.model(), Files.createDirectory(folder.resolve("original"))).getFirst();
         var calibrationFiles = client.bring(request.calibration(), Files.createDirectory(folder.resolve("calibration")));
         var evaluationFiles = request.evaluation().isEmpty() ? calibrationFiles
@@ -105,7 +107,7 @@ final class AllocateCommand implements Callable<Integer> {
             var exported = new Exporter.Job(job, earlier.recipe(), original, model, plan, Optional.empty(),
                     JobData.bind(evaluation, model, request), earlier.quantized().metric().name(), OptionalDouble.empty(),
                     earlier.tuning(), earlier.provenance(), BATCH, Provider.cpu());
-            var report = new AllocatedExport(exported, budget(request), candidates, sensitivities,
+            var report = new AllocatedExport(exported, budget(request), candidates, models, sensitivities,
                     JobData.bind(calibration, model, request)).run(target(), Progress.none()).withStages(earlier.stages());
             report.write(target(), Gallery.of(table, plan));
             return report;

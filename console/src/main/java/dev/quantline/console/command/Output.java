@@ -5,6 +5,8 @@ import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.display.ProgressDisplay;
 import dev.quantline.console.display.ResultTable;
+import dev.quantline.export.Report;
+import dev.quantline.pipeline.job.Json;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.util.function.Supplier;
@@ -37,6 +39,11 @@ final class Output {
                 yield cancelled || event.retryable() ? ExitCode.FAILED : ExitCode.UNUSABLE;
             }
         };
+    }
+
+    /** Prints a report that was made here and answers with the exit code. */
+    int conclude(Report report, Path folder) {
+        return conclude(Json.tree(report), folder);
     }
 
     private int conclude(JsonNode report, Path folder) {

@@ -96,6 +96,7 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     public record Allocate(List<Integer> bits, List<Integer> activations, Optional<Double> size, Optional<Double> bitOperations,
                            Optional<Double> latency, Optional<Double> loss, String judge, Map<String, String> pinned) {
         public Allocate {
+            bits = bits == null ? List.of(4, 8) : bits;
             activations = activations == null ? List.of(8) : activations;
             judge = judge == null ? "outputs" : judge;
             pinned = new TreeMap<>(pinned == null ? Map.of() : pinned);

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 public abstract class ServiceContract {
     protected static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
     @Inject
-    Store store;
+    protected Store store;
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
     protected Traffic traffic;
