@@ -43,21 +43,25 @@ final class MigrationSearch {
     record Choice(float[] ratio, float[] shift) {
     }
 
+    /** The common scale of a norm's output that the setting names; empty when its channels are not known. */
+    Optional<Choice> fixed(Graph model, TensorProfile seen, List<Node> readers) {
+        return seen.channelMin().length < 2 ? Optional.empty()
+            : Optional.of(choice(seen, Spread.RANGE, 1, ScaleMigration.allowsShift(model, readers)));
+    }
+
     /**
-     * @param seen    the output of a norm, whose gamma and beta take the change for nothing, or any other activation
-     * @param norm    which of both
-     * @param error   the readers of {@code tensor}, ready to run on its captured values
+     * The choice with the least error of the readers' outputs.
+     *
+     * @param seen  the output of a norm, whose gamma and beta take the change for nothing, or any other activation
+     * @param norm  which of both
+     * @param error the readers of {@code tensor}, ready to run on its captured values
      * @return empty when leaving it alone is best
      */
-    Optional<Choice> choose(Graph model, TensorProfile seen, boolean norm, List<Node> readers, List<Tensor> captured, ConsumerError error) {
-        boolean searched = settings.layernorm() == Migration.SEARCH;
-        if (seen.channelMin().length < 2 || !norm && !searched) {
+    Optional<Choice> best(Graph model, TensorProfile seen, boolean norm, List<Node> readers, List<Tensor> captured, ConsumerError error) {
+        if (seen.channelMin().length < 2) {
             return Optional.empty();
         }
         boolean shifted = norm && ScaleMigration.allowsShift(model, readers);
-        if (!searched) {
-            return Optional.of(choice(seen, Spread.RANGE, 1, shifted));
-        }
         double least = cost(model, seen.tensor(), readers, captured, error, choice(seen, Spread.RANGE, 0, false))
             * (norm ? 1 : WORTH_A_MULTIPLICATION);
         Choice best = null;

@@ -101,12 +101,10 @@ final class SiteSearch {
                 continue;
             }
             var values = captured.orElseThrow().batches().stream().map(batch -> batch.get(site.tensor())).toList();
-            Optional<MigrationSearch.Choice> choice;
-            try (var error = new ConsumerError(graph, readers, captured.get(), provider)) {
-                choice = new MigrationSearch(settings).choose(graph, profileOf(site.tensor()), norm, readers, values, error);
-            }
+            var choice = choice(graph, site, norm, readers, values);
             if (choice.isEmpty()) {
                 refuse(graph, site.tensor(), norm ? "its readers' outputs gain nothing, or its channels are not known"
+                    : settings.layernorm() == Migration.SEARCH ? "a multiplication would take away less than a fifth of the error"
                     : "its gamma or beta is no constant vector over the last axis");
             } else {
                 moved.add(site.tensor());
@@ -136,6 +134,17 @@ final class SiteSearch {
     /** Whose channel spread was moved into the layers that read it, and which norms kept it and why. */
     Rewrite rewrite() {
         return new Rewrite("channel spread moved", moved, refused);
+    }
+
+    private Optional<MigrationSearch.Choice> choice(Graph graph, Placement.Site site, boolean norm, List<Node> readers,
+                                                    List<Tensor> values) {
+        var search = new MigrationSearch(settings);
+        if (settings.layernorm() != Migration.SEARCH) {
+            return norm ? search.fixed(graph, profileOf(site.tensor()), readers) : Optional.empty();
+        }
+        try (var error = new ConsumerError(graph, readers, captured.orElseThrow(), provider)) {
+            return search.best(graph, profileOf(site.tensor()), norm, readers, values, error);
+        }
     }
 
     private static List<Node> nodes(Graph graph, Placement.Site site) {
