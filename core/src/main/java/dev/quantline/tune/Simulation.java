@@ -47,7 +47,7 @@ final class Simulation {
         plan.weights().stream().filter(weight -> part.nodes().contains(weight.node())).forEach(this::weight);
         activations();
         if (trained.biases()) {
-            List.copyOf(graph.nodes()).stream().filter(node -> part.nodes().contains(node.name())).forEach(this::bias);
+            model.nodes().stream().filter(node -> part.nodes().contains(node.name())).forEach(this::bias);
         }
         parts.forEach(trainedPart -> trainedPart.write(graph));
         graph.sort();

@@ -145,8 +145,18 @@ final class TrainedWeight implements TrainedPart, Derived {
     }
 
     private float clamp(float code, int c) {
+        return clamp(quantizer, code, c);
+    }
+
+    private static float clamp(Uniform quantizer, float code, int c) {
         int z = quantizer.zeroPoint()[c];
         return Math.clamp(code, quantizer.qmin() - z, quantizer.qmax() - z);
+    }
+
+    /** A number of steps so near its code that no rounding error of a scale changes it; what is clipped goes to the edge. */
+    static float held(Uniform quantizer, float steps, int c) {
+        float code = clamp(quantizer, (float) Math.rint(steps), c);
+        return code + Math.clamp(steps - code, -MARGIN, MARGIN);
     }
 
     private static float sigmoid(float x) {
@@ -246,8 +256,7 @@ final class TrainedWeight implements TrainedPart, Derived {
         for (int i = 0; i < weights.length; i++) {
             int c = channel[i];
             float exact = trained.weights() == Weights.ROUNDED ? floor(i) + (moves[i] > 0 ? 1 : 0) : exact(i, moves[i], scales);
-            float code = clamp((float) Math.rint(exact), c);
-            weights[i] = (code + Math.clamp(exact - code, -MARGIN, MARGIN)) * restoring[c];
+            weights[i] = held(quantizer, exact, c) * restoring[c];
         }
         tuned.constant(place.tensor(), Tensor.of(weights, shape));
         tuned.weight(place.node(), quantizer.withScale(restoring));

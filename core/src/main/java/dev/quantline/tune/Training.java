@@ -46,6 +46,12 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
             rounding, ahead, seed);
     }
 
+    /** The same with all rates times a factor. */
+    Training withRates(double factor) {
+        return new Training(steps, batch, floatShare, loss, factor * weightRate, factor * roundingRate, factor * biasRate,
+            factor * weightScaleRate, factor * scaleRate, factor * affineRate, rounding, ahead, seed);
+    }
+
     double rate(Kind kind) {
         return switch (kind) {
             case WEIGHT -> weightRate;

@@ -12,10 +12,12 @@ import java.util.List;
  * @param sequential whether a piece learns on what the tuned pieces before it give, or on what the float network gives
  * @param blocks     tensors that blocks end in; empty: found by the network's structure
  * @param affine     whether a factor on each output channel is trained besides (QPRep)
+ * @param whole      what of the whole network is trained together once its pieces are
+ * @param normalization whether convolutions get back the mean and deviation of their output channels at the end
  * @param training   steps, rates and loss
  */
 public record TuneSettings(boolean bias, int samples, Method layers, boolean sequential, List<String> blocks, boolean affine,
-                           Training training) {
+                           Whole whole, boolean normalization, Training training) {
     /** Calibration samples used by default. */
     public static final int SAMPLES = 512;
     private static final int BIAS_SAMPLES = 128;
@@ -32,6 +34,16 @@ public record TuneSettings(boolean bias, int samples, Method layers, boolean seq
         RECONSTRUCT
     }
 
+    /** What of the whole network is trained together, to give the float network's outputs. */
+    public enum Whole {
+        /** Nothing. */
+        OFF,
+        /** Biases (bias tuning, arXiv 2006.10518). */
+        BIASES,
+        /** Weights, biases and scales. */
+        ALL
+    }
+
     public TuneSettings {
         if (samples < 1) {
             throw new BadInput("tune.samples must be at least 1, not " + samples);
@@ -41,7 +53,8 @@ public record TuneSettings(boolean bias, int samples, Method layers, boolean seq
 
     /** Bias correction alone, or nothing. */
     public static TuneSettings biases(boolean bias, int samples) {
-        return new TuneSettings(bias, samples, Method.OFF, true, List.of(), false, Training.standard());
+        return new TuneSettings(bias, samples, Method.OFF, true, List.of(), false, Whole.OFF, false,
+            Training.standard());
     }
 
     /** Bias correction alone, on at most 128 samples. */
@@ -51,7 +64,13 @@ public record TuneSettings(boolean bias, int samples, Method layers, boolean seq
 
     /** Block reconstruction from what quantized blocks give. */
     public static TuneSettings reconstruct(Training training) {
-        return new TuneSettings(false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, training);
+        return new TuneSettings(false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.ALL, false, training);
+    }
+
+    /** What of the whole network is trained. */
+    Trainables wholeTrainables() {
+        boolean all = whole == Whole.ALL;
+        return new Trainables(all ? Trainables.Weights.SHIFTED : Trainables.Weights.FIXED, true, all, all, false);
     }
 
     /** What of a piece is trained. */

@@ -1,15 +1,12 @@
 package dev.quantline.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
-import dev.quantline.runtime.Session;
 import dev.quantline.tune.BlockTuning.Split;
 import dev.quantline.tune.BlockTuning.State;
 import dev.quantline.tune.Tuner.Step;
@@ -18,13 +15,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
 
 /**
  * Tuning that can stop after any training step and go on from what it saved, to the same bytes as if it had never stopped.
@@ -36,6 +30,7 @@ public final class TuningRun implements AutoCloseable {
     private static final String PLAN = "plan.json";
     private static final String MOVES = "moves.json";
     private static final String TRAINING = "training.npz";
+    private static final double WHOLE_RATE = 0.3;
 
     private final Graph model;
     private final QuantizationPlan plan;
@@ -47,6 +42,7 @@ public final class TuningRun implements AutoCloseable {
     private final Split split;
     private final Judge judge;
     private final List<Subgraph> parts;
+    private final Training training;
     private final List<Move> moves = new ArrayList<>();
     private final List<Step> steps = new ArrayList<>();
     private State state;
@@ -82,50 +78,27 @@ public final class TuningRun implements AutoCloseable {
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
-        parts = parts();
+        var pieces = new Pieces(model, plan, calibration, provider);
+        parts = pieces.of(settings);
+        training = settings.training().withBatch(calibration.batchSize(settings.training().batch()));
         for (int i = 0; i < parts.size(); i++) {
             var part = parts.get(i);
+            String method = settings.layers().name().toLowerCase(Locale.ROOT);
             String where = (i + 1) + " of " + parts.size() + ", " + part.name();
-            moves.add((stop, progress) -> tune(part, where, stop, progress));
+            moves.add((stop, progress) -> {
+                arrive(part);
+                return tune(method, part, settings.trainables(), training, stop, named(progress, method + " " + where));
+            });
         }
-        if (!parts.isEmpty()) {
+        if (settings.whole() != TuneSettings.Whole.OFF) {
+            pieces.whole().forEach(whole -> moves.add((stop, progress) -> tuneWhole(whole, stop, progress)));
+        }
+        if (settings.normalization()) {
+            moves.add(this::normalize);
+        }
+        if (moves.size() > (settings.bias() ? 1 : 0)) {
             moves.add(this::judgeTheWhole);
         }
-    }
-
-    private List<Subgraph> parts() {
-        return switch (settings.layers()) {
-            case OFF -> List.of();
-            case ADAQUANT, ADAROUND -> layers();
-            case RECONSTRUCT -> settings.blocks().isEmpty() ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
-                : Blocks.endingIn(settings.blocks(), model, plan);
-        };
-    }
-
-    private List<Subgraph> layers() {
-        var layers = Layers.of(model, plan);
-        var usable = bySample(layers.stream().flatMap(layer -> Stream.concat(layer.inputs().stream(), layer.outputs().stream()))
-            .distinct().toList());
-        return layers.stream().filter(layer -> usable.containsAll(layer.inputs()) && usable.containsAll(layer.outputs())).toList();
-    }
-
-    /** Tensors whose first axis is the samples: some networks fold windows into it, and no piece can begin or end there. */
-    private Set<String> bySample(List<String> tensors) {
-        var shown = model.copy();
-        shown.outputs().clear();
-        tensors.forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
-        var usable = new HashSet<String>();
-        if (!tensors.isEmpty()) {
-            int probe = samples.batchSize(Math.min(2, samples.size()));
-            try (var session = Session.open(shown, provider, Session.Optimization.ALL)) {
-                samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays()).forEach((name, tensor) -> {
-                    if (tensor.rank() > 0 && tensor.dim(0) == fed.size()) {
-                        usable.add(name);
-                    }
-                }));
-            }
-        }
-        return usable;
     }
 
     /**
@@ -162,12 +135,8 @@ public final class TuningRun implements AutoCloseable {
         state = step.kept() ? next : state;
     }
 
-    private boolean tune(Subgraph part, String where, BooleanSupplier stop, Progress progress) {
-        arrive(part);
-        String method = settings.layers().name().toLowerCase(Locale.ROOT);
-        var tuned = tuning.tune(part, state, behind(part), settings.trainables(),
-            settings.training().withBatch(samples.batchSize(settings.training().batch())), folder.resolve(TRAINING), stop,
-            (fraction, message) -> progress.report(fraction, method + " " + where + ": " + message));
+    private boolean tune(String method, Subgraph part, Trainables trainables, Training how, BooleanSupplier stop, Progress progress) {
+        var tuned = tuning.tune(part, state, behind(part), trainables, how, folder.resolve(TRAINING), stop, progress);
         tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
             double before = trained.curve().getFirst().score();
             double after = trained.curve().stream().mapToDouble(point -> point.score()).min().orElseThrow();
@@ -176,9 +145,30 @@ public final class TuningRun implements AutoCloseable {
         return tuned.isPresent();
     }
 
+    private static Progress named(Progress progress, String what) {
+        return (fraction, message) -> progress.report(fraction, what + ": " + message);
+    }
+
+    /** Pieces are close by now: smaller steps are left to take. */
+    private boolean tuneWhole(Subgraph whole, BooleanSupplier stop, Progress progress) {
+        if (tuning != null) {
+            tuning.close();
+        }
+        tuning = new BlockTuning(model, samples, split, true, provider, folder);
+        return tune("whole", whole, settings.wholeTrainables(), training.withRates(WHOLE_RATE), stop, named(progress, "whole network"));
+    }
+
+    private boolean normalize(BooleanSupplier stop, Progress progress) {
+        var next = NormalizationTuning.apply(state, model, samples, split, batch, provider, progress.part(0, 0.6));
+        double before = judge.error(state, progress.part(0.6, 0.8));
+        double after = next == state ? before : judge.error(next, progress.part(0.8, 1));
+        keep(new Step("normalization", "", before, after, after < before, List.of()), next);
+        return true;
+    }
+
     private Optional<Subgraph> behind(Subgraph part) {
         boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
-        return looks ? Ahead.behind(parts, parts.indexOf(part), model) : Optional.empty();
+        return looks && parts.contains(part) ? Ahead.behind(parts, parts.indexOf(part), model) : Optional.empty();
     }
 
     /** Blocks follow on each other; layers are taken wherever they are. */

@@ -12,8 +12,10 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.tune.Trainables.Kind;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +25,6 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 
 /** What is trained is what is exported: the simulated network and the QDQ model of the folded plan compute the same. */
 class SimulationTest {
@@ -97,7 +98,8 @@ class SimulationTest {
         var start = simulation.graph().initializers();
 
         // Then
-        assertFalse(simulation.parameters().isEmpty());
+        assertEquals(EnumSet.of(Kind.WEIGHT, Kind.BIAS, Kind.WEIGHT_SCALE, Kind.ACTIVATION_SCALE),
+            EnumSet.copyOf(simulation.parameters().values()));
         assertClose(run(stages.quantized(), data(network)), run(filled(simulation, start), data(network)), tolerance);
     }
 

@@ -46,7 +46,7 @@ class TuningRunTest {
     }
 
     private static TuneSettings settings(TuneSettings.Method method, boolean sequential, Training training) {
-        return new TuneSettings(false, SAMPLES, method, sequential, List.of(), false, training);
+        return new TuneSettings(false, SAMPLES, method, sequential, List.of(), false, TuneSettings.Whole.OFF, false, training);
     }
 
     private <T> T calibrated(Graph network, Map<String, Tensor> arrays, Task<T> task) throws IOException {
@@ -118,6 +118,22 @@ class TuningRunTest {
                 var whole = finish(run).steps().getLast();
 
                 assertTrue(whole.errorAfter() < whole.errorBefore(), whole.toString());
+            }
+            return null;
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = TuneSettings.Whole.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
+    void theWholeNetworkLearnsTogether(TuneSettings.Whole whole) throws IOException {
+        calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
+            var settings = new TuneSettings(true, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false, whole, true, SHORT);
+            try (var run = start(stages, samples, settings)) {
+                var steps = finish(run).steps();
+
+                assertEquals(List.of("bias correction", "whole", "normalization", "all"), steps.stream().map(Tuner.Step::method).toList());
+                assertTrue(steps.get(1).errorAfter() < steps.get(1).errorBefore(), steps.toString());
+                assertTrue(steps.getLast().kept());
             }
             return null;
         });

@@ -12,7 +12,8 @@ final class TuneRequest {
 
     static TuneSettings settings(Recipe.Tune tune) {
         return new TuneSettings(tune.bias(), tune.samples(), TuneSettings.Method.valueOf(upper(tune.layers())),
-                tune.order().equals("sequential"), tune.blocks(), tune.affine(), training(tune.training()));
+                tune.order().equals("sequential"), tune.blocks(), tune.affine(),
+                TuneSettings.Whole.valueOf(upper(tune.whole())), tune.normalization(), training(tune.training()));
     }
 
     private static Training training(Recipe.Training training) {

@@ -57,10 +57,11 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param samples       calibration samples used at most
      * @param blocks        tensors that blocks end in; empty: found by structure
      * @param affine        whether a factor on each output channel is trained besides
+     * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end
      * @param training      how each piece is trained
      */
     public record Tune(boolean bias, JsonNode quanttune, String layers, boolean normalization, String order, int samples,
-                       List<String> blocks, boolean affine, Training training) {
+                       List<String> blocks, boolean affine, String whole, Training training) {
     }
 
     /**

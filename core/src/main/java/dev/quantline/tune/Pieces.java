@@ -1,0 +1,59 @@
+package dev.quantline.tune;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** The pieces a network is tuned in. Only what begins and ends in tensors whose first axis is the samples can be one. */
+record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider provider) {
+
+    List<Subgraph> of(TuneSettings settings) {
+        return switch (settings.layers()) {
+            case OFF -> List.of();
+            case ADAQUANT, ADAROUND -> usable(Layers.of(model, plan));
+            case RECONSTRUCT -> usable(settings.blocks().isEmpty()
+                ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
+                : Blocks.endingIn(settings.blocks(), model, plan));
+        };
+    }
+
+    /** The whole network; empty when an output of it has another first axis. */
+    List<Subgraph> whole() {
+        return usable(List.of(Blocks.whole(model)));
+    }
+
+    private List<Subgraph> usable(List<Subgraph> pieces) {
+        var ends = new LinkedHashSet<String>();
+        pieces.forEach(piece -> Stream.concat(piece.inputs().stream(), piece.outputs().stream()).forEach(ends::add));
+        var known = bySample(List.copyOf(ends));
+        return pieces.stream().filter(piece -> known.containsAll(piece.inputs()) && known.containsAll(piece.outputs())).toList();
+    }
+
+    /** Some networks fold windows into the first axis: one batch tells. */
+    private Set<String> bySample(List<String> tensors) {
+        var shown = model.copy();
+        shown.outputs().clear();
+        tensors.forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
+        var usable = new HashSet<String>();
+        if (!tensors.isEmpty()) {
+            int probe = samples.batchSize(Math.min(2, samples.size()));
+            try (var session = Session.open(shown, provider, Session.Optimization.ALL)) {
+                samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays()).forEach((name, tensor) -> {
+                    if (tensor.rank() > 0 && tensor.dim(0) == fed.size()) {
+                        usable.add(name);
+                    }
+                }));
+            }
+        }
+        return usable;
+    }
+}
