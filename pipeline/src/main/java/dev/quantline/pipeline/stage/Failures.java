@@ -6,11 +6,8 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.ClosedByInterruptException;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;
-import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 import org.jboss.logging.MDC;
 
@@ -62,7 +59,7 @@ final class Failures {
         } catch (CancellationException e) {
             LOG.info(e.getMessage());
         } catch (RuntimeException | Error e) {
-            if (interrupted(e)) {
+            if (Interruption.caused(e)) {
                 LOG.info("the service stops: the work goes on when it, or another replica, is there again");
             } else if (e instanceof StoreUnavailable || e instanceof BrokerUnavailable || e instanceof UncheckedIOException) {
                 tools.metrics().failed("world");
@@ -76,12 +73,6 @@ final class Failures {
             MDC.remove("job");
             MDC.remove("stage");
         }
-    }
-
-    /** A stage that is interrupted did not fail: that is how a service is stopped. */
-    private static boolean interrupted(Throwable failure) {
-        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause).anyMatch(cause ->
-                cause instanceof InterruptedException || cause instanceof ClosedByInterruptException);
     }
 
     private void say(Event.Failed failed, Optional<String> hash) {

@@ -1,0 +1,17 @@
+package dev.quantline.pipeline.stage;
+
+import java.nio.channels.ClosedByInterruptException;
+import java.util.Objects;
+import java.util.stream.Stream;
+
+/** A stage that is interrupted did not fail: that is how a service is stopped. */
+public final class Interruption {
+    private Interruption() {
+    }
+
+    /** Whether an interrupted thread is behind a failure. */
+    public static boolean caused(Throwable failure) {
+        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause).anyMatch(cause ->
+                cause instanceof InterruptedException || cause instanceof ClosedByInterruptException);
+    }
+}
