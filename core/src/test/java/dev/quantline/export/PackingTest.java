@@ -4,6 +4,7 @@ import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.Granularity;
 import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -101,6 +102,42 @@ class PackingTest {
         assertTrue(names.containsAll(stages.model().nodes().stream().map(node -> node.name()).toList()));
         assertTrue(ModelFile.size(compact) < .9 * ModelFile.size(quantized), ModelFile.size(compact) + " of " + ModelFile.size(quantized));
         assertEquals(kernels(quantized), kernels(compact));
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {16, 32})
+    void weightsInBlocksRunAsPackedProductsInBothForms(int block) throws IOException {
+        // Given: a transformer of which only weights are quantized.
+        Stages stages;
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.tokens(24, 9, 1))))) {
+            var network = Networks.transformer(3);
+            stages = Stages.run(Profiler.prepare(network), new Samples(data, network, Map.of()), CalibrateSettings.plain(
+                new RangeCriterion.Mse(), 4, CalibrateSettings.FLOAT, List.of()).with(new Granularity.PerBlock(block)));
+        }
+        var simulated = run(stages.quantized(), Data.tokens(3, 7, 2));
+
+        // When
+        var packed = Packing.apply(stages.quantized());
+        var products = BlockProducts.apply(stages.quantized());
+
+        // Then
+        OnnxLibrary.check(packed);
+        assertEquals(simulated.size(), run(packed, Data.tokens(3, 7, 2)).size());
+        assertTrue(noise(simulated, run(packed, Data.tokens(3, 7, 2))) < 1e-3);
+        assertTrue(noise(simulated, run(products, Data.tokens(3, 7, 2))) < 1e-3);
+        long weights = products.nodes().stream().filter(node -> node.op().equals("MatMulNBits")).count();
+        assertEquals(block == 16 ? 12 : 2, weights);
+        assertEquals(kernels(packed).packed(), kernels(products).packed());
+    }
+
+    private static double noise(Tensor reference, Tensor other) {
+        double noise = 0;
+        double power = 0;
+        for (int i = 0; i < reference.size(); i++) {
+            noise += Math.pow(reference.get(i) - other.get(i), 2);
+            power += reference.get(i) * reference.get(i);
+        }
+        return noise / power;
     }
 
     @Test
