@@ -38,11 +38,20 @@ public final class Exporter {
      * @param metric     name of a metric
      * @param goal       largest drop of the metric allowed; empty for none
      * @param tuning     what tuning did, for the report
+     * @param products   what products with 4-bit weights in blocks are written as
      * @param batch      samples run at once
      */
     public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, Optional<Allocated> allocated,
                       Samples evaluation, String metric, OptionalDouble goal, List<Report.Step> tuning, Report.Provenance provenance,
-                      int batch, Provider provider) {
+                      Products products, int batch, Provider provider) {
+    }
+
+    /** What products with 4-bit weights in blocks are written as. */
+    public enum Products {
+        /** DequantizeLinear and MatMul, operators of the ONNX standard. */
+        STANDARD,
+        /** onnxruntime's own {@code MatMulNBits}. */
+        MATMULNBITS
     }
 
     /**
@@ -59,14 +68,15 @@ public final class Exporter {
      *
      * @param compact whether what surrounds the weights is made as small as it can be: short names, equal constants once
      */
-    public static Graph finish(Graph model, QuantizationPlan plan, boolean compact) {
-        var quantized = Packing.apply(plan.applyTo(model));
+    public static Graph finish(Graph model, QuantizationPlan plan, Products products, boolean compact) {
+        var written = plan.applyTo(model);
+        var quantized = Packing.apply(products == Products.MATMULNBITS ? BlockProducts.apply(written) : written);
         return compact ? Compact.apply(model, quantized) : quantized;
     }
 
     /** Bytes of the file that another model and plan of the job become, made as small as it can be. */
     public static long size(Job job, Graph model, QuantizationPlan plan) {
-        return ModelFile.size(finish(model, plan, true).withMetadata(metadata(job, plan)));
+        return ModelFile.size(finish(model, plan, job.products(), true).withMetadata(metadata(job, plan)));
     }
 
     /**
@@ -95,7 +105,7 @@ public final class Exporter {
 
     /** Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each. */
     private static List<String> write(Job job, Graph simulated, Path file) throws IOException {
-        var packed = finish(job.model(), job.plan(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
+        var packed = finish(job.model(), job.plan(), job.products(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
         OnnxLibrary.check(packed);
         ModelFile.write(packed, file);
         try {

@@ -63,8 +63,8 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         }
         var allocated = allocated(choice, front, floatBytes, progress.part(0.4, 0.6));
         return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
-                Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(), job.batch(),
-                job.provider()), folder, progress.part(0.6, 1));
+                Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(),
+                job.products(), job.batch(), job.provider()), folder, progress.part(0.6, 1));
     }
 
     private long size(Graph model, QuantizationPlan plan) {

@@ -37,6 +37,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -65,7 +66,7 @@ final class ExportStage implements Stage {
         this.provider = provider;
     }
 
-    private record Settings(String preset, String metric, Optional<Recipe.Goal> goal, Optional<Recipe.Allocate> allocate,
+    private record Settings(String preset, String metric, Optional<Recipe.Goal> goal, Optional<Recipe.Allocate> allocate, String products,
                             Map<String, JobRequest.Normalize> normalize) {
     }
 
@@ -95,7 +96,8 @@ final class ExportStage implements Stage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().preset(), metric(job), job.recipe().goal(), job.recipe().allocate(), job.normalize());
+        return new Settings(job.recipe().preset(), metric(job), job.recipe().goal(), job.recipe().allocate(),
+                job.recipe().products(), job.normalize());
     }
 
     @Override
@@ -200,7 +202,7 @@ final class ExportStage implements Stage {
         var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
         return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
                 QuantizationPlan.read(context.file("plan")), Optional.empty(), evaluation, metric(job), goal, List.of(steps),
-                provenance(context), BATCH, provider);
+                provenance(context), Exporter.Products.valueOf(job.recipe().products().toUpperCase(Locale.ROOT)), BATCH, provider);
     }
 
     /** The exporter reports progress from when the file is written: it goes into the store while it is evaluated. */

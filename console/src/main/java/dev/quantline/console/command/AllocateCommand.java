@@ -106,7 +106,7 @@ final class AllocateCommand implements Callable<Integer> {
             var plan = candidates.plans().get(candidates.base());
             var exported = new Exporter.Job(job, earlier.recipe(), original, model, plan, Optional.empty(),
                     JobData.bind(evaluation, model, request), earlier.quantized().metric().name(), OptionalDouble.empty(),
-                    earlier.tuning(), earlier.provenance(), BATCH, Provider.cpu());
+                    earlier.tuning(), earlier.provenance(), Exporter.Products.STANDARD, BATCH, Provider.cpu());
             var report = new AllocatedExport(exported, budget(request), candidates, models, sensitivities,
                     JobData.bind(calibration, model, request)).run(target(), Progress.none()).withStages(earlier.stages());
             report.write(target(), Gallery.of(table, plan));

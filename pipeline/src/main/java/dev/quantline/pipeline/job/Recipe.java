@@ -15,9 +15,14 @@ import java.util.stream.Stream;
  * @param weightBits     width of the weights' codes
  * @param activationBits width of the activations' codes; 32 leaves them float
  * @param exclude        names of nodes or tensors that stay float, globs allowed
+ * @param products       what products with 4-bit weights in blocks are written as: {@code standard} operators or
+ *                       {@code matmulnbits}
  */
 public record Recipe(String preset, int weightBits, int activationBits, Calibrate calibrate, Tune tune,
-                     Optional<Allocate> allocate, List<String> exclude, Optional<Goal> goal) {
+                     Optional<Allocate> allocate, List<String> exclude, Optional<Goal> goal, String products) {
+    public Recipe {
+        products = products == null ? "standard" : products;
+    }
 
     /**
      * How ranges are chosen.

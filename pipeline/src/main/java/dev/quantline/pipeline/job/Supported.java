@@ -14,7 +14,7 @@ final class Supported {
     }
 
     private static final List<Row> TABLE = List.of(
-            new Row("recipe.preset", List.of("int8", "w8a8-fast", "w6a6", "w4a8", "w4a4", "mixed")),
+            new Row("recipe.preset", List.of("int8", "w8a8-fast", "w6a6", "w4a8", "w4a4", "weights4", "mixed")),
             new Row("recipe.tune.quanttune", List.of("false")),
             new Row("training", List.of()));
 

@@ -64,7 +64,7 @@ class JobReaderTest {
             {BASE, "normalize": {"image": {"mean": [0.5], "std": [0]}}}             | normalize.image.std[0]: must have an exclusive minimum
             {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
-            {BASE, "recipe": "weights4"}                                            | not yet supported: recipe.preset weights4
+            {BASE, "recipe": {"products": "sums"}}                                  | recipe.products: does not have
             {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have
             {BASE, "recipe": {"activationBits": 20}}                                | recipe.activationBits: must
             {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: does not have
