@@ -1,9 +1,14 @@
 package dev.quantline.allocate;
 
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
-import java.util.HashMap;
+import dev.quantline.onnx.Tensor;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 
 /**
  * The float model as calibration left it, and as tuning for the base width changed it: the same nodes with other constants.
@@ -18,32 +23,39 @@ public record FloatModels(Graph calibrated, Graph tuned, Width base) {
 
     /** The model in which every layer has the constants of its width; those of no layer are the tuned ones. */
     public Graph splice(Map<String, Width> chosen) {
-        var owners = owners(chosen);
         var spliced = tuned.copy();
-        calibrated.initializers().forEach((name, constant) -> {
-            String owner = owners.get(name);
-            if (owner != null && !chosen.get(owner).equals(base) && spliced.initializers().containsKey(name)) {
-                spliced.initializers().put(name, constant);
+        var nodes = byName(calibrated);
+        var index = tuned.index();
+        for (var node : tuned.nodes()) {
+            if (chosen.containsKey(node.name()) && !chosen.get(node.name()).equals(base)) {
+                var owned = new ArrayList<>(List.of(node));
+                // The bias of a MatMul is added behind it.
+                index.consumers(node.output()).stream().filter(next -> next.is("Add")).forEach(owned::add);
+                owned.forEach(to -> copyConstants(calibrated, nodes.get(to.name()), spliced, to));
             }
-        });
+        }
         return spliced;
     }
 
-    /** The layer a constant belongs to: the one that reads it, or that makes what it is added to. */
-    private Map<String, String> owners(Map<String, Width> layers) {
-        var index = tuned.index();
-        var owners = new HashMap<String, String>();
-        for (var node : tuned.nodes()) {
-            if (layers.containsKey(node.name())) {
-                node.inputs().forEach(input -> owners.put(input, node.name()));
-                for (Node next : index.consumers(node.output())) {
-                    if (next.is("Add")) {
-                        next.inputs().stream().filter(input -> index.constant(input).isPresent())
-                            .forEach(input -> owners.put(input, node.name()));
-                    }
-                }
+    /** A part of the calibrated model with the constants of a width. */
+    Graph withConstants(Graph part, Width width) {
+        var nodes = byName(of(width));
+        part.nodes().forEach(node -> copyConstants(of(width), nodes.get(node.name()), part, node));
+        return part;
+    }
+
+    private static Map<String, Node> byName(Graph graph) {
+        return graph.nodes().stream().collect(Collectors.toMap(Node::name, Function.identity(), (one, other) -> one));
+    }
+
+    /** Constants correspond by place, not by name: a corrected bias has a name of its own. What is missing on one side is 0. */
+    private static void copyConstants(Graph from, Node source, Graph to, Node target) {
+        for (int i = 0; i < target.inputs().size(); i++) {
+            var present = to.initializers().get(target.input(i));
+            if (present != null && present.type() == DataType.FLOAT) {
+                var other = source == null ? null : from.initializers().get(source.input(i));
+                to.initializers().put(target.input(i), other == null ? Tensor.zeros(DataType.FLOAT, present.shape()) : other);
             }
         }
-        return owners;
     }
 }

@@ -161,7 +161,8 @@ public final class Sensitivity {
         String made = layer.output();
         double sum = 0;
         double milliseconds;
-        try (var alone = open(plan.applyTo(withConstants(segments.of(List.of(layer), alive.getFirst(), List.of(made)), width)))) {
+        var part = models.withConstants(segments.of(List.of(layer), alive.getFirst(), List.of(made)), width);
+        try (var alone = open(plan.applyTo(part))) {
             for (int i = 0; i < fed.size(); i++) {
                 var tensors = new HashMap<>(alive.get(i));
                 tensors.put(made, alone.run(tensors).get(made));
@@ -178,11 +179,6 @@ public final class Sensitivity {
         var constant = model.initializers().get(weight.tensor());
         return new Table.Option(width, Math.max(0, sum / samples), Storage.bytes(constant, weight.quantizer()),
             multiplications(layer, constant, weight, output) / fed.getFirst().size() * width.weights() * width.activations(), milliseconds);
-    }
-
-    private Graph withConstants(Graph segment, Width width) {
-        segment.initializers().replaceAll((name, constant) -> models.of(width).initializers().getOrDefault(name, constant));
-        return segment;
     }
 
     /** Median time of one run on the first batch. */

@@ -169,6 +169,9 @@ class CandidatesTest {
         tuned.initializers().replaceAll((name, constant) -> constant.type() == DataType.FLOAT
             ? Tensor.zeros(DataType.FLOAT, constant.shape()) : constant);
         var models = new FloatModels(widths.model(), tuned, Widths.NARROW);
+        // A corrected bias has a name of its own.
+        tuned.rewrite(node -> List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
+        tuned.initializers().put("second.bias/corrected", tuned.initializers().remove("second.bias"));
         var layers = widths.candidates().layers();
         var chosen = new HashMap<>(all(widths.candidates(), Widths.NARROW));
         chosen.put(layers.get(1), Widths.BASE);
@@ -179,7 +182,8 @@ class CandidatesTest {
         // Then: the middle layer is a MatMul with its bias in an Add.
         var changed = spliced.initializers().keySet().stream()
             .filter(name -> !spliced.initializers().get(name).equals(tuned.initializers().get(name))).collect(Collectors.toSet());
-        assertEquals(Set.of("second.weight", "second.bias"), changed);
+        assertEquals(Set.of("second.weight", "second.bias/corrected"), changed);
+        assertEquals(widths.model().initializers().get("second.bias"), spliced.initializers().get("second.bias/corrected"));
     }
 
     @Test

@@ -23,6 +23,8 @@ import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -61,7 +63,12 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         if (job.goal().isPresent()) {
             choice = smallest(front, choice, progress.part(0, 0.4));
         }
-        var allocated = allocated(choice, front, floatBytes, progress.part(0.4, 0.6));
+        progress.report(0.4, "measuring plans as a whole");
+        var measured = measured(choice, front);
+        if (job.goal().isEmpty()) {
+            choice = best(choice, measured);
+        }
+        var allocated = allocated(choice, measured, front, floatBytes);
         return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
                 Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(),
                 job.products(), job.batch(), job.provider()), folder, progress.part(0.6, 1));
@@ -111,21 +118,34 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         }
     }
 
-    /** What the report says: predictions for all sizes, measured for the chosen one, the smallest and one between. */
-    private Exporter.Allocated allocated(Choice choice, List<Allocation> front, long floatBytes, Progress progress) throws IOException {
-        double measured = measure(choice);
-        progress.report(0.3, "measuring plans of other sizes");
-        var points = new ArrayList<Report.Point>();
-        var others = front.stream().filter(one -> !one.widths().equals(choice.allocation().widths())).toList();
-        for (int i = 0; i < others.size(); i++) {
-            boolean tried = i == 0 || i == others.size() / 2;
-            var plan = tried ? Choice.of(others.get(i), candidates, models, this::size) : null;
-            points.add(point(tried ? plan.allocation() : others.get(i), floatBytes, tried ? measure(plan) : null, false));
+    /** Losses of whole plans: of the chosen one, the smallest, and one between. */
+    private Map<Choice, Double> measured(Choice choice, List<Allocation> front) throws IOException {
+        var measured = new LinkedHashMap<Choice, Double>();
+        measured.put(choice, measure(choice));
+        for (var other : List.of(front.getFirst(), front.get(front.size() / 2))) {
+            if (!other.widths().equals(choice.allocation().widths())) {
+                var plan = Choice.of(other, candidates, models, this::size);
+                measured.put(plan, measure(plan));
+            }
         }
-        points.add(point(choice.allocation(), floatBytes, measured, true));
-        points.sort((one, other) -> Long.compare(one.bytes(), other.bytes()));
+        return measured;
+    }
+
+    /** Losses do not quite add up: a smaller plan that proves better as a whole is taken instead. */
+    private static Choice best(Choice choice, Map<Choice, Double> measured) {
+        return measured.keySet().stream().filter(other -> other.allocation().bytes() <= choice.allocation().bytes())
+                .min(Comparator.comparing(measured::get)).orElseThrow();
+    }
+
+    /** What the report says: predictions for all sizes, and what was measured. */
+    private Exporter.Allocated allocated(Choice choice, Map<Choice, Double> measured, List<Allocation> front, long floatBytes) {
+        var points = new ArrayList<Report.Point>();
+        measured.forEach((plan, loss) -> points.add(point(plan.allocation(), floatBytes, loss, plan == choice)));
+        var widths = measured.keySet().stream().map(plan -> plan.allocation().widths()).toList();
+        front.stream().filter(one -> !widths.contains(one.widths())).forEach(one -> points.add(point(one, floatBytes, null, false)));
+        points.sort(Comparator.comparing(Report.Point::bytes));
         return new Exporter.Allocated(new Report.Allocation(sensitivities.loss(), sensitivities.samples(), allocate.size().orElse(null),
-                choice.allocation().loss(), measured, choice.allocation().gap()), sensitivities.losses(), points);
+                choice.allocation().loss(), measured.get(choice), choice.allocation().gap()), sensitivities.losses(), points);
     }
 
     private static Report.Point point(Allocation allocation, long floatBytes, Double measured, boolean chosen) {
