@@ -79,8 +79,16 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     public record Allocation(String loss, int samples, Double budget, double predictedLoss, double measuredLoss, double gap) {
     }
 
-    /** What a tuning method did to the error on held-out samples. */
-    public record Step(String method, double errorBefore, double errorAfter, boolean kept) {
+    /**
+     * What a tuning method did to the error on held-out samples.
+     *
+     * @param part  the part of the network it worked on; empty for all of it
+     * @param curve held-out error after so many training steps; empty where nothing was trained
+     */
+    public record Step(String method, String part, double errorBefore, double errorAfter, boolean kept, List<Point> curve) {
+        /** Held-out error, lower is better. */
+        public record Point(int step, double score) {
+        }
     }
 
     /**
@@ -139,7 +147,7 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
     public String toHtml(Gallery gallery) {
         return resource("report.html").replace("\"@chart@\"", chartLibrary()).replace("\"@sites@\"", resource("sites.js"))
-            .replace("\"@bits@\"", resource("bits.js"))
+            .replace("\"@bits@\"", resource("bits.js")).replace("\"@curves@\"", resource("curves.js"))
             .replace("\"@gallery@\"", inScript(gallery)).replace("\"@report@\"", inScript(this));
     }
 

@@ -55,7 +55,8 @@ class ExporterTest {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
             var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), Optional.empty(), samples, metric,
-                goal, List.of(new Report.Step("bias correction", .2, .1, true)), ORIGIN,
+                goal, List.of(new Report.Step("reconstruct", "layer1", .2, .1, true,
+                    List.of(new Report.Step.Point(0, .2), new Report.Step.Point(9, .1)))), ORIGIN,
                 Exporter.Products.STANDARD, 16, Provider.cpu());
             return Exporter.export(job, folder, Progress.none()).withStages(Map.of("profile", new Report.Stage(2, .1)));
         }
