@@ -64,7 +64,7 @@ public record TuneSettings(boolean bias, int samples, Method layers, boolean seq
 
     /** Block reconstruction from what quantized blocks give. */
     public static TuneSettings reconstruct(Training training) {
-        return new TuneSettings(false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.ALL, false, training);
+        return new TuneSettings(false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.OFF, true, training);
     }
 
     /** What of the whole network is trained. */

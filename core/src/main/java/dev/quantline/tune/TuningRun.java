@@ -30,7 +30,7 @@ public final class TuningRun implements AutoCloseable {
     private static final String PLAN = "plan.json";
     private static final String MOVES = "moves.json";
     private static final String TRAINING = "training.npz";
-    private static final double WHOLE_RATE = 0.3;
+    private static final double WHOLE_RATE = 0.05;
 
     private final Graph model;
     private final QuantizationPlan plan;
