@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 
 /**
@@ -32,9 +33,16 @@ final class TuneStage implements SingleItemStage {
     private static final int BATCH = 16;
     private static final Duration SLICE = Duration.ofSeconds(45);
     private final Provider provider;
+    private final Duration slice;
 
     TuneStage(Provider provider) {
+        this(provider, SLICE);
+    }
+
+    /** @param slice how long training goes on before it leaves a checkpoint; one step at least */
+    TuneStage(Provider provider, Duration slice) {
         this.provider = provider;
+        this.slice = slice;
     }
 
     private record Settings(Recipe.Tune tune, Map<String, JobRequest.Normalize> normalize) {
@@ -59,7 +67,6 @@ final class TuneStage implements SingleItemStage {
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        var sliceEnd = System.nanoTime() + SLICE.toNanos();
         context.progress().report(0, "reading the model");
         var model = ModelFile.read(context.file("model"));
         var plan = QuantizationPlan.read(context.file("plan"));
@@ -70,9 +77,21 @@ final class TuneStage implements SingleItemStage {
             if (context.checkpoint().isPresent()) {
                 run.restore(context.checkpoint().get());
             }
-            var finished = run.advance(() -> System.nanoTime() > sliceEnd, context.progress());
+            var finished = run.advance(sliceEnd(), context.progress());
             return finished ? done(run, model, plan, context) : checkpoint(run, context);
         }
+    }
+
+    /** The clock starts when training does: collecting activations must not use up the slice, or nothing would ever move. */
+    private BooleanSupplier sliceEnd() {
+        var started = new long[1];
+        return () -> {
+            if (started[0] == 0) {
+                started[0] = System.nanoTime();
+                return false;
+            }
+            return System.nanoTime() - started[0] >= slice.toNanos();
+        };
     }
 
     private static Outcome checkpoint(TuningRun run, StageContext context) throws IOException {

@@ -57,7 +57,7 @@ public final class Ablation {
                 Provider.cpu(), Progress.none());
             var start = Calibrator.calibrate(model, profile, calibration, CalibrateSettings.searched(Integer.parseInt(widths[0]),
                 Integer.parseInt(widths[1]), List.of()), BATCH, Provider.cpu(), Progress.none());
-            System.out.printf("| W%sA%s, %d samples, %d steps | %4$s, float | %4$s | cosine | error of held-out outputs | seconds |%n"
+            System.out.printf("| W%sA%s, %d samples, %d steps | %5$s, float | %5$s | cosine | error of held-out outputs | seconds |%n"
                 + "|---|---|---|---|---|---|%n", widths[0], widths[1], samples, steps, arguments[2]);
             int evaluated = Integer.parseInt(arguments[3]);
             System.out.printf("| calibrated | %s | | |%n",
