@@ -39,7 +39,8 @@ final class Excluded {
         for (String pattern : patterns) {
             var one = new Excluded(List.of(pattern));
             if (graphs.stream().noneMatch(graph -> one.hasAnyOf(graph))) {
-                throw new BadInput("exclude: '" + pattern + "' fits no node and no tensor of the model: ./quantline inspect lists its layers");
+                throw new BadInput("exclude: '" + pattern
+                        + "' fits no node and no tensor of the model: ./quantline inspect lists its layers");
             }
         }
     }
