@@ -58,7 +58,7 @@ final class InputProducts {
         return Optional.ofNullable(isLinear(model, node) ? sums.get(node.input(0)) : null).map(sum -> sum.product);
     }
 
-    private static boolean isLinear(Graph model, Node node) {
+    static boolean isLinear(Graph model, Node node) {
         return node.is("MatMul", "Gemm") && model.initializers().containsKey(node.input(1))
             && model.initializers().get(node.input(1)).rank() == 2 && node.intOf("transA", 0) == 0;
     }

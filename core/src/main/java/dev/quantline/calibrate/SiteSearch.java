@@ -96,7 +96,8 @@ final class SiteSearch {
             progress.report((double) done++ / placement.activations().size(), "moving channel spread behind norms");
             var readers = nodes(graph, site);
             boolean norm = NormOutput.of(graph.index(), site.tensor()).isPresent();
-            if (readers.isEmpty() || !readers.stream().allMatch(reader -> isLinear(reader, site.tensor()))) {
+            if (readers.isEmpty() || !readers.stream().allMatch(reader -> reader.input(0).equals(site.tensor())
+                && InputProducts.isLinear(model, reader))) {
                 refuse(graph, site.tensor(), "not all that read it quantized are MatMul or Gemm with constant weights");
                 continue;
             }
@@ -149,11 +150,6 @@ final class SiteSearch {
 
     private static List<Node> nodes(Graph graph, Placement.Site site) {
         return graph.nodes().stream().filter(node -> site.readers().contains(node.name())).toList();
-    }
-
-    private boolean isLinear(Node reader, String tensor) {
-        return reader.is("MatMul", "Gemm") && reader.input(0).equals(tensor) && model.initializers().containsKey(reader.input(1))
-            && model.initializers().get(reader.input(1)).rank() == 2 && reader.intOf("transA", 0) == 0;
     }
 
     /** The quantizer of one site at each width. */

@@ -23,7 +23,7 @@ final class Perplexity implements Metric {
         int tokens = logits.dim(1);
         int vocabulary = logits.dim(2);
         var mask = fed.arrays().get("attention_mask");
-        var values = logits.toFloats();
+        var values = logits.floats();
         for (int i = 0; i < fed.size(); i++) {
             for (int t = 0; t + 1 < tokens; t++) {
                 int asked = i * tokens + t + 1;
@@ -34,22 +34,10 @@ final class Perplexity implements Metric {
                     throw new BadInput("input_ids: sample " + (fed.first() + i) + " has token " + (long) ids.get(asked)
                         + ", the model knows " + vocabulary);
                 }
-                loss += lossAt(values, (asked - 1) * vocabulary, vocabulary, (int) ids.get(asked));
+                loss -= LogSoftmax.of(values, (asked - 1) * vocabulary, vocabulary)[(int) ids.get(asked)];
                 tokensSeen++;
             }
         }
-    }
-
-    private static double lossAt(float[] values, int start, int vocabulary, int next) {
-        float largest = Float.NEGATIVE_INFINITY;
-        for (int v = 0; v < vocabulary; v++) {
-            largest = Math.max(largest, values[start + v]);
-        }
-        double sum = 0;
-        for (int v = 0; v < vocabulary; v++) {
-            sum += Math.exp(values[start + v] - largest);
-        }
-        return Math.log(sum) + largest - values[start + next];
     }
 
     @Override

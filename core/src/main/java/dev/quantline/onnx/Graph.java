@@ -11,6 +11,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
@@ -163,6 +164,11 @@ public final class Graph {
     /** Nodes in an order that can run, open for editing. */
     public List<Node> nodes() {
         return nodes;
+    }
+
+    /** The node of this name; names are unique in a canonical model. */
+    public Optional<Node> node(String name) {
+        return nodes.stream().filter(node -> node.name().equals(name)).findFirst();
     }
 
     /** A fresh index of producers and consumers. */

@@ -58,7 +58,7 @@ final class QdqRewrite {
     }
 
     private void weight(QuantizationPlan.Weight weight) {
-        var reader = graph.nodes().stream().filter(node -> node.name().equals(weight.node())).findFirst().orElseThrow(
+        var reader = graph.node(weight.node()).orElseThrow(
             () -> new IllegalStateException("the plan names node '" + weight.node() + "', and the model has none"));
         if (reader.is("Gather")) {
             table(weight, reader);

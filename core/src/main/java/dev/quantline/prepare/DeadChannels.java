@@ -22,7 +22,7 @@ public final class DeadChannels {
         var refused = new ArrayList<String>();
         var seconds = graph.nodes().stream().filter(node -> node.is("Conv")).map(Node::name).toList();
         for (String name : seconds) {
-            var pair = ConvPair.endingAt(graph.index(), node(graph, name)).pair();
+            var pair = ConvPair.endingAt(graph.index(), graph.node(name).orElseThrow()).pair();
             if (pair.isEmpty()) {
                 continue;
             }
@@ -41,10 +41,6 @@ public final class DeadChannels {
         }
         graph.prune();
         return new Rewritten(graph, applied, refused);
-    }
-
-    private static Node node(Graph graph, String name) {
-        return graph.nodes().stream().filter(node -> node.name().equals(name)).findFirst().orElseThrow();
     }
 
     private static int[] alive(Graph graph, ConvPair pair) {

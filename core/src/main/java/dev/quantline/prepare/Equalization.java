@@ -44,8 +44,8 @@ public final class Equalization {
 
     /** W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both. */
     private static void equalize(Graph graph, ConvPair pair) {
-        var first = current(graph, pair.first());
-        var second = current(graph, pair.second());
+        var first = graph.node(pair.first().name()).orElseThrow();
+        var second = graph.node(pair.second().name()).orElseThrow();
         var constants = graph.initializers();
         var one = constants.get(first.input(1));
         var two = constants.get(second.input(1));
@@ -84,10 +84,6 @@ public final class Equalization {
         }
         replace(graph, first, changed);
         replace(graph, second, second.withInput(1, graph.addConstant(pair.second().input(1) + "/equalized", Tensor.of(w2, two.shape()))));
-    }
-
-    private static Node current(Graph graph, Node node) {
-        return graph.nodes().stream().filter(other -> other.name().equals(node.name())).findFirst().orElseThrow();
     }
 
     private static void replace(Graph graph, Node node, Node changed) {

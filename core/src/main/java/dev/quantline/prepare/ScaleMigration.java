@@ -58,7 +58,7 @@ public final class ScaleMigration {
             String scaled = graph.addConstant(node.input(1) + "/migrated", scaled(weight, ratio, reader.transposed()));
             changed.put(node.name(), changed.getOrDefault(node.name(), node).withInput(0, migrated).withInput(1, scaled));
             reader.bias().ifPresent(bias -> {
-                var holder = changed.getOrDefault(bias.holder(), node(graph, bias.holder()));
+                var holder = changed.getOrDefault(bias.holder(), graph.node(bias.holder()).orElseThrow());
                 var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader.transposed());
                 changed.put(holder.name(), holder.withInput(bias.input(),
                     graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
@@ -130,10 +130,6 @@ public final class ScaleMigration {
 
     private static boolean isVector(GraphIndex index, String tensor, int length) {
         return index.constant(tensor).filter(constant -> constant.rank() == 1 && constant.dim(0) == length).isPresent();
-    }
-
-    private static Node node(Graph graph, String name) {
-        return graph.nodes().stream().filter(node -> node.name().equals(name)).findFirst().orElseThrow();
     }
 
     private static Tensor scaled(Tensor weight, float[] ratio, boolean transposed) {
