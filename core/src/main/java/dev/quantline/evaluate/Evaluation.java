@@ -26,16 +26,27 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
      */
     public static Evaluation run(Session baseline, Session changed, Samples samples, String metric, int batch, Progress progress)
         throws IOException {
+        return run(baseline, changed, samples, samples.size(), metric, batch, progress);
+    }
+
+    /**
+     * Runs both models over the first samples.
+     *
+     * @param count how many, at most as many as there are
+     * @param batch samples run at once
+     */
+    public static Evaluation run(Session baseline, Session changed, Samples samples, int count, String metric, int batch,
+                                 Progress progress) throws IOException {
         var first = Metric.of(metric, samples.dataset());
         var second = Metric.of(metric, samples.dataset());
         var fidelity = new Fidelity();
-        samples.forEachBatch(0, samples.size(), batch, fed -> {
+        samples.forEachBatch(0, count, batch, fed -> {
             var before = baseline.run(fed.arrays());
             var after = changed.run(fed.arrays());
             first.ifPresent(value -> value.add(fed, before));
             second.ifPresent(value -> value.add(fed, after));
             fidelity.add(rows(first, fed, before), rows(first, fed, after));
-            progress.report((double) (fed.first() + fed.size()) / samples.size(), "evaluating sample " + (fed.first() + fed.size()));
+            progress.report((double) (fed.first() + fed.size()) / count, "evaluating sample " + (fed.first() + fed.size()));
         });
         return new Evaluation(metric, value(first), value(second),
             first.map(Metric::largerIsBetter).orElse(true), fidelity);

@@ -1,5 +1,6 @@
 package dev.quantline.bench.gradient;
 
+import dev.quantline.bench.Subject;
 import dev.quantline.gradient.train.Optimizer;
 import dev.quantline.gradient.train.Run;
 import dev.quantline.onnx.ModelFile;
@@ -23,7 +24,6 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  */
 public final class TrainingBench {
     static final Normalization RESNET = new Normalization(new float[] {.4914f, .4822f, .4465f}, new float[] {.2023f, .1994f, .2010f});
-    static final Normalization VIT = new Normalization(new float[] {.4914f, .4822f, .4465f}, new float[] {.2470f, .2435f, .2616f});
 
     private TrainingBench() {
     }
@@ -50,7 +50,7 @@ public final class TrainingBench {
     /** Trains from random weights. */
     static List<Run.Point> vit(Path shared, int steps, int evaluations, int validated, Progress progress) throws IOException {
         var settings = new Classification.Settings(64, steps, steps / evaluations, Optimizer.adamW(1e-3, 0.05), steps / 20, 0.1);
-        return Classification.train(SmallVit.of(3, 64, 1), shared.resolve("data/cifar10"), VIT, settings, validated, progress);
+        return Classification.train(SmallVit.of(3, 64, 1), shared.resolve("data/cifar10"), Subject.CIFAR10, settings, validated, progress);
     }
 
     private static void say(double fraction, String message) {

@@ -1,0 +1,2 @@
+/** What benches share. Imports {@code core}. */
+package dev.quantline.bench;
