@@ -1,5 +1,6 @@
 package dev.quantline.calibrate;
 
+import dev.quantline.linear.InputProducts;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.plan.CalibrationTable;
@@ -63,7 +64,8 @@ public final class Calibrator {
                 planned.add(new QuantizationPlan.Activation(site.tensor(), site.readers(), grid.quantizer(), grid.range())));
         }
         var products = settings.weightRange() == CalibrateSettings.WeightRange.AUTO
-            ? InputProducts.of(prepared, samples, batch, provider, progress.part(0.8, 0.82)) : InputProducts.none();
+            ? InputProducts.of(prepared, samples, 0, Math.min(InputProducts.SAMPLES, samples.size()), batch, provider,
+                progress.part(0.8, 0.82)) : InputProducts.none();
         var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings, products).all(placement, progress.part(0.82, 1));
         var rewrites = new ArrayList<>(profile.rewrites());
         if (settings.layernorm() != CalibrateSettings.Migration.OFF) {

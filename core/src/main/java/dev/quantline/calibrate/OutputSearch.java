@@ -1,9 +1,12 @@
 package dev.quantline.calibrate;
 
-import dev.quantline.onnx.Tensor;
+import dev.quantline.linear.InputProducts.Product;
+import dev.quantline.linear.LayerWeight;
 import dev.quantline.quantizer.Uniform;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.IntToDoubleFunction;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -16,32 +19,27 @@ final class OutputSearch {
     private static final double[] COARSE = {1, .96, .92, .88, .84, .8, .76, .72, .68, .64, .6, .56, .52};
     private static final double FINE = 0.02;
 
-    private final Tensor weight;
-    private final int axis;
+    private final LayerWeight weight;
     private final int bits;
-    private final INDArray product;
-    private final float[] values;
+    private final List<INDArray> products;
+    private final float[] rows;
     private final double[] largest;
 
-    private OutputSearch(Tensor weight, int bits, int axis, INDArray product) {
+    private OutputSearch(LayerWeight weight, int bits, Product product) {
         this.weight = weight;
-        this.axis = axis;
         this.bits = bits;
-        this.product = product;
-        values = weight.toFloats();
-        largest = new double[weight.dim(axis)];
-        for (int i = 0; i < values.length; i++) {
-            largest[channel(i)] = Math.max(largest[channel(i)], Math.abs(values[i]));
+        products = IntStream.range(0, product.groups()).mapToObj(product::matrix).toList();
+        rows = weight.rows(weight.tensor());
+        largest = new double[weight.outputs()];
+        for (int i = 0; i < rows.length; i++) {
+            int output = i / weight.inputs();
+            largest[output] = Math.max(largest[output], Math.abs(rows[i]));
         }
     }
 
-    /**
-     * @param weight  FLOAT matrix
-     * @param axis    its output-channel axis
-     * @param product X^T X, {@code [inputs, inputs]}
-     */
-    static Uniform choose(Tensor weight, int bits, int axis, INDArray product) {
-        return new OutputSearch(weight, bits, axis, product).choose();
+    /** One scale an output channel. */
+    static Uniform choose(LayerWeight weight, int bits, Product product) {
+        return new OutputSearch(weight, bits, product).choose();
     }
 
     private Uniform choose() {
@@ -61,26 +59,26 @@ final class OutputSearch {
     private Uniform grid(IntToDoubleFunction alpha) {
         var reach = new double[largest.length];
         Arrays.setAll(reach, c -> largest[c] * alpha.applyAsDouble(c));
-        return Uniform.symmetric(bits, axis, reach);
+        return Uniform.symmetric(bits, weight.axis(), reach);
     }
 
     private void tryOut(IntToDoubleFunction alpha, double[] best, double[] chosen) {
-        var error = grid(alpha).fakeQuantize(weight).toFloats();
+        var error = weight.rows(grid(alpha).fakeQuantize(weight.tensor()));
         for (int i = 0; i < error.length; i++) {
-            error[i] -= values[i];
+            error[i] -= rows[i];
         }
-        var d = Nd4j.createFromArray(error).reshape('c', weight.dim(0), weight.dim(1));
-        var columns = axis == 1 ? d : d.transpose();
-        var cost = product.mmul(columns).muli(columns).sum(0).toDoubleVector();
-        for (int c = 0; c < cost.length; c++) {
-            if (cost[c] < best[c]) {
-                best[c] = cost[c];
-                chosen[c] = alpha.applyAsDouble(c);
+        int outputs = weight.outputs() / products.size();
+        for (int g = 0; g < products.size(); g++) {
+            var d = Nd4j.createFromArray(Arrays.copyOfRange(error, g * outputs * weight.inputs(), (g + 1) * outputs * weight.inputs()))
+                .reshape('c', outputs, weight.inputs());
+            var cost = d.mmul(products.get(g)).muli(d).sum(1).toDoubleVector();
+            for (int o = 0; o < outputs; o++) {
+                int output = g * outputs + o;
+                if (cost[o] < best[output]) {
+                    best[output] = cost[o];
+                    chosen[output] = alpha.applyAsDouble(output);
+                }
             }
         }
-    }
-
-    private int channel(int element) {
-        return axis == 1 ? element % weight.dim(1) : element / weight.dim(1);
     }
 }

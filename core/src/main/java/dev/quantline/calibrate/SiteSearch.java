@@ -2,6 +2,7 @@ package dev.quantline.calibrate;
 
 import dev.quantline.calibrate.CalibrateSettings.Migration;
 import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -97,7 +98,7 @@ final class SiteSearch {
             var readers = nodes(graph, site);
             boolean norm = NormOutput.of(graph.index(), site.tensor()).isPresent();
             if (readers.isEmpty() || !readers.stream().allMatch(reader -> reader.input(0).equals(site.tensor())
-                && InputProducts.isLinear(model, reader))) {
+                && LayerWeight.of(model, reader).isPresent() && !reader.is("Conv"))) {
                 refuse(graph, site.tensor(), "not all that read it quantized are MatMul or Gemm with constant weights");
                 continue;
             }

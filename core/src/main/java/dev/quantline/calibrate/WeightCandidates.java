@@ -1,5 +1,7 @@
 package dev.quantline.calibrate;
 
+import dev.quantline.linear.InputProducts;
+import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
@@ -67,7 +69,7 @@ final class WeightCandidates {
 
     private Uniform scales(Tensor tensor, Node node, int bits, int axis, int block, float[] importance) {
         var product = products.of(model, node).filter(known -> axis != Uniform.PER_TENSOR && block == 0);
-        return product.isPresent() ? OutputSearch.choose(tensor, bits, axis, product.get())
+        return product.isPresent() ? OutputSearch.choose(LayerWeight.of(model, node).orElseThrow(), bits, product.get())
             : WeightSearch.choose(tensor, bits, axis, block, importance, settings.weightRange().criterion());
     }
 

@@ -32,27 +32,29 @@ final class BiasCorrection {
     }
 
     /**
+     * @param model   the float model, whose outputs are to be met
+     * @param rounded the same with weights that the plan rounds to what it will compute with
      * @param from first calibration sample used
      * @param to   end of those, exclusive
      * @return the model with changed biases; the same object when there is nothing to correct
      */
-    static Graph apply(Graph model, QuantizationPlan plan, Samples samples, int from, int to, int batch, Provider provider,
+    static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, int from, int to, int batch, Provider provider,
                        Progress progress) {
         var layers = layers(model, plan);
         if (layers.isEmpty()) {
-            return model;
+            return rounded;
         }
         var twins = model.copy();
         twins.outputs().clear();
         var differences = new LinkedHashMap<String, Layer>();
         for (var layer : layers) {
-            differences.put(addTwin(twins, layer, plan), layer);
+            differences.put(addTwin(twins, rounded, layer, plan), layer);
         }
         twins.sort();
         var sums = new LinkedHashMap<String, double[]>();
         var seen = new int[1];
         try (var session = Session.open(twins, provider, Session.Optimization.ALL)) {
-            samples.forEachBatch(from, to, batch, fed -> {
+            samples.forEachBatch(from, to, samples.unpadded(batch), fed -> {
                 session.run(fed.arrays()).forEach((name, mean) -> {
                     var sum = sums.computeIfAbsent(name, first -> new double[mean.size()]);
                     for (int c = 0; c < sum.length; c++) {
@@ -64,9 +66,9 @@ final class BiasCorrection {
             });
         }
         if (seen[0] == 0) {
-            return model;
+            return rounded;
         }
-        var corrected = model.copy();
+        var corrected = rounded.copy();
         differences.forEach((name, layer) -> correct(corrected, layer, sums.get(name), seen[0]));
         return corrected;
     }
@@ -94,12 +96,12 @@ final class BiasCorrection {
     }
 
     /** Adds the quantized twin of a layer and gives the name of the mean difference of the two per channel. */
-    private static String addTwin(Graph graph, Layer layer, QuantizationPlan plan) {
+    private static String addTwin(Graph graph, Graph rounded, Layer layer, QuantizationPlan plan) {
         var node = layer.node();
         var weight = plan.weightOf(node.name()).orElseThrow();
         var twin = node.withName(graph.fresh(node.name() + "/twin")).withOutputs(List.of(graph.fresh(node.output() + "/twin")))
             .withInput(weight.input(), graph.addConstant(weight.tensor() + "/rounded",
-                weight.quantizer().fakeQuantize(graph.initializers().get(weight.tensor()))));
+                weight.quantizer().fakeQuantize(rounded.initializers().get(weight.tensor()))));
         int data = 1 - weight.input();
         var quantizer = plan.activationOf(node.input(data), node.name());
         if (quantizer.isPresent()) {

@@ -6,6 +6,7 @@ import java.util.List;
 /**
  * Settings of tuning.
  *
+ * @param rounding   how weights are rounded before anything is trained
  * @param bias       whether biases are corrected on calibration data first
  * @param samples    calibration samples used at most; a quarter of them is held out to judge the result
  * @param layers     what is trained, and in which pieces
@@ -16,11 +17,19 @@ import java.util.List;
  * @param normalization whether convolutions get back the mean and deviation of their output channels at the end
  * @param training   steps, rates and loss
  */
-public record TuneSettings(boolean bias, int samples, Method layers, boolean sequential, List<String> blocks, boolean affine,
-                           Whole whole, boolean normalization, Training training) {
+public record TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
+                           boolean affine, Whole whole, boolean normalization, Training training) {
     /** Calibration samples used by default. */
     public static final int SAMPLES = 512;
     private static final int BIAS_SAMPLES = 128;
+
+    /** How weights are rounded before anything is trained. */
+    public enum Rounding {
+        /** To the nearest code. */
+        NEAREST,
+        /** Each making up for the errors of those before it (GPTQ, arXiv 2210.17323). */
+        COMPENSATED
+    }
 
     /** What is trained, and in which pieces. */
     public enum Method {
@@ -48,12 +57,15 @@ public record TuneSettings(boolean bias, int samples, Method layers, boolean seq
         if (samples < 1) {
             throw new BadInput("tune.samples must be at least 1, not " + samples);
         }
+        if (rounding == Rounding.COMPENSATED && layers == Method.ADAROUND) {
+            throw new BadInput("tune.rounding: 'compensated' settles what tune.layers 'adaround' would learn; choose one of them");
+        }
         blocks = List.copyOf(blocks);
     }
 
     /** Bias correction alone, or nothing. */
     public static TuneSettings biases(boolean bias, int samples) {
-        return new TuneSettings(bias, samples, Method.OFF, true, List.of(), false, Whole.OFF, false,
+        return new TuneSettings(Rounding.NEAREST, bias, samples, Method.OFF, true, List.of(), false, Whole.OFF, false,
             Training.standard());
     }
 
@@ -64,7 +76,8 @@ public record TuneSettings(boolean bias, int samples, Method layers, boolean seq
 
     /** Block reconstruction from what quantized blocks give. */
     public static TuneSettings reconstruct(Training training) {
-        return new TuneSettings(false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.OFF, true, training);
+        return new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.OFF, true,
+            training);
     }
 
     /** What of the whole network is trained. */

@@ -1,6 +1,7 @@
 package dev.quantline.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.linear.InputProducts;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.plan.QuantizationPlan;
@@ -75,6 +76,9 @@ public final class TuningRun implements AutoCloseable {
         split = Split.of(Math.min(settings.samples(), calibration.size()));
         judge = new Judge(model, calibration, split, batch, provider);
         state = new State(model, plan);
+        if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
+            moves.add(this::round);
+        }
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
@@ -96,7 +100,7 @@ public final class TuningRun implements AutoCloseable {
         if (settings.normalization()) {
             moves.add(this::normalize);
         }
-        if (moves.size() > (settings.bias() ? 1 : 0)) {
+        if (!parts.isEmpty() || settings.whole() != TuneSettings.Whole.OFF || settings.normalization()) {
             moves.add(this::judgeTheWhole);
         }
     }
@@ -121,12 +125,24 @@ public final class TuningRun implements AutoCloseable {
         return true;
     }
 
+    private boolean round(BooleanSupplier stop, Progress progress) {
+        var products = InputProducts.of(model, samples, 0, Math.min(InputProducts.SAMPLES, split.train()), batch, provider,
+            progress.part(0, 0.4));
+        keepIfBetter("compensated rounding", new State(CompensatedRounding.apply(model, plan, products, progress.part(0.4, 0.6)), plan),
+            progress.part(0.6, 1));
+        return true;
+    }
+
+    /** Keeps a change of the whole model when held-out samples agree. */
+    private void keepIfBetter(String method, State next, Progress progress) {
+        double before = judge.error(state, progress.part(0, 0.5));
+        double after = next.equals(state) ? before : judge.error(next, progress.part(0.5, 1));
+        keep(new Step(method, "", before, after, after < before, List.of()), next);
+    }
+
     private boolean correctBiases(BooleanSupplier stop, Progress progress) {
-        var corrected = BiasCorrection.apply(state.model(), plan, samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
-        double before = judge.error(state, progress.part(0.6, 0.8));
-        var next = new State(corrected, plan);
-        double after = corrected == state.model() ? before : judge.error(next, progress.part(0.8, 1));
-        keep(new Step("bias correction", "", before, after, after < before, List.of()), next);
+        var corrected = BiasCorrection.apply(model, state.model(), plan, samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
+        keepIfBetter("bias correction", new State(corrected, plan), progress.part(0.6, 1));
         return true;
     }
 
@@ -160,9 +176,7 @@ public final class TuningRun implements AutoCloseable {
 
     private boolean normalize(BooleanSupplier stop, Progress progress) {
         var next = NormalizationTuning.apply(state, model, samples, split, batch, provider, progress.part(0, 0.6));
-        double before = judge.error(state, progress.part(0.6, 0.8));
-        double after = next == state ? before : judge.error(next, progress.part(0.8, 1));
-        keep(new Step("normalization", "", before, after, after < before, List.of()), next);
+        keepIfBetter("normalization", next, progress.part(0.6, 1));
         return true;
     }
 

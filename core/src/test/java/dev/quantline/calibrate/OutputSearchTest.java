@@ -4,9 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quantline.linear.InputProducts.Product;
+import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.factory.Nd4j;
 
 class OutputSearchTest {
@@ -26,7 +29,7 @@ class OutputSearchTest {
             }
         }
         var rows = Nd4j.createFromArray(x).reshape('c', ROWS, INPUTS);
-        var product = rows.transpose().mmul(rows);
+        var product = new Product(1, INPUTS, rows.transpose().mmul(rows).castTo(DataType.DOUBLE).data().asDouble());
         var w = new float[INPUTS * OUTPUTS];
         for (int i = 0; i < w.length; i++) {
             w[i] = (float) random.nextGaussian();
@@ -34,7 +37,7 @@ class OutputSearchTest {
         var weight = Tensor.of(w, INPUTS, OUTPUTS);
 
         // When
-        var byOutput = OutputSearch.choose(weight, 3, 1, product);
+        var byOutput = OutputSearch.choose(layer(weight, true), 3, product);
         var byWeight = WeightSearch.choose(weight, 3, 1, 0, null, new RangeCriterion.Mse());
 
         // Then
@@ -53,12 +56,17 @@ class OutputSearchTest {
             transposed[i % OUTPUTS * INPUTS + i / OUTPUTS] = w[i];
         }
         var rows = Nd4j.createFromArray(w).reshape('c', OUTPUTS, INPUTS);
-        var product = rows.transpose().mmul(rows);
+        var product = new Product(1, INPUTS, rows.transpose().mmul(rows).castTo(DataType.DOUBLE).data().asDouble());
 
-        var columns = OutputSearch.choose(Tensor.of(w, INPUTS, OUTPUTS), 4, 1, product);
+        var columns = OutputSearch.choose(layer(Tensor.of(w, INPUTS, OUTPUTS), true), 4, product);
 
-        assertArrayEquals(columns.scale(), OutputSearch.choose(Tensor.of(transposed, OUTPUTS, INPUTS), 4, 0, product).scale(), 0);
+        assertArrayEquals(columns.scale(),
+            OutputSearch.choose(layer(Tensor.of(transposed, OUTPUTS, INPUTS), false), 4, product).scale(), 0);
         assertEquals(1, columns.scale()[2], "a dead channel");
+    }
+
+    private static LayerWeight layer(Tensor weight, boolean columns) {
+        return new LayerWeight(weight, OUTPUTS, INPUTS, 1, new long[0], columns);
     }
 
     private static double error(float[] x, Tensor weight, Tensor rounded) {

@@ -105,7 +105,7 @@ class BiasCorrectionTest {
             assertTrue(worst > .1, "the plan must hurt, and changes the mean by only " + worst);
 
             // When
-            var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, plan, samples, 0, SAMPLES, 10, Provider.cpu(),
+            var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, layer, plan, samples, 0, SAMPLES, 10, Provider.cpu(),
                 Progress.none()));
 
             // Then
@@ -127,7 +127,8 @@ class BiasCorrectionTest {
         var data = Map.of("image", shifted(Data.images(8, 3).get("image"), 1.5f));
 
         // When
-        var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, plan, samples, 0, 8, 3, Provider.cpu(), Progress.none()));
+        var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, layer, plan, samples, 0, 8, 3,
+            Provider.cpu(), Progress.none()));
 
         // Then: [batch, 4, 64]
         var expected = run(layer, data).toFloats();

@@ -5,6 +5,7 @@ import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.profile.Profiler;
@@ -12,6 +13,7 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.tune.TuneSettings.Rounding;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,7 +48,8 @@ class TuningRunTest {
     }
 
     private static TuneSettings settings(TuneSettings.Method method, boolean sequential, Training training) {
-        return new TuneSettings(false, SAMPLES, method, sequential, List.of(), false, TuneSettings.Whole.OFF, false, training);
+        return new TuneSettings(Rounding.NEAREST, false, SAMPLES, method, sequential, List.of(), false, TuneSettings.Whole.OFF, false,
+            training);
     }
 
     private <T> T calibrated(Graph network, Map<String, Tensor> arrays, Task<T> task) throws IOException {
@@ -124,10 +127,35 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
+    @ValueSource(strings = {"conv", "transformer"})
+    void compensatedRoundingBringsTheWholeModelCloserWithoutTraining(String name) throws IOException {
+        calibrated(network(name), data(name), (stages, samples) -> {
+            var settings = new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false,
+                TuneSettings.Whole.OFF, false, SHORT);
+            try (var run = start(stages, samples, settings)) {
+                var steps = finish(run).steps();
+
+                assertEquals(List.of("compensated rounding"), steps.stream().map(Tuner.Step::method).toList());
+                assertTrue(steps.getFirst().errorAfter() < steps.getFirst().errorBefore(), steps.toString());
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void roundingThatIsSettledCannotBeLearned() {
+        var refused = assertThrows(BadInput.class, () -> new TuneSettings(Rounding.COMPENSATED, false, SAMPLES,
+            TuneSettings.Method.ADAROUND, true, List.of(), false, TuneSettings.Whole.OFF, false, SHORT));
+
+        assertTrue(refused.getMessage().contains("tune.rounding"), refused.getMessage());
+    }
+
+    @ParameterizedTest
     @EnumSource(value = TuneSettings.Whole.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
     void theWholeNetworkLearnsTogether(TuneSettings.Whole whole) throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(true, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false, whole, true, SHORT);
+            var settings = new TuneSettings(Rounding.NEAREST, true, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false, whole, true,
+                SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 

@@ -1,8 +1,8 @@
 package dev.quantline.tuner;
 
 import dev.quantline.pipeline.job.Recipe;
-import dev.quantline.tune.TuneSettings;
 import dev.quantline.tune.Training;
+import dev.quantline.tune.TuneSettings;
 import java.util.Locale;
 
 /** Tuning as core takes it, from a request whose vocabulary the schema has checked. */
@@ -11,7 +11,8 @@ final class TuneRequest {
     }
 
     static TuneSettings settings(Recipe.Tune tune) {
-        return new TuneSettings(tune.bias(), tune.samples(), TuneSettings.Method.valueOf(upper(tune.layers())),
+        return new TuneSettings(TuneSettings.Rounding.valueOf(upper(tune.rounding())), tune.bias(), tune.samples(),
+                TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
                 TuneSettings.Whole.valueOf(upper(tune.whole())), tune.normalization(), training(tune.training()));
     }

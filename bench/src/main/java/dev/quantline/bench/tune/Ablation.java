@@ -85,7 +85,8 @@ public final class Ablation {
     }
 
     private static TuneSettings settings(Method method, boolean sequential, int samples, boolean affine, Whole whole, Training training) {
-        return new TuneSettings(false, samples, method, sequential, List.of(), affine, whole, false, training);
+        return new TuneSettings(TuneSettings.Rounding.NEAREST, false, samples, method, sequential, List.of(), affine, whole, false,
+            training);
     }
 
     private static Training training(int steps, double mix, Distance loss, double ahead) {

@@ -53,6 +53,7 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     /**
      * What is trained.
      *
+     * @param rounding      {@code nearest} or {@code compensated}: how weights are rounded before anything is trained
      * @param bias          whether the mean error of each channel is taken out of the biases
      * @param quanttune     outlier-driven fine-tuning: its settings, or {@code false}
      * @param layers        {@code off}, {@code adaquant}, {@code adaround} or {@code reconstruct}
@@ -65,7 +66,7 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end
      * @param training      how each piece is trained
      */
-    public record Tune(boolean bias, JsonNode quanttune, String layers, boolean normalization, String order, int samples,
+    public record Tune(String rounding, boolean bias, JsonNode quanttune, String layers, boolean normalization, String order, int samples,
                        List<String> blocks, boolean affine, String whole, Training training) {
     }
 

@@ -1,0 +1,118 @@
+package dev.quantline.tune;
+
+import dev.quantline.linear.InputProducts;
+import dev.quantline.linear.LayerWeight;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Progress;
+import java.util.Comparator;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Rounds the weights of linear layers and convolutions one input after the other, each time moving what is not yet rounded so that
+ * it makes up for the errors made (GPTQ, arXiv 2210.17323, in the form of LDLQ, arXiv 2307.13304):
+ *
+ * <pre>
+ *   H = X^T X + lambda mean(diag) I = (U + I) D (U + I)^T, U strictly upper triangular
+ *   q_k = round(w_k + sum_{j&lt;k} (w_j - q_j) U_jk)
+ * </pre>
+ *
+ * Inputs with most energy come first: their errors are the dearest, and everything behind can make up for them.
+ */
+final class CompensatedRounding {
+    /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
+    private static final double DAMPING = 0.01;
+
+    private final LayerWeight weight;
+    private final Uniform quantizer;
+    private final int[] scale;
+    private final float[] rounded;
+
+    private CompensatedRounding(LayerWeight weight, Uniform quantizer) {
+        this.weight = weight;
+        this.quantizer = quantizer;
+        scale = quantizer.scaleIndex(weight.tensor().shape());
+        rounded = weight.tensor().toFloats();
+    }
+
+    /** The model with all weights that have products rounded as the plan will round them; shared weights stay. */
+    static Graph apply(Graph model, QuantizationPlan plan, InputProducts products, Progress progress) {
+        var index = model.index();
+        var changed = model.copy();
+        int done = 0;
+        for (var planned : plan.weights()) {
+            progress.report((double) done++ / plan.weights().size(), "rounding weights");
+            var node = model.node(planned.node()).orElseThrow();
+            var product = planned.input() == 1 && index.consumers(planned.tensor()).size() == 1 ? products.of(model, node) : null;
+            if (product != null && product.isPresent()) {
+                var layer = LayerWeight.of(model, node).orElseThrow();
+                changed.initializers().put(planned.tensor(), of(layer, planned.quantizer(), product.get()));
+            }
+        }
+        return changed;
+    }
+
+    /** The weight of one layer with every element on its grid. */
+    static Tensor of(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
+        var rounding = new CompensatedRounding(weight, quantizer);
+        for (int group = 0; group < product.groups(); group++) {
+            rounding.round(group, product);
+        }
+        return Tensor.of(rounding.rounded, weight.tensor().shape());
+    }
+
+    private void round(int group, InputProducts.Product product) {
+        int d = product.inputs();
+        int from = group * d * d;
+        var order = IntStream.range(0, d).boxed()
+            .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i])).mapToInt(Integer::intValue).toArray();
+        var feedback = feedback(product.sums(), from, order);
+        int outputs = weight.outputs() / product.groups();
+        IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> round(output, order, feedback));
+    }
+
+    private void round(int output, int[] order, float[] feedback) {
+        int d = order.length;
+        var error = new float[d];
+        for (int k = 0; k < d; k++) {
+            double moved = 0;
+            for (int j = 0; j < k; j++) {
+                moved += error[j] * feedback[k * d + j];
+            }
+            int at = weight.at(output, order[k]);
+            float exact = rounded[at];
+            int c = scale[at];
+            rounded[at] = quantizer.dequantize(quantizer.quantize((float) (exact + moved), c), c);
+            error[k] = exact - rounded[at];
+        }
+    }
+
+    /** U with row k the feedback of column k, from the Cholesky factor of H in reversed order. */
+    private static float[] feedback(double[] sums, int from, int[] order) {
+        int d = order.length;
+        double mean = IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
+        var reversed = Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, d}, 'f');
+        var factor = new double[d * d];
+        for (int i = 0; i < d; i++) {
+            for (int j = 0; j < d; j++) {
+                factor[i * d + j] = sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? DAMPING * mean + 1e-30 : 0);
+            }
+        }
+        reversed.assign(Nd4j.createFromArray(factor).reshape('c', d, d));
+        Nd4j.getBlasWrapper().lapack().potrf(reversed, true);
+        var lower = reversed.dup('c').data().asDouble();
+        var feedback = new float[d * d];
+        for (int k = 0; k < d; k++) {
+            int column = d - 1 - k;
+            for (int j = 0; j < k; j++) {
+                feedback[k * d + j] = (float) (lower[(d - 1 - j) * d + column] / lower[column * d + column]);
+            }
+        }
+        return feedback;
+    }
+}

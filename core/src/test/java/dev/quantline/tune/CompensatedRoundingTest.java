@@ -1,0 +1,97 @@
+package dev.quantline.tune;
+
+import dev.quantline.linear.InputProducts.Product;
+import dev.quantline.linear.LayerWeight;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantizer.Uniform;
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class CompensatedRoundingTest {
+    private static final int INPUTS = 24;
+    private static final int OUTPUTS = 6;
+    private static final int ROWS = 200;
+
+    /** X^T X of inputs that go up and down together, in each group by itself. */
+    private static Product correlated(int groups, Random random) {
+        var sums = new double[groups * INPUTS * INPUTS];
+        for (int group = 0; group < groups; group++) {
+            for (int row = 0; row < ROWS; row++) {
+                double common = random.nextGaussian();
+                var x = random.doubles(INPUTS).map(noise -> common + noise - 0.5).toArray();
+                for (int i = 0; i < INPUTS * INPUTS; i++) {
+                    sums[group * INPUTS * INPUTS + i] += x[i / INPUTS] * x[i % INPUTS];
+                }
+            }
+        }
+        return new Product(groups, INPUTS, sums);
+    }
+
+    private static LayerWeight weight(int groups, boolean columns, Random random) {
+        var values = new float[OUTPUTS * INPUTS];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        var tensor = columns ? Tensor.of(values, INPUTS, OUTPUTS) : Tensor.of(values, OUTPUTS, INPUTS);
+        return new LayerWeight(tensor, OUTPUTS, INPUTS, groups, new long[0], columns);
+    }
+
+    private static double outputError(LayerWeight weight, Tensor rounded, Product product) {
+        var exact = weight.rows(weight.tensor());
+        var codes = weight.rows(rounded);
+        double sum = 0;
+        for (int o = 0; o < OUTPUTS; o++) {
+            int from = o / (OUTPUTS / product.groups()) * INPUTS * INPUTS;
+            for (int i = 0; i < INPUTS * INPUTS; i++) {
+                int one = o * INPUTS + i / INPUTS;
+                int other = o * INPUTS + i % INPUTS;
+                sum += (exact[one] - codes[one]) * (exact[other] - codes[other]) * product.sums()[from + i];
+            }
+        }
+        return sum;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void errorsOfTheOutputFallAndEveryWeightIsOnItsGrid(int groups) {
+        for (boolean columns : new boolean[] {false, true}) {
+            // Given
+            var random = new Random(5);
+            var weight = weight(groups, columns, random);
+            var product = correlated(groups, random);
+            var reach = new double[OUTPUTS];
+            Arrays.fill(reach, 2.5);
+            var quantizer = Uniform.symmetric(3, weight.axis(), reach);
+
+            // When
+            var rounded = CompensatedRounding.of(weight, quantizer, product);
+
+            // Then
+            double nearest = outputError(weight, quantizer.fakeQuantize(weight.tensor()), product);
+            double compensated = outputError(weight, rounded, product);
+            assertTrue(compensated < 0.5 * nearest, compensated + " against " + nearest);
+            assertArrayEquals(quantizer.fakeQuantize(rounded).toFloats(), rounded.toFloats());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void withoutCorrelationsItRoundsToTheNearest(int groups) {
+        var random = new Random(6);
+        var weight = weight(groups, false, random);
+        var sums = new double[groups * INPUTS * INPUTS];
+        for (int i = 0; i < groups * INPUTS; i++) {
+            sums[i * INPUTS + i % INPUTS] = 1 + random.nextDouble();
+        }
+        var quantizer = Uniform.symmetric(4, 0, new double[] {2, 2, 2, 2, 2, 2});
+
+        var rounded = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums));
+
+        assertArrayEquals(quantizer.fakeQuantize(weight.tensor()).toFloats(), rounded.toFloats());
+    }
+}
