@@ -108,7 +108,7 @@ public sealed interface RangeCriterion {
             largest = Math.max(largest, magnitudes[i]);
         }
         var histogram = new Histogram();
-        histogram.add(magnitudes, 0, largest);
+        histogram.add(magnitudes, magnitudes.length, 0, largest);
         return histogram;
     }
 }

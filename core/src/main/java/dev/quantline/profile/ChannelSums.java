@@ -28,17 +28,17 @@ final class ChannelSums {
     /**
      * Adds values laid out as {@code [outer, channels, inner]}. A NaN makes {@code squares} NaN.
      *
+     * @param count how many of the values
      * @param inner elements between two channels
      */
-    void add(float[] values, int inner) {
-        int n = values.length;
-        int channels = min.length;
+    void add(float[] values, int count, int inner) {
         if (inner == 1) {
-            addRows(values, n);
+            addExtremes(values, count);
+            addMoments(values, count);
             return;
         }
         int c = 0;
-        for (int start = 0; start < n; start += inner) {
+        for (int start = 0; start < count; start += inner) {
             float least = min[c];
             float largest = max[c];
             double total = 0;
@@ -54,24 +54,40 @@ final class ChannelSums {
             max[c] = largest;
             sums[c] += total;
             squares[c] += square;
-            c = c + 1 == channels ? 0 : c + 1;
+            c = c + 1 == min.length ? 0 : c + 1;
         }
     }
 
-    /** Channels last: a row at a time, in loops that compilers turn into vector instructions. */
-    private void addRows(float[] values, int n) {
+    // Channels last. The compiler makes good vector loops of these two in methods of their own: together 1.1 ns a value, where one
+    // method with both loops took 2.1.
+
+    private void addExtremes(float[] values, int count) {
         int channels = min.length;
-        for (int start = 0; start < n; start += channels) {
+        for (int start = 0; start < count; start += channels) {
             for (int c = 0; c < channels; c++) {
                 min[c] = Math.min(min[c], values[start + c]);
                 max[c] = Math.max(max[c], values[start + c]);
             }
+        }
+    }
+
+    private void addMoments(float[] values, int count) {
+        int channels = sums.length;
+        for (int start = 0; start < count; start += channels) {
             for (int c = 0; c < channels; c++) {
                 double x = values[start + c];
                 sums[c] += x;
                 squares[c] += x * x;
             }
         }
+    }
+
+    static double total(double[] ofChannels) {
+        double total = 0;
+        for (double channel : ofChannels) {
+            total += channel;
+        }
+        return total;
     }
 
     double least() {

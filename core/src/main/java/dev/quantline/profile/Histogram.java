@@ -37,16 +37,17 @@ public final class Histogram {
     /**
      * Adds values.
      *
-     * @param least   the smallest of them
+     * @param count   how many of them
+     * @param least   the smallest of those
      * @param largest the largest of them; both finite
      */
-    public void add(float[] values, double least, double largest) {
+    public void add(float[] values, int count, double least, double largest) {
         cover(least, largest);
         double scale = Math.scalb(1.0, -exponent);
         long offset = first;
         var bins = counts;
-        for (float value : values) {
-            bins[(int) ((long) Math.floor(value * scale) - offset)]++;
+        for (int i = 0; i < count; i++) {
+            bins[(int) ((long) Math.floor(values[i] * scale) - offset)]++;
         }
     }
 

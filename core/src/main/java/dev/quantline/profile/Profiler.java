@@ -14,8 +14,8 @@ import dev.quantline.runtime.Session;
 import dev.quantline.site.Sites;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** The profiling stage: the model as it came to a canonical float model, and statistics of its activations. */
 public final class Profiler {
@@ -70,14 +70,14 @@ public final class Profiler {
         var seen = new int[1];
         try (var session = Session.open(observed, provider, Session.Optimization.ALL)) {
             var inside = tensors.keySet().stream().filter(session.outputs()::contains).toList();
+            var inputs = tensors.keySet().stream().filter(tensor -> !inside.contains(tensor)).toList();
             samples.forEachBatch(from, to, batch, fed -> {
-                var results = inside.isEmpty() ? Map.<String, Tensor>of() : session.run(fed.arrays(), inside);
-                var mask = padding ? Optional.<Tensor>empty() : mask(fed);
+                var visible = padding ? Optional.<VisibleTokens>empty() : visible(fed);
                 // side by side, since each has statistics of its own; of several that fail the first in graph order is named
-                tensors.values().parallelStream()
-                    .flatMap(profile -> failure(profile, results.getOrDefault(profile.tensor(), fed.arrays().get(profile.tensor())), fed,
-                        mask).stream())
-                    .findFirst().ifPresent(bad -> {
+                Stream.concat(inputs.stream().map(input -> failure(tensors.get(input), fed.arrays().get(input), fed, visible)),
+                    inside.isEmpty() ? Stream.empty() : session.run(fed.arrays(), inside, (tensor, values) ->
+                        failure(tensors.get(tensor), values, fed, visible)).stream())
+                    .flatMap(Optional::stream).findFirst().ifPresent(bad -> {
                         throw bad;
                     });
                 seen[0] += fed.size();
@@ -87,17 +87,17 @@ public final class Profiler {
         return new Profile(seen[0], tensors);
     }
 
-    private static Optional<BadInput> failure(TensorProfile profile, Tensor values, Dataset.Batch fed, Optional<Tensor> mask) {
+    private static Optional<BadInput> failure(TensorProfile profile, Tensor values, Dataset.Batch fed, Optional<VisibleTokens> visible) {
         try {
-            profile.add(values, fed.first(), fed.size(), mask);
+            profile.add(values, fed.first(), fed.size(), visible);
             return Optional.empty();
         } catch (BadInput bad) {
             return Optional.of(bad);
         }
     }
 
-    private static Optional<Tensor> mask(Dataset.Batch fed) {
+    private static Optional<VisibleTokens> visible(Dataset.Batch fed) {
         return Optional.ofNullable(fed.arrays().get("attention_mask"))
-            .filter(mask -> mask.rank() == 2 && mask.dim(0) == fed.size());
+            .filter(mask -> mask.rank() == 2 && mask.dim(0) == fed.size()).map(VisibleTokens::of);
     }
 }

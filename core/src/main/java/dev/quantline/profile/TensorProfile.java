@@ -206,15 +206,15 @@ public final class TensorProfile {
      * @param batch   FLOAT of any shape
      * @param first   index of the first sample in the data set
      * @param samples how many samples it holds
-     * @param mask    {@code [samples, tokens]}: tokens with 0 are left out; empty counts all
+     * @param visible tokens that count; empty: all do
      * @throws BadInput when it holds NaN or infinity
      */
-    void add(Tensor batch, int first, int samples, Optional<Tensor> mask) {
-        SampleValues.of(batch, first, samples, mask).forEach(this::add);
+    void add(Tensor batch, int first, int samples, Optional<VisibleTokens> visible) {
+        SampleValues.forEach(batch, first, samples, visible, this::add);
     }
 
     private void add(SampleValues part) {
-        if (part.values().length == 0) {
+        if (part.count() == 0) {
             return;
         }
         var shape = part.shape();
@@ -222,18 +222,19 @@ public final class TensorProfile {
         int channels = shape.length == 0 ? 1 : (int) shape[at];
         int inner = (int) Arrays.stream(shape).skip(at + 1).reduce(1, Math::multiplyExact);
         var sums = new ChannelSums(channels);
-        sums.add(part.values(), inner);
+        sums.add(part.values(), part.count(), inner);
         double least = sums.least();
         double largest = sums.largest();
-        if (!Double.isFinite(least + largest) || !Double.isFinite(Arrays.stream(sums.squares).sum())) {
+        double squares = ChannelSums.total(sums.squares);
+        if (!Double.isFinite(least + largest) || !Double.isFinite(squares)) {
             throw new BadInput("activation '" + tensor + "' holds NaN or infinity on this data: the model cannot be quantized with it");
         }
-        histogram.add(part.values(), least, largest);
+        histogram.add(part.values(), part.count(), least, largest);
         average = average.then(RangeAverage.of(least, largest));
         if (part.sample() != SampleValues.ALL) {
             peaks = SamplePeak.highest(peaks, List.of(new SamplePeak(part.sample(), Math.max(-least, largest))));
         }
-        join(sums, false, Arrays.stream(sums.sums).sum(), Arrays.stream(sums.squares).sum());
+        join(sums, false, ChannelSums.total(sums.sums), squares);
     }
 
     /** Adds everything another profile of the same tensor has seen. */

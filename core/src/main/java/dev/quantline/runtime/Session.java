@@ -22,6 +22,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 
 /** A model loaded into ONNX Runtime. Not for several threads at once: closing frees native memory. */
 public final class Session implements AutoCloseable {
@@ -119,13 +121,32 @@ public final class Session implements AutoCloseable {
      * @throws BadInput when the inputs do not fit the model
      */
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Collection<String> wanted) {
-        var opened = new ArrayList<OnnxTensor>();
-        try (var result = session.run(feed(inputs, opened), new LinkedHashSet<>(wanted))) {
+        return run(inputs, wanted, result -> {
             var outputs = new LinkedHashMap<String, Tensor>();
             for (String name : wanted) {
                 outputs.put(name, tensor(name, result.get(name).orElseThrow()));
             }
             return outputs;
+        });
+    }
+
+    /**
+     * Runs the part of the model that {@code wanted} outputs need, and turns each into something else while the others still lie in
+     * ONNX Runtime's memory: only as many are in Java's at once as there are threads.
+     *
+     * @param action takes the name and a copy of one output; called side by side
+     * @return what it gave, in the order of {@code wanted}
+     * @throws BadInput when the inputs do not fit the model
+     */
+    public <T> List<T> run(Map<String, Tensor> inputs, List<String> wanted, BiFunction<String, Tensor, T> action) {
+        return run(inputs, wanted, result -> wanted.parallelStream()
+            .map(name -> action.apply(name, tensor(name, result.get(name).orElseThrow()))).toList());
+    }
+
+    private <T> T run(Map<String, Tensor> inputs, Collection<String> wanted, Function<OrtSession.Result, T> taken) {
+        var opened = new ArrayList<OnnxTensor>();
+        try (var result = session.run(feed(inputs, opened), new LinkedHashSet<>(wanted))) {
+            return taken.apply(result);
         } catch (OrtException e) {
             throw new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e);
         } finally {

@@ -31,7 +31,7 @@ record Seen(float[] values) {
             largest = Math.max(largest, value);
         }
         var histogram = new Histogram();
-        histogram.add(values, least, largest);
+        histogram.add(values, values.length, least, largest);
         return histogram;
     }
 

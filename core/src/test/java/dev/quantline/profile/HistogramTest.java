@@ -27,7 +27,7 @@ class HistogramTest {
             least = Math.min(least, value);
             largest = Math.max(largest, value);
         }
-        histogram.add(values, least, largest);
+        histogram.add(values, values.length, least, largest);
     }
 
     private static void assertSame(Histogram expected, Histogram actual, String when) {

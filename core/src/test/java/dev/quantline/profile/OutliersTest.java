@@ -116,7 +116,7 @@ class OutliersTest {
         for (var layout : layouts) {
             // When
             var profile = new TensorProfile("x", -1);
-            profile.add(layout, 0, 2, Optional.of(mask));
+            profile.add(layout, 0, 2, Optional.of(VisibleTokens.of(mask)));
 
             // Then
             assertEquals(10, profile.histogram().total(), layout.toString());
