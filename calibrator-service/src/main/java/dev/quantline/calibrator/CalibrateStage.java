@@ -27,6 +27,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
 final class CalibrateStage implements SingleItemStage {
@@ -65,30 +66,31 @@ final class CalibrateStage implements SingleItemStage {
     public Outcome run(StageContext context, Item item) throws IOException {
         var model = ModelFile.read(context.file("model"));
         var profile = Profile.read(context.file("profile"));
-        var rewritten = context.work().resolve("model.onnx");
+        var files = new TreeMap<String, Path>();
         Calibrator.Result result;
         try (var data = JobData.open(context, "calibration")) {
             result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
                     settings(context.job().recipe()), BATCH, provider, context.progress(),
-                    graph -> storeEarly(graph, rewritten, context));
+                    graph -> files.putAll(storeEarly(graph, context)));
         }
-        var plan = context.work().resolve("plan.json");
-        result.plan().write(plan);
-        var calibration = context.work().resolve("calibration.json");
-        result.table().write(calibration);
+        files.put("plan.json", context.work().resolve("plan.json"));
+        result.plan().write(files.get("plan.json"));
+        files.put("calibration.json", context.work().resolve("calibration.json"));
+        result.table().write(files.get("calibration.json"));
         var summary = Json.MAPPER.createObjectNode().put("activations", result.plan().activations().size())
                 .put("weights", result.plan().weights().size());
-        return new Outcome.Done(Map.of("model.onnx", rewritten, "plan.json", plan, "calibration.json", calibration), summary);
+        return new Outcome.Done(files, summary);
     }
 
     /** The model is large and final long before the plan: it is stored while quantizers are chosen. */
-    private static void storeEarly(Graph model, Path file, StageContext context) {
+    private static Map<String, Path> storeEarly(Graph model, StageContext context) {
         try {
-            ModelFile.write(model, file);
+            var files = context.write(model, "model.onnx");
+            files.values().forEach(context.handOver());
+            return files;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        context.handOver().accept(file);
     }
 
     private static CalibrateSettings settings(Recipe recipe) {

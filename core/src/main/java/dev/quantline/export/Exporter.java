@@ -69,7 +69,10 @@ public final class Exporter {
      * @param compact whether what surrounds the weights is made as small as it can be: short names, equal constants once
      */
     public static Graph finish(Graph model, QuantizationPlan plan, Products products, boolean compact) {
-        var written = plan.applyTo(model);
+        return finish(model, plan.applyTo(model), products, compact);
+    }
+
+    private static Graph finish(Graph model, Graph written, Products products, boolean compact) {
         var quantized = Packing.apply(products == Products.MATMULNBITS ? BlockProducts.apply(written) : written);
         return compact ? Compact.apply(model, quantized) : quantized;
     }
@@ -90,12 +93,13 @@ public final class Exporter {
         var file = folder.resolve("model.onnx");
         var simulated = job.plan().applyTo(job.model());
         var notes = write(job, simulated, file);
+        var kernels = Kernels.of(file, job.provider());
         try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
              var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
-            var verified = Verification.of(file, before, simulated, job.evaluation(), job.provider());
+            var verified = Verification.of(after, before, simulated, job.evaluation(), job.provider());
             var latency = Latency.compare(before, after, sample(job));
             var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), progress);
-            return report(job, file, latency, result, new Checked(notes, Kernels.of(file, job.provider()), verified));
+            return report(job, file, latency, result, new Checked(notes, kernels, verified));
         }
     }
 
@@ -105,7 +109,7 @@ public final class Exporter {
 
     /** Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each. */
     private static List<String> write(Job job, Graph simulated, Path file) throws IOException {
-        var packed = finish(job.model(), job.plan(), job.products(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
+        var packed = finish(job.model(), simulated, job.products(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
         OnnxLibrary.check(packed);
         ModelFile.write(packed, file);
         try {

@@ -9,7 +9,6 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -36,16 +35,16 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
     /**
      * Verifies.
      *
+     * @param exported  the file, loaded as its user would
      * @param original  the model as it came
      * @param simulated QDQ graph of the plan
      * @throws BadInput when the file cannot be run, or computes something else than the plan
      */
-    static Verification of(Path file, Session original, Graph simulated, Samples samples, Provider provider) {
+    static Verification of(Session exported, Session original, Graph simulated, Samples samples, Provider provider) {
         var shapes = new LinkedHashSet<Integer>();
         var difference = new Fidelity();
         var quantization = new Fidelity();
-        try (var exported = Session.open(file, provider, Session.Optimization.ALL);
-             var plan = Session.open(simulated, provider, Session.Optimization.NONE)) {
+        try (var plan = Session.open(simulated, provider, Session.Optimization.NONE)) {
             int first = 0;
             for (int batch : Arrays.stream(BATCHES).map(samples::batchSize).distinct().toArray()) {
                 var fed = new ArrayList<Dataset.Batch>();

@@ -83,6 +83,12 @@ public final class Graph {
         return toProto(TensorProtos::toProto);
     }
 
+    /** The same with these constants declared only: whoever loads it must bring their values. */
+    public ModelProto toProtoWithout(Set<String> constants) {
+        return toProto((name, tensor) -> constants.contains(name) ? ExternalData.declared(name, tensor, "memory", 0)
+            : TensorProtos.toProto(name, tensor));
+    }
+
     ModelProto toProto(TensorWriter writer) {
         var graph = frame.getGraph().toBuilder().addAllInput(inputs).addAllOutput(outputs);
         initializers.forEach((name, tensor) -> graph.addInitializer(writer.write(name, tensor)));

@@ -5,26 +5,29 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.SparseTensorProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
-import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.UnsafeByteOperations;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
- * Reads and writes {@code .onnx} files. Tensors kept in files beside the model are memory mapped; a location that is
- * absolute, climbs out of the model's folder or is a link is refused.
+ * Reads and writes {@code .onnx} files, memory mapped: tensors are views of the file and of the files beside it. A location of
+ * external data that is absolute, climbs out of the model's folder or is a link is refused.
  */
 public final class ModelFile {
+    /** What one protobuf message can hold. */
+    private static final long LARGEST = Integer.MAX_VALUE;
+
     private ModelFile() {
     }
 
@@ -37,17 +40,33 @@ public final class ModelFile {
     public static Graph read(Path file) throws IOException {
         var model = parse(file);
         var folder = file.toAbsolutePath().getParent();
-        return Graph.of(model, tensor -> tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL
-            ? mapped(folder, tensor) : TensorProtos.fromProto(tensor));
+        return Graph.of(model, tensor -> ExternalData.isIn(tensor) ? ExternalData.read(folder, tensor) : TensorProtos.fromProto(tensor));
     }
 
-    /** Names of the files beside the model that hold its external tensors; empty for most models. */
+    /**
+     * Names of the files beside the model that hold its external tensors; empty for most models.
+     *
+     * @throws BadInput when one is missing, or no plain file inside the model's folder
+     */
     public static Set<String> externalFiles(Path file) throws IOException {
+        return external(file, tensor -> ExternalData.file(file.toAbsolutePath().getParent(), tensor));
+    }
+
+    /**
+     * The names alone, of files that may not be there yet.
+     *
+     * @throws BadInput when one is no place inside the model's folder
+     */
+    public static Set<String> externalNames(Path file) throws IOException {
+        return external(file, tensor -> { });
+    }
+
+    private static Set<String> external(Path file, Consumer<TensorProto> check) throws IOException {
         var names = new LinkedHashSet<String>();
         for (var tensor : parse(file).getGraph().getInitializerList()) {
-            if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
-                inside(file.toAbsolutePath().getParent(), tensor, entries(tensor));
-                names.add(entries(tensor).get("location"));
+            if (ExternalData.isIn(tensor)) {
+                names.add(ExternalData.location(tensor).toString());
+                check.accept(tensor);
             }
         }
         return names;
@@ -55,9 +74,13 @@ public final class ModelFile {
 
     private static ModelProto parse(Path file) throws IOException {
         ModelProto model;
-        try (var in = Files.newInputStream(file)) {
-            var coded = CodedInputStream.newInstance(in);
+        try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            if (channel.size() > LARGEST) {
+                throw new BadInput(file.getFileName() + " is larger than 2 GB: export the model with external data");
+            }
+            var coded = UnsafeByteOperations.unsafeWrap(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size())).newCodedInput();
             coded.setSizeLimit(Integer.MAX_VALUE);
+            coded.enableAliasing(true);
             model = ModelProto.parseFrom(coded);
         } catch (InvalidProtocolBufferException e) {
             throw new BadInput(file.getFileName() + " is not an ONNX model or is cut short (" + e.getMessage()
@@ -98,57 +121,10 @@ public final class ModelFile {
     }
 
     private static void refuseExternal(TensorProto tensor) {
-        if (tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL) {
+        if (ExternalData.isIn(tensor)) {
             throw new BadInput("tensor '" + tensor.getName() + "' inside a node keeps its data in another file: only"
                 + " initializers of the main graph may, export the model with the others inline");
         }
-    }
-
-    private static Tensor mapped(Path folder, TensorProto tensor) {
-        var entries = entries(tensor);
-        var path = inside(folder, tensor, entries);
-        try (var channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            var type = DataType.of(tensor.getDataType());
-            var shape = tensor.getDimsList().stream().mapToLong(Long::longValue).toArray();
-            long offset = Long.parseLong(entries.getOrDefault("offset", "0"));
-            long length = entries.containsKey("length") ? Long.parseLong(entries.get("length")) : type.bytes(Tensor.count(shape));
-            if (offset < 0 || length < 0 || length > channel.size() || offset > channel.size() - length) {
-                throw new BadInput("external data '" + entries.get("location") + "' is shorter than the tensor needs");
-            }
-            if (length > Integer.MAX_VALUE) {
-                throw new BadInput("takes " + length + " bytes, and one tensor may take 2 GB");
-            }
-            return new Tensor(type, shape, channel.map(FileChannel.MapMode.READ_ONLY, offset, length));
-        } catch (BadInput bad) {
-            throw new BadInput("tensor '" + tensor.getName() + "': " + bad.getMessage(), bad);
-        } catch (IOException | NumberFormatException | ArithmeticException e) {
-            throw new BadInput("tensor '" + tensor.getName() + "': external data '" + entries.get("location")
-                + "' cannot be read (" + e.getMessage() + ")", e);
-        }
-    }
-
-    private static Map<String, String> entries(TensorProto tensor) {
-        var entries = new HashMap<String, String>();
-        tensor.getExternalDataList().forEach(entry -> entries.put(entry.getKey(), entry.getValue()));
-        return entries;
-    }
-
-    private static Path inside(Path folder, TensorProto tensor, Map<String, String> entries) {
-        String location = entries.getOrDefault("location", "");
-        boolean named = !location.isEmpty() && location.indexOf('\0') < 0;
-        var path = folder.resolve(named ? location : ".").normalize();
-        boolean allowed = named && !Path.of(location).isAbsolute() && path.startsWith(folder.normalize());
-        for (var step = path; allowed && !step.equals(folder.normalize()); step = step.getParent()) {
-            allowed = !Files.isSymbolicLink(step);
-        }
-        if (!allowed) {
-            throw new BadInput("tensor '" + tensor.getName() + "': external data location '" + location
-                + "' must be a plain file inside the model's folder");
-        }
-        if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
-            throw new BadInput("tensor '" + tensor.getName() + "': external data file '" + location + "' is missing");
-        }
-        return path;
     }
 
     /** Bytes the model takes with inline tensors, to within a few bytes a tensor; nothing is copied for it. */
@@ -162,10 +138,49 @@ public final class ModelFile {
         return data + lengths + graph.toProto((name, tensor) -> TensorProtos.header(name, tensor).build()).getSerializedSize();
     }
 
-    /** Writes the model with inline tensors. */
-    public static void write(Graph graph, Path file) throws IOException {
-        try (var out = new BufferedOutputStream(Files.newOutputStream(file))) {
-            graph.toProto().writeTo(out);
+    /**
+     * Writes a model, above protobuf's 2 GB with its tensors in {@code NAME.data} beside it. What was there is replaced as a whole,
+     * and stays what it was for who has it mapped.
+     *
+     * @return the files written, the model first
+     */
+    public static List<Path> write(Graph graph, Path file) throws IOException {
+        return write(graph, file, LARGEST);
+    }
+
+    /** @param largestInline bytes above which tensors go to a file of their own */
+    static List<Path> write(Graph graph, Path file, long largestInline) throws IOException {
+        if (size(graph) <= largestInline) {
+            write(graph.toProto(), file);
+            return List.of(file);
         }
+        var data = file.resolveSibling(file.getFileName() + ".data");
+        var part = part(data);
+        var offsets = new HashMap<String, Long>();
+        try (var channel = FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE)) {
+            for (var entry : graph.initializers().entrySet()) {
+                if (ExternalData.fits(entry.getValue())) {
+                    offsets.put(entry.getKey(), ExternalData.append(channel, entry.getValue()));
+                }
+            }
+        }
+        Files.move(part, data, StandardCopyOption.REPLACE_EXISTING);
+        String location = data.getFileName().toString();
+        write(graph.toProto((name, tensor) -> offsets.containsKey(name)
+            ? ExternalData.declared(name, tensor, location, offsets.get(name)) : TensorProtos.toProto(name, tensor)), file);
+        return List.of(file, data);
+    }
+
+    private static void write(ModelProto model, Path file) throws IOException {
+        var part = part(file);
+        try (var out = new BufferedOutputStream(Files.newOutputStream(part))) {
+            model.writeTo(out);
+        }
+        Files.move(part, file, StandardCopyOption.REPLACE_EXISTING);
+    }
+
+    private static Path part(Path file) {
+        return file.resolveSibling(file.getFileName() + ".part");
     }
 }

@@ -1,8 +1,10 @@
 package dev.quantline.onnx;
 
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.MappedByteBuffer;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -17,6 +19,8 @@ import java.util.stream.LongStream;
  * @param data  exactly {@code type.bytes(size)} bytes from position 0
  */
 public record Tensor(DataType type, long[] shape, ByteBuffer data) {
+    /** Below this many bytes a call to the operating system costs more than the memory is worth. */
+    private static final int LARGE = 1 << 20;
 
     public Tensor {
         shape = shape.clone();
@@ -114,17 +118,28 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return data().asFloatBuffer();
     }
 
-    /** All values converted to float, row-major. */
+    /** All values converted to float, row-major. Memory of a mapped tensor is given back: weights are looked at one after the other. */
     public float[] toFloats() {
         var values = new float[size()];
         if (type == DataType.FLOAT) {
             floats().get(values);
+            unload();
         } else {
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) get(i);
             }
         }
         return values;
+    }
+
+    /** Gives the memory of a mapped tensor back; what is read again comes from the file. */
+    public void unload() {
+        if (data instanceof MappedByteBuffer && data.capacity() >= LARGE) {
+            var memory = MemorySegment.ofBuffer(data);
+            if (memory.isMapped()) {
+                memory.unload();
+            }
+        }
     }
 
     /** All values converted to long, row-major; fractions are cut. */

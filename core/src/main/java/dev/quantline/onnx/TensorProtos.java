@@ -1,7 +1,7 @@
 package dev.quantline.onnx;
 
 import ai.onnx.proto.OnnxMl.TensorProto;
-import com.google.protobuf.ByteString;
+import com.google.protobuf.UnsafeByteOperations;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -60,9 +60,9 @@ public final class TensorProtos {
         return new Tensor(type, shape, bytes);
     }
 
-    /** Encodes with raw bytes under {@code name}. */
+    /** Encodes with raw bytes under {@code name}; the bytes are shared, not copied. */
     public static TensorProto toProto(String name, Tensor tensor) {
-        return header(name, tensor).setRawData(ByteString.copyFrom(tensor.data())).build();
+        return header(name, tensor).setRawData(UnsafeByteOperations.unsafeWrap(tensor.data())).build();
     }
 
     /** Name, type and shape, no values. */

@@ -11,7 +11,10 @@ import ai.onnxruntime.TensorInfo;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -29,10 +32,19 @@ import java.util.function.Function;
 public final class Session implements AutoCloseable {
     private static final OrtEnvironment ENVIRONMENT = OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
 
-    private final OrtSession session;
+    /** Above this many bytes ONNX Runtime takes constants from where they lie instead of from a message with copies. */
+    private static final long LARGEST_COPIED = 256L << 20;
+    /** Smaller constants stay in the message. */
+    private static final int SMALLEST_SHARED = 1 << 10;
+    /** Kernels read numbers of this many bytes at once. */
+    private static final int ALIGNMENT = 8;
 
-    private Session(OrtSession session) {
+    private final OrtSession session;
+    private final List<OnnxTensor> constants;
+
+    private Session(OrtSession session, List<OnnxTensor> constants) {
         this.session = session;
+        this.constants = constants;
     }
 
     /** How far ONNX Runtime may change the graph it loads. */
@@ -57,27 +69,54 @@ public final class Session implements AutoCloseable {
      * @throws BadInput with ONNX Runtime's words when it refuses the model
      */
     public static Session open(Graph graph, Provider provider, Optimization optimization) {
-        var bytes = graph.toProto().toByteArray();
-        return open(provider, optimization, options -> ENVIRONMENT.createSession(bytes, options));
+        return open(graph, provider, optimization, LARGEST_COPIED);
+    }
+
+    /** @param largestCopied bytes of constants above which they are not copied */
+    static Session open(Graph graph, Provider provider, Optimization optimization, long largestCopied) {
+        var shared = shared(graph, largestCopied);
+        var bytes = graph.toProtoWithout(shared.keySet()).toByteArray();
+        var constants = new ArrayList<OnnxTensor>();
+        var session = open(provider, optimization, constants, options -> {
+            if (!shared.isEmpty()) {
+                options.addExternalInitializers(new LinkedHashMap<>(wrap(shared, constants)));
+            }
+            return ENVIRONMENT.createSession(bytes, options);
+        });
+        // Its kernels have packed what they multiply by.
+        shared.values().forEach(Tensor::unload);
+        return session;
+    }
+
+    private static Map<String, Tensor> shared(Graph graph, long largestCopied) {
+        var large = new LinkedHashMap<String, Tensor>();
+        graph.initializers().forEach((name, tensor) -> {
+            if (tensor.data().capacity() >= SMALLEST_SHARED) {
+                large.put(name, tensor);
+            }
+        });
+        return large.values().stream().mapToLong(tensor -> tensor.data().capacity()).sum() > largestCopied ? large : Map.of();
     }
 
     /**
      * Loads a file as its user would; external tensors are read from beside it.
      *
-     * @throws BadInput with ONNX Runtime's words when it refuses the model
+     * @throws BadInput with ONNX Runtime's words when it refuses the model; when external data lies outside the model's folder
      */
     public static Session open(Path file, Provider provider, Optimization optimization) {
-        return open(provider, optimization, options -> ENVIRONMENT.createSession(file.toString(), options));
+        checkPlaces(file);
+        return open(provider, optimization, List.of(), options -> ENVIRONMENT.createSession(file.toString(), options));
     }
 
     /**
      * Writes the graph that ONNX Runtime makes of a file at its highest level: what really runs.
      *
      * @param target the graph; its large constants go to a file beside it
-     * @throws BadInput with ONNX Runtime's words when it refuses the model
+     * @throws BadInput as {@link #open(Path, Provider, Optimization)} does
      */
     public static void writeOptimized(Path file, Provider provider, Path target) {
-        open(provider, Optimization.ALL, options -> {
+        checkPlaces(file);
+        open(provider, Optimization.ALL, List.of(), options -> {
             options.setOptimizedModelFilePath(target.toString());
             options.addConfigEntry("session.optimized_model_external_initializers_file_name", target.getFileName() + ".data");
             options.addConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
@@ -85,16 +124,27 @@ public final class Session implements AutoCloseable {
         }).close();
     }
 
+    /** ONNX Runtime follows what a model names. */
+    private static void checkPlaces(Path file) {
+        try {
+            ModelFile.externalFiles(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private interface Loader {
         OrtSession load(OrtSession.SessionOptions options) throws OrtException;
     }
 
-    private static Session open(Provider provider, Optimization optimization, Loader loader) {
+    /** @param constants what the session reads as long as it is open, filled by the loader */
+    private static Session open(Provider provider, Optimization optimization, List<OnnxTensor> constants, Loader loader) {
         try (var options = new OrtSession.SessionOptions()) {
             options.setOptimizationLevel(optimization.level);
             provider.addTo(options);
-            return new Session(loader.load(options));
+            return new Session(loader.load(options), constants);
         } catch (OrtException e) {
+            close(constants);
             throw new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e);
         }
     }
@@ -194,7 +244,7 @@ public final class Session implements AutoCloseable {
     }
 
     private static ByteBuffer direct(ByteBuffer data) {
-        return data.isDirect() && !data.isReadOnly() ? data
+        return data.isDirect() && data.alignmentOffset(0, ALIGNMENT) == 0 ? data
             : ByteBuffer.allocateDirect(data.remaining()).order(ByteOrder.LITTLE_ENDIAN).put(data).flip();
     }
 
@@ -231,6 +281,7 @@ public final class Session implements AutoCloseable {
     public void close() {
         try {
             session.close();
+            close(constants);
         } catch (OrtException e) {
             throw new IllegalStateException("ONNX Runtime cannot close a session", e);
         }

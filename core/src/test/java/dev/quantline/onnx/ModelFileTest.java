@@ -5,13 +5,17 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
+import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -82,6 +86,44 @@ class ModelFileTest {
 
         assertEquals(graph.toProto(), ModelFile.read(file).toProto());
         assertEquals(Set.of(), ModelFile.externalFiles(file));
+    }
+
+    @Test
+    void largeModelsKeepTheirTensorsInAFileBesideThem() throws IOException {
+        // Given
+        var graph = Networks.transformer(1);
+        var file = models.resolve("model.onnx");
+
+        // When
+        var written = ModelFile.write(graph, file, ModelFile.size(graph) - 1);
+
+        // Then
+        assertEquals(List.of(file, models.resolve("model.onnx.data")), written);
+        assertEquals(Set.of("model.onnx.data"), ModelFile.externalFiles(file));
+        assertEquals(graph.toProto(), ModelFile.read(file).toProto());
+        assertTrue(Files.size(file) < ModelFile.size(graph) / 2, Files.size(file) + " bytes");
+        try (var session = Session.open(file, Provider.cpu(), Session.Optimization.ALL);
+             var inline = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
+            assertEquals(inline.run(Data.tokens(2, 8, 1)), session.run(Data.tokens(2, 8, 1)));
+        }
+    }
+
+    @Test
+    void aModelWrittenOverItsOwnFileStaysReadable() throws IOException {
+        var file = models.resolve("model.onnx");
+        ModelFile.write(Networks.mlp(1), file, 0);
+        var read = ModelFile.read(file);
+
+        ModelFile.write(Networks.mlp(2), file, 0);
+        ModelFile.write(read, file, 0);
+
+        assertEquals(Networks.mlp(1).toProto(), ModelFile.read(file).toProto());
+    }
+
+    @Test
+    void placesAreToldBeforeTheFilesAreThere() throws IOException {
+        assertEquals(Set.of("weights/all.bin"), ModelFile.externalNames(external("./weights/more/../all.bin", 16, 96)));
+        assertThrows(BadInput.class, () -> ModelFile.externalNames(external("weights/../../all.bin", 16, 96)));
     }
 
     @ParameterizedTest

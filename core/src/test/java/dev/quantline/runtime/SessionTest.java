@@ -1,5 +1,7 @@
 package dev.quantline.runtime;
 
+import ai.onnx.proto.OnnxMl.StringStringEntryProto;
+import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.fixture.Data;
@@ -11,6 +13,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +38,39 @@ class SessionTest {
             assertEquals(Set.of("image"), fromFile.inputs());
             assertEquals(inMemory.run(Data.images(2, 1)), fromFile.run(Data.images(2, 1)));
         }
+    }
+
+    @Test
+    void constantsThatAreNotCopiedGiveTheSame(@TempDir Path folder) throws IOException {
+        // Given: constants in memory and mapped from a file, where they begin at any byte
+        var network = Networks.mlp(1);
+        ModelFile.write(network, folder.resolve("model.onnx"));
+
+        for (var graph : List.of(network, ModelFile.read(folder.resolve("model.onnx")))) {
+            // When
+            try (var copied = Session.open(graph, Provider.cpu(), Session.Optimization.ALL);
+                 var shared = Session.open(graph, Provider.cpu(), Session.Optimization.ALL, 0)) {
+                // Then
+                assertEquals(copied.run(Data.rows(3, 1)), shared.run(Data.rows(3, 1)));
+            }
+        }
+    }
+
+    @Test
+    void whatAModelNamesOutsideItsFolderIsNotFollowed(@TempDir Path folder) throws IOException {
+        Files.write(folder.resolve("secret.bin"), new byte[4 * 24 * Networks.FEATURES]);
+        var weight = TensorProto.newBuilder().setName("first.weight").setDataType(1).addDims(24).addDims(Networks.FEATURES)
+            .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+            .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue("../secret.bin"));
+        var network = Networks.mlp(1);
+        network.initializers().remove("first.weight");
+        var model = network.toProto().toBuilder();
+        model.getGraphBuilder().addInitializer(weight);
+        var file = Files.write(Files.createDirectory(folder.resolve("models")).resolve("model.onnx"), model.build().toByteArray());
+
+        var refused = assertThrows(BadInput.class, () -> Session.open(file, Provider.cpu(), Session.Optimization.ALL));
+
+        assertTrue(refused.getMessage().contains("../secret.bin"), refused.getMessage());
     }
 
     @Test

@@ -168,11 +168,17 @@ final class ExportStage implements Stage {
                     .run(context.work(), context.progress()).withStages(stages(context));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
-            files.put("tuned.onnx", context.file("model"));
-            files.put("calibrated.onnx", context.file("calibrated"));
+            files.putAll(renamed(context, "model", "tuned.onnx"));
+            files.putAll(renamed(context, "calibrated", "calibrated.onnx"));
             files.put("calibration.json", context.file("table"));
             return new Outcome.Done(files, summary(report));
         }
+    }
+
+    /** A model names its external data, so one that has some is written anew. */
+    private static Map<String, Path> renamed(StageContext context, String input, String name) throws IOException {
+        return context.files(input).size() == 1 ? Map.of(name, context.file(input))
+                : context.write(ModelFile.read(context.file(input)), name);
     }
 
     private static Gallery gallery(StageContext context) throws IOException {

@@ -83,9 +83,8 @@ final class ProfileStage implements Stage {
         Placement.checkExcluded(recipe.exclude(), List.of(original, model));
         var files = new TreeMap<String, Path>();
         if (shard.from() == 0) {
-            files.put(MODEL, context.work().resolve(MODEL));
-            ModelFile.write(model, files.get(MODEL));
-            context.handOver().accept(files.get(MODEL));
+            files.putAll(context.write(model, MODEL));
+            files.values().forEach(context.handOver());
         }
         try (var data = JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
@@ -103,8 +102,9 @@ final class ProfileStage implements Stage {
             profiles.add(Profile.read(part.folder().resolve(PROFILE)));
         }
         var merged = Profile.merge(profiles);
-        return new Outcome.Done(Map.of(MODEL, parts.getFirst().folder().resolve(MODEL), PROFILE, write(merged, context)),
-                summary(merged.samples()));
+        var files = new TreeMap<>(parts.getFirst().files());
+        files.put(PROFILE, write(merged, context));
+        return new Outcome.Done(files, summary(merged.samples()));
     }
 
     private static Path write(Profile profile, StageContext context) throws IOException {

@@ -106,18 +106,12 @@ final class TuneStage implements SingleItemStage {
     private static Outcome done(TuningRun run, Graph model, QuantizationPlan plan, StageContext context)
             throws IOException {
         var result = run.result();
-        var steps = Files.write(context.work().resolve("tuning.json"), Json.bytes(result.steps()));
+        var files = new TreeMap<>(result.model() == model ? StageContext.named(context.files("model"))
+                : context.write(result.model(), "model.onnx"));
+        files.put("plan.json", result.plan() == plan ? context.file("plan") : write(result.plan(), context));
+        files.put("tuning.json", Files.write(context.work().resolve("tuning.json"), Json.bytes(result.steps())));
         var summary = Json.MAPPER.createObjectNode().set("steps", Json.tree(result.steps()));
-        return new Outcome.Done(Map.of(
-                "model.onnx", result.model() == model ? context.file("model") : write(result.model(), context),
-                "plan.json", result.plan() == plan ? context.file("plan") : write(result.plan(), context),
-                "tuning.json", steps), summary);
-    }
-
-    private static Path write(Graph model, StageContext context) throws IOException {
-        var file = context.work().resolve("model.onnx");
-        ModelFile.write(model, file);
-        return file;
+        return new Outcome.Done(files, summary);
     }
 
     private static Path write(QuantizationPlan plan, StageContext context) throws IOException {

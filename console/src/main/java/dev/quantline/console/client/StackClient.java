@@ -2,6 +2,7 @@ package dev.quantline.console.client;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -26,8 +27,9 @@ import java.util.function.Consumer;
 /** One user's view of a running stack. Methods throw {@link Unreachable} when the broker or the store does not answer. */
 public final class StackClient implements AutoCloseable {
     private static final String REPORT = "report.json";
-    private static final List<String> DELIVERED = List.of("model.onnx", REPORT, "report.html");
-    private static final String EXTERNAL_DATA = "model.onnx.data";
+    private static final String MODEL = "model.onnx";
+    /** What the file of a model's external data is called, behind the model's name. */
+    private static final String EXTERNAL = ".data";
 
     private final Connection connection;
     private final Broker broker;
@@ -212,6 +214,14 @@ public final class StackClient implements AutoCloseable {
         return folder.resolve(name);
     }
 
+    /** Brings a model that a job left into a folder, with its external data where it has some. */
+    public Path bringModel(String job, String name, Path folder) throws IOException {
+        if (store.exists(Keys.delivered(job, StageName.EXPORT.verb(), name + EXTERNAL))) {
+            fetch(job, name + EXTERNAL, folder);
+        }
+        return bring(job, name, folder);
+    }
+
     /** Brings an input of a job, or all files of one that is a prefix, into a folder. */
     public List<Path> bring(ObjectRef input, Path folder) {
         var files = new ArrayList<Path>();
@@ -222,15 +232,21 @@ public final class StackClient implements AutoCloseable {
         return List.copyOf(files);
     }
 
+    /** Brings a model that a job was given into a folder, with the external data it names. */
+    public Path bringModel(ObjectRef model, Path folder) throws IOException {
+        var file = bring(model, folder).getFirst();
+        for (var name : ModelFile.externalNames(file)) {
+            store.fetch(model.beside(name), folder.resolve(name), _ -> {});
+        }
+        return file;
+    }
+
     /** Brings the model and the report of a job that is done into a folder, over what was there. */
     public void download(String job, Path folder) throws IOException {
         Files.createDirectories(folder);
-        for (var name : DELIVERED) {
-            fetch(job, name, folder);
-        }
-        if (store.exists(Keys.delivered(job, StageName.EXPORT.verb(), EXTERNAL_DATA))) {
-            fetch(job, EXTERNAL_DATA, folder);
-        }
+        bringModel(job, MODEL, folder);
+        fetch(job, REPORT, folder);
+        fetch(job, "report.html", folder);
     }
 
     @Override

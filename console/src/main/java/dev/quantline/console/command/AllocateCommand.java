@@ -95,9 +95,9 @@ final class AllocateCommand implements Callable<Integer> {
         var candidates = Candidates.read(client.bring(job, "candidates.json", folder));
         var sensitivities = Sensitivities.read(client.bring(job, "sensitivities.json", folder));
         var table = CalibrationTable.read(client.bring(job, "calibration.json", folder));
-        var model = ModelFile.read(client.bring(job, "tuned.onnx", folder));
-        var models = new FloatModels(ModelFile.read(client.bring(job, "calibrated.onnx", folder)), model, candidates.base());
-        var original = client.bring(request.model(), Files.createDirectory(folder.resolve("original"))).getFirst();
+        var model = ModelFile.read(client.bringModel(job, "tuned.onnx", folder));
+        var models = new FloatModels(ModelFile.read(client.bringModel(job, "calibrated.onnx", folder)), model, candidates.base());
+        var original = client.bringModel(request.model(), Files.createDirectory(folder.resolve("original")));
         var calibrationFiles = client.bring(request.calibration(), Files.createDirectory(folder.resolve("calibration")));
         var evaluationFiles = request.evaluation().isEmpty() ? calibrationFiles
             : client.bring(request.evaluation().get().data(), Files.createDirectory(folder.resolve("evaluation")));

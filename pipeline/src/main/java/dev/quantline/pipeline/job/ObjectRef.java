@@ -45,6 +45,15 @@ public record ObjectRef(String bucket, String key) {
         return key.substring(key.lastIndexOf('/', key.length() - 2) + 1);
     }
 
+    /**
+     * The object at a path below this one's folder.
+     *
+     * @throws BadInput when the path leaves the folder
+     */
+    public ObjectRef beside(String path) {
+        return new ObjectRef(bucket, key.substring(0, key.lastIndexOf('/') + 1) + path);
+    }
+
     @JsonValue
     @Override
     public String toString() {

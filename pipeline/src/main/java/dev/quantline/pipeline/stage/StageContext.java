@@ -1,12 +1,16 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.runtime.Progress;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
@@ -30,7 +34,19 @@ public record StageContext(JobRequest job, Map<String, List<Path>> inputs, Earli
         return files(input).getFirst();
     }
 
-    /** The files of an input, sorted by name. */
+    /** Writes a model among the results, with its external data where it has some; the files by name, for the outcome. */
+    public Map<String, Path> write(Graph model, String name) throws IOException {
+        return named(ModelFile.write(model, work.resolve(name)));
+    }
+
+    /** Files under the names they have, for the outcome. */
+    public static Map<String, Path> named(List<Path> files) {
+        var named = new TreeMap<String, Path>();
+        files.forEach(file -> named.put(file.getFileName().toString(), file));
+        return named;
+    }
+
+    /** The files of an input; of a model and its external data the model comes first, others are sorted by name. */
     public List<Path> files(String input) {
         var files = inputs.get(input);
         if (files == null) {

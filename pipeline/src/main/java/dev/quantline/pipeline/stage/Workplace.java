@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoredFile;
@@ -13,15 +14,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
 
 /** A local folder for one handling: inputs come in, results go out, everything is deleted at the end. */
 final class Workplace implements AutoCloseable {
-    /** How exporters name the file of a model's external tensors: after the model. */
-    private static final List<String> EXTERNAL = List.of(".data", "_data");
-
     private final Path folder;
     private final Store store;
     private final LongConsumer downloaded;
@@ -54,21 +53,25 @@ final class Workplace implements AutoCloseable {
                 fetchKnown(Map.of(name, made.files()));
                 yield made.files();
             }
-            case Source.Given given -> objects(given.ref()).stream().map(ref -> given(name, ref)).toList();
+            case Source.Given given -> given(name, given.ref());
         }));
         return fetched;
     }
 
     /** Brings known contents in, as {@link #fetch} found them. */
     void fetchKnown(Map<String, List<StoredFile>> inputs) {
-        inputs.forEach((name, files) -> files.forEach(file -> made(file, target(name, file.ref()))));
+        local(inputs).forEach((name, targets) -> {
+            for (int i = 0; i < targets.size(); i++) {
+                made(inputs.get(name).get(i), targets.get(i));
+            }
+        });
     }
 
     /** Where {@link #fetch} and {@link #fetchKnown} put the files. */
     Map<String, List<Path>> local(Map<String, List<StoredFile>> inputs) {
         var local = new TreeMap<String, List<Path>>();
         inputs.forEach((name, files) ->
-                local.put(name, files.stream().map(file -> target(name, file.ref())).toList()));
+                local.put(name, files.stream().map(file -> target(name, files.getFirst().ref(), file.ref())).toList()));
         return local;
     }
 
@@ -95,9 +98,28 @@ final class Workplace implements AutoCloseable {
         }
     }
 
-    private StoredFile given(String input, ObjectRef ref) {
-        var file = store.fetch(ref, target(input, ref), downloaded);
-        origins.put(target(input, ref), file);
+    /** What a user gave: the object or all .npz below it, and beside a model the external data it names. */
+    private List<StoredFile> given(String input, ObjectRef ref) {
+        var files = new ArrayList<StoredFile>();
+        store.resolve(ref).forEach(object -> files.add(given(object, target(input, object, object))));
+        if (ref.key().endsWith(".onnx")) {
+            externalData(target(input, ref, ref)).forEach(name ->
+                    files.add(given(ref.beside(name), target(input, ref, ref.beside(name)))));
+        }
+        return List.copyOf(files);
+    }
+
+    private static Set<String> externalData(Path model) {
+        try {
+            return ModelFile.externalNames(model);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private StoredFile given(ObjectRef ref, Path target) {
+        var file = store.fetch(ref, target, downloaded);
+        origins.put(target, file);
         return file;
     }
 
@@ -106,16 +128,10 @@ final class Workplace implements AutoCloseable {
         origins.put(target, file);
     }
 
-    private List<ObjectRef> objects(ObjectRef ref) {
-        var objects = new ArrayList<>(store.resolve(ref));
-        if (ref.key().endsWith(".onnx")) {
-            EXTERNAL.stream().map(suffix -> new ObjectRef(ref.bucket(), ref.key() + suffix)).filter(store::exists)
-                    .forEach(objects::add);
-        }
-        return objects;
-    }
-
-    private Path target(String input, ObjectRef ref) {
-        return folder.resolve("inputs").resolve(input).resolve(ref.name());
+    /** Below the first file's folder files lie as they do in the store: a model names its external data so. */
+    private Path target(String input, ObjectRef first, ObjectRef ref) {
+        var prefix = first.key().substring(0, first.key().lastIndexOf('/') + 1);
+        var below = ref.bucket().equals(first.bucket()) && ref.key().startsWith(prefix);
+        return folder.resolve("inputs").resolve(input).resolve(below ? ref.key().substring(prefix.length()) : ref.name());
     }
 }

@@ -1,0 +1,2 @@
+/** What exporting costs. */
+package dev.quantline.bench.export;
