@@ -20,7 +20,7 @@ import java.util.Set;
  *
  * <p>MatMul and Gemm read quantized inputs and write floats. Convolutions read and write quantized tensors, and
  * operators between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay on the grid as long
- * as all their inputs are on one; a Relu right behind a convolution or Add is swallowed by its quantizer. Embedding
+ * as all their inputs are on one; a Relu or Clip right behind a convolution or Add is swallowed by its quantizer. Embedding
  * tables are stored as codes. Everything else (normalisation, softmax, residual adds of transformers) stays float, and so does
  * whatever holds the constants of attention masks.
  *
@@ -197,10 +197,11 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             }
         }
 
-        /** A tensor that is written quantized, unless a Relu right behind is what gets quantized. */
+        /** A tensor that is written quantized, unless a Relu or Clip right behind is what gets quantized. */
         private void write(String tensor) {
-            var relu = index.onlyConsumer(tensor).filter(next -> next.is("Relu") && !isExcluded(next));
-            String written = relu.map(Node::output).orElse(tensor);
+            var bounded = index.onlyConsumer(tensor).filter(next -> !isExcluded(next)
+                && (next.is("Relu") || next.is("Clip") && next.input(0).equals(tensor)));
+            String written = bounded.map(Node::output).orElse(tensor);
             onGrid.add(written);
             sites.put(written, new Site(written, Set.of(), written, 1));
         }

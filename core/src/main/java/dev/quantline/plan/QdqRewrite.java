@@ -2,19 +2,24 @@ package dev.quantline.plan;
 
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.quantizer.Quantizer;
 import dev.quantline.quantizer.Uniform;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Writes a plan into a graph as QuantizeLinear and DequantizeLinear nodes. */
 final class QdqRewrite {
     private final Graph graph;
+    private final GraphIndex index;
     private final QuantizationPlan plan;
     /** New name of input i of a node, by node name and input. */
     private final Map<String, Map<Integer, String>> replaced = new HashMap<>();
@@ -32,6 +37,7 @@ final class QdqRewrite {
             plan.activations().stream().map(QuantizationPlan.Activation::quantizer).filter(Uniform.class::isInstance)
                 .map(Uniform.class::cast)).mapToInt(Uniform::opset).max().orElse(0);
         graph = model.opset() < needed ? OnnxLibrary.convert(model, needed) : model.copy();
+        index = graph.index();
         this.plan = plan;
     }
 
@@ -139,6 +145,21 @@ final class QdqRewrite {
                 }
             }
         }
-        writes.add(() -> activation.quantizer().write(graph, tensor, from, to));
+        String input = activation.readers().isEmpty() ? withoutClip(tensor, activation.quantizer()).orElse(from) : from;
+        writes.add(() -> activation.quantizer().write(graph, tensor, input, to));
+    }
+
+    /**
+     * What a Clip before a quantizer reads, if the quantizer's codes end where the Clip does: it then changes nothing, and integer
+     * kernels of convolutions take no Clip between their sum and their output.
+     */
+    private Optional<String> withoutClip(String tensor, Quantizer quantizer) {
+        return index.producer(tensor, "Clip").filter(clip -> quantizer instanceof Uniform grid && grid.axis() == Uniform.PER_TENSOR
+            && saturates(clip, 1, bound -> grid.quantize(bound, 0) == grid.qmin())
+            && saturates(clip, 2, bound -> grid.quantize(bound, 0) == grid.qmax())).map(clip -> clip.input(0));
+    }
+
+    private boolean saturates(Node clip, int bound, Predicate<Float> ends) {
+        return !clip.hasInput(bound) || index.constant(clip.input(bound)).filter(value -> ends.test((float) value.get(0))).isPresent();
     }
 }

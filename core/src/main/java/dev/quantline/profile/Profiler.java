@@ -33,7 +33,8 @@ public final class Profiler {
 
     /**
      * Runs samples {@code from} to {@code to} (exclusive) and summarises every activation that may be quantized; tokens that
-     * {@code attention_mask} hides enter no statistic. Memory depends on the batch, not on how many there are.
+     * {@code attention_mask} hides enter no statistic. Memory depends on the batch, not on how many there are. A model that takes a
+     * fixed number of samples at once runs the batches that begin among these, so that parts of a set leave out none between them.
      *
      * @param model   as {@link #prepare} gave it
      * @param batch   samples run at once
@@ -71,7 +72,9 @@ public final class Profiler {
         try (var session = Session.open(observed, provider, Session.Optimization.ALL)) {
             var inside = tensors.keySet().stream().filter(session.outputs()::contains).toList();
             var inputs = tensors.keySet().stream().filter(tensor -> !inside.contains(tensor)).toList();
-            samples.forEachBatch(from, to, batch, fed -> {
+            int begin = begin(samples, from);
+            int end = Math.min(samples.size(), begin(samples, to));
+            samples.forEachBatch(begin, end, batch, fed -> {
                 var visible = padding ? Optional.<VisibleTokens>empty() : visible(fed);
                 // side by side, since each has statistics of its own; of several that fail the first in graph order is named
                 Stream.concat(inputs.stream().map(input -> failure(tensors.get(input), fed.arrays().get(input), fed, visible)),
@@ -81,10 +84,16 @@ public final class Profiler {
                         throw bad;
                     });
                 seen[0] += fed.size();
-                progress.report((double) (fed.first() + fed.size() - from) / (to - from), "profiling sample " + (fed.first() + fed.size()));
+                int done = fed.first() + fed.size();
+                progress.report((double) (done - begin) / (end - begin), "profiling sample " + done);
             });
         }
         return new Profile(seen[0], tensors);
+    }
+
+    /** Where the first batch at or behind a sample begins. */
+    private static int begin(Samples samples, int sample) {
+        return Math.ceilDiv(sample, samples.batchSize(1)) * samples.batchSize(1);
     }
 
     private static Optional<BadInput> failure(TensorProfile profile, Tensor values, Dataset.Batch fed, Optional<VisibleTokens> visible) {

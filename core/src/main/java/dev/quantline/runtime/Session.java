@@ -64,7 +64,8 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Loads a graph.
+     * Loads a graph. Threads of ONNX Runtime go to sleep at the end of a run instead of spinning on: what Java computes between two
+     * runs needs the cores.
      *
      * @throws BadInput with ONNX Runtime's words when it refuses the model
      */
@@ -78,6 +79,7 @@ public final class Session implements AutoCloseable {
         var bytes = graph.toProtoWithout(shared.keySet()).toByteArray();
         var constants = new ArrayList<OnnxTensor>();
         var session = open(provider, optimization, constants, options -> {
+            options.addConfigEntry("session.force_spinning_stop", "1");
             if (!shared.isEmpty()) {
                 options.addExternalInitializers(new LinkedHashMap<>(wrap(shared, constants)));
             }

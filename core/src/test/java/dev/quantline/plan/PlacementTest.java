@@ -110,6 +110,18 @@ class PlacementTest {
     }
 
     @Test
+    void aClipBehindAConvolutionIsSwallowedWhereItBoundsItsOutput() {
+        var draft = two();
+        draft.op("bounded", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
+        draft.op("mean", "GlobalAveragePool", "bounded");
+        draft.op("bound", "Clip", "x", "", draft.op("largest", "ReduceMax", Map.of("keepdims", 0L), "b"));
+        var graph = draft.output("mean", DataType.FLOAT, -1, 4, 1, 1).output("bound", DataType.FLOAT, -1, 2, 4, 4).graph();
+
+        assertEquals(Map.of("x", "x", "bounded", "bounded", "mean", "mean", "b", "b"), grids(Placement.of(graph, List.of())));
+        assertTrue(grids(Placement.of(graph, List.of("bounded"))).containsKey("a"));
+    }
+
+    @Test
     void aReluThatIsNotTheOnlyReaderIsNotSwallowed() {
         var draft = two();
         draft.op("relu", "Relu", "a");

@@ -155,6 +155,29 @@ class QuantizationPlanTest {
     }
 
     @Test
+    void aClipGoesWhereCodesEndWithIt() {
+        var draft = new Draft(17, 1);
+        draft.op("a", "Conv", draft.input("x", DataType.FLOAT, -1, 3, 8, 8), draft.normal("w", 4, 5, 3, 3, 3));
+        draft.op("y", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
+        var model = draft.output("y", DataType.FLOAT, -1, 5, 6, 6).graph();
+        var data = Data.images(2, 3);
+        var images = Map.of("x", data.values().iterator().next());
+
+        for (double reach : new double[] {4, 6, 9}) {
+            // When
+            var quantized = Grids.plan(model, 8, 0, reach).applyTo(model);
+
+            // Then: codes that go on above 6 need the Clip
+            assertEquals(reach > 6, quantized.nodes().stream().anyMatch(node -> node.is("Clip")), "reach " + reach);
+            var floats = Grids.plan(model, 8, 0, reach);
+            var result = run(quantized, images, Session.Optimization.NONE);
+            var bounded = new QuantizationPlan(floats.activations().stream().filter(place -> !place.tensor().equals("y")).toList(),
+                floats.weights()).applyTo(model);
+            assertEquals(Uniform.asymmetric(8, 0, reach).fakeQuantize(run(bounded, images, Session.Optimization.NONE)), result);
+        }
+    }
+
+    @Test
     void aQuantizedGraphOutputKeepsItsName() {
         var draft = new Draft(17, 3);
         draft.op("y", "Conv", draft.input("x", DataType.FLOAT, -1, 2, 3, 3), draft.normal("w", 1, 4, 2, 1, 1));

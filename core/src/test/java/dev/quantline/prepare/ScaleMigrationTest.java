@@ -5,12 +5,14 @@ import dev.quantline.fixture.Draft;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import dev.quantline.site.NormOutput;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -71,6 +73,34 @@ class ScaleMigrationTest {
         for (String norm : List.of("embedding.norm", "layer0.attention.norm", "layer1.attention.norm")) {
             assertArrayEquals(CanonicalTest.run(transformer, tokens).toFloats(),
                 CanonicalTest.run(migrate(transformer, norm, ratio, shift).graph(), tokens).toFloats(), 1e-4f, norm);
+        }
+    }
+
+    @Test
+    void aNormWhoseMeanAndDeviationAreReadStaysOneNode() {
+        // Given: readers of all three outputs, and nobody but a product reads the first
+        var draft = new Draft(17, SEED);
+        draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
+        draft.graph().nodes().add(Node.of("LayerNormalization", List.of("x", draft.between("gamma", .5, 2, Networks.WIDTH),
+            draft.between("beta", -1, 1, Networks.WIDTH)), "norm").withOutputs(List.of("norm", "mean", "inverse")));
+        draft.op("read", "Add", draft.op("product", "MatMul", "norm", draft.normal("w", .3, Networks.WIDTH, 4)), draft.normal("b", 1, 4));
+        draft.op("centred", "Mul", draft.op("difference", "Sub", "x", "mean"), "inverse");
+        var graph = draft.output("read", DataType.FLOAT, -1, -1, 4).output("centred", DataType.FLOAT, -1, -1, Networks.WIDTH).graph();
+
+        // When
+        var prepared = Canonical.of(graph);
+        var random = new Random(SEED);
+        var migrated = migrate(prepared, "norm", between(.1, 8, random), between(-3, 3, random)).graph();
+
+        // Then: the copy for the product needs no statistics, the original gives them
+        assertEquals(List.of("norm", "mean", "inverse"), prepared.index().producer("norm").orElseThrow().outputs());
+        assertEquals(List.of(List.of("norm", "mean", "inverse"), List.of("norm/migrated")),
+            migrated.nodes().stream().filter(node -> node.is("LayerNormalization")).map(Node::outputs).sorted(
+                Comparator.comparing(List::size, Comparator.reverseOrder())).toList());
+        try (var one = Session.open(graph, Provider.cpu(), Session.Optimization.NONE);
+             var other = Session.open(migrated, Provider.cpu(), Session.Optimization.ALL)) {
+            var actual = other.run(data());
+            one.run(data()).forEach((name, expected) -> assertArrayEquals(expected.toFloats(), actual.get(name).toFloats(), 1e-4f, name));
         }
     }
 

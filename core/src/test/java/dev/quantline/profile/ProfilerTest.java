@@ -60,6 +60,26 @@ class ProfilerTest {
     }
 
     @Test
+    void shardsOfAModelWithAFixedBatchLeaveOutNoFullBatch() throws IOException {
+        // Given: four samples at once, and borders that fall inside of batches
+        var draft = new Draft(17, 1);
+        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, 4, Networks.FEATURES), draft.normal("w", 1, Networks.FEATURES, 2));
+        var model = draft.output("y", DataType.FLOAT, 4, 2).graph();
+        var data = Data.rows(19, 1);
+        var whole = observe(model, data, 0, 19, 16, Progress.none());
+
+        for (int cut : new int[] {1, 4, 6, 11, 18}) {
+            // When
+            var joined = Profile.merge(List.of(observe(model, data, 0, cut, 16, Progress.none()),
+                observe(model, data, cut, 19, 16, Progress.none())));
+
+            // Then: the last three fill no batch
+            assertEquals(16, joined.samples(), "cut at " + cut);
+            assertArrayEquals(whole.tensors().get("x").histogram().counts(), joined.tensors().get("x").histogram().counts());
+        }
+    }
+
+    @Test
     void theSameShardsGiveTheSameBytes() throws IOException {
         var model = Profiler.prepare(Networks.transformer(1));
         var data = Data.tokens(6, 10, 5);

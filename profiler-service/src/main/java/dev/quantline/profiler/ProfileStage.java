@@ -91,8 +91,8 @@ final class ProfileStage implements Stage {
             var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
                     recipe.exclude(), recipe.calibrate().padding(), provider, context.progress());
             files.put(PROFILE, write(profile.withRewrites(prepared.rewrites()), context));
+            return new Outcome.Done(files, summary(profile.samples()));
         }
-        return new Outcome.Done(files, summary(shard.to() - shard.from()));
     }
 
     @Override
