@@ -7,31 +7,33 @@ import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 
 /**
- * The float model as calibration left it, and as tuning for the base width changed it: the same nodes with other constants.
- * A layer of the base width has the tuned constants, any other the ones from before: weights that were shifted to round well
- * to few bits are no better for more.
+ * The float model as calibration left it, and as tuning changed it for the base width and for widths of weights: the same nodes
+ * with other constants. A layer has the constants of its width, as calibration left them where nothing was tuned for it: weights
+ * that were shifted to round well to few bits are no better for more.
+ *
+ * @param calibrated the model before tuning
+ * @param tuned      the model tuned for the base width
+ * @param rounded    by width of weights: the model with weights rounded for it, layer by layer
  */
-public record FloatModels(Graph calibrated, Graph tuned, Width base) {
+public record FloatModels(Graph calibrated, Graph tuned, Width base, Map<Integer, Graph> rounded) {
     /** The model with everything as a width has it. */
     Graph of(Width width) {
-        return width.equals(base) ? tuned : calibrated;
+        return width.equals(base) ? tuned : rounded.getOrDefault(width.weights(), calibrated);
     }
 
     /** The model in which every layer has the constants of its width; those of no layer are the tuned ones. */
     public Graph splice(Map<String, Width> chosen) {
         var spliced = tuned.copy();
-        var nodes = byName(calibrated);
         var index = tuned.index();
         for (var node : tuned.nodes()) {
             if (chosen.containsKey(node.name()) && !chosen.get(node.name()).equals(base)) {
                 var owned = new ArrayList<>(List.of(node));
                 // The bias of a MatMul is added behind it.
                 index.consumers(node.output()).stream().filter(next -> next.is("Add")).forEach(owned::add);
-                owned.forEach(to -> copyConstants(calibrated, nodes.get(to.name()), spliced, to));
+                var from = of(chosen.get(node.name()));
+                owned.forEach(to -> copyConstants(from, from.node(to.name()).orElse(null), spliced, to));
             }
         }
         return spliced;
@@ -39,13 +41,9 @@ public record FloatModels(Graph calibrated, Graph tuned, Width base) {
 
     /** A part of the calibrated model with the constants of a width. */
     Graph withConstants(Graph part, Width width) {
-        var nodes = byName(of(width));
-        part.nodes().forEach(node -> copyConstants(of(width), nodes.get(node.name()), part, node));
+        var from = of(width);
+        part.nodes().forEach(node -> copyConstants(from, from.node(node.name()).orElse(null), part, node));
         return part;
-    }
-
-    private static Map<String, Node> byName(Graph graph) {
-        return graph.nodes().stream().collect(Collectors.toMap(Node::name, Function.identity(), (one, other) -> one));
     }
 
     /** Constants correspond by place, not by name: a corrected bias has a name of its own. What is missing on one side is 0. */

@@ -168,7 +168,7 @@ class CandidatesTest {
         var tuned = widths.model().copy();
         tuned.initializers().replaceAll((name, constant) -> constant.type() == DataType.FLOAT
             ? Tensor.zeros(DataType.FLOAT, constant.shape()) : constant);
-        var models = new FloatModels(widths.model(), tuned, Widths.NARROW);
+        var models = new FloatModels(widths.model(), tuned, Widths.NARROW, Map.of());
         // A corrected bias has a name of its own.
         tuned.rewrite(node -> List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
         tuned.initializers().put("second.bias/corrected", tuned.initializers().remove("second.bias"));

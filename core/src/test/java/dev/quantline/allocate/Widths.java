@@ -8,12 +8,13 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import java.util.List;
+import java.util.Map;
 
 /** A small network calibrated at several widths. */
 record Widths(Graph model, Candidates candidates) {
     /** The model, not tuned. */
     FloatModels models() {
-        return new FloatModels(model, model, BASE);
+        return new FloatModels(model, model, BASE, Map.of());
     }
 
     static final Width BASE = new Width(8, 8);

@@ -6,7 +6,6 @@ import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Sensitivity;
 import dev.quantline.allocate.Table;
-import dev.quantline.allocate.Width;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
@@ -90,6 +89,7 @@ final class ExportStage implements Stage {
         if (job.recipe().allocate().isPresent()) {
             inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
             inputs.put("calibrated", earlier.file(StageName.CALIBRATE, "model.onnx"));
+            job.recipe().roundedWidths().forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
         }
         return inputs;
     }
@@ -170,6 +170,9 @@ final class ExportStage implements Stage {
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));
             files.putAll(renamed(context, "calibrated", "calibrated.onnx"));
+            for (int bits : job.recipe().roundedWidths()) {
+                files.putAll(renamed(context, rounded(bits), rounded(bits)));
+            }
             files.put("calibration.json", context.file("table"));
             return new Outcome.Done(files, summary(report));
         }
@@ -186,20 +189,22 @@ final class ExportStage implements Stage {
     }
 
     private static FloatModels models(StageContext context, Graph tuned) throws IOException {
-        return new FloatModels(ModelFile.read(context.file("calibrated")), tuned, base(context.job().recipe()));
+        var recipe = context.job().recipe();
+        var rounded = new TreeMap<Integer, Graph>();
+        for (int bits : recipe.roundedWidths()) {
+            rounded.put(bits, ModelFile.read(context.file(rounded(bits))));
+        }
+        return new FloatModels(ModelFile.read(context.file("calibrated")), tuned, recipe.base(), rounded);
     }
 
-    private static Width base(Recipe recipe) {
-        return new Width(recipe.weightBits(), recipe.activationBits());
+    private static String rounded(int bits) {
+        return "rounded-" + bits + ".onnx";
     }
 
     private static Candidates candidates(StageContext context, Graph model) throws IOException {
         var recipe = context.job().recipe();
-        var allocate = recipe.allocate().orElseThrow();
-        var widths = allocate.bits().stream().flatMap(weights -> allocate.activations().stream()
-                .map(activations -> new Width(weights, activations))).toList();
-        return Candidates.of(model, QuantizationPlan.read(context.file("plan")), base(recipe),
-                CalibrationTable.read(context.file("table")), widths);
+        return Candidates.of(model, QuantizationPlan.read(context.file("plan")), recipe.base(),
+                CalibrationTable.read(context.file("table")), recipe.widths());
     }
 
     private Exporter.Job exported(StageContext context, Graph model, Samples evaluation) throws IOException {

@@ -57,7 +57,7 @@ class ExporterServiceTest extends ServiceContract {
         var completed = traffic.await("allocated", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
 
         assertEquals(Set.of("model.onnx", "report.json", "report.html", "candidates.json", "sensitivities.json", "calibrated.onnx",
-                "tuned.onnx", "calibration.json"),
+                "tuned.onnx", "calibration.json", "rounded-4.onnx", "rounded-8.onnx"),
                 completed.results().keySet());
         for (var name : List.of("report.json", "sensitivities.json")) {
             Files.write(folder.resolve(name), store.read(completed.results().get(name).key()).orElseThrow());

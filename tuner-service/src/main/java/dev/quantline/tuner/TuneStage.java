@@ -1,5 +1,7 @@
 package dev.quantline.tuner;
 
+import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.Width;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
@@ -13,13 +15,17 @@ import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.tune.RoundedCandidates;
 import dev.quantline.tune.TuningRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
@@ -45,7 +51,7 @@ final class TuneStage implements SingleItemStage {
         this.slice = slice;
     }
 
-    private record Settings(Recipe.Tune tune, Map<String, JobRequest.Normalize> normalize) {
+    private record Settings(Recipe.Tune tune, List<Width> widths, Map<String, JobRequest.Normalize> normalize) {
     }
 
     @Override
@@ -57,12 +63,13 @@ final class TuneStage implements SingleItemStage {
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
         return Map.of("model", earlier.file(StageName.CALIBRATE, "model.onnx"),
                 "plan", earlier.file(StageName.CALIBRATE, "plan.json"),
+                "table", earlier.file(StageName.CALIBRATE, "calibration.json"),
                 "calibration", earlier.input(StageName.PROFILE, "calibration"));
     }
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().tune(), job.normalize());
+        return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize());
     }
 
     @Override
@@ -71,15 +78,38 @@ final class TuneStage implements SingleItemStage {
         var model = ModelFile.read(context.file("model"));
         var plan = QuantizationPlan.read(context.file("plan"));
         var scratch = Files.createDirectory(context.work().resolve("activations"));
-        try (var data = JobData.open(context, "calibration");
-             var run = new TuningRun(model, plan, JobData.bind(data, model, context.job()),
-                     TuneRequest.settings(context.job().recipe().tune()), BATCH, provider, scratch)) {
+        try (var data = JobData.open(context, "calibration")) {
+            var samples = JobData.bind(data, model, context.job());
+            var outcome = tune(model, plan, samples, scratch, context);
+            return outcome instanceof Outcome.Done done ? done.with(rounded(model, plan, samples, context)) : outcome;
+        }
+    }
+
+    private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Path scratch, StageContext context) throws IOException {
+        try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job().recipe().tune()), BATCH, provider, scratch)) {
             if (context.checkpoint().isPresent()) {
                 run.restore(context.checkpoint().get());
             }
             var finished = run.advance(sliceEnd(), context.progress());
             return finished ? done(run, model, plan, context) : checkpoint(run, context);
         }
+    }
+
+    /** The float model rounded to every width that layers may be given, each as a file. */
+    private Map<String, Path> rounded(Graph model, QuantizationPlan plan, Samples samples, StageContext context) throws IOException {
+        var recipe = context.job().recipe();
+        if (recipe.roundedWidths().isEmpty()) {
+            return Map.of();
+        }
+        var plans = Candidates.of(model, plan, recipe.base(), CalibrationTable.read(context.file("table")), recipe.widths()).plans();
+        var byWeights = new TreeMap<Integer, QuantizationPlan>();
+        recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), plans.get(width)));
+        var files = new TreeMap<String, Path>();
+        for (var rounded : RoundedCandidates.of(model, byWeights, samples, recipe.tune().samples(), BATCH, provider,
+                context.progress()).entrySet()) {
+            files.putAll(context.write(rounded.getValue(), "rounded-" + rounded.getKey() + ".onnx"));
+        }
+        return files;
     }
 
     /** The clock starts when training does: collecting activations must not use up the slice, or nothing would ever move. */

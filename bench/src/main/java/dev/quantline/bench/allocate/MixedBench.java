@@ -16,15 +16,17 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
+import dev.quantline.tune.RoundedCandidates;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
- * Mixed widths against uniform ones, calibration only: what allocation alone does. Arguments: model, calibration and evaluation
- * {@code .npz}, metric, then sizes as fractions. Images are normalised as CIFAR-10 usually is.
+ * Mixed widths against uniform ones, calibrated and rounded with compensation, nothing trained: what allocation alone does.
+ * Arguments: model, calibration and evaluation {@code .npz}, metric, then sizes as fractions. Images are normalised as CIFAR-10 usually is.
  */
 public final class MixedBench {
     private static final int PROFILED = 128;
@@ -45,15 +47,19 @@ public final class MixedBench {
             var result = Calibrator.calibrate(subject.model(), subject.profile(PROFILED), samples, settings, Subject.BATCH,
                 Provider.cpu(), Progress.none());
             var model = result.model();
-            var models = new FloatModels(model, model, WIDE);
             var candidates = Candidates.of(model, result.plan(), WIDE, result.table(), List.of(NARROW, WIDE));
+            var rounded = RoundedCandidates.of(model, Map.of(4, candidates.plans().get(NARROW), 8, candidates.plans().get(WIDE)), samples,
+                PROFILED, Subject.BATCH, Provider.cpu(), Progress.none());
+            var models = new FloatModels(model, rounded.get(8), WIDE, rounded);
             var measured = Sensitivity.measure(models, candidates, Set.copyOf(candidates.layers()), samples, samples.size() - MEASURED,
                 samples.size(), Subject.BATCH, OutputLoss.of(arguments[3], samples.dataset(), false), Provider.cpu(), Progress.none());
             Choice.FileSize size = (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));
             var table = Choice.withStructure(measured, candidates, models, size);
             var judge = new Judge(subject, arguments[3], Files.size(file));
             System.out.println("| widths | size | float | quantized |\n|---|---|---|---|");
-            judge.row("all 4", candidates.plans().get(NARROW).applyTo(model), size.of(model, candidates.plans().get(NARROW)));
+            judge.row("all 4, rounded to nearest", candidates.plans().get(NARROW).applyTo(model),
+                size.of(model, candidates.plans().get(NARROW)));
+            judge.row("all 4", candidates.plans().get(NARROW).applyTo(rounded.get(4)), size.of(model, candidates.plans().get(NARROW)));
             for (int i = 4; i < arguments.length; i++) {
                 try {
                     var choice = Choice.of(table, candidates, models,
@@ -63,7 +69,7 @@ public final class MixedBench {
                     System.out.println("| mixed, " + arguments[i] + " | " + infeasible.getMessage() + " | | |");
                 }
             }
-            judge.row("all 8", result.plan().applyTo(model), size.of(model, result.plan()));
+            judge.row("all 8", result.plan().applyTo(rounded.get(8)), size.of(model, result.plan()));
         }
     }
 

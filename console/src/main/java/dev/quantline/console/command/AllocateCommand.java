@@ -12,6 +12,7 @@ import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
 import dev.quantline.exporter.AllocatedExport;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Recipe;
@@ -26,6 +27,7 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -96,7 +98,11 @@ final class AllocateCommand implements Callable<Integer> {
         var sensitivities = Sensitivities.read(client.bring(job, "sensitivities.json", folder));
         var table = CalibrationTable.read(client.bring(job, "calibration.json", folder));
         var model = ModelFile.read(client.bringModel(job, "tuned.onnx", folder));
-        var models = new FloatModels(ModelFile.read(client.bringModel(job, "calibrated.onnx", folder)), model, candidates.base());
+        var rounded = new TreeMap<Integer, Graph>();
+        for (int bits : request.recipe().roundedWidths()) {
+            rounded.put(bits, ModelFile.read(client.bringModel(job, "rounded-" + bits + ".onnx", folder)));
+        }
+        var models = new FloatModels(ModelFile.read(client.bringModel(job, "calibrated.onnx", folder)), model, candidates.base(), rounded);
         var original = client.bringModel(request.model(), Files.createDirectory(folder.resolve("original")));
         var calibrationFiles = client.bring(request.calibration(), Files.createDirectory(folder.resolve("calibration")));
         var evaluationFiles = request.evaluation().isEmpty() ? calibrationFiles

@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.allocate.Width;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,6 +49,22 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     public List<Integer> candidates() {
         return Stream.concat(Stream.of(4, 8), allocate.stream()
                 .flatMap(choice -> Stream.concat(choice.bits().stream(), choice.activations().stream()))).distinct().sorted().toList();
+    }
+
+    /** Widths that tuning rounds all weights to, for allocation to put layers together from. */
+    public List<Integer> roundedWidths() {
+        return tune.rounding().equals("compensated") ? allocate.map(Allocate::bits).orElse(List.of()) : List.of();
+    }
+
+    /** Every width that a layer may be given. */
+    public List<Width> widths() {
+        return allocate.stream().flatMap(choice -> choice.bits().stream().flatMap(weights ->
+                choice.activations().stream().map(activations -> new Width(weights, activations)))).toList();
+    }
+
+    /** The width of whatever allocation does not choose. */
+    public Width base() {
+        return new Width(weightBits, activationBits);
     }
 
     /**

@@ -3,6 +3,7 @@ package dev.quantline.pipeline.stage;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** How a run of an item ended. */
 public sealed interface Outcome {
@@ -14,6 +15,12 @@ public sealed interface Outcome {
      * @param summary a few figures for people
      */
     record Done(Map<String, Path> files, JsonNode summary) implements Outcome {
+        /** The same with more files. */
+        public Done with(Map<String, Path> more) {
+            var all = new TreeMap<>(files);
+            all.putAll(more);
+            return new Done(all, summary);
+        }
     }
 
     /**
