@@ -1,18 +1,18 @@
 package dev.quantline.export;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
-import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.Node;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 
 /**
- * What the products of a model become when ONNX Runtime loads it at its highest level, counted in the graph it then writes.
+ * What the products of a model become when ONNX Runtime loads it at its highest level, counted in the graph it then writes,
+ * bodies of If and Loop included.
  *
  * @param integer  products on 8-bit integers
  * @param packed   products of float activations with weights of few bits (MatMulNBits)
@@ -31,7 +31,7 @@ public record Kernels(int integer, int packed, int floating) {
         var optimized = folder.resolve("optimized.onnx");
         try {
             Session.writeOptimized(file, provider, optimized);
-            return of(ModelFile.read(optimized));
+            return of(ModelFile.operators(optimized));
         } finally {
             for (String name : new String[] {"optimized.onnx", "optimized.onnx.data"}) {
                 Files.deleteIfExists(folder.resolve(name));
@@ -40,12 +40,12 @@ public record Kernels(int integer, int packed, int floating) {
         }
     }
 
-    private static Kernels of(Graph optimized) {
-        return new Kernels(count(optimized, INTEGER), count(optimized, PACKED), count(optimized, FLOATING));
+    private static Kernels of(List<String> operators) {
+        return new Kernels(count(operators, INTEGER), count(operators, PACKED), count(operators, FLOATING));
     }
 
-    private static int count(Graph graph, Set<String> ops) {
-        return (int) graph.nodes().stream().map(Node::op).filter(ops::contains).count();
+    private static int count(List<String> operators, Set<String> counted) {
+        return (int) operators.stream().filter(counted::contains).count();
     }
 
     /** Share of the products that run on integers, 0 to 1; 1 when there are none. */

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -61,6 +62,27 @@ public final class ModelFile {
         return external(file, tensor -> { });
     }
 
+    /**
+     * What operators a model calls, one for each call, bodies of If, Loop and Scan included. Tensors are not looked at.
+     *
+     * @throws BadInput when the file is not ONNX
+     */
+    public static List<String> operators(Path file) throws IOException {
+        var operators = new ArrayList<String>();
+        addOperators(message(file).getGraph(), operators);
+        return operators;
+    }
+
+    private static void addOperators(GraphProto graph, List<String> operators) {
+        for (var node : graph.getNodeList()) {
+            operators.add(node.getOpType());
+            for (var attribute : node.getAttributeList()) {
+                addOperators(attribute.getG(), operators);
+                attribute.getGraphsList().forEach(body -> addOperators(body, operators));
+            }
+        }
+    }
+
     private static Set<String> external(Path file, Consumer<TensorProto> check) throws IOException {
         var names = new LinkedHashSet<String>();
         for (var tensor : parse(file).getGraph().getInitializerList()) {
@@ -73,6 +95,14 @@ public final class ModelFile {
     }
 
     private static ModelProto parse(Path file) throws IOException {
+        var model = message(file);
+        refuseHidden(model.getGraph().getNodeList());
+        model.getGraph().getSparseInitializerList().forEach(ModelFile::refuseExternal);
+        model.getFunctionsList().forEach(function -> refuseHidden(function.getNodeList()));
+        return model;
+    }
+
+    private static ModelProto message(Path file) throws IOException {
         ModelProto model;
         try (var channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() > LARGEST) {
@@ -89,9 +119,6 @@ public final class ModelFile {
         if (!model.hasGraph() || model.getOpsetImportCount() == 0) {
             throw new BadInput(file.getFileName() + " is not an ONNX model: it has no graph or no operator set");
         }
-        refuseHidden(model.getGraph().getNodeList());
-        model.getGraph().getSparseInitializerList().forEach(ModelFile::refuseExternal);
-        model.getFunctionsList().forEach(function -> refuseHidden(function.getNodeList()));
         return model;
     }
 

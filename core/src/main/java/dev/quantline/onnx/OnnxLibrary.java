@@ -41,20 +41,22 @@ public final class OnnxLibrary {
     }
 
     /**
-     * The same model written in another version of ONNX's own operators.
+     * The same model written in another version of ONNX's own operators. Nodes are the library's, which forgets much of the rest:
+     * functions, documentation, what else a file may say.
      *
      * @throws BadInput when an operator has no conversion
      */
     public static Graph convert(Graph graph, int opset) {
-        var converted = Graph.of(call("the model cannot be converted from opset " + graph.opset() + " to " + opset,
+        var nodes = Graph.of(call("the model cannot be converted from opset " + graph.opset() + " to " + opset,
             light(graph), model -> {
                 try (var result = ConvertVersion(model, opset)) {
                     return parse(result);
                 }
             }));
-        var large = large(graph);
-        converted.inputs().removeIf(input -> large.containsKey(input.getName()));
-        converted.initializers().putAll(large);
+        var converted = graph.withOpset("", opset);
+        converted.nodes().clear();
+        converted.nodes().addAll(nodes.nodes());
+        nodes.initializers().forEach(converted.initializers()::putIfAbsent);
         converted.sort();
         return converted;
     }
