@@ -1,12 +1,6 @@
 package dev.quantline.calibrator;
 
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.calibrate.CalibrateSettings.Migration;
-import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.calibrate.Calibrator;
-import dev.quantline.calibrate.Granularity;
-import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
@@ -15,6 +9,7 @@ import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
+import dev.quantline.pipeline.stage.JobCalibration;
 import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
@@ -70,7 +65,7 @@ final class CalibrateStage implements SingleItemStage {
         Calibrator.Result result;
         try (var data = JobData.open(context, "calibration")) {
             result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
-                    settings(context.job().recipe()), BATCH, provider, context.progress(),
+                    JobCalibration.settings(context.job().recipe()), BATCH, provider, context.progress(),
                     graph -> files.putAll(storeEarly(graph, context)));
         }
         files.put("plan.json", context.work().resolve("plan.json"));
@@ -91,15 +86,5 @@ final class CalibrateStage implements SingleItemStage {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-    }
-
-    private static CalibrateSettings settings(Recipe recipe) {
-        var calibrate = recipe.calibrate();
-        return new CalibrateSettings(RangeCriterion.parse(calibrate.range()),
-                CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
-                CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
-                CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
-                recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES,
-                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates());
     }
 }

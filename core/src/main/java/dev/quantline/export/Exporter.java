@@ -156,7 +156,7 @@ public final class Exporter {
             .formatted(drop, job.goal().getAsDouble()) : null;
         var layers = Layers.of(job.model(), job.plan(), job.allocated().map(Allocated::losses).orElse(Map.of()));
         return new Report(job.job(), missed ? "goal-missed" : "done", message, job.recipe(),
-            new Report.Original(bytes(job.original()), before, latency[0]),
+            new Report.Original(bytes(job.original()), before, latency[0]), null,
             new Report.Quantized(bytes(file), after, latency[1], Layers.weightBits(job.model(), job.plan()),
                 Layers.activationBits(job.plan())),
             fidelity, layers, job.tuning(), Map.of(), checked.notes(), checked.kernels(), checked.simulation(),

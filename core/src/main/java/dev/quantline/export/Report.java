@@ -27,10 +27,12 @@ import java.util.Properties;
  * @param kernels    what ONNX Runtime runs
  * @param simulation how close the file is to the plan it was made of
  * @param allocation how bits were chosen; null when all layers have the same
+ * @param fineTuned  metric of the float model after fine-tuning, before quantization; null when it was not fine-tuned
  * @param pareto     best plans found for all sizes; empty when bits were not allocated
  */
 public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
-                     @JsonProperty("float") Original original, Quantized quantized, Closeness fidelity, List<Layer> layers,
+                     @JsonProperty("float") Original original, @JsonInclude(JsonInclude.Include.NON_NULL) Value fineTuned,
+                     Quantized quantized, Closeness fidelity, List<Layer> layers,
                      List<Step> tuning, Map<String, Stage> stages, List<String> notes, Kernels kernels, Verification simulation,
                      @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
@@ -116,8 +118,14 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
 
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
-        return new Report(job, status, message, recipe, original, quantized, fidelity, layers, tuning, times, notes, kernels, simulation,
-            allocation, pareto, provenance);
+        return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, layers, tuning, times, notes, kernels,
+            simulation, allocation, pareto, provenance);
+    }
+
+    /** The same report with what the metric is after fine-tuning, before quantization. */
+    public Report withFineTuned(double metric) {
+        return new Report(job, status, message, recipe, original, new Value(original.metric().name(), metric), quantized, fidelity, layers,
+            tuning, stages, notes, kernels, simulation, allocation, pareto, provenance);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */

@@ -68,6 +68,11 @@ public final class Samples {
         return openLength;
     }
 
+    /** Inputs put together from several batches, without the columns at the end that are padding in all rows. */
+    public Map<String, Tensor> trimmed(Map<String, Tensor> feed) {
+        return openLength ? Padding.trim(feed) : feed;
+    }
+
     /** The data set behind it, for labels and scores. */
     public Dataset dataset() {
         return dataset;

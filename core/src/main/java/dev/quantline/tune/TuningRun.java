@@ -224,6 +224,11 @@ public final class TuningRun implements AutoCloseable {
         }
     }
 
+    /** Whether a run was saved there. */
+    public static boolean isIn(Path folder) {
+        return Files.exists(folder.resolve(MOVES));
+    }
+
     /** Goes on from what a run with the same model, plan, data and settings saved. */
     public void restore(Path source) throws IOException {
         var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);

@@ -154,7 +154,7 @@ class ExporterTest {
         // Given
         String hostile = "</script><!--<script>alert(1)</script>";
         var figures = new Report.Value("top1", .5);
-        var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1),
+        var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1), null,
             new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(),
             new Kernels(1, 0, 0), new Verification(List.of(1), 1, 200), null, List.of(), ORIGIN);
 

@@ -57,6 +57,8 @@ final class ExportStage implements Stage {
     private static final int LAYERS_AN_ITEM = 8;
     /** Samples sensitivities are measured on, the last of the calibration data: tuning trains on the first. */
     private static final int SAMPLES = 64;
+    /** The float network that was quantized, as an input. */
+    static final String CALIBRATED = "calibrated";
     private static final String SENSITIVITIES = "sensitivities.json";
     private static final String CANDIDATES = "candidates.json";
     private final Provider provider;
@@ -79,17 +81,22 @@ final class ExportStage implements Stage {
 
     @Override
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
+        boolean fineTuned = earlier.left(StageName.TUNE, "calibrated.onnx");
         var inputs = new TreeMap<String, Source>(Map.of("original", earlier.input(StageName.PROFILE, "model"),
                 "model", earlier.file(StageName.TUNE, "model.onnx"),
                 "plan", earlier.file(StageName.TUNE, "plan.json"),
                 "tuning", earlier.file(StageName.TUNE, "tuning.json"),
-                "table", earlier.file(StageName.CALIBRATE, "calibration.json"),
+                "table", earlier.file(fineTuned ? StageName.TUNE : StageName.CALIBRATE, "calibration.json"),
                 "evaluation", job.evaluation().<Source>map(evaluation -> new Source.Given(evaluation.data()))
                         .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration"))));
         if (job.recipe().allocate().isPresent()) {
             inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
-            inputs.put("calibrated", earlier.file(StageName.CALIBRATE, "model.onnx"));
             job.recipe().roundedWidths().forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
+        }
+        if (fineTuned) {
+            inputs.put(CALIBRATED, earlier.file(StageName.TUNE, "calibrated.onnx"));
+        } else if (job.recipe().allocate().isPresent()) {
+            inputs.put(CALIBRATED, earlier.file(StageName.CALIBRATE, "model.onnx"));
         }
         return inputs;
     }
@@ -128,8 +135,9 @@ final class ExportStage implements Stage {
             return measured(context, model, Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
         }
         try (var data = JobData.open(context, "evaluation")) {
-            var report = Exporter.export(exported(context, model, JobData.bind(data, model, job)), context.work(),
-                    storingEarly(context)).withStages(stages(context));
+            var exported = exported(context, model, JobData.bind(data, model, job));
+            var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
+                    context).withStages(stages(context));
             report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
@@ -162,10 +170,10 @@ final class ExportStage implements Stage {
         sensitivities.write(context.work().resolve(SENSITIVITIES));
         candidates.write(context.work().resolve(CANDIDATES));
         try (var evaluation = JobData.open(context, "evaluation"); var calibration = JobData.open(context, "calibration")) {
-            var report = new AllocatedExport(exported(context, model, JobData.bind(evaluation, model, job)),
-                    job.recipe().allocate().orElseThrow(), candidates, models(context, model), sensitivities,
-                    JobData.bind(calibration, model, job))
-                    .run(context.work(), context.progress()).withStages(stages(context));
+            var exported = exported(context, model, JobData.bind(evaluation, model, job));
+            var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
+                    sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
+            var report = FineTuned.judged(allocated, exported, context).withStages(stages(context));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));
@@ -194,7 +202,7 @@ final class ExportStage implements Stage {
         for (int bits : recipe.roundedWidths()) {
             rounded.put(bits, ModelFile.read(context.file(rounded(bits))));
         }
-        return new FloatModels(ModelFile.read(context.file("calibrated")), tuned, recipe.base(), rounded);
+        return new FloatModels(ModelFile.read(context.file(CALIBRATED)), tuned, recipe.base(), rounded);
     }
 
     private static String rounded(int bits) {

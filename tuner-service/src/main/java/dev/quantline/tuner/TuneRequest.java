@@ -1,12 +1,18 @@
 package dev.quantline.tuner;
 
+import dev.quantline.finetune.FineTuneSettings;
+import dev.quantline.finetune.Task;
+import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.tune.Training;
 import dev.quantline.tune.TuneSettings;
 import java.util.Locale;
+import java.util.Set;
 
 /** Tuning as core takes it, from a request whose vocabulary the schema has checked. */
 final class TuneRequest {
+    private static final Set<String> LOGITS = Set.of("top1", "top5", "perplexity");
+
     private TuneRequest() {
     }
 
@@ -15,6 +21,15 @@ final class TuneRequest {
                 TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
                 TuneSettings.Whole.valueOf(upper(tune.whole())), tune.normalization(), training(tune.training()));
+    }
+
+    /** Fine-tuning; outputs of classifiers and language models are compared as distributions. */
+    static FineTuneSettings fineTuning(JobRequest job) {
+        var quanttune = job.recipe().tune().quanttune().orElseThrow();
+        var task = job.training().map(training -> Task.valueOf(upper(training.loss()))).orElse(Task.DISTILL);
+        boolean logits = job.evaluation().map(JobRequest.Evaluation::metric).filter(LOGITS::contains).isPresent();
+        return new FineTuneSettings(task, logits, quanttune.lambda(), quanttune.k(), quanttune.epochs(), quanttune.steps(),
+                quanttune.batch(), quanttune.rate(), quanttune.decay(), quanttune.clip(), quanttune.seed());
     }
 
     private static Training training(Recipe.Training training) {

@@ -2,6 +2,7 @@ package dev.quantline.tuner;
 
 import dev.quantline.allocate.Candidates;
 import dev.quantline.allocate.Width;
+import dev.quantline.finetune.FineTuneSettings;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
@@ -17,23 +18,25 @@ import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.tune.RoundedCandidates;
 import dev.quantline.tune.TuningRun;
+import dev.quantline.tuner.FineTunePhase.Start;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.BooleanSupplier;
-import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
- * Tunes the float model for its plan; what did not change passes through. Tuning that takes longer goes in time slices,
- * each of which leaves a checkpoint that any replica goes on from.
+ * Tunes the float model for its plan, fine-tuned and calibrated again before where the job asks for that; what did not change
+ * passes through. Tuning that takes longer goes in time slices, each of which leaves a checkpoint that any replica goes on from.
  */
 final class TuneStage implements SingleItemStage {
     private static final int BATCH = 16;
@@ -51,7 +54,12 @@ final class TuneStage implements SingleItemStage {
         this.slice = slice;
     }
 
-    private record Settings(Recipe.Tune tune, List<Width> widths, Map<String, JobRequest.Normalize> normalize) {
+    private record Settings(Recipe.Tune tune, List<Width> widths, Map<String, JobRequest.Normalize> normalize,
+                            Optional<FineTuning> fineTuning) {
+    }
+
+    /** What fine-tuning, and the calibration behind it, depend on besides. */
+    private record FineTuning(Recipe recipe, FineTuneSettings settings) {
     }
 
     @Override
@@ -61,47 +69,64 @@ final class TuneStage implements SingleItemStage {
 
     @Override
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
-        return Map.of("model", earlier.file(StageName.CALIBRATE, "model.onnx"),
+        var inputs = new TreeMap<String, Source>(Map.of("model", earlier.file(StageName.CALIBRATE, "model.onnx"),
                 "plan", earlier.file(StageName.CALIBRATE, "plan.json"),
                 "table", earlier.file(StageName.CALIBRATE, "calibration.json"),
-                "calibration", earlier.input(StageName.PROFILE, "calibration"));
+                "calibration", earlier.input(StageName.PROFILE, "calibration")));
+        if (job.recipe().tune().quanttune().isPresent()) {
+            inputs.put("prepared", earlier.file(StageName.PROFILE, "model.onnx"));
+            inputs.put("profile", earlier.file(StageName.PROFILE, "profile.json"));
+            inputs.put("training", job.training().<Source>map(training -> new Source.Given(training.data()))
+                    .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration")));
+        }
+        return inputs;
     }
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize());
+        return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize(), job.recipe().tune().quanttune()
+                .map(wanted -> new FineTuning(job.recipe(), TuneRequest.fineTuning(job))));
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        context.progress().report(0, "reading the model");
-        var model = ModelFile.read(context.file("model"));
-        var plan = QuantizationPlan.read(context.file("plan"));
+        var start = FineTunePhase.start(context);
+        return start.isEmpty() ? new FineTunePhase(context, provider, new Slice(slice)).run() : tune(context, start.get());
+    }
+
+    private Outcome tune(StageContext context, Start start) throws IOException {
+        var progress = context.progress().part(start.fineTuning().isPresent() ? FineTunePhase.SHARE : 0, 1);
+        progress.report(0, "reading the model");
+        var model = ModelFile.read(start.model().getFirst());
+        var plan = QuantizationPlan.read(start.plan());
         var scratch = Files.createDirectory(context.work().resolve("activations"));
         try (var data = JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
-            var outcome = tune(model, plan, samples, scratch, context);
-            return outcome instanceof Outcome.Done done ? done.with(rounded(model, plan, samples, context)) : outcome;
+            var outcome = tune(model, plan, samples, start, scratch, context, progress);
+            return outcome instanceof Outcome.Done done ? done.with(rounded(model, plan, samples, start, context)) : outcome;
         }
     }
 
-    private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Path scratch, StageContext context) throws IOException {
+    private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Start start, Path scratch, StageContext context,
+                         Progress progress) throws IOException {
         try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job().recipe().tune()), BATCH, provider, scratch)) {
-            if (context.checkpoint().isPresent()) {
-                run.restore(context.checkpoint().get());
+            var checkpoint = context.checkpoint().filter(TuningRun::isIn);
+            if (checkpoint.isPresent()) {
+                run.restore(checkpoint.get());
             }
-            var finished = run.advance(sliceEnd(), context.progress());
-            return finished ? done(run, model, plan, context) : checkpoint(run, context);
+            var finished = run.advance(new Slice(slice), progress);
+            return finished ? done(run, start, model, plan, context) : checkpoint(run, start, context);
         }
     }
 
     /** The float model rounded to every width that layers may be given, each as a file. */
-    private Map<String, Path> rounded(Graph model, QuantizationPlan plan, Samples samples, StageContext context) throws IOException {
+    private Map<String, Path> rounded(Graph model, QuantizationPlan plan, Samples samples, Start start, StageContext context)
+            throws IOException {
         var recipe = context.job().recipe();
         if (recipe.roundedWidths().isEmpty()) {
             return Map.of();
         }
-        var plans = Candidates.of(model, plan, recipe.base(), CalibrationTable.read(context.file("table")), recipe.widths()).plans();
+        var plans = Candidates.of(model, plan, recipe.base(), CalibrationTable.read(start.table()), recipe.widths()).plans();
         var byWeights = new TreeMap<Integer, QuantizationPlan>();
         recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), plans.get(width)));
         var files = new TreeMap<String, Path>();
@@ -112,35 +137,26 @@ final class TuneStage implements SingleItemStage {
         return files;
     }
 
-    /** The clock starts when training does: collecting activations must not use up the slice, or nothing would ever move. */
-    private BooleanSupplier sliceEnd() {
-        var started = new long[1];
-        return () -> {
-            if (started[0] == 0) {
-                started[0] = System.nanoTime();
-                return false;
-            }
-            return System.nanoTime() - started[0] >= slice.toNanos();
-        };
-    }
-
-    private static Outcome checkpoint(TuningRun run, StageContext context) throws IOException {
+    private static Outcome checkpoint(TuningRun run, Start start, StageContext context) throws IOException {
         var folder = Files.createDirectory(context.work().resolve("checkpoint"));
         run.save(folder);
+        var all = new TreeMap<>(start.carried());
         try (var files = Files.list(folder)) {
-            return new Outcome.Continue(files.collect(Collectors.toMap(file -> file.getFileName().toString(),
-                    file -> file, (one, other) -> one, TreeMap::new)));
+            files.forEach(file -> all.put(file.getFileName().toString(), file));
         }
+        return new Outcome.Continue(all);
     }
 
-    private static Outcome done(TuningRun run, Graph model, QuantizationPlan plan, StageContext context)
+    private static Outcome done(TuningRun run, Start start, Graph model, QuantizationPlan plan, StageContext context)
             throws IOException {
         var result = run.result();
-        var files = new TreeMap<>(result.model() == model ? StageContext.named(context.files("model"))
-                : context.write(result.model(), "model.onnx"));
-        files.put("plan.json", result.plan() == plan ? context.file("plan") : write(result.plan(), context));
-        files.put("tuning.json", Files.write(context.work().resolve("tuning.json"), Json.bytes(result.steps())));
-        var summary = Json.MAPPER.createObjectNode().set("steps", Json.tree(result.steps()));
+        var steps = Stream.concat(start.fineTuning().stream(), result.steps().stream()).toList();
+        boolean untouched = result.model() == model && start.calibrated().isEmpty();
+        var files = new TreeMap<>(untouched ? StageContext.named(context.files("model")) : context.write(result.model(), "model.onnx"));
+        files.put("plan.json", result.plan() == plan ? start.plan() : write(result.plan(), context));
+        files.put("tuning.json", Files.write(context.work().resolve("tuning.json"), Json.bytes(steps)));
+        files.putAll(start.calibrated());
+        var summary = Json.MAPPER.createObjectNode().set("steps", Json.tree(steps));
         return new Outcome.Done(files, summary);
     }
 

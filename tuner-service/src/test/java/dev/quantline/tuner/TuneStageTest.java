@@ -2,8 +2,11 @@ package dev.quantline.tuner;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
@@ -17,6 +20,8 @@ import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.plan.CalibrationTable;
+import dev.quantline.profile.Profile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
@@ -38,10 +43,19 @@ class TuneStageTest {
     @TempDir
     private Path folder;
 
-    private JobRequest job() throws IOException {
+    private static JobRequest job() throws IOException {
         return JobReader.read(Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz", "recipe": {"preset": "w4a4",
                  "tune": {"samples": 64, "training": {"steps": 3, "batch": 8}}}}"""), "sliced");
+    }
+
+    private static JobRequest fineTuned() throws IOException {
+        var job = Json.MAPPER.readTree("""
+                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
+                 "training": {"data": "s3://bucket/t.npz", "loss": "cross_entropy"},
+                 "recipe": {"preset": "w4a4", "tune": {"samples": 64, "training": {"steps": 3, "batch": 8},
+                  "quanttune": {"k": 2, "steps": 40, "epochs": 20, "batch": 16, "rate": 0.002}}}}""");
+        return JobReader.read(job, "fine-tuned");
     }
 
     private Map<String, List<Path>> inputs() throws IOException {
@@ -52,39 +66,85 @@ class TuneStageTest {
                     CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of()));
             ModelFile.write(stages.model(), folder.resolve("model.onnx"));
             stages.plan().write(folder.resolve("plan.json"));
+            new CalibrationTable(List.of(), List.of(), List.of()).write(folder.resolve("calibration.json"));
         }
+        ModelFile.write(model, folder.resolve("prepared.onnx"));
+        new Profile(SAMPLES, Map.of()).write(folder.resolve("profile.json"));
+        var labelled = Data.write(folder.resolve("train.npz"), Data.labelled(Networks.mlp(1), Data.rows(3 * SAMPLES, 5)));
         return Map.of("model", List.of(folder.resolve("model.onnx")), "plan", List.of(folder.resolve("plan.json")),
-                "calibration", List.of(data));
+                "table", List.of(folder.resolve("calibration.json")), "calibration", List.of(data),
+                "prepared", List.of(folder.resolve("prepared.onnx")), "profile", List.of(folder.resolve("profile.json")),
+                "training", List.of(labelled));
     }
 
     /** Runs slice after slice, each from the checkpoint of the one before, in folders of their own. */
-    private Outcome.Done run(Duration slice, int leastSlices) throws IOException {
+    private Outcome.Done run(JobRequest job, Duration slice, int leastSlices) throws IOException {
         var inputs = inputs();
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
-            var context = new StageContext(job(), inputs, new Earlier(Map.of()), work, checkpoint, Progress.none(),
+            var context = new StageContext(job, inputs, new Earlier(Map.of()), work, checkpoint, Progress.none(),
                     () -> null, file -> { }, "test");
             switch (new TuneStage(Provider.cpu(), slice).run(context, Item.of("tune", true))) {
                 case Outcome.Done done -> {
                     assertTrue(slices >= leastSlices, slices + " slices");
                     return done;
                 }
-                case Outcome.Continue pause -> checkpoint = Optional.of(pause.checkpoint().values().iterator().next().getParent());
+                case Outcome.Continue pause -> checkpoint = Optional.of(stored(pause));
             }
+        }
+    }
+
+    /** A checkpoint as the store brings it back: all files in one folder. */
+    private Path stored(Outcome.Continue pause) throws IOException {
+        var brought = Files.createTempDirectory(folder, "checkpoint");
+        for (var file : pause.checkpoint().entrySet()) {
+            Files.copy(file.getValue(), brought.resolve(file.getKey()));
+        }
+        return brought;
+    }
+
+    private static void assertSame(Outcome.Done one, Outcome.Done other) throws IOException {
+        assertEquals(one.files().keySet(), other.files().keySet());
+        for (String file : one.files().keySet().stream().filter(name -> !name.equals("model.onnx")).toList()) {
+            assertArrayEquals(Files.readAllBytes(one.files().get(file)), Files.readAllBytes(other.files().get(file)), file);
         }
     }
 
     @Test
     void manySlicesLeaveWhatOneLeaves() throws IOException {
-        var whole = run(Duration.ofHours(1), 1);
-        var sliced = run(Duration.ZERO, 4);
+        var whole = run(job(), Duration.ofHours(1), 1);
+        var sliced = run(job(), Duration.ZERO, 4);
 
-        for (String file : List.of("plan.json", "tuning.json")) {
-            assertArrayEquals(Files.readAllBytes(whole.files().get(file)), Files.readAllBytes(sliced.files().get(file)), file);
-        }
+        assertSame(whole, sliced);
         var steps = Json.MAPPER.readTree(sliced.files().get("tuning.json").toFile());
         assertEquals("compensated rounding", steps.get(0).path("method").asText());
         assertTrue(steps.findValues("curve").stream().anyMatch(curve -> curve.size() > 1), steps.toString());
+    }
+
+    @Test
+    void fineTuningComesFirstAndIsCalibratedAgain() throws IOException {
+        var whole = run(fineTuned(), Duration.ofHours(1), 2);
+        var sliced = run(fineTuned(), Duration.ZERO, 40);
+
+        assertSame(whole, sliced);
+        var first = Json.MAPPER.readTree(whole.files().get("tuning.json").toFile()).get(0);
+        assertEquals("quanttune", first.path("method").asText());
+        assertTrue(first.path("kept").asBoolean() && first.path("errorAfter").asDouble() < first.path("errorBefore").asDouble(),
+                first.toString());
+        assertNotEquals(ModelFile.read(folder.resolve("model.onnx")).initializers(),
+                ModelFile.read(whole.files().get("calibrated.onnx")).initializers());
+        assertFalse(CalibrationTable.read(whole.files().get("calibration.json")).activations().isEmpty());
+    }
+
+    @Test
+    void whatFineTuningMakesWorseIsNotTaken() throws IOException {
+        var request = Json.tree(fineTuned()).deepCopy();
+        ((ObjectNode) request.at("/recipe/tune/quanttune")).put("rate", 30);
+        var wild = run(Json.MAPPER.treeToValue(request, JobRequest.class), Duration.ofHours(1), 2);
+
+        var first = Json.MAPPER.readTree(wild.files().get("tuning.json").toFile()).get(0);
+        assertFalse(first.path("kept").asBoolean(), first.toString());
+        assertFalse(wild.files().containsKey("calibrated.onnx"), wild.files().toString());
     }
 }

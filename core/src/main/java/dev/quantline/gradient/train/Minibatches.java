@@ -20,6 +20,7 @@ import java.util.stream.IntStream;
  */
 public final class Minibatches implements Batches {
     private final Samples samples;
+    private final int count;
     private final int size;
     private final int window;
     private final int unit;
@@ -37,15 +38,25 @@ public final class Minibatches implements Batches {
      * @throws BadInput when there are fewer samples than one batch takes, or a target is missing
      */
     public Minibatches(Samples samples, int size, int unit, List<String> targets, long seed) throws IOException {
+        this(samples, samples.size(), size, unit, targets, seed);
+    }
+
+    /**
+     * The same of the first {@code count} samples.
+     *
+     * @throws BadInput when there are fewer samples than one batch takes, or a target is missing
+     */
+    public Minibatches(Samples samples, int count, int size, int unit, List<String> targets, long seed) throws IOException {
         this.samples = samples;
+        this.count = count;
         this.size = size;
         this.unit = unit;
         this.seed = seed;
         window = Math.max(1, 2048 / size) * size;
-        if (samples.size() < size) {
-            throw new BadInput("the data has " + samples.size() + " samples, fewer than one batch of " + size);
+        if (count < size) {
+            throw new BadInput("the data has " + count + " samples, fewer than one batch of " + size);
         }
-        for (int start = 0; start + size <= samples.size(); start += window) {
+        for (int start = 0; start + size <= count; start += window) {
             starts.add(start);
         }
         for (String target : targets) {
@@ -68,7 +79,7 @@ public final class Minibatches implements Batches {
     }
 
     private int batchesAt(int start) {
-        return (Math.min(samples.size(), start + window) - start) / size;
+        return (Math.min(count, start + window) - start) / size;
     }
 
     @Override
@@ -83,8 +94,8 @@ public final class Minibatches implements Batches {
         }
         int start = order.get(turn);
         load(start);
-        int count = Math.min(samples.size(), start + window) - start;
-        var units = new ArrayList<>(IntStream.range(0, count / unit).boxed().toList());
+        int loadable = Math.min(count, start + window) - start;
+        var units = new ArrayList<>(IntStream.range(0, loadable / unit).boxed().toList());
         Collections.shuffle(units, new Random((Long.hashCode(seed) * 31L + epoch) * 31 + start));
         return pick(start, units.subList(at * size / unit, (at + 1) * size / unit));
     }
@@ -94,7 +105,7 @@ public final class Minibatches implements Batches {
             return;
         }
         var parts = new ArrayList<Map<String, Tensor>>();
-        samples.forEachBatch(start, Math.min(samples.size(), start + window), window, batch -> parts.add(batch.arrays()));
+        samples.forEachBatch(start, Math.min(count, start + window), window, batch -> parts.add(batch.arrays()));
         if (parts.size() != 1) {
             throw new BadInput("training data must be one file: it is read in windows of " + window + " samples");
         }

@@ -22,6 +22,7 @@ public final class Trainer implements AutoCloseable {
     private final Tensor loss = Tensor.zeros(DataType.FLOAT);
     private final Map<String, Tensor> results = new LinkedHashMap<>();
     private final List<Derived> derived;
+    private final Running running;
     private final Map<String, Tensor> computed = new LinkedHashMap<>();
     private final Map<String, Tensor> incoming = new LinkedHashMap<>();
     private int steps;
@@ -54,12 +55,24 @@ public final class Trainer implements AutoCloseable {
      * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
      */
     public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, List<Derived> derived, Provider provider) {
+        this(training, initial, settings, derived, Running.NONE, provider);
+    }
+
+    /**
+     * The same with inputs that follow from what earlier steps put out.
+     *
+     * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
+     */
+    public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, List<Derived> derived, Running running,
+                   Provider provider) {
         this.derived = List.copyOf(derived);
+        this.running = running;
         this.training = training;
         this.settings = settings;
         parameters = new Parameters(initial, settings.groups(), settings.schedule());
         session = Session.open(training.graph(), provider, Session.Optimization.ALL);
         results.put(training.loss(), loss);
+        results.putAll(running.observed());
         for (var input : derived) {
             computed.put(input.tensor(), Tensor.zeros(DataType.FLOAT, input.shape()));
             incoming.put(input.tensor(), Tensor.zeros(DataType.FLOAT, input.shape()));
@@ -89,6 +102,7 @@ public final class Trainer implements AutoCloseable {
     public double gradients(Map<String, Tensor> batch) {
         var inputs = new HashMap<>(batch);
         inputs.putAll(parameters.values());
+        inputs.putAll(running.inputs());
         derived.forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
         inputs.putAll(computed);
         session.runInto(inputs, results);
@@ -110,6 +124,7 @@ public final class Trainer implements AutoCloseable {
             }
         }
         parameters.update(steps++, settings.schedule());
+        running.follow();
     }
 
     /** Steps taken, those before a restored checkpoint included. */
@@ -129,12 +144,15 @@ public final class Trainer implements AutoCloseable {
 
     /** Everything a later step depends on: views by name. */
     Map<String, Tensor> state() {
-        return parameters.state();
+        var state = new LinkedHashMap<>(parameters.state());
+        state.putAll(running.state());
+        return state;
     }
 
     /** Goes back to a saved state. */
     void restore(Map<String, Tensor> state, int steps) {
-        parameters.state().forEach((name, memory) -> memory.data().put(state.get(name).data()));
+        state().forEach((name, memory) -> memory.data().put(state.get(name).data()));
+        running.restored();
         this.steps = steps;
     }
 

@@ -24,11 +24,11 @@ public final class JobReader {
     }
 
     /**
-     * Validates against the published schema, expands the recipe's preset and refuses what no stage does yet.
+     * Validates against the published schema and expands the recipe's preset.
      *
      * @param request     a JSON object as in the contract; unknown fields are ignored
      * @param idIfAbsent  the id of a request that names none
-     * @throws BadInput when a field is missing, unusable or not yet supported; the message begins with its path
+     * @throws BadInput when a field is missing or unusable; the message begins with its path
      */
     public static JobRequest read(JsonNode request, String idIfAbsent) {
         SCHEMA.validate(request).stream().min(Comparator.comparing(JobReader::path)).ifPresent(first -> {
@@ -41,7 +41,7 @@ public final class JobReader {
         complete.set("recipe", expand(complete.path("recipe")));
         withDefault(complete, "evaluation", "metric", "fidelity");
         withDefault(complete, "training", "loss", "distill");
-        Supported.check(complete);
+        fineTuning(complete);
         try {
             return Json.MAPPER.treeToValue(complete, JobRequest.class);
         } catch (JsonProcessingException e) {
@@ -75,6 +75,22 @@ public final class JobReader {
                 base.set(field.getKey(), field.getValue());
             }
         });
+    }
+
+    /** Training data is there to be used: it asks for fine-tuning, unless the recipe says how. */
+    private static void fineTuning(ObjectNode request) {
+        var tune = (ObjectNode) request.at("/recipe/tune");
+        boolean trains = request.has("training");
+        var wanted = tune.path("quanttune");
+        if (wanted.isMissingNode() && trains || wanted.isBoolean() && wanted.booleanValue()) {
+            tune.putObject("quanttune");
+        } else if (wanted.isBoolean()) {
+            if (trains) {
+                throw new BadInput("training: recipe.tune.quanttune is false, so nothing would use it: leave it out, or set"
+                        + " recipe.tune.quanttune to true");
+            }
+            tune.remove("quanttune");
+        }
     }
 
     private static void withDefault(ObjectNode request, String object, String field, String value) {

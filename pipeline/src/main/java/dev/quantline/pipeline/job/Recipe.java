@@ -1,6 +1,5 @@
 package dev.quantline.pipeline.job;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.allocate.Width;
 import java.util.List;
 import java.util.Map;
@@ -72,7 +71,7 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      *
      * @param rounding      {@code nearest} or {@code compensated}: how weights are rounded before anything is trained
      * @param bias          whether the mean error of each channel is taken out of the biases
-     * @param quanttune     outlier-driven fine-tuning: its settings, or {@code false}
+     * @param quanttune     outlier-driven fine-tuning before anything else; empty for none
      * @param layers        {@code off}, {@code adaquant}, {@code adaround} or {@code reconstruct}
      * @param normalization whether normalisation statistics are estimated again on the quantized model
      * @param order         {@code sequential} or {@code parallel}: whether a piece learns on what tuned pieces give or on
@@ -83,8 +82,37 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end
      * @param training      how each piece is trained
      */
-    public record Tune(String rounding, boolean bias, JsonNode quanttune, String layers, boolean normalization, String order, int samples,
-                       List<String> blocks, boolean affine, String whole, Training training) {
+    public record Tune(String rounding, boolean bias, Optional<QuantTune> quanttune, String layers, boolean normalization, String order,
+                       int samples, List<String> blocks, boolean affine, String whole, Training training) {
+    }
+
+    /**
+     * Outlier-driven fine-tuning of the float network (QuantTune, arXiv 2403.06497); fields that are missing have the value
+     * named here.
+     *
+     * @param lambda how large the outlier term is at the start, over the loss of the quantized network; 0.5
+     * @param k      standard deviations beyond which an element is an outlier; 6
+     * @param epochs passes over the training data; 2
+     * @param steps  training steps at most; no limit
+     * @param batch  samples a step; 32
+     * @param rate   of AdamW; 2e-5
+     * @param decay  of the weights; 0.01
+     * @param clip   longest gradient; 1
+     * @param seed   of the order of samples; 0
+     */
+    public record QuantTune(Double lambda, Double k, Integer epochs, Integer steps, Integer batch, Double rate, Double decay,
+                            Double clip, Long seed) {
+        public QuantTune {
+            lambda = lambda == null ? 0.5 : lambda;
+            k = k == null ? 6 : k;
+            epochs = epochs == null ? 2 : epochs;
+            steps = steps == null ? Integer.MAX_VALUE : steps;
+            batch = batch == null ? 32 : batch;
+            rate = rate == null ? 2e-5 : rate;
+            decay = decay == null ? 0.01 : decay;
+            clip = clip == null ? 1 : clip;
+            seed = seed == null ? 0 : seed;
+        }
     }
 
     /**

@@ -21,6 +21,11 @@ public record Earlier(Map<StageName, Manifest> manifests) {
         return new Source.Made(Stream.of(name, name + ".data").map(files::get).filter(Objects::nonNull).toList());
     }
 
+    /** Whether an earlier stage left a file. */
+    public boolean left(StageName stage, String name) {
+        return of(stage).files().containsKey(name);
+    }
+
     /** What an earlier stage was given, as an input of this one; refused when it was replaced meanwhile. */
     public Source input(StageName stage, String name) {
         return new Source.Made(of(stage).inputs().get(name));

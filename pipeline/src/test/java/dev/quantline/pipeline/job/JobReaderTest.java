@@ -70,16 +70,29 @@ class JobReaderTest {
             {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: does not have
             {BASE, "recipe": {"calibrate": {"block": 20}}}                          | recipe.calibrate.block: does not have
             {BASE, "recipe": {"tune": {"layers": "all"}}}                           | recipe.tune.layers: does not have
-            {BASE, "recipe": {"tune": {"quanttune": {"k": 4}}}}                     | not yet supported: recipe.tune.quanttune
+            {BASE, "recipe": {"tune": {"quanttune": {"k": 0}}}}                     | recipe.tune.quanttune.k: must have an exclusive
+            {BASE, "recipe": {"tune": {"quanttune": {"batch": 1.5}}}}               | recipe.tune.quanttune.batch: number found
             {BASE, "recipe": {"preset": "mixed", "allocate": {"size": 2}}}          | recipe.allocate.size: must
             {BASE, "recipe": {"preset": "mixed", "allocate": {"pinned": {"a": 4}}}} | recipe.allocate.pinned.a: integer found
-            {BASE, "training": {"data": "s3://b1x/t.npz"}}                          | not yet supported: training
+            {BASE, "training": {"data": "s3://b1x/t.npz", "loss": "joy"}}           | training.loss: does not have
+            {BASE, "recipe": "w8a8-fast", "training": {"data": "s3://b1x/t.npz"}}   | training: recipe.tune.quanttune is false
             [1]                                                                     | request: array found, object expected
             """, quoteCharacter = '`')
     void anUnusableFieldIsNamed(String request, String message) {
         var refusal = assertThrows(BadInput.class, () -> read(request.replace("BASE", BASE)));
 
         assertTrue(refusal.getMessage().startsWith(message), refusal.getMessage());
+    }
+
+    @Test
+    void trainingDataAsksForFineTuning() {
+        var without = read("{BASE}".replace("BASE", BASE)).recipe().tune();
+        var with = read("{BASE, \"training\": {\"data\": \"s3://b1x/t.npz\"}}".replace("BASE", BASE)).recipe().tune();
+        var own = read("{BASE, \"recipe\": {\"tune\": {\"quanttune\": {\"k\": 4}}}}".replace("BASE", BASE)).recipe().tune();
+
+        assertTrue(without.quanttune().isEmpty());
+        assertEquals(new Recipe.QuantTune(null, null, null, null, null, null, null, null, null), with.quanttune().orElseThrow());
+        assertEquals(4, own.quanttune().orElseThrow().k());
     }
 
     @ParameterizedTest

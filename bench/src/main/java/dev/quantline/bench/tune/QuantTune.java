@@ -1,0 +1,100 @@
+package dev.quantline.bench.tune;
+
+import dev.quantline.bench.Subject;
+import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.Calibrator;
+import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.evaluate.Metric;
+import dev.quantline.finetune.FineTuneSettings;
+import dev.quantline.finetune.FineTuning;
+import dev.quantline.finetune.Task;
+import dev.quantline.onnx.Graph;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * What outlier-driven fine-tuning is worth: the network as it is, fine-tuned on the task alone (lambda = 0), and with the outlier
+ * term, each then quantized by min-max and by squared error without any further tuning. Arguments: the model, a folder with
+ * {@code calibration.npz}, {@code train.npz} and {@code validation.npz}, the loss, the metric, validation samples (labelled pairs
+ * are two), widths such as {@code 8,7,6}, epochs, training steps at most, lambda, k and the rate.
+ */
+public final class QuantTune {
+    private static final int PROFILED = 256;
+
+    private final Subject subject;
+    private final String metric;
+    private final int evaluated;
+    private final List<Integer> widths;
+
+    private QuantTune(Subject subject, String metric, int evaluated, List<Integer> widths) {
+        this.subject = subject;
+        this.metric = metric;
+        this.evaluated = evaluated;
+        this.widths = widths;
+    }
+
+    public static void main(String[] arguments) throws IOException {
+        var folder = Path.of(arguments[1]);
+        var task = Task.valueOf(arguments[2].toUpperCase(Locale.ROOT));
+        var widths = Arrays.stream(arguments[5].split(",")).map(Integer::valueOf).toList();
+        boolean logits = !arguments[3].equals("pairs");
+        var settings = new FineTuneSettings(task, logits, Double.parseDouble(arguments[8]), Double.parseDouble(arguments[9]),
+            Integer.parseInt(arguments[6]), Integer.parseInt(arguments[7]), 32, Double.parseDouble(arguments[10]), 0.01, 1, 0);
+        try (var subject = Subject.open(Path.of(arguments[0]), folder);
+             var train = Subject.open(Path.of(arguments[0]), folder.resolve("train.npz"), folder.resolve("train.npz"))) {
+            var bench = new QuantTune(subject, arguments[3], Integer.parseInt(arguments[4]), widths);
+            System.out.println(bench.head());
+            System.out.println(bench.row("not", subject.model(), 0, 0));
+            var start = bench.quantized(subject.model(), widths.getLast(), new RangeCriterion.MinMax());
+            for (var run : List.of(settings.withLambda(0), settings)) {
+                long began = System.nanoTime();
+                try (var tuning = new FineTuning(subject.model(), start, train.calibration(), run, List.of(), Provider.cpu())) {
+                    tuning.advance(() -> false, Progress.none());
+                    double seconds = (System.nanoTime() - began) / 1e9;
+                    System.out.println(bench.row("lambda = " + run.lambda(), tuning.result(), tuning.steps(), seconds));
+                }
+            }
+        }
+    }
+
+    private String head() {
+        var line = new StringBuilder("| fine-tuned | steps | seconds | float |");
+        widths.forEach(width -> line.append(" W%1$dA%1$d min-max | W%1$dA%1$d mse |".formatted(width)));
+        return line + "\n" + "|---".repeat(4 + 2 * widths.size()) + "|";
+    }
+
+    private String row(String name, Graph model, int steps, double seconds) throws IOException {
+        var line = new StringBuilder("| %s | %d | %.0f | %.4f |".formatted(name, steps, seconds, measure(model)));
+        for (int width : widths) {
+            line.append(" %.4f |".formatted(measure(quantized(model, width, new RangeCriterion.MinMax()))));
+            line.append(" %.4f |".formatted(measure(quantized(model, width, new RangeCriterion.Mse()))));
+        }
+        return line.toString();
+    }
+
+    private Graph quantized(Graph model, int width, RangeCriterion range) {
+        var calibration = subject.calibration();
+        var profile = Profiler.observe(model, calibration, 0, Math.min(PROFILED, calibration.size()), Subject.BATCH, List.of(),
+            Provider.cpu(), Progress.none());
+        var result = Calibrator.calibrate(model, profile, calibration, CalibrateSettings.plain(range, width, width, List.of()),
+            Subject.BATCH, Provider.cpu(), Progress.none());
+        return result.plan().applyTo(result.model());
+    }
+
+    private double measure(Graph model) throws IOException {
+        var validation = subject.validation();
+        var value = Metric.of(metric, validation.dataset()).orElseThrow();
+        try (var session = Session.open(model, Provider.cpu(), Session.Optimization.ALL)) {
+            validation.forEachBatch(0, Math.min(evaluated, validation.size()), Subject.BATCH,
+                fed -> value.add(fed, session.run(fed.arrays())));
+        }
+        return value.value();
+    }
+}
