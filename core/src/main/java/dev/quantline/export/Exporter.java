@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -51,7 +52,12 @@ public final class Exporter {
         /** DequantizeLinear and MatMul, operators of the ONNX standard. */
         STANDARD,
         /** onnxruntime's own {@code MatMulNBits}. */
-        MATMULNBITS
+        MATMULNBITS;
+
+        /** Reads a recipe's word, {@code standard} or {@code matmulnbits}. */
+        public static Products of(String word) {
+            return valueOf(word.toUpperCase(Locale.ROOT));
+        }
     }
 
     /**

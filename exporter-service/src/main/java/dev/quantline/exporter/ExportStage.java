@@ -36,7 +36,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -221,7 +220,7 @@ final class ExportStage implements Stage {
         var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
         return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
                 QuantizationPlan.read(context.file("plan")), Optional.empty(), evaluation, metric(job), goal, List.of(steps),
-                provenance(context), Exporter.Products.valueOf(job.recipe().products().toUpperCase(Locale.ROOT)), BATCH, provider);
+                provenance(context), Exporter.Products.of(job.recipe().products()), BATCH, provider);
     }
 
     /** The exporter reports progress from when the file is written: it goes into the store while it is evaluated. */

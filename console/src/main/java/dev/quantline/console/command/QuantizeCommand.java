@@ -42,14 +42,14 @@ final class QuantizeCommand implements Callable<Integer> {
     @Option(names = "--normalize", paramLabel = "FILE", description = "JSON: {\"input\": {\"mean\": [..], \"std\": [..]}} for uint8 images")
     private Path normalize;
 
-    @Option(names = "--size", paramLabel = "FRACTION", description = "budget of the mixed recipe, as a fraction of the float model")
-    private Double size;
-
-    @Option(names = "--out", paramLabel = "DIR", description = "receives model.onnx, report.json, report.html (default: out/ID)")
-    private Path out;
-
     @Option(names = "--id", description = "the job's id (default: the model's name and the time)")
     private String id;
+
+    @Mixin
+    private SizeOption size;
+
+    @Mixin
+    private OutOption out;
 
     @Mixin
     private StackOptions stack;
@@ -65,19 +65,19 @@ final class QuantizeCommand implements Callable<Integer> {
                 Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric))),
                 Optional.ofNullable(training).map(file -> new LocalJob.Training(data(file), Optional.ofNullable(loss))),
                 recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)));
-        return new LocalRun(output).run(job, stack.find(), out == null ? Path.of("out", job.id()) : out);
+        return new LocalRun(output).run(job, stack.find(), out.or(job.id()));
     }
 
     /** The recipe as the request carries it; a budget turns a name into an object that overrides it. */
     private Optional<JsonNode> recipe() throws IOException {
         var named = recipe == null ? Optional.<JsonNode>empty()
                 : Optional.of(Files.isRegularFile(Path.of(recipe)) ? SubmitCommand.json(Path.of(recipe)) : TextNode.valueOf(recipe));
-        if (size == null) {
+        if (size.size().isEmpty()) {
             return named;
         }
         var object = named.orElse(TextNode.valueOf("mixed")) instanceof ObjectNode given ? given.deepCopy()
                 : Json.MAPPER.createObjectNode().put("preset", recipe == null ? "mixed" : recipe);
-        object.withObject("/allocate").put("size", size);
+        object.withObject("/allocate").put("size", size.size().get());
         return Optional.of(object);
     }
 

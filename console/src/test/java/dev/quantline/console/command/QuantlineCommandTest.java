@@ -3,6 +3,15 @@ package dev.quantline.console.command;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.export.Exporter;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.fixture.Stages;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Samples;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.net.InetAddress;
@@ -12,6 +21,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +42,8 @@ class QuantlineCommandTest {
         var version = run("--version");
         // Then every command of the contract is listed, the launcher's included
         assertEquals(0, help.code());
-        for (var command : new String[] {"demo", "test", "quantize", "up", "submit", "watch", "cancel", "jobs"}) {
+        for (var command : new String[] {"demo", "test", "quantize", "allocate", "inspect", "up", "submit", "watch",
+                "cancel", "jobs"}) {
             assertTrue(help.out().contains("  " + command), help.out());
         }
         assertEquals(0, version.code());
@@ -49,6 +61,13 @@ class QuantlineCommandTest {
         "quantize pom.xml --data pom.xml --metric top1      | --eval",
         "quantize pom.xml --data pom.xml --size much        | --size",
         "quantize pom.xml --data pom.xml --normalize none   | none: no such file",
+        "allocate                                           | JOB",
+        "allocate job                                       | --size, --loss, --bit-operations or --latency",
+        "allocate job --size much                           | --size",
+        "allocate job --size 0.2 --kafka localhost:9092     | --s3 URL is missing",
+        "inspect                                            | MODEL.onnx",
+        "inspect none.onnx                                  | none.onnx: no such file",
+        "inspect pom.xml                                    | pom.xml is not an ONNX model",
         "submit none.json                                   | none.json: no such file",
         "submit pom.xml                                     | pom.xml is not JSON",
         "cancel                                             | ID",
@@ -65,6 +84,26 @@ class QuantlineCommandTest {
         assertEquals(2, said.code(), said.err());
         assertTrue(said.err().contains(expected), said.err());
         assertEquals(1, said.err().lines().count(), said.err());
+    }
+
+    @Test
+    void aModelIsToldLayerByLayer() throws Exception {
+        // Given a network with 4-bit weights, as the exporter writes it
+        var network = Networks.mlp(1).withMetadata(Map.of("quantline.recipe", "w4a8"));
+        var npz = Data.write(folder.resolve("data.npz"), Data.rows(32, 1));
+        var file = folder.resolve("model.onnx");
+        try (var data = Dataset.open(List.of(npz))) {
+            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 4, 8, List.of());
+            var stages = Stages.run(Profiler.prepare(network), new Samples(data, network, Map.of()), settings);
+            ModelFile.write(Exporter.finish(stages.model(), stages.plan(), Exporter.Products.STANDARD, false), file);
+        }
+        // When it is inspected
+        var said = run("inspect", file.toString());
+        // Then sizes, every layer with its widths, and where it comes from are there
+        assertEquals(0, said.code(), said.err());
+        assertTrue(said.out().startsWith("%.2f MB, opset 21, 3 layers with weights".formatted(Files.size(file) / 1e6)), said.out());
+        assertTrue(said.out().matches("(?s).*second.product/MatMul +MatMul +4 bits in int4 +uniform uint8 +576 +288\\R.*"), said.out());
+        assertTrue(said.out().contains("quantline.recipe: w4a8"), said.out());
     }
 
     @Test

@@ -1,0 +1,102 @@
+package dev.quantline.console.command;
+
+import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.FloatModels;
+import dev.quantline.allocate.Sensitivities;
+import dev.quantline.console.client.StackClient;
+import dev.quantline.export.Exporter;
+import dev.quantline.export.Gallery;
+import dev.quantline.export.Report;
+import dev.quantline.exporter.AllocatedExport;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.pipeline.stage.JobData;
+import dev.quantline.plan.CalibrationTable;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * Solves a finished job again for another budget and exports: what was measured is in the store.
+ *
+ * @param folder an empty one for what is brought from there
+ */
+record Reallocation(StackClient client, JobRequest request, Budget budget, Path folder) {
+    private static final int BATCH = 16;
+
+    /** Limits as the command line states them, instead of all of the job's. */
+    record Budget(Optional<Double> size, Optional<Double> bitOperations, Optional<Double> latency, Optional<Double> loss) {
+        boolean isEmpty() {
+            return Stream.of(size, bitOperations, latency, loss).allMatch(Optional::isEmpty);
+        }
+    }
+
+    /**
+     * Leaves model and report.
+     *
+     * @throws BadInput when the job is not done, or its widths were not allocated
+     */
+    Report export(Path target) throws IOException {
+        var allocate = allocate();
+        var earlier = Report.read(bring("report.json"));
+        var candidates = Candidates.read(bring("candidates.json"));
+        var table = CalibrationTable.read(bring("calibration.json"));
+        var models = models(candidates);
+        var plan = candidates.plans().get(candidates.base());
+        var original = client.bringModel(request.model(), empty("original"));
+        var evaluated = request.evaluation().map(JobRequest.Evaluation::data).orElse(request.calibration());
+        try (var calibration = data(request.calibration(), "calibration"); var evaluation = data(evaluated, "evaluation")) {
+            var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.tuned(), plan, Optional.empty(),
+                    JobData.bind(evaluation, models.tuned(), request), earlier.quantized().metric().name(), OptionalDouble.empty(),
+                    earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
+            var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
+                    JobData.bind(calibration, models.tuned(), request)).run(Files.createDirectories(target), Progress.none())
+                    .withStages(earlier.stages());
+            report.write(target, Gallery.of(table, plan));
+            return report;
+        }
+    }
+
+    /** The new budget; candidates and judge stay the job's. */
+    private Recipe.Allocate allocate() {
+        var before = request.recipe().allocate().orElseThrow(() -> new BadInput("the widths of job " + request.id()
+            + " were not allocated: run it with --recipe mixed"));
+        return new Recipe.Allocate(before.bits(), before.activations(), budget.size(), budget.bitOperations(), budget.latency(),
+                budget.loss(), before.judge(), before.pinned());
+    }
+
+    private FloatModels models(Candidates candidates) throws IOException {
+        var rounded = new TreeMap<Integer, Graph>();
+        for (int bits : request.recipe().roundedWidths()) {
+            rounded.put(bits, model("rounded-" + bits + ".onnx"));
+        }
+        return new FloatModels(model("calibrated.onnx"), model("tuned.onnx"), candidates.base(), rounded);
+    }
+
+    private Graph model(String name) throws IOException {
+        return ModelFile.read(client.bringModel(request.id(), name, folder));
+    }
+
+    private Path bring(String name) throws IOException {
+        return client.bring(request.id(), name, folder);
+    }
+
+    private Dataset data(ObjectRef ref, String name) throws IOException {
+        return Dataset.open(client.bring(ref, empty(name)));
+    }
+
+    private Path empty(String name) throws IOException {
+        return Files.createDirectory(folder.resolve(name));
+    }
+}

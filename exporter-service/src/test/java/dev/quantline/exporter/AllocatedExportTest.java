@@ -1,0 +1,131 @@
+package dev.quantline.exporter;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.allocate.Candidates;
+import dev.quantline.allocate.FloatModels;
+import dev.quantline.allocate.Sensitivities;
+import dev.quantline.allocate.Sensitivity;
+import dev.quantline.allocate.Width;
+import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.Calibrator;
+import dev.quantline.export.Exporter;
+import dev.quantline.export.Report;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The smallest model that keeps a goal, as a plain call. */
+class AllocatedExportTest {
+    private static final int WIDTH = 64;
+    private static final int SAMPLES = 256;
+    private static final int HELD_OUT = 64;
+
+    @TempDir
+    Path folder;
+
+    /** {@code x [batch, 64] -> logits [batch, 10]}: five layers. */
+    private static Graph network() {
+        var draft = new Draft(17, 4);
+        var x = draft.input("x", DataType.FLOAT, -1, WIDTH);
+        for (int layer = 0; layer < 4; layer++) {
+            x = draft.op("relu" + layer, "Relu", draft.op("product" + layer, "MatMul", x,
+                    draft.normal("w" + layer, Math.sqrt(2.0 / WIDTH), WIDTH, WIDTH)));
+        }
+        draft.op("logits", "MatMul", x, draft.normal("head", .2, WIDTH, 10));
+        return draft.output("logits", DataType.FLOAT, -1, 10).graph();
+    }
+
+    private static Tensor rows() {
+        var random = new Random(7);
+        var values = new float[SAMPLES * WIDTH];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return Tensor.of(values, SAMPLES, WIDTH);
+    }
+
+    private Report export(double drop, List<Integer> bits) throws IOException {
+        var original = network();
+        var file = folder.resolve("original.onnx");
+        ModelFile.write(original, file);
+        var npz = Data.write(folder.resolve("data.npz"), Data.labelled(original, Map.of("x", rows())));
+        var base = new Width(bits.getFirst(), 8);
+        try (var data = Dataset.open(List.of(npz))) {
+            var samples = new Samples(data, original, Map.of());
+            var model = Profiler.prepare(original);
+            var profile = Profiler.observe(model, samples, 0, SAMPLES, 16, List.of(), Provider.cpu(), Progress.none());
+            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of()).withCandidates(bits);
+            var calibrated = Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
+            var widths = bits.stream().map(width -> new Width(width, 8)).toList();
+            var candidates = Candidates.of(calibrated.model(), calibrated.plan(), base, calibrated.table(), widths);
+            var models = new FloatModels(calibrated.model(), calibrated.model(), base, Map.of());
+            var allocate = new Recipe.Allocate(bits, List.of(8), Optional.of(.6), Optional.empty(), Optional.empty(), Optional.empty(),
+                    "outputs", Map.of());
+            var judge = AllocatedExport.judge(allocate, "top1", samples);
+            var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
+                    16, judge, Provider.cpu(), Progress.none());
+            var job = new Exporter.Job("goal", "mixed", file, calibrated.model(), calibrated.plan(), Optional.empty(), samples, "top1",
+                    OptionalDouble.of(drop), List.of(), new Report.Provenance("", "", "", "", 0), Exporter.Products.STANDARD, 16,
+                    Provider.cpu());
+            return new AllocatedExport(job, allocate, candidates, models, new Sensitivities(judge.label(), HELD_OUT, table), samples)
+                    .run(Files.createDirectories(folder.resolve("out")), Progress.none());
+        }
+    }
+
+    private static double drop(Report report) {
+        return report.original().metric().value() - report.quantized().metric().value();
+    }
+
+    @Test
+    void theSmallestModelThatKeepsTheGoalIsFound() throws IOException {
+        // Given goals from strict to one that anything keeps
+        Report stricter = null;
+        for (double goal : List.of(.01, .1, .3, 1.0)) {
+            // When
+            var report = export(goal, List.of(2, 3, 4, 8));
+
+            // Then: it is kept, and the file is the smaller the more is allowed
+            assertEquals("done", report.status(), report.message());
+            assertTrue(drop(report) <= goal, drop(report) + " of " + goal);
+            assertTrue(stricter == null || report.quantized().bytes() <= stricter.quantized().bytes());
+            assertEquals(Files.size(folder.resolve("out/model.onnx")), report.quantized().bytes());
+            stricter = report;
+        }
+        // And where anything is allowed it is the smallest of all
+        var chosen = stricter.pareto().stream().filter(Report.Point::chosen).findFirst().orElseThrow();
+        assertEquals(stricter.pareto().getFirst(), chosen);
+    }
+
+    @Test
+    void aGoalThatNothingKeepsDeliversTheBestModelAndSaysSo() throws IOException {
+        var report = export(0, List.of(2, 3));
+
+        assertEquals("goal-missed", report.status());
+        assertTrue(report.message().contains("goal allows 0.0000"), report.message());
+        assertTrue(drop(report) > 0);
+        assertEquals(3, report.quantized().averageWeightBits(), "the widest there is");
+        assertTrue(Files.exists(folder.resolve("out/model.onnx")));
+    }
+}
