@@ -79,7 +79,8 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
 
     private static QuantizationPlan.Weight weight(QuantizationPlan.Weight weight, CalibrationTable table, int bits) {
         return table.weights().stream().filter(constant -> constant.node().equals(weight.node()) && constant.input() == weight.input())
-            .flatMap(constant -> constant.candidates().stream()).filter(scales -> scales.bits() == bits).findFirst()
+            .flatMap(constant -> constant.candidates().stream().filter(scales ->
+                scales.bits() == Math.max(bits, constant.candidates().getFirst().bits()))).findFirst()
             .map(scales -> weight(weight, scales.quantizer()))
             .orElseThrow(() -> new IllegalArgumentException(bits + " bits were no candidate of calibration for '" + weight.node() + "'"));
     }

@@ -195,7 +195,7 @@ public final class Sensitivity {
 
     /** Every element of the output sums over as many products as there are weights for one output channel. */
     private static double multiplications(Node layer, Tensor constant, QuantizationPlan.Weight weight, Tensor output) {
-        if (layer.is("Gather")) {
+        if (layer.is("Gather", "Add")) {
             return 0;
         }
         int channels = layer.is("Conv") ? constant.dim(0)

@@ -22,7 +22,7 @@ import java.util.Optional;
 final class WeightCandidates {
     /** int32 biases must fit with room to add products to them. */
     private static final double LARGEST_BIAS = 1 << 30;
-    /** Rows of embedding tables are what the whole network starts from. */
+    /** Embeddings and positions are what the whole network starts from. */
     private static final int FEWEST_TABLE_BITS = 8;
 
     private final Graph model;
@@ -55,10 +55,11 @@ final class WeightCandidates {
     private CalibrationTable.Constant constant(Placement.Weight place) {
         var tensor = model.initializers().get(place.tensor());
         var node = nodes.get(place.node());
-        int fewest = node.is("Gather") ? FEWEST_TABLE_BITS : 2;
+        boolean table = node.is("Gather", "Add");
+        int fewest = table ? FEWEST_TABLE_BITS : 2;
         var importance = Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input())));
         int block = block(node, place, tensor.rank());
-        int axis = settings.granularity() instanceof Granularity.PerTensor && !node.is("Gather") ? Uniform.PER_TENSOR : place.axis();
+        int axis = settings.granularity() instanceof Granularity.PerTensor && !table ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
         for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
             var quantizer = roomForBias(node, scales(tensor, node, bits, axis, block, importance));

@@ -38,10 +38,11 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         var index = graph.index();
         var layers = new ArrayList<Layer>();
         for (var node : graph.nodes()) {
-            if (node.is("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather") || node.op().equals("MatMulNBits")) {
+            if (node.is("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather", "Add") || node.op().equals("MatMulNBits")) {
                 for (int input = 0; input < Math.min(2, node.inputs().size()); input++) {
                     var stored = stored(index, node.input(input));
-                    if (stored.isPresent() && stored.get().size() > 1 && (!node.is("Gather") || input == 0 && stored.get().rank() == 2)) {
+                    if (stored.isPresent() && stored.get().size() > 1 && (!node.is("Gather") || input == 0 && stored.get().rank() == 2)
+                        && (!node.is("Add") || stored.get().rank() > 1)) {
                         layers.add(layer(index, node, input, stored.get()));
                         break;
                     }
@@ -55,7 +56,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         boolean packed = node.op().equals("MatMulNBits");
         long elements = packed ? node.intOf("K", 0) * node.intOf("N", 0) : stored.size();
         String weights = packed ? node.intOf("bits", 4) + " bits in blocks of " + node.intOf("block_size", 0) : stored(stored);
-        String activations = node.is("Gather") ? "-" : packed ? "float" : activation(index, node.input(1 - input));
+        String activations = node.is("Gather", "Add") ? "-" : packed ? "float" : activation(index, node.input(1 - input));
         return new Layer(node.name().isEmpty() ? node.output() : node.name(), node.op(), weights, activations, elements,
             stored.data().capacity());
     }

@@ -28,7 +28,7 @@ import java.util.Set;
  * @param weights     constants that become codes
  */
 public record Placement(Map<String, Site> activations, List<Weight> weights) {
-    /** Embedding tables smaller than this many elements stay float: nothing to gain. */
+    /** Embedding and position tables smaller than this many elements stay float: nothing to gain. */
     private static final int SMALLEST_TABLE = 4096;
     /** Operators whose output takes exactly values of their input: same grid on both sides. */
     private static final Set<String> MOVES = Set.of("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze",
@@ -121,6 +121,9 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                     convolution(node);
                 } else if (node.is("Gather")) {
                     table(node);
+                } else if (node.is("Add") && position(node)) {
+                    weights.add(new Weight(node.input(constantOf(node)), node.name(), constantOf(node),
+                        index.constant(node.input(constantOf(node))).orElseThrow().rank() - 1));
                 } else if (node.domain().isEmpty() && (MOVES.contains(node.op()) || CARRIES.contains(node.op()))) {
                     carry(node);
                 }
@@ -170,6 +173,18 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             if (large && node.intOf("axis", 0) == 0 && index.constant(node.input(1)).isEmpty()) {
                 weights.add(new Weight(node.input(0), node.name(), 0, 1));
             }
+        }
+
+        /** A table that is added as it is: a place in it for every token and channel. */
+        private boolean position(Node node) {
+            var table = index.constant(node.input(constantOf(node)));
+            return table.isPresent() && table.get().type() == DataType.FLOAT && table.get().rank() > 1
+                && table.get().dim(-1) < table.get().size() && table.get().size() >= SMALLEST_TABLE
+                && !MaskConstants.holds(index, node.input(constantOf(node)));
+        }
+
+        private int constantOf(Node node) {
+            return index.constant(node.input(0)).isPresent() ? 0 : 1;
         }
 
         private void carry(Node node) {

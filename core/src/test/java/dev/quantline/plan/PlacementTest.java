@@ -99,6 +99,19 @@ class PlacementTest {
     }
 
     @Test
+    void aTableOfPositionsIsStoredAsCodesAndABiasIsNot() {
+        var draft = new Draft(17, 1);
+        draft.input("tokens", DataType.FLOAT, -1, 64, 96);
+        draft.op("placed", "Add", "tokens", draft.normal("positions", 1, 1, 64, 96));
+        draft.op("shifted", "Add", draft.normal("bias", 1, 96), "placed");
+        var graph = Profiler.prepare(draft.output("shifted", DataType.FLOAT, -1, 64, 96).graph());
+
+        var placement = Placement.of(graph, List.of());
+
+        assertEquals(List.of("positions 2"), placement.weights().stream().map(weight -> weight.tensor() + " " + weight.axis()).toList());
+    }
+
+    @Test
     void anAddIsOnTheGridOnlyWhenBothSidesAre() {
         var both = two();
         both.op("sum", "Add", "a", "b");
