@@ -16,6 +16,7 @@ import dev.quantline.runtime.Provider;
 import dev.quantline.site.SiteKind;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -24,9 +25,9 @@ import java.util.stream.Collectors;
 
 /**
  * What each choice of calibration is worth alone, without tuning. Arguments: the model, a folder with {@code calibration.npz} and
- * {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as {@code 4/8}. Each row changes one choice of
- * the plain settings (ranges and weights by MSE, uniform softmax, norms left alone); the last take everything searched. Below stands
- * which relations that papers report show.
+ * {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as {@code 4/8}, and, unless all are wanted,
+ * the first words of rows. Each row changes one choice of the plain settings (ranges and weights by MSE, uniform softmax, norms left
+ * alone); the last take everything searched. Below stands which relations that papers report show.
  */
 public final class Ablation {
     private static final int CALIBRATED = 256;
@@ -58,40 +59,41 @@ public final class Ablation {
     public static void main(String[] arguments) throws IOException {
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
             var bench = new Ablation(subject, arguments[2], Integer.parseInt(arguments[3]));
-            for (int i = 4; i < arguments.length; i++) {
-                var widths = arguments[i].split("/");
-                bench.print(Integer.parseInt(widths[0]), Integer.parseInt(widths[1]));
+            var others = Arrays.stream(arguments).skip(4).collect(Collectors.partitioningBy(argument -> argument.contains("/")));
+            for (String pair : others.get(true)) {
+                var widths = pair.split("/");
+                var rows = rows(Integer.parseInt(widths[0]), Integer.parseInt(widths[1]));
+                rows.keySet().removeIf(row -> !others.get(false).isEmpty() && others.get(false).stream().noneMatch(row::startsWith));
+                bench.print("W%sA%s".formatted(widths[0], widths[1]), rows);
             }
         }
     }
 
-    private void print(int weightBits, int activationBits) throws IOException {
+    private void print(String title, Map<String, CalibrateSettings> rows) throws IOException {
         var model = subject.model();
-        var rows = rows(weightBits, activationBits);
         var cosines = new LinkedHashMap<String, Double>();
-        System.out.printf("%n| W%dA%d | %s | cosine | seconds |%n|---|---|---|---|%n", weightBits, activationBits, metric);
+        System.out.printf("%n| %s | %s | cosine |%n|---|---|---|%n", title, metric);
         for (var row : rows.entrySet()) {
-            long start = System.nanoTime();
             var result = Calibrator.calibrate(model, profile, subject.calibration(), row.getValue(), Subject.BATCH, Provider.cpu(),
                 Progress.none());
-            double seconds = (System.nanoTime() - start) / 1e9;
             var whole = subject.compare(result.plan().applyTo(result.model()), metric, evaluated);
             if (cosines.isEmpty()) {
-                System.out.printf("| float | %.4f | 1 | |%n", whole.baseline().orElse(1));
+                System.out.printf("| float | %.4f | 1 |%n", whole.baseline().orElse(1));
             }
-            cosines.put(row.getKey(), print(row.getKey(), whole, "%.1f".formatted(seconds)));
+            cosines.put(row.getKey(), print(row.getKey(), whole));
             if (row.getKey().startsWith(SOFTMAX)) {
                 var alone = subject.compare(softmaxAlone(result).applyTo(result.model()), metric, evaluated);
-                cosines.put(row.getKey() + ALONE, print(row.getKey() + ALONE, alone, ""));
+                cosines.put(row.getKey() + ALONE, print(row.getKey() + ALONE, alone));
             }
         }
         System.out.println();
-        RELATIONS.forEach(relation -> System.out.println("- " + relation.judge(cosines)));
+        RELATIONS.stream().filter(relation -> relation.isIn(cosines))
+            .forEach(relation -> System.out.println("- " + relation.judge(cosines)));
     }
 
-    private double print(String row, Evaluation result, String seconds) {
+    private double print(String row, Evaluation result) {
         double cosine = result.fidelity().cosine();
-        System.out.printf("| %s | %.4f | %.4f | %s |%n", row, result.changed().orElse(cosine), cosine, seconds);
+        System.out.printf("| %s | %.4f | %.4f |%n", row, result.changed().orElse(cosine), cosine);
         return cosine;
     }
 

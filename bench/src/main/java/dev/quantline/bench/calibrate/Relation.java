@@ -14,6 +14,10 @@ record Relation(String source, String better, String worse) {
     /** Errors closer than this share of the larger one are called level. */
     private static final double LEVEL = 0.02;
 
+    boolean isIn(Map<String, Double> rows) {
+        return rows.containsKey(better) && rows.containsKey(worse);
+    }
+
     /** A line that says whether the relation shows, by 1 - cosine. */
     String judge(Map<String, Double> cosines) {
         double one = 1 - cosines.get(better);
