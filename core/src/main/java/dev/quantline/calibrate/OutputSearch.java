@@ -13,11 +13,12 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * Scales of a linear layer's weights by the error of its output (ours): d^T (X^T X) d for the error d of each output channel, which
  * knows that errors met by correlated inputs add up or cancel. The largest magnitude is shrunk by alpha in {0.52, 0.56, .., 1}, then
- * by 0.02 around the best.
+ * by 0.02 around the best, then to where the codes found so far fit best.
  */
 final class OutputSearch {
     private static final double[] COARSE = {1, .96, .92, .88, .84, .8, .76, .72, .68, .64, .6, .56, .52};
     private static final double FINE = 0.02;
+    private static final int REFITS = 3;
 
     private final LayerWeight weight;
     private final int bits;
@@ -53,7 +54,36 @@ final class OutputSearch {
         var coarse = chosen.clone();
         tryOut(c -> coarse[c] - FINE, best, chosen);
         tryOut(c -> Math.min(1, coarse[c] + FINE), best, chosen);
+        for (int i = 0; i < REFITS; i++) {
+            var fitted = fitted(chosen);
+            tryOut(c -> fitted[c], best, chosen);
+        }
         return grid(c -> chosen[c]);
+    }
+
+    /** With the codes q that the chosen scales give, the best scale of a channel is q^T H w / q^T H q times the one it has. */
+    private double[] fitted(double[] chosen) {
+        var codes = weight.rows(grid(c -> chosen[c]).fakeQuantize(weight.tensor()));
+        var fitted = new double[largest.length];
+        int outputs = weight.outputs() / products.size();
+        for (int g = 0; g < products.size(); g++) {
+            var q = part(codes, g);
+            var qh = q.mmul(products.get(g));
+            var along = qh.mul(part(rows, g)).sum(1).toDoubleVector();
+            var power = qh.muli(q).sum(1).toDoubleVector();
+            for (int o = 0; o < outputs; o++) {
+                int output = g * outputs + o;
+                fitted[output] = power[o] > 0 && along[o] > 0 ? Math.min(1, chosen[output] * along[o] / power[o]) : chosen[output];
+            }
+        }
+        return fitted;
+    }
+
+    /** The rows of one group. */
+    private INDArray part(float[] values, int group) {
+        int size = values.length / products.size();
+        return Nd4j.createFromArray(Arrays.copyOfRange(values, group * size, (group + 1) * size)).reshape('c', size / weight.inputs(),
+            weight.inputs());
     }
 
     private Uniform grid(IntToDoubleFunction alpha) {
@@ -69,8 +99,7 @@ final class OutputSearch {
         }
         int outputs = weight.outputs() / products.size();
         for (int g = 0; g < products.size(); g++) {
-            var d = Nd4j.createFromArray(Arrays.copyOfRange(error, g * outputs * weight.inputs(), (g + 1) * outputs * weight.inputs()))
-                .reshape('c', outputs, weight.inputs());
+            var d = part(error, g);
             var cost = d.mmul(products.get(g)).muli(d).sum(1).toDoubleVector();
             for (int o = 0; o < outputs; o++) {
                 int output = g * outputs + o;
