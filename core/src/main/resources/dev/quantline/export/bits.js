@@ -7,16 +7,23 @@ const hiddenTicks = title => ({ ...axis("category", title), ticks: { display: na
 chart(byId("bits"), { type: "bar", data: { labels: names, datasets: widths.map((bits, i) => ({ label: `${bits} bits`, backgroundColor: shades[i % shades.length],
   data: weighted.map(l => l.weightBits === bits ? l.weights : null) })) }, options: { plugins: legend,
   scales: { x: { ...hiddenTicks("layer"), stacked: true }, y: { ...axis("logarithmic", "weights"), stacked: true } } } });
+// Losses do not quite add up: what is predicted to be best may measure worse than a smaller plan.
+const reason = chosen => {
+  const promised = report.pareto.find(p => p.measured > chosen.measuredLoss && p.predictedLoss < chosen.predictedLoss && p.size <= (chosen.budget ?? 1));
+  return promised ? `${(100 * promised.size).toFixed(1)} % of the float model were predicted to lose less, ${promised.predictedLoss.toExponential(2)}, and measured ${promised.measured.toExponential(2)}`
+    : chosen.gap > 0 ? `a better choice may be up to ${(100 * chosen.gap).toFixed(1)} % below` : "no choice within the budget is predicted to be better";
+};
+const powers = value => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9 ? value.toExponential(0) : "";
 const chosen = report.allocation, measured = weighted.filter(l => l.losses);
 byId("choice").hidden = !chosen;
 byId("allocated").textContent = widths.map(bits => `${weighted.filter(l => l.weightBits === bits).length} layers of ${bits} bits`).join(", ") + (chosen
   ? `. Loss: ${chosen.loss} on ${chosen.samples} calibration samples; predicted ${chosen.predictedLoss.toExponential(2)}, measured ${chosen.measuredLoss.toExponential(2)} for the whole plan`
-    + (chosen.gap > 0 ? `; a better choice may be up to ${(100 * chosen.gap).toFixed(1)} % below` : "; no choice within the budget is predicted to be better") + "." : ".");
+    + `; ${reason(chosen)}.` : ".");
 if (chosen) {
   const options = Object.keys(measured[0]?.losses ?? {}), least = 1e-7;
   chart(byId("losses"), { type: "bar", data: { labels: measured.map(l => l.name), datasets: options.map((width, i) => ({ label: `${width} bits`,
     backgroundColor: shades[i % shades.length], data: measured.map(l => Math.max(least, l.losses[width] ?? 0)) })) },
-    options: { plugins: legend, scales: { x: hiddenTicks("layer"), y: { ...axis("logarithmic", chosen.loss), min: least } } } });
+    options: { plugins: legend, scales: { x: hiddenTicks("layer"), y: { ...axis("logarithmic", chosen.loss), min: least, ticks: { callback: powers } } } } });
   const front = report.pareto.map(p => ({ x: 100 * p.size, y: p.predictedLoss }));
   chart(byId("front"), { type: "line", data: { datasets: [
     { label: "predicted", data: front, borderColor: colour("--accent"), backgroundColor: colour("--accent"), pointRadius: 3 },
