@@ -10,6 +10,27 @@ public interface Progress {
      */
     void report(double fraction, String message);
 
+    /**
+     * The same of a training step, for those who draw its curve.
+     *
+     * @throws java.util.concurrent.CancellationException to stop the computation here
+     */
+    default void report(double fraction, String message, Learning learning) {
+        report(fraction, message);
+    }
+
+    /**
+     * A point of a training curve.
+     *
+     * @param part    what is being trained; empty for everything
+     * @param step    steps taken
+     * @param steps   steps in all
+     * @param loss    of the step's batch; null before the first
+     * @param heldOut loss on samples that are not trained on; null where it was not measured
+     */
+    record Learning(String part, int step, int steps, Double loss, Double heldOut) {
+    }
+
     /** Hears nothing. */
     static Progress none() {
         return (fraction, message) -> { };
@@ -17,6 +38,16 @@ public interface Progress {
 
     /** The part of this progress between two fractions, itself running from 0 to 1. */
     default Progress part(double from, double to) {
-        return (fraction, message) -> report(from + (to - from) * fraction, message);
+        return new ProgressPart(this, from, to, "", "");
+    }
+
+    /**
+     * This progress of one thing among several.
+     *
+     * @param what begins its messages
+     * @param part names what is being trained
+     */
+    default Progress of(String what, String part) {
+        return new ProgressPart(this, 0, 1, what + ": ", part);
     }
 }

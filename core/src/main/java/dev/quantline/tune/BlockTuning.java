@@ -108,6 +108,22 @@ final class BlockTuning implements AutoCloseable {
         return Optional.of(tuned);
     }
 
+    /** How long one training step of a part takes; 0 when it has nothing to train. */
+    double secondsAStep(Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
+        var simulation = new Simulation(part, state.model(), state.plan(), trainables,
+            new Annealing(training.rounding(), training.steps()));
+        if (simulation.parameters().isEmpty()) {
+            return 0;
+        }
+        try (var targets = run(part, part.cut(reference), floats)) {
+            var ahead = behind.map(rest -> new Ahead(rest, run(rest, rest.cut(reference), targets)));
+            var data = new BlockData(part, fed, floats, quantized, targets, ahead);
+            double seconds = new Reconstruction(data, simulation, reference, training, split, provider).secondsAStep();
+            ahead.ifPresent(there -> there.targets().close());
+            return seconds;
+        }
+    }
+
     /** Brings in the inputs of a part that does not start where the one before ended. */
     void enter(Subgraph part, State state) {
         if (part.inputs().isEmpty()) {

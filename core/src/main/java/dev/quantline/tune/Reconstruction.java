@@ -35,6 +35,7 @@ import java.util.function.BooleanSupplier;
  */
 final class Reconstruction {
     private static final int EVALUATIONS = 6;
+    private static final int TIMED = 4;
 
     private final BlockData data;
     private final Training training;
@@ -73,15 +74,36 @@ final class Reconstruction {
      * @return empty when stopped
      */
     Optional<Outcome> run(Path checkpoint, BooleanSupplier stop, Progress progress) {
-        var settings = new Trainer.Settings(groups(simulation.parameters()), Schedule.cosine(training.steps()), 0);
-        var forTraining = TrainingGraph.of(graph, sizes(Math.min(training.batch(), split.train())), differentiated, loss, List.of());
-        try (var trainer = new Trainer(forTraining, graph.initializers(), settings, simulation.derived(), provider)) {
-            var batches = data.training(split.train(), training.batch(), training.floatShare(), training.seed());
+        try (var trainer = trainer()) {
+            var batches = batches();
             var weights = data.ahead().isEmpty() ? Map.<String, Tensor>of()
                 : Distances.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
             return run(trainer, weighted(batches, weights), weights, checkpoint, stop, progress);
         } catch (IOException e) {
             throw new UncheckedIOException("a checkpoint of training cannot be kept in " + checkpoint, e);
+        }
+    }
+
+    private Trainer trainer() {
+        var settings = new Trainer.Settings(groups(simulation.parameters()), Schedule.cosine(training.steps()), 0);
+        var forTraining = TrainingGraph.of(graph, sizes(Math.min(training.batch(), split.train())), differentiated, loss, List.of());
+        return new Trainer(forTraining, graph.initializers(), settings, simulation.derived(), provider);
+    }
+
+    private Batches batches() {
+        return data.training(split.train(), training.batch(), training.floatShare(), training.seed());
+    }
+
+    /** How long a step takes, on average over a few behind the first. */
+    double secondsAStep() {
+        try (var trainer = trainer()) {
+            var batches = weighted(batches(), data.ahead().isEmpty() ? Map.of() : Distances.weights(1, 1));
+            trainer.gradients(batches.batch(0));
+            long began = System.nanoTime();
+            for (int i = 0; i < TIMED; i++) {
+                trainer.gradients(batches.batch(i));
+            }
+            return (System.nanoTime() - began) / 1e9 / TIMED;
         }
     }
 

@@ -127,7 +127,8 @@ final class Simulation {
             String root = grids.rootOf(tensor);
             boolean owned = root.equals(tensor) || trainedGrids.containsKey(root);
             if (trained.activationScales() && owned && TrainedGrid.takes(planned.quantizer())) {
-                trainedGrids.computeIfAbsent(root, first -> new TrainedGrid(root, (Uniform) planned.quantizer())).add(from, to);
+                trainedGrids.computeIfAbsent(root, first ->
+                    new TrainedGrid(root, (Uniform) planned.quantizer(), trained.zeroPoints())).add(from, to);
             } else {
                 planned.quantizer().write(graph, tensor, from, to);
             }

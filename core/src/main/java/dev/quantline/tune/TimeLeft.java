@@ -17,11 +17,19 @@ final class TimeLeft implements Progress {
 
     @Override
     public void report(double fraction, String message) {
+        progress.report(fraction, message + left(fraction));
+    }
+
+    @Override
+    public void report(double fraction, String message, Learning learning) {
+        progress.report(fraction, message + left(fraction), learning);
+    }
+
+    private String left(double fraction) {
         first = first < 0 ? fraction : first;
         long spent = System.nanoTime() - start;
         double left = spent * (1 - fraction) / (fraction - first) / Duration.ofMinutes(1).toNanos();
         boolean known = spent > SETTLED.toNanos() && fraction > first;
-        progress.report(fraction, !known ? message : message + (left < 1 ? ", less than a minute left"
-            : ", about " + Math.round(left) + " min left"));
+        return !known ? "" : left < 1 ? ", less than a minute left" : ", about " + Math.round(left) + " min left";
     }
 }

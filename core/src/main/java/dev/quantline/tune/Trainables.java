@@ -9,8 +9,15 @@ package dev.quantline.tune;
  * @param activationScales scales of uniform activation quantizers
  * @param affine           a factor and a shift on each output channel of a layer, folded into what the codes stand for and
  *                         into the bias (QPRep, arXiv 2402.16121)
+ * @param zeroPoints       zero points of those quantizers
  */
-public record Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine) {
+public record Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine,
+                         boolean zeroPoints) {
+    /** Zero points stay. */
+    public Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine) {
+        this(weights, biases, weightScales, activationScales, affine, false);
+    }
+
     /** How weights move. */
     public enum Weights {
         /** They stay. */
@@ -22,5 +29,5 @@ public record Trainables(Weights weights, boolean biases, boolean weightScales, 
     }
 
     /** What a trained tensor is; each kind has a learning rate of its own. */
-    enum Kind { WEIGHT, ROUNDING, BIAS, WEIGHT_SCALE, ACTIVATION_SCALE, AFFINE }
+    enum Kind { WEIGHT, ROUNDING, BIAS, WEIGHT_SCALE, ACTIVATION_SCALE, ZERO_POINT, AFFINE }
 }

@@ -21,12 +21,20 @@ import dev.quantline.tune.Trainables.Kind;
  * @param ahead           weight of the error at the end of the stage against that of the block, where 1 balances their
  *                        gradients; 0 looks at the block alone (across-block calibration, arXiv 2402.16121)
  * @param seed            of the order of samples and of the mixing
+ * @param zeroPointRate   for activation zero points, in steps of their quantizer; 0 leaves them as they are
  */
 public record Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
                        double weightScaleRate, double scaleRate, double affineRate, double rounding, double ahead,
-                       long seed) {
+                       long seed, double zeroPointRate) {
     /** Distance between quantized and float outputs: mean squared or mean absolute error. */
     public enum Distance { MSE, MAE }
+
+    /** Zero points stay as they are. */
+    public Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
+                    double weightScaleRate, double scaleRate, double affineRate, double rounding, double ahead, long seed) {
+        this(steps, batch, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate, rounding, ahead,
+            seed, 0);
+    }
 
     public Training {
         if (steps < 1 || batch < 1 || floatShare < 0 || floatShare > 1) {
@@ -43,13 +51,20 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
     /** The same with at most this many samples a step. */
     Training withBatch(int size) {
         return new Training(steps, size, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
-            rounding, ahead, seed);
+            rounding, ahead, seed, zeroPointRate);
+    }
+
+    /** The same with so many steps. */
+    Training withSteps(int number) {
+        return new Training(number, batch, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
+            rounding, ahead, seed, zeroPointRate);
     }
 
     /** The same with all rates times a factor. */
     Training withRates(double factor) {
         return new Training(steps, batch, floatShare, loss, factor * weightRate, factor * roundingRate, factor * biasRate,
-            factor * weightScaleRate, factor * scaleRate, factor * affineRate, rounding, ahead, seed);
+            factor * weightScaleRate, factor * scaleRate, factor * affineRate, rounding, ahead, seed,
+            factor * zeroPointRate);
     }
 
     double rate(Kind kind) {
@@ -59,6 +74,7 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
             case BIAS -> biasRate;
             case WEIGHT_SCALE -> weightScaleRate;
             case ACTIVATION_SCALE -> scaleRate;
+            case ZERO_POINT -> zeroPointRate;
             case AFFINE -> affineRate;
         };
     }

@@ -89,6 +89,7 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
     /** What of a piece is trained. */
     Trainables trainables() {
         boolean rounded = layers == Method.ADAROUND;
-        return new Trainables(rounded ? Trainables.Weights.ROUNDED : Trainables.Weights.SHIFTED, true, !rounded, true, affine);
+        return new Trainables(rounded ? Trainables.Weights.ROUNDED : Trainables.Weights.SHIFTED, true, !rounded, true, affine,
+            training.zeroPointRate() > 0);
     }
 }

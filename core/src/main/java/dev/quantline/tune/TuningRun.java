@@ -49,6 +49,7 @@ public final class TuningRun implements AutoCloseable {
     private State state;
     private int done;
     private BlockTuning tuning;
+    private TimeBudget budget = TimeBudget.NONE;
 
     /** One thing to do; not done when it was stopped. */
     private interface Move {
@@ -56,7 +57,7 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /** What is saved besides model and plan. */
-    private record Saved(int done, List<Step> steps) {
+    private record Saved(int done, List<Step> steps, TimeBudget.Used used) {
     }
 
     /**
@@ -91,7 +92,9 @@ public final class TuningRun implements AutoCloseable {
             String where = (i + 1) + " of " + parts.size() + ", " + part.name();
             moves.add((stop, progress) -> {
                 arrive(part);
-                return tune(method, part, settings.trainables(), training, stop, named(progress, method + " " + where));
+                var how = within(part, settings.trainables(), training);
+                return tune(method, part, settings.trainables(), how, stop,
+                    progress.of(method + " " + where, part.name()));
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
@@ -103,6 +106,24 @@ public final class TuningRun implements AutoCloseable {
         if (!parts.isEmpty() || settings.whole() != TuneSettings.Whole.OFF || settings.normalization()) {
             moves.add(this::judgeTheWhole);
         }
+    }
+
+    /**
+     * Gives this run a time to end in: how many steps a piece takes then follows from how long a step of it takes, whatever the
+     * settings say. A run that is restored keeps to the numbers chosen before.
+     *
+     * @param seconds of all slices of the run together
+     */
+    public TuningRun within(double seconds) {
+        budget = new TimeBudget(seconds, System::nanoTime);
+        return this;
+    }
+
+    private Training within(Subgraph part, Trainables trainables, Training usual) {
+        int place = parts.indexOf(part);
+        int left = parts.size() - Math.max(0, place) + (settings.whole() == TuneSettings.Whole.OFF ? 0 : 1);
+        return usual.withSteps(budget.steps(place + " " + part.name(), place < 0 ? 1 : left, usual.steps(),
+            () -> tuning.secondsAStep(part, state, behind(part), trainables, usual)));
     }
 
     /**
@@ -161,17 +182,14 @@ public final class TuningRun implements AutoCloseable {
         return tuned.isPresent();
     }
 
-    private static Progress named(Progress progress, String what) {
-        return (fraction, message) -> progress.report(fraction, what + ": " + message);
-    }
-
     /** Pieces are close by now: smaller steps are left to take. */
     private boolean tuneWhole(Subgraph whole, BooleanSupplier stop, Progress progress) {
         if (tuning != null) {
             tuning.close();
         }
         tuning = new BlockTuning(model, samples, split, true, provider, folder);
-        return tune("whole", whole, settings.wholeTrainables(), training.withRates(WHOLE_RATE), stop, named(progress, "whole network"));
+        var how = within(whole, settings.wholeTrainables(), training.withRates(WHOLE_RATE));
+        return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
     }
 
     private boolean normalize(BooleanSupplier stop, Progress progress) {
@@ -218,7 +236,7 @@ public final class TuningRun implements AutoCloseable {
     public void save(Path target) throws IOException {
         ModelFile.write(state.model(), target.resolve(MODEL));
         state.plan().write(target.resolve(PLAN));
-        JSON.writeValue(target.resolve(MOVES).toFile(), new Saved(done, steps));
+        JSON.writeValue(target.resolve(MOVES).toFile(), new Saved(done, steps, budget.used()));
         if (Files.exists(folder.resolve(TRAINING))) {
             Files.copy(folder.resolve(TRAINING), target.resolve(TRAINING), StandardCopyOption.REPLACE_EXISTING);
         }
@@ -233,6 +251,7 @@ public final class TuningRun implements AutoCloseable {
     public void restore(Path source) throws IOException {
         var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);
         done = saved.done();
+        budget.restore(saved.used());
         steps.clear();
         steps.addAll(saved.steps());
         state = new State(ModelFile.read(source.resolve(MODEL)), QuantizationPlan.read(source.resolve(PLAN)));

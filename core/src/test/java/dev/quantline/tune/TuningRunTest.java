@@ -8,7 +8,9 @@ import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profiler;
+import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -232,5 +234,79 @@ class TuningRunTest {
             }
             return null;
         });
+    }
+
+    @Test
+    void curvesCanBeDrawnWhileTheyGrow() throws IOException {
+        calibrated(network("conv"), data("conv"), (stages, samples) -> {
+            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+                var heard = new ArrayList<Progress.Learning>();
+                run.advance(() -> false, new Progress() {
+                    @Override
+                    public void report(double fraction, String message) {
+                    }
+
+                    @Override
+                    public void report(double fraction, String message, Learning learning) {
+                        heard.add(learning);
+                    }
+                });
+
+                for (var step : run.result().steps().stream().filter(step -> !step.curve().isEmpty()).toList()) {
+                    var own = heard.stream().filter(point -> point.part().equals(step.part())).toList();
+                    assertEquals(41, own.size(), step.part());
+                    assertEquals(step.curve().stream().map(point -> point.score()).toList(),
+                        own.stream().map(Progress.Learning::heldOut).filter(score -> score != null).toList());
+                }
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void piecesTakeFewerStepsInLessTime() throws IOException {
+        calibrated(network("conv"), data("conv"), (stages, samples) -> {
+            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+                var trained = finish(run.within(1e-3)).steps().stream().filter(step -> !step.curve().isEmpty()).toList();
+
+                assertTrue(trained.size() > 1);
+                trained.forEach(step -> assertEquals(20, step.curve().getLast().step(), step.toString()));
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void aZeroPointThatIsOffIsMended() throws IOException {
+        calibrated(Networks.mlp(3), Data.rows(SAMPLES, 4), (stages, samples) -> {
+            // Given: the range of the input ends four steps too early on one side
+            var moved = stages.plan().activations().stream().map(old -> old.tensor().equals("x") ? new QuantizationPlan.Activation("x",
+                old.readers(), shifted((Uniform) old.quantizer(), 4), old.range()) : old).toList();
+            var plan = new QuantizationPlan(moved, stages.plan().weights());
+            var zeroPointsAlone = new Training(60, 16, 0, Training.Distance.MSE, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0.2);
+
+            // When
+            try (var run = start(new Stages(stages.model(), plan), samples,
+                settings(TuneSettings.Method.ADAQUANT, true, zeroPointsAlone))) {
+                var result = finish(run);
+
+                // Then
+                int before = zeroPoint(plan);
+                int after = zeroPoint(result.plan());
+                assertTrue(after <= before - 2, before + " " + after);
+                var first = result.steps().getFirst();
+                assertTrue(first.errorAfter() < 0.7 * first.errorBefore(), first.toString());
+            }
+            return null;
+        });
+    }
+
+    private static int zeroPoint(QuantizationPlan plan) {
+        return plan.activations().stream().filter(planned -> planned.tensor().equals("x")).map(planned -> (Uniform) planned.quantizer())
+            .findFirst().orElseThrow().zeroPoint()[0];
+    }
+
+    private static Uniform shifted(Uniform grid, int steps) {
+        return new Uniform(grid.bits(), grid.signed(), grid.axis(), grid.scale(), new int[] {grid.zeroPoint()[0] + steps});
     }
 }

@@ -105,7 +105,7 @@ final class FineTunePhase {
             if (context.checkpoint().isPresent()) {
                 tuning.restore(context.checkpoint().get().resolve(CHECKPOINT));
             }
-            if (!tuning.advance(stop, (fraction, message) -> progress.report(0.9 * fraction, "fine-tuning: " + message))) {
+            if (!tuning.advance(stop, progress.part(0, 0.9).of("fine-tuning", ""))) {
                 var checkpoint = context.work().resolve(CHECKPOINT);
                 tuning.save(checkpoint);
                 return new Outcome.Continue(Map.of(CHECKPOINT, checkpoint));

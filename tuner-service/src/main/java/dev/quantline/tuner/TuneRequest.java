@@ -37,7 +37,7 @@ final class TuneRequest {
         return new Training(training.steps(), training.batch(), training.mix(),
                 Training.Distance.valueOf(upper(training.loss())), rates.weights(), rates.rounding(), rates.biases(),
                 rates.weightScales(), rates.activationScales(), rates.affine(), rates.decision(),
-                training.ahead(), training.seed());
+                training.ahead(), training.seed(), rates.zeroPoints());
     }
 
     private static String upper(String word) {

@@ -60,6 +60,7 @@ public final class Run {
     public boolean advance(BooleanSupplier stop, Progress progress) {
         if (curve.isEmpty()) {
             evaluate();
+            progress.report(0, "training starts", new Progress.Learning("", 0, steps, null, curve.getLast().score()));
         }
         while (!isFinished() && !stop.getAsBoolean()) {
             double loss = trainer.step(batches.batch(trainer.steps()));
@@ -69,10 +70,12 @@ public final class Run {
             }
             lossSum += loss;
             lossCount++;
-            if (trainer.steps() % evaluateEvery == 0 || trainer.steps() == steps) {
+            boolean judged = trainer.steps() % evaluateEvery == 0 || trainer.steps() == steps;
+            if (judged) {
                 evaluate();
             }
-            progress.report((double) trainer.steps() / steps, "step " + trainer.steps() + " of " + steps + ", loss " + (float) loss);
+            progress.report((double) trainer.steps() / steps, "step " + trainer.steps() + " of " + steps + ", loss " + (float) loss,
+                new Progress.Learning("", trainer.steps(), steps, loss, judged ? curve.getLast().score() : null));
         }
         return isFinished();
     }

@@ -2,8 +2,10 @@ package dev.quantline.pipeline.event;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.runtime.Progress.Learning;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 
 /** Everything the pipeline publishes. Each is the {@code data} of a CloudEvent whose subject is the job's id. */
 public sealed interface Event {
@@ -29,10 +31,19 @@ public sealed interface Event {
     /**
      * How far a stage is.
      *
-     * @param percent of the stage, 0 to 100
-     * @param message what is being done, for people
+     * @param percent  of the stage, 0 to 100
+     * @param message  what is being done, for people
+     * @param learning a point of a training curve, when something is being trained
      */
-    record Progress(String job, StageName stage, double percent, String message) implements Event {
+    record Progress(String job, StageName stage, double percent, String message, Optional<Learning> learning) implements Event {
+        public Progress {
+            learning = learning == null ? Optional.empty() : learning;
+        }
+
+        /** Where nothing is being trained. */
+        public Progress(String job, StageName stage, double percent, String message) {
+            this(job, stage, percent, message, Optional.empty());
+        }
     }
 
     /**

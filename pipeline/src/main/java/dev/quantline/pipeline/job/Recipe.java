@@ -80,10 +80,11 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param blocks        tensors that blocks end in; empty: found by structure
      * @param affine        whether a factor on each output channel is trained besides
      * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end
+     * @param minutes       what tuning may take; steps then follow from how long they take
      * @param training      how each piece is trained
      */
     public record Tune(String rounding, boolean bias, Optional<QuantTune> quanttune, String layers, boolean normalization, String order,
-                       int samples, List<String> blocks, boolean affine, String whole, Training training) {
+                       int samples, List<String> blocks, boolean affine, String whole, Optional<Double> minutes, Training training) {
     }
 
     /**
@@ -130,7 +131,7 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
 
     /** Learning rates by what is trained, and the weight of the term that decides learned rounding. */
     public record Rates(double weights, double rounding, double biases, double weightScales, double activationScales,
-                        double affine, double decision) {
+                        double affine, double decision, double zeroPoints) {
     }
 
     /**

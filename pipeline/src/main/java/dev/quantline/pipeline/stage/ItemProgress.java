@@ -3,12 +3,13 @@ package dev.quantline.pipeline.stage;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.runtime.Progress;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * Turns an item's progress into that of its stage: at most two events a second, and a look every few seconds whether
- * the job was cancelled meanwhile.
+ * Turns an item's progress into that of its stage: at most two events a second besides those that tell a held-out loss, and a look
+ * every few seconds whether the job was cancelled meanwhile.
  */
 final class ItemProgress implements Progress {
     private static final long EVENT_NANOS = Duration.ofMillis(500).toNanos();
@@ -35,12 +36,21 @@ final class ItemProgress implements Progress {
 
     @Override
     public void report(double fraction, String message) {
+        report(fraction, message, Optional.empty());
+    }
+
+    @Override
+    public void report(double fraction, String message, Learning learning) {
+        report(fraction, message, Optional.of(learning));
+    }
+
+    private void report(double fraction, String message, Optional<Learning> learning) {
         var now = System.nanoTime();
-        if (now - lastEvent >= EVENT_NANOS) {
+        if (now - lastEvent >= EVENT_NANOS || learning.filter(point -> point.heldOut() != null).isPresent()) {
             lastEvent = now;
             var name = order.items().size() == 1 ? message : order.items().get(item).name() + ": " + message;
             var percent = 100 * (before + Math.clamp(fraction, 0, 1)) / order.items().size();
-            sink.announce(new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name));
+            sink.announce(new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name, learning));
         }
         if (now - lastLook >= LOOK_NANOS) {
             lastLook = now;

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.runtime.Progress.Learning;
 import java.io.IOException;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +25,8 @@ class EventCodecTest {
                 new Event.Completed("a", StageName.TUNE, MANIFEST, Map.of("model.onnx", MANIFEST),
                         Json.MAPPER.createObjectNode().put("layers", 3), new Event.Seconds(9, 8, 0.5, 0.5)),
                 new Event.Progress("a", StageName.PROFILE, 12.5, "shard 1 of 8"),
+                new Event.Progress("a", StageName.TUNE, 40, "reconstruct 1 of 6: step 50 of 300",
+                        Optional.of(new Learning("encoder.0", 50, 300, 0.01, null))),
                 new Event.Failed("a", "submit", "recipe: unknown", false),
                 new Event.Cancel("a"),
                 new Event.Work("a", StageName.EXPORT, HASH, 3, 1),

@@ -1,0 +1,48 @@
+package dev.quantline.pipeline.stage;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.runtime.Progress.Learning;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class ItemProgressTest {
+    private final List<Event.Progress> announced = new ArrayList<>();
+
+    private ItemProgress progress() {
+        var order = new Order("job", StageName.TUNE, "0", Optional.empty(), Map.of(), Json.MAPPER.nullNode(),
+                List.of(Item.of("tune", true)), "test", 0, new Span(0, 0, 0));
+        return new ItemProgress(order, 0, 0, new EventSink() {
+            @Override
+            public void publish(Event event) {
+                throw new AssertionError("progress is announced");
+            }
+
+            @Override
+            public void announce(Event.Progress event) {
+                announced.add(event);
+            }
+        }, () -> false);
+    }
+
+    @Test
+    void fewStepsAreToldAndEveryHeldOutLoss() {
+        var progress = progress();
+
+        for (int step = 0; step <= 100; step++) {
+            progress.report(step / 100.0, "step " + step, new Learning("block", step, 100, 0.5, step % 50 == 0 ? 0.4 : null));
+        }
+
+        var points = announced.stream().map(event -> event.learning().orElseThrow()).toList();
+        assertEquals(List.of(0, 50, 100), points.stream().filter(point -> point.heldOut() != null).map(Learning::step).toList());
+        assertTrue(points.size() < 50, points.size() + " events");
+        assertEquals(50.0, announced.stream().filter(event -> event.message().equals("step 50")).findFirst().orElseThrow().percent());
+    }
+}
