@@ -293,7 +293,7 @@ class TuningRunTest {
                 // Then
                 int before = zeroPoint(plan);
                 int after = zeroPoint(result.plan());
-                assertTrue(after <= before - 2, before + " " + after);
+                assertTrue(after <= before - 2, before + " " + after + " " + result.steps());
                 var first = result.steps().getFirst();
                 assertTrue(first.errorAfter() < 0.7 * first.errorBefore(), first.toString());
             }

@@ -19,6 +19,8 @@ import org.nd4j.linalg.learning.GradientUpdater;
  * and writes the tensors where ND4J's updaters find them.
  */
 final class Parameters {
+    private static final int ALIGNED = 16;
+
     private final INDArray values;
     private final INDArray gradients;
     private final Map<String, Tensor> valueViews;
@@ -34,7 +36,7 @@ final class Parameters {
         for (var group : groups) {
             group.tensors().forEach(name -> tensors.put(name, checked(name, initial, tensors)));
         }
-        long size = tensors.values().stream().mapToLong(Tensor::size).sum();
+        long size = tensors.values().stream().mapToLong(Parameters::room).sum();
         values = Nd4j.create(org.nd4j.linalg.api.buffer.DataType.FLOAT, 1, size);
         gradients = Nd4j.create(org.nd4j.linalg.api.buffer.DataType.FLOAT, 1, size);
         valueViews = views(values, tensors);
@@ -42,7 +44,7 @@ final class Parameters {
         tensors.forEach((name, tensor) -> valueViews.get(name).data().put(tensor.data()));
         long from = 0;
         for (var group : groups) {
-            long to = from + group.tensors().stream().mapToLong(name -> tensors.get(name).size()).sum();
+            long to = from + group.tensors().stream().mapToLong(name -> room(tensors.get(name))).sum();
             sections.add(section(group, schedule, from, to));
             from = to;
         }
@@ -56,6 +58,11 @@ final class Parameters {
         return tensor;
     }
 
+    /** Elements set aside for a tensor: ONNX Runtime's Java interface does not write results to addresses that are not aligned. */
+    private static long room(Tensor tensor) {
+        return Math.ceilDiv(tensor.size(), ALIGNED) * (long) ALIGNED;
+    }
+
     private static Map<String, Tensor> views(INDArray flat, Map<String, Tensor> tensors) {
         ByteBuffer memory = flat.data().asNio();
         var views = new LinkedHashMap<String, Tensor>();
@@ -63,7 +70,7 @@ final class Parameters {
         for (var entry : tensors.entrySet()) {
             int bytes = Math.toIntExact(entry.getValue().size() * 4L);
             views.put(entry.getKey(), new Tensor(DataType.FLOAT, entry.getValue().shape(), memory.slice(at, bytes)));
-            at += bytes;
+            at += Math.toIntExact(room(entry.getValue()) * Float.BYTES);
         }
         return views;
     }

@@ -171,6 +171,27 @@ class RunTest {
     }
 
     @Test
+    void everySingleNumberIsTrainedWhereverItLies() {
+        var model = Graph.empty(17);
+        model.inputs().add(ValueInfos.of("x", DataType.FLOAT, 2));
+        var names = List.of("a", "b", "c", "d");
+        String sum = "x";
+        for (String name : names) {
+            model.initializers().put(name, Tensor.scalar(0));
+            model.nodes().add(Node.of("Add", List.of(sum, name), "with_" + name));
+            sum = "with_" + name;
+        }
+        model.outputs().add(ValueInfos.of(sum, DataType.FLOAT, 2));
+        var training = TrainingGraph.of(model, Map.of(), names, new Loss.MeanSquared(sum, "target"), List.of());
+        var settings = new Trainer.Settings(List.of(new Group(names, Optimizer.adam(0.5))), new Schedule.Constant(), 0);
+        try (var trainer = new Trainer(training, model.initializers(), settings, Provider.cpu())) {
+            trainer.step(Map.of("x", Tensor.vector(1f, 2f), "target", Tensor.vector(0f, 0f)));
+
+            names.forEach(name -> assertEquals(-0.5, trainer.values().get(name).get(0), 1e-4, name));
+        }
+    }
+
+    @Test
     void aTensorInTwoGroupsIsRefused() {
         var groups = List.of(new Group(List.of("w"), Optimizer.adam(1)), new Group(List.of("w", "b"), Optimizer.adam(1)));
 
