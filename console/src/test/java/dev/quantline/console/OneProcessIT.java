@@ -57,10 +57,9 @@ class OneProcessIT {
 
     @Test
     void aMissedGoalEndsWithThreeAndTheJobCanBeAllocatedAgain() throws Exception {
-        // Given a goal that 2-bit weights cannot keep
+        // Given a goal that weights of 2 and 3 bits cannot keep
         Files.writeString(folder.resolve("recipe.json"), """
-                {"preset": "mixed", "tune": {"layers": "off"}, "goal": {"drop": 0}, "allocate": {"bits": [2, 8], "size": 0.9,
-                 "pinned": {"head": "2/8"}}}""");
+                {"preset": "mixed", "tune": {"layers": "off"}, "goal": {"drop": 0}, "allocate": {"bits": [2, 3], "size": 0.95}}""");
         // When the network is quantized for it
         try (var console = console("goal.log", "quantize", "net.onnx", "--data", "calibration.npz", "--eval", "validation.npz",
                 "--metric", "top1", "--recipe", "recipe.json", "--out", "missed", "--id", "missed")) {

@@ -98,8 +98,12 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
             boolean clipped = index.producer(quantize.get().input(0), "Clip").isPresent();
             return "uniform " + type + (clipped ? ", clipped below its width" : "");
         }
-        boolean table = restored.get().is("Gather") && index.constant(restored.get().input(0)).isPresent();
-        return table ? "table of " + index.constant(restored.get().input(0)).orElseThrow().size() + " levels" : "float";
+        if (restored.get().is("ThresholdedRelu")) {
+            return "logarithmic uint8";
+        }
+        boolean tangent = restored.get().is("Add") && index.producer(restored.get().input(0), "Mul")
+            .flatMap(stretched -> index.producer(stretched.input(0), "Atan")).isPresent();
+        return tangent ? "tangent uint8" : "float";
     }
 
     /** The inspection as text. */

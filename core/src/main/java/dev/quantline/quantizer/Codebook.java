@@ -96,16 +96,25 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
     }
 
     /**
-     * Ends the quantizer's graph: positions become UINT8 codes, and codes the numbers they stand for, by looking them up.
+     * Rounds in the graph: positions become UINT8 codes, and codes positions again. Curves back to numbers are arithmetic as well:
+     * onnxruntime takes ten times as long to look a number up in a table as to compute it.
      *
      * @param positions codes before rounding, times {@code step}, none beyond {@code qmax}
+     * @return the tensor of rounded positions, times {@code step}
      */
-    default void writeLookup(Graph graph, String base, String positions, double step, String output) {
+    default String writeCodes(Graph graph, String base, String positions, double step) {
         String codes = graph.fresh(base + "/codes");
-        String index = graph.fresh(base + "/index");
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(positions, graph.addConstant(base + "/step", Tensor.scalar((float) step)),
-            graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]))), codes));
-        graph.nodes().add(Node.of("Cast", List.of(codes), index).with("to", (long) DataType.INT32.code()));
-        graph.nodes().add(Node.of("Gather", List.of(graph.addConstant(base + "/levels", Tensor.vector(levels())), index), output));
+        String rounded = graph.fresh(base + "/rounded");
+        String size = graph.addConstant(base + "/step", Tensor.scalar((float) step));
+        String zero = graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]));
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(positions, size, zero), codes));
+        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, size, zero), rounded));
+        return rounded;
+    }
+
+    /** Adds an operator on a tensor and a number, in this order, and gives its output. */
+    default String write(Graph graph, String op, String output, String input, double number) {
+        graph.nodes().add(Node.of(op, List.of(input, graph.addConstant(output + "/by", Tensor.scalar((float) number))), output));
+        return output;
     }
 }

@@ -66,16 +66,20 @@ public record Tangent(int bits, double a, double c, float s) implements Codebook
     @Override
     public void write(Graph graph, String base, String input, String output) {
         String clipped = graph.fresh(base + "/clipped");
-        String angle = graph.fresh(base + "/angle");
-        String shifted = graph.fresh(base + "/shifted");
-        String tan = graph.fresh(base + "/tan");
-        String raised = graph.fresh(base + "/raised");
         graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/lowest", Tensor.scalar(0f)),
             graph.addConstant(base + "/highest", Tensor.scalar(s))), clipped));
-        graph.nodes().add(Node.of("Mul", List.of(clipped, graph.addConstant(base + "/curvature", Tensor.scalar((float) (a / s)))), angle));
-        graph.nodes().add(Node.of("Sub", List.of(angle, graph.addConstant(base + "/centre", Tensor.scalar((float) (a * c)))), shifted));
-        graph.nodes().add(Node.of("Tan", List.of(shifted), tan));
-        graph.nodes().add(Node.of("Sub", List.of(tan, graph.addConstant(base + "/origin", Tensor.scalar((float) t0()))), raised));
-        writeLookup(graph, base, raised, step(), output);
+        String angle = write(graph, "Sub", graph.fresh(base + "/shifted"), write(graph, "Mul", graph.fresh(base + "/angle"), clipped, a / s),
+            a * c);
+        // onnxruntime has sine and cosine for whole vectors, and a tangent of one number at a time that is slower than both.
+        String sine = graph.fresh(base + "/sine");
+        String cosine = graph.fresh(base + "/cosine");
+        String tangent = graph.fresh(base + "/tangent");
+        graph.nodes().add(Node.of("Sin", List.of(angle), sine));
+        graph.nodes().add(Node.of("Cos", List.of(angle), cosine));
+        graph.nodes().add(Node.of("Div", List.of(sine, cosine), tangent));
+        String rounded = writeCodes(graph, base, write(graph, "Sub", graph.fresh(base + "/raised"), tangent, t0()), step());
+        String back = graph.fresh(base + "/back");
+        graph.nodes().add(Node.of("Atan", List.of(write(graph, "Add", graph.fresh(base + "/lowered"), rounded, t0())), back));
+        write(graph, "Add", output, write(graph, "Mul", graph.fresh(base + "/stretched"), back, s / a), s * c);
     }
 }

@@ -73,7 +73,8 @@ final class RuleCases {
             unary("Reciprocal", .3, 2), unary("Exp", -1, 1), unary("Log", .1, 2), unary("Erf", -2, 2), unary("Sin", -2, 2),
             unary("Cos", -2, 2), unary("Tan", -1, 1), unary("Atan", -2, 2), unary("Tanh", -2, 2), unary("Sigmoid", -3, 3),
             unary("Softplus", -3, 3), unary("Relu", -1, 1), unary("HardSwish", -5, 5), unary("LeakyRelu", -1, 1),
-            unary("LeakyRelu", -1, 1, "alpha", 0.3f), unary("Elu", -2, 2), unary("Elu", -2, 2, "alpha", 1.5f),
+            unary("LeakyRelu", -1, 1, "alpha", 0.3f), unary("ThresholdedRelu", 0, 2),
+            unary("ThresholdedRelu", -1, 1, "alpha", 0.2f), unary("Elu", -2, 2), unary("Elu", -2, 2, "alpha", 1.5f),
             unary("HardSigmoid", -5, 5), unary("HardSigmoid", -5, 5, "alpha", 0.15f, "beta", 0.4f), unary("Gelu", -3, 3),
             unary("Gelu", -3, 3, "approximate", "tanh")));
         cases.add(one("PRelu").spaced("x", -1, 1, 2, 3, 4).trained("slope", 3, 1).op("PRelu", List.of("x", "slope"), "y"));

@@ -47,6 +47,11 @@ final class Functions {
         call.give(0, e.where(positive, call.dy(), e.times(call.dy(), call.node().floatOf("alpha", 0.01f))));
     }
 
+    static void thresholdedRelu(Call call) {
+        var e = call.emitter();
+        call.give(0, e.when(e.greater(call.in(0), e.scalar(call.in(0), call.node().floatOf("alpha", 1))), call.dy()));
+    }
+
     static void parametricRelu(Call call) {
         var e = call.emitter();
         String negative = e.op("Less", call.in(0), e.scalar(call.in(0), 0));

@@ -91,12 +91,6 @@ final class Indexing {
     static void gather(Call call) {
         var e = call.emitter();
         String x = call.in(0);
-        if (call.wants(1)) {
-            lookup(call);
-        }
-        if (!call.wants(0)) {
-            return;
-        }
         int axis = call.axis((int) call.node().intOf("axis", 0), x);
         var size = call.shapes().of(x);
         String rows = e.cast(call.in(1), DataType.INT64);
@@ -126,23 +120,6 @@ final class Indexing {
         String slices = e.reshape(call.dy(), before, count, after);
         String indices = e.op("Expand", e.reshape(rows, 1, -1, 1), e.op("Shape", slices));
         call.give(0, e.reshapeLike(scatter(e, zeros, indices, slices, 1), x));
-    }
-
-    /**
-     * Codes that look up their level in a constant table, straight through: the slope of the table at each code, half the
-     * difference of its neighbours, takes back what the function before rounding did to the gradient.
-     */
-    private static void lookup(Call call) {
-        var e = call.emitter();
-        var levels = call.constant(0).filter(table -> table.rank() == 1 && table.size() > 1)
-            .orElseThrow(() -> call.refusal("codes may look up a constant table of one axis only")).toFloats();
-        var slopes = new double[levels.length];
-        for (int q = 0; q < slopes.length; q++) {
-            int above = Math.min(q + 1, slopes.length - 1);
-            int below = Math.max(q - 1, 0);
-            slopes[q] = (levels[above] - levels[below]) / (double) (above - below);
-        }
-        call.give(1, e.mul(call.dy(), e.op("Gather", e.tensor(e.type(call.dy()), slopes, slopes.length), call.in(1))));
     }
 
     private static long product(long[] sizes, int from, int to) {

@@ -28,7 +28,8 @@ public final class Rules {
         row("Erf", Functions.ERF), row("Sin", Functions.SIN), row("Cos", Functions.COS), row("Tan", Functions.TAN),
         row("Atan", Functions.ATAN), row("Tanh", Functions.TANH), row("Sigmoid", Functions.SIGMOID),
         row("Softplus", Functions.SOFTPLUS), row("Relu", Functions.RELU), row("HardSwish", Functions.HARD_SWISH),
-        row("LeakyRelu", Functions::leakyRelu), row("PRelu", Functions::parametricRelu), row("Elu", Functions::elu),
+        row("LeakyRelu", Functions::leakyRelu), row("ThresholdedRelu", Functions::thresholdedRelu),
+        row("PRelu", Functions::parametricRelu), row("Elu", Functions::elu),
         row("HardSigmoid", Functions::hardSigmoid), row("Gelu", Functions::gelu),
         // reductions and normalisations
         row("ReduceSum", Reductions::sum), row("ReduceMean", Reductions::mean), row("ReduceMax", Reductions::extreme),

@@ -17,8 +17,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** Quantizers whose codes look up a table, as they are exported: gradients pass straight through inside their range. */
-class LookupRuleTest {
+/** Quantizers whose codes lie on a curve, as they are exported: gradients pass straight through inside their range. */
+class CodebookRuleTest {
     private static final int COUNT = 200;
 
     /** A quantizer, the range in which gradients pass, and how far from 1 the slope may be for so few levels. */
