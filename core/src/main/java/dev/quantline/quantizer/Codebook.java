@@ -97,7 +97,7 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
 
     /**
      * Rounds in the graph: positions become UINT8 codes, and codes positions again. Curves back to numbers are arithmetic as well:
-     * onnxruntime takes ten times as long to look a number up in a table as to compute it.
+     * onnxruntime computes whole vectors at once, and looks up one number at a time.
      *
      * @param positions codes before rounding, times {@code step}, none beyond {@code qmax}
      * @return the tensor of rounded positions, times {@code step}

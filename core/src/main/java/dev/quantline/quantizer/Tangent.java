@@ -68,8 +68,8 @@ public record Tangent(int bits, double a, double c, float s) implements Codebook
         String clipped = graph.fresh(base + "/clipped");
         graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/lowest", Tensor.scalar(0f)),
             graph.addConstant(base + "/highest", Tensor.scalar(s))), clipped));
-        String angle = write(graph, "Sub", graph.fresh(base + "/shifted"), write(graph, "Mul", graph.fresh(base + "/angle"), clipped, a / s),
-            a * c);
+        String turned = write(graph, "Mul", graph.fresh(base + "/turned"), clipped, a / s);
+        String angle = write(graph, "Sub", graph.fresh(base + "/angle"), turned, a * c);
         // onnxruntime has sine and cosine for whole vectors, and a tangent of one number at a time that is slower than both.
         String sine = graph.fresh(base + "/sine");
         String cosine = graph.fresh(base + "/cosine");
