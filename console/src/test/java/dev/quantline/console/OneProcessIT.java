@@ -56,34 +56,6 @@ class OneProcessIT {
     }
 
     @Test
-    void aMissedGoalEndsWithThreeAndTheJobCanBeAllocatedAgain() throws Exception {
-        // Given a goal that weights of 2 and 3 bits cannot keep
-        Files.writeString(folder.resolve("recipe.json"), """
-                {"preset": "mixed", "tune": {"layers": "off"}, "goal": {"drop": 0}, "allocate": {"bits": [2, 3], "size": 0.95}}""");
-        // When the network is quantized for it
-        try (var console = console("goal.log", "quantize", "net.onnx", "--data", "calibration.npz", "--eval", "validation.npz",
-                "--metric", "top1", "--recipe", "recipe.json", "--out", "missed", "--id", "missed")) {
-            // Then the best model is there, and it is said that the goal was missed
-            assertEquals(3, console.exitCode(), console.text());
-            assertEquals("goal-missed", Json.MAPPER.readTree(folder.resolve("missed/report.json").toFile()).path("status").asText());
-            assertTrue(Files.exists(folder.resolve("missed/model.onnx")));
-        }
-        // When the job is given another budget
-        try (var console = console("again.log", "allocate", "missed", "--size", "1", "--json")) {
-            // Then a model within it is made of what the store holds
-            assertEquals(0, console.exitCode(), console.text());
-            var report = Json.MAPPER.readTree(folder.resolve("out/missed-1.0/report.json").toFile());
-            assertTrue(console.text().contains(report.toPrettyString()), console.text());
-            assertTrue(report.at("/quantized/bytes").asLong() <= report.at("/float/bytes").asLong(), console.text());
-        }
-        // And one that does not exist is told
-        try (var console = console("none.log", "allocate", "nobody", "--size", "1")) {
-            assertEquals(2, console.exitCode(), console.text());
-            assertTrue(console.text().contains("no job 'nobody'"), console.text());
-        }
-    }
-
-    @Test
     void dataThatCannotBeUsedEndsWithTwoAndNamesTheInput() throws Exception {
         // Given data of another network
         Data.write(folder.resolve("rows.npz"), Data.rows(8, 1));
