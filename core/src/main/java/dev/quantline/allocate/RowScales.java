@@ -5,11 +5,13 @@ import dev.quantline.quantizer.Uniform;
 
 /**
  * Embedding tables below 8 bits: one scale for every row, its largest magnitude shrunk to the least squared error. Rows are
- * looked up one by one, so their scales are as well; a scale for each column would have to fit the largest of all rows.
+ * looked up one by one, so their scales are as well; a scale for each column would have to fit the largest of all rows. Scales
+ * are rounded to half precision where it holds them to a thousandth: a row has few elements to pay for its scale.
  */
 final class RowScales {
     private static final int WIDEST = 50;
     private static final int NARROWEST = 25;
+    private static final double TOLERANCE = 1e-3;
 
     private RowScales() {
     }
@@ -22,7 +24,15 @@ final class RowScales {
         for (int row = 0; row < largest.length; row++) {
             largest[row] = shrink(values, row * columns, columns, (1 << bits - 1) - 1);
         }
-        return Uniform.symmetric(bits, 0, largest);
+        var exact = Uniform.symmetric(bits, 0, largest);
+        var halves = exact.scale().clone();
+        for (int row = 0; row < halves.length; row++) {
+            halves[row] = Float.float16ToFloat(Float.floatToFloat16(halves[row]));
+            if (Math.abs(halves[row] - exact.scale()[row]) > TOLERANCE * exact.scale()[row]) {
+                return exact;
+            }
+        }
+        return exact.withScale(halves);
     }
 
     private static double shrink(float[] values, int start, int columns, int qmax) {

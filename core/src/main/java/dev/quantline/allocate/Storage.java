@@ -9,10 +9,14 @@ final class Storage {
     private Storage() {
     }
 
+    private static DataType scaleType(Uniform quantizer) {
+        return quantizer.hasHalfScales() ? DataType.FLOAT16 : DataType.FLOAT;
+    }
+
     /** Bytes of a constant's codes, scales and zero points. */
     static long bytes(Tensor constant, Uniform quantizer) {
         int bits = quantizer.bits();
         var type = bits <= 4 ? DataType.INT4 : bits <= 8 ? DataType.INT8 : DataType.INT16;
-        return type.bytes(constant.size()) + quantizer.scale().length * (long) Float.BYTES + type.bytes(quantizer.scale().length);
+        return type.bytes(constant.size()) + quantizer.scale().length * scaleType(quantizer).bytes(1) + type.bytes(quantizer.scale().length);
     }
 }

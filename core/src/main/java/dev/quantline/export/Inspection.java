@@ -41,8 +41,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
             if (node.is("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather", "Add") || node.op().equals("MatMulNBits")) {
                 for (int input = 0; input < Math.min(2, node.inputs().size()); input++) {
                     var stored = stored(index, node.input(input));
-                    if (stored.isPresent() && stored.get().size() > 1 && (!node.is("Gather") || input == 0 && stored.get().rank() == 2)
-                        && (!node.is("Add") || stored.get().rank() > 1)) {
+                    if (stored.isPresent() && isWeight(node, input, stored.get())) {
                         layers.add(layer(index, node, input, stored.get()));
                         break;
                     }
@@ -50,6 +49,12 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
             }
         }
         return new Inspection(bytes, graph.opset(), layers, graph.metadata());
+    }
+
+    /** Vectors are biases, and rows of one number the scales of a table. */
+    private static boolean isWeight(Node node, int input, Tensor stored) {
+        return stored.size() > 1 && (!node.is("Add") || stored.rank() > 1)
+            && (!node.is("Gather") || input == 0 && stored.rank() == 2 && stored.dim(1) > 1);
     }
 
     private static Layer layer(GraphIndex index, Node node, int input, Tensor stored) {

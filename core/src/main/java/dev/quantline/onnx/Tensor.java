@@ -84,6 +84,16 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
+    /** A FLOAT tensor in half precision, each value rounded to the nearest. */
+    public Tensor half() {
+        var halves = direct(size() * Short.BYTES);
+        var values = floats();
+        for (int i = 0; i < values.limit(); i++) {
+            halves.putShort(i * Short.BYTES, Float.floatToFloat16(values.get(i)));
+        }
+        return new Tensor(DataType.FLOAT16, shape, halves);
+    }
+
     /** A view of the bytes with its own position, little-endian. */
     @Override
     public ByteBuffer data() {

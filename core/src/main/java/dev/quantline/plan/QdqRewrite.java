@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
 /** Writes a plan into a graph as QuantizeLinear and DequantizeLinear nodes. */
@@ -90,13 +91,22 @@ final class QdqRewrite {
 
     /** Scales of their own for every row are gathered like the rows: DequantizeLinear takes no scales that vary with the data. */
     private void restoreRows(QuantizationPlan.Weight weight, Node gather, String rows) {
-        var scale = Tensor.vector(weight.quantizer().scale());
-        String scales = graph.addConstant(weight.tensor() + "/scale", scale.reshape(scale.size(), 1));
         String picked = graph.fresh(gather.output() + "/scale");
         String numbers = graph.fresh(gather.output() + "/numbers");
-        graph.nodes().add(Node.of("Gather", List.of(scales, gather.input(1)), picked));
+        if (weight.quantizer().hasHalfScales()) {
+            String halves = graph.fresh(picked + "/half");
+            graph.nodes().add(Node.of("Gather", List.of(scales(weight, Tensor::half), gather.input(1)), halves));
+            graph.nodes().add(Node.of("Cast", List.of(halves), picked).with("to", (long) DataType.FLOAT.code()));
+        } else {
+            graph.nodes().add(Node.of("Gather", List.of(scales(weight, scale -> scale), gather.input(1)), picked));
+        }
         graph.nodes().add(Node.of("Cast", List.of(rows), numbers).with("to", (long) DataType.FLOAT.code()));
         graph.nodes().add(Node.of("Mul", List.of(numbers, picked), gather.output()));
+    }
+
+    private String scales(QuantizationPlan.Weight weight, UnaryOperator<Tensor> stored) {
+        var scale = Tensor.vector(weight.quantizer().scale());
+        return graph.addConstant(weight.tensor() + "/scale", stored.apply(scale.reshape(scale.size(), 1)));
     }
 
     private String codesOf(QuantizationPlan.Weight weight) {

@@ -114,6 +114,16 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return (q - zeroPoint[c]) * scale[c];
     }
 
+    /** Whether half precision holds every scale exactly, so that they can be stored so. */
+    public boolean hasHalfScales() {
+        for (float s : scale) {
+            if (Float.float16ToFloat(Float.floatToFloat16(s)) != s) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** Codes of a FLOAT tensor, as a tensor of {@link #storage} type and the same shape. */
     public Tensor quantize(Tensor x) {
         var values = x.toFloats();

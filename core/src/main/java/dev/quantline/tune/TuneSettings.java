@@ -76,7 +76,7 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
 
     /** Block reconstruction from what quantized blocks give. */
     public static TuneSettings reconstruct(Training training) {
-        return new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.OFF, true,
+        return new TuneSettings(Rounding.NEAREST, false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.OFF, true,
             training);
     }
 
