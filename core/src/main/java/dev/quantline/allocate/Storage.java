@@ -17,6 +17,7 @@ final class Storage {
     static long bytes(Tensor constant, Uniform quantizer) {
         int bits = quantizer.bits();
         var type = bits <= 4 ? DataType.INT4 : bits <= 8 ? DataType.INT8 : DataType.INT16;
-        return type.bytes(constant.size()) + quantizer.scale().length * scaleType(quantizer).bytes(1) + type.bytes(quantizer.scale().length);
+        int scales = quantizer.scale().length;
+        return type.bytes(constant.size()) + scaleType(quantizer).bytes(scales) + type.bytes(scales);
     }
 }

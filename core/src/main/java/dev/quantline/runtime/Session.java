@@ -210,9 +210,15 @@ public final class Session implements AutoCloseable {
      * Runs the model and writes results into memory the caller owns.
      *
      * @param results output tensors by name, direct buffers of the right type and shape; overwritten
-     * @throws BadInput when inputs or results do not fit the model
+     * @throws BadInput                 when inputs or results do not fit the model
+     * @throws IllegalArgumentException naming a result that does not lie in direct memory at a multiple of 8 bytes
      */
     public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> results) {
+        results.forEach((name, tensor) -> {
+            if (!isReadInPlace(tensor.data())) {
+                throw new IllegalArgumentException("'" + name + "' does not lie where ONNX Runtime can write it: direct memory, aligned");
+            }
+        });
         var opened = new ArrayList<OnnxTensor>();
         try (var result = session.run(feed(inputs, opened), Set.of(), wrap(results, opened))) {
             assert result.size() >= 0;
@@ -245,8 +251,12 @@ public final class Session implements AutoCloseable {
         return wrapped;
     }
 
+    private static boolean isReadInPlace(ByteBuffer data) {
+        return data.isDirect() && data.alignmentOffset(0, ALIGNMENT) == 0;
+    }
+
     private static ByteBuffer direct(ByteBuffer data) {
-        return data.isDirect() && data.alignmentOffset(0, ALIGNMENT) == 0 ? data
+        return isReadInPlace(data) ? data
             : ByteBuffer.allocateDirect(data.remaining()).order(ByteOrder.LITTLE_ENDIAN).put(data).flip();
     }
 
