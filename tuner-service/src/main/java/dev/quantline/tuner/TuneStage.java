@@ -110,8 +110,8 @@ final class TuneStage implements SingleItemStage {
     private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Start start, Path scratch, StageContext context,
                          Progress progress) throws IOException {
         try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job().recipe().tune()), BATCH, provider, scratch)) {
-            double gone = start.fineTuning().isPresent() ? context.spent().get().wall() : 0;
-            context.job().recipe().tune().minutes().ifPresent(minutes -> run.within(minutes * 60 - gone));
+            context.job().recipe().tune().minutes().ifPresent(minutes ->
+                    run.within(minutes * 60 - (start.fineTuning().isPresent() ? context.spent().get().wall() : 0)));
             var checkpoint = context.checkpoint().filter(TuningRun::isIn);
             if (checkpoint.isPresent()) {
                 run.restore(checkpoint.get());

@@ -13,6 +13,7 @@ import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
@@ -84,7 +85,7 @@ class TuneStageTest {
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
             var context = new StageContext(job, inputs, new Earlier(Map.of()), work, checkpoint, Progress.none(),
-                    () -> null, file -> { }, "test");
+                    () -> new Event.Seconds(1, 1, 0, 0), file -> { }, "test");
             switch (new TuneStage(Provider.cpu(), slice).run(context, Item.of("tune", true))) {
                 case Outcome.Done done -> {
                     assertTrue(slices >= leastSlices, slices + " slices");
