@@ -22,7 +22,7 @@ class TrainingBenchTest {
 
     @Test
     void aFewStepsOfFineTuningMakeResnetBetterOnJpegImages() throws IOException {
-        var curve = TrainingBench.resnet(shared, 20, 1, 500, Progress.none());
+        var curve = TrainingBench.resnet(shared, 40, 1, 500, Progress.none());
 
         assertTrue(TrainingBench.right(curve.getLast()) > TrainingBench.right(curve.getFirst()) + 1, curve.toString());
     }
