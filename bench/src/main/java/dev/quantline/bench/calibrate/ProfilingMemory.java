@@ -1,5 +1,6 @@
 package dev.quantline.bench.calibrate;
 
+import dev.quantline.bench.ProcessMemory;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
@@ -53,11 +54,6 @@ public final class ProfilingMemory {
         try (var dataset = Dataset.open(repeated)) {
             Profiler.observe(model, new Samples(dataset, model, Map.of()), 0, samples, BATCH, List.of(), Provider.cpu(), Progress.none());
         }
-        System.out.printf("| %d | %.0f | %.1f |%n", samples, peak() / 1024.0, (System.nanoTime() - start) / 1e9);
-    }
-
-    private static long peak() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmHWM"))
-            .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+        System.out.printf("| %d | %.0f | %.1f |%n", samples, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
     }
 }

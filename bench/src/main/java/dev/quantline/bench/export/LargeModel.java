@@ -2,6 +2,7 @@ package dev.quantline.bench.export;
 
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
+import dev.quantline.bench.ProcessMemory;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Calibrator;
 import dev.quantline.export.Exporter;
@@ -126,12 +127,7 @@ public final class LargeModel {
     }
 
     private static void line(String stage, long start) throws IOException {
-        System.out.printf("| %s | %.0f | %.1f |%n", stage, peak() / 1024.0, (System.nanoTime() - start) / 1e9);
-    }
-
-    private static long peak() throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith("VmHWM"))
-            .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+        System.out.printf("| %s | %.0f | %.1f |%n", stage, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
     }
 
     private static void delete(Path folder) throws IOException {
