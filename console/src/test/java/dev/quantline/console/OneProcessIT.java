@@ -2,6 +2,7 @@ package dev.quantline.console;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.console.client.Ending;
@@ -10,14 +11,18 @@ import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.Json;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +61,32 @@ class OneProcessIT {
     }
 
     @Test
+    void aMissedGoalEndsWithThreeAndTheJobCanBeAllocatedAgain() throws Exception {
+        // Given a goal that weights of 2 and 3 bits cannot keep
+        Files.writeString(folder.resolve("recipe.json"), """
+                {"preset": "mixed", "tune": {"layers": "off"}, "goal": {"drop": 0}, "allocate": {"bits": [2, 3], "size": 0.95}}""");
+        // When the network is quantized for it
+        try (var console = console("goal.log", "quantize", "net.onnx", "--data", "calibration.npz", "--eval", "validation.npz",
+                "--metric", "top1", "--recipe", "recipe.json", "--out", "missed", "--id", "missed")) {
+            // Then the best model is there, and it is said that the goal was missed
+            assertEquals(3, console.exitCode(), console.text());
+            assertEquals("goal-missed", Json.MAPPER.readTree(folder.resolve("missed/report.json").toFile()).path("status").asText());
+            assertTrue(Files.exists(folder.resolve("missed/model.onnx")));
+        }
+        var stored = objects();
+        // When the job is given another budget
+        try (var console = console("again.log", "allocate", "missed", "--size", "1", "--json")) {
+            // Then a model within it is made of what the store holds, and the report printed is the one in the folder
+            assertEquals(0, console.exitCode(), console.text());
+            var report = Json.MAPPER.readTree(folder.resolve("out/missed-1.0/report.json").toFile());
+            assertTrue(console.text().contains(report.toPrettyString()), console.text());
+            assertTrue(report.at("/quantized/bytes").asLong() <= report.at("/float/bytes").asLong(), console.text());
+        }
+        // And nothing of the job was computed again
+        assertEquals(stored, objects());
+    }
+
+    @Test
     void dataThatCannotBeUsedEndsWithTwoAndNamesTheInput() throws Exception {
         // Given data of another network
         Data.write(folder.resolve("rows.npz"), Data.rows(8, 1));
@@ -91,6 +122,8 @@ class OneProcessIT {
                 // Then the job is finished without being submitted again
                 assertInstanceOf(Ending.Done.class, client.watch("cut-short", _ -> {}));
                 assertEquals("done", client.report("cut-short").path("status").asText());
+                // And a job that nobody submitted is told from it
+                assertTrue(assertThrows(BadInput.class, () -> client.request("nobody")).getMessage().contains("no job 'nobody'"));
             }
             up.askToStop();
             up.exitCode();
@@ -104,6 +137,17 @@ class OneProcessIT {
                 return Optional.of(client.jobs());
             }
         });
+    }
+
+    /** Every object of the store with the time it was written. */
+    private Map<Path, FileTime> objects() throws IOException {
+        var objects = new TreeMap<Path, FileTime>();
+        try (var files = Files.walk(data().resolve("s3"))) {
+            for (var file : files.filter(Files::isRegularFile).toList()) {
+                objects.put(file, Files.getLastModifiedTime(file));
+            }
+        }
+        return objects;
     }
 
     private Path data() {

@@ -8,6 +8,7 @@ import dev.quantline.console.display.ResultTable;
 import dev.quantline.export.Report;
 import dev.quantline.pipeline.job.Json;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import picocli.CommandLine.Option;
@@ -43,7 +44,8 @@ final class Output {
 
     /** Prints a report that was made here and answers with the exit code. */
     int conclude(Report report, Path folder) {
-        return conclude(Json.tree(report), folder);
+        // As report.json has it: a tree of the record would leave out what is null and sort what is not.
+        return conclude(Json.read(report.toJson().getBytes(StandardCharsets.UTF_8), JsonNode.class), folder);
     }
 
     private int conclude(JsonNode report, Path folder) {
