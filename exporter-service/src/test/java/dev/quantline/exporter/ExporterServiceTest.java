@@ -1,11 +1,14 @@
 package dev.quantline.exporter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.export.Report;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Tensor;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
@@ -21,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -68,6 +72,37 @@ class ExporterServiceTest extends ServiceContract {
         assertEquals(1, report.pareto().stream().filter(Report.Point::chosen).count());
         assertTrue(report.layers().stream().allMatch(layer -> layer.losses().size() == 2 && layer.sensitivity() != null));
         assertEquals(3, Sensitivities.read(folder.resolve("sensitivities.json")).table().rows().size());
+    }
+
+    @Test
+    void aNetworkFineTunedOnLabelsIsJudgedBeforeAndAfterQuantization(@TempDir Path folder) throws IOException {
+        // Given a job with labelled training data
+        var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request("fine-tuned", "tiny.onnx"));
+        request.putObject("training").put("data", request.path("calibration").asText()).put("loss", "cross_entropy");
+        var tune = request.putObject("recipe").put("preset", "w4a4").putObject("tune");
+        tune.putObject("training").put("steps", 20);
+        tune.putObject("quanttune").put("k", 2).put("epochs", 20).put("steps", 40).put("batch", 16).put("rate", 0.002);
+
+        // When it goes through all stages
+        traffic.send(TOPICS.jobs(), "fine-tuned", Json.bytes(request));
+        var completed = traffic.await("fine-tuned", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
+
+        // Then the report says what fine-tuning did to the float network and to its quantized form
+        Files.write(folder.resolve("report.json"), store.read(completed.results().get("report.json").key()).orElseThrow());
+        var report = Report.read(folder.resolve("report.json"));
+        var first = report.tuning().getFirst();
+        assertTrue(first.method().equals("quanttune") && first.kept() && first.errorAfter() < first.errorBefore(), first.toString());
+        assertEquals("top1", report.fineTuned().name());
+        assertTrue(report.fineTuned().value() > 0.8 && report.fineTuned().value() < report.original().metric().value(), report.toString());
+        assertTrue(report.quantized().metric().value() > 0.7, report.toString());
+        // And the tuner started from a network of other weights than the one calibrated first
+        var calibrated = traffic.await("fine-tuned", TOPICS.completed(StageName.CALIBRATE), Event.Completed.class);
+        var tuned = traffic.await("fine-tuned", TOPICS.completed(StageName.TUNE), Event.Completed.class);
+        assertNotEquals(initializers(calibrated, "model.onnx", folder), initializers(tuned, "calibrated.onnx", folder));
+    }
+
+    private Map<String, Tensor> initializers(Event.Completed stage, String file, Path folder) throws IOException {
+        return ModelFile.read(Files.write(folder.resolve(file), store.read(stage.results().get(file).key()).orElseThrow())).initializers();
     }
 
     @Test

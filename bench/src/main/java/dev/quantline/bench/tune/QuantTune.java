@@ -9,24 +9,29 @@ import dev.quantline.finetune.FineTuneSettings;
 import dev.quantline.finetune.FineTuning;
 import dev.quantline.finetune.Task;
 import dev.quantline.onnx.Graph;
-import dev.quantline.profile.Profiler;
+import dev.quantline.profile.Profile;
+import dev.quantline.profile.TensorProfile;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
+import dev.quantline.site.SiteKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 
 /**
  * What outlier-driven fine-tuning is worth: the network as it is, fine-tuned on the task alone (lambda = 0), and with the outlier
- * term, each then quantized by min-max and by squared error without any further tuning. Arguments: the model, a folder with
+ * term, each then quantized by min-max and by squared error without any further tuning. Beside that stand, over the activations
+ * whose outliers are pulled in, the mean of range / (2 sd) and the median and largest kurtosis. Arguments: the model, a folder with
  * {@code calibration.npz}, {@code train.npz} and {@code validation.npz}, the loss, the metric, validation samples (labelled pairs
- * are two), widths such as {@code 8,7,6}, epochs, training steps at most, lambda, k and the rate.
+ * are two), widths such as {@code 8,7,6}, epochs, training steps at most, lambdas such as {@code 0,0.5}, k and the rate.
  */
 public final class QuantTune {
     private static final int PROFILED = 256;
+    private static final Set<SiteKind> LEFT = Set.of(SiteKind.INPUT, SiteKind.SOFTMAX);
 
     private final Subject subject;
     private final String metric;
@@ -45,15 +50,16 @@ public final class QuantTune {
         var task = Task.valueOf(arguments[2].toUpperCase(Locale.ROOT));
         var widths = Arrays.stream(arguments[5].split(",")).map(Integer::valueOf).toList();
         boolean logits = !arguments[3].equals("pairs");
-        var settings = new FineTuneSettings(task, logits, Double.parseDouble(arguments[8]), Double.parseDouble(arguments[9]),
+        var lambdas = Arrays.stream(arguments[8].split(",")).map(Double::valueOf).toList();
+        var settings = new FineTuneSettings(task, logits, lambdas.getFirst(), Double.parseDouble(arguments[9]),
             Integer.parseInt(arguments[6]), Integer.parseInt(arguments[7]), 32, Double.parseDouble(arguments[10]), 0.01, 1, 0);
         try (var subject = Subject.open(Path.of(arguments[0]), folder);
              var train = Subject.open(Path.of(arguments[0]), folder.resolve("train.npz"), folder.resolve("train.npz"))) {
             var bench = new QuantTune(subject, arguments[3], Integer.parseInt(arguments[4]), widths);
             System.out.println(bench.head());
             System.out.println(bench.row("not", subject.model(), 0, 0));
-            var start = bench.quantized(subject.model(), widths.getLast(), new RangeCriterion.MinMax());
-            for (var run : List.of(settings.withLambda(0), settings)) {
+            var start = bench.quantized(subject.model(), bench.profile(subject.model()), widths.getLast(), new RangeCriterion.MinMax());
+            for (var run : lambdas.stream().map(settings::withLambda).toList()) {
                 long began = System.nanoTime();
                 try (var tuning = new FineTuning(subject.model(), start, train.calibration(), run, List.of(), Provider.cpu())) {
                     tuning.advance(() -> false, Progress.none());
@@ -65,25 +71,35 @@ public final class QuantTune {
     }
 
     private String head() {
-        var line = new StringBuilder("| fine-tuned | steps | seconds | float |");
+        var line = new StringBuilder("| fine-tuned | steps | seconds | range / 2 sd | kurtosis, median | largest | float |");
         widths.forEach(width -> line.append(" W%1$dA%1$d min-max | W%1$dA%1$d mse |".formatted(width)));
-        return line + "\n" + "|---".repeat(4 + 2 * widths.size()) + "|";
+        return line + "\n" + "|---".repeat(7 + 2 * widths.size()) + "|";
     }
 
     private String row(String name, Graph model, int steps, double seconds) throws IOException {
-        var line = new StringBuilder("| %s | %d | %.0f | %.4f |".formatted(name, steps, seconds, measure(model)));
+        var profile = profile(model);
+        var seen = profile.tensors().values().stream().filter(tensor -> !LEFT.contains(tensor.kind().orElseThrow())).toList();
+        double reach = seen.stream().mapToDouble(QuantTune::reach).average().orElseThrow();
+        var kurtosis = seen.stream().mapToDouble(tensor -> tensor.outliers().kurtosis()).sorted().toArray();
+        var line = new StringBuilder("| %s | %d | %.0f | %.2f | %.1f | %.0f | %.4f |".formatted(name, steps, seconds, reach,
+            kurtosis[kurtosis.length / 2], kurtosis[kurtosis.length - 1], measure(model)));
         for (int width : widths) {
-            line.append(" %.4f |".formatted(measure(quantized(model, width, new RangeCriterion.MinMax()))));
-            line.append(" %.4f |".formatted(measure(quantized(model, width, new RangeCriterion.Mse()))));
+            line.append(" %.4f |".formatted(measure(quantized(model, profile, width, new RangeCriterion.MinMax()))));
+            line.append(" %.4f |".formatted(measure(quantized(model, profile, width, new RangeCriterion.Mse()))));
         }
         return line.toString();
     }
 
-    private Graph quantized(Graph model, int width, RangeCriterion range) {
-        var calibration = subject.calibration();
-        var profile = Profiler.observe(model, calibration, 0, Math.min(PROFILED, calibration.size()), Subject.BATCH, List.of(),
-            Provider.cpu(), Progress.none());
-        var result = Calibrator.calibrate(model, profile, calibration, CalibrateSettings.plain(range, width, width, List.of()),
+    private static double reach(TensorProfile tensor) {
+        return (tensor.histogram().max() - tensor.histogram().min()) / (2 * tensor.deviation());
+    }
+
+    private Profile profile(Graph model) {
+        return new Subject(model, subject.calibration(), subject.validation()).profile(PROFILED);
+    }
+
+    private Graph quantized(Graph model, Profile profile, int width, RangeCriterion range) {
+        var result = Calibrator.calibrate(model, profile, subject.calibration(), CalibrateSettings.plain(range, width, width, List.of()),
             Subject.BATCH, Provider.cpu(), Progress.none());
         return result.plan().applyTo(result.model());
     }
