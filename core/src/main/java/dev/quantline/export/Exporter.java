@@ -21,6 +21,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.TreeMap;
 
 /** The export stage: a plan becomes a file, and the file is judged as its user would run it. */
 public final class Exporter {
@@ -142,10 +143,11 @@ public final class Exporter {
 
     private static Map<String, String> metadata(Job job, QuantizationPlan plan) {
         var origin = job.provenance();
-        return Map.of("quantline.version", origin.version(), "quantline.job", job.job(), "quantline.recipe", job.recipe(),
+        // Sorted: a Map.of has another order in every process, and equal jobs leave equal files.
+        return new TreeMap<>(Map.of("quantline.version", origin.version(), "quantline.job", job.job(), "quantline.recipe", job.recipe(),
             "quantline.model.sha256", origin.modelSha256(), "quantline.data.sha256", origin.dataSha256(),
             "quantline.settings.sha256", origin.settingsSha256(), "quantline.seed", Long.toString(origin.seed()),
-            "quantline.layers", Layers.describe(job.model(), plan));
+            "quantline.layers", Layers.describe(job.model(), plan)));
     }
 
     private static Report report(Job job, Path file, double[] latency, Evaluation result, Checked checked) throws IOException {
@@ -158,8 +160,8 @@ public final class Exporter {
         var after = new Report.Value(job.metric(), result.changed().orElse(fidelity.cosine()));
         double drop = result.baseline().isPresent() ? result.drop() : 1 - fidelity.cosine();
         boolean missed = job.goal().isPresent() && drop > job.goal().getAsDouble();
-        String message = missed ? "the metric dropped by %.4f, the goal allows %.4f; this is the best model found"
-            .formatted(drop, job.goal().getAsDouble()) : null;
+        String message = missed ? "the metric dropped by %.4f, the goal allows %.4f; this is the best model found%s"
+            .formatted(drop, job.goal().getAsDouble(), advice(job)) : null;
         var layers = Layers.of(job.model(), job.plan(), job.allocated().map(Allocated::losses).orElse(Map.of()));
         return new Report(job.job(), missed ? "goal-missed" : "done", message, job.recipe(),
             new Report.Original(bytes(job.original()), before, latency[0]), null,
@@ -168,6 +170,11 @@ public final class Exporter {
             fidelity, layers, job.tuning(), Map.of(), checked.notes(), checked.kernels(), checked.simulation(),
             job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
             job.provenance());
+    }
+
+    private static String advice(Job job) {
+        return job.allocated().map(Allocated::summary).map(Report.Allocation::budget)
+            .map(size -> " within %s of the float model's size: a larger allocate.size may keep the goal".formatted(size)).orElse("");
     }
 
     /** Bytes of a model with its external data. */

@@ -33,7 +33,11 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
     public record Layer(String name, String op, String weights, String activations, long elements, long bytes) {
     }
 
-    /** Looks into a graph. */
+    /**
+     * Looks into a graph.
+     *
+     * @param bytes of the file, its external data included
+     */
     public static Inspection of(Graph graph, long bytes) {
         var index = graph.index();
         var layers = new ArrayList<Layer>();
@@ -123,7 +127,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         layers.stream().collect(Collectors.groupingBy(Layer::weights, TreeMap::new, Collectors.summingLong(Layer::elements)))
             .forEach((kind, elements) -> lines.add("%s: %d weights, %.1f %%".formatted(kind, elements, 100.0 * elements
                 / Math.max(1, layers.stream().mapToLong(Layer::elements).sum()))));
-        metadata.forEach((key, value) -> lines.add(key + ": " + value));
+        new TreeMap<>(metadata).forEach((key, value) -> lines.add(key + ": " + value));
         lines.add("Weights are stored as integer codes behind DequantizeLinear; a Cast in front of it unpacks 4-bit codes when the model is"
             + " loaded. An activation is quantized where QuantizeLinear and DequantizeLinear follow each other.");
         return lines;

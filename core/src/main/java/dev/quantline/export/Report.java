@@ -74,11 +74,12 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param loss          what was measured when a layer alone was quantized
      * @param samples       it was measured on
      * @param budget        largest file asked for, as a fraction of the float model's; null when none was
+     * @param goal          largest drop of the metric asked for, which the smallest plan was looked for to keep; null when none was
      * @param predictedLoss sum of the layers' losses at the chosen widths
      * @param measuredLoss  loss of the chosen plan as a whole
      * @param gap           how far, relative to the predicted loss, a better choice may be at most; 0: there is none
      */
-    public record Allocation(String loss, int samples, Double budget, double predictedLoss, double measuredLoss, double gap) {
+    public record Allocation(String loss, int samples, Double budget, Double goal, double predictedLoss, double measuredLoss, double gap) {
     }
 
     /**

@@ -9,6 +9,7 @@ chart(byId("bits"), { type: "bar", data: { labels: names, datasets: widths.map((
   scales: { x: { ...hiddenTicks("layer"), stacked: true }, y: { ...axis("logarithmic", "weights"), stacked: true } } } });
 // Losses do not quite add up: what is predicted to be best may measure worse than a smaller plan.
 const reason = chosen => {
+  if (chosen.goal != null && report.status === "done") return `the smallest plan found that drops ${report.quantized.metric.name} by ${chosen.goal} at most`;
   const promised = report.pareto.find(p => p.measured > chosen.measuredLoss && p.predictedLoss < chosen.predictedLoss && p.size <= (chosen.budget ?? 1));
   return promised ? `${(100 * promised.size).toFixed(1)} % of the float model were predicted to lose less, ${promised.predictedLoss.toExponential(2)}, and measured ${promised.measured.toExponential(2)}`
     : chosen.gap > 0 ? `a better choice may be up to ${(100 * chosen.gap).toFixed(1)} % below` : "no choice within the budget is predicted to be better";
@@ -18,7 +19,7 @@ const chosen = report.allocation, measured = weighted.filter(l => l.losses);
 byId("choice").hidden = !chosen;
 byId("allocated").textContent = widths.map(bits => `${weighted.filter(l => l.weightBits === bits).length} layers of ${bits} bits`).join(", ") + (chosen
   ? `. Loss: ${chosen.loss} on ${chosen.samples} calibration samples; predicted ${chosen.predictedLoss.toExponential(2)}, measured ${chosen.measuredLoss.toExponential(2)} for the whole plan`
-    + `; ${reason(chosen)}.` : ".");
+    + `; ${reason(chosen)}.` + (chosen.budget == null ? "" : ` Asked for: ${(100 * chosen.budget).toFixed(1)} % of the float model's size at most.`) : ".");
 if (chosen) {
   const options = Object.keys(measured[0]?.losses ?? {}), least = 1e-7;
   chart(byId("losses"), { type: "bar", data: { labels: measured.map(l => l.name), datasets: options.map((width, i) => ({ label: `${width} bits`,

@@ -74,6 +74,8 @@ class ExporterTest {
         assertEquals("someone", exported.metadata().get("author"));
         assertEquals("aa", exported.metadata().get("quantline.model.sha256"));
         assertEquals("7", exported.metadata().get("quantline.seed"));
+        var ours = exported.metadata().keySet().stream().filter(key -> key.startsWith("quantline.")).toList();
+        assertEquals(ours.stream().sorted().toList(), ours, "in the same order in every process");
         try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(5, session.run(Data.images(5, 1)).get("logits").dim(0));
         }

@@ -21,6 +21,7 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -49,7 +50,7 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     }
 
     /**
-     * Solves, measures and exports into a folder.
+     * Solves, measures and exports into a folder, which is made when there is something to put there.
      *
      * @throws dev.quantline.onnx.BadInput when nothing keeps the budget; the message names the smallest feasible one
      */
@@ -60,18 +61,14 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         var choice = Choice.of(table, candidates, models, budget, this::size);
         progress.report(0, "solving for other sizes");
         var front = Pareto.front(table, budget);
-        if (job.goal().isPresent()) {
-            choice = smallest(front, choice, progress.part(0, 0.4));
-        }
+        var kept = job.goal().isPresent() ? smallest(front, choice, progress.part(0, 0.4)) : Optional.<Choice>empty();
         progress.report(0.4, "measuring plans as a whole");
-        var measured = measured(choice, front);
-        if (job.goal().isEmpty()) {
-            choice = best(choice, measured);
-        }
+        var measured = measured(kept.orElse(choice), front);
+        choice = kept.orElse(best(choice, measured));
         var allocated = allocated(choice, measured, front, floatBytes);
         return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
                 Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(),
-                job.products(), job.batch(), job.provider()), folder, progress.part(0.6, 1));
+                job.products(), job.batch(), job.provider()), Files.createDirectories(folder), progress.part(0.6, 1));
     }
 
     private long size(Graph model, QuantizationPlan plan) {
@@ -86,10 +83,10 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
                 allocate.pinned().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, pin -> Width.parse(pin.getValue()))));
     }
 
-    /** The smallest plan that keeps the goal, found by halving; the one of the whole budget when not even that does. */
-    private Choice smallest(List<Allocation> front, Choice largest, Progress progress) throws IOException {
+    /** The smallest plan that keeps the goal, found by halving; empty when not even the one of the whole budget does. */
+    private Optional<Choice> smallest(List<Allocation> front, Choice largest, Progress progress) throws IOException {
         if (!keepsGoal(largest)) {
-            return largest;
+            return Optional.empty();
         }
         var smaller = front.stream().filter(one -> one.bytes() < largest.allocation().bytes()).toList();
         var best = largest;
@@ -106,7 +103,7 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
                 low = middle + 1;
             }
         }
-        return best;
+        return Optional.of(best);
     }
 
     private boolean keepsGoal(Choice choice) throws IOException {
@@ -144,8 +141,10 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         var widths = measured.keySet().stream().map(plan -> plan.allocation().widths()).toList();
         front.stream().filter(one -> !widths.contains(one.widths())).forEach(one -> points.add(point(one, floatBytes, null, false)));
         points.sort(Comparator.comparing(Report.Point::bytes));
-        return new Exporter.Allocated(new Report.Allocation(sensitivities.loss(), sensitivities.samples(), allocate.size().orElse(null),
-                choice.allocation().loss(), measured.get(choice), choice.allocation().gap()), sensitivities.losses(), points);
+        var summary = new Report.Allocation(sensitivities.loss(), sensitivities.samples(), allocate.size().orElse(null),
+                job.goal().stream().boxed().findFirst().orElse(null), choice.allocation().loss(), measured.get(choice),
+                choice.allocation().gap());
+        return new Exporter.Allocated(summary, sensitivities.losses(), points);
     }
 
     private static Report.Point point(Allocation allocation, long floatBytes, Double measured, boolean chosen) {

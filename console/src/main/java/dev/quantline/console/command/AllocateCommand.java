@@ -4,7 +4,10 @@ import dev.quantline.console.client.Connection;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.export.Report;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +22,8 @@ import picocli.CommandLine.Parameters;
 @Command(name = "allocate", description = "gives a finished job another budget; nothing is calibrated or measured again",
         mixinStandardHelpOptions = true)
 final class AllocateCommand implements Callable<Integer> {
+    private static final double PERCENT = 100;
+
     @Parameters(paramLabel = "JOB", description = "a job whose widths were allocated")
     private String job;
 
@@ -30,6 +35,10 @@ final class AllocateCommand implements Callable<Integer> {
 
     @Option(names = "--latency", paramLabel = "MS", description = "most milliseconds of the layers together, one sample")
     private Double latency;
+
+    @Option(names = "--drop", paramLabel = "DROP",
+            description = "largest drop of the metric: the smallest file that keeps it is looked for")
+    private Double drop;
 
     @Mixin
     private SizeOption size;
@@ -46,9 +55,9 @@ final class AllocateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         var budget = new Reallocation.Budget(size.size(), Optional.ofNullable(bitOperations), Optional.ofNullable(latency),
-                Optional.ofNullable(loss));
+                Optional.ofNullable(loss), Optional.ofNullable(drop));
         if (budget.isEmpty()) {
-            throw new BadInput("say what to keep: --size, --loss, --bit-operations or --latency");
+            throw new BadInput("say what to keep: --size, --drop, --loss, --bit-operations or --latency");
         }
         var running = stack.find();
         if (running.isPresent()) {
@@ -63,9 +72,16 @@ final class AllocateCommand implements Callable<Integer> {
         var target = out.or(job + "-" + size.size().map(String::valueOf).orElse("again"));
         var folder = Files.createTempDirectory("quantline-allocate");
         try (var client = StackClient.connectPatiently(connection)) {
-            return output.conclude(new Reallocation(client, client.request(job), budget, folder).export(target), target);
+            return output.conclude(export(new Reallocation(client, client.request(job), budget, folder), target), target);
         } finally {
             delete(folder);
+        }
+    }
+
+    private Report export(Reallocation again, Path target) throws IOException {
+        try (var shown = output.progress()) {
+            return again.export(target, (fraction, message) ->
+                    shown.show(new Event.Progress(job, StageName.EXPORT, PERCENT * fraction, message)));
         }
     }
 

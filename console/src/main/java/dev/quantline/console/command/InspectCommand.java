@@ -1,5 +1,6 @@
 package dev.quantline.console.command;
 
+import dev.quantline.export.Exporter;
 import dev.quantline.export.Inspection;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
@@ -20,7 +21,7 @@ final class InspectCommand implements Callable<Integer> {
         if (!Files.isReadable(model)) {
             throw new BadInput(model + ": no such file, or it cannot be read");
         }
-        Inspection.of(ModelFile.read(model), Files.size(model)).lines().forEach(System.out::println);
+        Inspection.of(ModelFile.read(model), Exporter.bytes(model)).lines().forEach(System.out::println);
         return ExitCode.DONE;
     }
 }

@@ -11,6 +11,7 @@ import dev.quantline.exporter.AllocatedExport;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.job.Recipe;
@@ -22,6 +23,7 @@ import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
@@ -34,11 +36,13 @@ import java.util.stream.Stream;
  */
 record Reallocation(StackClient client, JobRequest request, Budget budget, Path folder) {
     private static final int BATCH = 16;
+    private static final double NANOS = 1e9;
 
     /** Limits as the command line states them, instead of all of the job's. */
-    record Budget(Optional<Double> size, Optional<Double> bitOperations, Optional<Double> latency, Optional<Double> loss) {
+    record Budget(Optional<Double> size, Optional<Double> bitOperations, Optional<Double> latency, Optional<Double> loss,
+                  Optional<Double> drop) {
         boolean isEmpty() {
-            return Stream.of(size, bitOperations, latency, loss).allMatch(Optional::isEmpty);
+            return Stream.of(size, bitOperations, latency, loss, drop).allMatch(Optional::isEmpty);
         }
     }
 
@@ -47,7 +51,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
      *
      * @throws BadInput when the job is not done, or its widths were not allocated
      */
-    Report export(Path target) throws IOException {
+    Report export(Path target, Progress progress) throws IOException {
+        long began = System.nanoTime();
         var allocate = allocate();
         var earlier = Report.read(bring("report.json"));
         var candidates = Candidates.read(bring("candidates.json"));
@@ -57,15 +62,32 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         var original = client.bringModel(request.model(), empty("original"));
         var evaluated = request.evaluation().map(JobRequest.Evaluation::data).orElse(request.calibration());
         try (var calibration = data(request.calibration(), "calibration"); var evaluation = data(evaluated, "evaluation")) {
+            long brought = System.nanoTime();
             var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.tuned(), plan, Optional.empty(),
-                    JobData.bind(evaluation, models.tuned(), request), earlier.quantized().metric().name(), OptionalDouble.empty(),
+                    JobData.bind(evaluation, models.tuned(), request), earlier.quantized().metric().name(), goal(),
                     earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
             var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
-                    JobData.bind(calibration, models.tuned(), request)).run(Files.createDirectories(target), Progress.none())
-                    .withStages(earlier.stages());
+                    JobData.bind(calibration, models.tuned(), request)).run(target, progress);
+            report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)));
             report.write(target, Gallery.of(table, plan));
             return report;
         }
+    }
+
+    /** What the stages before the export did holds for another budget as well. */
+    private static Report withEarlier(Report report, Report earlier, Report.Stage export) {
+        var stages = new LinkedHashMap<>(earlier.stages());
+        stages.put(StageName.EXPORT.verb(), export);
+        var timed = report.withStages(stages);
+        return earlier.fineTuned() == null ? timed : timed.withFineTuned(earlier.fineTuned().value());
+    }
+
+    private static double seconds(long sinceNanos) {
+        return (System.nanoTime() - sinceNanos) / NANOS;
+    }
+
+    private OptionalDouble goal() {
+        return budget.drop().map(OptionalDouble::of).orElse(OptionalDouble.empty());
     }
 
     /** The new budget; candidates and judge stay the job's. */

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 
 /**
  * Contents by their SHA-256 in one folder, bounded in bytes, least recently used out first. Files are handed out as
@@ -33,7 +34,8 @@ final class ContentCache {
 
     /** A file on the cache's file system for a content on its way in. */
     Path incoming() throws IOException {
-        return Files.createTempFile(contents, "incoming", null);
+        // Not createTempFile: what is handed out is a link to it, and users share models.
+        return Files.createFile(contents.resolve("incoming" + UUID.randomUUID()));
     }
 
     /** The content known under a name, a version of an object for instance. */

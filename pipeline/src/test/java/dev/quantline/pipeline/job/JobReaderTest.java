@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.quantline.onnx.BadInput;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -93,6 +94,25 @@ class JobReaderTest {
         assertTrue(without.quanttune().isEmpty());
         assertEquals(new Recipe.QuantTune(null, null, null, null, null, null, null, null, null), with.quanttune().orElseThrow());
         assertEquals(4, own.quanttune().orElseThrow().k());
+    }
+
+    @Test
+    void aPresetsSizeIsForThoseWhoDoNotSayWhatToKeep() {
+        // Given recipes that say what to keep in several ways
+        var preset = size("\"mixed\"");
+        var goal = size("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}}");
+        var loss = size("{\"preset\": \"mixed\", \"allocate\": {\"loss\": 0.02}}");
+        var both = size("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}, \"allocate\": {\"size\": 0.2}}");
+
+        // Then only the first gets the preset's size
+        assertEquals(Optional.of(0.15), preset);
+        assertEquals(Optional.empty(), goal);
+        assertEquals(Optional.empty(), loss);
+        assertEquals(Optional.of(0.2), both);
+    }
+
+    private static Optional<Double> size(String recipe) {
+        return read("{" + BASE + ", \"recipe\": " + recipe + "}").recipe().allocate().orElseThrow().size();
     }
 
     @ParameterizedTest
