@@ -26,14 +26,10 @@ final class MigrationSearch {
     private static final double WORTH_A_MULTIPLICATION = 0.8;
 
     private final CalibrateSettings settings;
-    private final int weightBits;
-    private final int activationBits;
 
-    /** The narrowest widths decide: there the spread hurts most. */
+    /** The plan's own widths decide, whatever others the table has: what serves 4 bits costs 8 more than it gives. */
     MigrationSearch(CalibrateSettings settings) {
         this.settings = settings;
-        weightBits = settings.widths(settings.weightBits()).getFirst();
-        activationBits = settings.widths(settings.activationBits()).getFirst();
     }
 
     /** What a channel's own scale is taken from. */
@@ -81,7 +77,7 @@ final class MigrationSearch {
     private Choice choice(TensorProfile seen, Spread spread, double alpha, boolean shifted) {
         var min = seen.channelMin();
         var max = seen.channelMax();
-        int n = (1 << activationBits) - 1;
+        int n = (1 << settings.activationBits()) - 1;
         var means = seen.channelMean();
         var squares = seen.channelMeanSquare();
         var scale = new double[min.length];
@@ -123,7 +119,7 @@ final class MigrationSearch {
     /** Error of the readers when activation and weights are quantized after the move and brought back. */
     private double cost(Graph model, String tensor, List<Node> readers, List<Tensor> captured, ConsumerError error, Choice choice) {
         var moved = TensorProfile.of(tensor, -1, captured.stream().map(values -> migrate(values, choice)).toList());
-        var grid = new RangeCriterion.Mse().choose(moved, activationBits);
+        var grid = new RangeCriterion.Mse().choose(moved, settings.activationBits());
         var quantized = new HashMap<String, UnaryOperator<Tensor>>();
         quantized.put(tensor, values -> restore(grid.fakeQuantize(migrate(values, choice)), choice));
         for (var reader : readers) {
@@ -141,7 +137,7 @@ final class MigrationSearch {
             w[i] *= choice.ratio()[transposed ? i % columns : i / columns];
         }
         var scaled = Tensor.of(w, weight.shape());
-        Uniform grid = WeightSearch.choose(scaled, weightBits, transposed ? 0 : 1, 0,
+        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, 0,
             Importance.of(reader, 1, scaled, moved), settings.weightRange().criterion());
         var rounded = grid.fakeQuantize(scaled).toFloats();
         for (int i = 0; i < w.length; i++) {

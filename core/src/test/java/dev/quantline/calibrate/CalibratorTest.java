@@ -124,6 +124,7 @@ class CalibratorTest {
         var result = calibrate(model, Data.tokens(12, 9, 1), settings);
 
         // Then
+        assertEquals(calibrate(model, Data.tokens(12, 9, 1), settings.withCandidates(List.of())).plan(), result.plan());
         var file = folder.resolve("calibration.json");
         result.table().write(file);
         var table = CalibrationTable.read(file);
