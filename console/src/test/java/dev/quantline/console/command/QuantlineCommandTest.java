@@ -62,7 +62,7 @@ class QuantlineCommandTest {
         "quantize pom.xml --data pom.xml --size much        | --size",
         "quantize pom.xml --data pom.xml --normalize none   | none: no such file",
         "allocate                                           | JOB",
-        "allocate job                                       | --size, --loss, --bit-operations or --latency",
+        "allocate job                                       | --size, --drop, --loss, --bit-operations or --latency",
         "allocate job --size much                           | --size",
         "allocate job --size 0.2 --kafka localhost:9092     | --s3 URL is missing",
         "inspect                                            | MODEL.onnx",
