@@ -2,6 +2,7 @@ package dev.quantline.runtime;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
+import java.io.BufferedOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.zip.Deflater;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
@@ -22,6 +24,7 @@ import java.util.zip.ZipOutputStream;
 public final class Npz implements AutoCloseable {
     /** One row (sample) may not be larger than this, so that no header can make the reader allocate the machine away. */
     private static final long LARGEST_ROW = 1L << 30;
+    private static final int BUFFER = 1 << 20;
 
     private final Path path;
     private final ZipFile zip;
@@ -147,9 +150,10 @@ public final class Npz implements AutoCloseable {
         return new BadInput(path.getFileName() + ": array '" + name + "' is damaged (" + cause.getMessage() + ")", cause);
     }
 
-    /** Writes arrays as a deflated {@code .npz}. */
+    /** Writes arrays as an {@code .npz}, uncompressed: trained floats hardly shrink, and deflating them takes longer than storing them. */
     public static void write(Path path, Map<String, Tensor> arrays) throws IOException {
-        try (var zip = new ZipOutputStream(Files.newOutputStream(path))) {
+        try (var zip = new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(path), BUFFER))) {
+            zip.setLevel(Deflater.NO_COMPRESSION);
             for (var array : arrays.entrySet()) {
                 var entry = new ZipEntry(array.getKey() + ".npy");
                 entry.setTime(0);
