@@ -28,9 +28,9 @@ public final class InputProducts {
     /** Samples that are enough for most layers. */
     public static final int SAMPLES = 128;
     /** Above this many inputs of an output channel the matrix (170 MB) costs more than it gives. */
-    private static final int WIDEST = 4608;
-    /** Patches of a convolution are as many times larger than its input as its kernel has places. */
-    private static final int BATCH = 8;
+    public static final int WIDEST = 4608;
+    /** Samples multiplied at once: patches of a convolution are as many times larger than its input as its kernel has places. */
+    public static final int BATCH = 8;
 
     private final Map<String, String> names = new HashMap<>();
     private final Map<String, Product> products = new HashMap<>();
@@ -71,7 +71,7 @@ public final class InputProducts {
         for (var node : model.nodes()) {
             LayerWeight.of(model, node).filter(layer -> layer.inputs() <= WIDEST).ifPresent(layer ->
                 all.names.computeIfAbsent(key(layer, node), first -> {
-                    String name = node.is("Conv") ? ofPatches(graph, node, layer) : ofRows(graph, node, layer);
+                    String name = add(graph, node, layer, node.input(0), node.input(0));
                     graph.outputs().add(ValueInfos.of(name, DataType.FLOAT));
                     made.put(name, layer.groups());
                     return name;
@@ -96,7 +96,7 @@ public final class InputProducts {
     }
 
     /** Layers that read the same rows or patches share one product. */
-    private static String key(LayerWeight layer, Node node) {
+    public static String key(LayerWeight layer, Node node) {
         return !node.is("Conv") ? node.input(0) : String.join(" ", node.input(0), Arrays.toString(layer.kernel()),
             "" + layer.groups(), Arrays.toString(node.intsOf("strides", null)), Arrays.toString(node.intsOf("dilations", null)),
             Arrays.toString(node.intsOf("pads", null)), node.stringOf("auto_pad", ""));
@@ -111,15 +111,33 @@ public final class InputProducts {
         }
     }
 
-    private static String ofRows(Graph graph, Node node, LayerWeight layer) {
-        String rows = reshape(graph, node.input(0), -1, layer.inputs());
+    /**
+     * Adds to a graph what A^T B needs, A and B what a layer reads when its input is {@code left} and {@code right}.
+     *
+     * @return the tensor with A^T B, of as many elements as {@link Product#sums}
+     */
+    public static String add(Graph graph, Node node, LayerWeight layer, String left, String right) {
+        String a = columns(graph, node, layer, left);
+        String b = left.equals(right) ? a : columns(graph, node, layer, right);
         String product = graph.fresh(node.name() + "/products");
-        graph.nodes().add(Node.of("Gemm", List.of(rows, rows), product).with("transA", 1L));
+        if (node.is("Conv")) {
+            String transposed = graph.fresh(b + "/transposed");
+            graph.nodes().add(Node.of("Transpose", List.of(b), transposed).with("perm", new long[] {0, 2, 1}));
+            graph.nodes().add(Node.of("MatMul", List.of(a, transposed), product));
+        } else {
+            graph.nodes().add(Node.of("Gemm", List.of(a, b), product).with("transA", 1L));
+        }
         return product;
     }
 
-    /** A depthwise convolution with kernels of a single 1 lays patches out, wherever stride, padding and dilation put them. */
-    private static String ofPatches(Graph graph, Node node, LayerWeight layer) {
+    /**
+     * Rows {@code [tokens, d]}, or patches {@code [groups, d, pixels]}. A depthwise convolution with kernels of a single 1 lays patches
+     * out, wherever stride, padding and dilation put them.
+     */
+    private static String columns(Graph graph, Node node, LayerWeight layer, String tensor) {
+        if (!node.is("Conv")) {
+            return reshape(graph, tensor, -1, layer.inputs());
+        }
         int places = (int) Tensor.count(layer.kernel());
         int laidOut = layer.groups() * layer.inputs();
         var ones = new float[laidOut * places];
@@ -127,18 +145,13 @@ public final class InputProducts {
             ones[i * places + i % places] = 1;
         }
         var kernel = LongStream.concat(LongStream.of(laidOut, 1), LongStream.of(layer.kernel())).toArray();
-        String patches = graph.fresh(node.name() + "/patches");
-        graph.nodes().add(node.withName(patches).withInputs(List.of(node.input(0), graph.addConstant(patches + "/kernel",
+        String patches = graph.fresh(tensor + "/patches");
+        graph.nodes().add(node.withName(patches).withInputs(List.of(tensor, graph.addConstant(patches + "/kernel",
             Tensor.of(ones, kernel)))).withOutputs(List.of(patches)).with("group", (long) laidOut / places));
         String rows = reshape(graph, patches, 0, layer.groups(), layer.inputs(), -1);
         String byGroup = graph.fresh(rows + "/by_group");
         graph.nodes().add(Node.of("Transpose", List.of(rows), byGroup).with("perm", new long[] {1, 2, 0, 3}));
-        String columns = reshape(graph, byGroup, layer.groups(), layer.inputs(), -1);
-        String transposed = graph.fresh(columns + "/transposed");
-        graph.nodes().add(Node.of("Transpose", List.of(columns), transposed).with("perm", new long[] {0, 2, 1}));
-        String product = graph.fresh(node.name() + "/products");
-        graph.nodes().add(Node.of("MatMul", List.of(columns, transposed), product));
-        return product;
+        return reshape(graph, byGroup, layer.groups(), layer.inputs(), -1);
     }
 
     private static String reshape(Graph graph, String tensor, long... shape) {

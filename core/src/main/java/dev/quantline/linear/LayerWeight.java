@@ -30,6 +30,11 @@ public record LayerWeight(Tensor tensor, int outputs, int inputs, int groups, lo
         return Optional.of(new LayerWeight(weight, outputs, weight.size() / outputs, (int) node.intOf("group", 1), kernel, columns));
     }
 
+    /** The same layer with other values. */
+    public LayerWeight with(Tensor values) {
+        return new LayerWeight(values, outputs, inputs, groups, kernel, columns);
+    }
+
     /** Where the weight of an output and an input is stored. */
     public int at(int output, int input) {
         return columns ? input * outputs + output : output * inputs + input;

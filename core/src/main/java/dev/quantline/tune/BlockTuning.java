@@ -1,6 +1,8 @@
 package dev.quantline.tune;
 
+import dev.quantline.evaluate.Fidelity;
 import dev.quantline.gradient.train.Run;
+import dev.quantline.linear.InputProducts;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
@@ -10,8 +12,11 @@ import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
@@ -32,6 +37,7 @@ final class BlockTuning implements AutoCloseable {
     private final Activations fed;
     /** Samples run at once while activations are collected. */
     private final int size;
+    private final Samples samples;
     private Activations floats;
     private Activations quantized;
 
@@ -66,6 +72,7 @@ final class BlockTuning implements AutoCloseable {
      */
     BlockTuning(Graph reference, Samples samples, Split split, boolean sequential, Provider provider, Path folder) {
         this.reference = reference;
+        this.samples = samples;
         this.split = split;
         this.sequential = sequential;
         this.provider = provider;
@@ -106,6 +113,64 @@ final class BlockTuning implements AutoCloseable {
         }
         leave(part, tuned.state(), targets);
         return Optional.of(tuned);
+    }
+
+    /**
+     * Rounds the weights of a part that starts where the one before ended, each layer on what the rounded ones before it hand over.
+     */
+    State round(Subgraph part, State state, Progress progress) {
+        return new SequentialRounding(part, reference, state, provider).apply(new SequentialRounding.Inputs() {
+            @Override
+            public List<int[]> batches() {
+                return alike(0, split.train(), InputProducts.BATCH);
+            }
+
+            @Override
+            public Map<String, Tensor> floats(int[] samples) {
+                return inputs(part, floats, samples);
+            }
+
+            @Override
+            public Map<String, Tensor> quantized(int[] samples) {
+                return inputs(part, quantized, samples);
+            }
+        }, progress);
+    }
+
+    /** How far the outputs of a part are from the float ones on held-out samples, squared, over their mean power. */
+    double error(Subgraph part, State state) {
+        var fidelity = new Fidelity();
+        try (var first = Session.open(part.cut(reference), provider, Session.Optimization.ALL);
+             var second = Session.open(Simulation.fixed(part, state.model(), state.plan()), provider, Session.Optimization.ALL)) {
+            for (int[] batch : alike(split.judging(), split.all(), size)) {
+                var exact = first.run(inputs(part, floats, batch));
+                var other = second.run(inputs(part, quantized, batch));
+                exact.forEach((name, tensor) -> fidelity.add(tensor.reshape(1, tensor.size()), other.get(name).reshape(1, tensor.size())));
+            }
+        }
+        return fidelity.relativeError();
+    }
+
+    /** Samples in batches without padding; all whole where the model fixes how many they are. */
+    private List<int[]> alike(int from, int to, int most) {
+        var byShape = IntStream.range(from, to).boxed().collect(Collectors.groupingBy(
+            sample -> fed.tensors().stream().map(name -> Arrays.toString(fed.shape(name, sample))).toList(), LinkedHashMap::new,
+            Collectors.toList()));
+        var batches = new ArrayList<int[]>();
+        int each = samples.batchSize(most);
+        for (var same : byShape.values()) {
+            for (int at = 0; at + samples.batchSize(1) <= same.size(); at += each) {
+                batches.add(same.subList(at, Math.min(at + each, same.size())).stream().mapToInt(Integer::intValue).toArray());
+            }
+        }
+        return batches;
+    }
+
+    private Map<String, Tensor> inputs(Subgraph part, Activations network, int[] samples) {
+        var batch = new LinkedHashMap<String, Tensor>();
+        fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
+        part.inputs().forEach(tensor -> batch.put(tensor, network.batch(tensor, samples)));
+        return batch;
     }
 
     /** How long one training step of a part takes; 0 when it has nothing to train. */
@@ -159,10 +224,7 @@ final class BlockTuning implements AutoCloseable {
         try (var session = Session.open(graph, provider, Session.Optimization.ALL)) {
             for (int from = 0; from < fed.size(); from += size) {
                 var samples = IntStream.range(from, Math.min(from + size, fed.size())).toArray();
-                var batch = new LinkedHashMap<String, Tensor>();
-                fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
-                part.inputs().forEach(tensor -> batch.put(tensor, inputs.batch(tensor, samples)));
-                session.run(batch).forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
+                session.run(inputs(part, inputs, samples)).forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
             }
         }
         return outputs;

@@ -10,7 +10,6 @@ import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Progress;
 import java.util.Comparator;
 import java.util.stream.IntStream;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -31,16 +30,16 @@ final class CompensatedRounding {
     private final LayerWeight weight;
     private final Uniform quantizer;
     private final int[] scale;
-    private final float[] rounded;
+    private final float[] values;
 
     private CompensatedRounding(LayerWeight weight, Uniform quantizer) {
         this.weight = weight;
         this.quantizer = quantizer;
         scale = quantizer.scaleIndex(weight.tensor().shape());
-        rounded = weight.tensor().toFloats();
+        values = weight.tensor().toFloats();
     }
 
-    /** The model with all weights that have products rounded as the plan will round them; shared weights stay. */
+    /** The model with all weights that have products where the plan rounds them to what is found; shared weights stay. */
     static Graph apply(Graph model, QuantizationPlan plan, InputProducts products, Progress progress) {
         var index = model.index();
         var changed = model.copy();
@@ -57,13 +56,13 @@ final class CompensatedRounding {
         return changed;
     }
 
-    /** The weight of one layer with every element on its grid. */
+    /** The weight of one layer, each element within the reach of the code it is rounded to and as near as that allows. */
     static Tensor of(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
         var rounding = new CompensatedRounding(weight, quantizer);
         for (int group = 0; group < product.groups(); group++) {
             rounding.round(group, product);
         }
-        return Tensor.of(rounding.rounded, weight.tensor().shape());
+        return Tensor.of(rounding.values, weight.tensor().shape());
     }
 
     private void round(int group, InputProducts.Product product) {
@@ -78,39 +77,38 @@ final class CompensatedRounding {
 
     private void round(int output, int[] order, float[] feedback) {
         int d = order.length;
-        var error = new float[d];
+        var moved = new double[d];
         for (int k = 0; k < d; k++) {
-            double moved = 0;
-            for (int j = 0; j < k; j++) {
-                moved += error[j] * feedback[k * d + j];
-            }
             int at = weight.at(output, order[k]);
-            float exact = rounded[at];
             int c = scale[at];
-            rounded[at] = quantizer.dequantize(quantizer.quantize((float) (exact + moved), c), c);
-            error[k] = exact - rounded[at];
+            float exact = values[at];
+            float wanted = (float) (exact + moved[k]);
+            double error = exact - quantizer.dequantize(quantizer.quantize(wanted, c), c);
+            values[at] = TrainedWeight.held(quantizer, wanted / quantizer.scale()[c], c) * quantizer.scale()[c];
+            for (int j = k + 1; j < d; j++) {
+                moved[j] += error * feedback[k * d + j];
+            }
         }
     }
 
-    /** U with row k the feedback of column k, from the Cholesky factor of H in reversed order. */
+    /** U, row j what an error there moves, from the Cholesky factor of H in reversed order. */
     private static float[] feedback(double[] sums, int from, int[] order) {
         int d = order.length;
         double mean = IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
-        var reversed = Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, d}, 'f');
-        var factor = new double[d * d];
+        var damped = new double[d * d];
         for (int i = 0; i < d; i++) {
             for (int j = 0; j < d; j++) {
-                factor[i * d + j] = sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? DAMPING * mean + 1e-30 : 0);
+                damped[i * d + j] = sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? DAMPING * mean + 1e-30 : 0);
             }
         }
-        reversed.assign(Nd4j.createFromArray(factor).reshape('c', d, d));
-        Nd4j.getBlasWrapper().lapack().potrf(reversed, true);
-        var lower = reversed.dup('c').data().asDouble();
+        var factor = Nd4j.create(damped, new long[] {d, d}, 'f');
+        Nd4j.getBlasWrapper().lapack().potrf(factor, true);
+        var columns = factor.data().asDouble();
         var feedback = new float[d * d];
         for (int k = 0; k < d; k++) {
-            int column = d - 1 - k;
+            int column = (d - 1 - k) * d;
             for (int j = 0; j < k; j++) {
-                feedback[k * d + j] = (float) (lower[(d - 1 - j) * d + column] / lower[column * d + column]);
+                feedback[j * d + k] = (float) (columns[column + d - 1 - j] / columns[column + d - 1 - k]);
             }
         }
         return feedback;

@@ -18,12 +18,15 @@ record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider prov
 
     List<Subgraph> of(TuneSettings settings) {
         return switch (settings.layers()) {
-            case OFF -> List.of();
+            case OFF -> settings.rounding() == TuneSettings.Rounding.COMPENSATED ? blocks(settings) : List.of();
             case ADAQUANT, ADAROUND -> usable(Layers.of(model, plan));
-            case RECONSTRUCT -> usable(settings.blocks().isEmpty()
-                ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
-                : Blocks.endingIn(settings.blocks(), model, plan));
+            case RECONSTRUCT -> blocks(settings);
         };
+    }
+
+    private List<Subgraph> blocks(TuneSettings settings) {
+        return usable(settings.blocks().isEmpty() ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
+            : Blocks.endingIn(settings.blocks(), model, plan));
     }
 
     /** The whole network; empty when an output of it has another first axis. */

@@ -88,6 +88,9 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
 
     /** What of a piece is trained. */
     Trainables trainables() {
+        if (layers == Method.OFF) {
+            return new Trainables(Trainables.Weights.FIXED, false, false, false, false);
+        }
         boolean rounded = layers == Method.ADAROUND;
         return new Trainables(rounded ? Trainables.Weights.ROUNDED : Trainables.Weights.SHIFTED, true, !rounded, true, affine,
             training.zeroPointRate() > 0);

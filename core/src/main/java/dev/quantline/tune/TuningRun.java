@@ -1,7 +1,6 @@
 package dev.quantline.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quantline.linear.InputProducts;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.plan.QuantizationPlan;
@@ -49,6 +48,8 @@ public final class TuningRun implements AutoCloseable {
     private State state;
     private int done;
     private BlockTuning tuning;
+    /** Where {@link #tuning} stands. */
+    private Subgraph arrived;
     private TimeBudget budget = TimeBudget.NONE;
 
     /** One thing to do; not done when it was stopped. */
@@ -77,9 +78,6 @@ public final class TuningRun implements AutoCloseable {
         split = Split.of(Math.min(settings.samples(), calibration.size()));
         judge = new Judge(model, calibration, split, batch, provider);
         state = new State(model, plan);
-        if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
-            moves.add(this::round);
-        }
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
@@ -90,6 +88,9 @@ public final class TuningRun implements AutoCloseable {
             var part = parts.get(i);
             String method = settings.layers().name().toLowerCase(Locale.ROOT);
             String where = (i + 1) + " of " + parts.size() + ", " + part.name();
+            if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
+                moves.add((stop, progress) -> round(part, progress));
+            }
             moves.add((stop, progress) -> {
                 arrive(part);
                 var how = within(part, settings.trainables(), training);
@@ -146,11 +147,12 @@ public final class TuningRun implements AutoCloseable {
         return true;
     }
 
-    private boolean round(BooleanSupplier stop, Progress progress) {
-        var products = InputProducts.of(model, samples, 0, Math.min(InputProducts.SAMPLES, split.train()), batch, provider,
-            progress.part(0, 0.4));
-        keepIfBetter("compensated rounding", new State(CompensatedRounding.apply(model, plan, products, progress.part(0.4, 0.6)), plan),
-            progress.part(0.6, 1));
+    private boolean round(Subgraph part, Progress progress) {
+        arrive(part);
+        double before = tuning.error(part, state);
+        var rounded = tuning.round(part, state, progress);
+        double after = tuning.error(part, rounded);
+        keep(new Step("compensated rounding", part.name(), before, after, after < before, List.of()), rounded);
         return true;
     }
 
@@ -205,15 +207,17 @@ public final class TuningRun implements AutoCloseable {
 
     /** Blocks follow on each other; layers are taken wherever they are. */
     private void arrive(Subgraph part) {
+        boolean single = settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
         if (tuning == null) {
             tuning = new BlockTuning(model, samples, split, settings.sequential(), provider, folder);
-            if (settings.layers() == TuneSettings.Method.RECONSTRUCT) {
+            if (!single) {
                 parts.stream().takeWhile(earlier -> earlier != part).forEach(earlier -> tuning.pass(earlier, state));
             }
         }
-        if (settings.layers() != TuneSettings.Method.RECONSTRUCT) {
+        if (single && arrived != part) {
             tuning.enter(part, state);
         }
+        arrived = part;
     }
 
     /** All parts together are kept only if the whole model gained: parts may each gain and disagree. */

@@ -26,6 +26,7 @@ import java.util.concurrent.CancellationException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -129,16 +130,17 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"conv", "transformer"})
-    void compensatedRoundingBringsTheWholeModelCloserWithoutTraining(String name) throws IOException {
+    @CsvSource({"conv, OFF, true", "transformer, OFF, true", "transformer, OFF, false", "conv, ADAQUANT, true"})
+    void compensatedRoundingBringsPiecesAndTheWholeCloser(String name, TuneSettings.Method layers, boolean sequential) throws IOException {
         calibrated(network(name), data(name), (stages, samples) -> {
-            var settings = new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false,
+            var settings = new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, layers, sequential, List.of(), false,
                 TuneSettings.Whole.OFF, false, SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 
-                assertEquals(List.of("compensated rounding"), steps.stream().map(Tuner.Step::method).toList());
-                assertTrue(steps.getFirst().errorAfter() < steps.getFirst().errorBefore(), steps.toString());
+                var rounded = steps.stream().filter(step -> step.method().equals("compensated rounding")).toList();
+                assertTrue(rounded.stream().filter(Tuner.Step::kept).count() > rounded.size() / 2, steps.toString());
+                assertTrue(steps.getLast().errorAfter() < 0.8 * steps.getLast().errorBefore(), steps.toString());
             }
             return null;
         });
@@ -182,11 +184,13 @@ class TuningRunTest {
         });
     }
 
-    @Test
-    void stoppedAnywhereAndResumedItEndsInTheSameModel() throws IOException {
+    @ParameterizedTest
+    @EnumSource(Rounding.class)
+    void stoppedAnywhereAndResumedItEndsInTheSameModel(Rounding rounding) throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
             // Given
-            var settings = settings(TuneSettings.Method.RECONSTRUCT, true, SHORT);
+            var settings = new TuneSettings(rounding, false, SAMPLES, TuneSettings.Method.RECONSTRUCT, true, List.of(), false,
+                TuneSettings.Whole.OFF, false, SHORT);
             Tuner.Result unbroken;
             try (var run = start(stages, samples, settings)) {
                 unbroken = finish(run);

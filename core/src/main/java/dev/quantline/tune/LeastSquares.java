@@ -1,0 +1,90 @@
+package dev.quantline.tune;
+
+import dev.quantline.linear.InputProducts.Product;
+import dev.quantline.linear.LayerWeight;
+import dev.quantline.onnx.Tensor;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The float weight that gives most of what a layer gives in the float network from what the quantized layers before it hand over,
+ * with X what the float layer reads and Y what the quantized one reads:
+ *
+ * <pre>
+ *   argmin_V |Y V - X W|^2 + lambda mean(diag Y^T Y) |V - W|^2 = W + (Y^T Y + lambda mean(diag) I)^-1 (Y^T X - Y^T Y) W
+ * </pre>
+ *
+ * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); settling it before anything is rounded is ours.
+ */
+final class LeastSquares {
+    /** lambda: how much a weight's own value counts against samples. */
+    private static final double DAMPING = 0.1;
+
+    private LeastSquares() {
+    }
+
+    /**
+     * @param own   Y^T Y
+     * @param cross Y^T X, laid out as those sums
+     */
+    static LayerWeight of(LayerWeight weight, Product own, double[] cross) {
+        int d = own.inputs();
+        int outputs = weight.outputs() / own.groups();
+        var values = weight.tensor().toFloats();
+        for (int group = 0; group < own.groups(); group++) {
+            var exact = new double[d * outputs];
+            for (int i = 0; i < exact.length; i++) {
+                exact[i] = values[weight.at(group * outputs + i / d, i % d)];
+            }
+            var change = solve(matrix(own.sums(), group, d), matrix(cross, group, d), Nd4j.create(exact, new long[] {d, outputs}, 'f'));
+            for (int i = 0; i < exact.length; i++) {
+                values[weight.at(group * outputs + i / d, i % d)] += (float) change[i];
+            }
+        }
+        return weight.with(Tensor.of(values, weight.tensor().shape()));
+    }
+
+    /** Column by column, {@code (H + lambda mean(diag) I)^-1 (C - H) W}; H is overwritten. */
+    private static double[] solve(INDArray h, INDArray c, INDArray w) {
+        var change = c.sub(h).mmul(w).dup('f');
+        double mean = Nd4j.diag(h).meanNumber().doubleValue();
+        h.addi(Nd4j.eye(h.rows()).castTo(DataType.DOUBLE).muli(DAMPING * mean + 1e-30));
+        Nd4j.getBlasWrapper().lapack().potrf(h, true);
+        var factor = h.data().asDouble();
+        var columns = change.data().asDouble();
+        int d = h.rows();
+        IntStream.range(0, columns.length / d).parallel().forEach(column -> substitute(factor, columns, column * d, d));
+        return columns;
+    }
+
+    /** x with L L^T x = b in the place of b, L by columns. */
+    private static void substitute(double[] factor, double[] b, int from, int d) {
+        for (int k = 0; k < d; k++) {
+            double x = b[from + k] / factor[k * d + k];
+            b[from + k] = x;
+            for (int i = k + 1; i < d; i++) {
+                b[from + i] -= x * factor[k * d + i];
+            }
+        }
+        for (int k = d - 1; k >= 0; k--) {
+            double sum = b[from + k];
+            for (int i = k + 1; i < d; i++) {
+                sum -= factor[k * d + i] * b[from + i];
+            }
+            b[from + k] = sum / factor[k * d + k];
+        }
+    }
+
+    /** Rows of one group become rows. */
+    private static INDArray matrix(double[] sums, int group, int d) {
+        var values = new double[d * d];
+        for (int i = 0; i < d; i++) {
+            for (int j = 0; j < d; j++) {
+                values[j * d + i] = sums[(group * d + i) * d + j];
+            }
+        }
+        return Nd4j.create(values, new long[] {d, d}, 'f');
+    }
+}

@@ -1,0 +1,163 @@
+package dev.quantline.tune;
+
+import dev.quantline.linear.InputProducts;
+import dev.quantline.linear.InputProducts.Product;
+import dev.quantline.linear.LayerWeight;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.quantizer.Quantizer;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Session;
+import dev.quantline.tune.BlockTuning.State;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Rounds the weights of a part, one layer after the other: each by {@link CompensatedRounding} on what the rounded layers before it
+ * hand over, and towards what it gives in the float network ({@link LeastSquares}). So it makes up for the errors of those before
+ * it too, those of quantized activations included.
+ */
+final class SequentialRounding {
+    private static final String FLOAT = "/float";
+
+    private final Subgraph part;
+    private final Graph reference;
+    private final Graph model;
+    private final QuantizationPlan plan;
+    private final Provider provider;
+
+    /**
+     * @param reference the float model whose outputs are to be met
+     * @param state     what came of the parts before
+     */
+    SequentialRounding(Subgraph part, Graph reference, State state, Provider provider) {
+        this.part = part;
+        this.reference = reference;
+        model = state.model().copy();
+        plan = state.plan();
+        this.provider = provider;
+    }
+
+    /** Samples in batches, and for each what the part's graphs take: model inputs, and the part's inputs in either network. */
+    interface Inputs {
+        List<int[]> batches();
+
+        Map<String, Tensor> floats(int[] samples);
+
+        Map<String, Tensor> quantized(int[] samples);
+    }
+
+    /** What a layer reads: its tensor, and the same behind its quantizer. */
+    private record Read(String tensor, Optional<Quantizer> quantizer) {
+    }
+
+    /** The outputs of a graph that hold both products of a layer. */
+    private record Products(String own, String cross) {
+    }
+
+    /** The state with these weights; weights that are shared, or read by layers of very many inputs, stay. */
+    State apply(Inputs inputs, Progress progress) {
+        var waves = waves();
+        int done = 0;
+        for (var wave : waves.entrySet()) {
+            progress.report((double) done++ / waves.size(), "rounding " + wave.getValue().getFirst().name());
+            round(wave.getKey(), wave.getValue(), inputs);
+        }
+        return new State(model, plan);
+    }
+
+    /** Layers in the order of data; those that read the same tensor are rounded at once. */
+    private Map<Read, List<Node>> waves() {
+        var index = model.index();
+        var waves = new LinkedHashMap<Read, List<Node>>();
+        for (var node : model.nodes()) {
+            boolean own = part.nodes().contains(node.name()) && plan.weightOf(node.name()).filter(weight -> weight.input() == 1
+                && index.consumers(weight.tensor()).size() == 1).isPresent();
+            if (own && LayerWeight.of(model, node).filter(layer -> layer.inputs() <= InputProducts.WIDEST).isPresent()) {
+                var read = new Read(node.input(0), plan.activationOf(node.input(0), node.name()));
+                waves.computeIfAbsent(read, first -> new ArrayList<>()).add(node);
+            }
+        }
+        return waves;
+    }
+
+    private void round(Read read, List<Node> layers, Inputs inputs) {
+        var until = new Subgraph(part.name(), part.inputs(), List.of(read.tensor()), part.nodes());
+        var graph = Simulation.fixed(until, model, plan);
+        graph.outputs().clear();
+        if (graph.nodes().isEmpty() && part.inputs().isEmpty()) {
+            graph.inputs().add(ValueInfos.of(read.tensor(), DataType.FLOAT));
+        }
+        var products = new LinkedHashMap<String, Products>();
+        addProducts(graph, read, layers, products);
+        graph.sort();
+        graph.prune();
+        var sums = sums(until.cut(reference), graph, read.tensor(), inputs);
+        for (var node : layers) {
+            var layer = LayerWeight.of(model, node).orElseThrow();
+            var names = products.get(node.name());
+            var own = new Product(layer.groups(), layer.inputs(), sums.get(names.own()));
+            var weight = plan.weightOf(node.name()).orElseThrow();
+            model.initializers().put(weight.tensor(),
+                CompensatedRounding.of(LeastSquares.of(layer, own, sums.get(names.cross())), weight.quantizer(), own));
+        }
+    }
+
+    /** Convolutions of one tensor may see other patches of it; products all see the same rows. */
+    private void addProducts(Graph graph, Read read, List<Node> layers, Map<String, Products> products) {
+        String exact = read.tensor() + FLOAT;
+        graph.inputs().add(ValueInfos.of(exact, DataType.FLOAT));
+        String restored = read.quantizer().map(quantizer -> {
+            String name = graph.fresh(read.tensor() + "/restored");
+            quantizer.write(graph, read.tensor(), read.tensor(), name);
+            return name;
+        }).orElse(read.tensor());
+        var known = new HashMap<String, Products>();
+        for (var node : layers) {
+            var layer = LayerWeight.of(model, node).orElseThrow();
+            products.put(node.name(), known.computeIfAbsent(InputProducts.key(layer, node), first -> {
+                var both = new Products(InputProducts.add(graph, node, layer, restored, restored),
+                    InputProducts.add(graph, node, layer, restored, exact));
+                graph.outputs().add(ValueInfos.of(both.own(), DataType.FLOAT));
+                graph.outputs().add(ValueInfos.of(both.cross(), DataType.FLOAT));
+                return both;
+            }));
+        }
+    }
+
+    private Map<String, double[]> sums(Graph floats, Graph quantized, String tensor, Inputs inputs) {
+        var sums = new HashMap<String, double[]>();
+        boolean given = floats.nodes().isEmpty();
+        try (var first = given ? null : Session.open(floats, provider, Session.Optimization.ALL);
+             var second = Session.open(quantized, provider, Session.Optimization.ALL)) {
+            for (int[] samples : inputs.batches()) {
+                var exact = inputs.floats(samples);
+                var fed = needed(quantized, inputs.quantized(samples));
+                fed.put(tensor + FLOAT, given ? exact.get(tensor) : first.run(needed(floats, exact)).get(tensor));
+                second.run(fed).forEach((name, product) -> {
+                    var sum = sums.computeIfAbsent(name, unseen -> new double[product.size()]);
+                    var values = product.floats();
+                    for (int i = 0; i < sum.length; i++) {
+                        sum[i] += values.get(i);
+                    }
+                });
+            }
+        }
+        return sums;
+    }
+
+    private static Map<String, Tensor> needed(Graph graph, Map<String, Tensor> all) {
+        var needed = new LinkedHashMap<String, Tensor>();
+        graph.inputs().stream().map(input -> input.getName()).filter(all::containsKey).forEach(name -> needed.put(name, all.get(name)));
+        return needed;
+    }
+}
