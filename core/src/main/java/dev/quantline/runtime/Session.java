@@ -67,7 +67,8 @@ public final class Session implements AutoCloseable {
      * Loads a graph. Threads of ONNX Runtime go to sleep at the end of a run instead of spinning on: what Java computes between two
      * runs needs the cores.
      *
-     * @throws BadInput with ONNX Runtime's words when it refuses the model
+     * @throws BadInput      with ONNX Runtime's words when it refuses the model
+     * @throws ProcessEnding when it fails because the process ends, here and wherever a model is loaded or run
      */
     public static Session open(Graph graph, Provider provider, Optimization optimization) {
         return open(graph, provider, optimization, LARGEST_COPIED);
@@ -147,7 +148,7 @@ public final class Session implements AutoCloseable {
             return new Session(loader.load(options), constants);
         } catch (OrtException e) {
             close(constants);
-            throw new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e);
+            throw ProcessEnding.or(new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e));
         }
     }
 
@@ -200,7 +201,7 @@ public final class Session implements AutoCloseable {
         try (var result = session.run(feed(inputs, opened), new LinkedHashSet<>(wanted))) {
             return taken.apply(result);
         } catch (OrtException e) {
-            throw new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e);
+            throw ProcessEnding.or(new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
         } finally {
             close(opened);
         }
@@ -223,7 +224,7 @@ public final class Session implements AutoCloseable {
         try (var result = session.run(feed(inputs, opened), Set.of(), wrap(results, opened))) {
             assert result.size() >= 0;
         } catch (OrtException e) {
-            throw new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e);
+            throw ProcessEnding.or(new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
         } finally {
             close(opened);
         }

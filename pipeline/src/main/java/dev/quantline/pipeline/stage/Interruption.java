@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.runtime.ProcessEnding;
 import java.nio.channels.ClosedByInterruptException;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -9,9 +10,9 @@ public final class Interruption {
     private Interruption() {
     }
 
-    /** Whether an interrupted thread is behind a failure. */
+    /** Whether an interrupted thread, or the end of the process, is behind a failure. */
     public static boolean caused(Throwable failure) {
         return Stream.iterate(failure, Objects::nonNull, Throwable::getCause).anyMatch(cause ->
-                cause instanceof InterruptedException || cause instanceof ClosedByInterruptException);
+                cause instanceof InterruptedException || cause instanceof ClosedByInterruptException || cause instanceof ProcessEnding);
     }
 }

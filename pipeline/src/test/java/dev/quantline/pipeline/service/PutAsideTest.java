@@ -2,6 +2,7 @@ package dev.quantline.pipeline.service;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.quantline.runtime.ProcessEnding;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.reactive.messaging.kafka.IncomingKafkaRecord;
 import io.smallrye.reactive.messaging.kafka.fault.KafkaFailureHandler;
@@ -29,11 +30,12 @@ class PutAsideTest {
 
         // When
         handler.handle(null, new CompletionException(new InterruptedException()), null).subscribe().with(nothing -> settled.set(true));
-        var afterInterruption = settled.get();
+        handler.handle(null, new CompletionException(new ProcessEnding(null)), null).subscribe().with(nothing -> settled.set(true));
+        var afterInterruptions = settled.get();
         handler.handle(null, new IllegalStateException("a bug"), null).subscribe().with(nothing -> settled.set(true));
 
         // Then
         assertEquals(List.of("a bug"), aside);
-        assertEquals(List.of(false, true), List.of(afterInterruption, settled.get()));
+        assertEquals(List.of(false, true), List.of(afterInterruptions, settled.get()));
     }
 }
