@@ -26,17 +26,29 @@ import org.nd4j.linalg.factory.Nd4j;
 final class CompensatedRounding {
     /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
     private static final double DAMPING = 0.01;
+    /** Of a channel's scale, where it may change; the first is tried first and kept unless another is better. */
+    private static final float[] SCALES = {1, 0.9f, 0.8f, 0.7f, 0.6f, 1.1f, 1.2f};
 
     private final LayerWeight weight;
     private final Uniform quantizer;
     private final int[] scale;
+    private final float[] exact;
     private final float[] values;
+    private final float[] scales;
+    private final float[] factors;
 
-    private CompensatedRounding(LayerWeight weight, Uniform quantizer) {
+    private CompensatedRounding(LayerWeight weight, Uniform quantizer, float[] factors) {
         this.weight = weight;
         this.quantizer = quantizer;
+        this.factors = factors;
         scale = quantizer.scaleIndex(weight.tensor().shape());
-        values = weight.tensor().toFloats();
+        exact = weight.tensor().toFloats();
+        values = exact.clone();
+        scales = quantizer.scale().clone();
+    }
+
+    /** A weight, each element within the reach of the code it is rounded to and as near as that allows, and its quantizer. */
+    record Rounded(Tensor values, Uniform quantizer) {
     }
 
     /** The model with all weights that have products where the plan rounds them to what is found; shared weights stay. */
@@ -50,19 +62,29 @@ final class CompensatedRounding {
             var product = planned.input() == 1 && index.consumers(planned.tensor()).size() == 1 ? products.of(model, node) : null;
             if (product != null && product.isPresent()) {
                 var layer = LayerWeight.of(model, node).orElseThrow();
-                changed.initializers().put(planned.tensor(), of(layer, planned.quantizer(), product.get()));
+                changed.initializers().put(planned.tensor(), of(layer, planned.quantizer(), product.get()).values());
             }
         }
         return changed;
     }
 
-    /** The weight of one layer, each element within the reach of the code it is rounded to and as near as that allows. */
-    static Tensor of(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
-        var rounding = new CompensatedRounding(weight, quantizer);
+    /** Rounds the weight of one layer with the scales it has. */
+    static Rounded of(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
+        return of(weight, quantizer, product, new float[] {1});
+    }
+
+    /** Rounds the weight of one layer with the scale, of a few around its own, that leaves each channel's output least error. */
+    static Rounded withScales(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
+        boolean perChannel = quantizer.block() == 0 && quantizer.axis() == weight.axis() && quantizer.scale().length == weight.outputs();
+        return of(weight, quantizer, product, perChannel ? SCALES : new float[] {1});
+    }
+
+    private static Rounded of(LayerWeight weight, Uniform quantizer, InputProducts.Product product, float[] factors) {
+        var rounding = new CompensatedRounding(weight, quantizer, factors);
         for (int group = 0; group < product.groups(); group++) {
             rounding.round(group, product);
         }
-        return Tensor.of(rounding.values, weight.tensor().shape());
+        return new Rounded(Tensor.of(rounding.values, weight.tensor().shape()), quantizer.withScale(rounding.scales));
     }
 
     private void round(int group, InputProducts.Product product) {
@@ -72,26 +94,48 @@ final class CompensatedRounding {
             .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i])).mapToInt(Integer::intValue).toArray();
         var feedback = feedback(product.sums(), from, order);
         int outputs = weight.outputs() / product.groups();
-        IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> round(output, order, feedback));
+        IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> {
+            double least = Double.POSITIVE_INFINITY;
+            for (float factor : factors) {
+                least = Math.min(least, round(output, order, feedback, factor, least));
+            }
+        });
     }
 
-    private void round(int output, int[] order, float[] feedback) {
+    /**
+     * Rounds one output channel with its scales times a factor, and keeps that when the error is below {@code least}.
+     *
+     * @return sum of D_k (what is wanted there - q_k)^2: the squared error of the channel's output
+     */
+    private double round(int output, int[] order, float[] feedback, float factor, double least) {
         int d = order.length;
         var moved = new double[d];
-        for (int k = 0; k < d; k++) {
+        var found = new float[d];
+        double sum = 0;
+        for (int k = 0; k < d && sum < least; k++) {
             int at = weight.at(output, order[k]);
             int c = scale[at];
-            float exact = values[at];
-            float wanted = (float) (exact + moved[k]);
-            double error = exact - quantizer.dequantize(quantizer.quantize(wanted, c), c);
-            values[at] = TrainedWeight.held(quantizer, wanted / quantizer.scale()[c], c) * quantizer.scale()[c];
+            float s = quantizer.scale()[c] * factor;
+            float wanted = (float) (exact[at] + moved[k]);
+            float code = TrainedWeight.clamp(quantizer, (float) Math.rint(wanted / s), c);
+            found[k] = TrainedWeight.held(quantizer, wanted / s, c) * s;
+            double error = exact[at] - code * s;
+            sum += feedback[k * d + k] * Math.pow(wanted - code * s, 2);
             for (int j = k + 1; j < d; j++) {
                 moved[j] += error * feedback[k * d + j];
             }
         }
+        if (sum < least) {
+            for (int k = 0; k < d; k++) {
+                int at = weight.at(output, order[k]);
+                values[at] = found[k];
+                scales[scale[at]] = quantizer.scale()[scale[at]] * factor;
+            }
+        }
+        return sum;
     }
 
-    /** U, row j what an error there moves, from the Cholesky factor of H in reversed order. */
+    /** U, row j what an error there moves, and D on the diagonal, from the Cholesky factor of H in reversed order. */
     private static float[] feedback(double[] sums, int from, int[] order) {
         int d = order.length;
         double mean = IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
@@ -107,8 +151,10 @@ final class CompensatedRounding {
         var feedback = new float[d * d];
         for (int k = 0; k < d; k++) {
             int column = (d - 1 - k) * d;
+            double root = columns[column + d - 1 - k];
+            feedback[k * d + k] = (float) (root * root);
             for (int j = 0; j < k; j++) {
-                feedback[j * d + k] = (float) (columns[column + d - 1 - j] / columns[column + d - 1 - k]);
+                feedback[j * d + k] = (float) (columns[column + d - 1 - j] / root);
             }
         }
         return feedback;

@@ -10,6 +10,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.quantizer.Quantizer;
+import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
@@ -33,6 +34,7 @@ final class SequentialRounding {
     private final Graph reference;
     private final Graph model;
     private final QuantizationPlan plan;
+    private final Map<String, Uniform> quantizers = new HashMap<>();
     private final Provider provider;
 
     /**
@@ -72,7 +74,7 @@ final class SequentialRounding {
             progress.report((double) done++ / waves.size(), "rounding " + wave.getValue().getFirst().name());
             round(wave.getKey(), wave.getValue(), inputs);
         }
-        return new State(model, plan);
+        return new State(model, rescaled());
     }
 
     /** Layers in the order of data; those that read the same tensor are rounded at once. */
@@ -92,7 +94,7 @@ final class SequentialRounding {
 
     private void round(Read read, List<Node> layers, Inputs inputs) {
         var until = new Subgraph(part.name(), part.inputs(), List.of(read.tensor()), part.nodes());
-        var graph = Simulation.fixed(until, model, plan);
+        var graph = Simulation.fixed(until, model, rescaled());
         graph.outputs().clear();
         if (graph.nodes().isEmpty() && part.inputs().isEmpty()) {
             graph.inputs().add(ValueInfos.of(read.tensor(), DataType.FLOAT));
@@ -107,9 +109,15 @@ final class SequentialRounding {
             var names = products.get(node.name());
             var own = new Product(layer.groups(), layer.inputs(), sums.get(names.own()));
             var weight = plan.weightOf(node.name()).orElseThrow();
-            model.initializers().put(weight.tensor(),
-                CompensatedRounding.of(LeastSquares.of(layer, own, sums.get(names.cross())), weight.quantizer(), own));
+            var rounded = CompensatedRounding.withScales(LeastSquares.of(layer, own, sums.get(names.cross())), weight.quantizer(), own);
+            model.initializers().put(weight.tensor(), rounded.values());
+            quantizers.put(node.name(), rounded.quantizer());
         }
+    }
+
+    private QuantizationPlan rescaled() {
+        return new QuantizationPlan(plan.activations(), plan.weights().stream().map(weight -> new QuantizationPlan.Weight(weight.tensor(),
+            weight.node(), weight.input(), quantizers.getOrDefault(weight.node(), weight.quantizer()))).toList());
     }
 
     /** Convolutions of one tensor may see other patches of it; products all see the same rows. */

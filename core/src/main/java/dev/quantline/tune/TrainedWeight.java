@@ -148,7 +148,8 @@ final class TrainedWeight implements TrainedPart, Derived {
         return clamp(quantizer, code, c);
     }
 
-    private static float clamp(Uniform quantizer, float code, int c) {
+    /** A number of steps from the zero point that has a code. */
+    static float clamp(Uniform quantizer, float code, int c) {
         int z = quantizer.zeroPoint()[c];
         return Math.clamp(code, quantizer.qmin() - z, quantizer.qmax() - z);
     }

@@ -69,7 +69,7 @@ class CompensatedRoundingTest {
             var quantizer = Uniform.symmetric(3, weight.axis(), reach);
 
             // When
-            var moved = CompensatedRounding.of(weight, quantizer, product);
+            var moved = CompensatedRounding.of(weight, quantizer, product).values();
 
             // Then
             var rounded = quantizer.fakeQuantize(moved);
@@ -91,8 +91,26 @@ class CompensatedRoundingTest {
         }
         var quantizer = Uniform.symmetric(4, 0, new double[] {2, 2, 2, 2, 2, 2});
 
-        var moved = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums));
+        var moved = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums)).values();
 
         assertArrayEquals(quantizer.fakeQuantize(weight.tensor()).toFloats(), quantizer.fakeQuantize(moved).toFloats());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void scalesThatAreTooWideAreNarrowed(int groups) {
+        // Given: every channel has a step of twice what its weights need
+        var random = new Random(7);
+        var weight = weight(groups, true, random);
+        var product = correlated(groups, random);
+        var quantizer = Uniform.symmetric(3, weight.axis(), new double[] {5, 5, 5, 5, 5, 5});
+
+        // When
+        var rounded = CompensatedRounding.withScales(weight, quantizer, product);
+
+        // Then
+        double kept = outputError(weight, quantizer.fakeQuantize(CompensatedRounding.of(weight, quantizer, product).values()), product);
+        double narrowed = outputError(weight, rounded.quantizer().fakeQuantize(rounded.values()), product);
+        assertTrue(narrowed < 0.7 * kept, narrowed + " against " + kept);
     }
 }
