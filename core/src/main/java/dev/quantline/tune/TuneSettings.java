@@ -57,9 +57,6 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
         if (samples < 1) {
             throw new BadInput("tune.samples must be at least 1, not " + samples);
         }
-        if (rounding == Rounding.COMPENSATED && layers == Method.ADAROUND) {
-            throw new BadInput("tune.rounding: 'compensated' settles what tune.layers 'adaround' would learn; choose one of them");
-        }
         blocks = List.copyOf(blocks);
     }
 

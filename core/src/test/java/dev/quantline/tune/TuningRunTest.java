@@ -5,7 +5,6 @@ import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
-import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
@@ -130,7 +129,7 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"conv, OFF, true", "transformer, OFF, true", "transformer, OFF, false", "conv, ADAQUANT, true"})
+    @CsvSource({"conv, OFF, true", "transformer, OFF, true", "transformer, OFF, false", "conv, ADAQUANT, true", "conv, ADAROUND, true"})
     void compensatedRoundingBringsPiecesAndTheWholeCloser(String name, TuneSettings.Method layers, boolean sequential) throws IOException {
         calibrated(network(name), data(name), (stages, samples) -> {
             var settings = new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, layers, sequential, List.of(), false,
@@ -144,14 +143,6 @@ class TuningRunTest {
             }
             return null;
         });
-    }
-
-    @Test
-    void roundingThatIsSettledCannotBeLearned() {
-        var refused = assertThrows(BadInput.class, () -> new TuneSettings(Rounding.COMPENSATED, false, SAMPLES,
-            TuneSettings.Method.ADAROUND, true, List.of(), false, TuneSettings.Whole.OFF, false, SHORT));
-
-        assertTrue(refused.getMessage().contains("tune.rounding"), refused.getMessage());
     }
 
     @ParameterizedTest

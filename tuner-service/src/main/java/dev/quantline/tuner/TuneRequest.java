@@ -16,8 +16,12 @@ final class TuneRequest {
     private TuneRequest() {
     }
 
-    static TuneSettings settings(Recipe.Tune tune) {
-        return new TuneSettings(TuneSettings.Rounding.valueOf(upper(tune.rounding())), tune.bias(), tune.samples(),
+    /** Where widths are chosen later, weights are rounded for each of them instead. */
+    static TuneSettings settings(Recipe recipe) {
+        var tune = recipe.tune();
+        var rounding = recipe.roundedWidths().isEmpty() ? TuneSettings.Rounding.valueOf(upper(tune.rounding()))
+                : TuneSettings.Rounding.NEAREST;
+        return new TuneSettings(rounding, tune.bias(), tune.samples(),
                 TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
                 TuneSettings.Whole.valueOf(upper(tune.whole())), tune.normalization(), training(tune.training()));

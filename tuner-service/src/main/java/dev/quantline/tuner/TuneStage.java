@@ -40,6 +40,8 @@ import java.util.stream.Stream;
  */
 final class TuneStage implements SingleItemStage {
     private static final int BATCH = 16;
+    /** How much of the progress is behind when all widths that layers may get are still to be rounded to. */
+    private static final double BEFORE_ROUNDING = 0.3;
     private static final Duration SLICE = Duration.ofSeconds(45);
     private final Provider provider;
     private final Duration slice;
@@ -102,14 +104,16 @@ final class TuneStage implements SingleItemStage {
         var scratch = Files.createDirectory(context.work().resolve("activations"));
         try (var data = JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
-            var outcome = tune(model, plan, samples, start, scratch, context, progress);
-            return outcome instanceof Outcome.Done done ? done.with(rounded(model, plan, samples, start, context)) : outcome;
+            double before = context.job().recipe().roundedWidths().isEmpty() ? 1 : BEFORE_ROUNDING;
+            var outcome = tune(model, plan, samples, start, scratch, context, progress.part(0, before));
+            return outcome instanceof Outcome.Done done
+                    ? done.with(rounded(model, plan, samples, start, context, progress.part(before, 1))) : outcome;
         }
     }
 
     private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Start start, Path scratch, StageContext context,
                          Progress progress) throws IOException {
-        try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job().recipe().tune()), BATCH, provider, scratch)) {
+        try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job().recipe()), BATCH, provider, scratch)) {
             context.job().recipe().tune().minutes().ifPresent(minutes ->
                     run.within(minutes * 60 - (start.fineTuning().isPresent() ? context.spent().get().wall() : 0)));
             var checkpoint = context.checkpoint().filter(TuningRun::isIn);
@@ -122,8 +126,8 @@ final class TuneStage implements SingleItemStage {
     }
 
     /** The float model rounded to every width that layers may be given, each as a file. */
-    private Map<String, Path> rounded(Graph model, QuantizationPlan plan, Samples samples, Start start, StageContext context)
-            throws IOException {
+    private Map<String, Path> rounded(Graph model, QuantizationPlan plan, Samples samples, Start start, StageContext context,
+                                      Progress progress) throws IOException {
         var recipe = context.job().recipe();
         if (recipe.roundedWidths().isEmpty()) {
             return Map.of();
@@ -133,7 +137,7 @@ final class TuneStage implements SingleItemStage {
         recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), plans.get(width)));
         var files = new TreeMap<String, Path>();
         for (var rounded : RoundedCandidates.of(model, byWeights, samples, recipe.tune().samples(), BATCH, provider,
-                context.progress()).entrySet()) {
+                progress).entrySet()) {
             files.putAll(context.write(rounded.getValue(), "rounded-" + rounded.getKey() + ".onnx"));
         }
         return files;

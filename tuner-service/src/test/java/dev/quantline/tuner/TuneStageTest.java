@@ -119,7 +119,7 @@ class TuneStageTest {
 
         assertSame(whole, sliced);
         var steps = Json.MAPPER.readTree(sliced.files().get("tuning.json").toFile());
-        assertEquals("bias correction", steps.get(0).path("method").asText());
+        assertEquals("compensated rounding", steps.get(0).path("method").asText());
         assertTrue(steps.findValues("curve").stream().anyMatch(curve -> curve.size() > 1), steps.toString());
     }
 

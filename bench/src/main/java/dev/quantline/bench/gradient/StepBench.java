@@ -2,6 +2,7 @@ package dev.quantline.bench.gradient;
 
 import ai.onnx.proto.OnnxMl.ModelProto;
 import com.sun.management.OperatingSystemMXBean;
+import dev.quantline.bench.ProcessMemory;
 import dev.quantline.gradient.TrainingGraph;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.gradient.train.Group;
@@ -18,8 +19,6 @@ import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -66,7 +65,7 @@ public final class StepBench {
         var provider = Provider.parse(arguments.length > 3 ? arguments[3] : "cpu");
         var model = Canonical.of(miniLm());
         var inputs = inputs(model, batch, tokens);
-        long memoryBefore = status("VmRSS");
+        long memoryBefore = ProcessMemory.kibibytes("VmRSS") << 10;
 
         String output = model.outputs().getFirst().getName();
         var weights = weights(model);
@@ -85,7 +84,7 @@ public final class StepBench {
         long peak;
         try (var trainer = new Trainer(training, model.initializers(), settings, provider)) {
             trainer.step(inputs);
-            peak = status("VmHWM") - memoryBefore;
+            peak = (ProcessMemory.peak() << 10) - memoryBefore;
             try (var session = Session.open(model, provider, Session.Optimization.ALL)) {
                 session.run(inputs, List.of(output));
                 for (int i = 0; i < repetitions; i++) {
@@ -149,13 +148,6 @@ public final class StepBench {
         return graph.nodes().stream().flatMap(node -> node.outputs().stream()).filter(infos::containsKey).map(infos::get)
             .mapToLong(info -> ValueInfos.shape(info).filter(shape -> LongStream.of(shape).allMatch(size -> size >= 0))
                 .map(shape -> ValueInfos.type(info).orElse(DataType.FLOAT).bytes(Tensor.count(shape))).orElse(0L)).sum();
-    }
-
-    private static long status(String field) throws IOException {
-        try (var lines = Files.lines(Path.of("/proc/self/status"))) {
-            return lines.filter(line -> line.startsWith(field + ":"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).sum() << 10;
-        }
     }
 
     private static long processorTime() {
