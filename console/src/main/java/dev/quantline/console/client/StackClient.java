@@ -59,7 +59,7 @@ public final class StackClient implements AutoCloseable {
 
     private static StackClient connect(Connection connection, Duration patience) throws IOException {
         var broker = Broker.connect(connection, patience);
-        // A cache of its own: the services' cache keeps links to files, and a user's file may be written again.
+        // No file of a user's goes through a cache, whose contents must not change: this one stays empty.
         var cache = Files.createTempDirectory("quantline-console");
         var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
                 connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
@@ -206,18 +206,19 @@ public final class StackClient implements AutoCloseable {
      *
      * @throws BadInput when the job left no such file
      */
-    public Path bring(String job, String name, Path folder) throws IOException {
+    public Path bring(String job, String name, Path folder) {
         if (!store.exists(Keys.delivered(job, StageName.EXPORT.verb(), name))) {
             throw new BadInput("the job " + job + " left no " + name + ": it is not done, or its widths were not allocated");
         }
-        fetch(job, name, folder);
+        save(job, name, folder);
         return folder.resolve(name);
     }
 
     /** Brings a model that a job left into a folder, with its external data where it has some. */
     public Path bringModel(String job, String name, Path folder) throws IOException {
+        Files.deleteIfExists(folder.resolve(name + EXTERNAL));
         if (store.exists(Keys.delivered(job, StageName.EXPORT.verb(), name + EXTERNAL))) {
-            fetch(job, name + EXTERNAL, folder);
+            save(job, name + EXTERNAL, folder);
         }
         return bring(job, name, folder);
     }
@@ -227,7 +228,7 @@ public final class StackClient implements AutoCloseable {
         var files = new ArrayList<Path>();
         for (var object : store.resolve(input)) {
             files.add(folder.resolve(object.name()));
-            store.fetch(object, files.getLast(), _ -> {});
+            store.save(object, files.getLast());
         }
         return List.copyOf(files);
     }
@@ -236,7 +237,7 @@ public final class StackClient implements AutoCloseable {
     public Path bringModel(ObjectRef model, Path folder) throws IOException {
         var file = bring(model, folder).getFirst();
         for (var name : ModelFile.externalNames(file)) {
-            store.fetch(model.beside(name), folder.resolve(name), _ -> {});
+            store.save(model.beside(name), folder.resolve(name));
         }
         return file;
     }
@@ -245,8 +246,8 @@ public final class StackClient implements AutoCloseable {
     public void download(String job, Path folder) throws IOException {
         Files.createDirectories(folder);
         bringModel(job, MODEL, folder);
-        fetch(job, REPORT, folder);
-        fetch(job, "report.html", folder);
+        save(job, REPORT, folder);
+        save(job, "report.html", folder);
     }
 
     @Override
@@ -303,9 +304,7 @@ public final class StackClient implements AutoCloseable {
         }
     }
 
-    private void fetch(String job, String name, Path folder) throws IOException {
-        var target = folder.resolve(name);
-        Files.deleteIfExists(target);
-        store.fetch(store.ref(Keys.delivered(job, StageName.EXPORT.verb(), name)), target, _ -> {});
+    private void save(String job, String name, Path folder) {
+        store.save(store.ref(Keys.delivered(job, StageName.EXPORT.verb(), name)), folder.resolve(name));
     }
 }

@@ -21,6 +21,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -228,6 +229,24 @@ public final class Store implements AutoCloseable {
         });
     }
 
+    /**
+     * Brings an object to a file of the caller's own, past the cache, over what was there.
+     *
+     * @throws BadInput when there is no such object
+     */
+    public void save(ObjectRef ref, Path target) {
+        call(() -> {
+            var part = target.resolveSibling(target.getFileName() + ".part");
+            try {
+                Files.createDirectories(target.toAbsolutePath().getParent());
+                download(ref, part, _ -> { });
+                return Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
+            } finally {
+                Files.deleteIfExists(part);
+            }
+        });
+    }
+
     @Override
     public void close() {
         try {
@@ -260,19 +279,25 @@ public final class Store implements AutoCloseable {
 
     private String download(ObjectRef ref, LongConsumer transferred) throws MinioException, IOException {
         var incoming = cache.incoming();
-        try (var in = client.getObject(GetObjectArgs.builder().bucket(ref.bucket()).object(ref.key()).build())) {
-            var digest = Hashes.sha256();
-            try (var out = new DigestOutputStream(Files.newOutputStream(incoming), digest)) {
-                transferred.accept(in.transferTo(out));
-            }
-            var hash = HexFormat.of().formatHex(digest.digest());
+        try {
+            var hash = download(ref, incoming, transferred);
             cache.adopt(incoming, hash);
             return hash;
+        } finally {
+            Files.deleteIfExists(incoming);
+        }
+    }
+
+    private String download(ObjectRef ref, Path target, LongConsumer transferred) throws MinioException, IOException {
+        try (var in = client.getObject(GetObjectArgs.builder().bucket(ref.bucket()).object(ref.key()).build())) {
+            var digest = Hashes.sha256();
+            try (var out = new DigestOutputStream(Files.newOutputStream(target), digest)) {
+                transferred.accept(in.transferTo(out));
+            }
+            return HexFormat.of().formatHex(digest.digest());
         } catch (ErrorResponseException e) {
             absent(e);
             throw new BadInput("no such object: " + ref, e);
-        } finally {
-            Files.deleteIfExists(incoming);
         }
     }
 

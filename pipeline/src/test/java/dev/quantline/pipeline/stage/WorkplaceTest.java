@@ -17,6 +17,7 @@ import dev.quantline.onnx.ValueInfos;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -63,6 +64,25 @@ class WorkplaceTest {
             assertEquals(3, fetched.get("model").size());
             assertTensors(place.local(fetched));
             assertTensors(later.local(fetched));
+        }
+    }
+
+    @Test
+    void aResultFindsItsExternalDataUnderAnotherHash() throws IOException {
+        // Given: a stage's model and its data, each stored under the hash of its own content
+        var written = Files.createDirectory(folder.resolve("written"));
+        var model = Files.write(written.resolve("model.onnx"), model("model.onnx.data"));
+        var data = Files.write(written.resolve("model.onnx.data"), new byte[] {0, 0, (byte) 0x80, 0x3f});
+        var stored = List.of(store.putContent("jobs/j/tune/result/", "model.onnx", model),
+                store.putContent("jobs/j/tune/result/", "model.onnx.data", data));
+
+        // When
+        try (var place = place()) {
+            place.fetchKnown(Map.of("model", stored));
+
+            // Then
+            var local = place.local(Map.of("model", stored)).get("model").getFirst();
+            assertArrayEquals(new float[] {1}, ModelFile.read(local).initializers().get("w0").toFloats());
         }
     }
 
