@@ -168,13 +168,13 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Runs the part of the model that {@code wanted} outputs need.
+     * Runs the part of the model that {@code wanted} outputs need; nothing where none are wanted, which ONNX Runtime would refuse.
      *
      * @param inputs by name; more than the model takes may be given
      * @throws BadInput when the inputs do not fit the model
      */
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Collection<String> wanted) {
-        return run(inputs, wanted, result -> {
+        return wanted.isEmpty() ? Map.of() : run(inputs, wanted, result -> {
             var outputs = new LinkedHashMap<String, Tensor>();
             for (String name : wanted) {
                 outputs.put(name, tensor(name, result.get(name).orElseThrow()));

@@ -178,6 +178,22 @@ class CalibratorTest {
     }
 
     @Test
+    void aNetworkMayBeLeftFloatBehindItsFirstLayer() throws IOException {
+        // Given: what remains to be quantized reads the model's input, so that no activation has to be computed
+        var model = Profiler.prepare(Networks.mlp(1));
+        var data = Data.rows(24, 1);
+
+        // When
+        var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 8, 8, List.of("second*", "logits*"));
+        var plan = calibrate(model, data, settings).plan();
+
+        // Then
+        assertEquals(List.of("x"), plan.activations().stream().map(QuantizationPlan.Activation::tensor).toList());
+        assertEquals(List.of("first.weight"), plan.weights().stream().map(QuantizationPlan.Weight::tensor).toList());
+        assertTrue(noise(model, plan.applyTo(model), data) < 1e-3);
+    }
+
+    @Test
     void eightBitsStayCloseToFloat() throws IOException {
         for (var network : List.of(Networks.conv(1), Networks.mlp(1), Networks.transformer(1))) {
             var model = Profiler.prepare(network);
