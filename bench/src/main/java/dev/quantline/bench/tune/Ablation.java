@@ -3,6 +3,7 @@ package dev.quantline.bench.tune;
 import dev.quantline.bench.Subject;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Calibrator;
+import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.evaluate.Evaluation;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -10,23 +11,23 @@ import dev.quantline.tune.Training;
 import dev.quantline.tune.Training.Distance;
 import dev.quantline.tune.TuneSettings;
 import dev.quantline.tune.TuneSettings.Method;
+import dev.quantline.tune.TuneSettings.Rounding;
 import dev.quantline.tune.TuneSettings.Whole;
 import dev.quantline.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * What each method and knob of tuning is worth: AdaQuant against AdaRound against block reconstruction, MSE against MAE,
- * without and with QPRep and across-block calibration, parallel against sequential. Arguments: the model, a folder with
+ * What each method and knob of tuning is worth: compensated rounding, AdaQuant against AdaRound against block reconstruction, MSE
+ * against MAE, without and with QPRep and across-block calibration, parallel against sequential. Arguments: the model, a folder with
  * {@code calibration.npz} and {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as
- * {@code 4/8}, calibration samples, steps, and optionally the first words of the rows wanted.
+ * {@code 4/8}, calibration samples, steps, and optionally which rows are wanted, by what their names begin with.
  */
 public final class Ablation {
-    private static final int PROFILED = 128;
-
     private Ablation() {
     }
 
@@ -34,18 +35,17 @@ public final class Ablation {
         var widths = arguments[4].split("/");
         int samples = Integer.parseInt(arguments[5]);
         int steps = Integer.parseInt(arguments[6]);
-        String wanted = arguments.length > 7 ? arguments[7] : "";
+        var wanted = arguments.length > 7 ? Arrays.asList(arguments).subList(7, arguments.length) : List.of("");
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
-            var start = Calibrator.calibrate(subject.model(), subject.profile(PROFILED), subject.calibration(),
-                CalibrateSettings.searched(Integer.parseInt(widths[0]), Integer.parseInt(widths[1]), List.of()), Subject.BATCH,
-                Provider.cpu(), Progress.none());
+            var start = Calibrator.calibrate(subject.model(), subject.profile(samples), subject.calibration(),
+                calibration(Integer.parseInt(widths[0]), Integer.parseInt(widths[1])), Subject.BATCH, Provider.cpu(), Progress.none());
             int evaluated = Integer.parseInt(arguments[3]);
             var calibrated = subject.compare(start.plan().applyTo(start.model()), arguments[2], evaluated);
             System.out.printf("| W%sA%s, %d samples, %d steps | %s (float %.4f) | cosine | error of held-out outputs | seconds |%n"
                 + "|---|---|---|---|---|%n| calibrated | %s | | |%n", widths[0], widths[1], samples, steps, arguments[2],
                 calibrated.baseline().orElse(1), quality(calibrated));
             for (var row : rows(samples, steps).entrySet()) {
-                if (row.getKey().startsWith(wanted)) {
+                if (wanted.stream().anyMatch(row.getKey()::startsWith)) {
                     long began = System.nanoTime();
                     var tuned = Tuner.tune(start.model(), start.plan(), subject.calibration(), row.getValue(), Subject.BATCH,
                         Provider.cpu(), Progress.none());
@@ -58,6 +58,13 @@ public final class Ablation {
         }
     }
 
+    /** As the recipes below 8 bits have it. */
+    private static CalibrateSettings calibration(int weightBits, int activationBits) {
+        return new CalibrateSettings(new RangeCriterion.Mse(), CalibrateSettings.WeightRange.MSE,
+            activationBits < 8 ? CalibrateSettings.SoftmaxQuantizer.AUTO : CalibrateSettings.SoftmaxQuantizer.UNIFORM,
+            CalibrateSettings.Migration.SEARCH, weightBits, activationBits, List.of(), CalibrateSettings.SAMPLES);
+    }
+
     private static String quality(Evaluation result) {
         double cosine = result.fidelity().cosine();
         return "%.4f | %.4f".formatted(result.changed().orElse(cosine), cosine);
@@ -67,26 +74,31 @@ public final class Ablation {
         var rows = new LinkedHashMap<String, TuneSettings>();
         var mse = training(steps, 0.5, Distance.MSE, 0);
         rows.put("bias correction", TuneSettings.biases(true, samples));
-        rows.put("adaquant, parallel", settings(Method.ADAQUANT, false, samples, false, Whole.OFF, mse));
-        rows.put("adaquant, sequential", settings(Method.ADAQUANT, true, samples, false, Whole.OFF, mse));
-        rows.put("adaround, sequential", settings(Method.ADAROUND, true, samples, false, Whole.OFF, mse));
-        rows.put("reconstruct, parallel", settings(Method.RECONSTRUCT, false, samples, false, Whole.OFF, mse));
-        rows.put("reconstruct", settings(Method.RECONSTRUCT, true, samples, false, Whole.OFF, mse));
-        rows.put("reconstruct, no float inputs", settings(Method.RECONSTRUCT, true, samples, false, Whole.OFF,
-            training(steps, 0, Distance.MSE, 0)));
-        rows.put("reconstruct, MAE", settings(Method.RECONSTRUCT, true, samples, false, Whole.OFF, training(steps, 0.5, Distance.MAE, 0)));
-        rows.put("reconstruct, QPRep", settings(Method.RECONSTRUCT, true, samples, true, Whole.OFF, mse));
-        rows.put("reconstruct, ABC", settings(Method.RECONSTRUCT, true, samples, false, Whole.OFF, training(steps, 0.5, Distance.MSE, 1)));
-        rows.put("reconstruct, MAE, QPRep, ABC", settings(Method.RECONSTRUCT, true, samples, true, Whole.OFF,
-            training(steps, 0.5, Distance.MAE, 1)));
-        rows.put("reconstruct, then biases of the whole", settings(Method.RECONSTRUCT, true, samples, false, Whole.BIASES, mse));
-        rows.put("reconstruct, then the whole", settings(Method.RECONSTRUCT, true, samples, false, Whole.ALL, mse));
+        rows.put("compensated, parallel", settings(Rounding.COMPENSATED, Method.OFF, false, samples, mse));
+        rows.put("compensated", settings(Rounding.COMPENSATED, Method.OFF, true, samples, mse));
+        rows.put("compensated, then adaround", settings(Rounding.COMPENSATED, Method.ADAROUND, true, samples, mse));
+        rows.put("compensated, then reconstruct", settings(Rounding.COMPENSATED, Method.RECONSTRUCT, true, samples, mse));
+        rows.put("adaquant, parallel", settings(Rounding.NEAREST, Method.ADAQUANT, false, samples, mse));
+        rows.put("adaquant, sequential", settings(Rounding.NEAREST, Method.ADAQUANT, true, samples, mse));
+        rows.put("adaround, sequential", settings(Rounding.NEAREST, Method.ADAROUND, true, samples, mse));
+        rows.put("reconstruct, parallel", settings(Rounding.NEAREST, Method.RECONSTRUCT, false, samples, mse));
+        rows.put("reconstruct", reconstruct(samples, false, Whole.OFF, mse));
+        rows.put("reconstruct, no float inputs", reconstruct(samples, false, Whole.OFF, training(steps, 0, Distance.MSE, 0)));
+        rows.put("reconstruct, MAE", reconstruct(samples, false, Whole.OFF, training(steps, 0.5, Distance.MAE, 0)));
+        rows.put("reconstruct, QPRep", reconstruct(samples, true, Whole.OFF, mse));
+        rows.put("reconstruct, ABC", reconstruct(samples, false, Whole.OFF, training(steps, 0.5, Distance.MSE, 1)));
+        rows.put("reconstruct, MAE, QPRep, ABC", reconstruct(samples, true, Whole.OFF, training(steps, 0.5, Distance.MAE, 1)));
+        rows.put("reconstruct, then biases of the whole", reconstruct(samples, false, Whole.BIASES, mse));
+        rows.put("reconstruct, then the whole", reconstruct(samples, false, Whole.ALL, mse));
         return rows;
     }
 
-    private static TuneSettings settings(Method method, boolean sequential, int samples, boolean affine, Whole whole, Training training) {
-        return new TuneSettings(TuneSettings.Rounding.NEAREST, false, samples, method, sequential, List.of(), affine, whole, false,
-            training);
+    private static TuneSettings settings(Rounding rounding, Method method, boolean sequential, int samples, Training training) {
+        return new TuneSettings(rounding, false, samples, method, sequential, List.of(), false, Whole.OFF, false, training);
+    }
+
+    private static TuneSettings reconstruct(int samples, boolean affine, Whole whole, Training training) {
+        return new TuneSettings(Rounding.NEAREST, false, samples, Method.RECONSTRUCT, true, List.of(), affine, whole, false, training);
     }
 
     private static Training training(int steps, double mix, Distance loss, double ahead) {
