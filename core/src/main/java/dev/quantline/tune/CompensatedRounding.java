@@ -26,6 +26,7 @@ import org.nd4j.linalg.factory.Nd4j;
 final class CompensatedRounding {
     /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
     private static final double DAMPING = 0.01;
+    private static final double SCARCITY = 0.5;
     /** Of a channel's scale, where it may change; the first is tried first and kept unless another is better. */
     private static final float[] SCALES = {1, 0.9f, 0.8f, 0.7f, 0.6f, 1.1f, 1.2f};
 
@@ -70,29 +71,33 @@ final class CompensatedRounding {
 
     /** Rounds the weight of one layer with the scales it has. */
     static Rounded of(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
-        return of(weight, quantizer, product, new float[] {1});
+        return of(weight, quantizer, product, new float[] {1}, DAMPING);
     }
 
-    /** Rounds the weight of one layer with the scale, of a few around its own, that leaves each channel's output least error. */
-    static Rounded withScales(LayerWeight weight, Uniform quantizer, InputProducts.Product product) {
+    /**
+     * Rounds the weight of one layer with the scale, of a few around its own, that leaves each channel's output least error.
+     *
+     * @param scarcity inputs of the layer over rows seen: correlations in few rows are chance
+     */
+    static Rounded withScales(LayerWeight weight, Uniform quantizer, InputProducts.Product product, double scarcity) {
         boolean perChannel = quantizer.block() == 0 && quantizer.axis() == weight.axis() && quantizer.scale().length == weight.outputs();
-        return of(weight, quantizer, product, perChannel ? SCALES : new float[] {1});
+        return of(weight, quantizer, product, perChannel ? SCALES : new float[] {1}, DAMPING + SCARCITY * scarcity);
     }
 
-    private static Rounded of(LayerWeight weight, Uniform quantizer, InputProducts.Product product, float[] factors) {
+    private static Rounded of(LayerWeight weight, Uniform quantizer, InputProducts.Product product, float[] factors, double damping) {
         var rounding = new CompensatedRounding(weight, quantizer, factors);
         for (int group = 0; group < product.groups(); group++) {
-            rounding.round(group, product);
+            rounding.round(group, product, damping);
         }
         return new Rounded(Tensor.of(rounding.values, weight.tensor().shape()), quantizer.withScale(rounding.scales));
     }
 
-    private void round(int group, InputProducts.Product product) {
+    private void round(int group, InputProducts.Product product, double damping) {
         int d = product.inputs();
         int from = group * d * d;
         var order = IntStream.range(0, d).boxed()
             .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i])).mapToInt(Integer::intValue).toArray();
-        var feedback = feedback(product.sums(), from, order);
+        var feedback = feedback(product.sums(), from, order, damping);
         int outputs = weight.outputs() / product.groups();
         IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> {
             double least = Double.POSITIVE_INFINITY;
@@ -136,13 +141,13 @@ final class CompensatedRounding {
     }
 
     /** U, row j what an error there moves, and D on the diagonal, from the Cholesky factor of H in reversed order. */
-    private static float[] feedback(double[] sums, int from, int[] order) {
+    private static float[] feedback(double[] sums, int from, int[] order, double damping) {
         int d = order.length;
         double mean = IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
         var damped = new double[d * d];
         for (int i = 0; i < d; i++) {
             for (int j = 0; j < d; j++) {
-                damped[i * d + j] = sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? DAMPING * mean + 1e-30 : 0);
+                damped[i * d + j] = sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? damping * mean + 1e-30 : 0);
             }
         }
         var factor = Nd4j.create(damped, new long[] {d, d}, 'f');

@@ -19,17 +19,19 @@ import org.nd4j.linalg.factory.Nd4j;
  * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); settling it before anything is rounded is ours.
  */
 final class LeastSquares {
-    /** lambda: how much a weight's own value counts against samples. */
+    /** lambda: how much a weight's own value counts however many rows there are, and how much more it does when they are few. */
     private static final double DAMPING = 0.1;
+    private static final double SCARCITY = 5;
 
     private LeastSquares() {
     }
 
     /**
-     * @param own   Y^T Y
-     * @param cross Y^T X, laid out as those sums
+     * @param own      Y^T Y
+     * @param cross    Y^T X, laid out as those sums
+     * @param scarcity inputs of the layer over rows seen: a fit to few rows is chance
      */
-    static LayerWeight of(LayerWeight weight, Product own, double[] cross) {
+    static LayerWeight of(LayerWeight weight, Product own, double[] cross, double scarcity) {
         int d = own.inputs();
         int outputs = weight.outputs() / own.groups();
         var values = weight.tensor().toFloats();
@@ -38,7 +40,8 @@ final class LeastSquares {
             for (int i = 0; i < exact.length; i++) {
                 exact[i] = values[weight.at(group * outputs + i / d, i % d)];
             }
-            var change = solve(matrix(own.sums(), group, d), matrix(cross, group, d), Nd4j.create(exact, new long[] {d, outputs}, 'f'));
+            var change = solve(matrix(own.sums(), group, d), matrix(cross, group, d), Nd4j.create(exact, new long[] {d, outputs}, 'f'),
+                DAMPING + SCARCITY * scarcity);
             for (int i = 0; i < exact.length; i++) {
                 values[weight.at(group * outputs + i / d, i % d)] += (float) change[i];
             }
@@ -47,10 +50,10 @@ final class LeastSquares {
     }
 
     /** Column by column, {@code (H + lambda mean(diag) I)^-1 (C - H) W}; H is overwritten. */
-    private static double[] solve(INDArray h, INDArray c, INDArray w) {
+    private static double[] solve(INDArray h, INDArray c, INDArray w, double damping) {
         var change = c.sub(h).mmul(w).dup('f');
         double mean = Nd4j.diag(h).meanNumber().doubleValue();
-        h.addi(Nd4j.eye(h.rows()).castTo(DataType.DOUBLE).muli(DAMPING * mean + 1e-30));
+        h.addi(Nd4j.eye(h.rows()).castTo(DataType.DOUBLE).muli(damping * mean + 1e-30));
         Nd4j.getBlasWrapper().lapack().potrf(h, true);
         var factor = h.data().asDouble();
         var columns = change.data().asDouble();

@@ -66,6 +66,10 @@ final class SequentialRounding {
     private record Products(String own, String cross) {
     }
 
+    /** Products by the names of outputs, and how many tokens or pixels of the tensor went into them. */
+    private record Sums(Map<String, double[]> products, long rows) {
+    }
+
     /** The state with these weights; weights that are shared, or read by layers of very many inputs, stay. */
     State apply(Inputs inputs, Progress progress) {
         var waves = waves();
@@ -103,13 +107,15 @@ final class SequentialRounding {
         addProducts(graph, read, layers, products);
         graph.sort();
         graph.prune();
-        var sums = sums(until.cut(reference), graph, read.tensor(), inputs);
+        var sums = sums(until.cut(reference), graph, read.tensor(), layers.getFirst().is("Conv") ? 1 : -1, inputs);
         for (var node : layers) {
             var layer = LayerWeight.of(model, node).orElseThrow();
             var names = products.get(node.name());
-            var own = new Product(layer.groups(), layer.inputs(), sums.get(names.own()));
+            var own = new Product(layer.groups(), layer.inputs(), sums.products().get(names.own()));
+            double scarcity = (double) layer.inputs() / sums.rows();
+            var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
             var weight = plan.weightOf(node.name()).orElseThrow();
-            var rounded = CompensatedRounding.withScales(LeastSquares.of(layer, own, sums.get(names.cross())), weight.quantizer(), own);
+            var rounded = CompensatedRounding.withScales(aim, weight.quantizer(), own, scarcity);
             model.initializers().put(weight.tensor(), rounded.values());
             quantizers.put(node.name(), rounded.quantizer());
         }
@@ -142,15 +148,19 @@ final class SequentialRounding {
         }
     }
 
-    private Map<String, double[]> sums(Graph floats, Graph quantized, String tensor, Inputs inputs) {
+    /** @param channels axis of the tensor's channels */
+    private Sums sums(Graph floats, Graph quantized, String tensor, int channels, Inputs inputs) {
         var sums = new HashMap<String, double[]>();
+        long rows = 0;
         boolean given = floats.nodes().isEmpty();
         try (var first = given ? null : Session.open(floats, provider, Session.Optimization.ALL);
              var second = Session.open(quantized, provider, Session.Optimization.ALL)) {
             for (int[] samples : inputs.batches()) {
                 var exact = inputs.floats(samples);
                 var fed = needed(quantized, inputs.quantized(samples));
-                fed.put(tensor + FLOAT, given ? exact.get(tensor) : first.run(needed(floats, exact)).get(tensor));
+                var read = given ? exact.get(tensor) : first.run(needed(floats, exact)).get(tensor);
+                rows += read.size() / read.dim(channels);
+                fed.put(tensor + FLOAT, read);
                 second.run(fed).forEach((name, product) -> {
                     var sum = sums.computeIfAbsent(name, unseen -> new double[product.size()]);
                     var values = product.floats();
@@ -160,7 +170,7 @@ final class SequentialRounding {
                 });
             }
         }
-        return sums;
+        return new Sums(sums, rows);
     }
 
     private static Map<String, Tensor> needed(Graph graph, Map<String, Tensor> all) {

@@ -106,7 +106,7 @@ class CompensatedRoundingTest {
         var quantizer = Uniform.symmetric(3, weight.axis(), new double[] {5, 5, 5, 5, 5, 5});
 
         // When
-        var rounded = CompensatedRounding.withScales(weight, quantizer, product);
+        var rounded = CompensatedRounding.withScales(weight, quantizer, product, 0);
 
         // Then
         double kept = outputError(weight, quantizer.fakeQuantize(CompensatedRounding.of(weight, quantizer, product).values()), product);

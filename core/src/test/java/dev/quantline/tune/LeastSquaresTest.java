@@ -87,7 +87,7 @@ class LeastSquaresTest {
         var own = new Product(groups, INPUTS, rows.products(rows.disturbed(), rows.disturbed()));
 
         // When
-        var found = LeastSquares.of(weight, own, rows.products(rows.disturbed(), rows.exact())).tensor();
+        var found = LeastSquares.of(weight, own, rows.products(rows.disturbed(), rows.exact()), 0).tensor();
 
         // Then
         double least = rows.objective(weight, found);
@@ -109,7 +109,7 @@ class LeastSquaresTest {
         var rows = Rows.of(groups, 0, random);
         var sums = rows.products(rows.exact(), rows.exact());
 
-        var found = LeastSquares.of(weight, new Product(groups, INPUTS, sums), sums);
+        var found = LeastSquares.of(weight, new Product(groups, INPUTS, sums), sums, 0);
 
         assertArrayEquals(weight.tensor().toFloats(), found.tensor().toFloats());
     }
