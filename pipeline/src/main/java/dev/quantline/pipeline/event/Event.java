@@ -57,7 +57,7 @@ public sealed interface Event {
     record Failed(String job, String stage, String reason, boolean retryable) implements Event {
     }
 
-    /** Asks to stop a job; items under way are finished, no further one begins. */
+    /** Asks to stop a job: items under way stop at their next look, within seconds, and no further one begins. */
     record Cancel(String job) implements Event {
     }
 
