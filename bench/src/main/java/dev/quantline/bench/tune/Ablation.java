@@ -25,7 +25,7 @@ import java.util.Map;
  * What each method and knob of tuning is worth: compensated rounding, AdaQuant against AdaRound against block reconstruction, MSE
  * against MAE, without and with QPRep and across-block calibration, parallel against sequential. Arguments: the model, a folder with
  * {@code calibration.npz} and {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as
- * {@code 4/8}, calibration samples, steps, and optionally which rows are wanted, by what their names begin with.
+ * {@code 4/8}, calibration samples, steps, and optionally the names of the rows wanted.
  */
 public final class Ablation {
     private Ablation() {
@@ -35,7 +35,7 @@ public final class Ablation {
         var widths = arguments[4].split("/");
         int samples = Integer.parseInt(arguments[5]);
         int steps = Integer.parseInt(arguments[6]);
-        var wanted = arguments.length > 7 ? Arrays.asList(arguments).subList(7, arguments.length) : List.of("");
+        var wanted = arguments.length > 7 ? Arrays.asList(arguments).subList(7, arguments.length) : rows(samples, steps).keySet();
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
             var start = Calibrator.calibrate(subject.model(), subject.profile(samples), subject.calibration(),
                 calibration(Integer.parseInt(widths[0]), Integer.parseInt(widths[1])), Subject.BATCH, Provider.cpu(), Progress.none());
@@ -45,7 +45,7 @@ public final class Ablation {
                 + "|---|---|---|---|---|%n| calibrated | %s | | |%n", widths[0], widths[1], samples, steps, arguments[2],
                 calibrated.baseline().orElse(1), quality(calibrated));
             for (var row : rows(samples, steps).entrySet()) {
-                if (wanted.stream().anyMatch(row.getKey()::startsWith)) {
+                if (wanted.contains(row.getKey())) {
                     long began = System.nanoTime();
                     var tuned = Tuner.tune(start.model(), start.plan(), subject.calibration(), row.getValue(), Subject.BATCH,
                         Provider.cpu(), Progress.none());
