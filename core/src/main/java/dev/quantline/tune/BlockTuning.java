@@ -119,22 +119,9 @@ final class BlockTuning implements AutoCloseable {
      * Rounds the weights of a part that starts where the one before ended, each layer on what the rounded ones before it hand over.
      */
     State round(Subgraph part, State state, Progress progress) {
-        return new SequentialRounding(part, reference, state, provider).apply(new SequentialRounding.Inputs() {
-            @Override
-            public List<int[]> batches() {
-                return alike(0, split.train(), InputProducts.BATCH);
-            }
-
-            @Override
-            public Map<String, Tensor> floats(int[] samples) {
-                return inputs(part, floats, samples);
-            }
-
-            @Override
-            public Map<String, Tensor> quantized(int[] samples) {
-                return inputs(part, quantized, samples);
-            }
-        }, progress);
+        var inputs = new SequentialRounding.Inputs(alike(0, split.train(), InputProducts.BATCH),
+            batch -> inputs(part, floats, batch), batch -> inputs(part, quantized, batch));
+        return new SequentialRounding(part, reference, state, provider).apply(inputs, progress);
     }
 
     /** How far the outputs of a part are from the float ones on held-out samples, squared, over their mean power. */

@@ -3,6 +3,7 @@ package dev.quantline.tune;
 import dev.quantline.linear.InputProducts;
 import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
@@ -60,13 +61,18 @@ final class CompensatedRounding {
         for (var planned : plan.weights()) {
             progress.report((double) done++ / plan.weights().size(), "rounding weights");
             var node = model.node(planned.node()).orElseThrow();
-            var product = planned.input() == 1 && index.consumers(planned.tensor()).size() == 1 ? products.of(model, node) : null;
-            if (product != null && product.isPresent()) {
+            var product = products.of(model, node);
+            if (takes(planned, index) && product.isPresent()) {
                 var layer = LayerWeight.of(model, node).orElseThrow();
                 changed.initializers().put(planned.tensor(), of(layer, planned.quantizer(), product.get()).values());
             }
         }
         return changed;
+    }
+
+    /** Whether a weight is what one layer alone multiplies by: a shared one cannot suit all that read it. */
+    static boolean takes(QuantizationPlan.Weight weight, GraphIndex index) {
+        return weight.input() == 1 && index.consumers(weight.tensor()).size() == 1;
     }
 
     /** Rounds the weight of one layer with the scales it has. */

@@ -3,6 +3,7 @@ package dev.quantline.tune;
 import dev.quantline.linear.InputProducts.Product;
 import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -80,14 +81,8 @@ final class LeastSquares {
         }
     }
 
-    /** Rows of one group become rows. */
+    /** {@code [d, d]} of one group, by columns as LAPACK takes it. */
     private static INDArray matrix(double[] sums, int group, int d) {
-        var values = new double[d * d];
-        for (int i = 0; i < d; i++) {
-            for (int j = 0; j < d; j++) {
-                values[j * d + i] = sums[(group * d + i) * d + j];
-            }
-        }
-        return Nd4j.create(values, new long[] {d, d}, 'f');
+        return Nd4j.create(Arrays.copyOfRange(sums, group * d * d, (group + 1) * d * d), new long[] {d, d}, 'c').dup('f');
     }
 }

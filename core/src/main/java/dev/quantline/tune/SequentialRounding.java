@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Rounds the weights of a part, one layer after the other: each by {@link CompensatedRounding} on what the rounded layers before it
@@ -49,13 +50,14 @@ final class SequentialRounding {
         this.provider = provider;
     }
 
-    /** Samples in batches, and for each what the part's graphs take: model inputs, and the part's inputs in either network. */
-    interface Inputs {
-        List<int[]> batches();
-
-        Map<String, Tensor> floats(int[] samples);
-
-        Map<String, Tensor> quantized(int[] samples);
+    /**
+     * Samples to round on.
+     *
+     * @param batches   of samples that are alike in shape
+     * @param floats    what graphs of the part take in the float network, model inputs included, for a batch
+     * @param quantized the same in the network whose earlier parts are quantized
+     */
+    record Inputs(List<int[]> batches, Function<int[], Map<String, Tensor>> floats, Function<int[], Map<String, Tensor>> quantized) {
     }
 
     /** What a layer reads: its tensor, and the same behind its quantizer. */
@@ -86,8 +88,8 @@ final class SequentialRounding {
         var index = model.index();
         var waves = new LinkedHashMap<Read, List<Node>>();
         for (var node : model.nodes()) {
-            boolean own = part.nodes().contains(node.name()) && plan.weightOf(node.name()).filter(weight -> weight.input() == 1
-                && index.consumers(weight.tensor()).size() == 1).isPresent();
+            boolean own = part.nodes().contains(node.name())
+                && plan.weightOf(node.name()).filter(weight -> CompensatedRounding.takes(weight, index)).isPresent();
             if (own && LayerWeight.of(model, node).filter(layer -> layer.inputs() <= InputProducts.WIDEST).isPresent()) {
                 var read = new Read(node.input(0), plan.activationOf(node.input(0), node.name()));
                 waves.computeIfAbsent(read, first -> new ArrayList<>()).add(node);
@@ -156,8 +158,8 @@ final class SequentialRounding {
         try (var first = given ? null : Session.open(floats, provider, Session.Optimization.ALL);
              var second = Session.open(quantized, provider, Session.Optimization.ALL)) {
             for (int[] samples : inputs.batches()) {
-                var exact = inputs.floats(samples);
-                var fed = needed(quantized, inputs.quantized(samples));
+                var exact = inputs.floats().apply(samples);
+                var fed = needed(quantized, inputs.quantized().apply(samples));
                 var read = given ? exact.get(tensor) : first.run(needed(floats, exact)).get(tensor);
                 rows += read.size() / read.dim(channels);
                 fed.put(tensor + FLOAT, read);

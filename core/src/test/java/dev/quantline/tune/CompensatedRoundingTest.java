@@ -32,15 +32,6 @@ class CompensatedRoundingTest {
         return new Product(groups, INPUTS, sums);
     }
 
-    private static LayerWeight weight(int groups, boolean columns, Random random) {
-        var values = new float[OUTPUTS * INPUTS];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        var tensor = columns ? Tensor.of(values, INPUTS, OUTPUTS) : Tensor.of(values, OUTPUTS, INPUTS);
-        return new LayerWeight(tensor, OUTPUTS, INPUTS, groups, new long[0], columns);
-    }
-
     private static double outputError(LayerWeight weight, Tensor rounded, Product product) {
         var exact = weight.rows(weight.tensor());
         var codes = weight.rows(rounded);
@@ -62,7 +53,7 @@ class CompensatedRoundingTest {
         for (boolean columns : new boolean[] {false, true}) {
             // Given
             var random = new Random(5);
-            var weight = weight(groups, columns, random);
+            var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
             var product = correlated(groups, random);
             var reach = new double[OUTPUTS];
             Arrays.fill(reach, 2.5);
@@ -84,7 +75,7 @@ class CompensatedRoundingTest {
     @ValueSource(ints = {1, 2})
     void withoutCorrelationsItRoundsToTheNearest(int groups) {
         var random = new Random(6);
-        var weight = weight(groups, false, random);
+        var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, false, random);
         var sums = new double[groups * INPUTS * INPUTS];
         for (int i = 0; i < groups * INPUTS; i++) {
             sums[i * INPUTS + i % INPUTS] = 1 + random.nextDouble();
@@ -101,7 +92,7 @@ class CompensatedRoundingTest {
     void scalesThatAreTooWideAreNarrowed(int groups) {
         // Given: every channel has a step of twice what its weights need
         var random = new Random(7);
-        var weight = weight(groups, true, random);
+        var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, true, random);
         var product = correlated(groups, random);
         var quantizer = Uniform.symmetric(3, weight.axis(), new double[] {5, 5, 5, 5, 5, 5});
 

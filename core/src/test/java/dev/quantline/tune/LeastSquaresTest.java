@@ -68,21 +68,12 @@ class LeastSquaresTest {
         }
     }
 
-    private static LayerWeight weight(int groups, boolean columns, Random random) {
-        var values = new float[OUTPUTS * INPUTS];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        var tensor = columns ? Tensor.of(values, INPUTS, OUTPUTS) : Tensor.of(values, OUTPUTS, INPUTS);
-        return new LayerWeight(tensor, OUTPUTS, INPUTS, groups, new long[0], columns);
-    }
-
     @ParameterizedTest
     @CsvSource({"1, false", "1, true", "2, false"})
     void noWeightNearByIsBetter(int groups, boolean columns) {
         // Given
         var random = new Random(11);
-        var weight = weight(groups, columns, random);
+        var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
         var rows = Rows.of(groups, 0.2, random);
         var own = new Product(groups, INPUTS, rows.products(rows.disturbed(), rows.disturbed()));
 
@@ -105,7 +96,7 @@ class LeastSquaresTest {
     @CsvSource({"1, true", "2, false"})
     void aLayerThatReadsWhatTheFloatOneReadsKeepsItsWeight(int groups, boolean columns) {
         var random = new Random(12);
-        var weight = weight(groups, columns, random);
+        var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
         var rows = Rows.of(groups, 0, random);
         var sums = rows.products(rows.exact(), rows.exact());
 
