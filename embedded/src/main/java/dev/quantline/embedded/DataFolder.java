@@ -10,8 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The folder of one stack: {@code kafka/}, {@code s3/}, a lock that the operating system frees when its process dies, and the
@@ -20,6 +22,9 @@ import java.util.Properties;
 public final class DataFolder implements AutoCloseable {
     private static final String KAFKA = "kafka";
     private static final String S3 = "s3";
+    // Keeps the channels reachable, for the garbage collector closes others, and unopened a second time, for a process loses its
+    // locks on a file with the first of its channels there that is closed.
+    private static final Map<Path, DataFolder> CLAIMED = new ConcurrentHashMap<>();
 
     private final Path root;
     private final FileChannel channel;
@@ -31,15 +36,19 @@ public final class DataFolder implements AutoCloseable {
 
     static DataFolder claim(Path folder) throws IOException {
         // S3Proxy loses the parts of an upload below a relative path.
-        var root = folder.toAbsolutePath();
-        Files.createDirectories(root);
+        var root = Files.createDirectories(folder.toAbsolutePath()).toRealPath();
+        if (CLAIMED.containsKey(root)) {
+            throw new FolderInUse(root);
+        }
         var channel = FileChannel.open(root.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         if (lock(channel) == null) {
             channel.close();
             throw new FolderInUse(root);
         }
         Files.deleteIfExists(addressFile(root));
-        return new DataFolder(root, channel);
+        var claimed = new DataFolder(root, channel);
+        CLAIMED.put(root, claimed);
+        return claimed;
     }
 
     /**
@@ -54,9 +63,11 @@ public final class DataFolder implements AutoCloseable {
         if (!Files.exists(lockFile) || !Files.exists(addresses)) {
             return Optional.empty();
         }
-        try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
-            if (lock(channel) != null) {
-                return Optional.empty();
+        if (!CLAIMED.containsKey(root.toRealPath())) {
+            try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
+                if (lock(channel) != null) {
+                    return Optional.empty();
+                }
             }
         }
         var properties = new Properties();
@@ -91,6 +102,8 @@ public final class DataFolder implements AutoCloseable {
             Files.deleteIfExists(addressFile(root));
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
+        } finally {
+            CLAIMED.remove(root);
         }
     }
 

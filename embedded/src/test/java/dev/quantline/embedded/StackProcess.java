@@ -8,6 +8,9 @@ final class StackProcess {
 
     public static void main(String[] arguments) throws Exception {
         EmbeddedStack.start(Path.of(arguments[0]), EmbeddedStack.Ports.free());
+        // Nobody refers to the stack from here on, and somebody asks who runs here: the folder has to stay locked.
+        System.gc();
+        DataFolder.running(Path.of(arguments[0]));
         Thread.currentThread().join();
     }
 }
