@@ -54,10 +54,17 @@ final class Distances {
             graph.inputs().add(ValueInfos.of(output + BlockData.FILLED, DataType.FLOAT, maskShape(targets.commonShape(output))));
             graph.nodes().add(Node.of("Mul", List.of(output, output + BlockData.FILLED), prediction));
         }
-        boolean squared = training.loss() == Training.Distance.MSE;
-        var distance = squared ? new Loss.MeanSquared(prediction, output + BlockData.TARGET)
-            : new Loss.MeanAbsolute(prediction, output + BlockData.TARGET);
-        double power = targets.power(output, split.judging(), split.all(), squared ? 2 : 1);
+        String target = output + BlockData.TARGET;
+        var distance = switch (training.loss()) {
+            case MSE -> new Loss.MeanSquared(prediction, target);
+            case MAE -> new Loss.MeanAbsolute(prediction, target);
+            case KL -> new Loss.Distillation(prediction, target, 1);
+        };
+        double power = switch (training.loss()) {
+            case MSE -> targets.power(output, split.judging(), split.all(), 2);
+            case MAE -> targets.power(output, split.judging(), split.all(), 1);
+            case KL -> 1;
+        };
         terms.add(new Loss.Term(1 / Math.max(power, Float.MIN_NORMAL) / outputs, weight, distance));
     }
 

@@ -26,8 +26,15 @@ import dev.quantline.tune.Trainables.Kind;
 public record Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
                        double weightScaleRate, double scaleRate, double affineRate, double rounding, double ahead,
                        long seed, double zeroPointRate) {
-    /** Distance between quantized and float outputs: mean squared or mean absolute error. */
-    public enum Distance { MSE, MAE }
+    /** How far quantized outputs are from float ones. */
+    public enum Distance {
+        /** Mean squared error. */
+        MSE,
+        /** Mean absolute error. */
+        MAE,
+        /** Mean divergence KL(float || quantized) of the distributions that logits along the last axis stand for. */
+        KL
+    }
 
     /** Zero points stay as they are. */
     public Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
@@ -55,8 +62,14 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
     }
 
     /** The same with so many steps. */
-    Training withSteps(int number) {
+    public Training withSteps(int number) {
         return new Training(number, batch, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
+            rounding, ahead, seed, zeroPointRate);
+    }
+
+    /** The same with this loss. */
+    Training withLoss(Distance other) {
+        return new Training(steps, batch, floatShare, other, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
             rounding, ahead, seed, zeroPointRate);
     }
 

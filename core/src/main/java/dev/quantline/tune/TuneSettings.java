@@ -1,5 +1,6 @@
 package dev.quantline.tune;
 
+import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.onnx.BadInput;
 import java.util.List;
 
@@ -14,11 +15,12 @@ import java.util.List;
  * @param blocks     tensors that blocks end in; empty: found by the network's structure
  * @param affine     whether a factor on each output channel is trained besides (QPRep)
  * @param whole      what of the whole network is trained together once its pieces are
+ * @param logits     whether outputs are logits: the whole network then learns, and is judged, by the distributions they stand for
  * @param normalization whether convolutions get back the mean and deviation of their output channels at the end
  * @param training   steps, rates and loss
  */
 public record TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
-                           boolean affine, Whole whole, boolean normalization, Training training) {
+                           boolean affine, Whole whole, boolean logits, boolean normalization, Training training) {
     /** Calibration samples used by default. */
     public static final int SAMPLES = 512;
     private static final int BIAS_SAMPLES = 128;
@@ -53,6 +55,12 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
         ALL
     }
 
+    /** Outputs that are no logits. */
+    public TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
+                        boolean affine, Whole whole, boolean normalization, Training training) {
+        this(rounding, bias, samples, layers, sequential, blocks, affine, whole, false, normalization, training);
+    }
+
     public TuneSettings {
         if (samples < 1) {
             throw new BadInput("tune.samples must be at least 1, not " + samples);
@@ -81,6 +89,11 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
     Trainables wholeTrainables() {
         boolean all = whole == Whole.ALL;
         return new Trainables(all ? Trainables.Weights.SHIFTED : Trainables.Weights.FIXED, true, all, all, false);
+    }
+
+    /** What tells how good the whole network is. */
+    OutputLoss judgement() {
+        return logits ? new OutputLoss.Divergence() : new OutputLoss.Distance(false);
     }
 
     /** What of a piece is trained. */

@@ -31,6 +31,7 @@ public final class TuningRun implements AutoCloseable {
     private static final String MOVES = "moves.json";
     private static final String TRAINING = "training.npz";
     private static final double WHOLE_RATE = 0.05;
+    private static final double LOGITS_RATE = 0.2;
 
     private final Graph model;
     private final QuantizationPlan plan;
@@ -76,7 +77,7 @@ public final class TuningRun implements AutoCloseable {
         this.provider = provider;
         this.folder = folder;
         split = Split.of(Math.min(settings.samples(), calibration.size()));
-        judge = new Judge(model, calibration, split, batch, provider);
+        judge = new Judge(model, calibration, split, settings.judgement(), batch, provider);
         state = new State(model, plan);
         if (settings.bias()) {
             moves.add(this::correctBiases);
@@ -190,7 +191,8 @@ public final class TuningRun implements AutoCloseable {
             tuning.close();
         }
         tuning = new BlockTuning(model, samples, split, true, provider, folder);
-        var how = within(whole, settings.wholeTrainables(), training.withRates(WHOLE_RATE));
+        var closer = settings.logits() ? training.withLoss(Training.Distance.KL).withRates(LOGITS_RATE) : training.withRates(WHOLE_RATE);
+        var how = within(whole, settings.wholeTrainables(), closer);
         return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
     }
 

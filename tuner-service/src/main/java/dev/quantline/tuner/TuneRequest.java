@@ -17,22 +17,32 @@ final class TuneRequest {
     }
 
     /** Where widths are chosen later, weights are rounded for each of them instead. */
-    static TuneSettings settings(Recipe recipe) {
+    static TuneSettings settings(JobRequest job) {
+        var recipe = job.recipe();
         var tune = recipe.tune();
         var rounding = recipe.roundedWidths().isEmpty() ? TuneSettings.Rounding.valueOf(upper(tune.rounding()))
                 : TuneSettings.Rounding.NEAREST;
         return new TuneSettings(rounding, tune.bias(), tune.samples(),
                 TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
-                TuneSettings.Whole.valueOf(upper(tune.whole())), tune.normalization(), training(tune.training()));
+                TuneSettings.Whole.valueOf(upper(tune.whole())), logits(job), tune.normalization(), training(tune.training()));
     }
 
-    /** Fine-tuning; outputs of classifiers and language models are compared as distributions. */
+    /** Whether samples are text that a language model could add to. */
+    static boolean isText(JobRequest job) {
+        return job.evaluation().filter(evaluation -> evaluation.metric().equals("perplexity")).isPresent();
+    }
+
+    /** Outputs of classifiers and language models are compared as distributions. */
+    private static boolean logits(JobRequest job) {
+        return job.evaluation().map(JobRequest.Evaluation::metric).filter(LOGITS::contains).isPresent();
+    }
+
+    /** Fine-tuning of the float network. */
     static FineTuneSettings fineTuning(JobRequest job) {
         var quanttune = job.recipe().tune().quanttune().orElseThrow();
         var task = job.training().map(training -> Task.valueOf(upper(training.loss()))).orElse(Task.DISTILL);
-        boolean logits = job.evaluation().map(JobRequest.Evaluation::metric).filter(LOGITS::contains).isPresent();
-        return new FineTuneSettings(task, logits, quanttune.lambda(), quanttune.k(), quanttune.epochs(), quanttune.steps(),
+        return new FineTuneSettings(task, logits(job), quanttune.lambda(), quanttune.k(), quanttune.epochs(), quanttune.steps(),
                 quanttune.batch(), quanttune.rate(), quanttune.decay(), quanttune.clip(), quanttune.seed());
     }
 

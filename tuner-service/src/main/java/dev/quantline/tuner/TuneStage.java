@@ -18,11 +18,13 @@ import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.tune.RoundedCandidates;
 import dev.quantline.tune.TuningRun;
+import dev.quantline.tune.WrittenText;
 import dev.quantline.tuner.FineTunePhase.Start;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -42,6 +44,8 @@ final class TuneStage implements SingleItemStage {
     private static final int BATCH = 16;
     /** How much of the progress is behind when all widths that layers may get are still to be rounded to. */
     private static final double BEFORE_ROUNDING = 0.3;
+    private static final double WRITING = 0.1;
+    private static final String WRITTEN = "written.npz";
     private static final Duration SLICE = Duration.ofSeconds(45);
     private final Provider provider;
     private final Duration slice;
@@ -102,8 +106,12 @@ final class TuneStage implements SingleItemStage {
         var model = ModelFile.read(start.model().getFirst());
         var plan = QuantizationPlan.read(start.plan());
         var scratch = Files.createDirectory(context.work().resolve("activations"));
-        try (var data = JobData.open(context, "calibration")) {
+        var written = context.checkpoint().map(folder -> folder.resolve(WRITTEN)).filter(Files::exists);
+        try (var data = written.isPresent() ? Dataset.open(List.of(written.get())) : JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
+            if (written.isEmpty() && lacksText(model, samples, context.job())) {
+                return write(model, samples, start, context, progress.part(0, WRITING));
+            }
             double before = context.job().recipe().roundedWidths().isEmpty() ? 1 : BEFORE_ROUNDING;
             var outcome = tune(model, plan, samples, start, scratch, context, progress.part(0, before));
             return outcome instanceof Outcome.Done done
@@ -111,9 +119,22 @@ final class TuneStage implements SingleItemStage {
         }
     }
 
+    private static boolean lacksText(Graph model, Samples samples, JobRequest job) {
+        var tune = job.recipe().tune();
+        return tune.write() && TuneRequest.isText(job) && samples.size() < tune.samples() && WrittenText.writes(model);
+    }
+
+    private Outcome write(Graph model, Samples samples, Start start, StageContext context, Progress progress) throws IOException {
+        var tune = context.job().recipe().tune();
+        var files = new TreeMap<>(start.carried());
+        files.put(WRITTEN, context.work().resolve(WRITTEN));
+        new WrittenText(model, samples, provider).save(tune.samples(), BATCH, tune.training().seed(), files.get(WRITTEN), progress);
+        return new Outcome.Continue(files);
+    }
+
     private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Start start, Path scratch, StageContext context,
                          Progress progress) throws IOException {
-        try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job().recipe()), BATCH, provider, scratch)) {
+        try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job()), BATCH, provider, scratch)) {
             context.job().recipe().tune().minutes().ifPresent(minutes ->
                     run.within(minutes * 60 - (start.fineTuning().isPresent() ? context.spent().get().wall() : 0)));
             var checkpoint = context.checkpoint().filter(TuningRun::isIn);
@@ -147,6 +168,7 @@ final class TuneStage implements SingleItemStage {
         var folder = Files.createDirectory(context.work().resolve("checkpoint"));
         run.save(folder);
         var all = new TreeMap<>(start.carried());
+        context.checkpoint().map(earlier -> earlier.resolve(WRITTEN)).filter(Files::exists).ifPresent(file -> all.put(WRITTEN, file));
         try (var files = Files.list(folder)) {
             files.forEach(file -> all.put(file.getFileName().toString(), file));
         }

@@ -50,6 +50,14 @@ class TuneStageTest {
                  "tune": {"samples": 64, "training": {"steps": 3, "batch": 8}}}}"""), "sliced");
     }
 
+    private static JobRequest text(boolean write) throws IOException {
+        return JobReader.read(Json.MAPPER.readTree("""
+                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
+                 "evaluation": {"data": "s3://bucket/v.npz", "metric": "perplexity"}, "recipe": {"preset": "w4a8",
+                 "tune": {"samples": 64, "write": WRITE, "whole": "all", "training": {"steps": 3, "batch": 8}}}}"""
+                .replace("WRITE", String.valueOf(write))), "text");
+    }
+
     private static JobRequest fineTuned() throws IOException {
         var job = Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
@@ -59,9 +67,10 @@ class TuneStageTest {
         return JobReader.read(job, "fine-tuned");
     }
 
-    private Map<String, List<Path>> inputs() throws IOException {
-        var model = Profiler.prepare(Networks.mlp(1));
-        var data = Data.write(folder.resolve("data.npz"), Data.rows(SAMPLES, 2));
+    /** @param text 16 short sequences for a transformer instead of rows for a perceptron */
+    private Map<String, List<Path>> inputs(boolean text) throws IOException {
+        var model = Profiler.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
+        var data = Data.write(folder.resolve("data.npz"), text ? Data.tokens(16, 6, 2) : Data.rows(SAMPLES, 2));
         try (var dataset = Dataset.open(List.of(data))) {
             var stages = Stages.run(model, new Samples(dataset, model, Map.of()),
                     CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of()));
@@ -80,7 +89,7 @@ class TuneStageTest {
 
     /** Runs slice after slice, each from the checkpoint of the one before, in folders of their own. */
     private Outcome.Done run(JobRequest job, Duration slice, int leastSlices) throws IOException {
-        var inputs = inputs();
+        var inputs = inputs(TuneRequest.isText(job));
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
@@ -121,6 +130,18 @@ class TuneStageTest {
         var steps = Json.MAPPER.readTree(sliced.files().get("tuning.json").toFile());
         assertEquals("compensated rounding", steps.get(0).path("method").asText());
         assertTrue(steps.findValues("curve").stream().anyMatch(curve -> curve.size() > 1), steps.toString());
+    }
+
+    @Test
+    void aLanguageModelShortOfSamplesWritesSomeFirst() throws IOException {
+        var whole = run(text(true), Duration.ofHours(1), 2);
+        var sliced = run(text(true), Duration.ZERO, 5);
+        var without = run(text(false), Duration.ofHours(1), 1);
+
+        assertSame(whole, sliced);
+        var steps = Json.MAPPER.readTree(whole.files().get("tuning.json").toFile());
+        assertNotEquals(Json.MAPPER.readTree(without.files().get("tuning.json").toFile()), steps);
+        assertTrue(steps.findValuesAsText("method").contains("whole"), steps.toString());
     }
 
     @Test

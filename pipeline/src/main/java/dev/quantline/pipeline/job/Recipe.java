@@ -77,6 +77,7 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param order         {@code sequential} or {@code parallel}: whether a piece learns on what tuned pieces give or on
      *                      what the float network gives
      * @param samples       calibration samples used at most
+     * @param write         whether a language model that has fewer writes some itself
      * @param blocks        tensors that blocks end in; empty: found by structure
      * @param affine        whether a factor on each output channel is trained besides
      * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end
@@ -84,7 +85,8 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param training      how each piece is trained
      */
     public record Tune(String rounding, boolean bias, Optional<QuantTune> quanttune, String layers, boolean normalization, String order,
-                       int samples, List<String> blocks, boolean affine, String whole, Optional<Double> minutes, Training training) {
+                       int samples, boolean write, List<String> blocks, boolean affine, String whole, Optional<Double> minutes,
+                       Training training) {
     }
 
     /**
