@@ -2,6 +2,7 @@ package dev.quantline.tune;
 
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Provider;
@@ -10,7 +11,9 @@ import dev.quantline.runtime.Session;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 
 /** The pieces a network is tuned in. Only what begins and ends in tensors whose first axis is the samples can be one. */
@@ -32,6 +35,23 @@ record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider prov
     /** The whole network; empty when an output of it has another first axis. */
     List<Subgraph> whole() {
         return usable(List.of(Blocks.whole(model)));
+    }
+
+    /** Bytes that all tensors between the layers hold for one sample, as far as their types are known. */
+    long bytesASample() {
+        var known = OnnxLibrary.inferShapes(model);
+        var shown = model.copy();
+        shown.outputs().clear();
+        model.nodes().stream().flatMap(node -> node.outputs().stream()).map(known::get).filter(Objects::nonNull)
+            .forEach(shown.outputs()::add);
+        var wanted = shown.outputs().stream().map(output -> output.getName()).toList();
+        var bytes = new LongAdder();
+        int probe = samples.batchSize(1);
+        try (var session = Session.open(shown, provider, Session.Optimization.NONE)) {
+            samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays(), wanted, (name, tensor) ->
+                tensor.type().bytes(tensor.size()) / probe).forEach(bytes::add));
+        }
+        return bytes.sum();
     }
 
     private List<Subgraph> usable(List<Subgraph> pieces) {

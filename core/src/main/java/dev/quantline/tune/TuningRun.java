@@ -32,6 +32,8 @@ public final class TuningRun implements AutoCloseable {
     private static final String TRAINING = "training.npz";
     private static final double WHOLE_RATE = 0.05;
     private static final double LOGITS_RATE = 0.2;
+    /** Activations of a batch of whole samples; training keeps two to three times that. */
+    private static final long WHOLE_BYTES = 1L << 30;
 
     private final Graph model;
     private final QuantizationPlan plan;
@@ -56,6 +58,19 @@ public final class TuningRun implements AutoCloseable {
     /** One thing to do; not done when it was stopped. */
     private interface Move {
         boolean take(BooleanSupplier stop, Progress progress);
+
+        /** How long it takes, in units of what a piece takes. */
+        default int weight() {
+            return 1;
+        }
+    }
+
+    /** The whole network, which takes as long as all its pieces. */
+    private record WholeMove(TuningRun run, Subgraph whole, long bytes, int weight) implements Move {
+        @Override
+        public boolean take(BooleanSupplier stop, Progress progress) {
+            return run.tuneWhole(whole, bytes, stop, progress);
+        }
     }
 
     /** What is saved besides model and plan. */
@@ -100,7 +115,7 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole().forEach(whole -> moves.add((stop, progress) -> tuneWhole(whole, stop, progress)));
+            pieces.whole().forEach(whole -> moves.add(new WholeMove(this, whole, pieces.bytesASample(), Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
             moves.add(this::normalize);
@@ -135,9 +150,9 @@ public final class TuningRun implements AutoCloseable {
      */
     public boolean advance(BooleanSupplier stop, Progress progress) {
         var timed = new TimeLeft(progress);
+        double all = weight(moves);
         while (done < moves.size()) {
-            double from = (double) done / moves.size();
-            if (!moves.get(done).take(stop, timed.part(from, from + 1.0 / moves.size()))) {
+            if (!moves.get(done).take(stop, timed.part(weight(moves.subList(0, done)) / all, weight(moves.subList(0, done + 1)) / all))) {
                 return false;
             }
             done++;
@@ -146,6 +161,10 @@ public final class TuningRun implements AutoCloseable {
             }
         }
         return true;
+    }
+
+    private static double weight(List<Move> moves) {
+        return moves.stream().mapToInt(Move::weight).sum();
     }
 
     private boolean round(Subgraph part, Progress progress) {
@@ -185,13 +204,18 @@ public final class TuningRun implements AutoCloseable {
         return tuned.isPresent();
     }
 
-    /** Pieces are close by now: smaller steps are left to take. */
-    private boolean tuneWhole(Subgraph whole, BooleanSupplier stop, Progress progress) {
+    /**
+     * Pieces are close by now: smaller steps are left to take.
+     *
+     * @param bytes of activations for one sample; as many samples make a batch as have room
+     */
+    private boolean tuneWhole(Subgraph whole, long bytes, BooleanSupplier stop, Progress progress) {
         if (tuning != null) {
             tuning.close();
         }
         tuning = new BlockTuning(model, samples, split, true, provider, folder);
-        var closer = settings.logits() ? training.withLoss(Training.Distance.KL).withRates(LOGITS_RATE) : training.withRates(WHOLE_RATE);
+        var fitting = training.withBatch(samples.batchSize((int) Math.clamp(WHOLE_BYTES / Math.max(1, bytes), 1, training.batch())));
+        var closer = settings.logits() ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE) : fitting.withRates(WHOLE_RATE);
         var how = within(whole, settings.wholeTrainables(), closer);
         return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
     }

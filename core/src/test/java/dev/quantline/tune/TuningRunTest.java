@@ -2,11 +2,14 @@ package dev.quantline.tune;
 
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profiler;
 import dev.quantline.quantizer.Uniform;
@@ -14,6 +17,7 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
 import dev.quantline.tune.TuneSettings.Rounding;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -158,6 +162,45 @@ class TuningRunTest {
                 assertTrue(steps.get(1).errorAfter() < steps.get(1).errorBefore(), steps.toString());
                 assertTrue(steps.getLast().kept());
             }
+            return null;
+        });
+    }
+
+    @Test
+    void logitsAreJudgedByTheirDistributions() throws IOException {
+        calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
+            var settings = new TuneSettings(Rounding.NEAREST, false, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false,
+                TuneSettings.Whole.ALL, true, false, SHORT);
+            try (var run = start(stages, samples, settings)) {
+                var steps = finish(run).steps();
+
+                var split = BlockTuning.Split.of(SAMPLES);
+                var divergence = new Judge(stages.model(), samples, split, new OutputLoss.Divergence(), 16, Provider.cpu());
+                var before = divergence.error(new BlockTuning.State(stages.model(), stages.plan()), Progress.none());
+                assertEquals(List.of("whole", "all"), steps.stream().map(Tuner.Step::method).toList());
+                assertTrue(steps.getFirst().errorAfter() < steps.getFirst().errorBefore(), steps.toString());
+                assertEquals(before, steps.getLast().errorBefore(), 1e-9 * before);
+                assertTrue(steps.getLast().errorAfter() < 0.9 * before, steps.toString());
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void aNetworkTellsHowMuchItsActivationsHold() throws IOException {
+        calibrated(network("conv"), data("conv"), (stages, samples) -> {
+            var one = new ArrayList<Long>();
+            stages.model().nodes().stream().flatMap(node -> node.outputs().stream()).forEach(tensor -> {
+                var shown = stages.model().copy();
+                shown.outputs().clear();
+                shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT));
+                try (var session = Session.open(shown, Provider.cpu(), Session.Optimization.NONE)) {
+                    samples.forEachBatch(0, 1, 1, fed -> one.add(4L * session.run(fed.arrays()).get(tensor).size()));
+                }
+            });
+
+            assertEquals(one.stream().mapToLong(bytes -> bytes).sum(),
+                new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample());
             return null;
         });
     }

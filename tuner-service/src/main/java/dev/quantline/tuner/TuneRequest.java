@@ -25,7 +25,15 @@ final class TuneRequest {
         return new TuneSettings(rounding, tune.bias(), tune.samples(),
                 TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
-                TuneSettings.Whole.valueOf(upper(tune.whole())), logits(job), tune.normalization(), training(tune.training()));
+                whole(job), logits(job), tune.normalization(), training(tune.training()));
+    }
+
+    private static TuneSettings.Whole whole(JobRequest job) {
+        String wanted = job.recipe().tune().whole();
+        if (wanted.equals("logits")) {
+            return logits(job) ? TuneSettings.Whole.ALL : TuneSettings.Whole.OFF;
+        }
+        return TuneSettings.Whole.valueOf(upper(wanted));
     }
 
     /** Whether samples are text that a language model could add to. */

@@ -80,7 +80,8 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param write         whether a language model that has fewer writes some itself
      * @param blocks        tensors that blocks end in; empty: found by structure
      * @param affine        whether a factor on each output channel is trained besides
-     * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end
+     * @param whole         {@code off}, {@code biases} or {@code all}: what of the whole network is trained together in the end;
+     *                      {@code logits}: all where the metric is of logits, nothing elsewhere
      * @param minutes       what tuning may take; steps then follow from how long they take
      * @param training      how each piece is trained
      */
