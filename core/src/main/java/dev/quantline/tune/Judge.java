@@ -1,5 +1,7 @@
 package dev.quantline.tune;
 
+import dev.quantline.evaluate.Fidelity;
+import dev.quantline.evaluate.Metric;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.onnx.Graph;
 import dev.quantline.runtime.Progress;
@@ -9,22 +11,30 @@ import dev.quantline.runtime.Session;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
 
-/** How far a quantized model's outputs are from the float model's on held-out samples; what computes for padding does not count. */
-record Judge(Graph reference, Samples samples, BlockTuning.Split split, OutputLoss loss, int batch, Provider provider) {
+/**
+ * How far a quantized model's outputs are from the float model's on held-out samples; what computes for padding does not count.
+ *
+ * @param logits whether they are compared as the distributions they stand for
+ */
+record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean logits, int batch, Provider provider) {
 
-    /** Mean over the samples of the loss of the exported form. */
+    /** Squared error of the exported form over the output's power; of logits the mean divergence KL(float || quantized). */
     double error(BlockTuning.State state, Progress progress) {
-        var sum = new DoubleAdder();
+        var fidelity = new Fidelity();
+        var divergence = new DoubleAdder();
         var counted = new LongAdder();
         int from = split.judging();
         try (var first = Session.open(reference, provider, Session.Optimization.ALL);
              var second = Session.open(state.plan().applyTo(state.model()), provider, Session.Optimization.ALL)) {
             samples.forEachBatch(from, split.all(), samples.unpadded(batch), fed -> {
-                sum.add(loss.of(fed, first.run(fed.arrays()), second.run(fed.arrays())));
+                var exact = first.run(fed.arrays());
+                var other = second.run(fed.arrays());
+                fidelity.add(Metric.flatten(fed, exact), Metric.flatten(fed, other));
+                divergence.add(logits ? new OutputLoss.Divergence().of(fed, exact, other) : 0);
                 counted.add(fed.size());
                 progress.report((fed.first() + fed.size() - from) / (double) (split.all() - from), "checking on held-out samples");
             });
         }
-        return sum.sum() / counted.sum();
+        return logits ? divergence.sum() / counted.sum() : fidelity.relativeError();
     }
 }

@@ -1,6 +1,5 @@
 package dev.quantline.tune;
 
-import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.onnx.BadInput;
 import java.util.List;
 
@@ -89,11 +88,6 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
     Trainables wholeTrainables() {
         boolean all = whole == Whole.ALL;
         return new Trainables(all ? Trainables.Weights.SHIFTED : Trainables.Weights.FIXED, true, all, all, false);
-    }
-
-    /** What tells how good the whole network is. */
-    OutputLoss judgement() {
-        return logits ? new OutputLoss.Divergence() : new OutputLoss.Distance(false);
     }
 
     /** What of a piece is trained. */

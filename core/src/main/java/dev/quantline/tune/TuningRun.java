@@ -92,7 +92,7 @@ public final class TuningRun implements AutoCloseable {
         this.provider = provider;
         this.folder = folder;
         split = Split.of(Math.min(settings.samples(), calibration.size()));
-        judge = new Judge(model, calibration, split, settings.judgement(), batch, provider);
+        judge = new Judge(model, calibration, split, settings.logits(), batch, provider);
         state = new State(model, plan);
         if (settings.bias()) {
             moves.add(this::correctBiases);

@@ -2,7 +2,6 @@ package dev.quantline.tune;
 
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.RangeCriterion;
-import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
@@ -42,7 +41,7 @@ class NormalizationTuningTest {
             var stages = Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
             var start = new State(stages.model(), stages.plan());
             var tuned = NormalizationTuning.apply(start, stages.model(), samples, SPLIT, 16, Provider.cpu(), Progress.none());
-            task.on(start, tuned, new Judge(stages.model(), samples, SPLIT, new OutputLoss.Distance(false), 16, Provider.cpu()));
+            task.on(start, tuned, new Judge(stages.model(), samples, SPLIT, false, 16, Provider.cpu()));
         }
     }
 

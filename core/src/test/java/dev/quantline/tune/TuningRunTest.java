@@ -2,7 +2,6 @@ package dev.quantline.tune;
 
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.RangeCriterion;
-import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
@@ -175,7 +174,7 @@ class TuningRunTest {
                 var steps = finish(run).steps();
 
                 var split = BlockTuning.Split.of(SAMPLES);
-                var divergence = new Judge(stages.model(), samples, split, new OutputLoss.Divergence(), 16, Provider.cpu());
+                var divergence = new Judge(stages.model(), samples, split, true, 16, Provider.cpu());
                 var before = divergence.error(new BlockTuning.State(stages.model(), stages.plan()), Progress.none());
                 assertEquals(List.of("whole", "all"), steps.stream().map(Tuner.Step::method).toList());
                 assertTrue(steps.getFirst().errorAfter() < steps.getFirst().errorBefore(), steps.toString());
