@@ -11,7 +11,6 @@ import dev.quantline.runtime.Session;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
@@ -32,18 +31,19 @@ record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider prov
             : Blocks.endingIn(settings.blocks(), model, plan));
     }
 
-    /** The whole network; empty when an output of it has another first axis. */
-    List<Subgraph> whole() {
-        return usable(List.of(Blocks.whole(model)));
+    /** The whole network, up to the logits alone where they are its first output; empty when an output has another first axis. */
+    List<Subgraph> whole(boolean logits) {
+        var all = Blocks.whole(model);
+        return usable(List.of(logits ? new Subgraph(all.name(), all.inputs(), all.outputs().subList(0, 1), all.nodes()) : all));
     }
 
-    /** Bytes that all tensors between the layers hold for one sample, as far as their types are known. */
+    /** Bytes that all FLOAT tensors between the layers hold for one sample, as far as shape inference knows them. */
     long bytesASample() {
         var known = OnnxLibrary.inferShapes(model);
         var shown = model.copy();
         shown.outputs().clear();
-        model.nodes().stream().flatMap(node -> node.outputs().stream()).map(known::get).filter(Objects::nonNull)
-            .forEach(shown.outputs()::add);
+        model.nodes().stream().flatMap(node -> node.outputs().stream()).map(known::get)
+            .filter(info -> info != null && ValueInfos.type(info).filter(DataType.FLOAT::equals).isPresent()).forEach(shown.outputs()::add);
         var wanted = shown.outputs().stream().map(output -> output.getName()).toList();
         var bytes = new LongAdder();
         int probe = samples.batchSize(1);

@@ -115,7 +115,8 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole().forEach(whole -> moves.add(new WholeMove(this, whole, pieces.bytesASample(), Math.max(1, parts.size()))));
+            pieces.whole(settings.logits()).forEach(whole ->
+                moves.add(new WholeMove(this, whole, pieces.bytesASample(), Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
             moves.add(this::normalize);

@@ -119,7 +119,8 @@ public final class WrittenText {
                     rows[i][0] = beginnings.get((from + i) % beginnings.size()).first();
                 }
                 for (int t = 1; t < tokens; t++) {
-                    progress.report((from + (double) batch * t / tokens) / count, "the float network writes samples");
+                    double part = Math.min(batch, count - from) * (double) t / tokens;
+                    progress.report((from + part) / count, "the float network writes samples");
                     var logits = session.run(feed(rows, t)).values().iterator().next();
                     for (int i = 0; i < batch; i++) {
                         rows[i][t] = drawn(logits.floats(), i * logits.dim(1), logits.dim(1), random);

@@ -7,6 +7,7 @@ import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
@@ -181,6 +182,21 @@ class TuningRunTest {
                 assertEquals(before, steps.getLast().errorBefore(), 1e-9 * before);
                 assertTrue(steps.getLast().errorAfter() < 0.9 * before, steps.toString());
             }
+            return null;
+        });
+    }
+
+    @Test
+    void whatComesOutBesidesLogitsDoesNotCount() throws IOException {
+        var network = network("transformer");
+        var second = network.fresh("second");
+        network.nodes().add(Node.of("ArgMax", List.of(network.outputs().getFirst().getName()), second).with("axis", -1L));
+        network.outputs().add(ValueInfos.of(second, DataType.INT64, -1, -1, 1));
+        calibrated(network, data("transformer"), (stages, samples) -> {
+            var pieces = new Pieces(stages.model(), stages.plan(), samples, Provider.cpu());
+
+            assertEquals(List.of(stages.model().outputs().getFirst().getName()), pieces.whole(true).getFirst().outputs());
+            assertTrue(pieces.bytesASample() > 0);
             return null;
         });
     }
