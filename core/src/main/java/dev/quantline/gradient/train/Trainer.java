@@ -103,11 +103,10 @@ public final class Trainer implements AutoCloseable {
         var inputs = new HashMap<>(batch);
         inputs.putAll(parameters.values());
         inputs.putAll(running.inputs());
-        derived.parallelStream().forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
+        derived.forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
         inputs.putAll(computed);
         session.runInto(inputs, results);
-        derived.parallelStream().forEach(input ->
-            input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
+        derived.forEach(input -> input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
         return loss.get(0);
     }
 
