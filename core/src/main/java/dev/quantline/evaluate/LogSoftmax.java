@@ -3,12 +3,12 @@ package dev.quantline.evaluate;
 import java.nio.FloatBuffer;
 
 /** Logarithms of class probabilities. */
-final class LogSoftmax {
+public final class LogSoftmax {
     private LogSoftmax() {
     }
 
     /** Of {@code classes} logits from {@code start} on; sums to 1 after exp. */
-    static double[] of(FloatBuffer logits, int start, int classes) {
+    public static double[] of(FloatBuffer logits, int start, int classes) {
         double largest = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < classes; i++) {
             largest = Math.max(largest, logits.get(start + i));

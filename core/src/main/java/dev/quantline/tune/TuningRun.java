@@ -66,10 +66,10 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /** The whole network, which takes as long as all its pieces. */
-    private record WholeMove(TuningRun run, Subgraph whole, long bytes, int weight) implements Move {
+    private record WholeMove(TuningRun run, Subgraph whole, Pieces pieces, int weight) implements Move {
         @Override
         public boolean take(BooleanSupplier stop, Progress progress) {
-            return run.tuneWhole(whole, bytes, stop, progress);
+            return run.tuneWhole(whole, pieces.bytesASample(), stop, progress);
         }
     }
 
@@ -115,8 +115,7 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole(settings.logits()).forEach(whole ->
-                moves.add(new WholeMove(this, whole, pieces.bytesASample(), Math.max(1, parts.size()))));
+            pieces.whole(settings.logits()).forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
             moves.add(this::normalize);

@@ -1,5 +1,6 @@
 package dev.quantline.tune;
 
+import dev.quantline.evaluate.LogSoftmax;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -163,17 +164,10 @@ public final class WrittenText {
 
     /** A token with the probability that softmax gives it. */
     private static int drawn(FloatBuffer logits, int from, int vocabulary, Random random) {
-        double largest = Double.NEGATIVE_INFINITY;
-        for (int i = 0; i < vocabulary; i++) {
-            largest = Math.max(largest, logits.get(from + i));
-        }
-        double sum = 0;
-        for (int i = 0; i < vocabulary; i++) {
-            sum += Math.exp(logits.get(from + i) - largest);
-        }
-        double left = random.nextDouble() * sum;
+        var logarithms = LogSoftmax.of(logits, from, vocabulary);
+        double left = random.nextDouble();
         int token = 0;
-        while (token < vocabulary - 1 && (left -= Math.exp(logits.get(from + token) - largest)) >= 0) {
+        while (token < vocabulary - 1 && (left -= Math.exp(logarithms[token])) >= 0) {
             token++;
         }
         return token;
