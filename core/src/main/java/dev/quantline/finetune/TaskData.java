@@ -155,8 +155,10 @@ final class TaskData implements AutoCloseable {
     /** Sizes of the inputs; sentences stay open in length. */
     Map<String, long[]> sizes() {
         var sizes = new LinkedHashMap<String, long[]>();
+        boolean alike = held.stream().allMatch(batch -> batch.values().stream().filter(tensor -> tensor.rank() == 2)
+            .mapToLong(tensor -> tensor.dim(1)).distinct().count() == 1);
         held.getFirst().forEach((name, tensor) -> sizes.put(name, samples.openLength() && tensor.rank() == 2
-            ? new long[] {tensor.dim(0), -1} : tensor.shape()));
+            ? new long[] {tensor.dim(0), alike ? -2 : -1} : tensor.shape()));
         return sizes;
     }
 

@@ -123,9 +123,7 @@ final class Backward {
         emitter.scope(node.name() + "/gradient");
         var wanted = IntStream.range(0, node.inputs().size()).filter(i -> active.contains(node.input(i))).boxed()
             .collect(Collectors.toSet());
-        var reader = index.onlyConsumer(node.output()).filter(consumer -> totals.containsKey(consumer.output()))
-            .map(consumer -> new Call.Reader(consumer, totals.get(consumer.output())));
-        var call = new Call(emitter, node, outputs, wanted, reader);
+        var call = new Call(emitter, node, outputs, wanted, index, totals);
         Rules.of(node).backward(call);
         call.given().forEach((i, gradient) ->
             contributions.computeIfAbsent(node.input(i), key -> new ArrayList<>()).add(gradient));

@@ -26,7 +26,9 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
      * Differentiates a model.
      *
      * @param model    any graph of opset 7 to 21; it is not changed
-     * @param sizes    shapes of inputs, by name; inputs not named keep open sizes, which some operators refuse
+     * @param sizes    shapes of inputs, by name, negative where a size stays open: -1, or a smaller number, and wherever the same one
+     *                 stands the size is always the same, which saves comparing sizes while training; inputs not named keep open
+     *                 sizes, which some operators refuse
      * @param trained  floating-point initializers or inputs
      * @param loss     may name any tensor of the model
      * @param observed further tensors of the model to put out

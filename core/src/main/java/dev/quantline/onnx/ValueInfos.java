@@ -4,19 +4,24 @@ import ai.onnx.proto.OnnxMl.TensorShapeProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /** Declared types and shapes of inputs, outputs and inferred tensors. */
 public final class ValueInfos {
+    private static final Pattern NUMBERED = Pattern.compile("size(\\d{1,9})");
+
     private ValueInfos() {
     }
 
-    /** A declaration with fixed sizes; -1 leaves an axis open. */
+    /** A declaration with fixed sizes; -1 leaves an axis open, and so do smaller numbers, the same of which are the same size. */
     public static ValueInfoProto of(String name, DataType type, long... shape) {
         var dims = TensorShapeProto.newBuilder();
         for (long dim : shape) {
             var proto = dims.addDimBuilder();
             if (dim >= 0) {
                 proto.setDimValue(dim);
+            } else if (dim < -1) {
+                proto.setDimParam("size" + -dim);
             }
         }
         return ValueInfoProto.newBuilder().setName(name).setType(TypeProto.newBuilder()
@@ -42,5 +47,16 @@ public final class ValueInfos {
         }
         return Optional.of(info.getType().getTensorType().getShape().getDimList().stream()
             .mapToLong(dim -> dim.hasDimValue() ? dim.getDimValue() : -1).toArray());
+    }
+
+    /** The same, with the numbers that {@link #of} was given where a size is open. */
+    public static Optional<long[]> numberedShape(ValueInfoProto info) {
+        if (!info.getType().getTensorType().hasShape()) {
+            return Optional.empty();
+        }
+        return Optional.of(info.getType().getTensorType().getShape().getDimList().stream().mapToLong(dim -> {
+            var numbered = NUMBERED.matcher(dim.getDimParam());
+            return dim.hasDimValue() ? dim.getDimValue() : numbered.matches() ? -Long.parseLong(numbered.group(1)) : -1;
+        }).toArray());
     }
 }

@@ -104,6 +104,20 @@ final class Activations implements AutoCloseable {
         return common;
     }
 
+    /**
+     * The same with the number that {@code lengths} has for a size that differs, by what it is for every sample, beginning with -2: so
+     * axes that always have the same size get the same number.
+     */
+    long[] numberedShape(String tensor, Map<List<Long>, Long> lengths) {
+        var numbered = commonShape(tensor);
+        for (int axis = 1; axis < numbered.length; axis++) {
+            int at = axis;
+            numbered[axis] = numbered[axis] >= 0 ? numbered[axis]
+                : lengths.computeIfAbsent(rows.get(tensor).stream().map(row -> row.shape()[at]).toList(), first -> -2L - lengths.size());
+        }
+        return numbered;
+    }
+
     /** Whether every sample of the tensor has the same shape. */
     boolean isUniform(String tensor) {
         return Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);

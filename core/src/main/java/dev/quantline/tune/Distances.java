@@ -68,9 +68,10 @@ final class Distances {
         terms.add(new Loss.Term(1 / Math.max(power, Float.MIN_NORMAL) / outputs, weight, distance));
     }
 
-    private static long[] maskShape(long[] shape) {
+    /** What a mask of tensors of this shape has: their open axes. */
+    static long[] maskShape(long[] shape) {
         for (int axis = 1; axis < shape.length; axis++) {
-            shape[axis] = shape[axis] < 0 ? -1 : 1;
+            shape[axis] = Math.min(1, shape[axis]);
         }
         return shape;
     }

@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -161,10 +162,18 @@ final class Reconstruction {
 
     private Map<String, long[]> sizes(int batch) {
         var sizes = new LinkedHashMap<String, long[]>();
-        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().commonShape(tensor)));
-        data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().commonShape(tensor)));
+        var lengths = new HashMap<List<Long>, Long>();
+        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().numberedShape(tensor, lengths)));
+        data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().numberedShape(tensor, lengths)));
+        data.part().outputs().forEach(tensor -> sizes.put(tensor + BlockData.FILLED, filled(data.targets(), tensor, lengths)));
+        data.ahead().ifPresent(ahead -> ahead.rest().outputs().forEach(tensor ->
+            sizes.put(tensor + BlockData.FILLED, filled(ahead.targets(), tensor, lengths))));
         sizes.values().forEach(shape -> shape[0] = batch);
         return sizes;
+    }
+
+    private static long[] filled(Activations targets, String tensor, Map<List<Long>, Long> lengths) {
+        return Distances.maskShape(targets.numberedShape(tensor, lengths));
     }
 
     private List<Group> groups(Map<String, Trainables.Kind> parameters) {

@@ -8,6 +8,7 @@ import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.quantizer.Uniform;
 import dev.quantline.tune.Trainables.Kind;
 import dev.quantline.tune.Trainables.Weights;
+import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,6 +31,8 @@ final class TrainedWeight implements TrainedPart, Derived {
     private static final float STRETCH = 0.1f;
     /** A folded weight keeps this distance from where its code would change. */
     private static final float MARGIN = 0.498f;
+    /** Added and taken away again it leaves the nearest whole number, half to even, of any code; in vectors, other than Math.rint. */
+    private static final float WHOLE = 0x1.8p23f;
 
     private final QuantizationPlan.Weight place;
     private final Uniform quantizer;
@@ -37,8 +40,10 @@ final class TrainedWeight implements TrainedPart, Derived {
     private final Annealing annealing;
     private final long[] shape;
     private final float[] start;
-    /** Which scale each element has. */
-    private final int[] channel;
+    private final ScaleRuns runs;
+    /** Steps from the zero point that the lowest and the highest code are at, one a scale. */
+    private final float[] least;
+    private final float[] most;
     private final Map<String, Kind> parameters = new LinkedHashMap<>();
     private String restored;
     private String shift;
@@ -53,7 +58,13 @@ final class TrainedWeight implements TrainedPart, Derived {
         this.start = start.toFloats();
         quantizer = place.quantizer();
         shape = start.shape();
-        channel = quantizer.scaleIndex(shape);
+        runs = ScaleRuns.of(quantizer.scaleIndex(shape));
+        least = new float[quantizer.scale().length];
+        most = new float[least.length];
+        for (int c = 0; c < least.length; c++) {
+            least[c] = quantizer.qmin() - quantizer.zeroPoint()[c];
+            most[c] = quantizer.qmax() - quantizer.zeroPoint()[c];
+        }
     }
 
     @Override
@@ -89,10 +100,12 @@ final class TrainedWeight implements TrainedPart, Derived {
     /** V for which h is the fraction of W / s0: the start computes with the float weights. */
     private float[] open() {
         var open = new float[start.length];
-        for (int i = 0; i < open.length; i++) {
-            float exact = start[i] / quantizer.scale()[channel[i]];
-            double h = (exact - Math.floor(exact) + STRETCH) / (1 + 2 * STRETCH);
-            open[i] = (float) -Math.log(1 / h - 1);
+        for (int run = 0; run < runs.count(); run++) {
+            for (int i = 0; i < runs.size(run); i++) {
+                float exact = start[runs.from(run) + i] / quantizer.scale()[runs.scale(run, i)];
+                double h = (exact - Math.floor(exact) + STRETCH) / (1 + 2 * STRETCH);
+                open[runs.from(run) + i] = (float) -Math.log(1 / h - 1);
+            }
         }
         return open;
     }
@@ -121,10 +134,6 @@ final class TrainedWeight implements TrainedPart, Derived {
         return times(quantizer.scale(), factor, values);
     }
 
-    private float[] restoring(float[] scales, Map<String, Tensor> values) {
-        return times(scales, gain, values);
-    }
-
     private static float[] times(float[] scales, String tensor, Map<String, Tensor> values) {
         var product = scales.clone();
         if (tensor != null) {
@@ -136,16 +145,60 @@ final class TrainedWeight implements TrainedPart, Derived {
         return product;
     }
 
-    private float[] moves(Map<String, Tensor> values) {
-        return shift == null ? new float[start.length] : values.get(shift).toFloats();
-    }
+    /** Of every element, run by run: what training computes with, in arrays that stay in the cache. */
+    private final class Sweep {
+        private final float[] scales;
+        private final float[] restoring;
+        private final FloatBuffer moves;
+        private final float[] unit = new float[ScaleRuns.LONGEST];
+        private final float[] scale = new float[ScaleRuns.LONGEST];
+        private final float[] lowest = new float[ScaleRuns.LONGEST];
+        private final float[] highest = new float[ScaleRuns.LONGEST];
+        /** V. */
+        private final float[] move = new float[ScaleRuns.LONGEST];
+        /** Steps from the zero point before they are rounded and clipped. */
+        private final float[] exact = new float[ScaleRuns.LONGEST];
 
-    private float exact(int i, float move, float[] scales) {
-        return (start[i] + quantizer.scale()[channel[i]] * move) / scales[channel[i]];
-    }
+        Sweep(Map<String, Tensor> values) {
+            scales = scales(values);
+            restoring = times(scales, gain, values);
+            moves = shift == null ? null : values.get(shift).floats();
+        }
 
-    private float clamp(float code, int c) {
-        return clamp(quantizer, code, c);
+        void to(int run) {
+            int from = runs.from(run);
+            int size = runs.size(run);
+            runs.spread(run, quantizer.scale(), unit);
+            runs.spread(run, scales, scale);
+            runs.spread(run, least, lowest);
+            runs.spread(run, most, highest);
+            if (moves != null) {
+                moves.get(from, move, 0, size);
+            }
+            if (trained.weights() == Weights.ROUNDED) {
+                for (int i = 0; i < size; i++) {
+                    exact[i] = (float) Math.floor(start[from + i] / unit[i]) + h(move[i]);
+                }
+            } else {
+                for (int i = 0; i < size; i++) {
+                    exact[i] = (start[from + i] + unit[i] * move[i]) / scale[i];
+                }
+            }
+        }
+
+        /** Codes as steps from the zero point; learned rounding lies between two as long as it is undecided. */
+        void codes(int run, float[] codes) {
+            int size = runs.size(run);
+            if (trained.weights() == Weights.ROUNDED) {
+                for (int i = 0; i < size; i++) {
+                    codes[i] = Math.max(lowest[i], Math.min(highest[i], exact[i]));
+                }
+            } else {
+                for (int i = 0; i < size; i++) {
+                    codes[i] = Math.max(lowest[i], Math.min(highest[i], exact[i])) + WHOLE - WHOLE;
+                }
+            }
+        }
     }
 
     /** A number of steps from the zero point that has a code. */
@@ -168,45 +221,64 @@ final class TrainedWeight implements TrainedPart, Derived {
         return Math.clamp((1 + 2 * STRETCH) * sigmoid(move) - STRETCH, 0, 1);
     }
 
-    private float floor(int i) {
-        return (float) Math.floor(start[i] / quantizer.scale()[channel[i]]);
-    }
-
     @Override
     public void compute(Map<String, Tensor> values, Tensor result) {
-        var scales = scales(values);
-        var restoring = restoring(scales, values);
-        var codes = moves(values);
-        boolean rounded = trained.weights() == Weights.ROUNDED;
-        for (int i = 0; i < codes.length; i++) {
-            int c = channel[i];
-            float code = rounded ? floor(i) + h(codes[i]) : (float) Math.rint(exact(i, codes[i], scales));
-            codes[i] = clamp(code, c) * restoring[c];
+        var sweep = new Sweep(values);
+        var restored = new float[ScaleRuns.LONGEST];
+        var factors = new float[ScaleRuns.LONGEST];
+        for (int run = 0; run < runs.count(); run++) {
+            sweep.to(run);
+            sweep.codes(run, restored);
+            runs.spread(run, sweep.restoring, factors);
+            for (int i = 0; i < runs.size(run); i++) {
+                restored[i] *= factors[i];
+            }
+            result.floats().put(runs.from(run), restored, 0, runs.size(run));
         }
-        result.floats().put(codes);
     }
 
     @Override
     public void back(Map<String, Tensor> values, Tensor gradient, int step, Map<String, Tensor> gradients) {
-        var scales = scales(values);
+        var sweep = new Sweep(values);
         var gains = times(ones().toFloats(), gain, values);
-        var moves = moves(values);
-        var incoming = gradient.toFloats();
-        var forFactor = new double[scales.length];
-        var forGain = new double[scales.length];
-        boolean rounded = trained.weights() == Weights.ROUNDED;
-        for (int i = 0; i < moves.length; i++) {
-            int c = channel[i];
-            float exact = rounded ? floor(i) + h(moves[i]) : exact(i, moves[i], scales);
-            float kept = clamp(exact, c);
-            float code = rounded ? kept : (float) Math.rint(kept);
-            float passed = incoming[i] * gains[c] * quantizer.scale()[c];
-            boolean inside = kept == exact;
-            forFactor[c] += passed * (inside ? code - exact : code);
-            forGain[c] += incoming[i] * scales[c] * code;
-            moves[i] = !inside ? 0 : !rounded ? passed : roundingGradient(moves[i], passed, step);
+        var forFactor = new double[gains.length];
+        var forGain = new double[gains.length];
+        var codes = new float[ScaleRuns.LONGEST];
+        var factors = new float[ScaleRuns.LONGEST];
+        var incoming = new float[ScaleRuns.LONGEST];
+        var terms = new float[ScaleRuns.LONGEST];
+        var forMove = new float[ScaleRuns.LONGEST];
+        for (int run = 0; run < runs.count(); run++) {
+            int size = runs.size(run);
+            sweep.to(run);
+            sweep.codes(run, codes);
+            runs.spread(run, gains, factors);
+            gradient.floats().get(runs.from(run), incoming, 0, size);
+            if (gain != null) {
+                for (int i = 0; i < size; i++) {
+                    terms[i] = incoming[i] * sweep.scale[i] * codes[i];
+                }
+                runs.add(run, terms, forGain);
+            }
+            for (int i = 0; i < size; i++) {
+                float exact = sweep.exact[i];
+                float kept = Math.max(sweep.lowest[i], Math.min(sweep.highest[i], exact));
+                // 1 where nothing is clipped, else 0, in a form that loops compute in vectors.
+                float inside = 1 - Math.min(1, Math.abs(exact - kept) * Float.MAX_VALUE);
+                float passed = incoming[i] * factors[i] * sweep.unit[i];
+                terms[i] = passed * (codes[i] - inside * kept);
+                forMove[i] = passed * inside;
+            }
+            runs.add(run, terms, forFactor);
+            if (shift != null) {
+                if (trained.weights() == Weights.ROUNDED) {
+                    for (int i = 0; i < size; i++) {
+                        forMove[i] = codes[i] == sweep.exact[i] ? roundingGradient(sweep.move[i], forMove[i], step) : 0;
+                    }
+                }
+                gradients.get(shift).floats().put(runs.from(run), forMove, 0, size);
+            }
         }
-        put(shift, moves, gradients);
         put(factor, forFactor, gradients);
         put(gain, forGain, gradients);
     }
@@ -220,18 +292,13 @@ final class TrainedWeight implements TrainedPart, Derived {
         return (passed + annealing.gradient(h, step)) * (1 + 2 * STRETCH) * sigmoid * (1 - sigmoid);
     }
 
-    private static void put(String tensor, float[] gradient, Map<String, Tensor> gradients) {
-        if (tensor != null) {
-            gradients.get(tensor).floats().put(gradient);
-        }
-    }
-
     private static void put(String tensor, double[] gradient, Map<String, Tensor> gradients) {
-        var narrow = new float[gradient.length];
-        for (int c = 0; c < narrow.length; c++) {
-            narrow[c] = (float) gradient[c];
+        if (tensor != null) {
+            var narrow = gradients.get(tensor).floats();
+            for (int c = 0; c < gradient.length; c++) {
+                narrow.put(c, (float) gradient[c]);
+            }
         }
-        put(tensor, narrow, gradients);
     }
 
     /** Learned rounding as it will be stored: every h at 0 or 1. */
@@ -239,7 +306,7 @@ final class TrainedWeight implements TrainedPart, Derived {
         if (trained.weights() != Weights.ROUNDED) {
             return values;
         }
-        var moves = moves(values);
+        var moves = values.get(shift).toFloats();
         for (int i = 0; i < moves.length; i++) {
             moves[i] = moves[i] > 0 ? Float.MAX_VALUE : -Float.MAX_VALUE;
         }
@@ -250,16 +317,16 @@ final class TrainedWeight implements TrainedPart, Derived {
 
     @Override
     public void fold(Map<String, Tensor> values, Tuned tuned) {
-        var scales = scales(values);
-        var restoring = restoring(scales, values);
-        var moves = moves(values);
+        var sweep = new Sweep(decided(values));
         var weights = new float[start.length];
-        for (int i = 0; i < weights.length; i++) {
-            int c = channel[i];
-            float exact = trained.weights() == Weights.ROUNDED ? floor(i) + (moves[i] > 0 ? 1 : 0) : exact(i, moves[i], scales);
-            weights[i] = held(quantizer, exact, c) * restoring[c];
+        for (int run = 0; run < runs.count(); run++) {
+            sweep.to(run);
+            for (int i = 0; i < runs.size(run); i++) {
+                int c = runs.scale(run, i);
+                weights[runs.from(run) + i] = held(quantizer, sweep.exact[i], c) * sweep.restoring[c];
+            }
         }
         tuned.constant(place.tensor(), Tensor.of(weights, shape));
-        tuned.weight(place.node(), quantizer.withScale(restoring));
+        tuned.weight(place.node(), quantizer.withScale(sweep.restoring));
     }
 }

@@ -20,7 +20,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 /**
  * The straight-through rules of a quantize-dequantize pair against their definition, element by element: dx = dy inside the
- * range and 0 outside; ds = dy (q - z - x/s) inside and dy (q - z) outside (LSQ, arXiv 1902.08153), summed per scale.
+ * range and 0 outside; ds = dy (q - z - x/s) inside and dy (q - z) outside (LSQ, arXiv 1902.08153), summed per scale. Codes that are
+ * restored in two places, half of the result from each, give the same node by node.
  */
 class QuantizationRuleTest {
     private static final long SEED = 11;
@@ -28,7 +29,11 @@ class QuantizationRuleTest {
     private static final int COLUMNS = 6;
 
     /** Which elements share a scale: all, those of one row, or {@code block} neighbours of a column. */
-    private record Variant(String name, DataType codes, Integer axis, int block, long... scales) {
+    private record Variant(String name, DataType codes, boolean twice, Integer axis, int block, long... scales) {
+        Variant(String name, DataType codes, Integer axis, int block, long... scales) {
+            this(name, codes, false, axis, block, scales);
+        }
+
         int scaleOf(int row, int column) {
             if (axis == null) {
                 return 0;
@@ -45,6 +50,7 @@ class QuantizationRuleTest {
     static Stream<Variant> variants() {
         return Stream.of(new Variant("per tensor", DataType.INT8, null, 0), new Variant("per tensor", DataType.UINT8, null, 0),
             new Variant("per tensor, one-element scale", DataType.INT8, null, 0, 1), new Variant("per tensor", DataType.INT4, null, 0),
+            new Variant("per tensor, twice", DataType.UINT8, true, null, 0), new Variant("per row, twice", DataType.INT8, true, 0, 0, ROWS),
             new Variant("per row", DataType.INT8, 0, 0, ROWS), new Variant("per column", DataType.UINT8, -1, 0, COLUMNS),
             new Variant("per block", DataType.INT8, 0, 2, 2, COLUMNS), new Variant("per uneven block", DataType.INT4, 0, 3, 2, COLUMNS));
     }
@@ -114,7 +120,12 @@ class QuantizationRuleTest {
             attributes.put("block_size", variant.block());
         }
         graph.nodes().add(with(Node.of("QuantizeLinear", List.of("x", "scale", "zero"), "codes"), attributes));
-        graph.nodes().add(with(Node.of("DequantizeLinear", List.of("codes", "scale", "zero"), "y"), attributes));
+        String restored = variant.twice() ? "first" : "y";
+        graph.nodes().add(with(Node.of("DequantizeLinear", List.of("codes", "scale", "zero"), restored), attributes));
+        if (variant.twice()) {
+            graph.nodes().add(with(Node.of("DequantizeLinear", List.of("codes", "scale", "zero"), "second"), attributes));
+            graph.nodes().add(Node.of("Mean", List.of("first", "second"), "y"));
+        }
         graph.outputs().add(ValueInfos.of("y", DataType.FLOAT, ROWS, COLUMNS));
         return graph;
     }

@@ -6,7 +6,9 @@ import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import java.util.LinkedHashMap;
@@ -63,6 +65,43 @@ class TrainingGraphTest {
                 gradients.get(open.gradients().get(weight)).toFloats(),
                 1e-5f, weight);
         }
+    }
+
+    @Test
+    void openSizesWithTheSameNumberAreNotCompared() {
+        // Given
+        var graph = Graph.empty(21);
+        graph.inputs().add(ValueInfos.of("x", DataType.FLOAT, -1, -1, 4));
+        graph.inputs().add(ValueInfos.of("gate", DataType.FLOAT, -1, -1, 1));
+        graph.addConstant("weight", gaussian(4, 4));
+        graph.addConstant("bias", gaussian(4));
+        graph.nodes().add(Node.of("MatMul", List.of("x", "weight"), "product"));
+        graph.nodes().add(Node.of("Add", List.of("product", "bias"), "sum"));
+        graph.nodes().add(Node.of("Mul", List.of("sum", "gate"), "gated"));
+        graph.nodes().add(Node.of("Add", List.of("gated", "product"), "hidden"));
+        graph.outputs().add(ValueInfos.of("hidden", DataType.FLOAT));
+        var trained = List.of("weight", "bias");
+        var inputs = Map.of("x", gaussian(3, 7, 4), "gate", gaussian(3, 7, 1), "target", gaussian(3, 7, 4),
+            "weight", gaussian(4, 4), "bias", gaussian(4));
+
+        // When
+        var sizes = Map.of("x", new long[] {3, -2, 4}, "gate", new long[] {3, -2, 1});
+        var numbered = TrainingGraph.of(graph, sizes, trained, HIDDEN, List.of());
+        var open = TrainingGraph.of(graph, Map.of(), trained, HIDDEN, List.of());
+
+        // Then
+        assertTrue(count(open.graph(), "NonZero") > 0);
+        assertEquals(0, count(numbered.graph(), "NonZero"));
+        var expected = run(open.graph(), inputs);
+        var gradients = run(numbered.graph(), inputs);
+        for (String tensor : trained) {
+            assertArrayEquals(expected.get(open.gradients().get(tensor)).toFloats(),
+                gradients.get(numbered.gradients().get(tensor)).toFloats(), 1e-5f, tensor);
+        }
+    }
+
+    private static Tensor gaussian(long... shape) {
+        return Directions.tensor(DataType.FLOAT, Directions.random(new Random(SEED), (int) Tensor.count(shape)), shape);
     }
 
     @Test

@@ -14,7 +14,7 @@ final class Broadcasts {
         e = emitter;
     }
 
-    /** Sizes after broadcasting, -1 where open; null when a rank is unknown. */
+    /** Sizes after broadcasting, negative where open; null when a rank is unknown. */
     static long[] shape(List<long[]> operands) {
         if (operands.stream().anyMatch(shape -> shape == null)) {
             return null;
@@ -35,7 +35,7 @@ final class Broadcasts {
         if (a == 1 || b == 1) {
             return a == 1 ? b : a;
         }
-        return Math.max(a, b);
+        return a == b ? a : Math.max(-1, Math.max(a, b));
     }
 
     String sumTo(String gradient, String from, String to) {
@@ -45,7 +45,10 @@ final class Broadcasts {
         var axes = new ArrayList<Long>();
         for (int i = 0; i < wide.length; i++) {
             long size = i < extra ? 1 : narrow[i - extra];
-            if (i >= extra && (size < 0 && wide[i] != 1 || size == 1 && wide[i] < 0)) {
+            if (i >= extra && size == wide[i] && size < -1) {
+                continue;
+            }
+            if (i >= extra && size < 0 && wide[i] != 1) {
                 return sumAtRunTime(gradient, wide.length, to, extra);
             }
             if (i < extra || size == 1 && wide[i] != 1) {
@@ -56,8 +59,8 @@ final class Broadcasts {
             return gradient;
         }
         boolean leading = axes.size() == extra;
-        long rows = Arrays.stream(wide).limit(extra).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
-        if (leading && narrow.length > 0 && rows > 0 && e.type(gradient) != DataType.FLOAT16) {
+        if (leading && narrow.length > 0 && e.type(gradient) != DataType.FLOAT16) {
+            long rows = Arrays.stream(wide).limit(extra).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
             return sumOfRows(gradient, rows, extra, to);
         }
         String sum = e.op("ReduceSum", Map.of("keepdims", leading ? 0 : 1), gradient,
@@ -67,10 +70,19 @@ final class Broadcasts {
 
     /** Ones times the matrix of all rows: a product reads it in order, ReduceSum on several threads column by column. */
     private String sumOfRows(String gradient, long rows, int axis, String to) {
+        String matrix = e.op("Flatten", Map.of("axis", axis), gradient);
+        String sum = e.op("MatMul", ones(matrix, rows), matrix);
+        return e.shapes().rank(to) == 1 ? e.shaped(sum, e.shapes().of(to)) : e.reshapeLike(sum, to);
+    }
+
+    private String ones(String matrix, long rows) {
+        if (rows < 0) {
+            return e.op("ConstantOfShape", Map.of("value", Constants.of(e.type(matrix), new double[] {1}, 1)),
+                e.op("Shape", Map.of("start", 0, "end", 1), matrix));
+        }
         var ones = new double[Math.toIntExact(rows)];
         Arrays.fill(ones, 1);
-        String sum = e.op("MatMul", e.tensor(e.type(gradient), ones, rows), e.op("Flatten", Map.of("axis", axis), gradient));
-        return e.shapes().rank(to) == 1 ? e.shaped(sum, e.shapes().of(to)) : e.reshapeLike(sum, to);
+        return e.tensor(e.type(matrix), ones, rows);
     }
 
     private String sumAtRunTime(String gradient, int rank, String to, int extra) {

@@ -131,7 +131,7 @@ public final class Emitter {
         return names.get(i);
     }
 
-    /** A graph input, new unless there is one of this name; -1 leaves a size open. */
+    /** A graph input, new unless there is one of this name; negative sizes stay open. */
     public String input(String name, DataType type, long... shape) {
         if (graph.inputs().stream().anyMatch(input -> input.getName().equals(name))) {
             return name;
@@ -208,9 +208,22 @@ public final class Emitter {
         return op("Where", condition, then, otherwise);
     }
 
-    /** {@code a} where the condition holds, 0 elsewhere. */
+    /** {@code a}, of finite values, where the condition holds, 0 elsewhere: a product, since Where takes four times as long. */
     public String when(String condition, String a) {
-        return where(condition, a, scalar(a, 0));
+        return mul(a, mask(condition, a));
+    }
+
+    /** 1 where the condition holds, 0 elsewhere, of the type of {@code like}. */
+    public String mask(String condition, String like) {
+        return cast(condition, type(like));
+    }
+
+    /** Sum of the products of all elements of two tensors of the same sizes, in a matrix of one element. */
+    public String dot(String a, String b) {
+        if (type(a) != DataType.FLOAT && type(a) != DataType.DOUBLE) {
+            return reshape(op("ReduceSum", Map.of("keepdims", 0), mul(a, b)), 1, 1);
+        }
+        return shaped(op("Gemm", Map.of("transB", 1), reshape(a, 1, -1), reshape(b, 1, -1)), 1, 1);
     }
 
     public String greater(String a, String b) {

@@ -22,7 +22,7 @@ final class Results {
         };
     }
 
-    /** Sizes, -1 where open; null when even the rank is not seen. */
+    /** Sizes, negative where open; null when even the rank is not seen. */
     static long[] shape(Emitter e, Node node) {
         var first = node.inputs().isEmpty() ? null : e.shapes().find(node.input(0)).orElse(null);
         return switch (node.op()) {

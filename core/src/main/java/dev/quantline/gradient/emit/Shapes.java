@@ -12,7 +12,8 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
- * What is known of a graph's tensors before it runs: element types, ranks and sizes, -1 where a size stays open.
+ * What is known of a graph's tensors before it runs: element types, ranks and sizes, negative where a size stays open: -1, or a
+ * smaller number, and wherever the same one stands the size will be the same.
  * Filled by ONNX shape inference and by everything the {@link Emitter} adds afterwards.
  */
 public final class Shapes {
@@ -24,7 +25,7 @@ public final class Shapes {
         var known = new Shapes();
         OnnxLibrary.inferShapes(graph).forEach((name, info) -> {
             ValueInfos.type(info).ifPresent(type -> known.types.put(name, type));
-            ValueInfos.shape(info).ifPresent(shape -> known.shapes.put(name, shape));
+            ValueInfos.numberedShape(info).ifPresent(shape -> known.shapes.put(name, shape));
         });
         graph.initializers().forEach((name, tensor) -> known.put(name, tensor.type(), tensor.shape()));
         return known;
@@ -42,13 +43,13 @@ public final class Shapes {
         return Optional.ofNullable(types.get(tensor));
     }
 
-    /** Sizes of the axes, -1 where open; empty when not even the rank is known. */
+    /** Sizes of the axes, negative where open; empty when not even the rank is known. */
     public Optional<long[]> find(String tensor) {
         return Optional.ofNullable(shapes.get(tensor));
     }
 
     /**
-     * Sizes of the axes, -1 where open.
+     * Sizes of the axes, negative where open.
      *
      * @throws BadInput when not even the rank is known
      */
@@ -71,7 +72,7 @@ public final class Shapes {
         var shape = of(tensor);
         if (!isFixed(tensor)) {
             throw new BadInput("the gradient through tensor '" + tensor + "' needs all its sizes, which are "
-                + LongStream.of(shape).boxed().toList() + " (-1: open): fix the sizes of the model's inputs");
+                + LongStream.of(shape).boxed().toList() + " (negative: open): fix the sizes of the model's inputs");
         }
         return shape;
     }

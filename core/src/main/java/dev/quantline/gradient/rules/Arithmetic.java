@@ -89,18 +89,13 @@ final class Arithmetic {
     static void clip(Call call) {
         var e = call.emitter();
         String x = call.in(0);
-        String inner = call.dy();
-        if (call.node().hasInput(1)) {
-            String below = e.op("Less", x, call.in(1));
-            call.giveSummed(1, e.when(below, call.dy()));
-            inner = e.where(below, e.scalar(x, 0), inner);
+        if (call.wants(1)) {
+            call.give(1, e.reshapeLike(e.dot(call.dy(), e.mask(e.op("Less", x, call.in(1)), call.dy())), call.in(1)));
         }
-        if (call.node().hasInput(2)) {
-            String above = e.greater(x, call.in(2));
-            call.giveSummed(2, e.when(above, call.dy()));
-            inner = e.where(above, e.scalar(x, 0), inner);
+        if (call.wants(2)) {
+            call.give(2, e.reshapeLike(e.dot(call.dy(), e.mask(e.greater(x, call.in(2)), call.dy())), call.in(2)));
         }
-        call.give(0, inner);
+        call.give(0, e.when(e.op("Equal", x, call.out()), call.dy()));
     }
 
     static void cumulativeSum(Call call) {

@@ -3,6 +3,7 @@ package dev.quantline.gradient.rules;
 import dev.quantline.gradient.emit.Emitter;
 import dev.quantline.gradient.emit.Shapes;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.List;
@@ -20,7 +21,8 @@ public final class Call {
     private final Node node;
     private final List<String> outputGradients;
     private final Set<Integer> wanted;
-    private final Optional<Reader> reader;
+    private final GraphIndex index;
+    private final Map<String, String> gradients;
     private final Map<Integer, String> given = new TreeMap<>();
 
     /** A node that reads a tensor, and the gradient of that node's first output. */
@@ -30,14 +32,17 @@ public final class Call {
     /**
      * @param outputGradients one name an output of {@code node}, empty where nothing depends on it
      * @param wanted          indices of the inputs that depend on something trained
-     * @param reader          the only reader of the first output, empty when there are more
+     * @param index           of the graph
+     * @param gradients       of the tensors that have one by now
      */
-    public Call(Emitter emitter, Node node, List<String> outputGradients, Set<Integer> wanted, Optional<Reader> reader) {
+    public Call(Emitter emitter, Node node, List<String> outputGradients, Set<Integer> wanted, GraphIndex index,
+                Map<String, String> gradients) {
         this.e = emitter;
         this.node = node;
         this.outputGradients = outputGradients;
         this.wanted = wanted;
-        this.reader = reader;
+        this.index = index;
+        this.gradients = gradients;
     }
 
     /** Gradients handed in so far, by input index. */
@@ -77,9 +82,15 @@ public final class Call {
         return outputGradients.get(i).isEmpty() ? e.zerosLike(node.output(i)) : outputGradients.get(i);
     }
 
+    /** Who computes and who reads what, before anything was emitted. */
+    GraphIndex index() {
+        return index;
+    }
+
     /** The only reader of the first output, through which alone its gradient came; empty when there are more. */
     Optional<Reader> reader() {
-        return reader;
+        return index.onlyConsumer(out()).filter(consumer -> gradients.containsKey(consumer.output()))
+            .map(consumer -> new Reader(consumer, gradients.get(consumer.output())));
     }
 
     /** Whether input {@code i} needs a gradient. */

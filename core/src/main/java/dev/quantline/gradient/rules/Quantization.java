@@ -2,16 +2,17 @@ package dev.quantline.gradient.rules;
 
 import dev.quantline.gradient.emit.Emitter;
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Node;
 import java.util.ArrayList;
-import java.util.Map;
 import java.util.stream.LongStream;
 
 /**
  * Quantization with the straight-through estimator: rounding counts as the identity, saturation stops the gradient.
  *
- * <p>The codes q = clip(round(x/s) + z) carry a gradient as if they were real numbers. Where one scale serves the pair,
- * DequantizeLinear and QuantizeLinear together give dx = dy inside the range and 0 outside, and for the scale the LSQ
- * gradient (arXiv 1902.08153) q - z - x/s inside and q - z outside.
+ * <p>The codes q = clip(round(x/s) + z) carry a gradient as if they were real numbers. A QuantizeLinear and the one DequantizeLinear
+ * that reads it with the same scale and zero point are taken together: what is restored, x^ = (q - z) s, gives dx = dy inside the range
+ * and 0 outside, and for the scale the LSQ gradient (arXiv 1902.08153), sum(dy (x^ - x)) / s inside and sum(dy x^) / s outside. So the
+ * second node of the two hands its gradient to the first as it is.
  */
 final class Quantization {
     private Quantization() {
@@ -22,23 +23,47 @@ final class Quantization {
         var e = call.emitter();
         String x = call.in(0);
         String scale = spread(call, call.in(1), x);
-        String steps = e.div(x, scale);
-        String shifted = call.node().hasInput(2)
-            ? e.add(steps, spread(call, e.cast(call.in(2), e.type(x)), x)) : steps;
-        var range = range(codes(call));
-        String inside = e.op("And", e.op("GreaterOrEqual", shifted, e.scalar(x, range[0])),
-            e.op("LessOrEqual", shifted, e.scalar(x, range[1])));
-        String passed = e.div(e.when(inside, call.dy()), scale);
-        call.give(0, passed);
-        if (call.wants(1)) {
-            call.give(1, perScale(call, e.op("Neg", e.mul(passed, steps)), x));
+        String inside = e.mask(inside(call, x, scale), x);
+        String passed = e.mul(call.dy(), inside);
+        var restoring = call.index().onlyConsumer(call.out()).filter(reader -> arePair(call.node(), reader));
+        if (restoring.isPresent()) {
+            call.give(0, passed);
+            if (call.wants(1)) {
+                String error = e.sub(restoring.get().output(), e.mul(x, inside));
+                call.give(1, e.div(perScale(call, call.dy(), error, x), call.in(1)));
+            }
+        } else {
+            String real = e.div(passed, scale);
+            call.give(0, real);
+            if (call.wants(1)) {
+                call.give(1, e.op("Neg", e.div(perScale(call, real, x, x), call.in(1))));
+            }
         }
     }
 
-    /** x = (q - z) s: dq = s dx, ds = dx (q - z). */
+    /** Whether x/s + z lies in the range of the codes, asked of x: two passes less. */
+    private static String inside(Call call, String x, String scale) {
+        var e = call.emitter();
+        var range = range(codes(call));
+        String lowest = e.scalar(x, range[0]);
+        String highest = e.scalar(x, range[1]);
+        if (call.node().hasInput(2)) {
+            String zeroPoint = spread(call, e.cast(call.in(2), e.type(x)), x);
+            lowest = e.sub(lowest, zeroPoint);
+            highest = e.sub(highest, zeroPoint);
+        }
+        return e.op("And", e.op("GreaterOrEqual", x, e.mul(lowest, scale)), e.op("LessOrEqual", x, e.mul(highest, scale)));
+    }
+
+    /** x = (q - z) s: dq = s dx, ds = dx (q - z); of a pair, dx to the first node, which does the rest. */
     static void dequantize(Call call) {
         var e = call.emitter();
         String codes = call.in(0);
+        var producer = call.index().producer(codes);
+        if (call.index().onlyConsumer(codes).isPresent() && producer.filter(first -> arePair(first, call.node())).isPresent()) {
+            call.give(0, call.dy());
+            return;
+        }
         var real = e.type(call.in(1));
         if (call.wants(0)) {
             call.give(0, e.mul(call.dy(), spread(call, call.in(1), codes)));
@@ -47,8 +72,15 @@ final class Quantization {
             String q = e.cast(codes, real);
             String centered = call.node().hasInput(2)
                 ? e.sub(q, spread(call, e.cast(call.in(2), real), codes)) : q;
-            call.give(1, perScale(call, e.mul(call.dy(), centered), codes));
+            call.give(1, perScale(call, call.dy(), centered, codes));
         }
+    }
+
+    /** Whether the second, alone in reading the first, restores what the first made codes of. */
+    private static boolean arePair(Node first, Node second) {
+        return first.is("QuantizeLinear") && second.is("DequantizeLinear")
+            && first.input(1).equals(second.input(1)) && first.input(2).equals(second.input(2))
+            && first.intOf("axis", 1) == second.intOf("axis", 1) && first.intOf("block_size", 0) == second.intOf("block_size", 0);
     }
 
     private static DataType codes(Call call) {
@@ -92,13 +124,14 @@ final class Quantization {
         return merged[axis] == size ? flat : e.op("Slice", flat, e.ints(0), e.ints(size), e.ints(axis));
     }
 
-    /** Sums a gradient shaped like {@code like} over everything that shares one scale. */
-    private static String perScale(Call call, String gradient, String like) {
+    /** Sums a product, of two tensors shaped like {@code like}, over everything that shares one scale. */
+    private static String perScale(Call call, String a, String b, String like) {
         var e = call.emitter();
         int rank = call.shapes().rank(like);
         if (call.shapes().rank(call.in(1)) == 0 || call.shapes().count(call.in(1)) == 1) {
-            return e.reshapeLike(e.op("ReduceSum", Map.of("keepdims", 0), gradient), call.in(1));
+            return e.reshapeLike(e.dot(a, b), call.in(1));
         }
+        String gradient = e.mul(a, b);
         int axis = call.axis((int) call.node().intOf("axis", 1), like);
         long block = call.node().intOf("block_size", 0);
         if (block == 0) {

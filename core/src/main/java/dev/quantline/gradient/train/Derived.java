@@ -7,7 +7,7 @@ import java.util.Map;
 /**
  * An input of a training graph that is computed from trained tensors before each run, in plain code: what would take many
  * passes of elementwise operators over a weight takes one here. The graph is differentiated for it like for a trained
- * tensor, and its gradient goes on to the tensors it is computed from.
+ * tensor, and its gradient goes on to the tensors it is computed from. Several are computed side by side.
  */
 public interface Derived {
     /** The graph's input, one of those differentiated for. */

@@ -103,10 +103,11 @@ public final class Trainer implements AutoCloseable {
         var inputs = new HashMap<>(batch);
         inputs.putAll(parameters.values());
         inputs.putAll(running.inputs());
-        derived.forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
+        derived.parallelStream().forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
         inputs.putAll(computed);
         session.runInto(inputs, results);
-        derived.forEach(input -> input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
+        derived.parallelStream().forEach(input ->
+            input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
         return loss.get(0);
     }
 
