@@ -11,7 +11,7 @@ import java.util.function.LongSupplier;
  */
 final class TimeBudget {
     /** No limit. */
-    static final TimeBudget NONE = new TimeBudget(Double.POSITIVE_INFINITY, () -> 0);
+    static final TimeBudget NONE = new TimeBudget(Double.POSITIVE_INFINITY, 0, () -> 0);
     private static final int LEAST = 20;
     /** Further ones have not been seen to help. */
     private static final int MOST = 2000;
@@ -20,18 +20,18 @@ final class TimeBudget {
     private static final double NANOS = 1e9;
 
     private final double seconds;
+    private final double used;
     private final LongSupplier clock;
     private final long started;
     private final Map<String, Integer> chosen = new TreeMap<>();
-    private double before;
 
-    /** What a checkpoint keeps: steps by piece, and seconds that were used. */
-    record Used(Map<String, Integer> steps, double seconds) {
-    }
-
-    /** @param clock nanoseconds */
-    TimeBudget(double seconds, LongSupplier clock) {
+    /**
+     * @param used  seconds that are gone by now
+     * @param clock nanoseconds
+     */
+    TimeBudget(double seconds, double used, LongSupplier clock) {
         this.seconds = seconds;
+        this.used = used;
         this.clock = clock;
         started = clock.getAsLong();
     }
@@ -49,21 +49,17 @@ final class TimeBudget {
         }
         return chosen.computeIfAbsent(piece, first -> {
             double each = aStep.getAsDouble();
-            double share = ((1 - RESERVED) * seconds - spent()) / left;
+            double share = ((1 - RESERVED) * seconds - used - (clock.getAsLong() - started) / NANOS) / left;
             return each <= 0 ? LEAST : (int) Math.clamp(share / each, LEAST, MOST);
         });
     }
 
-    private double spent() {
-        return before + (clock.getAsLong() - started) / NANOS;
+    /** Steps by piece, for a checkpoint. */
+    Map<String, Integer> chosen() {
+        return chosen;
     }
 
-    Used used() {
-        return new Used(chosen, spent());
-    }
-
-    void restore(Used used) {
-        chosen.putAll(used.steps());
-        before = used.seconds();
+    void restore(Map<String, Integer> steps) {
+        chosen.putAll(steps);
     }
 }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -74,7 +75,7 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /** What is saved besides model and plan. */
-    private record Saved(int done, List<Step> steps, TimeBudget.Used used) {
+    private record Saved(int done, List<Step> steps, Map<String, Integer> chosen) {
     }
 
     /**
@@ -130,9 +131,10 @@ public final class TuningRun implements AutoCloseable {
      * settings say. A run that is restored keeps to the numbers chosen before.
      *
      * @param seconds of all slices of the run together
+     * @param used    of these, by what came before
      */
-    public TuningRun within(double seconds) {
-        budget = new TimeBudget(seconds, System::nanoTime);
+    public TuningRun within(double seconds, double used) {
+        budget = new TimeBudget(seconds, used, System::nanoTime);
         return this;
     }
 
@@ -266,7 +268,7 @@ public final class TuningRun implements AutoCloseable {
     public void save(Path target) throws IOException {
         ModelFile.write(state.model(), target.resolve(MODEL));
         state.plan().write(target.resolve(PLAN));
-        JSON.writeValue(target.resolve(MOVES).toFile(), new Saved(done, steps, budget.used()));
+        JSON.writeValue(target.resolve(MOVES).toFile(), new Saved(done, steps, budget.chosen()));
         if (Files.exists(folder.resolve(TRAINING))) {
             Files.copy(folder.resolve(TRAINING), target.resolve(TRAINING), StandardCopyOption.REPLACE_EXISTING);
         }
@@ -281,7 +283,7 @@ public final class TuningRun implements AutoCloseable {
     public void restore(Path source) throws IOException {
         var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);
         done = saved.done();
-        budget.restore(saved.used());
+        budget.restore(saved.chosen());
         steps.clear();
         steps.addAll(saved.steps());
         state = new State(ModelFile.read(source.resolve(MODEL)), QuantizationPlan.read(source.resolve(PLAN)));

@@ -10,7 +10,11 @@ class TimeBudgetTest {
     private long now;
 
     private TimeBudget budget(double seconds) {
-        return new TimeBudget(seconds, () -> now);
+        return budget(seconds, 0);
+    }
+
+    private TimeBudget budget(double seconds, double used) {
+        return new TimeBudget(seconds, used, () -> now);
     }
 
     @Test
@@ -36,10 +40,9 @@ class TimeBudgetTest {
         var first = budget(1000);
         first.steps("a", 2, 300, () -> 1);
         now += 100 * SECOND;
-        var used = first.used();
 
-        var second = budget(1000);
-        second.restore(used);
+        var second = budget(1000, 100);
+        second.restore(first.chosen());
 
         assertEquals(450, second.steps("a", 2, 300, () -> 99));
         assertEquals(800, second.steps("b", 1, 300, () -> 1));

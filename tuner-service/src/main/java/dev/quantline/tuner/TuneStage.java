@@ -135,8 +135,7 @@ final class TuneStage implements SingleItemStage {
     private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Start start, Path scratch, StageContext context,
                          Progress progress) throws IOException {
         try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job()), BATCH, provider, scratch)) {
-            context.job().recipe().tune().minutes().ifPresent(minutes ->
-                    run.within(minutes * 60 - (start.fineTuning().isPresent() ? context.spent().get().wall() : 0)));
+            context.job().recipe().tune().minutes().ifPresent(minutes -> run.within(minutes * 60, context.spent().get().compute()));
             var checkpoint = context.checkpoint().filter(TuningRun::isIn);
             if (checkpoint.isPresent()) {
                 run.restore(checkpoint.get());

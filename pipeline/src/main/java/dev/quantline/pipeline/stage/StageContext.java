@@ -21,7 +21,7 @@ import java.util.function.Supplier;
  * @param work       an empty folder for the results, deleted afterwards
  * @param checkpoint the folder with the files of {@link Outcome.Continue}, when this is a later time slice
  * @param progress   of the item, 0 to 1; throws when the job was cancelled
- * @param spent      where the stage's time went until now
+ * @param spent      where the stage's time went until now, earlier slices of the item included
  * @param handOver   begins storing a file in {@code work} while the stage goes on; it must not change any more, and must
  *                   be among the files of the outcome under its own name
  * @param version    of the project

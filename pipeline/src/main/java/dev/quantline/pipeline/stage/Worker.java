@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** Runs items and merges their parts, storing what they leave. */
 final class Worker {
@@ -41,12 +42,13 @@ final class Worker {
             var checkpoint = work.slice() == 0 ? Optional.<Part>empty()
                     : records.part(Keys.slice(folder, work.slice()));
             var before = records.stored(order).stream().filter(stored -> stored).count();
+            var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
                     place.empty("results"), checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
                     new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())),
-                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())),
+                    () -> Span.account(order.sinceMillis(),
+                            Stream.concat(spans.stream(), Stream.of(order.start(), watch.span())).toList()),
                     uploads::begin, tools.version());
-            var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
             return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
                 case Outcome.Done end -> {
                     var files = uploads.finish(end.files());
