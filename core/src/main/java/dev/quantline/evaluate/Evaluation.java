@@ -22,7 +22,7 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
     /**
      * Runs both models over all samples.
      *
-     * @param batch samples run at once
+     * @param batch samples run at once at most: without a metric, which would know them, padding must not come in
      */
     public static Evaluation run(Session baseline, Session changed, Samples samples, String metric, int batch, Progress progress)
         throws IOException {
@@ -40,7 +40,7 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
         var first = Metric.of(metric, samples.dataset());
         var second = Metric.of(metric, samples.dataset());
         var fidelity = new Fidelity();
-        samples.forEachBatch(0, count, batch, fed -> {
+        samples.forEachBatch(0, count, first.isPresent() ? batch : samples.unpadded(batch), fed -> {
             var before = baseline.run(fed.arrays());
             var after = changed.run(fed.arrays());
             first.ifPresent(value -> value.add(fed, before));

@@ -11,6 +11,7 @@ import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +62,38 @@ class EvaluationTest {
 
         assertTrue(unlabelled.baseline().isEmpty());
         assertEquals(0, unlabelled.drop());
+    }
+
+    @Test
+    void paddingDoesNotCountInFidelity() throws IOException {
+        // Given: sentences of 3 and 4 tokens by turns, and the same filled up to 12
+        var network = Networks.transformer(1);
+        var padded = Data.tokens(6, 12, 3);
+        var mask = new long[6 * 12];
+        for (int i = 0; i < mask.length; i++) {
+            mask[i] = i % 12 < 3 + i / 12 % 2 ? 1 : 0;
+        }
+        padded.put("attention_mask", Tensor.of(mask, 6, 12));
+        var alone = new Fidelity();
+        try (var one = Session.open(network, Provider.cpu(), Session.Optimization.ALL);
+             var two = Session.open(Networks.transformer(2), Provider.cpu(), Session.Optimization.ALL);
+             var data = Dataset.open(List.of(Data.write(folder.resolve("padded.npz"), padded)))) {
+            for (int i = 0; i < 6; i++) {
+                int tokens = 3 + i % 2;
+                var ids = padded.get("input_ids").rows(i, i + 1).toLongs();
+                var fed = Map.of("input_ids", Tensor.of(Arrays.copyOf(ids, tokens), 1, tokens),
+                    "attention_mask", Tensor.of(Arrays.copyOfRange(mask, 12 * i, 12 * i + tokens), 1, tokens));
+                alone.add(one.run(fed).get("hidden").reshape(1, tokens * Networks.WIDTH),
+                    two.run(fed).get("hidden").reshape(1, tokens * Networks.WIDTH));
+            }
+
+            // When
+            var evaluated = Evaluation.run(one, two, new Samples(data, network, Map.of()), "fidelity", 4, Progress.none()).fidelity();
+
+            // Then
+            assertEquals(alone.cosine(), evaluated.cosine(), 1e-6);
+            assertEquals(alone.sqnrDb(), evaluated.sqnrDb(), 1e-4);
+        }
     }
 
     @Test
