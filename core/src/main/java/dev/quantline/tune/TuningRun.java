@@ -44,6 +44,9 @@ public final class TuningRun implements AutoCloseable {
     private final Provider provider;
     private final Path folder;
     private final Split split;
+    /** Of single moves, by squared error: the divergence of a few hundred logits also falls when they grow with their errors. */
+    private final Judge closeness;
+    /** Of all together. */
     private final Judge judge;
     private final List<Subgraph> parts;
     private final Training training;
@@ -93,6 +96,7 @@ public final class TuningRun implements AutoCloseable {
         this.provider = provider;
         this.folder = folder;
         split = Split.of(Math.min(settings.samples(), calibration.size()));
+        closeness = new Judge(model, calibration, split, false, batch, provider);
         judge = new Judge(model, calibration, split, settings.logits(), batch, provider);
         state = new State(model, plan);
         if (settings.bias()) {
@@ -180,8 +184,8 @@ public final class TuningRun implements AutoCloseable {
 
     /** Keeps a change of the whole model when held-out samples agree. */
     private void keepIfBetter(String method, State next, Progress progress) {
-        double before = judge.error(state, progress.part(0, 0.5));
-        double after = next.equals(state) ? before : judge.error(next, progress.part(0.5, 1));
+        double before = closeness.error(state, progress.part(0, 0.5));
+        double after = next.equals(state) ? before : closeness.error(next, progress.part(0.5, 1));
         keep(new Step(method, "", before, after, after < before, List.of()), next);
     }
 
