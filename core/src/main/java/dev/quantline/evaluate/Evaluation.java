@@ -22,7 +22,7 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
     /**
      * Runs both models over all samples.
      *
-     * @param batch samples run at once at most: without a metric, which would know them, padding must not come in
+     * @param batch samples run at once at most; sentences go one at a time where no metric leaves their padding out
      */
     public static Evaluation run(Session baseline, Session changed, Samples samples, String metric, int batch, Progress progress)
         throws IOException {

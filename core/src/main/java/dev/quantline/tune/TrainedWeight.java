@@ -158,6 +158,8 @@ final class TrainedWeight implements TrainedPart, Derived {
         private final float[] move = new float[ScaleRuns.LONGEST];
         /** Steps from the zero point before they are rounded and clipped. */
         private final float[] exact = new float[ScaleRuns.LONGEST];
+        /** The same within the range of the codes. */
+        private final float[] kept = new float[ScaleRuns.LONGEST];
 
         Sweep(Map<String, Tensor> values) {
             scales = scales(values);
@@ -184,18 +186,18 @@ final class TrainedWeight implements TrainedPart, Derived {
                     exact[i] = (start[from + i] + unit[i] * move[i]) / scale[i];
                 }
             }
+            for (int i = 0; i < size; i++) {
+                kept[i] = Math.max(lowest[i], Math.min(highest[i], exact[i]));
+            }
         }
 
         /** Codes as steps from the zero point; learned rounding lies between two as long as it is undecided. */
         void codes(int run, float[] codes) {
-            int size = runs.size(run);
             if (trained.weights() == Weights.ROUNDED) {
-                for (int i = 0; i < size; i++) {
-                    codes[i] = Math.max(lowest[i], Math.min(highest[i], exact[i]));
-                }
+                System.arraycopy(kept, 0, codes, 0, runs.size(run));
             } else {
-                for (int i = 0; i < size; i++) {
-                    codes[i] = Math.max(lowest[i], Math.min(highest[i], exact[i])) + WHOLE - WHOLE;
+                for (int i = 0; i < runs.size(run); i++) {
+                    codes[i] = kept[i] + WHOLE - WHOLE;
                 }
             }
         }
@@ -261,10 +263,9 @@ final class TrainedWeight implements TrainedPart, Derived {
                 runs.add(run, terms, forGain);
             }
             for (int i = 0; i < size; i++) {
-                float exact = sweep.exact[i];
-                float kept = Math.max(sweep.lowest[i], Math.min(sweep.highest[i], exact));
+                float kept = sweep.kept[i];
                 // 1 where nothing is clipped, else 0, in a form that loops compute in vectors.
-                float inside = 1 - Math.min(1, Math.abs(exact - kept) * Float.MAX_VALUE);
+                float inside = 1 - Math.min(1, Math.abs(sweep.exact[i] - kept) * Float.MAX_VALUE);
                 float passed = incoming[i] * factors[i] * sweep.unit[i];
                 terms[i] = passed * (codes[i] - inside * kept);
                 forMove[i] = passed * inside;
