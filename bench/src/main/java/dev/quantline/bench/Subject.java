@@ -54,8 +54,8 @@ public record Subject(Graph model, Samples calibration, Samples validation) impl
 
     /** How a quantized form does beside the float model on the first {@code samples} validation samples, or all if there are fewer. */
     public Evaluation compare(Graph quantized, String metric, int samples) throws IOException {
-        try (var before = Session.open(model, Provider.cpu(), Session.Optimization.ALL);
-             var after = Session.open(quantized, Provider.cpu(), Session.Optimization.ALL)) {
+        try (var before = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
+             var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
             return Evaluation.run(before, after, validation, Math.min(samples, validation.size()), metric, BATCH, Progress.none());
         }
     }

@@ -78,8 +78,8 @@ public final class Sensitivity {
     public static double loss(Graph model, Graph quantized, Samples samples, int from, int to, int batch, OutputLoss loss,
                               Provider provider) {
         double[] sum = new double[2];
-        try (var before = Session.open(model, provider, Session.Optimization.ALL);
-             var after = Session.open(quantized, provider, Session.Optimization.ALL)) {
+        try (var before = Session.open(model, provider, Session.Optimization.EXACT);
+             var after = Session.open(quantized, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, batch, arrays -> {
                 sum[0] += loss.of(arrays, before.run(arrays.arrays()), after.run(arrays.arrays()));
                 sum[1] += arrays.size();
@@ -103,7 +103,7 @@ public final class Sensitivity {
     }
 
     private Session open(Graph graph) {
-        return Session.open(graph, provider, Session.Optimization.ALL);
+        return Session.open(graph, provider, Session.Optimization.EXACT);
     }
 
     private Table walk(Set<String> layers, Progress progress) {
@@ -162,7 +162,8 @@ public final class Sensitivity {
         double sum = 0;
         double milliseconds;
         var part = models.withConstants(segments.of(List.of(layer), alive.getFirst(), List.of(made)), width);
-        try (var alone = open(plan.applyTo(part))) {
+        var quantized = plan.applyTo(part);
+        try (var alone = open(quantized)) {
             for (int i = 0; i < fed.size(); i++) {
                 var tensors = new HashMap<>(alive.get(i));
                 tensors.put(made, alone.run(tensors).get(made));
@@ -173,7 +174,9 @@ public final class Sensitivity {
                 }
                 sum += loss.of(fed.get(i), references.get(i), changed);
             }
-            milliseconds = milliseconds(alone) / fed.getFirst().size();
+        }
+        try (var deployed = Session.open(quantized, provider, Session.Optimization.ALL)) {
+            milliseconds = milliseconds(deployed) / fed.getFirst().size();
         }
         var weight = plan.weights().getFirst();
         var constant = model.initializers().get(weight.tensor());

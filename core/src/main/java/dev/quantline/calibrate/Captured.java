@@ -47,7 +47,7 @@ final class Captured {
         var computed = tensors.stream().filter(tensor -> !inputs.contains(tensor)).distinct().toList();
         computed.stream().filter(tensor -> !known.contains(tensor))
             .forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
-        try (var session = Session.open(shown, provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(shown, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(0, Math.min(count, samples.size()), samples.unpadded(batch), fed -> {
                 var kept = new LinkedHashMap<>(fed.arrays());
                 kept.putAll(session.run(fed.arrays(), computed));

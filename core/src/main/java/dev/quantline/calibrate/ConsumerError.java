@@ -42,7 +42,7 @@ final class ConsumerError implements AutoCloseable {
             }
         }
         inputs.forEach(input -> layers.inputs().add(ValueInfos.of(input, DataType.FLOAT)));
-        session = Session.open(layers, provider, Session.Optimization.ALL);
+        session = Session.open(layers, provider, Session.Optimization.EXACT);
         for (var batch : captured.batches()) {
             var feed = new LinkedHashMap<String, Tensor>();
             inputs.forEach(input -> feed.put(input, model.initializers().getOrDefault(input, batch.get(input))));

@@ -3,6 +3,7 @@ package dev.quantline.calibrate;
 import dev.quantline.linear.InputProducts.Product;
 import dev.quantline.linear.LayerWeight;
 import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Blas;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntToDoubleFunction;
@@ -16,6 +17,10 @@ import org.nd4j.linalg.factory.Nd4j;
  * by 0.02 around the best, then to where the codes found so far fit best.
  */
 final class OutputSearch {
+    static {
+        Blas.settle();
+    }
+
     private static final double[] COARSE = {1, .96, .92, .88, .84, .8, .76, .72, .68, .64, .6, .56, .52};
     private static final double FINE = 0.02;
     private static final int REFITS = 3;

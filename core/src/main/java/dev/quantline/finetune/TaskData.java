@@ -53,7 +53,7 @@ final class TaskData implements AutoCloseable {
             taught = TaskLoss.counted(shown);
             shown.outputs().clear();
             shown.outputs().add(ValueInfos.of(taught, DataType.FLOAT));
-            teacher = Session.open(shown, provider, Session.Optimization.ALL);
+            teacher = Session.open(shown, provider, Session.Optimization.EXACT);
         } else {
             taught = "";
             teacher = null;

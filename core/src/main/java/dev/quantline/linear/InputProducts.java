@@ -5,6 +5,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.runtime.Blas;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -47,6 +48,10 @@ public final class InputProducts {
      *               its weights do
      */
     public record Product(int groups, int inputs, double[] sums) {
+        static {
+            Blas.settle();
+        }
+
         /** FLOAT {@code [d, d]} of one group. */
         public INDArray matrix(int group) {
             var values = new float[inputs * inputs];
@@ -81,7 +86,7 @@ public final class InputProducts {
             return all;
         }
         graph.sort();
-        try (var session = Session.open(graph, provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, samples.unpadded(samples.batchSize(Math.min(batch, BATCH))), fed -> {
                 session.run(fed.arrays()).forEach((name, tensor) -> all.add(name, tensor, made.get(name)));
                 progress.report((double) (fed.first() + fed.size() - from) / (to - from), "running samples to weigh errors of weights");

@@ -69,7 +69,7 @@ public final class Profiler {
             }
         }
         var seen = new int[1];
-        try (var session = Session.open(observed, provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(observed, provider, Session.Optimization.EXACT)) {
             var inside = tensors.keySet().stream().filter(session.outputs()::contains).toList();
             var inputs = tensors.keySet().stream().filter(tensor -> !inside.contains(tensor)).toList();
             int begin = begin(samples, from);

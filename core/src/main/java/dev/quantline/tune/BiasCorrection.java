@@ -53,7 +53,7 @@ final class BiasCorrection {
         twins.sort();
         var sums = new LinkedHashMap<String, double[]>();
         var seen = new int[1];
-        try (var session = Session.open(twins, provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(twins, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, samples.unpadded(batch), fed -> {
                 session.run(fed.arrays()).forEach((name, mean) -> {
                     var sum = sums.computeIfAbsent(name, first -> new double[mean.size()]);

@@ -127,8 +127,8 @@ final class BlockTuning implements AutoCloseable {
     /** How far the outputs of a part are from the float ones on held-out samples, squared, over their mean power. */
     double error(Subgraph part, State state) {
         var fidelity = new Fidelity();
-        try (var first = Session.open(part.cut(reference), provider, Session.Optimization.ALL);
-             var second = Session.open(Simulation.fixed(part, state.model(), state.plan()), provider, Session.Optimization.ALL)) {
+        try (var first = Session.open(part.cut(reference), provider, Session.Optimization.EXACT);
+             var second = Session.open(Simulation.fixed(part, state.model(), state.plan()), provider, Session.Optimization.EXACT)) {
             for (int[] batch : alike(split.judging(), split.all(), size)) {
                 var exact = first.run(inputs(part, floats, batch));
                 var other = second.run(inputs(part, quantized, batch));
@@ -208,7 +208,7 @@ final class BlockTuning implements AutoCloseable {
     /** Runs all samples through a graph of the part. */
     private Activations run(Subgraph part, Graph graph, Activations inputs) {
         var outputs = new Activations(folder);
-        try (var session = Session.open(graph, provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             for (int from = 0; from < fed.size(); from += size) {
                 var samples = IntStream.range(from, Math.min(from + size, fed.size())).toArray();
                 session.run(inputs(part, inputs, samples)).forEach((name, tensor) -> outputs.append(name, tensor, samples.length));

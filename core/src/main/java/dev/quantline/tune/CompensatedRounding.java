@@ -8,6 +8,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Blas;
 import dev.quantline.runtime.Progress;
 import java.util.Comparator;
 import java.util.stream.IntStream;
@@ -25,6 +26,10 @@ import org.nd4j.linalg.factory.Nd4j;
  * Inputs with most energy come first: their errors are the dearest, and everything behind can make up for them.
  */
 final class CompensatedRounding {
+    static {
+        Blas.settle();
+    }
+
     /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
     private static final double DAMPING = 0.01;
     private static final double SCARCITY = 0.5;

@@ -24,8 +24,8 @@ record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean 
         var divergence = new DoubleAdder();
         var counted = new LongAdder();
         int from = split.judging();
-        try (var first = Session.open(reference, provider, Session.Optimization.ALL);
-             var second = Session.open(state.plan().applyTo(state.model()), provider, Session.Optimization.ALL)) {
+        try (var first = Session.open(reference, provider, Session.Optimization.EXACT);
+             var second = Session.open(state.plan().applyTo(state.model()), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, split.all(), samples.unpadded(batch), fed -> {
                 var exact = first.run(fed.arrays());
                 var other = second.run(fed.arrays());

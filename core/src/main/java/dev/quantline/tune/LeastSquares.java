@@ -3,6 +3,7 @@ package dev.quantline.tune;
 import dev.quantline.linear.InputProducts.Product;
 import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Blas;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -20,6 +21,10 @@ import org.nd4j.linalg.factory.Nd4j;
  * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); settling it before anything is rounded is ours.
  */
 final class LeastSquares {
+    static {
+        Blas.settle();
+    }
+
     /** lambda: how much a weight's own value counts however many rows there are, and how much more it does when they are few. */
     private static final double DAMPING = 0.1;
     private static final double SCARCITY = 5;

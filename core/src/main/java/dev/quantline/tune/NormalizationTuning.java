@@ -133,7 +133,7 @@ final class NormalizationTuning {
         var shapes = new HashMap<String, long[]>();
         int size = samples.batchSize(batch);
         int whole = split.train() < size ? split.train() : split.train() / size * size;
-        try (var session = Session.open(graph, provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(0, whole, size, fed -> {
                 session.run(fed.arrays()).forEach((name, tensor) -> {
                     var values = tensor.toFloats();

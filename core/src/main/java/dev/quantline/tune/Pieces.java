@@ -69,7 +69,7 @@ record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider prov
         var usable = new HashSet<String>();
         if (!tensors.isEmpty()) {
             int probe = samples.batchSize(Math.min(2, samples.size()));
-            try (var session = Session.open(shown, provider, Session.Optimization.ALL)) {
+            try (var session = Session.open(shown, provider, Session.Optimization.EXACT)) {
                 samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays()).forEach((name, tensor) -> {
                     if (tensor.rank() > 0 && tensor.dim(0) == fed.size()) {
                         usable.add(name);

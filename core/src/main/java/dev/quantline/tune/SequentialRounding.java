@@ -155,8 +155,8 @@ final class SequentialRounding {
         var sums = new HashMap<String, double[]>();
         long rows = 0;
         boolean given = floats.nodes().isEmpty();
-        try (var first = given ? null : Session.open(floats, provider, Session.Optimization.ALL);
-             var second = Session.open(quantized, provider, Session.Optimization.ALL)) {
+        try (var first = given ? null : Session.open(floats, provider, Session.Optimization.EXACT);
+             var second = Session.open(quantized, provider, Session.Optimization.EXACT)) {
             for (int[] samples : inputs.batches()) {
                 var exact = inputs.floats().apply(samples);
                 var fed = needed(quantized, inputs.quantized().apply(samples));

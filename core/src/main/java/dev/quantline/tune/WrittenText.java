@@ -111,7 +111,7 @@ public final class WrittenText {
 
     private List<Row> written(List<Row> beginnings, int count, int tokens, int batch, long seed, Progress progress) {
         var written = new ArrayList<Row>();
-        try (var session = Session.open(writer(), provider, Session.Optimization.ALL)) {
+        try (var session = Session.open(writer(), provider, Session.Optimization.EXACT)) {
             while (written.size() < count) {
                 int from = written.size();
                 var rows = new long[batch][tokens];

@@ -107,8 +107,8 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     }
 
     private boolean keepsGoal(Choice choice) throws IOException {
-        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = Session.open(choice.plan().applyTo(choice.model()), job.provider(), Session.Optimization.ALL)) {
+        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.EXACT);
+             var after = Session.open(choice.plan().applyTo(choice.model()), job.provider(), Session.Optimization.EXACT)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), Progress.none());
             double drop = result.baseline().isPresent() ? result.drop() : 1 - result.fidelity().cosine();
             return drop <= job.goal().orElseThrow();

@@ -107,7 +107,7 @@ public final class QuantTune {
     private double measure(Graph model) throws IOException {
         var validation = subject.validation();
         var value = Metric.of(metric, validation.dataset()).orElseThrow();
-        try (var session = Session.open(model, Provider.cpu(), Session.Optimization.ALL)) {
+        try (var session = Session.open(model, Provider.cpu(), Session.Optimization.EXACT)) {
             validation.forEachBatch(0, Math.min(evaluated, validation.size()), Subject.BATCH,
                 fed -> value.add(fed, session.run(fed.arrays())));
         }

@@ -16,7 +16,7 @@ public interface HeldOut {
 
     /** The mean loss of the first {@code count} batches. */
     static Loss loss(TrainingGraph forward, Batches batches, int count, Provider provider) {
-        return new Loss(forward, Session.open(forward.graph(), provider, Session.Optimization.ALL), batches, count);
+        return new Loss(forward, Session.open(forward.graph(), provider, Session.Optimization.EXACT), batches, count);
     }
 
     /** The mean loss of some batches; holds a session. */

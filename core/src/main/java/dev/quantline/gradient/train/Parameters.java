@@ -3,6 +3,7 @@ package dev.quantline.gradient.train;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Blas;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -19,6 +20,10 @@ import org.nd4j.linalg.learning.GradientUpdater;
  * and writes the tensors where ND4J's updaters find them.
  */
 final class Parameters {
+    static {
+        Blas.settle();
+    }
+
     private static final int ALIGNED = 16;
 
     private final INDArray values;

@@ -70,7 +70,7 @@ public final class Trainer implements AutoCloseable {
         this.training = training;
         this.settings = settings;
         parameters = new Parameters(initial, settings.groups(), settings.schedule());
-        session = Session.open(training.graph(), provider, Session.Optimization.ALL);
+        session = Session.open(training.graph(), provider, Session.Optimization.EXACT);
         results.put(training.loss(), loss);
         results.putAll(running.observed());
         for (var input : derived) {
