@@ -139,18 +139,18 @@ public final class Sensitivity {
     private Table.Row row(Node layer, int at) {
         var options = new ArrayList<Table.Option>();
         var rest = model.nodes().subList(at + 1, model.nodes().size());
-        String made = layer.output();
+        var made = layer.outputs().stream().filter(name -> !name.isEmpty()).toList();
         var known = new HashMap<>(alive.getFirst());
-        try (var alone = open(segments.of(List.of(layer), known, List.of(made)))) {
-            known.put(made, alone.run(known).get(made));
+        try (var alone = open(segments.of(List.of(layer), known, made))) {
+            known.putAll(alone.run(known));
         }
         // Outputs that do not depend on the layer stay as they are.
         var changed = model.outputs().stream().map(output -> output.getName())
-            .filter(name -> name.equals(made) || rest.stream().anyMatch(node -> node.outputs().contains(name))).toList();
-        var behind = changed.stream().filter(name -> !name.equals(made)).toList();
+            .filter(name -> made.contains(name) || rest.stream().anyMatch(node -> node.outputs().contains(name))).toList();
+        var behind = changed.stream().filter(name -> !made.contains(name)).toList();
         try (var suffix = behind.isEmpty() ? null : open(segments.of(rest, known, behind))) {
             for (var width : candidates.widths()) {
-                options.add(option(layer, width, known.get(made), suffix, behind));
+                options.add(option(layer, width, known.get(made.getFirst()), suffix, behind));
             }
         }
         return new Table.Row(layer.name(), layer.op(), candidates.gridOf(layer.inputs()), options);
@@ -158,17 +158,17 @@ public final class Sensitivity {
 
     private Table.Option option(Node layer, Width width, Tensor output, Session suffix, List<String> behind) {
         var plan = candidates.alone(layer.name(), layer.inputs(), width);
-        String made = layer.output();
         double sum = 0;
         double milliseconds;
-        var part = models.withConstants(segments.of(List.of(layer), alive.getFirst(), List.of(made)), width);
+        var made = layer.outputs().stream().filter(name -> !name.isEmpty()).toList();
+        var part = models.withConstants(segments.of(List.of(layer), alive.getFirst(), made), width);
         var quantized = plan.applyTo(part);
         try (var alone = open(quantized)) {
             for (int i = 0; i < fed.size(); i++) {
                 var tensors = new HashMap<>(alive.get(i));
-                tensors.put(made, alone.run(tensors).get(made));
+                tensors.putAll(alone.run(tensors));
                 var changed = new LinkedHashMap<>(references.get(i));
-                changed.computeIfPresent(made, (name, reference) -> tensors.get(name));
+                changed.replaceAll((name, reference) -> made.contains(name) ? tensors.get(name) : reference);
                 if (suffix != null) {
                     changed.putAll(suffix.run(tensors, behind));
                 }
@@ -178,10 +178,10 @@ public final class Sensitivity {
         try (var deployed = Session.open(quantized, provider, Session.Optimization.ALL)) {
             milliseconds = milliseconds(deployed) / fed.getFirst().size();
         }
-        var weight = plan.weights().getFirst();
-        var constant = model.initializers().get(weight.tensor());
-        return new Table.Option(width, Math.max(0, sum / samples), Storage.bytes(constant, weight.quantizer()),
-            multiplications(layer, constant, weight, output) / fed.getFirst().size() * width.weights() * width.activations(), milliseconds);
+        long bytes = plan.weights().stream().mapToLong(weight -> Storage.bytes(model.initializers().get(weight.tensor()),
+            weight.quantizer())).sum();
+        double operations = multiplications(layer, plan.weights().getFirst(), output) / fed.getFirst().size();
+        return new Table.Option(width, Math.max(0, sum / samples), bytes, operations * width.weights() * width.activations(), milliseconds);
     }
 
     /** Median time of one run on the first batch. */
@@ -197,10 +197,11 @@ public final class Sensitivity {
     }
 
     /** Every element of the output sums over as many products as there are weights for one output channel. */
-    private static double multiplications(Node layer, Tensor constant, QuantizationPlan.Weight weight, Tensor output) {
-        if (layer.is("Gather", "Add")) {
+    private double multiplications(Node layer, QuantizationPlan.Weight weight, Tensor output) {
+        if (!layer.is("MatMul", "Gemm", "Conv")) {
             return 0;
         }
+        var constant = model.initializers().get(weight.tensor());
         int channels = layer.is("Conv") ? constant.dim(0)
             : constant.dim(layer.is("Gemm") && layer.intOf("transB", 0) == 1 ? 0 : weight.input() == 1 ? -1 : -2);
         return (double) output.size() * constant.size() / channels;

@@ -22,8 +22,11 @@ import java.util.Optional;
 final class WeightCandidates {
     /** int32 biases must fit with room to add products to them. */
     private static final double LARGEST_BIAS = 1 << 30;
-    /** Embeddings and positions are what the whole network starts from. */
-    private static final int FEWEST_TABLE_BITS = 8;
+    /**
+     * Embeddings and positions are what the whole network starts from, and no rounding makes up for errors of weights that only float
+     * kernels read.
+     */
+    private static final int FEWEST_PLAIN_BITS = 8;
 
     private final Graph model;
     private final Map<String, Node> nodes = new HashMap<>();
@@ -55,11 +58,11 @@ final class WeightCandidates {
     private CalibrationTable.Constant constant(Placement.Weight place) {
         var tensor = model.initializers().get(place.tensor());
         var node = nodes.get(place.node());
-        boolean table = node.is("Gather", "Add");
-        int fewest = table ? FEWEST_TABLE_BITS : 2;
-        var importance = Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input())));
+        boolean layer = node.is("MatMul", "Gemm", "Conv");
+        int fewest = layer ? 2 : FEWEST_PLAIN_BITS;
+        var importance = layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;
         int block = block(node, place, tensor.rank());
-        int axis = settings.granularity() instanceof Granularity.PerTensor && !table ? Uniform.PER_TENSOR : place.axis();
+        int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
         for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
             var quantizer = roomForBias(node, scales(tensor, node, bits, axis, block, importance));

@@ -5,8 +5,10 @@ import dev.quantline.evaluate.Latency;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.FloatKernels;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -25,6 +27,9 @@ import java.util.TreeMap;
 
 /** The export stage: a plan becomes a file, and the file is judged as its user would run it. */
 public final class Exporter {
+    /** Times of one run differ by so much from one measurement to the next. */
+    private static final double SLOWER = 1.1;
+
     private Exporter() {
     }
 
@@ -167,9 +172,25 @@ public final class Exporter {
             new Report.Original(bytes(job.original()), before, latency[0]), null,
             new Report.Quantized(bytes(file), after, latency[1], Layers.weightBits(job.model(), job.plan()),
                 Layers.activationBits(job.plan())),
-            fidelity, layers, job.tuning(), Map.of(), checked.notes(), checked.kernels(), checked.simulation(),
+            fidelity, layers, job.tuning(), Map.of(), notes(job, checked, latency), checked.kernels(), checked.simulation(),
             job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
             job.provenance());
+    }
+
+    /** What its user would otherwise have to find out. */
+    private static List<String> notes(Job job, Checked checked, double[] latency) {
+        var notes = new ArrayList<>(checked.notes());
+        var constants = job.model().initializers();
+        var floating = job.model().nodes().stream().filter(node -> node.is("Conv") && constants.containsKey(node.input(1))
+            && FloatKernels.isFaster(node, constants.get(node.input(1)))).map(Node::name).toList();
+        if (!floating.isEmpty()) {
+            notes.add("computed on floats, which is faster for volumes of few channels: " + String.join(", ", floating));
+        }
+        if (latency[1] > latency[0] * SLOWER) {
+            notes.add("one sample takes %.2f ms, %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
+                .formatted(latency[1], latency[0]));
+        }
+        return notes;
     }
 
     private static String advice(Job job) {

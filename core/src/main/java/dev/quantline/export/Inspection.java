@@ -5,11 +5,13 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.FloatKernels;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
@@ -17,7 +19,7 @@ import java.util.stream.Collectors;
  * What is inside a model, read from its graph alone: also a model that something else quantized.
  *
  * @param bytes    of the file
- * @param layers   products and embedding tables with constant weights, in graph order
+ * @param layers   products, recurrent layers and embedding tables with constant weights, in graph order
  * @param metadata of the file
  */
 public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, String> metadata) {
@@ -42,17 +44,23 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         var index = graph.index();
         var layers = new ArrayList<Layer>();
         for (var node : graph.nodes()) {
-            if (node.is("MatMul", "Gemm", "Conv", "ConvTranspose", "Gather", "Add") || node.op().equals("MatMulNBits")) {
-                for (int input = 0; input < Math.min(2, node.inputs().size()); input++) {
-                    var stored = stored(index, node.input(input));
-                    if (stored.isPresent() && isWeight(node, input, stored.get())) {
-                        layers.add(layer(index, node, input, stored.get()));
-                        break;
-                    }
-                }
+            var weights = weights(index, node);
+            if (!weights.isEmpty()) {
+                layers.add(layer(index, node, weights));
             }
         }
         return new Inspection(bytes, graph.opset(), layers, graph.metadata());
+    }
+
+    /** What is stored of a node's weights, by input: of a recurrent layer both, of others the first. */
+    private static SortedMap<Integer, Tensor> weights(GraphIndex index, Node node) {
+        boolean either = node.is("MatMul", "Gemm", "Conv", "Gather", "Add") || node.op().equals("MatMulNBits");
+        var weights = new TreeMap<Integer, Tensor>();
+        for (int input : either ? List.of(0, 1) : FloatKernels.weights(node)) {
+            stored(index, node.input(input)).filter(stored -> isWeight(node, input, stored) && (weights.isEmpty() || !either))
+                .ifPresent(stored -> weights.put(input, stored));
+        }
+        return weights;
     }
 
     /** Vectors are biases, and rows of one number the scales of a table. */
@@ -61,19 +69,22 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
             && (!node.is("Gather") || input == 0 && stored.rank() == 2 && stored.dim(1) > 1);
     }
 
-    private static Layer layer(GraphIndex index, Node node, int input, Tensor stored) {
+    private static Layer layer(GraphIndex index, Node node, SortedMap<Integer, Tensor> weights) {
         boolean packed = node.op().equals("MatMulNBits");
-        long elements = packed ? node.intOf("K", 0) * node.intOf("N", 0) : stored.size();
-        String weights = packed ? node.intOf("bits", 4) + " bits in blocks of " + node.intOf("block_size", 0) : stored(stored);
-        String activations = node.is("Gather", "Add") ? "-" : packed ? "float" : activation(index, node.input(1 - input));
-        return new Layer(node.name().isEmpty() ? node.output() : node.name(), node.op(), weights, activations, elements,
-            stored.data().capacity());
+        var first = weights.firstEntry();
+        long elements = packed ? node.intOf("K", 0) * node.intOf("N", 0) : weights.values().stream().mapToLong(Tensor::size).sum();
+        String codes = packed ? node.intOf("bits", 4) + " bits in blocks of " + node.intOf("block_size", 0) : stored(first.getValue());
+        String activations = node.is("Gather", "Add") ? "-" : packed ? "float" : activation(index, node.input(first.getKey() == 0 ? 1 : 0));
+        return new Layer(node.name().isEmpty() ? node.outputs().stream().filter(output -> !output.isEmpty()).findFirst().orElse("")
+            : node.name(), node.op(), codes, activations, elements, weights.values().stream().mapToLong(stored -> stored.data().capacity())
+            .sum());
     }
 
-    /** The constant behind an input: itself, behind DequantizeLinear, behind a Cast that unpacks it. */
+    /** The constant behind an input: itself, behind DequantizeLinear, behind a Cast that unpacks it, behind Cast and Mul. */
     private static Optional<Tensor> stored(GraphIndex index, String tensor) {
-        return index.constant(tensor)
-            .or(() -> index.producer(tensor, "DequantizeLinear", "Cast").flatMap(node -> stored(index, node.input(0))));
+        return index.constant(tensor).or(() -> index.producer(tensor, "DequantizeLinear", "Cast", "Mul")
+            .filter(node -> !node.is("Mul") || index.producer(node.input(0), "Cast").isPresent())
+            .flatMap(node -> stored(index, node.input(0))));
     }
 
     /** Width of the codes that are there, which may be less than that of the type they are stored in. */
@@ -128,8 +139,9 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
             .forEach((kind, elements) -> lines.add("%s: %d weights, %.1f %%".formatted(kind, elements, 100.0 * elements
                 / Math.max(1, layers.stream().mapToLong(Layer::elements).sum()))));
         new TreeMap<>(metadata).forEach((key, value) -> lines.add(key + ": " + value));
-        lines.add("Weights are stored as integer codes behind DequantizeLinear; a Cast in front of it unpacks 4-bit codes when the model is"
-            + " loaded. An activation is quantized where QuantizeLinear and DequantizeLinear follow each other.");
+        lines.add("Weights are stored as integer codes behind DequantizeLinear, or behind a Cast and a Mul that ONNX Runtime computes when"
+            + " it loads the model, as it does a Cast that unpacks 4-bit codes. An activation is quantized where QuantizeLinear and"
+            + " DequantizeLinear follow each other.");
         return lines;
     }
 }

@@ -25,15 +25,16 @@ final class Layers {
     static List<Report.Layer> of(Graph model, QuantizationPlan plan, Map<String, Map<String, Double>> losses) {
         var layers = new ArrayList<Report.Layer>();
         for (var node : model.nodes()) {
-            var weight = plan.weightOf(node.name()).orElse(null);
+            var weights = plan.weights().stream().filter(weight -> weight.node().equals(node.name())).toList();
             var activation = node.is("MatMul", "Gemm", "Conv") ? activation(plan, node) : null;
-            if (weight != null || activation != null) {
-                Integer weightBits = weight == null ? null : weight.quantizer().bits();
+            if (!weights.isEmpty() || activation != null) {
+                Integer weightBits = weights.isEmpty() ? null : weights.getFirst().quantizer().bits();
                 Integer activationBits = activation == null ? null : activation.quantizer().bits();
                 var measured = losses.get(node.name());
                 layers.add(new Report.Layer(node.name(), node.op(), weightBits, activationBits,
                     activation == null ? null : activation.quantizer().label(), activation == null ? null : activation.range(),
-                    weight == null ? 0 : model.initializers().get(weight.tensor()).size(), weight == null ? 0 : bytes(model, weight),
+                    weights.stream().mapToLong(weight -> model.initializers().get(weight.tensor()).size()).sum(),
+                    weights.stream().mapToLong(weight -> bytes(model, weight)).sum(),
                     measured == null ? null : sensitivity(measured, weightBits, activationBits), measured));
             }
         }

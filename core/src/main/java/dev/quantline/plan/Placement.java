@@ -21,8 +21,8 @@ import java.util.Set;
  * <p>MatMul and Gemm read quantized inputs and write floats. Convolutions read and write quantized tensors, and
  * operators between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay on the grid as long
  * as all their inputs are on one; a Relu or Clip right behind a convolution or Add is swallowed by its quantizer. Embedding
- * tables are stored as codes. Everything else (normalisation, softmax, residual adds of transformers) stays float, and so does
- * whatever holds the constants of attention masks.
+ * tables and the weights of {@link FloatKernels} are stored as codes. Everything else (normalisation, softmax, residual adds of
+ * transformers) stays float, and so does whatever holds the constants of attention masks.
  *
  * @param activations places on activations by tensor, in graph order
  * @param weights     constants that become codes
@@ -30,6 +30,8 @@ import java.util.Set;
 public record Placement(Map<String, Site> activations, List<Weight> weights) {
     /** Embedding and position tables smaller than this many elements stay float: nothing to gain. */
     private static final int SMALLEST_TABLE = 4096;
+    /** Weights of float kernels smaller than this many elements stay float: what restores them takes as much. */
+    private static final int SMALLEST_WEIGHT = 512;
     /** Operators whose output takes exactly values of their input: same grid on both sides. */
     private static final Set<String> MOVES = Set.of("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze",
         "Split", "Slice", "DepthToSpace");
@@ -124,6 +126,8 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                 } else if (node.is("Add") && position(node)) {
                     weights.add(new Weight(node.input(constantOf(node)), node.name(), constantOf(node),
                         index.constant(node.input(constantOf(node))).orElseThrow().rank() - 1));
+                } else if (!FloatKernels.weights(node).isEmpty()) {
+                    FloatKernels.weights(node).forEach(input -> stored(node, input));
                 } else if (node.domain().isEmpty() && (MOVES.contains(node.op()) || CARRIES.contains(node.op()))) {
                     carry(node);
                 }
@@ -157,13 +161,26 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         }
 
         private void convolution(Node node) {
-            if (index.constant(node.input(1)).isEmpty() || !floats.contains(node.input(0))
-                || node.hasInput(2) && index.constant(node.input(2)).isEmpty()) {
+            var weight = index.constant(node.input(1));
+            if (weight.isEmpty() || !floats.contains(node.input(0)) || node.hasInput(2) && index.constant(node.input(2)).isEmpty()) {
+                return;
+            }
+            if (FloatKernels.isFaster(node, weight.get())) {
+                stored(node, 1);
                 return;
             }
             read(node.input(0), node, 1);
             weights.add(new Weight(node.input(1), node.name(), 1, 0));
             write(node.output());
+        }
+
+        /** A constant that a float kernel multiplies by. */
+        private void stored(Node node, int input) {
+            var weight = index.constant(node.input(input));
+            if (weight.filter(constant -> constant.type() == DataType.FLOAT && constant.rank() > 1
+                && constant.size() >= SMALLEST_WEIGHT).isPresent() && !MaskConstants.holds(index, node.input(input))) {
+                weights.add(new Weight(node.input(input), node.name(), input, FloatKernels.axis(node, input, weight.get())));
+            }
         }
 
         private void table(Node node) {

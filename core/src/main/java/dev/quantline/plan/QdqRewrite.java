@@ -19,6 +19,9 @@ import java.util.stream.Stream;
 
 /** Writes a plan into a graph as QuantizeLinear and DequantizeLinear nodes. */
 final class QdqRewrite {
+    /** Codes that integer kernels take. */
+    private static final int BYTE = 8;
+
     private final Graph graph;
     private final GraphIndex index;
     private final QuantizationPlan plan;
@@ -73,8 +76,33 @@ final class QdqRewrite {
             String restored = graph.fresh(weight.tensor() + "/dequantized");
             replace(weight.node(), weight.input(), restored);
             String constant = codesOf(weight);
-            writes.add(() -> weight.quantizer().writeRestore(graph, weight.tensor(), constant, weight.quantizer().axis(), restored));
+            boolean taken = takesCodes(reader, weight);
+            writes.add(() -> {
+                if (taken) {
+                    weight.quantizer().writeRestore(graph, weight.tensor(), constant, weight.quantizer().axis(), restored);
+                } else {
+                    weight.quantizer().writeProduct(graph, weight.tensor(), constant, restored);
+                }
+            });
         }
+    }
+
+    /**
+     * Whether onnxruntime makes one kernel of DequantizeLinear and the node behind it: an integer one, or MatMulNBits where the
+     * activation is float. Before any other node a DequantizeLinear would restore the weight on every run.
+     */
+    private boolean takesCodes(Node reader, QuantizationPlan.Weight weight) {
+        var tensor = graph.initializers().get(weight.tensor());
+        if (weight.quantizer().block() > 0) {
+            return true;
+        }
+        if (!reader.is("MatMul", "Gemm", "Conv") || reader.is("Conv") && FloatKernels.isFaster(reader, tensor)
+            || weight.quantizer().bits() > BYTE) {
+            return false;
+        }
+        var input = plan.activationOf(reader.input(1 - weight.input()), reader.name());
+        boolean matrix = !reader.is("Conv") && tensor.rank() == 2 && weight.input() == 1 && reader.intOf("transB", 0) == 0;
+        return matrix || input.filter(grid -> grid instanceof Uniform && grid.bits() <= BYTE).isPresent();
     }
 
     /** Rows are gathered as codes and restored afterwards: the table never exists as floats. */
@@ -121,7 +149,7 @@ final class QdqRewrite {
         var input = plan.activationOf(node.input(0), node.name());
         boolean scaled = node.floatOf("alpha", 1) != 1 || node.floatOf("beta", 1) != 1;
         if (!node.is("Conv", "Gemm") || constant == null || weight.isEmpty() || scaled || constant.rank() != 1
-            || weight.get().quantizer().block() > 0 || !(input.orElse(null) instanceof Uniform grid)) {
+            || !takesCodes(node, weight.get()) || weight.get().quantizer().block() > 0 || !(input.orElse(null) instanceof Uniform grid)) {
             return;
         }
         var values = constant.toFloats();

@@ -51,7 +51,7 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
             && (planned.readers().isEmpty() || planned.readers().contains(node))).map(Activation::quantizer).findFirst();
     }
 
-    /** The weight that {@code node} reads as codes. */
+    /** The weight that {@code node} reads as codes; the first of a recurrent layer's. */
     public Optional<Weight> weightOf(String node) {
         return weights.stream().filter(weight -> weight.node().equals(node)).findFirst();
     }

@@ -233,6 +233,26 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         graph.nodes().add(this.axis == PER_TENSOR ? node : node.with("axis", (long) axis));
     }
 
+    /**
+     * Writes restoring as arithmetic, which onnxruntime does once, when it loads a model whose codes are constants; in front of a
+     * DequantizeLinear it stops.
+     *
+     * @param codes constant of symmetric codes, without blocks
+     */
+    public void writeProduct(Graph graph, String base, String codes, String output) {
+        if (block > 0 || Arrays.stream(zeroPoint).anyMatch(z -> z != 0)) {
+            throw new IllegalArgumentException("blocks and zero points are restored by DequantizeLinear alone");
+        }
+        var shape = graph.initializers().get(codes).shape();
+        for (int i = 0; i < shape.length; i++) {
+            shape[i] = i == axis ? shape[i] : 1;
+        }
+        String s = graph.addConstant(base + "/scale", axis == PER_TENSOR ? scaleTensor() : Tensor.of(scale, shape));
+        String numbers = graph.fresh(base + "/numbers");
+        graph.nodes().add(Node.of("Cast", List.of(codes), numbers).with("to", (long) DataType.FLOAT.code()));
+        graph.nodes().add(Node.of("Mul", List.of(numbers, s), output));
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof Uniform that && bits == that.bits && signed == that.signed && axis == that.axis && block == that.block

@@ -93,9 +93,9 @@ final class Simulation {
     }
 
     private void weight(QuantizationPlan.Weight weight) {
-        boolean table = index.consumers(weight.tensor()).stream().anyMatch(node -> node.is("Gather"));
+        boolean layer = index.consumers(weight.tensor()).stream().allMatch(node -> node.is("MatMul", "Gemm", "Conv", "Add"));
         boolean moves = trained.weights() != Trainables.Weights.FIXED || trained.weightScales() || trained.affine();
-        if (moves && !table && index.consumers(weight.tensor()).size() == 1) {
+        if (moves && layer && index.consumers(weight.tensor()).size() == 1) {
             parts.add(new TrainedWeight(weight, model.initializers().get(weight.tensor()), trained, annealing));
         } else {
             String restored = graph.addConstant(weight.tensor() + "/restored",

@@ -35,7 +35,8 @@ class SensitivityTest {
     static Stream<Arguments> networks() {
         return Stream.of(Arguments.of(Networks.mlp(1), Data.rows(24, 2), "top1"),
             Arguments.of(Networks.conv(2), Data.images(24, 3), "top1"),
-            Arguments.of(Networks.transformer(3), Data.tokens(24, 9, 4), "fidelity"));
+            Arguments.of(Networks.transformer(3), Data.tokens(24, 9, 4), "fidelity"),
+            Arguments.of(Networks.recurrent(4), Data.sequences(24, 5), "top1"));
     }
 
     @ParameterizedTest

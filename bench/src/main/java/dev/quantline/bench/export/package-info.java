@@ -1,2 +1,2 @@
-/** What exporting costs. */
+/** What exporting costs, and what it gives. */
 package dev.quantline.bench.export;
