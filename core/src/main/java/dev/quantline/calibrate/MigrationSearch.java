@@ -22,8 +22,8 @@ final class MigrationSearch {
     private static final double[] STRENGTHS = {0.25, 0.5, 0.75, 1};
     /** Channels that hardly move keep a scale above this share of the median. */
     private static final double SMALLEST = 1e-8;
-    /** A multiplication is added to the model only where it takes away at least a fifth of the error. */
-    private static final double WORTH_A_MULTIPLICATION = 0.8;
+    /** An operation is added to the model only where it takes away at least a fifth of the error. */
+    private static final double WORTH_AN_OPERATION = 0.8;
 
     private final CalibrateSettings settings;
 
@@ -40,9 +40,8 @@ final class MigrationSearch {
     }
 
     /** The common scale of a norm's output that the setting names; empty when its channels are not known. */
-    Optional<Choice> fixed(Graph model, TensorProfile seen, List<Node> readers) {
-        return seen.channelMin().length < 2 ? Optional.empty()
-            : Optional.of(choice(seen, Spread.RANGE, 1, ScaleMigration.allowsShift(model, readers)));
+    Optional<Choice> fixed(TensorProfile seen) {
+        return seen.channelMin().length < 2 ? Optional.empty() : Optional.of(choice(seen, Spread.RANGE, 1, true));
     }
 
     /**
@@ -57,17 +56,20 @@ final class MigrationSearch {
         if (seen.channelMin().length < 2) {
             return Optional.empty();
         }
-        boolean shifted = norm && ScaleMigration.allowsShift(model, readers);
+        boolean free = ScaleMigration.shiftsFreely(model, readers);
         double least = cost(model, seen.tensor(), readers, captured, error, choice(seen, Spread.RANGE, 0, false))
-            * (norm ? 1 : WORTH_A_MULTIPLICATION);
+            * (norm ? 1 : WORTH_AN_OPERATION);
         Choice best = null;
-        for (var spread : Spread.values()) {
-            for (double alpha : STRENGTHS) {
-                var candidate = choice(seen, spread, alpha, shifted);
-                double cost = cost(model, seen.tensor(), readers, captured, error, candidate);
-                if (cost < least) {
-                    least = cost;
-                    best = candidate;
+        for (boolean shifted : !norm ? new boolean[] {false} : free ? new boolean[] {true} : new boolean[] {false, true}) {
+            double worth = shifted && !free ? WORTH_AN_OPERATION : 1;
+            for (var spread : Spread.values()) {
+                for (double alpha : STRENGTHS) {
+                    var candidate = choice(seen, spread, alpha, shifted);
+                    double cost = cost(model, seen.tensor(), readers, captured, error, candidate) / worth;
+                    if (cost < least) {
+                        least = cost;
+                        best = candidate;
+                    }
                 }
             }
         }

@@ -142,7 +142,7 @@ final class SiteSearch {
                                                     List<Tensor> values) {
         var search = new MigrationSearch(settings);
         if (settings.layernorm() != Migration.SEARCH) {
-            return norm ? search.fixed(graph, profileOf(site.tensor()), readers) : Optional.empty();
+            return norm ? search.fixed(profileOf(site.tensor())) : Optional.empty();
         }
         try (var error = new ConsumerError(graph, readers, captured.orElseThrow(), provider)) {
             return search.best(graph, profileOf(site.tensor()), norm, readers, values, error);
@@ -191,15 +191,18 @@ final class SiteSearch {
             }
         }
         if (softmax && bits <= Codebook.WIDEST) {
-            float largest = (float) seen.histogram().max();
+            // RepQ-ViT's scales and the maximum, for every curve; the product decides, and not as there the activation's own error.
+            var histogram = seen.histogram();
+            double[] scales = {histogram.max(), histogram.quantile(0.99999), histogram.quantile(0.9999), histogram.quantile(0.999)};
             for (int root = 1; root <= 2; root++) {
                 if (wanted == SoftmaxQuantizer.AUTO || wanted == (root == 1 ? SoftmaxQuantizer.LOG2 : SoftmaxQuantizer.LOGSQRT2)) {
-                    var quantizer = new Logarithmic(bits, root, largest);
-                    candidates.add(new Chosen(quantizer, "max", judge.of(quantizer)));
+                    for (double scale : scales) {
+                        var quantizer = new Logarithmic(bits, root, (float) scale);
+                        candidates.add(new Chosen(quantizer, "product", judge.of(quantizer)));
+                    }
                 }
             }
             if (wanted == SoftmaxQuantizer.AUTO || wanted == SoftmaxQuantizer.TAN) {
-                double[] scales = {largest, seen.histogram().quantile(0.99999), seen.histogram().quantile(0.9999)};
                 var quantizer = TanSearch.search(bits, scales, judge::of);
                 candidates.add(new Chosen(quantizer, "product", judge.of(quantizer)));
             }

@@ -1,5 +1,6 @@
 package dev.quantline.prepare;
 
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
@@ -28,10 +29,8 @@ public final class ScaleMigration {
     private record Bias(String holder, int input) {
     }
 
-    /**
-     * Whether readers can take a shift: all have a constant bias to fold it into.
-     */
-    public static boolean allowsShift(Graph graph, List<Node> readers) {
+    /** Whether a shift costs readers nothing: all have a constant bias to fold it into. Others get one, as in RepQ-ViT. */
+    public static boolean shiftsFreely(Graph graph, List<Node> readers) {
         var index = graph.index();
         return readers.stream().allMatch(node -> reader(index, node).bias().isPresent());
     }
@@ -42,7 +41,7 @@ public final class ScaleMigration {
      * @param tensor  y, channels last
      * @param readers nodes to move the spread into, MatMul or Gemm with y as first input and constant weights
      * @param ratio   {@code [channels]}, above 0
-     * @param shift   {@code [channels]}; all 0 unless {@link #allowsShift}
+     * @param shift   {@code [channels]}; where it is not 0, a reader without a constant bias gets an Add behind it
      * @return the rewritten graph and the name of y~
      */
     public static Result apply(Graph model, String tensor, List<Node> readers, float[] ratio, float[] shift) {
@@ -51,6 +50,7 @@ public final class ScaleMigration {
         boolean alone = !index.isOutput(tensor) && readers.containsAll(index.consumers(tensor));
         var norm = NormOutput.of(index, tensor).filter(found -> alone && !found.normalized().isEmpty());
         String migrated = norm.isPresent() ? changeNorm(graph, norm.get(), ratio, shift) : addAffine(graph, tensor, ratio, shift);
+        boolean shifted = isAnywhere(shift);
         var changed = new HashMap<String, Node>();
         for (var node : readers) {
             var reader = reader(index, node);
@@ -59,10 +59,17 @@ public final class ScaleMigration {
             changed.put(node.name(), changed.getOrDefault(node.name(), node).withInput(0, migrated).withInput(1, scaled));
             reader.bias().ifPresent(bias -> {
                 var holder = changed.getOrDefault(bias.holder(), graph.node(bias.holder()).orElseThrow());
-                var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader.transposed());
+                var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader);
                 changed.put(holder.name(), holder.withInput(bias.input(),
                     graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
             });
+            if (reader.bias().isEmpty() && shifted) {
+                var none = Tensor.zeros(DataType.FLOAT, weight.dim(reader.transposed() ? 0 : 1));
+                String product = graph.fresh(node.output() + "/unshifted");
+                changed.put(node.name(), changed.get(node.name()).withOutputs(List.of(product)));
+                graph.nodes().add(Node.of("Add", List.of(product,
+                    graph.addConstant(node.output() + "/shift", moved(none, weight, shift, reader))), node.output()));
+            }
         }
         graph.nodes().replaceAll(node -> changed.getOrDefault(node.name(), node));
         graph.sort();
@@ -103,13 +110,17 @@ public final class ScaleMigration {
     }
 
     private static String affine(Graph graph, String tensor, float[] factor, float[] summand, String output) {
-        boolean shifted = !Arrays.equals(summand, new float[summand.length]);
+        boolean shifted = isAnywhere(summand);
         String scaled = shifted ? graph.fresh(output + "/scaled") : output;
         graph.nodes().add(Node.of("Mul", List.of(tensor, graph.addConstant(output + "/factor", Tensor.vector(factor))), scaled));
         if (shifted) {
             graph.nodes().add(Node.of("Add", List.of(scaled, graph.addConstant(output + "/summand", Tensor.vector(summand))), output));
         }
         return output;
+    }
+
+    private static boolean isAnywhere(float[] shift) {
+        return !Arrays.equals(shift, new float[shift.length]);
     }
 
     private static Reader reader(GraphIndex index, Node node) {
@@ -141,13 +152,15 @@ public final class ScaleMigration {
         return Tensor.of(w, weight.shape());
     }
 
-    private static Tensor moved(Tensor bias, Tensor weight, float[] shift, boolean transposed) {
+    private static Tensor moved(Tensor bias, Tensor weight, float[] shift, Reader reader) {
+        boolean transposed = reader.transposed();
+        double alpha = reader.node().floatOf("alpha", 1);
         var w = weight.toFloats();
         int columns = weight.dim(1);
         var sum = new double[bias.size()];
         for (int i = 0; i < w.length; i++) {
             int in = transposed ? i % columns : i / columns;
-            sum[transposed ? i / columns : i % columns] += (double) w[i] * shift[in];
+            sum[transposed ? i / columns : i % columns] += alpha * w[i] * shift[in];
         }
         var b = bias.toFloats();
         for (int o = 0; o < b.length; o++) {

@@ -114,14 +114,35 @@ class ScaleMigrationTest {
     }
 
     @Test
-    void aShiftNeedsABiasToFoldInto() {
-        var with = whole(true);
-        var without = whole(false);
+    void readersWithoutABiasGetOneForTheShift() {
+        // Given: beside a product without a bias, a Gemm that scales its product, and one whose third input is no bias
+        var random = new Random(SEED);
+        var draft = new Draft(17, SEED);
+        draft.input("x", DataType.FLOAT, -1, Networks.WIDTH);
+        String norm = draft.op("norm", "LayerNormalization", "x", draft.between("gamma", .5, 2, Networks.WIDTH),
+            draft.between("beta", -1, 1, Networks.WIDTH));
+        draft.op("product", "MatMul", norm, draft.normal("w", .3, Networks.WIDTH, 5));
+        draft.op("gemm", "Gemm", Map.of("alpha", .5f, "transB", 1L), norm, draft.normal("v", .3, 5, Networks.WIDTH));
+        draft.op("summed", "Gemm", Map.of("beta", 2f), norm, draft.normal("u", .3, Networks.WIDTH, 5), draft.normal("c", .3, 5));
+        var graph = draft.output("product", DataType.FLOAT, -1, 5).output("gemm", DataType.FLOAT, -1, 5)
+            .output("summed", DataType.FLOAT, -1, 5).graph();
+        var rows = Map.of("x", Tensor.of(data().get("x").toFloats(), 10, Networks.WIDTH));
+        var readers = graph.index().consumers(norm);
 
-        assertTrue(ScaleMigration.allowsShift(with, List.of(with.index().producer("product").orElseThrow())));
-        assertFalse(ScaleMigration.allowsShift(without, List.of(without.index().producer("product").orElseThrow())));
-        assertArrayEquals(CanonicalTest.run(without, data()).toFloats(), CanonicalTest.run(migrate(without, "norm",
-            between(.2, 5, new Random(2)), new float[Networks.WIDTH]).graph(), data()).toFloats(), 1e-4f);
+        // When
+        var migrated = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), between(-3, 3, random)).graph();
+        var unshifted = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), new float[Networks.WIDTH]).graph();
+
+        // Then
+        try (var one = Session.open(graph, Provider.cpu(), Session.Optimization.NONE);
+             var other = Session.open(migrated, Provider.cpu(), Session.Optimization.NONE)) {
+            var actual = other.run(rows);
+            one.run(rows).forEach((name, expected) -> assertArrayEquals(expected.toFloats(), actual.get(name).toFloats(), 1e-4f, name));
+        }
+        assertFalse(ScaleMigration.shiftsFreely(graph, readers));
+        assertTrue(ScaleMigration.shiftsFreely(whole(true), List.of(whole(true).index().producer("product").orElseThrow())));
+        assertEquals(graph.nodes().size() + 3, migrated.nodes().size());
+        assertEquals(graph.nodes().size(), unshifted.nodes().size());
     }
 
     /** Codes of the migrated tensor at full strength, brought to the common scale {@code common} and zero point 128. */

@@ -11,11 +11,13 @@ import dev.quantline.evaluate.Evaluation;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profile;
+import dev.quantline.quantizer.Tangent;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.site.SiteKind;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -72,6 +74,7 @@ public final class Ablation {
     private void print(String title, Map<String, CalibrateSettings> rows) throws IOException {
         var model = subject.model();
         var cosines = new LinkedHashMap<String, Double>();
+        var products = new ArrayList<String>();
         System.out.printf("%n| %s | %s | cosine |%n|---|---|---|%n", title, metric);
         for (var row : rows.entrySet()) {
             var result = Calibrator.calibrate(model, profile, subject.calibration(), row.getValue(), Subject.BATCH, Provider.cpu(),
@@ -84,8 +87,10 @@ public final class Ablation {
             if (row.getKey().startsWith(SOFTMAX)) {
                 var alone = subject.compare(softmaxAlone(result).applyTo(result.model()), metric, evaluated);
                 cosines.put(row.getKey() + ALONE, print(row.getKey() + ALONE, alone));
+                products.add(product(row.getKey(), result.table(), row.getValue().activationBits()));
             }
         }
+        products.forEach(System.out::print);
         System.out.println();
         RELATIONS.stream().filter(relation -> relation.isIn(cosines))
             .forEach(relation -> System.out.println("- " + relation.judge(cosines)));
@@ -95,6 +100,19 @@ public final class Ablation {
         double cosine = result.fidelity().cosine();
         System.out.printf("| %s | %.4f | %.4f |%n", row, result.changed().orElse(cosine), cosine);
         return cosine;
+    }
+
+    /** Error over power of A V, a mean over all softmax outputs, where it was measured; and where tangents have their centres. */
+    private static String product(String row, CalibrationTable table, int bits) {
+        var chosen = table.activations().stream().filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
+            .flatMap(site -> site.candidates().stream()).filter(grid -> grid.bits() == bits && grid.consumerError() != null).toList();
+        if (chosen.isEmpty()) {
+            return "";
+        }
+        var centres = chosen.stream().filter(grid -> grid.quantizer() instanceof Tangent)
+            .mapToDouble(grid -> ((Tangent) grid.quantizer()).c()).summaryStatistics();
+        return "%n%s: error of the product %.5f".formatted(row, chosen.stream().mapToDouble(CalibrationTable.Grid::consumerError).average()
+            .orElseThrow()) + (centres.getCount() == 0 ? "" : ", centres %.2f to %.2f".formatted(centres.getMin(), centres.getMax()));
     }
 
     /** The plan with the outputs of softmax quantized and nothing else: other errors do not hide what its quantizer does. */

@@ -1,0 +1,247 @@
+package dev.quantline.calibrate;
+
+import dev.quantline.calibrate.CalibrateSettings.Migration;
+import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.calibrate.CalibrateSettings.WeightRange;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** How channels are brought to a common scale, checked on what that is for. */
+class MigrationSearchTest {
+    private static final int ROWS = 64;
+    private static final int CHANNELS = 9;
+    private static final int BITS = 8;
+
+    @TempDir
+    private Path folder;
+
+    private static CalibrateSettings settings(Migration migration, int activationBits) {
+        return new CalibrateSettings(new RangeCriterion.Mse(), WeightRange.MSE, SoftmaxQuantizer.UNIFORM, migration, 8, activationBits,
+            List.of(), ROWS);
+    }
+
+    /** Channels of widths 1 to 9 around -4 to 4, the last reaching a hundred times as far where {@code outlier}. */
+    private static Tensor uneven(boolean outlier) {
+        var random = new Random(31);
+        var values = new float[ROWS * CHANNELS];
+        for (int i = 0; i < values.length; i++) {
+            int c = i % CHANNELS;
+            values[i] = (c - 4) * .7f + (1 + c) * (random.nextFloat() - .5f) * (outlier && c == CHANNELS - 1 ? 100 : 1);
+        }
+        return Tensor.of(values, ROWS, CHANNELS);
+    }
+
+    private static MigrationSearch.Choice fixed(Migration migration, Tensor values) {
+        return new MigrationSearch(settings(migration, BITS)).fixed(TensorProfile.of("x", -1, List.of(values))).orElseThrow();
+    }
+
+    private static float[] channel(Tensor values, int c) {
+        var channel = new float[ROWS];
+        for (int row = 0; row < ROWS; row++) {
+            channel[row] = (float) values.get(row * CHANNELS + c);
+        }
+        return channel;
+    }
+
+    private static float min(float[] values) {
+        float min = values[0];
+        for (float value : values) {
+            min = Math.min(min, value);
+        }
+        return min;
+    }
+
+    private static float max(float[] values) {
+        float max = values[0];
+        for (float value : values) {
+            max = Math.max(max, value);
+        }
+        return max;
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Migration.class, names = {"MEAN", "MEDIAN"})
+    void everyChannelFillsTheCommonGrid(Migration migration) {
+        // Given
+        var x = uneven(true);
+
+        // When
+        var moved = MigrationSearch.migrate(x, fixed(migration, x));
+
+        // Then: all channels begin and end at the same numbers, 2^bits - 1 common steps apart
+        float low = min(channel(moved, 0));
+        float high = max(channel(moved, 0));
+        for (int c = 1; c < CHANNELS; c++) {
+            assertEquals(low, min(channel(moved, c)), 1e-3 * (high - low), "channel " + c);
+            assertEquals(high, max(channel(moved, c)), 1e-3 * (high - low), "channel " + c);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Migration.class, names = {"MEAN", "MEDIAN"})
+    void oneGridAfterTheMoveGivesTheCodesOfAGridForEachChannel(Migration migration) {
+        var x = uneven(false);
+        var moved = MigrationSearch.migrate(x, fixed(migration, x));
+
+        var common = Uniform.asymmetric(BITS, min(moved.toFloats()), max(moved.toFloats()));
+        int different = 0;
+        for (int c = 0; c < CHANNELS; c++) {
+            var before = channel(x, c);
+            var after = channel(moved, c);
+            double step = ((double) max(before) - min(before)) / ((1 << BITS) - 1);
+            for (int row = 0; row < ROWS; row++) {
+                // A channel's own codes, counted from its smallest number, as a grid that need not hold 0 has them.
+                long own = Math.round((before[row] - min(before)) / step);
+                different += Math.abs(common.quantize(after[row], 0) - own) > 1 ? 1 : 0;
+            }
+        }
+        assertEquals(0, different, "codes of " + ROWS * CHANNELS + " that differ by more than the rounding of a zero point");
+    }
+
+    @Test
+    void theMedianLeavesHalfOfTheChannelsAboveAndHalfBelowAndOneOutlierDoesNotMoveIt() {
+        var ratio = fixed(Migration.MEDIAN, uneven(true)).ratio();
+        var without = fixed(Migration.MEDIAN, uneven(false)).ratio();
+        Arrays.sort(ratio);
+
+        assertEquals(1, ratio[CHANNELS / 2], 1e-6, "the middle channel keeps its scale");
+        var calm = Arrays.copyOf(fixed(Migration.MEDIAN, uneven(true)).ratio(), CHANNELS - 1);
+        assertArrayEquals(Arrays.copyOf(without, CHANNELS - 1), calm, 1e-6f);
+    }
+
+    @Test
+    void theMeanIsTheCentreOfMassAndFollowsAnOutlier() {
+        var ratio = fixed(Migration.MEAN, uneven(true)).ratio();
+        double sum = 0;
+        for (float one : ratio) {
+            sum += one;
+        }
+
+        assertEquals(CHANNELS, sum, 1e-4, "scales in units of their mean");
+        Arrays.sort(ratio);
+        assertTrue(ratio[CHANNELS - 2] < 1, "an outlier lifts the mean above all others");
+    }
+
+    @Test
+    void anEvenNumberOfChannelsHasItsMedianBetweenTheMiddleTwo() {
+        var x = Tensor.of(new float[] {0, 0, 0, 0, 1, 2, 4, 8}, 2, 4);
+
+        var ratio = fixed(Migration.MEDIAN, x).ratio();
+
+        assertArrayEquals(new float[] {1 / 3f, 2 / 3f, 4 / 3f, 8 / 3f}, ratio, 1e-6f);
+    }
+
+    @Test
+    void aDeadChannelKeepsAScale() {
+        var values = uneven(false).toFloats();
+        for (int i = 3; i < values.length; i += CHANNELS) {
+            values[i] = 2;
+        }
+        var x = Tensor.of(values, ROWS, CHANNELS);
+
+        var choice = fixed(Migration.MEDIAN, x);
+
+        assertTrue(choice.ratio()[3] > 0, Arrays.toString(choice.ratio()));
+        for (float value : MigrationSearch.migrate(x, choice).toFloats()) {
+            assertTrue(Float.isFinite(value));
+        }
+    }
+
+    @Test
+    void withoutChannelsThereIsNothingToMove() {
+        assertTrue(new MigrationSearch(settings(Migration.MEDIAN, BITS))
+            .fixed(TensorProfile.of("x", -1, List.of(Tensor.of(new float[] {1, 2, 3}, 3, 1)))).isEmpty());
+    }
+
+    /** {@code x [., 9] -> y [., 5]} by a product, with a bias or without. */
+    private static Graph reader(boolean bias) {
+        var draft = new Draft(17, 7);
+        String product = draft.op(bias ? "product" : "y", "MatMul", draft.input("x", DataType.FLOAT, -1, CHANNELS),
+            draft.normal("w", .3, CHANNELS, 5));
+        if (bias) {
+            draft.op("y", "Add", product, draft.normal("b", .3, 5));
+        }
+        return draft.output("y", DataType.FLOAT, -1, 5).graph();
+    }
+
+    private Optional<MigrationSearch.Choice> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))))) {
+            var captured = Captured.run(model, List.of("x"), new Samples(data, model, Map.of()), ROWS, ROWS, Provider.cpu());
+            List<Node> readers = model.index().consumers("x");
+            try (var error = new ConsumerError(model, readers, captured, Provider.cpu())) {
+                return new MigrationSearch(settings(Migration.SEARCH, bits)).best(model, TensorProfile.of("x", -1, List.of(x)), norm,
+                    readers, List.of(x), error);
+            }
+        }
+    }
+
+    private static boolean shifts(MigrationSearch.Choice choice) {
+        return !Arrays.equals(choice.shift(), new float[CHANNELS]);
+    }
+
+    @Test
+    void theSearchShiftsWhereItPaysAndNeverWhatNoNormMade() throws IOException {
+        // Given: channels far apart, each narrow, so that levelling widths alone leaves one grid for all places
+        var random = new Random(5);
+        var values = new float[ROWS * CHANNELS];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (i % CHANNELS - 4) * 20 + random.nextFloat();
+        }
+        var apart = Tensor.of(values, ROWS, CHANNELS);
+
+        // Then
+        assertTrue(shifts(best(reader(true), apart, true, 4).orElseThrow()));
+        assertTrue(shifts(best(reader(false), apart, true, 4).orElseThrow()), "a shift that pays is worth a bias");
+        assertTrue(best(reader(true), apart, false, 4).filter(MigrationSearchTest::shifts).isEmpty());
+    }
+
+    @Test
+    void aShiftThatHardlyPaysIsNotWorthABias() throws IOException {
+        // Given: channels around 0, as RMSNorm leaves them
+        var random = new Random(6);
+        var values = new float[ROWS * CHANNELS];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian() * (1 + i % CHANNELS * 4);
+        }
+        var centred = Tensor.of(values, ROWS, CHANNELS);
+
+        assertTrue(shifts(best(reader(true), centred, true, 4).orElseThrow()), "it costs nothing where a bias takes it");
+        assertFalse(shifts(best(reader(false), centred, true, 4).orElseThrow()));
+    }
+
+    @Test
+    void alikeChannelsAreLeftAlone() throws IOException {
+        var random = new Random(8);
+        var values = new float[ROWS * CHANNELS];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+
+        assertTrue(best(reader(false), Tensor.of(values, ROWS, CHANNELS), false, 4).isEmpty());
+    }
+}
