@@ -1,5 +1,6 @@
 package dev.quantline.tune;
 
+import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
@@ -18,7 +19,8 @@ import java.util.stream.Collectors;
  * Finds the blocks of a network by its structure alone. A network is cut at every tensor that all its data passes through
  * (behind a residual join, behind a normalisation of such a join, between plain layers; never inside a branch), and the
  * pieces are put together to what is usually called a block: a piece without quantized layers belongs to the one before
- * it, and the attention half of a transformer layer to the feed-forward half behind it.
+ * it, and the attention half of a transformer layer to the feed-forward half behind it. What no gradient passes stays a piece of
+ * its own, so that what lies before and behind can learn.
  */
 final class Blocks {
     private final Graph model;
@@ -37,6 +39,7 @@ final class Blocks {
         for (var node : model.nodes()) {
             if (quantized.contains(node.name()) || node.inputs().stream().anyMatch(main::contains)) {
                 main.addAll(node.outputs());
+                main.remove("");
             }
         }
     }
@@ -124,7 +127,8 @@ final class Blocks {
             boolean idle = !hasLayer(piece);
             boolean secondHalf = waitsForSecondHalf && !idle && !hasProduct(piece);
             boolean afterNothing = joined.size() == 1 && !hasLayer(joined.getFirst());
-            if (!joined.isEmpty() && (idle || secondHalf || afterNothing)) {
+            boolean apart = isOpaque(piece) || !joined.isEmpty() && isOpaque(joined.getLast());
+            if (!joined.isEmpty() && !apart && (idle || secondHalf || afterNothing)) {
                 joined.add(joined.removeLast().then(piece));
             } else {
                 joined.add(piece);
@@ -136,6 +140,10 @@ final class Blocks {
 
     private boolean hasLayer(Piece piece) {
         return piece.nodes().stream().anyMatch(this::isLayer);
+    }
+
+    private boolean isOpaque(Piece piece) {
+        return piece.nodes().stream().anyMatch(node -> !Rules.has(node) && node.outputs().stream().anyMatch(main::contains));
     }
 
     private boolean hasProduct(Piece piece) {

@@ -55,8 +55,7 @@ final class Simulation {
 
     /** A subgraph as it is exported, nothing trained. */
     static Graph fixed(Subgraph part, Graph model, QuantizationPlan plan) {
-        var nothing = new Trainables(Trainables.Weights.FIXED, false, false, false, false);
-        return new Simulation(part, model, plan, nothing, new Annealing(0, 1)).graph();
+        return new Simulation(part, model, plan, Trainables.NOTHING, new Annealing(0, 1)).graph();
     }
 
     /** The graph with trained tensors as initializers, at their start values. */

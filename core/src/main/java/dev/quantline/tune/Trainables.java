@@ -13,6 +13,8 @@ package dev.quantline.tune;
  */
 public record Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine,
                          boolean zeroPoints) {
+    static final Trainables NOTHING = new Trainables(Weights.FIXED, false, false, false, false);
+
     /** Zero points stay. */
     public Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine) {
         this(weights, biases, weightScales, activationScales, affine, false);

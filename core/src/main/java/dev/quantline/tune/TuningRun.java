@@ -3,6 +3,7 @@ package dev.quantline.tune;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Node;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -112,15 +113,18 @@ public final class TuningRun implements AutoCloseable {
             if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
                 moves.add((stop, progress) -> round(part, progress));
             }
+            var opaque = Opaque.in(part, model, plan);
             moves.add((stop, progress) -> {
                 arrive(part);
-                var how = within(part, settings.trainables(), training);
-                return tune(method, part, settings.trainables(), how, stop,
-                    progress.of(method + " " + where, part.name()));
+                opaque.ifPresent(node -> leaveUntrained(part, node));
+                var trainables = opaque.isPresent() ? Trainables.NOTHING : settings.trainables();
+                var how = within(part, trainables, training);
+                return tune(method, part, trainables, how, stop, progress.of(method + " " + where, part.name()));
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole(settings.logits()).forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
+            pieces.whole(settings.logits()).stream().filter(whole -> Opaque.in(whole, model, plan).isEmpty())
+                .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
             moves.add(this::normalize);
@@ -195,6 +199,12 @@ public final class TuningRun implements AutoCloseable {
         return true;
     }
 
+    /** A part that cannot learn is passed as it is, and the report says why. */
+    private void leaveUntrained(Subgraph part, Node opaque) {
+        double error = tuning.error(part, state);
+        steps.add(new Step("not trained: no gradient of " + opaque.op(), part.name(), error, error, false, List.of()));
+    }
+
     private void keep(Step step, State next) {
         steps.add(step);
         state = step.kept() ? next : state;
@@ -234,7 +244,8 @@ public final class TuningRun implements AutoCloseable {
 
     private Optional<Subgraph> behind(Subgraph part) {
         boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
-        return looks && parts.contains(part) ? Ahead.behind(parts, parts.indexOf(part), model) : Optional.empty();
+        return looks && parts.contains(part) ? Ahead.behind(parts, parts.indexOf(part), model)
+            .filter(rest -> Opaque.behind(rest, model).isEmpty()) : Optional.empty();
     }
 
     /** Blocks follow on each other; layers are taken wherever they are. */

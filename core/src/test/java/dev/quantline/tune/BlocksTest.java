@@ -51,8 +51,18 @@ class BlocksTest {
     }
 
     @Test
+    void whatNoGradientPassesIsABlockOfItsOwn() {
+        var model = Profiler.prepare(Networks.recurrent(1));
+
+        var ends = Blocks.of(model, plan(model), List.of("first.relu", "state")::contains).stream()
+            .map(block -> block.outputs().getFirst()).toList();
+
+        assertEquals(List.of("first.relu", "state", "logits"), ends);
+    }
+
+    @Test
     void everyNodeIsInOneBlock() {
-        for (var model : List.of(Networks.mlp(1), Networks.conv(1), Networks.transformer(1))) {
+        for (var model : List.of(Networks.mlp(1), Networks.conv(1), Networks.transformer(1), Networks.recurrent(1))) {
             var prepared = Profiler.prepare(model);
             var seen = new HashSet<String>();
 

@@ -98,6 +98,38 @@ class TuningRunTest {
         });
     }
 
+    @Test
+    void layersBeforeAndBehindARecurrentOneLearn() throws IOException {
+        calibrated(Networks.recurrent(3), Data.sequences(SAMPLES, 9), (stages, samples) -> {
+            var whole = new TuneSettings(Rounding.COMPENSATED, true, SAMPLES, TuneSettings.Method.RECONSTRUCT, true, List.of(), false,
+                TuneSettings.Whole.BIASES, true, SHORT);
+            try (var run = start(stages, samples, whole)) {
+                var steps = finish(run).steps();
+
+                var trained = steps.stream().filter(step -> step.method().equals("reconstruct")).map(Tuner.Step::part).toList();
+                assertEquals(2, trained.size(), steps.toString());
+                assertTrue(steps.stream().noneMatch(step -> step.method().startsWith("not trained")), steps.toString());
+                assertTrue(steps.getLast().errorAfter() < 0.9 * steps.getLast().errorBefore(), steps.getLast().toString());
+            }
+            return null;
+        });
+    }
+
+    @Test
+    void aPartWithARecurrentLayerBehindWhatItTrainsIsLeftAndSaysWhy() throws IOException {
+        calibrated(Networks.recurrent(3), Data.sequences(SAMPLES, 9), (stages, samples) -> {
+            var joined = new TuneSettings(Rounding.NEAREST, false, SAMPLES, TuneSettings.Method.RECONSTRUCT, true, List.of("state"), false,
+                TuneSettings.Whole.OFF, false, SHORT);
+            try (var run = start(stages, samples, joined)) {
+                var steps = finish(run).steps();
+
+                assertEquals("not trained: no gradient of LSTM", steps.getFirst().method());
+                assertEquals("reconstruct", steps.get(1).method());
+            }
+            return null;
+        });
+    }
+
     @ParameterizedTest
     @EnumSource(value = TuneSettings.Method.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
     void noPieceEndsWorseThanItBegan(TuneSettings.Method method) throws IOException {

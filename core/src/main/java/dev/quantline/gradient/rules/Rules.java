@@ -67,6 +67,11 @@ public final class Rules {
         return Map.entry(operator, rule);
     }
 
+    /** Whether the node's operator has a row. */
+    public static boolean has(Node node) {
+        return node.domain().isEmpty() && TABLE.containsKey(node.op());
+    }
+
     /** Whether gradients can flow back through the node at all. Unknown operators count as if they did. */
     public static boolean flows(Node node) {
         return !node.domain().isEmpty() || TABLE.get(node.op()) != STOPS;
