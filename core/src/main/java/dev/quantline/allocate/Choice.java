@@ -33,7 +33,7 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
      * what a layer of a width takes on top, evenly shared among the layers.
      */
     public static Table withStructure(Table table, Candidates candidates, FloatModels models, FileSize size) {
-        long fixed = structure(candidates.basePlan(), models.tuned(), size);
+        long fixed = structure(candidates.basePlan(), models.ofBase(), size);
         var extra = new HashMap<Width, Long>();
         for (var width : candidates.widths()) {
             long more = width.equals(candidates.base()) ? 0 : structure(candidates.plans().get(width), models.of(width), size) - fixed;

@@ -7,28 +7,53 @@ import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * The float model as calibration left it, and as tuning changed it for the base width and for widths of weights: the same nodes
- * with other constants. A layer has the constants of its width, as calibration left them where nothing was tuned for it: weights
- * that were shifted to round well to few bits are no better for more.
+ * The float model as calibration left it, and with the constants that each width of weights wants: the same nodes with other
+ * constants. A layer has the constants of its own width and of no other: weights that were shifted to round well to few bits are
+ * no better for more, and weights that were not shifted lose where bits are few.
  *
  * @param calibrated the model before tuning
- * @param tuned      the model tuned for the base width
- * @param rounded    by width of weights: the model with weights rounded for it, layer by layer
+ * @param base       the width of whatever no layer chooses
+ * @param byWeights  by width of weights, that of {@code base} among them: the model whose weights are to be rounded to that width
  */
-public record FloatModels(Graph calibrated, Graph tuned, Width base, Map<Integer, Graph> rounded) {
-    /** The model with everything as a width has it. */
-    Graph of(Width width) {
-        return width.equals(base) ? tuned : rounded.getOrDefault(width.weights(), calibrated);
+public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWeights) {
+    /** @throws IllegalArgumentException when there is no model for {@code base} */
+    public FloatModels {
+        byWeights = new TreeMap<>(byWeights);
+        of(byWeights, base);
     }
 
-    /** The model in which every layer has the constants of its width; those of no layer are the tuned ones. */
+    /** The model of the base width. */
+    public Graph ofBase() {
+        return of(base);
+    }
+
+    /**
+     * The model with everything as a width has it.
+     *
+     * @throws IllegalArgumentException when there is none for it
+     */
+    Graph of(Width width) {
+        return of(byWeights, width);
+    }
+
+    private static Graph of(Map<Integer, Graph> byWeights, Width width) {
+        var model = byWeights.get(width.weights());
+        if (model == null) {
+            throw new IllegalArgumentException("float models are there for weights of " + byWeights.keySet() + " bits, not for "
+                + width);
+        }
+        return model;
+    }
+
+    /** The model in which every layer has the constants of its width; those of no layer are the base width's. */
     public Graph splice(Map<String, Width> chosen) {
-        var spliced = tuned.copy();
-        var index = tuned.index();
-        for (var node : tuned.nodes()) {
-            if (chosen.containsKey(node.name()) && !chosen.get(node.name()).equals(base)) {
+        var spliced = ofBase().copy();
+        var index = ofBase().index();
+        for (var node : ofBase().nodes()) {
+            if (chosen.containsKey(node.name())) {
                 var owned = new ArrayList<>(List.of(node));
                 // The bias of a MatMul is added behind it.
                 index.consumers(node.output()).stream().filter(next -> next.is("Add")).forEach(owned::add);

@@ -84,6 +84,12 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
             training);
     }
 
+    /** The same where weights are rounded and biases corrected already: what is left is to train. */
+    TuneSettings afterRounding() {
+        return new TuneSettings(Rounding.NEAREST, false, samples, layers, sequential, blocks, affine, whole, logits, normalization,
+            training);
+    }
+
     /** What of the whole network is trained. */
     Trainables wholeTrainables() {
         boolean all = whole == Whole.ALL;

@@ -38,7 +38,7 @@ public final class TuningRun implements AutoCloseable {
     private static final long WHOLE_BYTES = 1L << 30;
 
     private final Graph model;
-    private final QuantizationPlan plan;
+    private final State start;
     private final Samples samples;
     private final TuneSettings settings;
     private final int batch;
@@ -89,8 +89,12 @@ public final class TuningRun implements AutoCloseable {
      */
     public TuningRun(Graph model, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch, Provider provider,
                      Path folder) {
+        this(model, new State(model, plan), calibration, settings, batch, provider, folder);
+    }
+
+    private TuningRun(Graph model, State start, Samples calibration, TuneSettings settings, int batch, Provider provider, Path folder) {
         this.model = model;
-        this.plan = plan;
+        this.start = start;
         this.samples = calibration;
         this.settings = settings;
         this.batch = batch;
@@ -99,11 +103,11 @@ public final class TuningRun implements AutoCloseable {
         split = Split.of(Math.min(settings.samples(), calibration.size()));
         closeness = new Judge(model, calibration, split, false, batch, provider);
         judge = new Judge(model, calibration, split, settings.logits(), batch, provider);
-        state = new State(model, plan);
+        state = start;
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
-        var pieces = new Pieces(model, plan, calibration, provider);
+        var pieces = new Pieces(model, start.plan(), calibration, provider);
         parts = pieces.of(settings);
         training = settings.training().withBatch(calibration.batchSize(settings.training().batch()));
         for (int i = 0; i < parts.size(); i++) {
@@ -113,7 +117,7 @@ public final class TuningRun implements AutoCloseable {
             if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
                 moves.add((stop, progress) -> round(part, progress));
             }
-            var opaque = Opaque.in(part, model, plan);
+            var opaque = Opaque.in(part, model, start.plan());
             moves.add((stop, progress) -> {
                 arrive(part);
                 opaque.ifPresent(node -> leaveUntrained(part, node));
@@ -123,7 +127,7 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole(settings.logits()).stream().filter(whole -> Opaque.in(whole, model, plan).isEmpty())
+            pieces.whole(settings.logits()).stream().filter(whole -> Opaque.in(whole, model, start.plan()).isEmpty())
                 .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
@@ -132,6 +136,17 @@ public final class TuningRun implements AutoCloseable {
         if (!parts.isEmpty() || settings.whole() != TuneSettings.Whole.OFF || settings.normalization()) {
             moves.add(this::judgeTheWhole);
         }
+    }
+
+    /**
+     * A run that goes on from what {@link RoundedCandidates} left for its plan: weights are rounded and biases corrected already,
+     * so it does neither again.
+     *
+     * @param rounded the model with these weights and biases
+     */
+    public static TuningRun ofRounded(Graph model, Graph rounded, QuantizationPlan plan, Samples calibration, TuneSettings settings,
+                                      int batch, Provider provider, Path folder) {
+        return new TuningRun(model, new State(rounded, plan), calibration, settings.afterRounding(), batch, provider, folder);
     }
 
     /**
@@ -194,8 +209,9 @@ public final class TuningRun implements AutoCloseable {
     }
 
     private boolean correctBiases(BooleanSupplier stop, Progress progress) {
-        var corrected = BiasCorrection.apply(model, state.model(), plan, samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
-        keepIfBetter("bias correction", new State(corrected, plan), progress.part(0.6, 1));
+        var corrected = BiasCorrection.apply(model, state.model(), state.plan(), samples, 0, split.train(), batch, provider,
+            progress.part(0, 0.6));
+        keepIfBetter("bias correction", new State(corrected, state.plan()), progress.part(0.6, 1));
         return true;
     }
 
@@ -265,10 +281,10 @@ public final class TuningRun implements AutoCloseable {
 
     /** All parts together are kept only if the whole model gained: parts may each gain and disagree. */
     private boolean judgeTheWhole(BooleanSupplier stop, Progress progress) {
-        double before = judge.error(new State(model, plan), progress.part(0, 0.5));
+        double before = judge.error(start, progress.part(0, 0.5));
         double after = judge.error(state, progress.part(0.5, 1));
         if (after >= before) {
-            state = new State(model, plan);
+            state = start;
         }
         steps.add(new Step("all", "", before, after, after < before, List.of()));
         return true;

@@ -16,6 +16,7 @@ import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class CandidatesTest {
@@ -162,28 +164,54 @@ class CandidatesTest {
     }
 
     @Test
-    void aLayerOfAnotherWidthHasTheConstantsFromBeforeTuning() throws IOException {
-        // Given
+    void aLayerHasTheConstantsOfItsOwnWidthAndOfNoOther() throws IOException {
+        // Given a model for each width, whose constants all have that width as their value
         var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
-        var tuned = widths.model().copy();
-        tuned.initializers().replaceAll((name, constant) -> constant.type() == DataType.FLOAT
-            ? Tensor.zeros(DataType.FLOAT, constant.shape()) : constant);
-        var models = new FloatModels(widths.model(), tuned, Widths.NARROW, Map.of());
+        var wide = filled(widths.model(), 8);
+        var narrow = filled(widths.model(), 4);
         // A corrected bias has a name of its own.
-        tuned.rewrite(node -> List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
-        tuned.initializers().put("second.bias/corrected", tuned.initializers().remove("second.bias"));
+        narrow.rewrite(node -> List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
+        narrow.initializers().put("second.bias/corrected", narrow.initializers().remove("second.bias"));
         var layers = widths.candidates().layers();
+        // The middle layer is a MatMul with its bias in an Add.
         var chosen = new HashMap<>(all(widths.candidates(), Widths.NARROW));
         chosen.put(layers.get(1), Widths.BASE);
 
-        // When
-        var spliced = models.splice(chosen);
+        for (var base : List.of(Widths.NARROW, Widths.BASE)) {
+            // When
+            var models = new FloatModels(widths.model(), base, Map.of(4, narrow, 8, wide));
+            var spliced = models.splice(chosen);
 
-        // Then: the middle layer is a MatMul with its bias in an Add.
-        var changed = spliced.initializers().keySet().stream()
-            .filter(name -> !spliced.initializers().get(name).equals(tuned.initializers().get(name))).collect(Collectors.toSet());
-        assertEquals(Set.of("second.weight", "second.bias/corrected"), changed);
-        assertEquals(widths.model().initializers().get("second.bias"), spliced.initializers().get("second.bias/corrected"));
+            // Then, whichever of them is the base
+            var of8 = spliced.initializers().entrySet().stream().filter(constant -> constant.getValue().type() == DataType.FLOAT
+                && constant.getValue().get(0) == 8).map(Map.Entry::getKey).collect(Collectors.toSet());
+            assertEquals(Set.of("second.weight", base.equals(Widths.BASE) ? "second.bias" : "second.bias/corrected"), of8);
+            for (var width : List.of(Widths.NARROWEST, Widths.NARROW, Widths.BASE)) {
+                var part = models.withConstants(widths.model().copy(), width);
+                assertEquals(width.weights(), part.initializers().get("second.weight").get(0), width.toString());
+            }
+        }
+    }
+
+    private static Graph filled(Graph model, float value) {
+        var filled = model.copy();
+        filled.initializers().replaceAll((name, constant) -> {
+            var values = new float[constant.size()];
+            Arrays.fill(values, value);
+            return constant.type() == DataType.FLOAT ? Tensor.of(values, constant.shape()) : constant;
+        });
+        return filled;
+    }
+
+    @Test
+    void aWidthWithoutWeightsOfItsOwnIsRefusedInsteadOfGivenAnothers() throws IOException {
+        var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
+        var model = widths.model();
+        var models = new FloatModels(model, Widths.BASE, Map.of(8, model));
+
+        var missing = assertThrows(IllegalArgumentException.class, () -> models.splice(all(widths.candidates(), Widths.NARROW)));
+        assertTrue(missing.getMessage().contains("[8] bits, not for 4/8"), missing.getMessage());
+        assertThrows(IllegalArgumentException.class, () -> new FloatModels(model, Widths.NARROW, Map.of(8, model)));
     }
 
     @Test

@@ -8,13 +8,14 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import java.util.List;
-import java.util.Map;
+import java.util.stream.Collectors;
 
 /** A small network calibrated at several widths. */
 record Widths(Graph model, Candidates candidates) {
     /** The model, not tuned. */
     FloatModels models() {
-        return new FloatModels(model, model, BASE, Map.of());
+        return new FloatModels(model, BASE, candidates.widths().stream().collect(Collectors.toMap(Width::weights, width -> model,
+            (one, same) -> one)));
     }
 
     static final Width BASE = new Width(8, 8);

@@ -36,7 +36,7 @@ import java.util.stream.Collectors;
  * it that keeps a goal.
  *
  * @param job         as {@link Exporter} takes it; its model and plan are those of the base width
- * @param models      the float model before and after tuning
+ * @param models      the float model before tuning and with the weights of each width
  * @param allocate    the budget
  * @param calibration data the sensitivities were measured on
  */

@@ -90,7 +90,7 @@ final class ExportStage implements Stage {
                         .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration"))));
         if (job.recipe().allocate().isPresent()) {
             inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
-            job.recipe().roundedWidths().forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
+            job.recipe().otherWidths().forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
         }
         if (fineTuned) {
             inputs.put(CALIBRATED, earlier.file(StageName.TUNE, "calibrated.onnx"));
@@ -177,7 +177,7 @@ final class ExportStage implements Stage {
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));
             files.putAll(renamed(context, "calibrated", "calibrated.onnx"));
-            for (int bits : job.recipe().roundedWidths()) {
+            for (int bits : job.recipe().otherWidths()) {
                 files.putAll(renamed(context, rounded(bits), rounded(bits)));
             }
             files.put("calibration.json", context.file("table"));
@@ -197,11 +197,11 @@ final class ExportStage implements Stage {
 
     private static FloatModels models(StageContext context, Graph tuned) throws IOException {
         var recipe = context.job().recipe();
-        var rounded = new TreeMap<Integer, Graph>();
-        for (int bits : recipe.roundedWidths()) {
-            rounded.put(bits, ModelFile.read(context.file(rounded(bits))));
+        var byWeights = new TreeMap<>(Map.of(recipe.base().weights(), tuned));
+        for (int bits : recipe.otherWidths()) {
+            byWeights.put(bits, ModelFile.read(context.file(rounded(bits))));
         }
-        return new FloatModels(ModelFile.read(context.file(CALIBRATED)), tuned, recipe.base(), rounded);
+        return new FloatModels(ModelFile.read(context.file(CALIBRATED)), recipe.base(), byWeights);
     }
 
     private static String rounded(int bits) {

@@ -19,11 +19,15 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.tune.RoundedCandidates;
+import dev.quantline.tune.Training;
+import dev.quantline.tune.TuneSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,6 +37,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -67,6 +73,16 @@ class AllocatedExportTest {
     }
 
     private Report export(double drop, List<Integer> bits) throws IOException {
+        return export(OptionalDouble.of(drop), .6, bits, (calibrated, candidates, samples) ->
+                bits.stream().collect(Collectors.toMap(width -> width, width -> calibrated)));
+    }
+
+    /** The float model that has the weights of each width. */
+    private interface Weights {
+        Map<Integer, Graph> of(Graph calibrated, Candidates candidates, Samples samples);
+    }
+
+    private Report export(OptionalDouble drop, double size, List<Integer> bits, Weights weights) throws IOException {
         var original = network();
         var file = folder.resolve("original.onnx");
         ModelFile.write(original, file);
@@ -80,14 +96,14 @@ class AllocatedExportTest {
             var calibrated = Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
             var widths = bits.stream().map(width -> new Width(width, 8)).toList();
             var candidates = Candidates.of(calibrated.model(), calibrated.plan(), base, calibrated.table(), widths);
-            var models = new FloatModels(calibrated.model(), calibrated.model(), base, Map.of());
-            var allocate = new Recipe.Allocate(bits, List.of(8), Optional.of(.6), Optional.empty(), Optional.empty(), Optional.empty(),
+            var models = new FloatModels(calibrated.model(), base, weights.of(calibrated.model(), candidates, samples));
+            var allocate = new Recipe.Allocate(bits, List.of(8), Optional.of(size), Optional.empty(), Optional.empty(), Optional.empty(),
                     "outputs", Map.of());
             var judge = AllocatedExport.judge(allocate, "top1", samples);
             var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
                     16, judge, Provider.cpu(), Progress.none());
-            var job = new Exporter.Job("goal", "mixed", file, calibrated.model(), calibrated.plan(), Optional.empty(), samples, "top1",
-                    OptionalDouble.of(drop), List.of(), new Report.Provenance("", "", "", "", 0), Exporter.Products.STANDARD, 16,
+            var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), Optional.empty(), samples, "top1",
+                    drop, List.of(), new Report.Provenance("", "", "", "", 0), Exporter.Products.STANDARD, 16,
                     Provider.cpu());
             return new AllocatedExport(job, allocate, candidates, models, new Sensitivities(judge.label(), HELD_OUT, table), samples)
                     .run(folder.resolve("out"), Progress.none());
@@ -116,6 +132,30 @@ class AllocatedExportTest {
         // And where anything is allowed it is the smallest of all
         var chosen = stricter.pareto().stream().filter(Report.Point::chosen).findFirst().orElseThrow();
         assertEquals(stricter.pareto().getFirst(), chosen);
+    }
+
+    @Test
+    void theFileHasTheWeightsThatWereRoundedForEachWidth() throws IOException {
+        // Given weights that make up for each other's errors, for every width
+        var bits = List.of(3, 8);
+        Weights rounded = (calibrated, candidates, samples) -> RoundedCandidates.of(calibrated, Map.of(3, plan(candidates, 3),
+                8, plan(candidates, 8)), samples, new TuneSettings(TuneSettings.Rounding.COMPENSATED, false, SAMPLES,
+                TuneSettings.Method.OFF, true, List.of(), false, TuneSettings.Whole.OFF, false, Training.standard()), 16,
+                Provider.cpu(), Progress.none()).models();
+        Weights nearest = (calibrated, candidates, samples) -> Map.of(3, calibrated, 8, calibrated);
+
+        // When
+        var mixed = export(OptionalDouble.empty(), .25, bits, rounded);
+        var plain = export(OptionalDouble.empty(), .25, bits, nearest);
+
+        // Then
+        assertEquals(Set.of(3, 8), mixed.layers().stream().map(Report.Layer::weightBits).collect(Collectors.toSet()));
+        assertTrue(mixed.allocation().measuredLoss() < .7 * plain.allocation().measuredLoss(),
+                mixed.allocation() + ", with the nearest codes " + plain.allocation());
+    }
+
+    private static QuantizationPlan plan(Candidates candidates, int bits) {
+        return candidates.plans().get(new Width(bits, 8));
     }
 
     @Test

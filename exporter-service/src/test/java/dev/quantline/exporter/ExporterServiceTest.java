@@ -1,14 +1,21 @@
 package dev.quantline.exporter;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.allocate.Candidates;
 import dev.quantline.allocate.Sensitivities;
+import dev.quantline.allocate.Width;
 import dev.quantline.export.Report;
+import dev.quantline.fixture.Data;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
@@ -23,7 +30,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -61,17 +68,60 @@ class ExporterServiceTest extends ServiceContract {
         var completed = traffic.await("allocated", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
 
         assertEquals(Set.of("model.onnx", "report.json", "report.html", "candidates.json", "sensitivities.json", "calibrated.onnx",
-                "tuned.onnx", "calibration.json", "rounded-4.onnx", "rounded-8.onnx"),
-                completed.results().keySet());
-        for (var name : List.of("report.json", "sensitivities.json")) {
-            Files.write(folder.resolve(name), store.read(completed.results().get(name).key()).orElseThrow());
-        }
+                "tuned.onnx", "calibration.json", "rounded-8.onnx"), completed.results().keySet());
+        fetch(completed, folder);
         var report = Report.read(folder.resolve("report.json"));
         assertTrue(report.quantized().bytes() <= 0.9 * report.original().bytes(), report.toString());
         assertEquals("KL divergence", report.allocation().loss());
         assertEquals(1, report.pareto().stream().filter(Report.Point::chosen).count());
         assertTrue(report.layers().stream().allMatch(layer -> layer.losses().size() == 2 && layer.sensitivity() != null));
         assertEquals(3, Sensitivities.read(folder.resolve("sensitivities.json")).table().rows().size());
+    }
+
+    @Test
+    void everyLayerOfTheFileHasTheWeightsThatWereRoundedForItsWidth(@TempDir Path folder) throws IOException {
+        // Given a job with one layer of 8 bits and two of 4
+        var widths = Map.of("first/Gemm", "4/8", "second.product/MatMul", "8/8", "logits/Gemm", "4/8");
+        var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request("pinned", "tiny.onnx"));
+        request.putObject("recipe").put("preset", "mixed").putObject("allocate").put("size", 0.9)
+                .set("pinned", Json.tree(widths));
+        traffic.send(TOPICS.jobs(), "pinned", Json.bytes(request));
+
+        // When it is done
+        fetch(traffic.await("pinned", TOPICS.completed(StageName.EXPORT), Event.Completed.class), folder);
+
+        // Then each layer computes with the codes of its own width's weights
+        var plans = Candidates.read(folder.resolve("candidates.json")).plans();
+        var written = ModelFile.read(folder.resolve("model.onnx"));
+        var changed = new HashSet<String>();
+        for (var layer : widths.entrySet()) {
+            var weight = plans.get(Width.parse(layer.getValue())).weightOf(layer.getKey()).orElseThrow();
+            var rounded = ModelFile.read(folder.resolve(layer.getValue().equals("4/8") ? "tuned.onnx" : "rounded-8.onnx"));
+            var expected = weight.quantizer().fakeQuantize(rounded.initializers().get(weight.tensor()));
+            var unrounded = weight.quantizer().fakeQuantize(ModelFile.read(folder.resolve("calibrated.onnx")).initializers()
+                    .get(weight.tensor()));
+            if (!unrounded.equals(expected)) {
+                changed.add(layer.getKey());
+            }
+            assertArrayEquals(expected.toFloats(), restored(written, written.node(layer.getKey()).orElseThrow().input(1)), 1e-6f,
+                    layer.getKey());
+        }
+        assertTrue(changed.contains("logits/Gemm"), "rounding to 4 bits changed codes where inputs go together, not only in " + changed);
+    }
+
+    /** What a constant behind DequantizeLinear is. */
+    private static float[] restored(Graph written, String tensor) {
+        var shown = written.copy();
+        shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT));
+        try (var session = Session.open(shown, Provider.cpu(), Session.Optimization.ALL)) {
+            return session.run(Data.rows(1, 1)).get(tensor).toFloats();
+        }
+    }
+
+    private void fetch(Event.Completed completed, Path folder) throws IOException {
+        for (var result : completed.results().entrySet()) {
+            Files.write(folder.resolve(result.getKey()), store.read(result.getValue().key()).orElseThrow());
+        }
     }
 
     @Test

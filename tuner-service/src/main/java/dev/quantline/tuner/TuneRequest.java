@@ -16,13 +16,9 @@ final class TuneRequest {
     private TuneRequest() {
     }
 
-    /** Where widths are chosen later, weights are rounded for each of them instead. */
     static TuneSettings settings(JobRequest job) {
-        var recipe = job.recipe();
-        var tune = recipe.tune();
-        var rounding = recipe.roundedWidths().isEmpty() ? TuneSettings.Rounding.valueOf(upper(tune.rounding()))
-                : TuneSettings.Rounding.NEAREST;
-        return new TuneSettings(rounding, tune.bias(), tune.samples(),
+        var tune = job.recipe().tune();
+        return new TuneSettings(TuneSettings.Rounding.valueOf(upper(tune.rounding())), tune.bias(), tune.samples(),
                 TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
                 whole(job), logits(job), tune.normalization(), training(tune.training()));

@@ -1,6 +1,5 @@
 package dev.quantline.tuner;
 
-import dev.quantline.allocate.Candidates;
 import dev.quantline.allocate.Width;
 import dev.quantline.finetune.FineTuneSettings;
 import dev.quantline.onnx.Graph;
@@ -16,13 +15,11 @@ import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
-import dev.quantline.tune.RoundedCandidates;
 import dev.quantline.tune.TuningRun;
 import dev.quantline.tune.WrittenText;
 import dev.quantline.tuner.FineTunePhase.Start;
@@ -34,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
@@ -42,8 +40,8 @@ import java.util.stream.Stream;
  */
 final class TuneStage implements SingleItemStage {
     private static final int BATCH = 16;
-    /** How much of the progress is behind when all widths that layers may get are still to be rounded to. */
-    private static final double BEFORE_ROUNDING = 0.3;
+    /** Share of the progress that rounding takes where there are several widths to round to. */
+    private static final double ROUNDING = 0.7;
     private static final double WRITING = 0.1;
     private static final String WRITTEN = "written.npz";
     private static final Duration SLICE = Duration.ofSeconds(45);
@@ -112,10 +110,11 @@ final class TuneStage implements SingleItemStage {
             if (written.isEmpty() && lacksText(model, samples, context.job())) {
                 return write(model, samples, start, context, progress.part(0, WRITING));
             }
-            double before = context.job().recipe().roundedWidths().isEmpty() ? 1 : BEFORE_ROUNDING;
-            var outcome = tune(model, plan, samples, start, scratch, context, progress.part(0, before));
-            return outcome instanceof Outcome.Done done
-                    ? done.with(rounded(model, plan, samples, start, context, progress.part(before, 1))) : outcome;
+            var rounded = context.job().recipe().otherWidths().isEmpty() ? Optional.<RoundedWidths>empty()
+                    : Optional.of(RoundedWidths.of(model, plan, samples, start, context, provider, BATCH, progress.part(0, ROUNDING)));
+            try (var run = run(model, rounded, plan, samples, context.job(), scratch)) {
+                return advance(run, rounded, start, model, plan, context, progress.part(rounded.isPresent() ? ROUNDING : 0, 1));
+            }
         }
     }
 
@@ -132,41 +131,30 @@ final class TuneStage implements SingleItemStage {
         return new Outcome.Continue(files);
     }
 
-    private Outcome tune(Graph model, QuantizationPlan plan, Samples samples, Start start, Path scratch, StageContext context,
-                         Progress progress) throws IOException {
-        try (var run = new TuningRun(model, plan, samples, TuneRequest.settings(context.job()), BATCH, provider, scratch)) {
-            context.job().recipe().tune().minutes().ifPresent(minutes -> run.within(minutes * 60, context.spent().get().compute()));
-            var checkpoint = context.checkpoint().filter(TuningRun::isIn);
-            if (checkpoint.isPresent()) {
-                run.restore(checkpoint.get());
-            }
-            var finished = run.advance(new Slice(slice), progress);
-            return finished ? done(run, start, model, plan, context) : checkpoint(run, start, context);
-        }
+    private TuningRun run(Graph model, Optional<RoundedWidths> rounded, QuantizationPlan plan, Samples samples, JobRequest job,
+                          Path scratch) {
+        var settings = TuneRequest.settings(job);
+        return rounded.isPresent() ? TuningRun.ofRounded(model, rounded.get().base(), plan, samples, settings, BATCH, provider, scratch)
+                : new TuningRun(model, plan, samples, settings, BATCH, provider, scratch);
     }
 
-    /** The float model rounded to every width that layers may be given, each as a file. */
-    private Map<String, Path> rounded(Graph model, QuantizationPlan plan, Samples samples, Start start, StageContext context,
-                                      Progress progress) throws IOException {
-        var recipe = context.job().recipe();
-        if (recipe.roundedWidths().isEmpty()) {
-            return Map.of();
+    private Outcome advance(TuningRun run, Optional<RoundedWidths> rounded, Start start, Graph model, QuantizationPlan plan,
+                            StageContext context, Progress progress) throws IOException {
+        context.job().recipe().tune().minutes().ifPresent(minutes -> run.within(minutes * 60, context.spent().get().compute()));
+        var checkpoint = context.checkpoint().filter(TuningRun::isIn);
+        if (checkpoint.isPresent()) {
+            run.restore(checkpoint.get());
         }
-        var plans = Candidates.of(model, plan, recipe.base(), CalibrationTable.read(start.table()), recipe.widths()).plans();
-        var byWeights = new TreeMap<Integer, QuantizationPlan>();
-        recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), plans.get(width)));
-        var files = new TreeMap<String, Path>();
-        for (var rounded : RoundedCandidates.of(model, byWeights, samples, recipe.tune().samples(), BATCH, provider,
-                progress).entrySet()) {
-            files.putAll(context.write(rounded.getValue(), "rounded-" + rounded.getKey() + ".onnx"));
-        }
-        return files;
+        return run.advance(new Slice(slice), progress) ? done(run, rounded, start, model, plan, context)
+                : checkpoint(run, rounded, start, context);
     }
 
-    private static Outcome checkpoint(TuningRun run, Start start, StageContext context) throws IOException {
+    private static Outcome checkpoint(TuningRun run, Optional<RoundedWidths> rounded, Start start, StageContext context)
+            throws IOException {
         var folder = Files.createDirectory(context.work().resolve("checkpoint"));
         run.save(folder);
         var all = new TreeMap<>(start.carried());
+        rounded.ifPresent(widths -> all.putAll(widths.files()));
         context.checkpoint().map(earlier -> earlier.resolve(WRITTEN)).filter(Files::exists).ifPresent(file -> all.put(WRITTEN, file));
         try (var files = Files.list(folder)) {
             files.forEach(file -> all.put(file.getFileName().toString(), file));
@@ -174,15 +162,17 @@ final class TuneStage implements SingleItemStage {
         return new Outcome.Continue(all);
     }
 
-    private static Outcome done(TuningRun run, Start start, Graph model, QuantizationPlan plan, StageContext context)
-            throws IOException {
+    private static Outcome done(TuningRun run, Optional<RoundedWidths> rounded, Start start, Graph model, QuantizationPlan plan,
+                                StageContext context) throws IOException {
         var result = run.result();
-        var steps = Stream.concat(start.fineTuning().stream(), result.steps().stream()).toList();
+        var steps = Stream.of(start.fineTuning().stream(), rounded.stream().flatMap(widths -> widths.steps().stream()),
+                result.steps().stream()).flatMap(Function.identity()).toList();
         boolean untouched = result.model() == model && start.calibrated().isEmpty();
         var files = new TreeMap<>(untouched ? StageContext.named(context.files("model")) : context.write(result.model(), "model.onnx"));
         files.put("plan.json", result.plan() == plan ? start.plan() : write(result.plan(), context));
         files.put("tuning.json", Files.write(context.work().resolve("tuning.json"), Json.bytes(steps)));
         files.putAll(start.calibrated());
+        rounded.ifPresent(widths -> files.putAll(widths.others()));
         var summary = Json.MAPPER.createObjectNode().set("steps", Json.tree(steps));
         return new Outcome.Done(files, summary);
     }

@@ -6,12 +6,13 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.calibrate.Calibrator;
 import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
-import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.JobReader;
@@ -22,12 +23,14 @@ import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.plan.CalibrationTable;
+import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +38,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,6 +62,13 @@ class TuneStageTest {
                 .replace("WRITE", String.valueOf(write))), "text");
     }
 
+    private static JobRequest mixed(String layers, String rounding) throws IOException {
+        return JobReader.read(Json.MAPPER.readTree("""
+                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz", "recipe": {"preset": "mixed",
+                 "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING", "training": {"steps": 3, "batch": 8}}}}"""
+                .replace("LAYERS", layers).replace("ROUNDING", rounding)), "mixed");
+    }
+
     private static JobRequest fineTuned() throws IOException {
         var job = Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
@@ -67,16 +78,21 @@ class TuneStageTest {
         return JobReader.read(job, "fine-tuned");
     }
 
-    /** @param text 16 short sequences for a transformer instead of rows for a perceptron */
-    private Map<String, List<Path>> inputs(boolean text) throws IOException {
+    /** 16 short sequences for a transformer where the job is of text, rows for a perceptron else. */
+    private Map<String, List<Path>> inputs(JobRequest job) throws IOException {
+        boolean text = TuneRequest.isText(job);
         var model = Profiler.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
         var data = Data.write(folder.resolve("data.npz"), text ? Data.tokens(16, 6, 2) : Data.rows(SAMPLES, 2));
+        var base = job.recipe().base();
+        var settings = CalibrateSettings.plain(new RangeCriterion.Mse(), base.weights(), base.activations(), List.of())
+                .withCandidates(List.of(4, 8));
         try (var dataset = Dataset.open(List.of(data))) {
-            var stages = Stages.run(model, new Samples(dataset, model, Map.of()),
-                    CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of()));
-            ModelFile.write(stages.model(), folder.resolve("model.onnx"));
-            stages.plan().write(folder.resolve("plan.json"));
-            new CalibrationTable(List.of(), List.of(), List.of()).write(folder.resolve("calibration.json"));
+            var samples = new Samples(dataset, model, Map.of());
+            var profile = Profiler.observe(model, samples, 0, samples.size(), 16, List.of(), Provider.cpu(), Progress.none());
+            var calibrated = Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
+            ModelFile.write(calibrated.model(), folder.resolve("model.onnx"));
+            calibrated.plan().write(folder.resolve("plan.json"));
+            calibrated.table().write(folder.resolve("calibration.json"));
         }
         ModelFile.write(model, folder.resolve("prepared.onnx"));
         new Profile(SAMPLES, Map.of()).write(folder.resolve("profile.json"));
@@ -89,7 +105,7 @@ class TuneStageTest {
 
     /** Runs slice after slice, each from the checkpoint of the one before, in folders of their own. */
     private Outcome.Done run(JobRequest job, Duration slice, int leastSlices) throws IOException {
-        var inputs = inputs(TuneRequest.isText(job));
+        var inputs = inputs(job);
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
@@ -130,6 +146,51 @@ class TuneStageTest {
         var steps = Json.MAPPER.readTree(sliced.files().get("tuning.json").toFile());
         assertEquals("compensated rounding", steps.get(0).path("method").asText());
         assertTrue(steps.findValues("curve").stream().anyMatch(curve -> curve.size() > 1), steps.toString());
+    }
+
+    @Test
+    void everyWidthThatLayersMayGetIsRoundedAndTheBaseTunedFromThere() throws IOException {
+        var rounded = run(mixed("off", "compensated"), Duration.ofHours(1), 1);
+        var nearest = run(mixed("off", "nearest"), Duration.ofHours(1), 1);
+
+        assertEquals(Set.of("model.onnx", "plan.json", "tuning.json", "rounded-8.onnx"), rounded.files().keySet());
+        var steps = steps(rounded);
+        assertEquals(List.of("compensated rounding", "bias correction", "compensated rounding", "bias correction"),
+                steps.findValuesAsText("method"));
+        assertTrue(steps.get(0).path("kept").asBoolean() && steps.get(1).path("part").asText().equals("weights of 4 bits"),
+                steps.toString());
+        assertTrue(heldOutError(rounded) < .9 * heldOutError(nearest), heldOutError(rounded) + ", nearest " + heldOutError(nearest));
+
+        // What learns starts from the rounded weights of the base width, whatever slice it is in.
+        var whole = run(mixed("reconstruct", "compensated"), Duration.ofHours(1), 1);
+        var sliced = run(mixed("reconstruct", "compensated"), Duration.ZERO, 4);
+        assertSame(whole, sliced);
+        var all = steps(sliced).get(steps(sliced).size() - 1);
+        assertEquals("all", all.path("method").asText());
+        double start = steps.get(1).path(steps.get(1).path("kept").asBoolean() ? "errorAfter" : "errorBefore").asDouble();
+        assertEquals(start, all.path("errorBefore").asDouble(), 1e-6 * start);
+        assertEquals(1, steps(sliced).findValuesAsText("part").stream().filter("weights of 4 bits"::equals).count() / 2);
+    }
+
+    private static JsonNode steps(Outcome.Done done) throws IOException {
+        return Json.MAPPER.readTree(done.files().get("tuning.json").toFile());
+    }
+
+    /** Squared error of the base width's model on rows that nothing was tuned on. */
+    private static double heldOutError(Outcome.Done done) throws IOException {
+        var reference = Profiler.prepare(Networks.mlp(1));
+        var quantized = QuantizationPlan.read(done.files().get("plan.json")).applyTo(ModelFile.read(done.files().get("model.onnx")));
+        double sum = 0;
+        try (var before = Session.open(reference, Provider.cpu(), Session.Optimization.EXACT);
+             var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
+            var rows = Data.rows(4 * SAMPLES, 11);
+            var expected = before.run(rows).get("logits").toFloats();
+            var actual = after.run(rows).get("logits").toFloats();
+            for (int i = 0; i < expected.length; i++) {
+                sum += Math.pow(expected[i] - actual[i], 2);
+            }
+        }
+        return sum;
     }
 
     @Test

@@ -17,6 +17,8 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.tune.RoundedCandidates;
+import dev.quantline.tune.Training;
+import dev.quantline.tune.TuneSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,9 +50,11 @@ public final class MixedBench {
                 Provider.cpu(), Progress.none());
             var model = result.model();
             var candidates = Candidates.of(model, result.plan(), WIDE, result.table(), List.of(NARROW, WIDE));
+            var rounding = new TuneSettings(TuneSettings.Rounding.COMPENSATED, true, PROFILED, TuneSettings.Method.OFF, true, List.of(),
+                false, TuneSettings.Whole.OFF, false, Training.standard());
             var rounded = RoundedCandidates.of(model, Map.of(4, candidates.plans().get(NARROW), 8, candidates.plans().get(WIDE)), samples,
-                PROFILED, Subject.BATCH, Provider.cpu(), Progress.none());
-            var models = new FloatModels(model, rounded.get(8), WIDE, rounded);
+                rounding, Subject.BATCH, Provider.cpu(), Progress.none()).models();
+            var models = new FloatModels(model, WIDE, rounded);
             var measured = Sensitivity.measure(models, candidates, Set.copyOf(candidates.layers()), samples, samples.size() - MEASURED,
                 samples.size(), Subject.BATCH, OutputLoss.of(arguments[3], samples.dataset(), false), Provider.cpu(), Progress.none());
             Choice.FileSize size = (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));

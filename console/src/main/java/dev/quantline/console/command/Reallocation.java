@@ -24,6 +24,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
@@ -63,11 +64,11 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         var evaluated = request.evaluation().map(JobRequest.Evaluation::data).orElse(request.calibration());
         try (var calibration = data(request.calibration(), "calibration"); var evaluation = data(evaluated, "evaluation")) {
             long brought = System.nanoTime();
-            var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.tuned(), plan, Optional.empty(),
-                    JobData.bind(evaluation, models.tuned(), request), earlier.quantized().metric().name(), goal(),
+            var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, Optional.empty(),
+                    JobData.bind(evaluation, models.ofBase(), request), earlier.quantized().metric().name(), goal(),
                     earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
             var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
-                    JobData.bind(calibration, models.tuned(), request)).run(target, progress);
+                    JobData.bind(calibration, models.ofBase(), request)).run(target, progress);
             report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)));
             report.write(target, Gallery.of(table, plan));
             return report;
@@ -99,11 +100,11 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
     }
 
     private FloatModels models(Candidates candidates) throws IOException {
-        var rounded = new TreeMap<Integer, Graph>();
-        for (int bits : request.recipe().roundedWidths()) {
-            rounded.put(bits, model("rounded-" + bits + ".onnx"));
+        var byWeights = new TreeMap<>(Map.of(candidates.base().weights(), model("tuned.onnx")));
+        for (int bits : request.recipe().otherWidths()) {
+            byWeights.put(bits, model("rounded-" + bits + ".onnx"));
         }
-        return new FloatModels(model("calibrated.onnx"), model("tuned.onnx"), candidates.base(), rounded);
+        return new FloatModels(model("calibrated.onnx"), candidates.base(), byWeights);
     }
 
     private Graph model(String name) throws IOException {

@@ -50,9 +50,9 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
                 .flatMap(choice -> Stream.concat(choice.bits().stream(), choice.activations().stream()))).distinct().sorted().toList();
     }
 
-    /** Widths that tuning rounds all weights to, for allocation to put layers together from. */
-    public List<Integer> roundedWidths() {
-        return tune.rounding().equals("compensated") ? allocate.map(Allocate::bits).orElse(List.of()) : List.of();
+    /** Widths of weights, besides the base's, that layers may be given: each has float weights of its own. */
+    public List<Integer> otherWidths() {
+        return allocate.stream().flatMap(choice -> choice.bits().stream()).filter(bits -> bits != weightBits).distinct().sorted().toList();
     }
 
     /** Every width that a layer may be given. */

@@ -1,0 +1,76 @@
+package dev.quantline.tuner;
+
+import dev.quantline.allocate.Candidates;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.plan.CalibrationTable;
+import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.tune.RoundedCandidates;
+import dev.quantline.tune.Tuner;
+import dev.quantline.tuner.FineTunePhase.Start;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What comes before training where widths are chosen later: the float model with the weights of every width that layers may be
+ * given. The base width's is what training starts from; the others are handed on. Checkpoints carry all of them.
+ *
+ * @param base  the model with the weights of the base width
+ * @param steps what was done for each width
+ * @param files all models, and the steps
+ */
+record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<String, Path> files) {
+    private static final String STEPS = "rounding.json";
+
+    /** From the checkpoint where it has them. */
+    static RoundedWidths of(Graph model, QuantizationPlan plan, Samples samples, Start start, StageContext context, Provider provider,
+                            int batch, Progress progress) throws IOException {
+        var recipe = context.job().recipe();
+        int base = recipe.base().weights();
+        var carried = context.checkpoint().filter(folder -> Files.exists(folder.resolve(STEPS)));
+        if (carried.isPresent()) {
+            return read(carried.get(), base);
+        }
+        var byWeights = new TreeMap<>(Map.of(base, plan));
+        var candidates = Candidates.of(model, plan, recipe.base(), CalibrationTable.read(start.table()), recipe.widths()).plans();
+        recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), candidates.get(width)));
+        var rounded = RoundedCandidates.of(model, byWeights, samples, TuneRequest.settings(context.job()), batch, provider, progress);
+        var files = new TreeMap<String, Path>();
+        for (var one : rounded.models().entrySet()) {
+            files.putAll(context.write(one.getValue(), name(one.getKey())));
+        }
+        files.put(STEPS, Files.write(context.work().resolve(STEPS), Json.bytes(rounded.steps())));
+        return new RoundedWidths(base, rounded.models().get(base), rounded.steps(), files);
+    }
+
+    private static RoundedWidths read(Path folder, int base) throws IOException {
+        var files = new TreeMap<String, Path>();
+        try (var all = Files.list(folder)) {
+            all.filter(file -> file.getFileName().toString().startsWith("rounded-")).forEach(file ->
+                    files.put(file.getFileName().toString(), file));
+        }
+        files.put(STEPS, folder.resolve(STEPS));
+        return new RoundedWidths(base, ModelFile.read(folder.resolve(name(base))),
+                List.of(Json.MAPPER.readValue(files.get(STEPS).toFile(), Tuner.Step[].class)), files);
+    }
+
+    /** The models of the other widths, which nothing changes any more. */
+    Map<String, Path> others() {
+        var others = new TreeMap<>(files);
+        others.keySet().removeIf(file -> file.equals(STEPS) || file.startsWith(name(baseBits)));
+        return others;
+    }
+
+    private static String name(int bits) {
+        return "rounded-" + bits + ".onnx";
+    }
+}
