@@ -35,7 +35,7 @@ final class CalibrateStage implements SingleItemStage {
 
     /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
     private record Settings(Map<String, JobRequest.Normalize> normalize, Recipe.Calibrate calibrate, int weightBits,
-                            int activationBits, List<Integer> candidates, List<String> exclude) {
+                            int activationBits, List<Integer> candidates, List<String> exclude, int pairLimit) {
     }
 
     @Override
@@ -54,7 +54,7 @@ final class CalibrateStage implements SingleItemStage {
     public Object settings(JobRequest job) {
         var recipe = job.recipe();
         return new Settings(job.normalize(), recipe.calibrate(), recipe.weightBits(), recipe.activationBits(), recipe.candidates(),
-                recipe.exclude());
+                recipe.exclude(), JobCalibration.pairLimit(job));
     }
 
     @Override
@@ -65,7 +65,7 @@ final class CalibrateStage implements SingleItemStage {
         Calibrator.Result result;
         try (var data = JobData.open(context, "calibration")) {
             result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
-                    JobCalibration.settings(context.job().recipe()), BATCH, provider, context.progress(),
+                    JobCalibration.settings(context.job()), BATCH, provider, context.progress(),
                     graph -> files.putAll(storeEarly(graph, context)));
         }
         files.put("plan.json", context.work().resolve("plan.json"));

@@ -1,6 +1,7 @@
 package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.plan.Target;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -18,10 +19,11 @@ import java.util.stream.Stream;
  * @param samples        calibration samples kept in memory to try quantizers on, where a setting asks for that
  * @param granularity    how many elements of a weight share a scale
  * @param candidates     widths the calibration table has for every place, besides {@code weightBits} and {@code activationBits}
+ * @param pairLimit      what two codes of one sign of an integer product's weights may add up to ({@link Target#pairLimit}); 0 for any
  */
 public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
                                 int weightBits, int activationBits, List<String> exclude, int samples, Granularity granularity,
-                                List<Integer> candidates) {
+                                List<Integer> candidates, int pairLimit) {
     /** Width of activations that stay float. */
     public static final int FLOAT = 32;
     /** Samples kept by default. */
@@ -66,22 +68,29 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
         candidates = List.copyOf(candidates);
     }
 
-    /** One scale for each output channel of weights, no other widths. */
+    /** One scale for each output channel of weights, no other widths, for every processor. */
     public CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
                              int weightBits, int activationBits, List<String> exclude, int samples) {
-        this(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, new Granularity.PerChannel(), List.of());
+        this(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, new Granularity.PerChannel(), List.of(),
+            Target.CPU.pairLimit(activationBits));
     }
 
     /** The same with weights of another granularity. */
     public CalibrateSettings with(Granularity other) {
         return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, other,
-            candidates);
+            candidates, pairLimit);
     }
 
     /** The same with these candidate widths, 2 to 16. */
     public CalibrateSettings withCandidates(List<Integer> widths) {
         return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
-            widths);
+            widths, pairLimit);
+    }
+
+    /** The same with another limit of pairs. */
+    public CalibrateSettings withPairLimit(int limit) {
+        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
+            candidates, limit);
     }
 
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */

@@ -6,6 +6,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.CalibrationTable;
+import dev.quantline.plan.IntegerProducts;
 import dev.quantline.plan.Placement;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.TensorProfile;
@@ -65,10 +66,25 @@ final class WeightCandidates {
         int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
         for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
-            var quantizer = roomForBias(node, scales(tensor, node, bits, axis, block, importance));
-            candidates.add(new CalibrationTable.Scales(bits, quantizer, WeightSearch.error(tensor, quantizer, importance)));
+            var free = roomForBias(node, scales(tensor, node, bits, axis, block, importance));
+            double error = WeightSearch.error(tensor, free, importance);
+            int limit = block > 0 ? 0 : pairLimit(node, place, tensor);
+            // Codes of fewer bits cannot reach the limit.
+            if (limit == 0 || 1 << bits <= limit) {
+                candidates.add(new CalibrationTable.Scales(bits, free, error, null));
+            } else {
+                var limited = WeightSearch.limited(tensor, free.withPairLimit(limit), importance);
+                candidates.add(new CalibrationTable.Scales(bits, limited, WeightSearch.error(tensor, limited, importance), error));
+            }
         }
         return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);
+    }
+
+    /** What pairs of codes may add up to: products with quantized activations run on integer kernels. */
+    private int pairLimit(Node node, Placement.Weight place, Tensor tensor) {
+        return IntegerProducts.addPairs(node, tensor)
+            && activations.activationOf(node.input(1 - place.input()), node.name()).orElse(null) instanceof Uniform
+            ? settings.pairLimit() : 0;
     }
 
     private Uniform scales(Tensor tensor, Node node, int bits, int axis, int block, float[] importance) {
@@ -95,6 +111,6 @@ final class WeightCandidates {
         for (int c = 0; c < scale.length && c < b.length; c++) {
             scale[c] = (float) Math.max(scale[c], Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]));
         }
-        return new Uniform(quantizer.bits(), true, quantizer.axis(), scale, quantizer.zeroPoint());
+        return quantizer.withScale(scale);
     }
 }

@@ -2,6 +2,8 @@ package dev.quantline.calibrate;
 
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantizer.Uniform;
+import java.util.Comparator;
+import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
@@ -9,6 +11,10 @@ import java.util.stream.IntStream;
  * E[x^2] of its channel (ours: the diagonal of the layer's output error).
  */
 final class WeightSearch {
+    /** Twice the scale has codes of half the size: no pair of them exceeds what a single code may reach. */
+    private static final double WIDEST = 2;
+    private static final int FACTORS = 16;
+
     private WeightSearch() {
     }
 
@@ -25,6 +31,41 @@ final class WeightSearch {
         IntStream.range(0, largest.length).parallel().forEach(g -> largest[g] = criterion.largest(groups.of(values, g),
             importance == null ? null : groups.of(importance, g), bits));
         return Uniform.symmetric(bits, block > 0 ? 1 - axis : axis, block, largest);
+    }
+
+    /**
+     * The grid whose codes keep its limit of pairs at least cost (ours): each channel's scale is widened by a factor of 1 to
+     * {@value #WIDEST}, and codes that still reach too far are cut. In between lie a scale that keeps the worst pair in bounds, and codes
+     * of one bit less.
+     *
+     * @param limited grid with such a limit, its scales chosen without
+     */
+    static Uniform limited(Tensor weight, Uniform limited, float[] importance) {
+        var values = weight.toFloats();
+        var channel = limited.scaleIndex(weight.shape());
+        var errors = IntStream.rangeClosed(0, FACTORS).parallel().mapToObj(i -> {
+            var rounded = limited.withScale(widened(limited, c -> factor(i))).fakeQuantize(weight).floats();
+            var error = new double[limited.scale().length];
+            for (int k = 0; k < values.length; k++) {
+                double difference = values[k] - rounded.get(k);
+                error[channel[k]] += (importance == null ? 1 : importance[k]) * difference * difference;
+            }
+            return error;
+        }).toList();
+        return limited.withScale(widened(limited, c -> factor(IntStream.rangeClosed(0, FACTORS).boxed()
+            .min(Comparator.comparingDouble(i -> errors.get(i)[c])).orElseThrow())));
+    }
+
+    private static double factor(int i) {
+        return 1 + (WIDEST - 1) * i / FACTORS;
+    }
+
+    private static float[] widened(Uniform grid, IntToDoubleFunction factor) {
+        var scale = grid.scale().clone();
+        for (int c = 0; c < scale.length; c++) {
+            scale[c] *= (float) factor.applyAsDouble(c);
+        }
+        return scale;
     }
 
     /** Sum of squared errors over the sum of squares, each counting by its importance. */

@@ -8,8 +8,11 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.FloatKernels;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.plan.Target;
+import dev.quantline.runtime.Processor;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -40,6 +43,8 @@ public final class Exporter {
      * @param recipe     preset for the report
      * @param original   the model as it came
      * @param model      tuned float model the plan belongs to
+     * @param table      what calibration found, for the report
+     * @param target     where the file will run
      * @param allocated  how the plan's widths were chosen; empty when everything has the same
      * @param evaluation data the two are compared on
      * @param metric     name of a metric
@@ -48,9 +53,9 @@ public final class Exporter {
      * @param products   what products with 4-bit weights in blocks are written as
      * @param batch      samples run at once
      */
-    public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, Optional<Allocated> allocated,
-                      Samples evaluation, String metric, OptionalDouble goal, List<Report.Step> tuning, Report.Provenance provenance,
-                      Products products, int batch, Provider provider) {
+    public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, CalibrationTable table, Target target,
+                      Optional<Allocated> allocated, Samples evaluation, String metric, OptionalDouble goal, List<Report.Step> tuning,
+                      Report.Provenance provenance, Products products, int batch, Provider provider) {
     }
 
     /** What products with 4-bit weights in blocks are written as. */
@@ -104,19 +109,32 @@ public final class Exporter {
     public static Report export(Job job, Path folder, Progress progress) throws IOException {
         var file = folder.resolve("model.onnx");
         var simulated = job.plan().applyTo(job.model());
+        var saturation = Saturation.of(job.model(), simulated, job.plan(), job.table(), job.target());
         var notes = write(job, simulated, file);
         var kernels = Kernels.of(file, job.provider());
+        double[] latency;
         try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
              var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
+            latency = Latency.compare(before, after, sample(job));
+        }
+        boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
+        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
+             var after = Session.open(file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
             var verified = Verification.of(after, before, simulated, job.evaluation(), job.provider());
-            var latency = Latency.compare(before, after, sample(job));
             var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), progress);
-            return report(job, file, latency, result, new Checked(notes, kernels, verified));
+            return report(job, file, latency, result, new Checked(notes, kernels, verified, saturation, machine(exactly)));
         }
     }
 
+    private static Report.Machine machine(boolean exactly) {
+        var processor = Processor.current();
+        return new Report.Machine(processor.name(), processor.integerInstructions(), Processor.saturates(), exactly
+            ? "latency as ONNX Runtime runs the file by default; metric and fidelity exactly, since its integer kernels saturate here"
+            : "latency, metric and fidelity, as ONNX Runtime runs the file by default");
+    }
+
     /** What checking a file found. */
-    private record Checked(List<String> notes, Kernels kernels, Verification simulation) {
+    private record Checked(List<String> notes, Kernels kernels, Verification simulation, Saturation saturation, Report.Machine machine) {
     }
 
     /** Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each. */
@@ -152,7 +170,7 @@ public final class Exporter {
         return new TreeMap<>(Map.of("quantline.version", origin.version(), "quantline.job", job.job(), "quantline.recipe", job.recipe(),
             "quantline.model.sha256", origin.modelSha256(), "quantline.data.sha256", origin.dataSha256(),
             "quantline.settings.sha256", origin.settingsSha256(), "quantline.seed", Long.toString(origin.seed()),
-            "quantline.layers", Layers.describe(job.model(), plan)));
+            "quantline.layers", Layers.describe(job.model(), plan), "quantline.target", job.target().label()));
     }
 
     private static Report report(Job job, Path file, double[] latency, Evaluation result, Checked checked) throws IOException {
@@ -174,7 +192,7 @@ public final class Exporter {
                 Layers.activationBits(job.plan())),
             fidelity, layers, job.tuning(), Map.of(), notes(job, checked, latency), checked.kernels(), checked.simulation(),
             job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
-            job.provenance());
+            job.provenance(), checked.saturation(), checked.machine());
     }
 
     /** What its user would otherwise have to find out. */

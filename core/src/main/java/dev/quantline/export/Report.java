@@ -29,12 +29,15 @@ import java.util.Properties;
  * @param allocation how bits were chosen; null when all layers have the same
  * @param fineTuned  metric of the float model after fine-tuning, before quantization; null when it was not fine-tuned
  * @param pareto     best plans found for all sizes; empty when bits were not allocated
+ * @param saturation what was done so that integer kernels compute the same everywhere
+ * @param processor  where the figures were measured
  */
 public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
                      @JsonProperty("float") Original original, @JsonInclude(JsonInclude.Include.NON_NULL) Value fineTuned,
                      Quantized quantized, Closeness fidelity, List<Layer> layers,
                      List<Step> tuning, Map<String, Stage> stages, List<String> notes, Kernels kernels, Verification simulation,
-                     @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance) {
+                     @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance,
+                     Saturation saturation, Machine processor) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
 
     /** A metric's value. */
@@ -113,6 +116,16 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     public record Point(double size, long bytes, double predictedLoss, Double measured, boolean chosen) {
     }
 
+    /**
+     * A processor, and what was measured on it.
+     *
+     * @param integerInstructions its instructions for products of 8-bit integers
+     * @param saturates           whether ONNX Runtime's integer kernels saturate there
+     * @param measured            which figures are from it, and how they were computed
+     */
+    public record Machine(String name, String integerInstructions, boolean saturates, String measured) {
+    }
+
     /** What the result depends on. */
     public record Provenance(String modelSha256, String dataSha256, String settingsSha256, String version, long seed) {
     }
@@ -120,13 +133,13 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
         return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, layers, tuning, times, notes, kernels,
-            simulation, allocation, pareto, provenance);
+            simulation, allocation, pareto, provenance, saturation, processor);
     }
 
     /** The same report with what the metric is after fine-tuning, before quantization. */
     public Report withFineTuned(double metric) {
         return new Report(job, status, message, recipe, original, new Value(original.metric().name(), metric), quantized, fidelity, layers,
-            tuning, stages, notes, kernels, simulation, allocation, pareto, provenance);
+            tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */

@@ -64,7 +64,7 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
         }
         if (difference.sqnrDb() < Math.min(quantization.sqnrDb(), NEGLIGIBLE_DB)) {
             throw new BadInput(("the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
-                + " (%.1f dB): this processor's integer kernels saturate, or ONNX Runtime fuses what it must not").formatted(
+                + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model").formatted(
                 difference.sqnrDb(), quantization.sqnrDb()));
         }
         return new Verification(List.copyOf(shapes), difference.cosine(), difference.sqnrDb());

@@ -57,8 +57,9 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * A constant at one width.
      *
      * @param error squared error over power of the elements, each counting by the mean square of the input it meets
+     * @param free  the error if pairs of codes were not limited; null where they are not
      */
-    public record Scales(int bits, Uniform quantizer, double error) {
+    public record Scales(int bits, Uniform quantizer, double error, @JsonInclude(JsonInclude.Include.NON_NULL) Double free) {
     }
 
     /** An activation at a width; empty when it stays float or that width was no candidate. */

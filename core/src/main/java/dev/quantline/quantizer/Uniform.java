@@ -19,8 +19,11 @@ import java.util.stream.IntStream;
  * @param scale     s, in units of x a step; above 0; of blocks in the order of the tensor, shaped as it with {@code axis}
  *                  divided by {@code block} and rounded up
  * @param zeroPoint z, the code of 0; as many as scales
+ * @param pairLimit what two codes of one sign of a channel add up to at most, in size ({@link PairLimit}); 0 for any. A tensor's
+ *                  codes keep it, a single number's do not know of each other
  */
-public record Uniform(int bits, boolean signed, int axis, int block, float[] scale, int[] zeroPoint) implements Quantizer {
+public record Uniform(int bits, boolean signed, int axis, int block, float[] scale, int[] zeroPoint, int pairLimit)
+    implements Quantizer {
     /** The axis of a quantizer with a single scale. */
     public static final int PER_TENSOR = -1;
 
@@ -29,6 +32,9 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
             || axis == PER_TENSOR && (scale.length > 1 || block > 0)) {
             throw new IllegalArgumentException("no uniform quantizer of " + bits + " bits with " + scale.length + " scales and "
                 + zeroPoint.length + " zero points on axis " + axis + " in blocks of " + block);
+        }
+        if (pairLimit < 0 || pairLimit > 0 && (block > 0 || IntStream.of(zeroPoint).anyMatch(z -> z != 0))) {
+            throw new IllegalArgumentException("pairs of codes are limited around a zero point of 0, without blocks, not to " + pairLimit);
         }
         for (float s : scale) {
             if (!(s > 0) || Float.isInfinite(s)) {
@@ -39,7 +45,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
 
     /** One scale a tensor or a channel. */
     public Uniform(int bits, boolean signed, int axis, float[] scale, int[] zeroPoint) {
-        this(bits, signed, axis, 0, scale, zeroPoint);
+        this(bits, signed, axis, 0, scale, zeroPoint, 0);
     }
 
     /**
@@ -67,7 +73,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         for (int c = 0; c < scale.length; c++) {
             scale[c] = positive(largest[c] / qmax);
         }
-        return new Uniform(bits, true, axis, block, scale, new int[scale.length]);
+        return new Uniform(bits, true, axis, block, scale, new int[scale.length], 0);
     }
 
     private static float positive(double scale) {
@@ -126,13 +132,38 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
 
     /** Codes of a FLOAT tensor, as a tensor of {@link #storage} type and the same shape. */
     public Tensor quantize(Tensor x) {
-        var values = x.toFloats();
+        return stored(codes(x.toFloats(), channels(x.shape())), x.shape());
+    }
+
+    private int[] codes(float[] values, Channels channel) {
         var codes = new int[values.length];
-        var channel = channels(x.shape());
         for (int i = 0; i < values.length; i++) {
             codes[i] = quantize(values[i], channel.of(i));
         }
-        return stored(codes, x.shape());
+        if (pairLimit > 0) {
+            limitPairs(codes, channel);
+        }
+        return codes;
+    }
+
+    private void limitPairs(int[] codes, Channels channel) {
+        var members = new int[scale.length][];
+        var sizes = new int[scale.length];
+        for (int i = 0; i < codes.length; i++) {
+            sizes[channel.of(i)]++;
+        }
+        Arrays.setAll(members, c -> new int[sizes[c]]);
+        for (int i = codes.length - 1; i >= 0; i--) {
+            int c = channel.of(i);
+            members[c][--sizes[c]] = i;
+        }
+        for (int[] elements : members) {
+            var own = Arrays.stream(elements).mapToLong(i -> codes[i]).toArray();
+            var limited = PairLimit.of(pairLimit, own);
+            for (int k = 0; k < own.length; k++) {
+                codes[elements[k]] = (int) limited.bound(k, own[k]);
+            }
+        }
     }
 
     private Tensor stored(int[] codes, long... shape) {
@@ -148,9 +179,9 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     public Tensor fakeQuantize(Tensor x) {
         var values = x.toFloats();
         var channel = channels(x.shape());
+        var codes = codes(values, channel);
         for (int i = 0; i < values.length; i++) {
-            int c = channel.of(i);
-            values[i] = dequantize(quantize(values[i], c), c);
+            values[i] = dequantize(codes[i], channel.of(i));
         }
         return Tensor.of(values, x.shape());
     }
@@ -163,7 +194,12 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
 
     /** The same grid with other scales. */
     public Uniform withScale(float[] scales) {
-        return new Uniform(bits, signed, axis, block, scales, zeroPoint);
+        return new Uniform(bits, signed, axis, block, scales, zeroPoint, pairLimit);
+    }
+
+    /** The same grid with another limit of pairs. */
+    public Uniform withPairLimit(int limit) {
+        return new Uniform(bits, signed, axis, block, scale, zeroPoint, limit);
     }
 
     private Channels channels(long[] shape) {
@@ -256,7 +292,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     @Override
     public boolean equals(Object other) {
         return other instanceof Uniform that && bits == that.bits && signed == that.signed && axis == that.axis && block == that.block
-            && Arrays.equals(scale, that.scale) && Arrays.equals(zeroPoint, that.zeroPoint);
+            && pairLimit == that.pairLimit && Arrays.equals(scale, that.scale) && Arrays.equals(zeroPoint, that.zeroPoint);
     }
 
     @Override

@@ -7,10 +7,13 @@ import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.quantizer.PairLimit;
 import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Blas;
 import dev.quantline.runtime.Progress;
+import java.util.Arrays;
 import java.util.Comparator;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -128,13 +131,15 @@ final class CompensatedRounding {
         var moved = new double[d];
         var found = new float[d];
         double sum = 0;
+        var limit = pairLimit(output, order, factor);
         for (int k = 0; k < d && sum < least; k++) {
             int at = weight.at(output, order[k]);
             int c = scale[at];
             float s = quantizer.scale()[c] * factor;
             float wanted = (float) (exact[at] + moved[k]);
-            float code = TrainedWeight.clamp(quantizer, (float) Math.rint(wanted / s), c);
-            found[k] = TrainedWeight.held(quantizer, wanted / s, c) * s;
+            float nearest = TrainedWeight.clamp(quantizer, (float) Math.rint(wanted / s), c);
+            float code = limit.isPresent() ? limit.get().bound(k, (long) nearest) : nearest;
+            found[k] = (code == nearest ? TrainedWeight.held(quantizer, wanted / s, c) : code) * s;
             double error = exact[at] - code * s;
             sum += feedback[k * d + k] * Math.pow(wanted - code * s, 2);
             for (int j = k + 1; j < d; j++) {
@@ -149,6 +154,14 @@ final class CompensatedRounding {
             }
         }
         return sum;
+    }
+
+    /** Where the channel's codes are cut so that no pair of them exceeds the grid's limit, as they would be rounded one by one. */
+    private Optional<PairLimit> pairLimit(int output, int[] order, float factor) {
+        return quantizer.pairLimit() == 0 ? Optional.empty() : Optional.of(PairLimit.of(quantizer.pairLimit(),
+            Arrays.stream(order).map(i -> weight.at(output, i)).mapToLong(at ->
+                (long) TrainedWeight.clamp(quantizer, (float) Math.rint(exact[at] / (quantizer.scale()[scale[at]] * factor)), scale[at]))
+                .toArray()));
     }
 
     /** U, row j what an error there moves, and D on the diagonal, from the Cholesky factor of H in reversed order. */

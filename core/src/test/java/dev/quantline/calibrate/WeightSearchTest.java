@@ -3,6 +3,7 @@ package dev.quantline.calibrate;
 import dev.quantline.fixture.Draft;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.profile.TensorProfile;
+import dev.quantline.quantizer.PairLimit;
 import dev.quantline.quantizer.Uniform;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,37 @@ class WeightSearchTest {
         assertArrayEquals(new float[] {2 / 127f, 1, .1f}, WeightSearch.choose(weight, 8, 0, 0, null, MAX).scale(), 1e-7f);
         assertArrayEquals(new float[] {3 / 127f, .1f}, WeightSearch.choose(weight, 8, 1, 0, null, MAX).scale(), 1e-7f);
         assertArrayEquals(new float[] {.1f}, WeightSearch.choose(weight, 8, Uniform.PER_TENSOR, 0, null, MAX).scale(), 1e-7f);
+    }
+
+    /** Whole channels of noise lose what a bit less would; one with a far weight keeps its other codes. */
+    @Test
+    void limitedPairsCostNoMoreThanABitAndLessWhereAWeightReachesFar() {
+        var values = weight(2, 512).toFloats();
+        values[512] = 40;
+        var weight = Tensor.of(values, 2, 512);
+        var free = WeightSearch.choose(weight, 8, 0, 0, null, MAX);
+        var seven = WeightSearch.choose(weight, 7, 0, 0, null, MAX);
+
+        var limited = WeightSearch.limited(weight, free.withPairLimit(128), null);
+
+        assertEquals(128, limited.pairLimit());
+        for (int c = 0; c < 2; c++) {
+            assertTrue(PairLimit.largestPair(limited.quantize(weight).rows(c, c + 1).toLongs()) <= 128);
+        }
+        assertTrue(error(weight, limited, 0, 512, 2, null) < 1.1 * error(weight, seven, 0, 512, 2, null));
+        assertTrue(error(weight, limited, 1, 512, 2, null) < 1.4 * error(weight, free, 1, 512, 2, null));
+        assertTrue(error(weight, limited, 1, 512, 2, null) < 0.4 * error(weight, seven, 1, 512, 2, null));
+    }
+
+    @Test
+    void errorsCountByTheirImportanceWherePairsAreLimited() {
+        // Given: two weights that reach far and meet next to nothing
+        var weight = Tensor.of(new float[] {1, 0.9f, 0.013f, 0.021f, 0.1f, 0.034f}, 1, 6);
+        var free = WeightSearch.choose(weight, 8, 0, 0, null, MAX).withPairLimit(128);
+
+        var limited = WeightSearch.limited(weight, free, new float[] {1e-9f, 1e-9f, 1, 1, 1, 1});
+
+        assertTrue(limited.scale()[0] < WeightSearch.limited(weight, free, null).scale()[0], "they are cut, the others keep their steps");
     }
 
     @Test

@@ -13,6 +13,7 @@ import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.Observed;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.plan.Rewrite;
+import dev.quantline.plan.Target;
 import dev.quantline.profile.Profiler;
 import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Dataset;
@@ -54,7 +55,8 @@ class ExporterTest {
         try (var data = Dataset.open(List.of(path))) {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
-            var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), Optional.empty(), samples, metric,
+            var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), stages.table(), Target.CPU,
+                Optional.empty(), samples, metric,
                 goal, List.of(new Report.Step("reconstruct", "layer1", .2, .1, true,
                     List.of(new Report.Step.Point(0, .2), new Report.Step.Point(9, .1)))), ORIGIN,
                 Exporter.Products.STANDARD, 16, Provider.cpu());
@@ -158,7 +160,8 @@ class ExporterTest {
         var figures = new Report.Value("top1", .5);
         var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1), null,
             new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(),
-            new Kernels(1, 0, 0), new Verification(List.of(1), 1, 200), null, List.of(), ORIGIN);
+            new Kernels(1, 0, 0), new Verification(List.of(1), 1, 200), null, List.of(), ORIGIN,
+            new Saturation("cpu", 0, List.of(), List.of()), new Report.Machine(hostile, hostile, false, hostile));
 
         var gallery = new Gallery(List.of(), List.of(new Rewrite(hostile, List.of(hostile), List.of())));
 

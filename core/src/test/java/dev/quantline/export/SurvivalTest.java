@@ -19,6 +19,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.TensorProtos;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.plan.Target;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
@@ -60,8 +61,9 @@ class SurvivalTest {
             var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), weightBits, 8, List.of());
             var stages = Stages.run(Profiler.prepare(original), samples, settings);
             var out = Files.createDirectory(folder.resolve("out"));
-            var report = Exporter.export(new Exporter.Job("job", "int8", file, stages.model(), stages.plan(), Optional.empty(), samples,
-                "fidelity", OptionalDouble.empty(), List.of(), new Report.Provenance("a", "b", "c", "1", 0),
+            var report = Exporter.export(new Exporter.Job("job", "int8", file, stages.model(), stages.plan(), stages.table(),
+                Target.CPU, Optional.empty(), samples, "fidelity", OptionalDouble.empty(), List.of(),
+                new Report.Provenance("a", "b", "c", "1", 0),
                 Exporter.Products.STANDARD, 16, Provider.cpu()), out, Progress.none());
             return new Exported(original, ModelFile.read(out.resolve("model.onnx")), report);
         }

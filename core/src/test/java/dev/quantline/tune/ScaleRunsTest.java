@@ -15,7 +15,7 @@ class ScaleRunsTest {
     private static int[] index(int axis, int block, int scales, long... shape) {
         var scale = new float[scales];
         Arrays.fill(scale, 1);
-        return new Uniform(4, true, axis, block, scale, new int[scales]).scaleIndex(shape);
+        return new Uniform(4, true, axis, block, scale, new int[scales], 0).scaleIndex(shape);
     }
 
     private static void assertEveryElementHasItsScale(int[] index, int scales) {

@@ -371,7 +371,7 @@ class TuningRunTest {
             var zeroPointsAlone = new Training(60, 16, 0, Training.Distance.MSE, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0.2);
 
             // When
-            try (var run = start(new Stages(stages.model(), plan), samples,
+            try (var run = start(new Stages(stages.model(), plan, stages.table()), samples,
                 settings(TuneSettings.Method.ADAQUANT, true, zeroPointsAlone))) {
                 var result = finish(run);
 

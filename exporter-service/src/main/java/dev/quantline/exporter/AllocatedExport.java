@@ -67,8 +67,8 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         choice = kept.orElse(best(choice, measured));
         var allocated = allocated(choice, measured, front, floatBytes);
         return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
-                Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(), job.provenance(),
-                job.products(), job.batch(), job.provider()), Files.createDirectories(folder), progress.part(0.6, 1));
+                job.table(), job.target(), Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(),
+                job.provenance(), job.products(), job.batch(), job.provider()), Files.createDirectories(folder), progress.part(0.6, 1));
     }
 
     private long size(Graph model, QuantizationPlan plan) {

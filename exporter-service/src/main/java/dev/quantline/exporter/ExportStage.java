@@ -27,6 +27,7 @@ import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.plan.Target;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -66,8 +67,8 @@ final class ExportStage implements Stage {
         this.provider = provider;
     }
 
-    private record Settings(String preset, String metric, Optional<Recipe.Goal> goal, Optional<Recipe.Allocate> allocate, String products,
-                            Map<String, JobRequest.Normalize> normalize) {
+    private record Settings(String preset, String target, String metric, Optional<Recipe.Goal> goal,
+                            Optional<Recipe.Allocate> allocate, String products, Map<String, JobRequest.Normalize> normalize) {
     }
 
     private record LayerGroup(Set<String> layers) {
@@ -102,7 +103,7 @@ final class ExportStage implements Stage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().preset(), metric(job), job.recipe().goal(), job.recipe().allocate(),
+        return new Settings(job.recipe().preset(), job.target(), metric(job), job.recipe().goal(), job.recipe().allocate(),
                 job.recipe().products(), job.normalize());
     }
 
@@ -219,7 +220,8 @@ final class ExportStage implements Stage {
         var steps = Json.MAPPER.readValue(context.file("tuning").toFile(), Report.Step[].class);
         var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
         return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
-                QuantizationPlan.read(context.file("plan")), Optional.empty(), evaluation, metric(job), goal, List.of(steps),
+                QuantizationPlan.read(context.file("plan")), CalibrationTable.read(context.file("table")), Target.of(job.target()),
+                Optional.empty(), evaluation, metric(job), goal, List.of(steps),
                 provenance(context), Exporter.Products.of(job.recipe().products()), BATCH, provider);
     }
 
@@ -240,7 +242,7 @@ final class ExportStage implements Stage {
 
     private static Report.Provenance provenance(StageContext context) {
         var job = context.job();
-        var settings = Json.bytes(List.of(job.recipe(), job.normalize(), metric(job)));
+        var settings = Json.bytes(List.of(job.recipe(), job.normalize(), metric(job), job.target()));
         return new Report.Provenance(context.earlier().inputHash(StageName.PROFILE, "model"),
                 context.earlier().inputHash(StageName.PROFILE, "calibration"), Hashes.of(settings), context.version(), SEED);
     }

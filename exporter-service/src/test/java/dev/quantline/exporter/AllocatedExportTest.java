@@ -20,6 +20,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.plan.Target;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
@@ -102,8 +103,9 @@ class AllocatedExportTest {
             var judge = AllocatedExport.judge(allocate, "top1", samples);
             var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
                     16, judge, Provider.cpu(), Progress.none());
-            var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), Optional.empty(), samples, "top1",
-                    drop, List.of(), new Report.Provenance("", "", "", "", 0), Exporter.Products.STANDARD, 16,
+            var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), calibrated.table(), Target.CPU,
+                    Optional.empty(), samples, "top1", drop, List.of(), new Report.Provenance("", "", "", "", 0),
+                    Exporter.Products.STANDARD, 16,
                     Provider.cpu());
             return new AllocatedExport(job, allocate, candidates, models, new Sensitivities(judge.label(), HELD_OUT, table), samples)
                     .run(folder.resolve("out"), Progress.none());

@@ -10,6 +10,7 @@ import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
+import dev.quantline.pipeline.stage.JobCalibration;
 import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
@@ -63,7 +64,7 @@ final class TuneStage implements SingleItemStage {
     }
 
     /** What fine-tuning, and the calibration behind it, depend on besides. */
-    private record FineTuning(Recipe recipe, FineTuneSettings settings) {
+    private record FineTuning(Recipe recipe, FineTuneSettings settings, int pairLimit) {
     }
 
     @Override
@@ -89,7 +90,7 @@ final class TuneStage implements SingleItemStage {
     @Override
     public Object settings(JobRequest job) {
         return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize(), job.recipe().tune().quanttune()
-                .map(wanted -> new FineTuning(job.recipe(), TuneRequest.fineTuning(job))));
+                .map(wanted -> new FineTuning(job.recipe(), TuneRequest.fineTuning(job), JobCalibration.pairLimit(job))));
     }
 
     @Override

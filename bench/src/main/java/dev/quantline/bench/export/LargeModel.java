@@ -13,6 +13,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.plan.Target;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Npz;
@@ -116,9 +117,10 @@ public final class LargeModel {
             var calibrated = Calibrator.calibrate(model, profile, samples, CalibrateSettings.int8(), BATCH, Provider.cpu(),
                 Progress.none());
             line("calibrate", start);
-            var report = Exporter.export(new Exporter.Job("large", "int8", file, calibrated.model(), calibrated.plan(), Optional.empty(),
-                samples, "fidelity", OptionalDouble.empty(), List.of(), new Report.Provenance("", "", "", "", 1),
-                Exporter.Products.STANDARD, BATCH, Provider.cpu()), Files.createDirectory(folder.resolve("out")), Progress.none());
+            var report = Exporter.export(new Exporter.Job("large", "int8", file, calibrated.model(), calibrated.plan(), calibrated.table(),
+                Target.CPU, Optional.empty(), samples, "fidelity", OptionalDouble.empty(), List.of(),
+                new Report.Provenance("", "", "", "", 1), Exporter.Products.STANDARD, BATCH, Provider.cpu()),
+                Files.createDirectory(folder.resolve("out")), Progress.none());
             line("export", start);
             System.out.printf("%.2f GB to %.2f GB, cosine %.4f, %.0f ms to %.0f ms, %d of %d products on integers%n",
                 report.original().bytes() / 1e9, report.quantized().bytes() / 1e9, report.fidelity().cosine(),

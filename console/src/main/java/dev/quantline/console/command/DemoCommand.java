@@ -24,7 +24,7 @@ final class DemoCommand implements Callable<Integer> {
         output.remark("measured with '%s' on %s".formatted(files.metric(), files.origin()));
         var job = new LocalJob(JobIds.of(Path.of("demo")), files.model(), files.calibration(),
                 Optional.of(new LocalJob.Evaluation(files.evaluation(), Optional.of(files.metric()))), Optional.empty(), Optional.empty(),
-                Optional.empty());
+                Optional.empty(), Optional.empty());
         return new LocalRun(output).run(job, stack.find(), OUT);
     }
 

@@ -14,7 +14,7 @@ import java.util.function.Function;
  * @param normalize as in a job request
  */
 record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> evaluation, Optional<Training> training,
-        Optional<JsonNode> recipe, Optional<JsonNode> normalize) {
+        Optional<JsonNode> recipe, Optional<JsonNode> normalize, Optional<String> target) {
 
     /** The data a metric is measured on; an empty metric leaves the choice to the request's default. */
     record Evaluation(Path data, Optional<String> metric) {}
@@ -38,6 +38,7 @@ record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> ev
             value.loss().ifPresent(loss -> node.put("loss", loss));
         });
         recipe.ifPresent(value -> request.set("recipe", value));
+        target.ifPresent(value -> request.put("target", value));
         return request;
     }
 }

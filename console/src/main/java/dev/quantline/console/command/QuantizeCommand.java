@@ -39,6 +39,9 @@ final class QuantizeCommand implements Callable<Integer> {
     @Option(names = "--loss", description = "cross_entropy, pairs, next_token or distill (default)")
     private String loss;
 
+    @Option(names = "--target", description = "where the file will run: cpu (default, any x86 or ARM) or cpu-vnni")
+    private String target;
+
     @Option(names = "--normalize", paramLabel = "FILE", description = "JSON: {\"input\": {\"mean\": [..], \"std\": [..]}} for uint8 images")
     private Path normalize;
 
@@ -64,7 +67,8 @@ final class QuantizeCommand implements Callable<Integer> {
         var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), data(data),
                 Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric))),
                 Optional.ofNullable(training).map(file -> new LocalJob.Training(data(file), Optional.ofNullable(loss))),
-                recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)));
+                recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)),
+                Optional.ofNullable(target));
         return new LocalRun(output).run(job, stack.find(), out.or(job.id()));
     }
 

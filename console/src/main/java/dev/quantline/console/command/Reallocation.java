@@ -17,6 +17,7 @@ import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.plan.CalibrationTable;
+import dev.quantline.plan.Target;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -64,8 +65,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         var evaluated = request.evaluation().map(JobRequest.Evaluation::data).orElse(request.calibration());
         try (var calibration = data(request.calibration(), "calibration"); var evaluation = data(evaluated, "evaluation")) {
             long brought = System.nanoTime();
-            var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, Optional.empty(),
-                    JobData.bind(evaluation, models.ofBase(), request), earlier.quantized().metric().name(), goal(),
+            var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, table, Target.of(request.target()),
+                    Optional.empty(), JobData.bind(evaluation, models.ofBase(), request), earlier.quantized().metric().name(), goal(),
                     earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
             var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
                     JobData.bind(calibration, models.ofBase(), request)).run(target, progress);

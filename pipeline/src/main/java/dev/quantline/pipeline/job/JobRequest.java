@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.job;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.plan.Target;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -14,10 +15,11 @@ import java.util.regex.Pattern;
  * @param id          names the job in events and in the store
  * @param model       the float ONNX model
  * @param calibration an .npz or a prefix of several: one array per model input, first axis = samples
+ * @param target      where the file will run ({@link Target}): {@code cpu} or {@code cpu-vnni}
  * @param normalize   per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
  */
 public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<String, Normalize> normalize,
-                         Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe) {
+                         Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe, String target) {
     private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
 
     /** Mean and standard deviation per image channel, on the scale 0..1. */
@@ -36,6 +38,7 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
         if (!isId(id)) {
             throw new BadInput("id: '" + id + "' must match " + ID);
         }
+        target = Target.of(target == null ? Target.CPU.label() : target).label();
         normalize = new TreeMap<>(normalize == null ? Map.of() : normalize);
     }
 

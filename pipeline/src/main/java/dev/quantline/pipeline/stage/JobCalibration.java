@@ -1,12 +1,15 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.allocate.Width;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.CalibrateSettings.Migration;
 import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.calibrate.Granularity;
 import dev.quantline.calibrate.RangeCriterion;
-import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.plan.Target;
+import java.util.stream.Stream;
 
 /** A recipe's calibration as core takes it. */
 public final class JobCalibration {
@@ -14,13 +17,22 @@ public final class JobCalibration {
     }
 
     /** The settings, whose vocabulary the schema has checked. */
-    public static CalibrateSettings settings(Recipe recipe) {
+    public static CalibrateSettings settings(JobRequest job) {
+        var recipe = job.recipe();
         var calibrate = recipe.calibrate();
         return new CalibrateSettings(RangeCriterion.parse(calibrate.range()),
                 CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
                 CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
                 CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
                 recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES,
-                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates());
+                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates(), pairLimit(job));
+    }
+
+    /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */
+    public static int pairLimit(JobRequest job) {
+        var recipe = job.recipe();
+        int widest = Stream.concat(Stream.of(recipe.activationBits()), recipe.widths().stream().map(Width::activations))
+                .filter(bits -> bits <= Byte.SIZE).max(Integer::compare).orElse(recipe.activationBits());
+        return Target.of(job.target()).pairLimit(widest);
     }
 }
