@@ -69,8 +69,9 @@ final class WeightCandidates {
             var free = roomForBias(node, scales(tensor, node, bits, axis, block, importance));
             double error = WeightSearch.error(tensor, free, importance);
             int limit = block > 0 ? 0 : pairLimit(node, place, tensor);
-            // Codes of fewer bits cannot reach the limit.
-            if (limit == 0 || 1 << bits <= limit) {
+            // Codes of fewer bits cannot reach the limit, wider ones run on no integer kernel.
+            boolean reaches = limit > 0 && bits <= Byte.SIZE && 1 << bits > limit;
+            if (!reaches) {
                 candidates.add(new CalibrationTable.Scales(bits, free, error, null));
             } else {
                 var limited = WeightSearch.limited(tensor, free.withPairLimit(limit), importance);

@@ -147,23 +147,47 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     }
 
     private void limitPairs(int[] codes, Channels channel) {
-        var members = new int[scale.length][];
-        var sizes = new int[scale.length];
-        for (int i = 0; i < codes.length; i++) {
-            sizes[channel.of(i)]++;
-        }
-        Arrays.setAll(members, c -> new int[sizes[c]]);
-        for (int i = codes.length - 1; i >= 0; i--) {
-            int c = channel.of(i);
-            members[c][--sizes[c]] = i;
-        }
-        for (int[] elements : members) {
+        for (int[] elements : members(codes.length, channel)) {
             var own = Arrays.stream(elements).mapToLong(i -> codes[i]).toArray();
             var limited = PairLimit.of(pairLimit, own);
             for (int k = 0; k < own.length; k++) {
                 codes[elements[k]] = (int) limited.bound(k, own[k]);
             }
         }
+    }
+
+    /**
+     * How far each element of a tensor may reach from the zero point so that its channel keeps the limit of pairs, whatever its codes
+     * become: steps down, at most 0, and steps up, in row-major order.
+     */
+    public float[][] reaches(Tensor x) {
+        var values = x.toFloats();
+        var channel = channels(x.shape());
+        var reaches = new float[2][values.length];
+        for (int[] elements : members(values.length, channel)) {
+            int c = elements.length == 0 ? 0 : channel.of(elements[0]);
+            var limited = PairLimit.of(pairLimit, Arrays.stream(elements).mapToLong(i -> quantize(values[i], c)).toArray());
+            for (int k = 0; k < elements.length; k++) {
+                reaches[0][elements[k]] = limited.bound(k, qmin());
+                reaches[1][elements[k]] = limited.bound(k, qmax());
+            }
+        }
+        return reaches;
+    }
+
+    /** Elements by scale, ascending. */
+    private int[][] members(int count, Channels channel) {
+        var members = new int[scale.length][];
+        var sizes = new int[scale.length];
+        for (int i = 0; i < count; i++) {
+            sizes[channel.of(i)]++;
+        }
+        Arrays.setAll(members, c -> new int[sizes[c]]);
+        for (int i = count - 1; i >= 0; i--) {
+            int c = channel.of(i);
+            members[c][--sizes[c]] = i;
+        }
+        return members;
     }
 
     private Tensor stored(int[] codes, long... shape) {

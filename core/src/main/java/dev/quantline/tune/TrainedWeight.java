@@ -41,7 +41,7 @@ final class TrainedWeight implements TrainedPart, Derived {
     private final long[] shape;
     private final float[] start;
     private final ScaleRuns runs;
-    /** Steps from the zero point that the lowest and the highest code are at, one a scale. */
+    /** Steps from the zero point that the lowest and the highest code are at, one a scale; one an element where pairs are limited. */
     private final float[] least;
     private final float[] most;
     private final Map<String, Kind> parameters = new LinkedHashMap<>();
@@ -59,9 +59,10 @@ final class TrainedWeight implements TrainedPart, Derived {
         quantizer = place.quantizer();
         shape = start.shape();
         runs = ScaleRuns.of(quantizer.scaleIndex(shape));
-        least = new float[quantizer.scale().length];
-        most = new float[least.length];
-        for (int c = 0; c < least.length; c++) {
+        var reaches = quantizer.pairLimit() > 0 ? quantizer.reaches(start) : new float[2][quantizer.scale().length];
+        least = reaches[0];
+        most = reaches[1];
+        for (int c = 0; quantizer.pairLimit() == 0 && c < least.length; c++) {
             least[c] = quantizer.qmin() - quantizer.zeroPoint()[c];
             most[c] = quantizer.qmax() - quantizer.zeroPoint()[c];
         }
@@ -172,8 +173,13 @@ final class TrainedWeight implements TrainedPart, Derived {
             int size = runs.size(run);
             runs.spread(run, quantizer.scale(), unit);
             runs.spread(run, scales, scale);
-            runs.spread(run, least, lowest);
-            runs.spread(run, most, highest);
+            if (quantizer.pairLimit() > 0) {
+                System.arraycopy(least, from, lowest, 0, size);
+                System.arraycopy(most, from, highest, 0, size);
+            } else {
+                runs.spread(run, least, lowest);
+                runs.spread(run, most, highest);
+            }
             if (moves != null) {
                 moves.get(from, move, 0, size);
             }
@@ -324,7 +330,8 @@ final class TrainedWeight implements TrainedPart, Derived {
             sweep.to(run);
             for (int i = 0; i < runs.size(run); i++) {
                 int c = runs.scale(run, i);
-                weights[runs.from(run) + i] = held(quantizer, sweep.exact[i], c) * sweep.restoring[c];
+                float steps = quantizer.pairLimit() > 0 ? sweep.kept[i] : sweep.exact[i];
+                weights[runs.from(run) + i] = held(quantizer, steps, c) * sweep.restoring[c];
             }
         }
         tuned.constant(place.tensor(), Tensor.of(weights, shape));

@@ -4,6 +4,7 @@ import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.plan.Target;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
@@ -32,8 +33,9 @@ class StoredWeightsTest {
         try (var data = Dataset.open(List.of(file.resolveSibling("data.npz")))) {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
-            return Exporter.export(new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), Optional.empty(), samples,
-                "fidelity", OptionalDouble.empty(), List.of(), new Report.Provenance("aa", "bb", "cc", "1.2.3", 7),
+            return Exporter.export(new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), stages.table(),
+                Target.CPU, Optional.empty(), samples, "fidelity", OptionalDouble.empty(), List.of(),
+                new Report.Provenance("aa", "bb", "cc", "1.2.3", 7),
                 Exporter.Products.STANDARD, 16, Provider.cpu()), folder, Progress.none());
         }
     }

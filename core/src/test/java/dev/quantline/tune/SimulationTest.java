@@ -88,7 +88,7 @@ class SimulationTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"mlp, 4, 1e-2", "conv, 4, 1e-2", "transformer, 4, 1e-9", "conv, 8, 1e-4"})
+    @CsvSource({"mlp, 4, 1e-2", "conv, 4, 1e-2", "transformer, 4, 1e-9", "conv, 8, 4e-4"})
     void theStartIsThePlan(String network, int bits, double tolerance) throws IOException {
         // Given
         var stages = calibrated(network, bits);
@@ -104,11 +104,11 @@ class SimulationTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"mlp, 1e-2", "conv, 1e-2", "transformer, 1e-6"})
-    void whatIsTrainedIsWhatIsExported(String network, double tolerance) throws IOException {
+    @CsvSource({"mlp, 4, 1e-2", "conv, 4, 1e-2", "transformer, 4, 1e-6", "conv, 8, 4e-4"})
+    void whatIsTrainedIsWhatIsExported(String network, int bits, double tolerance) throws IOException {
         for (var weights : Trainables.Weights.values()) {
             // Given
-            var stages = calibrated(network, 4);
+            var stages = calibrated(network, bits);
             var trainables = new Trainables(weights, true, true, true, true);
             var simulation = new Simulation(Blocks.whole(stages.model()), stages.model(), stages.plan(), trainables, new Annealing(0, 1));
             var random = new Random(7);
