@@ -85,7 +85,7 @@ class TrainedNetworksTest {
         boolean converted = model.startsWith("resnet") || model.startsWith("shuffle");
         var std = converted ? new float[] {.2023f, .1994f, .2010f} : new float[] {.2470f, .2435f, .2616f};
 
-        var result = evaluate(model + ".onnx", Map.of("image", new Normalization(MEAN, std)), "cifar10", 128, 600, "top1");
+        var result = evaluate(model + ".onnx", Map.of("image", new Normalization(MEAN, std)), "cifar10", 512, 900, "top1");
 
         assertTrue(result.baseline().orElseThrow() > .65, "float: " + result.baseline());
         assertTrue(result.drop() <= .01, "float " + result.baseline() + ", int8 " + result.changed());
