@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * Chooses how the channels of an activation are brought to a common scale: ratio = (s / s~)^alpha and shift = s (z - z~), with s and
@@ -20,7 +21,7 @@ import java.util.function.UnaryOperator;
  */
 final class MigrationSearch {
     private static final double[] STRENGTHS = {0.25, 0.5, 0.75, 1};
-    /** Channels that hardly move keep a scale above this share of the median. */
+    /** Channels that spread by less than this share of the widest are dead: they tell nothing of what the others have in common. */
     private static final double SMALLEST = 1e-8;
     /** An operation is added to the model only where it takes away at least a fifth of the error. */
     private static final double WORTH_AN_OPERATION = 0.8;
@@ -90,14 +91,14 @@ final class MigrationSearch {
                 case DEVIATION -> deviation(squares[c], shifted ? means[c] : 0);
             };
         }
-        double floor = Math.max(SMALLEST * median(scale), Float.MIN_NORMAL);
+        double least = Math.max(SMALLEST * Arrays.stream(scale).max().orElseThrow(), Float.MIN_NORMAL);
+        int[] alive = IntStream.range(0, scale.length).filter(c -> scale[c] > least).toArray();
+        double commonScale = common(scale, alive, 1);
         for (int c = 0; c < scale.length; c++) {
-            scale[c] = Math.max(scale[c], floor);
+            scale[c] = scale[c] > least ? scale[c] : commonScale;
             zero[c] = -(spread == Spread.RANGE ? min[c] : ((double) min[c] + max[c]) / 2) / scale[c];
         }
-        boolean mean = settings.layernorm() == Migration.MEAN;
-        double commonScale = mean ? Arrays.stream(scale).average().orElseThrow() : median(scale);
-        double commonZero = mean ? Math.rint(Arrays.stream(zero).average().orElseThrow()) : Math.rint(median(zero));
+        double commonZero = Math.rint(common(zero, alive, 0));
         var ratio = new float[scale.length];
         var shift = new float[scale.length];
         for (int c = 0; c < scale.length; c++) {
@@ -111,8 +112,13 @@ final class MigrationSearch {
         return Math.sqrt(Math.max(0, meanSquare - mean * mean));
     }
 
-    private static double median(double[] values) {
-        var sorted = values.clone();
+    /** Mean or median over the channels that are alive; dead ones then have the common scale, and are divided by nothing. */
+    private double common(double[] values, int[] alive, double none) {
+        var known = Arrays.stream(alive).mapToDouble(c -> values[c]);
+        return alive.length == 0 ? none : settings.layernorm() == Migration.MEAN ? known.average().orElseThrow() : median(known.toArray());
+    }
+
+    private static double median(double[] sorted) {
         Arrays.sort(sorted);
         int middle = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

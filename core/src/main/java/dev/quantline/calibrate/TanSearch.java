@@ -26,7 +26,7 @@ final class TanSearch {
             for (double c : CENTRES) {
                 var candidate = tangent(bits, f, c, scales[0]);
                 double cost = error.applyAsDouble(candidate);
-                if (cost < least) {
+                if (best == null || cost < least) {
                     least = cost;
                     best = candidate;
                 }

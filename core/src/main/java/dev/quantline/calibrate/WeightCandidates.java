@@ -66,7 +66,7 @@ final class WeightCandidates {
         int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
         for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
-            var free = roomForBias(node, scales(tensor, node, bits, axis, block, importance));
+            var free = roomForBias(node, tensor, scales(tensor, node, bits, axis, block, importance));
             double error = WeightSearch.error(tensor, free, importance);
             int limit = block > 0 ? 0 : pairLimit(node, place, tensor);
             // Codes of fewer bits cannot reach the limit, wider ones run on no integer kernel.
@@ -99,8 +99,11 @@ final class WeightCandidates {
         return matrix && settings.granularity() instanceof Granularity.PerBlock(int size) ? size : 0;
     }
 
-    /** Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. */
-    private Uniform roomForBias(Node node, Uniform quantizer) {
+    /**
+     * Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. That of dead ones stands for nothing but the
+     * bias, and lets it have as many digits as fit.
+     */
+    private Uniform roomForBias(Node node, Tensor weight, Uniform quantizer) {
         Optional<Quantizer> input = activations.activationOf(node.input(0), node.name());
         var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
         if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR || quantizer.block() > 0
@@ -109,8 +112,15 @@ final class WeightCandidates {
         }
         var b = bias.toFloats();
         var scale = quantizer.scale().clone();
+        var values = weight.floats();
+        var alive = new boolean[scale.length];
+        int[] channel = quantizer.scaleIndex(weight.shape());
+        for (int i = 0; i < channel.length; i++) {
+            alive[channel[i]] |= quantizer.quantize(values.get(i), channel[i]) != 0;
+        }
         for (int c = 0; c < scale.length && c < b.length; c++) {
-            scale[c] = (float) Math.max(scale[c], Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]));
+            double fits = Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]);
+            scale[c] = (float) Math.clamp(alive[c] || b[c] == 0 ? Math.max(scale[c], fits) : fits, Float.MIN_NORMAL, Float.MAX_VALUE);
         }
         return quantizer.withScale(scale);
     }

@@ -25,6 +25,8 @@ final class OutlierStatistics implements Running {
     private static final int LEAST = 2;
     private static final int GREATEST = 3;
     private static final int FIGURES = 4;
+    /** What lies so far below the mean square is the rounding error of its difference from the squared mean. */
+    private static final double RESOLUTION = 1e-6;
 
     private final List<Site> sites;
     private final double width;
@@ -105,7 +107,8 @@ final class OutlierStatistics implements Running {
 
     private double deviation(int site) {
         double mean = figure(site, MEAN);
-        return Math.sqrt(Math.max(Float.MIN_NORMAL, figure(site, SQUARE) - mean * mean));
+        double square = figure(site, SQUARE);
+        return Math.sqrt(Math.max(Float.MIN_NORMAL, Math.max(square - mean * mean, square * RESOLUTION)));
     }
 
     /** range / (2 k sd); above 0. */

@@ -157,7 +157,7 @@ final class QdqRewrite {
         var scale = new float[values.length];
         var sums = new int[values.length];
         for (int c = 0; c < values.length; c++) {
-            scale[c] = grid.scale()[0] * weightScale[weightScale.length == 1 ? 0 : c];
+            scale[c] = Math.max(Float.MIN_NORMAL, grid.scale()[0] * weightScale[weightScale.length == 1 ? 0 : c]);
             sums[c] = (int) Math.clamp(Math.rint(values[c] / (double) scale[c]), Integer.MIN_VALUE, Integer.MAX_VALUE);
         }
         String restored = graph.fresh(node.input(2) + "/dequantized");

@@ -22,6 +22,9 @@ import java.util.Map;
  * so what lies inside does not move d, and what is clipped moves it by -s, as for the offset of LSQ+ (arXiv 2004.09576).
  */
 final class TrainedGrid implements TrainedPart {
+    /** Trained factors of scales stay above this: below 0 a quantizer would be none. */
+    static final float LEAST = 1e-3f;
+
     private final String root;
     private final Uniform quantizer;
     private final boolean shifts;
@@ -52,7 +55,10 @@ final class TrainedGrid implements TrainedPart {
     public void write(Graph graph) {
         factor = graph.addConstant(root + "/factor", Tensor.scalar(1));
         String scale = graph.fresh(root + "/trained_scale");
-        graph.nodes().add(Node.of("Mul", List.of(graph.addConstant(root + "/unit", Tensor.scalar(quantizer.scale()[0])), factor), scale));
+        String positive = graph.fresh(root + "/positive_factor");
+        String unit = graph.addConstant(root + "/unit", Tensor.scalar(quantizer.scale()[0]));
+        graph.nodes().add(Node.of("Clip", List.of(factor, graph.addConstant(root + "/least_factor", Tensor.scalar(LEAST))), positive));
+        graph.nodes().add(Node.of("Mul", List.of(unit, positive), scale));
         String zeroPoint = graph.addConstant(root + "/zero_point", quantizer.zeroPointTensor());
         int z = quantizer.zeroPoint()[0];
         boolean narrow = quantizer.bits() < quantizer.storage().bits();
@@ -119,7 +125,7 @@ final class TrainedGrid implements TrainedPart {
 
     @Override
     public void fold(Map<String, Tensor> values, Tuned tuned) {
-        float scale = quantizer.scale()[0] * values.get(factor).floats().get(0);
+        float scale = quantizer.scale()[0] * Math.max(values.get(factor).floats().get(0), LEAST);
         int moved = shifts ? (int) Math.rint(Math.clamp(values.get(shift).floats().get(0), least(), most())) : 0;
         tuned.grid(root, new Uniform(quantizer.bits(), quantizer.signed(), quantizer.axis(), new float[] {scale},
             new int[] {quantizer.zeroPoint()[0] + moved}));

@@ -140,7 +140,7 @@ final class TrainedWeight implements TrainedPart, Derived {
         if (tensor != null) {
             var factors = values.get(tensor).toFloats();
             for (int c = 0; c < product.length; c++) {
-                product[c] *= factors[c];
+                product[c] *= Math.max(factors[c], TrainedGrid.LEAST);
             }
         }
         return product;

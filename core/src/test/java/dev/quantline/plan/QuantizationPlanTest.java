@@ -139,6 +139,20 @@ class QuantizationPlanTest {
     }
 
     @Test
+    void theScaleOfABiasIsNeverNothing() {
+        var draft = new Draft(17, 3);
+        draft.op("y", "Conv", draft.input("x", DataType.FLOAT, -1, 2, 3, 3), draft.normal("w", 1e-24, 4, 2, 1, 1),
+            draft.constant("b", Tensor.of(new float[4], 4)));
+        var graph = draft.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
+
+        var constants = Grids.plan(graph, 8, -1e-24, 1e-24).applyTo(graph).initializers();
+
+        for (float scale : constants.get("b/scale").toFloats()) {
+            assertTrue(scale >= Float.MIN_NORMAL, "scale " + scale);
+        }
+    }
+
+    @Test
     void narrowCodesSaturateAtTheirOwnEnds() {
         // Given: 3 bits between -1 and 2.5 hold 8 numbers 0.5 apart
         var draft = new Draft(17, 3);

@@ -85,8 +85,8 @@ public final class Run {
         curve.add(new Point(trainer.steps(), lossSum / lossCount, score));
         lossSum = 0;
         lossCount = 0;
-        if (score < bestScore) {
-            bestScore = score;
+        if (best == null || score < bestScore) {
+            bestScore = Double.isNaN(score) ? bestScore : score;
             best = trainer.copies();
         }
     }

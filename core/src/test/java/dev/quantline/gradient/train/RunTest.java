@@ -107,6 +107,19 @@ class RunTest {
     }
 
     @Test
+    void theStartIsKeptWhereHeldOutDataTellsNothing() {
+        for (double score : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
+            try (var trainer = trainer(Optimizer.sgd(0.1, 0), 0)) {
+                var run = new Run(trainer, RunTest::batch, values -> score, 10, 5);
+
+                run.advance(() -> false, Progress.none());
+
+                assertEquals(INITIAL, run.best());
+            }
+        }
+    }
+
+    @Test
     void aLossThatIsNotFiniteEndsTheRunWithTheBestSoFar() {
         try (var trainer = trainer(Optimizer.sgd(0.1, 0), 0)) {
             var run = new Run(trainer, number -> number < 3 ? batch(number)
