@@ -1,6 +1,7 @@
 package dev.quantline.bench;
 
 import dev.quantline.evaluate.Evaluation;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.profile.Profile;
@@ -56,7 +57,8 @@ public record Subject(Graph model, Samples calibration, Samples validation) impl
     public Evaluation compare(Graph quantized, String metric, int samples) throws IOException {
         try (var before = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
              var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
-            return Evaluation.run(before, after, validation, Math.min(samples, validation.size()), metric, BATCH, Progress.none());
+            return Evaluation.run(before, after, validation, Math.min(samples, validation.size()), Measure.of(metric), BATCH,
+                Progress.none());
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.quantline.allocate;
 
+import dev.quantline.evaluate.Ends;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
@@ -44,7 +45,7 @@ public final class Sensitivity {
 
     private Sensitivity(FloatModels models, Candidates candidates, OutputLoss loss, Provider provider) {
         this.models = models;
-        model = models.calibrated();
+        model = Ends.of(models.calibrated()).alone(models.calibrated());
         this.candidates = candidates;
         this.loss = loss;
         this.provider = provider;
@@ -78,8 +79,9 @@ public final class Sensitivity {
     public static double loss(Graph model, Graph quantized, Samples samples, int from, int to, int batch, OutputLoss loss,
                               Provider provider) {
         double[] sum = new double[2];
-        try (var before = Session.open(model, provider, Session.Optimization.EXACT);
-             var after = Session.open(quantized, provider, Session.Optimization.EXACT)) {
+        var ends = Ends.of(model).in(quantized);
+        try (var before = Session.open(ends.alone(model), provider, Session.Optimization.EXACT);
+             var after = Session.open(ends.alone(quantized), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, batch, arrays -> {
                 sum[0] += loss.of(arrays, before.run(arrays.arrays()), after.run(arrays.arrays()));
                 sum[1] += arrays.size();

@@ -1,7 +1,5 @@
 package dev.quantline.evaluate;
 
-import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
@@ -9,6 +7,7 @@ import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Two models compared on one data set in one pass.
@@ -16,17 +15,19 @@ import java.util.OptionalDouble;
  * @param metric   name of the metric
  * @param baseline its value for the first model; empty for {@code fidelity}
  * @param changed  its value for the second model
- * @param fidelity closeness of the second to the first
+ * @param fidelity closeness of the second to the first: of the output the metric looks at, else of the one that is farthest
+ * @param outputs  closeness of every output, by name
  */
-public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble changed, boolean largerIsBetter, Fidelity fidelity) {
+public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble changed, boolean largerIsBetter, Fidelity fidelity,
+                         Map<String, Closeness> outputs) {
     /**
      * Runs both models over all samples.
      *
      * @param batch samples run at once at most; sentences go one at a time where no metric leaves their padding out
      */
-    public static Evaluation run(Session baseline, Session changed, Samples samples, String metric, int batch, Progress progress)
+    public static Evaluation run(Session baseline, Session changed, Samples samples, Measure measure, int batch, Progress progress)
         throws IOException {
-        return run(baseline, changed, samples, samples.size(), metric, batch, progress);
+        return run(baseline, changed, samples, samples.size(), measure, batch, progress);
     }
 
     /**
@@ -35,25 +36,24 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
      * @param count how many, at most as many as there are
      * @param batch samples run at once
      */
-    public static Evaluation run(Session baseline, Session changed, Samples samples, int count, String metric, int batch,
+    public static Evaluation run(Session baseline, Session changed, Samples samples, int count, Measure measure, int batch,
                                  Progress progress) throws IOException {
-        var first = Metric.of(metric, samples.dataset());
-        var second = Metric.of(metric, samples.dataset());
-        var fidelity = new Fidelity();
+        var first = Metric.of(measure, samples.dataset());
+        var second = Metric.of(measure, samples.dataset());
+        var comparison = new Comparison();
+        var judged = new AtomicReference<String>();
         samples.forEachBatch(0, count, first.isPresent() ? batch : samples.unpadded(batch), fed -> {
             var before = baseline.run(fed.arrays());
             var after = changed.run(fed.arrays());
             first.ifPresent(value -> value.add(fed, before));
             second.ifPresent(value -> value.add(fed, after));
-            fidelity.add(rows(first, fed, before), rows(first, fed, after));
+            comparison.add(fed, before, after, first);
+            first.ifPresent(value -> judged.set(value.output(before)));
             progress.report((double) (fed.first() + fed.size()) / count, "evaluating sample " + (fed.first() + fed.size()));
         });
-        return new Evaluation(metric, value(first), value(second),
-            first.map(Metric::largerIsBetter).orElse(true), fidelity);
-    }
-
-    private static Tensor rows(Optional<Metric> metric, Dataset.Batch fed, Map<String, Tensor> outputs) {
-        return metric.isPresent() ? metric.get().rows(fed, outputs) : Metric.flatten(fed, outputs);
+        return new Evaluation(measure.metric(), value(first), value(second),
+            first.map(Metric::largerIsBetter).orElse(true),
+            comparison.outputs().get(judged.get()) instanceof Fidelity fidelity ? fidelity : comparison.worst(), comparison.outputs());
     }
 
     private static OptionalDouble value(Optional<Metric> metric) {

@@ -1,36 +1,44 @@
 package dev.quantline.evaluate;
 
 import dev.quantline.onnx.Tensor;
+import java.util.Arrays;
 
-/** How close one model's outputs are to another's, row by row. */
-public final class Fidelity {
+/** How close floats of one model are to another's, row by row. What is infinite in both alike (scores that a mask hides) does not count. */
+public final class Fidelity implements Closeness {
     private double cosines;
     private long rows;
     private double signal;
     private double noise;
 
-    /**
-     * Sees the same rows of both models.
-     *
-     * @param reference FLOAT {@code [samples, features]}
-     * @param other     of the same shape
-     */
+    @Override
     public void add(Tensor reference, Tensor other) {
+        if (reference.dim(0) != other.dim(0)) {
+            add(reference.toFloats(), other.toFloats());
+            return;
+        }
         for (int i = 0; i < reference.dim(0); i++) {
-            var a = reference.rows(i, i + 1).toFloats();
-            var b = other.rows(i, i + 1).toFloats();
-            cosines += cosine(a, b);
-            rows++;
-            for (int j = 0; j < a.length; j++) {
-                signal += (double) a[j] * a[j];
-                noise += ((double) a[j] - b[j]) * ((double) a[j] - b[j]);
-            }
+            add(reference.rows(i, i + 1).toFloats(), other.rows(i, i + 1).toFloats());
         }
     }
 
-    /** Mean cosine between a row and its counterpart. */
+    private void add(float[] one, float[] two) {
+        var a = Arrays.copyOf(one, Math.max(one.length, two.length));
+        var b = Arrays.copyOf(two, a.length);
+        for (int j = 0; j < a.length; j++) {
+            if (Float.isInfinite(a[j]) && a[j] == b[j]) {
+                a[j] = 0;
+                b[j] = 0;
+            }
+            signal += (double) a[j] * a[j];
+            noise += ((double) a[j] - b[j]) * ((double) a[j] - b[j]);
+        }
+        cosines += cosine(a, b);
+        rows++;
+    }
+
+    /** Mean cosine between a row and its counterpart; 1 where there are none. */
     public double cosine() {
-        return cosines / rows;
+        return rows == 0 ? 1 : cosines / rows;
     }
 
     /** Signal power over error power in decibels; 200 when they are equal. */

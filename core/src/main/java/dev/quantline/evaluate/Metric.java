@@ -26,30 +26,49 @@ public interface Metric {
         return true;
     }
 
-    /** The rows two models are compared on: what the metric looks at, {@code [samples, features]}. */
-    default Tensor rows(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        return flatten(fed, outputs);
+    /** Name of the output it looks at. */
+    String output(Map<String, Tensor> outputs);
+
+    /** The rows two models are compared on: what the metric looks at of its output, {@code [samples, features]}. */
+    default Tensor looksAt(Dataset.Batch fed, Tensor output) {
+        return rows(fed, output);
     }
 
-    /** The first output as {@code [samples, features]}. */
-    static Tensor flatten(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var output = outputs.values().iterator().next();
-        return output.reshape(fed.size(), output.size() / Math.max(1, fed.size()));
+    /** An output as {@code [samples, features]}; as one row where its first axis is not the samples. */
+    static Tensor rows(Dataset.Batch fed, Tensor output) {
+        boolean bySample = output.rank() > 0 && fed.size() > 0 && output.dim(0) % fed.size() == 0;
+        int rows = bySample ? fed.size() : 1;
+        return output.reshape(rows, output.size() / rows);
     }
 
     /**
-     * The metric of this name on this data; {@code fidelity} has none and is empty.
+     * The output that is named, or the first one of floats: others may be classes, masks, caches.
+     *
+     * @throws BadInput when there is none
+     */
+    static String output(Map<String, Tensor> outputs, Optional<String> named) {
+        if (named.isPresent() && !outputs.containsKey(named.get())) {
+            throw new BadInput("evaluation.output: the model has no output '" + named.get() + "'; it has " + outputs.keySet());
+        }
+        return named.orElseGet(() -> outputs.entrySet().stream().filter(output -> output.getValue().type().isFloating())
+            .map(Map.Entry::getKey).findFirst().orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
+                + " holds floats, which the metric needs")));
+    }
+
+    /**
+     * The metric on this data; {@code fidelity} has none and is empty.
      *
      * @throws BadInput when the name is unknown or the data lacks what it needs
      */
-    static Optional<Metric> of(String name, Dataset data) throws IOException {
-        return Optional.ofNullable(switch (name) {
-            case "top1" -> new TopK(1, data.target("labels"));
-            case "top5" -> new TopK(5, data.target("labels"));
-            case "pairs" -> new Pairs(data.target("scores"));
-            case "perplexity" -> new Perplexity();
+    static Optional<Metric> of(Measure measure, Dataset data) throws IOException {
+        var output = measure.output();
+        return Optional.ofNullable(switch (measure.metric()) {
+            case "top1" -> new TopK(1, output, data.target("labels"));
+            case "top5" -> new TopK(5, output, data.target("labels"));
+            case "pairs" -> new Pairs(output, data.target("scores"));
+            case "perplexity" -> new Perplexity(output);
             case "fidelity" -> null;
-            default -> throw new BadInput("metric '" + name + "' is unknown: use top1, top5, pairs, perplexity or fidelity");
+            default -> throw new BadInput("metric '" + measure.metric() + "' is unknown: use top1, top5, pairs, perplexity or fidelity");
         });
     }
 }

@@ -4,6 +4,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import java.io.IOException;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * How much worse a changed model's outputs are than the float model's, batch by batch; 0 for equal outputs.
@@ -13,7 +14,7 @@ public sealed interface OutputLoss {
      * Sum over the samples of one batch.
      *
      * @param reference outputs of the float model, by name, in the model's order
-     * @param changed   outputs of the changed model
+     * @param changed   outputs of the changed model, of the same names and shapes
      */
     double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed);
 
@@ -22,25 +23,29 @@ public sealed interface OutputLoss {
 
     /**
      * The loss that suits a metric: the KL divergence of the class probabilities for {@code top1} and {@code top5}, of the next
-     * token's for {@code perplexity}; else the squared distance of the rows the metric looks at, over their power.
+     * token's for {@code perplexity}; else the squared distance over the power: of sentences for {@code pairs}, of every output of
+     * floats for {@code fidelity}.
      *
      * @param task whether the increase of the cross-entropy is taken for classes where the data has labels. It is the task's own
      *             loss, and on a few dozen samples mostly noise: a changed model is right by chance as often as it is wrong
      */
-    static OutputLoss of(String metric, Dataset data, boolean task) throws IOException {
-        return switch (metric) {
-            case "top1", "top5" -> task && data.has("labels") ? new CrossEntropy(data.target("labels")) : new Divergence();
-            case "perplexity" -> new Divergence();
-            default -> new Distance(metric.equals("pairs"));
+    static OutputLoss of(Measure measure, Dataset data, boolean task) throws IOException {
+        var output = measure.output();
+        return switch (measure.metric()) {
+            case "top1", "top5" -> task && data.has("labels") ? new CrossEntropy(output, data.target("labels")) : new Divergence(output);
+            case "perplexity" -> new Divergence(output);
+            case "pairs" -> new SentenceDistance(output);
+            default -> new Distance();
         };
     }
 
     /** Increase of the cross-entropy of labels; less than the float model's counts as negative. */
-    record CrossEntropy(float[] labels) implements OutputLoss {
+    record CrossEntropy(Optional<String> output, float[] labels) implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
-            var before = Metric.flatten(fed, reference);
-            var after = Metric.flatten(fed, changed);
+            String judged = Metric.output(reference, output);
+            var before = Metric.rows(fed, reference.get(judged));
+            var after = Metric.rows(fed, changed.get(judged));
             int classes = before.dim(1);
             double sum = 0;
             for (int i = 0; i < fed.size(); i++) {
@@ -58,11 +63,12 @@ public sealed interface OutputLoss {
     }
 
     /** KL divergence of softmax(float) from softmax(changed) over the last axis, averaged over a sample's rows. */
-    record Divergence() implements OutputLoss {
+    record Divergence(Optional<String> output) implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
-            var before = reference.values().iterator().next();
-            var after = changed.values().iterator().next();
+            String judged = Metric.output(reference, output);
+            var before = reference.get(judged);
+            var after = changed.get(judged);
             var mask = fed.arrays().get("attention_mask");
             int classes = before.dim(-1);
             int rows = before.size() / classes;
@@ -93,26 +99,45 @@ public sealed interface OutputLoss {
         }
     }
 
-    /** Squared distance of each row over its power; {@code pooled} compares the mean over the tokens of a sentence. */
-    record Distance(boolean pooled) implements OutputLoss {
+    /** Squared distance of each sample's row over its power, averaged over the outputs of floats. */
+    record Distance() implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
-            var before = pooled ? Pairs.pool(fed, reference) : Metric.flatten(fed, reference);
-            var after = pooled ? Pairs.pool(fed, changed) : Metric.flatten(fed, changed);
+            var floats = reference.keySet().stream().filter(output -> reference.get(output).type().isFloating()).toList();
+            return floats.stream().mapToDouble(output -> of(fed, Metric.rows(fed, reference.get(output)),
+                Metric.rows(fed, changed.get(output)))).sum() / Math.max(1, floats.size());
+        }
+
+        /** Sum over samples; an output that is one for all of them counts as often as there are. */
+        static double of(Dataset.Batch fed, Tensor before, Tensor after) {
             int features = before.dim(1);
             double sum = 0;
-            for (int i = 0; i < fed.size(); i++) {
+            for (int i = 0; i < before.dim(0); i++) {
                 double noise = 0;
                 double power = 0;
                 for (int j = i * features; j < (i + 1) * features; j++) {
-                    double a = before.floats().get(j);
-                    double difference = a - after.floats().get(j);
+                    double a = before.get(j);
+                    double difference = a - after.get(j);
                     noise += difference * difference;
                     power += a * a;
                 }
                 sum += power == 0 ? noise : noise / power;
             }
-            return sum;
+            return sum * fed.size() / before.dim(0);
+        }
+
+        @Override
+        public String label() {
+            return "relative squared error";
+        }
+    }
+
+    /** The same of the mean over the tokens of each sentence, of the output that {@code pairs} looks at. */
+    record SentenceDistance(Optional<String> output) implements OutputLoss {
+        @Override
+        public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
+            String judged = Metric.output(reference, output);
+            return Distance.of(fed, Pairs.pool(fed, reference.get(judged)), Pairs.pool(fed, changed.get(judged)));
         }
 
         @Override

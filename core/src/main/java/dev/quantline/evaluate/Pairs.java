@@ -6,37 +6,45 @@ import dev.quantline.runtime.Dataset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
 
 /**
  * Spearman correlation between given scores and the cosine of sentence embeddings: rows 2i and 2i+1 are a pair; an
- * embedding is the mean of the first output {@code [sentences, tokens, channels]} over the tokens of
+ * embedding is the mean of its output {@code [sentences, tokens, channels]} over the tokens of
  * {@code attention_mask}.
  */
 final class Pairs implements Metric {
+    private final Optional<String> named;
     private final float[] scores;
     private final List<float[]> embeddings = new ArrayList<>();
 
-    Pairs(float[] scores) {
+    /** @param named the output; the first one of floats when empty */
+    Pairs(Optional<String> named, float[] scores) {
+        this.named = named;
         this.scores = scores;
     }
 
     @Override
     public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var pooled = rows(fed, outputs);
+        var pooled = looksAt(fed, outputs.get(output(outputs)));
         for (int i = 0; i < fed.size(); i++) {
             embeddings.add(pooled.rows(i, i + 1).toFloats());
         }
     }
 
     @Override
-    public Tensor rows(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        return pool(fed, outputs);
+    public String output(Map<String, Tensor> outputs) {
+        return Metric.output(outputs, named);
+    }
+
+    @Override
+    public Tensor looksAt(Dataset.Batch fed, Tensor output) {
+        return pool(fed, output);
     }
 
     /** Embeddings {@code [sentences, channels]}. @throws BadInput when output and mask are not of the shape that needs */
-    static Tensor pool(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var output = outputs.values().iterator().next();
+    static Tensor pool(Dataset.Batch fed, Tensor output) {
         if (output.rank() == 2) {
             return output;
         }

@@ -4,21 +4,34 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * exp of the mean negative log likelihood of the next token, from the input {@code input_ids [batch, tokens]} and the
- * first output, logits {@code [batch, tokens, vocabulary]}. Tokens that an {@code attention_mask} hides are not asked for.
+ * output, logits {@code [batch, tokens, vocabulary]}. Tokens that an {@code attention_mask} hides are not asked for.
  */
 final class Perplexity implements Metric {
+    private final Optional<String> named;
     private double loss;
     private long tokensSeen;
+
+    /** @param named the output; the first one of floats when empty */
+    Perplexity(Optional<String> named) {
+        this.named = named;
+    }
+
+    @Override
+    public String output(Map<String, Tensor> outputs) {
+        return Metric.output(outputs, named);
+    }
 
     @Override
     public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var ids = fed.arrays().get("input_ids");
-        var logits = outputs.values().iterator().next();
+        var logits = outputs.get(output(outputs));
         if (ids == null || logits.rank() != 3 || ids.size() != (long) logits.dim(0) * logits.dim(1)) {
-            throw new BadInput("metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], not " + logits);
+            throw new BadInput("metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], and output '"
+                + output(outputs) + "' is " + logits + ": name another with evaluation.output");
         }
         int tokens = logits.dim(1);
         int vocabulary = logits.dim(2);

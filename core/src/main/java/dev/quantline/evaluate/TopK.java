@@ -4,22 +4,31 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import java.util.Map;
+import java.util.Optional;
 
-/** Share of samples whose label is among the k largest of the first output, {@code [samples, classes]}. */
+/** Share of samples whose label is among the k largest of its output, {@code [samples, classes]}. */
 final class TopK implements Metric {
     private final int k;
+    private final Optional<String> named;
     private final float[] labels;
     private int right;
     private int seen;
 
-    TopK(int k, float[] labels) {
+    /** @param named the output; the first one of floats when empty */
+    TopK(int k, Optional<String> named, float[] labels) {
         this.k = k;
+        this.named = named;
         this.labels = labels;
     }
 
     @Override
     public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var logits = rows(fed, outputs);
+        var output = outputs.get(output(outputs));
+        var logits = Metric.rows(fed, output);
+        if (logits.dim(0) != fed.size()) {
+            throw new BadInput("metric top" + k + " needs scores [samples, classes], and output '" + output(outputs) + "' is " + output
+                + ": name another with evaluation.output");
+        }
         int classes = logits.dim(1);
         var values = logits.toFloats();
         for (int i = 0; i < fed.size(); i++) {
@@ -38,6 +47,11 @@ final class TopK implements Metric {
             right += better < k ? 1 : 0;
             seen++;
         }
+    }
+
+    @Override
+    public String output(Map<String, Tensor> outputs) {
+        return Metric.output(outputs, named);
     }
 
     @Override

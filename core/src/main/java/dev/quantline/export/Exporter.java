@@ -1,13 +1,16 @@
 package dev.quantline.export;
 
+import dev.quantline.evaluate.Ends;
 import dev.quantline.evaluate.Evaluation;
 import dev.quantline.evaluate.Latency;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.FloatKernels;
 import dev.quantline.plan.QuantizationPlan;
@@ -47,14 +50,14 @@ public final class Exporter {
      * @param target     where the file will run
      * @param allocated  how the plan's widths were chosen; empty when everything has the same
      * @param evaluation data the two are compared on
-     * @param metric     name of a metric
+     * @param measure    what they are measured by
      * @param goal       largest drop of the metric allowed; empty for none
      * @param tuning     what tuning did, for the report
      * @param products   what products with 4-bit weights in blocks are written as
      * @param batch      samples run at once
      */
     public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, CalibrationTable table, Target target,
-                      Optional<Allocated> allocated, Samples evaluation, String metric, OptionalDouble goal, List<Report.Step> tuning,
+                      Optional<Allocated> allocated, Samples evaluation, Measure measure, OptionalDouble goal, List<Report.Step> tuning,
                       Report.Provenance provenance, Products products, int batch, Provider provider) {
     }
 
@@ -112,17 +115,22 @@ public final class Exporter {
         var saturation = Saturation.of(job.model(), simulated, job.plan(), job.table(), job.target());
         var notes = write(job, simulated, file);
         var kernels = Kernels.of(file, job.provider());
-        double[] latency;
+        var latency = latency(job, file);
+        boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
+        var ends = Ends.of(ModelFile.read(job.original())).in(simulated);
+        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
+             var after = ends.open(file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
+            var verified = Verification.of(after, before, ends.beside(simulated), job.evaluation(), job.provider());
+            var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), progress);
+            return report(job, file, latency, result, JudgedOutput.of(result, ends),
+                new Checked(notes, kernels, verified, saturation, machine(exactly)));
+        }
+    }
+
+    private static double[] latency(Job job, Path file) {
         try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
              var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
-            latency = Latency.compare(before, after, sample(job));
-        }
-        boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
-        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = Session.open(file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
-            var verified = Verification.of(after, before, simulated, job.evaluation(), job.provider());
-            var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), progress);
-            return report(job, file, latency, result, new Checked(notes, kernels, verified, saturation, machine(exactly)));
+            return Latency.compare(before, after, sample(job));
         }
     }
 
@@ -173,24 +181,19 @@ public final class Exporter {
             "quantline.layers", Layers.describe(job.model(), plan), "quantline.target", job.target().label()));
     }
 
-    private static Report report(Job job, Path file, double[] latency, Evaluation result, Checked checked) throws IOException {
+    private static Report report(Job job, Path file, double[] latency, Evaluation result, List<JudgedOutput> outputs, Checked checked)
+        throws IOException {
         var fidelity = new Report.Closeness(result.fidelity().cosine(), result.fidelity().sqnrDb());
-        if (!Double.isFinite(fidelity.cosine())) {
-            throw new BadInput("on the evaluation data the outputs of the model or of its quantized form are not all finite:"
-                + " check the data, or exclude the layers that overflow");
-        }
-        var before = new Report.Value(job.metric(), result.baseline().orElse(1));
-        var after = new Report.Value(job.metric(), result.changed().orElse(fidelity.cosine()));
-        double drop = result.baseline().isPresent() ? result.drop() : 1 - fidelity.cosine();
-        boolean missed = job.goal().isPresent() && drop > job.goal().getAsDouble();
-        String message = missed ? "the metric dropped by %.4f, the goal allows %.4f; this is the best model found%s"
-            .formatted(drop, job.goal().getAsDouble(), advice(job)) : null;
+        var before = new Report.Value(result.metric(), result.baseline().orElse(1));
+        var after = new Report.Value(result.metric(), result.changed().orElse(fidelity.cosine()));
+        var verdict = Verdict.of(result, outputs, job.goal(), advice(job));
         var layers = Layers.of(job.model(), job.plan(), job.allocated().map(Allocated::losses).orElse(Map.of()));
-        return new Report(job.job(), missed ? "goal-missed" : "done", message, job.recipe(),
+        return new Report(job.job(), verdict.missed() ? "goal-missed" : "done", verdict.message(), job.recipe(),
             new Report.Original(bytes(job.original()), before, latency[0]), null,
             new Report.Quantized(bytes(file), after, latency[1], Layers.weightBits(job.model(), job.plan()),
                 Layers.activationBits(job.plan())),
-            fidelity, layers, job.tuning(), Map.of(), notes(job, checked, latency), checked.kernels(), checked.simulation(),
+            fidelity, outputs, job.evaluation().batchSize(1), layers, job.tuning(), Map.of(), notes(job, checked, latency),
+            checked.kernels(), checked.simulation(),
             job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
             job.provenance(), checked.saturation(), checked.machine());
     }
@@ -204,6 +207,8 @@ public final class Exporter {
         if (!floating.isEmpty()) {
             notes.add("computed on floats, which is faster for volumes of few channels: " + String.join(", ", floating));
         }
+        job.model().outputs().stream().filter(output -> ValueInfos.type(output).isEmpty()).forEach(output -> notes.add("output '"
+            + output.getName() + "' is no tensor of numbers: what it was made of is judged instead"));
         if (latency[1] > latency[0] * SLOWER) {
             notes.add("one sample takes %.2f ms, %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
                 .formatted(latency[1], latency[0]));

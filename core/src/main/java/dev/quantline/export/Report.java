@@ -19,9 +19,12 @@ import java.util.Properties;
  *
  * @param job        its id
  * @param status     {@code done}, or {@code goal-missed} when the best model found does not keep the stated goal
- * @param message    why the goal was missed; null otherwise
+ * @param message    that the goal was missed, and which outputs are below 10 dB, in words; null when there is nothing to say
  * @param recipe     preset it ran with
  * @param original   figures of the model as it came, never of a rewritten one
+ * @param fidelity   of the output that the metric looks at, else of the one that is farthest
+ * @param outputs    closeness of each
+ * @param latencySamples samples in the one run that latencies are of
  * @param stages     seconds by stage
  * @param notes      what a user should know about the file
  * @param kernels    what ONNX Runtime runs
@@ -34,11 +37,15 @@ import java.util.Properties;
  */
 public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
                      @JsonProperty("float") Original original, @JsonInclude(JsonInclude.Include.NON_NULL) Value fineTuned,
-                     Quantized quantized, Closeness fidelity, List<Layer> layers,
+                     Quantized quantized, Closeness fidelity, List<JudgedOutput> outputs, int latencySamples, List<Layer> layers,
                      List<Step> tuning, Map<String, Stage> stages, List<String> notes, Kernels kernels, Verification simulation,
                      @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance,
                      Saturation saturation, Machine processor) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    public Report {
+        outputs = outputs == null ? List.of() : outputs;
+    }
 
     /** A metric's value. */
     public record Value(String name, double value) {
@@ -132,14 +139,15 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
 
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
-        return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, layers, tuning, times, notes, kernels,
-            simulation, allocation, pareto, provenance, saturation, processor);
+        return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
+            times, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor);
     }
 
     /** The same report with what the metric is after fine-tuning, before quantization. */
     public Report withFineTuned(double metric) {
-        return new Report(job, status, message, recipe, original, new Value(original.metric().name(), metric), quantized, fidelity, layers,
-            tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor);
+        return new Report(job, status, message, recipe, original, new Value(original.metric().name(), metric), quantized, fidelity, outputs,
+            latencySamples, layers, tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation,
+            processor);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */

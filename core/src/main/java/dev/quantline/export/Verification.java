@@ -1,10 +1,9 @@
 package dev.quantline.export;
 
+import dev.quantline.evaluate.Comparison;
 import dev.quantline.evaluate.Fidelity;
-import dev.quantline.evaluate.Metric;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -13,7 +12,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Runs an exported file in several shapes, loaded as its user would, and compares it with the plan's own simulation: the same
@@ -24,8 +22,8 @@ import java.util.Map;
  * from the float model computes something else and is refused.
  *
  * @param shapes   batch sizes it ran in
- * @param cosine   mean cosine between an output row of the file and of the simulation
- * @param sqnrDb   power of the simulation's outputs over the difference, in decibels; 200 when they are equal
+ * @param cosine   mean cosine between a row of the file's output and of the simulation's, for the output that is farthest
+ * @param sqnrDb   power of that output in the simulation over the difference, in decibels; 200 when they are equal
  */
 public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
     private static final int[] BATCHES = {1, 2, 5};
@@ -37,13 +35,13 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
      *
      * @param exported  the file, loaded as its user would
      * @param original  the model as it came
-     * @param simulated QDQ graph of the plan
+     * @param simulated QDQ graph of the plan, with the same outputs
      * @throws BadInput when the file cannot be run, or computes something else than the plan
      */
     static Verification of(Session exported, Session original, Graph simulated, Samples samples, Provider provider) {
         var shapes = new LinkedHashSet<Integer>();
-        var difference = new Fidelity();
-        var quantization = new Fidelity();
+        var difference = new Comparison();
+        var quantization = new Comparison();
         try (var plan = Session.open(simulated, provider, Session.Optimization.NONE)) {
             int first = 0;
             for (int batch : Arrays.stream(BATCHES).map(samples::batchSize).distinct().toArray()) {
@@ -52,8 +50,8 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
                 if (!fed.isEmpty()) {
                     var arrays = fed.getFirst();
                     var wanted = plan.run(arrays.arrays());
-                    compare(difference, arrays, wanted, exported.run(arrays.arrays()));
-                    compare(quantization, arrays, original.run(arrays.arrays()), wanted);
+                    difference.add(arrays, wanted, exported.run(arrays.arrays()));
+                    quantization.add(arrays, original.run(arrays.arrays()), wanted);
                     shapes.add(arrays.size());
                     first += batch;
                 }
@@ -62,15 +60,19 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
         if (shapes.isEmpty()) {
             throw new BadInput("the evaluation data has fewer samples than one batch of the model");
         }
-        if (difference.sqnrDb() < Math.min(quantization.sqnrDb(), NEGLIGIBLE_DB)) {
-            throw new BadInput(("the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
-                + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model").formatted(
-                difference.sqnrDb(), quantization.sqnrDb()));
-        }
-        return new Verification(List.copyOf(shapes), difference.cosine(), difference.sqnrDb());
+        difference.outputs().forEach((name, closeness) -> {
+            if (closeness instanceof Fidelity file && quantization.outputs().get(name) instanceof Fidelity plan) {
+                check(name, file.sqnrDb(), plan.sqnrDb());
+            }
+        });
+        return new Verification(List.copyOf(shapes), difference.worst().cosine(), difference.worst().sqnrDb());
     }
 
-    private static void compare(Fidelity fidelity, Dataset.Batch fed, Map<String, Tensor> one, Map<String, Tensor> other) {
-        fidelity.add(Metric.flatten(fed, one), Metric.flatten(fed, other));
+    private static void check(String output, double file, double plan) {
+        if (file < Math.min(plan, NEGLIGIBLE_DB)) {
+            throw new BadInput(("at '%s' the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
+                + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model").formatted(
+                output, file, plan));
+        }
     }
 }

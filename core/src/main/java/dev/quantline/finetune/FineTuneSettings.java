@@ -1,12 +1,14 @@
 package dev.quantline.finetune;
 
 import dev.quantline.onnx.BadInput;
+import java.util.Optional;
 
 /**
  * Settings of QuantTune (arXiv 2403.06497; the loss is ours).
  *
  * @param task   what is kept up meanwhile
  * @param logits whether outputs are compared as distributions when the task is {@link Task#DISTILL}
+ * @param output the output that is kept up; the first one of floats when empty
  * @param lambda weight of the outlier term, in units in which the term starts as large as the task loss of the quantized
  *               network; 0 trains on the task alone
  * @param width  k: what lies further than k standard deviations from the mean is an outlier
@@ -18,12 +20,18 @@ import dev.quantline.onnx.BadInput;
  * @param clip   longest gradient, longer ones are scaled down to it; 0 for no limit
  * @param seed   of the order of samples
  */
-public record FineTuneSettings(Task task, boolean logits, double lambda, double width, int epochs, int steps, int batch, double rate,
-                               double decay, double clip, long seed) {
+public record FineTuneSettings(Task task, boolean logits, Optional<String> output, double lambda, double width, int epochs, int steps,
+                               int batch, double rate, double decay, double clip, long seed) {
     public FineTuneSettings {
         if (lambda < 0 || width <= 0 || epochs < 1 || steps < 1 || batch < 1 || rate <= 0 || decay < 0 || clip < 0) {
             throw new BadInput("tune.quanttune: k, epochs, steps, batch and rate must be above 0, lambda, decay and clip not below it");
         }
+    }
+
+    /** Of the first output of floats. */
+    public FineTuneSettings(Task task, boolean logits, double lambda, double width, int epochs, int steps, int batch, double rate,
+                            double decay, double clip, long seed) {
+        this(task, logits, Optional.empty(), lambda, width, epochs, steps, batch, rate, decay, clip, seed);
     }
 
     /** Two passes at 2e-5, outliers beyond 6 standard deviations weighing half as much as the task. */
@@ -33,11 +41,11 @@ public record FineTuneSettings(Task task, boolean logits, double lambda, double 
 
     /** The same with another weight of the outlier term. */
     public FineTuneSettings withLambda(double other) {
-        return new FineTuneSettings(task, logits, other, width, epochs, steps, batch, rate, decay, clip, seed);
+        return new FineTuneSettings(task, logits, output, other, width, epochs, steps, batch, rate, decay, clip, seed);
     }
 
     /** The same with at most so many steps. */
     public FineTuneSettings withSteps(int most) {
-        return new FineTuneSettings(task, logits, lambda, width, epochs, most, batch, rate, decay, clip, seed);
+        return new FineTuneSettings(task, logits, output, lambda, width, epochs, most, batch, rate, decay, clip, seed);
     }
 }

@@ -50,7 +50,7 @@ final class TaskData implements AutoCloseable {
         scoreUnit = task == Task.PAIRS ? scoreUnit(samples.dataset().target("scores")) : 1;
         if (task == Task.DISTILL) {
             var shown = model.copy();
-            taught = TaskLoss.counted(shown);
+            taught = TaskLoss.counted(shown, settings);
             shown.outputs().clear();
             shown.outputs().add(ValueInfos.of(taught, DataType.FLOAT));
             teacher = Session.open(shown, provider, Session.Optimization.EXACT);

@@ -1,5 +1,6 @@
 package dev.quantline.finetune;
 
+import dev.quantline.evaluate.Ends;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
@@ -8,7 +9,7 @@ import dev.quantline.onnx.ValueInfos;
 import java.util.List;
 import java.util.Optional;
 
-/** The loss of a task, at the first output of any form of a network: float, fine-tuned or quantized. */
+/** The loss of a task, at one output of any form of a network, or what that output was chosen by: float, fine-tuned or quantized. */
 final class TaskLoss {
     /** Input with the outputs of the network as it was. */
     static final String TEACHER = "finetune/teacher";
@@ -31,35 +32,39 @@ final class TaskLoss {
      * @throws BadInput when the network does not have the inputs and outputs of the task
      */
     Loss addTo(Graph graph) {
-        String output = graph.outputs().getFirst().getName();
+        String output = output(graph, settings);
         int rank = rank(graph, output);
         return switch (settings.task()) {
             case CROSS_ENTROPY -> {
-                require(rank == 2, "cross_entropy takes logits [samples, classes], the model's first output is of rank " + rank);
+                require(rank == 2, "cross_entropy takes logits [samples, classes], '" + output + "' is of rank " + rank);
                 yield new Loss.CrossEntropy(output, "labels", 0);
             }
             case PAIRS -> {
                 require(rank == 2 || rank == 3 && has(graph, MASK), "pairs takes embeddings [samples, channels], or [samples, tokens,"
-                    + " channels] and an input attention_mask; the model's first output is of rank " + rank);
+                    + " channels] and an input attention_mask; '" + output + "' is of rank " + rank);
                 yield new Loss.CosinePairs(output, rank == 3 ? MASK : null, "scores");
             }
             case NEXT_TOKEN -> {
                 require(rank == 3 && has(graph, TOKENS), "next_token takes logits [samples, tokens, vocabulary] and an input input_ids;"
-                    + " the model's first output is of rank " + rank);
+                    + " '" + output + "' is of rank " + rank);
                 yield new Loss.NextToken(output, TOKENS);
             }
             case DISTILL -> {
-                String counted = counted(graph);
+                String counted = counted(graph, settings);
                 yield settings.logits() ? new Loss.Distillation(counted, TEACHER, TEMPERATURE)
                     : new Loss.Sum(List.of(Loss.Term.of(1 / power, new Loss.MeanSquared(counted, TEACHER))));
             }
         };
     }
 
-    /** The first output with 0 where the input is padding. */
-    static String counted(Graph graph) {
-        String output = graph.outputs().getFirst().getName();
+    /** The output with 0 where the input is padding. */
+    static String counted(Graph graph, FineTuneSettings settings) {
+        String output = output(graph, settings);
         return has(graph, MASK) && rank(graph, output) == 3 ? Padded.zeroed(graph, output, 3, 1) : output;
+    }
+
+    private static String output(Graph graph, FineTuneSettings settings) {
+        return Ends.of(graph).lookedAt(settings.output()).names().getFirst();
     }
 
     private static int rank(Graph graph, String tensor) {

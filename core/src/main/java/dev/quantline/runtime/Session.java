@@ -41,10 +41,17 @@ public final class Session implements AutoCloseable {
 
     private final OrtSession session;
     private final List<OnnxTensor> constants;
+    private final Set<String> outputs;
 
-    private Session(OrtSession session, List<OnnxTensor> constants) {
+    private Session(OrtSession session, List<OnnxTensor> constants) throws OrtException {
         this.session = session;
         this.constants = constants;
+        outputs = new LinkedHashSet<>(session.getOutputNames());
+        session.getOutputInfo().forEach((name, output) -> {
+            if (!(output.getInfo() instanceof TensorInfo tensor) || tensor.type == OnnxJavaType.STRING) {
+                outputs.remove(name);
+            }
+        });
     }
 
     /** How far ONNX Runtime may change the graph it loads. */
@@ -165,12 +172,12 @@ public final class Session implements AutoCloseable {
         return session.getInputNames();
     }
 
-    /** Output names in the model's order. */
+    /** Names of the outputs that are tensors of numbers, in the model's order; strings, sequences and maps are left out. */
     public Set<String> outputs() {
-        return session.getOutputNames();
+        return outputs;
     }
 
-    /** Runs the model and returns all outputs by name, each a copy of its own. */
+    /** Runs the model and returns all {@link #outputs} by name, each a copy of its own. */
     public Map<String, Tensor> run(Map<String, Tensor> inputs) {
         return run(inputs, outputs());
     }

@@ -1,13 +1,13 @@
 package dev.quantline.tune;
 
-import dev.quantline.evaluate.Fidelity;
-import dev.quantline.evaluate.Metric;
+import dev.quantline.evaluate.Comparison;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.onnx.Graph;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -18,9 +18,9 @@ import java.util.concurrent.atomic.LongAdder;
  */
 record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean logits, int batch, Provider provider) {
 
-    /** Squared error of the exported form over the output's power; of logits the mean divergence KL(float || quantized). */
+    /** Squared error of the exported form over the power, averaged over the outputs; of logits the mean KL(float || quantized). */
     double error(BlockTuning.State state, Progress progress) {
-        var fidelity = new Fidelity();
+        var comparison = new Comparison();
         var divergence = new DoubleAdder();
         var counted = new LongAdder();
         int from = split.judging();
@@ -29,12 +29,12 @@ record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean 
             samples.forEachBatch(from, split.all(), samples.unpadded(batch), fed -> {
                 var exact = first.run(fed.arrays());
                 var other = second.run(fed.arrays());
-                fidelity.add(Metric.flatten(fed, exact), Metric.flatten(fed, other));
-                divergence.add(logits ? new OutputLoss.Divergence().of(fed, exact, other) : 0);
+                comparison.add(fed, exact, other);
+                divergence.add(logits ? new OutputLoss.Divergence(Optional.empty()).of(fed, exact, other) : 0);
                 counted.add(fed.size());
                 progress.report((fed.first() + fed.size() - from) / (double) (split.all() - from), "checking on held-out samples");
             });
         }
-        return logits ? divergence.sum() / counted.sum() : fidelity.relativeError();
+        return logits ? divergence.sum() / counted.sum() : comparison.relativeError();
     }
 }

@@ -68,7 +68,9 @@ final class NormalizationTuning {
     private static List<Layer> layers(State state) {
         var index = state.model().index();
         var layers = new ArrayList<Layer>();
-        for (var node : state.model().nodes()) {
+        var computed = state.model().copy();
+        computed.prune();
+        for (var node : computed.nodes()) {
             var weight = state.plan().weightOf(node.name()).filter(planned -> planned.quantizer().axis() != Uniform.PER_TENSOR
                 && planned.quantizer().block() == 0 && index.consumers(planned.tensor()).size() == 1);
             if (node.is("Conv") && weight.isPresent() && node.hasInput(2) && index.constant(node.input(2)).isPresent()
@@ -84,7 +86,8 @@ final class NormalizationTuning {
         var graph = model.copy();
         graph.outputs().clear();
         for (var layer : layers) {
-            String output = layer.node().output();
+            // Named otherwise where its quantizer stands between it and an output.
+            String output = graph.node(layer.node().name()).orElseThrow().output();
             String raw = wanted.isEmpty() ? output : graph.fresh(output + "/raw");
             graph.nodes().replaceAll(node -> node.name().equals(layer.node().name()) ? node.withOutputs(List.of(raw)) : node);
             int rank = graph.initializers().get(layer.weight().tensor()).rank();

@@ -31,10 +31,9 @@ record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider prov
             : Blocks.endingIn(settings.blocks(), model, plan));
     }
 
-    /** The whole network, up to the logits alone where they are its first output; empty when an output has another first axis. */
-    List<Subgraph> whole(boolean logits) {
-        var all = Blocks.whole(model);
-        return usable(List.of(logits ? new Subgraph(all.name(), all.inputs(), all.outputs().subList(0, 1), all.nodes()) : all));
+    /** The whole network; empty when an output has another first axis. */
+    List<Subgraph> whole() {
+        return usable(List.of(Blocks.whole(model)));
     }
 
     /** Bytes that all FLOAT tensors between the layers hold for one sample, as far as shape inference knows them. */

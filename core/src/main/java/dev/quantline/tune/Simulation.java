@@ -44,10 +44,12 @@ final class Simulation {
         index = model.index();
         grids = new Grids(model, plan);
         graph = part.cut(model);
-        plan.weights().stream().filter(weight -> part.nodes().contains(weight.node())).forEach(this::weight);
+        // What leads to no output of the part is not in its graph.
+        Set<String> computed = graph.nodes().stream().map(Node::name).filter(part.nodes()::contains).collect(Collectors.toSet());
+        plan.weights().stream().filter(weight -> computed.contains(weight.node())).forEach(this::weight);
         activations();
         if (trained.biases()) {
-            model.nodes().stream().filter(node -> part.nodes().contains(node.name())).forEach(this::bias);
+            model.nodes().stream().filter(node -> computed.contains(node.name())).forEach(this::bias);
         }
         parts.forEach(trainedPart -> trainedPart.write(graph));
         graph.sort();

@@ -2,6 +2,7 @@ package dev.quantline.tune;
 
 import dev.quantline.onnx.BadInput;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Settings of tuning.
@@ -15,11 +16,13 @@ import java.util.List;
  * @param affine     whether a factor on each output channel is trained besides (QPRep)
  * @param whole      what of the whole network is trained together once its pieces are
  * @param logits     whether outputs are logits: the whole network then learns, and is judged, by the distributions they stand for
+ * @param output     the output that a metric looks at, and everything is tuned for, where outputs are logits; the first one of floats
+ *                   when empty. Outputs that are no logits all count
  * @param normalization whether convolutions get back the mean and deviation of their output channels at the end
  * @param training   steps, rates and loss
  */
 public record TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
-                           boolean affine, Whole whole, boolean logits, boolean normalization, Training training) {
+                           boolean affine, Whole whole, boolean logits, Optional<String> output, boolean normalization, Training training) {
     /** Calibration samples used by default. */
     public static final int SAMPLES = 512;
     private static final int BIAS_SAMPLES = 128;
@@ -54,6 +57,12 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
         ALL
     }
 
+    /** Logits, if any, are the first output of floats. */
+    public TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
+                        boolean affine, Whole whole, boolean logits, boolean normalization, Training training) {
+        this(rounding, bias, samples, layers, sequential, blocks, affine, whole, logits, Optional.empty(), normalization, training);
+    }
+
     /** Outputs that are no logits. */
     public TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
                         boolean affine, Whole whole, boolean normalization, Training training) {
@@ -86,7 +95,7 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
 
     /** The same where weights are rounded and biases corrected already: what is left is to train. */
     TuneSettings afterRounding() {
-        return new TuneSettings(Rounding.NEAREST, false, samples, layers, sequential, blocks, affine, whole, logits, normalization,
+        return new TuneSettings(Rounding.NEAREST, false, samples, layers, sequential, blocks, affine, whole, logits, output, normalization,
             training);
     }
 

@@ -1,6 +1,7 @@
 package dev.quantline.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.evaluate.Ends;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
@@ -37,6 +38,9 @@ public final class TuningRun implements AutoCloseable {
     /** Activations of a batch of whole samples; training keeps two to three times that. */
     private static final long WHOLE_BYTES = 1L << 30;
 
+    /** As it came, with all its outputs. */
+    private final Graph given;
+    /** The float model; puts out what it is tuned for, and that alone. */
     private final Graph model;
     private final State start;
     private final Samples samples;
@@ -89,12 +93,17 @@ public final class TuningRun implements AutoCloseable {
      */
     public TuningRun(Graph model, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch, Provider provider,
                      Path folder) {
-        this(model, new State(model, plan), calibration, settings, batch, provider, folder);
+        this(model, model, plan, calibration, settings, batch, provider, folder);
     }
 
-    private TuningRun(Graph model, State start, Samples calibration, TuneSettings settings, int batch, Provider provider, Path folder) {
-        this.model = model;
-        this.start = start;
+    private TuningRun(Graph reference, Graph given, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch,
+                      Provider provider, Path folder) {
+        var ends = Ends.of(reference);
+        // Of a network of logits those that are judged alone count: other outputs may be caches or classes.
+        var aims = settings.logits() ? ends.lookedAt(settings.output()) : ends;
+        this.given = given;
+        model = aims.alone(reference);
+        start = new State(given == reference ? model : aims.alone(given), plan);
         this.samples = calibration;
         this.settings = settings;
         this.batch = batch;
@@ -127,7 +136,7 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole(settings.logits()).stream().filter(whole -> Opaque.in(whole, model, start.plan()).isEmpty())
+            pieces.whole().stream().filter(whole -> Opaque.in(whole, model, start.plan()).isEmpty())
                 .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
@@ -146,7 +155,7 @@ public final class TuningRun implements AutoCloseable {
      */
     public static TuningRun ofRounded(Graph model, Graph rounded, QuantizationPlan plan, Samples calibration, TuneSettings settings,
                                       int batch, Provider provider, Path folder) {
-        return new TuningRun(model, new State(rounded, plan), calibration, settings.afterRounding(), batch, provider, folder);
+        return new TuningRun(model, rounded, plan, calibration, settings.afterRounding(), batch, provider, folder);
     }
 
     /**
@@ -290,9 +299,16 @@ public final class TuningRun implements AutoCloseable {
         return true;
     }
 
-    /** What came of it so far. */
+    /** What came of it so far, with all outputs of the model. */
     public Tuner.Result result() {
-        return new Tuner.Result(state.model(), state.plan(), List.copyOf(steps));
+        return new Tuner.Result(state.model() == start.model() ? given : withOutputs(state.model()), state.plan(), List.copyOf(steps));
+    }
+
+    private Graph withOutputs(Graph tuned) {
+        var whole = tuned.copy();
+        whole.outputs().clear();
+        whole.outputs().addAll(given.outputs());
+        return whole;
     }
 
     /** Writes everything a later run needs to go on, as files of {@code target}. */

@@ -1,5 +1,6 @@
 package dev.quantline.tune;
 
+import dev.quantline.evaluate.Ends;
 import dev.quantline.evaluate.LogSoftmax;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -38,6 +39,7 @@ public final class WrittenText {
     private static final int MOST = 4;
 
     private final Graph model;
+    private final String logits;
     private final Samples given;
     private final Provider provider;
 
@@ -53,23 +55,33 @@ public final class WrittenText {
         }
     }
 
-    /** @param model float model that {@link #writes} */
-    public WrittenText(Graph model, Samples given, Provider provider) {
+    /**
+     * @param model  float model that {@link #writes}
+     * @param output its logits; the first output of floats when empty
+     */
+    public WrittenText(Graph model, Optional<String> output, Samples given, Provider provider) {
         this.model = model;
+        logits = logits(model, output);
         this.given = given;
         this.provider = provider;
     }
 
     /**
      * Whether a model takes INT64 tokens {@code [samples, tokens]}, perhaps with a mask, and gives logits
-     * {@code [samples, tokens, vocabulary]} first.
+     * {@code [samples, tokens, vocabulary]}.
+     *
+     * @param output the logits; the first output of floats when empty
      */
-    public static boolean writes(Graph model) {
+    public static boolean writes(Graph model, Optional<String> output) {
         var inputs = model.inputs().stream().map(input -> input.getName()).toList();
-        var logits = Optional.ofNullable(OnnxLibrary.inferShapes(model).get(model.outputs().getFirst().getName()));
+        var logits = Optional.ofNullable(OnnxLibrary.inferShapes(model).get(logits(model, output)));
         return inputs.contains(TOKENS) && Set.of(TOKENS, MASK).containsAll(inputs)
             && model.inputs().stream().allMatch(input -> ValueInfos.type(input).filter(DataType.INT64::equals).isPresent())
             && logits.flatMap(ValueInfos::shape).filter(shape -> shape.length == 3).isPresent();
+    }
+
+    private static String logits(Graph model, Optional<String> output) {
+        return Ends.of(model).lookedAt(output).names().getFirst();
     }
 
     /**
@@ -138,7 +150,7 @@ public final class WrittenText {
         var writer = model.copy();
         String next = writer.fresh("next");
         writer.inputs().add(ValueInfos.of(POSITION, DataType.INT64, new long[0]));
-        writer.nodes().add(Node.of("Gather", List.of(writer.outputs().getFirst().getName(), POSITION), next).with("axis", 1L));
+        writer.nodes().add(Node.of("Gather", List.of(logits, POSITION), next).with("axis", 1L));
         writer.outputs().clear();
         writer.outputs().add(ValueInfos.of(next, DataType.FLOAT));
         writer.prune();

@@ -1,5 +1,6 @@
 package dev.quantline.allocate;
 
+import dev.quantline.evaluate.Measure;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
@@ -48,7 +49,7 @@ class SensitivityTest {
             var samples = new Samples(data, network, Map.of());
             var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW, Widths.NARROWEST);
             var candidates = widths.candidates();
-            var loss = OutputLoss.of(metric, data, false);
+            var loss = OutputLoss.of(Measure.of(metric), data, false);
 
             // When
             var table = Sensitivity.measure(widths.models(), candidates, Set.copyOf(candidates.layers()), samples, 8, 24, 8, loss,
@@ -88,7 +89,7 @@ class SensitivityTest {
     }
 
     private static Table measure(Widths widths, Samples samples, Set<String> layers) {
-        return Sensitivity.measure(widths.models(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(false),
+        return Sensitivity.measure(widths.models(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(),
             Provider.cpu(), Progress.none());
     }
 
@@ -121,7 +122,7 @@ class SensitivityTest {
             var widths = Widths.of(network, samples, Widths.BASE);
 
             assertThrows(BadInput.class, () -> Sensitivity.measure(widths.models(), widths.candidates(), Set.of(), samples, 16, 16, 8,
-                new OutputLoss.Distance(false), Provider.cpu(), Progress.none()));
+                new OutputLoss.Distance(), Provider.cpu(), Progress.none()));
         }
     }
 }

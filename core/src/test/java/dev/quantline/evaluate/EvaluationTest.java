@@ -31,7 +31,7 @@ class EvaluationTest {
         var file = Data.write(folder.resolve("data.npz"), Data.labelled(network, Data.images(21, 3)));
         try (var data = Dataset.open(List.of(file)); var one = Session.open(network, Provider.cpu(), Session.Optimization.ALL);
              var two = Session.open(Networks.conv(other), Provider.cpu(), Session.Optimization.ALL)) {
-            return Evaluation.run(one, two, new Samples(data, network, Map.of()), metric, 4, progress);
+            return Evaluation.run(one, two, new Samples(data, network, Map.of()), Measure.of(metric), 4, progress);
         }
     }
 
@@ -88,7 +88,8 @@ class EvaluationTest {
             }
 
             // When
-            var evaluated = Evaluation.run(one, two, new Samples(data, network, Map.of()), "fidelity", 4, Progress.none()).fidelity();
+            var evaluated = Evaluation.run(one, two, new Samples(data, network, Map.of()), Measure.of("fidelity"), 4, Progress.none())
+                .fidelity();
 
             // Then
             assertEquals(alone.cosine(), evaluated.cosine(), 1e-6);
@@ -98,8 +99,8 @@ class EvaluationTest {
 
     @Test
     void smallerIsWorseOrBetterAsTheMetricSays() {
-        var perplexity = new Evaluation("perplexity", OptionalDouble.of(3), OptionalDouble.of(3.5), false, new Fidelity());
-        var top1 = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, new Fidelity());
+        var perplexity = new Evaluation("perplexity", OptionalDouble.of(3), OptionalDouble.of(3.5), false, new Fidelity(), Map.of());
+        var top1 = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, new Fidelity(), Map.of());
 
         assertEquals(.5, perplexity.drop(), 1e-12);
         assertEquals(.1, top1.drop(), 1e-12);

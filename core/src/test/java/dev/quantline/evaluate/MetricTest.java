@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -32,7 +33,7 @@ class MetricTest {
 
     @Test
     void top1CountsLabelsWithTheLargestLogit() {
-        var metric = new TopK(1, new float[] {0, 2, 1});
+        var metric = new TopK(1, Optional.empty(), new float[] {0, 2, 1});
 
         metric.add(fed(0, 2), logits(new float[] {3, 1, 2, 3, 1, 2}, 2, 3));
         metric.add(fed(2, 1), logits(new float[] {0, 5, 1}, 1, 3));
@@ -42,8 +43,26 @@ class MetricTest {
     }
 
     @Test
+    void aMetricLooksAtTheFirstFloatsOrAtTheOutputThatIsNamed() {
+        var outputs = new LinkedHashMap<String, Tensor>();
+        outputs.put("label", Tensor.vector(0L, 0L));
+        outputs.put("coarse", Tensor.of(new float[] {1, 0, 1, 0}, 2, 2));
+        outputs.put("fine", Tensor.of(new float[] {0, 1, 0, 1}, 2, 2));
+        var first = new TopK(1, Optional.empty(), new float[] {0, 1});
+        var named = new TopK(1, Optional.of("fine"), new float[] {1, 1});
+
+        first.add(fed(0, 2), outputs);
+        named.add(fed(0, 2), outputs);
+
+        assertEquals(.5, first.value());
+        assertEquals(1, named.value());
+        var unknown = assertThrows(BadInput.class, () -> new Perplexity(Optional.of("logits")).add(fed(0, 2), outputs));
+        assertTrue(unknown.getMessage().contains("evaluation.output"), unknown.getMessage());
+    }
+
+    @Test
     void top5CountsLabelsAmongTheFiveLargest() {
-        var metric = new TopK(5, new float[] {5, 6});
+        var metric = new TopK(5, Optional.empty(), new float[] {5, 6});
 
         metric.add(fed(0, 2), logits(new float[] {6, 5, 4, 3, 1, 2, 0, 6, 5, 4, 3, 2, 1, 0}, 2, 7));
 
@@ -52,9 +71,9 @@ class MetricTest {
 
     @Test
     void amongEqualLogitsTheFirstCountsAndNotANumberNever() {
-        var ties = new TopK(1, new float[] {0, 1});
+        var ties = new TopK(1, Optional.empty(), new float[] {0, 1});
         ties.add(fed(0, 2), logits(new float[] {1, 1, 1, 1}, 2, 2));
-        var broken = new TopK(1, new float[] {0, 1});
+        var broken = new TopK(1, Optional.empty(), new float[] {0, 1});
         broken.add(fed(0, 2), logits(new float[] {Float.NaN, Float.NaN, 0, Float.NaN}, 2, 2));
 
         assertEquals(.5, ties.value());
@@ -65,7 +84,7 @@ class MetricTest {
     void labelsTheModelCannotGiveAreNamed() {
         for (float label : new float[] {-1, 3}) {
             var message = assertThrows(BadInput.class,
-                () -> new TopK(1, new float[] {label}).add(fed(0, 1), logits(new float[] {1, 2, 3}, 1, 3))).getMessage();
+                () -> new TopK(1, Optional.empty(), new float[] {label}).add(fed(0, 1), logits(new float[] {1, 2, 3}, 1, 3))).getMessage();
 
             assertTrue(message.contains("sample 0") && message.contains("3 classes"), message);
         }
@@ -85,7 +104,7 @@ class MetricTest {
 
     @Test
     void perplexityIsTheInverseOfTheMeanProbability() {
-        var metric = new Perplexity();
+        var metric = new Perplexity(Optional.empty());
 
         metric.add(tokens(new long[] {1, 1, 1}, null), logits(LOGITS, 1, 3, 2));
 
@@ -96,7 +115,7 @@ class MetricTest {
 
     @Test
     void hiddenTokensAreNotAskedFor() {
-        var metric = new Perplexity();
+        var metric = new Perplexity(Optional.empty());
 
         metric.add(tokens(new long[] {1, 1, 1}, Tensor.of(new long[] {1, 1, 0}, 1, 3)), logits(LOGITS, 1, 3, 2));
 
@@ -105,13 +124,13 @@ class MetricTest {
 
     @Test
     void perplexityNeedsTokensAndLogitsThatFit() {
-        var metric = new Perplexity();
+        var metric = new Perplexity(Optional.empty());
         assertThrows(BadInput.class, () -> metric.add(fed(0, 1), logits(LOGITS, 1, 3, 2)));
         assertThrows(BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 1}, null), logits(LOGITS, 1, 2, 3)));
         assertThrows(BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 1}, null), logits(LOGITS, 3, 2)));
         assertTrue(assertThrows(BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 2}, null), logits(LOGITS, 1, 3, 2))).getMessage()
             .contains("token 2"));
-        var empty = new Perplexity();
+        var empty = new Perplexity(Optional.empty());
         empty.add(tokens(new long[] {1}, null), logits(new float[] {1, 2}, 1, 1, 2));
         assertThrows(BadInput.class, empty::value);
     }
@@ -127,28 +146,28 @@ class MetricTest {
         var batch = new Dataset.Batch(0, 6, Map.of("attention_mask", mask));
 
         // When
-        var agreeing = new Pairs(new float[] {3, 5, 1});
+        var agreeing = new Pairs(Optional.empty(), new float[] {3, 5, 1});
         agreeing.add(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2)));
-        var opposing = new Pairs(new float[] {3, 1, 5});
+        var opposing = new Pairs(Optional.empty(), new float[] {3, 1, 5});
         opposing.add(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2)));
-        var half = new Pairs(new float[] {5, 3, 1});
+        var half = new Pairs(Optional.empty(), new float[] {5, 3, 1});
         half.add(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2)));
 
         // Then: Spearman of the ranks 2 3 1 with 2 3 1, 2 1 3 and 3 2 1
         assertEquals(1, agreeing.value(), 1e-9);
         assertEquals(-1, opposing.value(), 1e-9);
         assertEquals(.5, half.value(), 1e-9);
-        assertArrayEquals(new float[] {1, 1}, agreeing.rows(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2))).rows(2, 3).toFloats());
+        assertArrayEquals(new float[] {1, 1}, agreeing.looksAt(batch, Tensor.of(hidden, 6, 2, 2)).rows(2, 3).toFloats());
     }
 
     @Test
     void pairsTakePooledEmbeddingsAsTheyAreAndNeedAMaskOtherwise() {
-        var pooled = new Pairs(new float[] {1, 2});
+        var pooled = new Pairs(Optional.empty(), new float[] {1, 2});
         pooled.add(fed(0, 4), Map.of("embedding", Tensor.of(new float[] {1, 0, 0, 1, 1, 1, 1, 1}, 4, 2)));
 
         assertEquals(1, pooled.value(), 1e-9);
         assertThrows(BadInput.class, () -> pooled.add(fed(0, 1), Map.of("hidden", Tensor.of(new float[4], 1, 2, 2))));
-        assertThrows(BadInput.class, () -> new Pairs(new float[] {1, 2}).value());
+        assertThrows(BadInput.class, () -> new Pairs(Optional.empty(), new float[] {1, 2}).value());
     }
 
     @Test
@@ -156,11 +175,11 @@ class MetricTest {
         var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(new float[4], 4, 1),
             "labels", Tensor.vector(0L, 1L, 2L, 3L)));
         try (var data = Dataset.open(List.of(file))) {
-            assertTrue(Metric.of("top1", data).isPresent());
-            assertTrue(Metric.of("perplexity", data).isPresent());
-            assertTrue(Metric.of("fidelity", data).isEmpty());
-            assertTrue(assertThrows(BadInput.class, () -> Metric.of("pairs", data)).getMessage().contains("'scores'"));
-            assertTrue(assertThrows(BadInput.class, () -> Metric.of("accuracy", data)).getMessage().contains("top1, top5"));
+            assertTrue(Metric.of(Measure.of("top1"), data).isPresent());
+            assertTrue(Metric.of(Measure.of("perplexity"), data).isPresent());
+            assertTrue(Metric.of(Measure.of("fidelity"), data).isEmpty());
+            assertTrue(assertThrows(BadInput.class, () -> Metric.of(Measure.of("pairs"), data)).getMessage().contains("'scores'"));
+            assertTrue(assertThrows(BadInput.class, () -> Metric.of(Measure.of("accuracy"), data)).getMessage().contains("top1, top5"));
         }
     }
 

@@ -4,6 +4,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,7 +23,8 @@ class OutputLossTest {
     }
 
     static Stream<OutputLoss> losses() {
-        return Stream.of(new OutputLoss.CrossEntropy(new float[] {1, 0}), new OutputLoss.Divergence(), new OutputLoss.Distance(false));
+        return Stream.of(new OutputLoss.CrossEntropy(Optional.empty(), new float[] {1, 0}), new OutputLoss.Divergence(Optional.empty()),
+            new OutputLoss.Distance());
     }
 
     @ParameterizedTest
@@ -52,8 +54,8 @@ class OutputLossTest {
         var changed = logits((float) Math.log(3), 0, (float) Math.log(3), 0);
 
         // When
-        double divergence = new OutputLoss.Divergence().of(batch(Map.of()), reference, changed);
-        double crossEntropy = new OutputLoss.CrossEntropy(new float[] {0, 1}).of(batch(Map.of()), reference, changed);
+        double divergence = new OutputLoss.Divergence(Optional.empty()).of(batch(Map.of()), reference, changed);
+        double crossEntropy = new OutputLoss.CrossEntropy(Optional.empty(), new float[] {0, 1}).of(batch(Map.of()), reference, changed);
 
         // Then
         assertEquals(2 * (.5 * Math.log(.5 / .75) + .5 * Math.log(.5 / .25)), divergence, 1e-6);
@@ -68,8 +70,8 @@ class OutputLossTest {
         var reference = Map.of("logits", Tensor.of(new float[] {1, 2, 5, 6, 3, 4, 7, 8}, 2, 2, 2));
         var changed = Map.of("logits", Tensor.of(new float[] {1, 2, 9, -6, 3, 4, 0, 99}, 2, 2, 2));
 
-        assertEquals(0, new OutputLoss.Divergence().of(batch(arrays), reference, changed), 1e-12);
-        assertTrue(new OutputLoss.Divergence().of(batch(Map.of()), reference, changed) > 1);
-        assertEquals(0, new OutputLoss.Distance(true).of(batch(arrays), reference, changed), 1e-12);
+        assertEquals(0, new OutputLoss.Divergence(Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
+        assertTrue(new OutputLoss.Divergence(Optional.empty()).of(batch(Map.of()), reference, changed) > 1);
+        assertEquals(0, new OutputLoss.SentenceDistance(Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
     }
 }

@@ -3,6 +3,7 @@ package dev.quantline.export;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.Stages;
@@ -56,7 +57,7 @@ class ExporterTest {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
             var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), stages.table(), Target.CPU,
-                Optional.empty(), samples, metric,
+                Optional.empty(), samples, Measure.of(metric),
                 goal, List.of(new Report.Step("reconstruct", "layer1", .2, .1, true,
                     List.of(new Report.Step.Point(0, .2), new Report.Step.Point(9, .1)))), ORIGIN,
                 Exporter.Products.STANDARD, 16, Provider.cpu());
@@ -131,7 +132,7 @@ class ExporterTest {
 
         var json = new ObjectMapper().readTree(folder.resolve("report.json").toFile());
         var expected = new ArrayList<>(List.of("job", "status", "recipe", "float", "quantized", "fidelity", "layers", "stages", "pareto",
-            "provenance", "kernels", "simulation", "notes"));
+            "provenance", "kernels", "simulation", "notes", "outputs", "latencySamples"));
         expected.removeAll(names(json));
         assertEquals(List.of(), expected);
         assertEquals(Set.of("bytes", "latencyMs", "metric"), names(json.get("float")));
@@ -140,6 +141,7 @@ class ExporterTest {
         assertEquals(Set.of("cosine", "sqnrDb"), names(json.get("fidelity")));
         assertEquals(Set.of("activationBits", "activationQuantizer", "bytes", "name", "range", "sensitivity", "type", "weightBits",
             "weights"), names(json.at("/layers/0")));
+        assertEquals(Set.of("name", "kind", "cosine", "sqnrDb"), names(json.at("/outputs/0")));
         assertEquals(2.0, json.at("/stages/profile/seconds").asDouble());
         assertEquals(Set.of("dataSha256", "modelSha256", "seed", "settingsSha256", "version"), names(json.get("provenance")));
         assertFalse(json.has("message"));
@@ -159,8 +161,10 @@ class ExporterTest {
         String hostile = "</script><!--<script>alert(1)</script>";
         var figures = new Report.Value("top1", .5);
         var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1), null,
-            new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200), List.of(), List.of(), Map.of(), List.of(),
+            new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200),
+            List.of(new JudgedOutput(hostile, "float", hostile, 1.0, 200.0, null)), 1, List.of(), List.of(), Map.of(), List.of(),
             new Kernels(1, 0, 0), new Verification(List.of(1), 1, 200), null, List.of(), ORIGIN,
+
             new Saturation("cpu", 0, List.of(), List.of()), new Report.Machine(hostile, hostile, false, hostile));
 
         var gallery = new Gallery(List.of(), List.of(new Rewrite(hostile, List.of(hostile), List.of())));

@@ -1,6 +1,7 @@
 package dev.quantline.export;
 
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.ModelFile;
@@ -34,7 +35,7 @@ class StoredWeightsTest {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
             return Exporter.export(new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), stages.table(),
-                Target.CPU, Optional.empty(), samples, "fidelity", OptionalDouble.empty(), List.of(),
+                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
                 new Report.Provenance("aa", "bb", "cc", "1.2.3", 7),
                 Exporter.Products.STANDARD, 16, Provider.cpu()), folder, Progress.none());
         }

@@ -9,6 +9,7 @@ import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Draft;
 import dev.quantline.fixture.Stages;
@@ -62,7 +63,7 @@ class SurvivalTest {
             var stages = Stages.run(Profiler.prepare(original), samples, settings);
             var out = Files.createDirectory(folder.resolve("out"));
             var report = Exporter.export(new Exporter.Job("job", "int8", file, stages.model(), stages.plan(), stages.table(),
-                Target.CPU, Optional.empty(), samples, "fidelity", OptionalDouble.empty(), List.of(),
+                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
                 new Report.Provenance("a", "b", "c", "1", 0),
                 Exporter.Products.STANDARD, 16, Provider.cpu()), out, Progress.none());
             return new Exported(original, ModelFile.read(out.resolve("model.onnx")), report);

@@ -1,8 +1,8 @@
 package dev.quantline.network;
 
 import dev.quantline.calibrate.CalibrateSettings;
+import dev.quantline.evaluate.Comparison;
 import dev.quantline.evaluate.Fidelity;
-import dev.quantline.evaluate.Metric;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Stages;
@@ -69,12 +69,12 @@ class ForeignGraphsTest {
     }
 
     private static Fidelity compare(Session reference, Graph graph, Samples samples) {
-        var fidelity = new Fidelity();
+        var comparison = new Comparison();
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
-            samples.forEachBatch(0, SAMPLES, 1, fed -> fidelity.add(Metric.flatten(fed, reference.run(fed.arrays())),
-                Metric.flatten(fed, session.run(fed.arrays()))));
+            samples.forEachBatch(0, SAMPLES, 1, fed ->
+                comparison.add(fed, reference.run(fed.arrays()), session.run(fed.arrays())));
         }
-        return fidelity;
+        return comparison.worst();
     }
 
     @ParameterizedTest

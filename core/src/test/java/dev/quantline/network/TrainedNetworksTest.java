@@ -6,6 +6,7 @@ import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.calibrate.RangeCriterion;
 import dev.quantline.evaluate.Evaluation;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Stages;
@@ -73,7 +74,7 @@ class TrainedNetworksTest {
         return first(data + "/validation.npz", validation, model, normalize, samples -> {
             try (var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL);
                  var after = Session.open(tuned.plan().applyTo(tuned.model()), Provider.cpu(), Session.Optimization.ALL)) {
-                return Evaluation.run(before, after, samples, metric, 32, Progress.none());
+                return Evaluation.run(before, after, samples, Measure.of(metric), 32, Progress.none());
             }
         });
     }

@@ -225,10 +225,13 @@ class TuningRunTest {
         network.nodes().add(Node.of("ArgMax", List.of(network.outputs().getFirst().getName()), second).with("axis", -1L));
         network.outputs().add(ValueInfos.of(second, DataType.INT64, -1, -1, 1));
         calibrated(network, data("transformer"), (stages, samples) -> {
-            var pieces = new Pieces(stages.model(), stages.plan(), samples, Provider.cpu());
-
-            assertEquals(List.of(stages.model().outputs().getFirst().getName()), pieces.whole(true).getFirst().outputs());
-            assertTrue(pieces.bytesASample() > 0);
+            var settings = new TuneSettings(Rounding.NEAREST, false, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false,
+                TuneSettings.Whole.ALL, true, false, SHORT);
+            try (var run = start(stages, samples, settings)) {
+                var result = finish(run);
+                assertTrue(result.steps().getLast().kept() && network.outputs().equals(result.model().outputs()), result.toString());
+            }
+            assertTrue(new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample() > 0);
             return null;
         });
     }

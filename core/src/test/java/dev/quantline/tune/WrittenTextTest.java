@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -56,7 +57,7 @@ class WrittenTextTest {
 
     private List<String> written(Graph model, int wanted, long seed) throws IOException {
         var file = Files.createTempFile(folder, "written", ".npz");
-        new WrittenText(model, given(model), Provider.cpu()).save(wanted, 4, seed, file, Progress.none());
+        new WrittenText(model, Optional.empty(), given(model), Provider.cpu()).save(wanted, 4, seed, file, Progress.none());
         var rows = new ArrayList<String>();
         try (var data = Dataset.open(List.of(file))) {
             data.forEachBatch(0, data.size(), 1, batch -> rows.add(text(batch, "input_ids") + " " + text(batch, "attention_mask")));
@@ -95,12 +96,12 @@ class WrittenTextTest {
 
     @Test
     void onlyWhatTakesTokensAndGivesLogitsCanWrite() {
-        assertTrue(WrittenText.writes(counter(1, -1, -1)));
-        assertFalse(WrittenText.writes(Networks.mlp(1)));
+        assertTrue(WrittenText.writes(counter(1, -1, -1), Optional.empty()));
+        assertFalse(WrittenText.writes(Networks.mlp(1), Optional.empty()));
         var flat = counter(1, -1, -1);
         flat.outputs().clear();
         flat.nodes().add(Node.of("ReduceMean", List.of("logits"), "mean").with("keepdims", 0L));
         flat.outputs().add(ValueInfos.of("mean", DataType.FLOAT));
-        assertFalse(WrittenText.writes(flat));
+        assertFalse(WrittenText.writes(flat, Optional.empty()));
     }
 }

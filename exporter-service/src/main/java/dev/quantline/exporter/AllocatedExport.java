@@ -10,11 +10,14 @@ import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Sensitivity;
 import dev.quantline.allocate.Table;
 import dev.quantline.allocate.Width;
+import dev.quantline.evaluate.Ends;
 import dev.quantline.evaluate.Evaluation;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Report;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.runtime.Progress;
@@ -45,8 +48,8 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     private static final int BATCH = 16;
 
     /** What a layer's loss is, as the recipe says, on the calibration data. */
-    static OutputLoss judge(Recipe.Allocate allocate, String metric, Samples calibration) throws IOException {
-        return OutputLoss.of(metric, calibration.dataset(), allocate.judge().equals("task"));
+    static OutputLoss judge(Recipe.Allocate allocate, Measure measure, Samples calibration) throws IOException {
+        return OutputLoss.of(measure, calibration.dataset(), allocate.judge().equals("task"));
     }
 
     /**
@@ -67,7 +70,7 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         choice = kept.orElse(best(choice, measured));
         var allocated = allocated(choice, measured, front, floatBytes);
         return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
-                job.table(), job.target(), Optional.of(allocated), job.evaluation(), job.metric(), job.goal(), job.tuning(),
+                job.table(), job.target(), Optional.of(allocated), job.evaluation(), job.measure(), job.goal(), job.tuning(),
                 job.provenance(), job.products(), job.batch(), job.provider()), Files.createDirectories(folder), progress.part(0.6, 1));
     }
 
@@ -107,9 +110,11 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     }
 
     private boolean keepsGoal(Choice choice) throws IOException {
-        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.EXACT);
-             var after = Session.open(choice.plan().applyTo(choice.model()), job.provider(), Session.Optimization.EXACT)) {
-            var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), Progress.none());
+        var quantized = choice.plan().applyTo(choice.model());
+        var ends = Ends.of(ModelFile.read(job.original())).in(quantized);
+        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.EXACT);
+             var after = Session.open(ends.beside(quantized), job.provider(), Session.Optimization.EXACT)) {
+            var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
             double drop = result.baseline().isPresent() ? result.drop() : 1 - result.fidelity().cosine();
             return drop <= job.goal().orElseThrow();
         }
@@ -154,6 +159,6 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     private double measure(Choice choice) throws IOException {
         int to = calibration.size();
         return Sensitivity.loss(models.calibrated(), choice.plan().applyTo(choice.model()), calibration,
-                to - sensitivities.samples(), to, BATCH, judge(allocate, job.metric(), calibration), job.provider());
+                to - sensitivities.samples(), to, BATCH, judge(allocate, job.measure(), calibration), job.provider());
     }
 }

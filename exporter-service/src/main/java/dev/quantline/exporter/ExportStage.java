@@ -6,6 +6,7 @@ import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Sensitivity;
 import dev.quantline.allocate.Table;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
@@ -67,7 +68,7 @@ final class ExportStage implements Stage {
         this.provider = provider;
     }
 
-    private record Settings(String preset, String target, String metric, Optional<Recipe.Goal> goal,
+    private record Settings(String preset, String target, Measure measure, Optional<Recipe.Goal> goal,
                             Optional<Recipe.Allocate> allocate, String products, Map<String, JobRequest.Normalize> normalize) {
     }
 
@@ -103,7 +104,7 @@ final class ExportStage implements Stage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().preset(), job.target(), metric(job), job.recipe().goal(), job.recipe().allocate(),
+        return new Settings(job.recipe().preset(), job.target(), measure(job), job.recipe().goal(), job.recipe().allocate(),
                 job.recipe().products(), job.normalize());
     }
 
@@ -147,7 +148,7 @@ final class ExportStage implements Stage {
         var allocate = context.job().recipe().allocate().orElseThrow();
         try (var data = JobData.open(context, "calibration")) {
             var samples = JobData.bind(data, model, context.job());
-            var judge = AllocatedExport.judge(allocate, metric(context.job()), samples);
+            var judge = AllocatedExport.judge(allocate, measure(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
             var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(models(context, model),
                     candidates(context, model), layers, samples, from, samples.size(), BATCH, judge, provider, context.progress());
@@ -221,7 +222,7 @@ final class ExportStage implements Stage {
         var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
         return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
                 QuantizationPlan.read(context.file("plan")), CalibrationTable.read(context.file("table")), Target.of(job.target()),
-                Optional.empty(), evaluation, metric(job), goal, List.of(steps),
+                Optional.empty(), evaluation, measure(job), goal, List.of(steps),
                 provenance(context), Exporter.Products.of(job.recipe().products()), BATCH, provider);
     }
 
@@ -236,13 +237,13 @@ final class ExportStage implements Stage {
         };
     }
 
-    private static String metric(JobRequest job) {
-        return job.evaluation().map(JobRequest.Evaluation::metric).orElse(FIDELITY);
+    private static Measure measure(JobRequest job) {
+        return job.evaluation().map(evaluation -> new Measure(evaluation.metric(), evaluation.output())).orElse(Measure.of(FIDELITY));
     }
 
     private static Report.Provenance provenance(StageContext context) {
         var job = context.job();
-        var settings = Json.bytes(List.of(job.recipe(), job.normalize(), metric(job), job.target()));
+        var settings = Json.bytes(List.of(job.recipe(), job.normalize(), measure(job), job.target()));
         return new Report.Provenance(context.earlier().inputHash(StageName.PROFILE, "model"),
                 context.earlier().inputHash(StageName.PROFILE, "calibration"), Hashes.of(settings), context.version(), SEED);
     }
@@ -269,8 +270,12 @@ final class ExportStage implements Stage {
     }
 
     private static JsonNode summary(Report report) {
-        return Json.tree(new TreeMap<>(Map.of("status", report.status(), "metric", report.quantized().metric(),
+        var summary = new TreeMap<String, Object>(Map.of("status", report.status(), "metric", report.quantized().metric(),
                 "floatMetric", report.original().metric(), "bytes", report.quantized().bytes(),
-                "floatBytes", report.original().bytes())));
+                "floatBytes", report.original().bytes(), "fidelity", report.fidelity()));
+        if (report.message() != null) {
+            summary.put("message", report.message());
+        }
+        return Json.tree(summary);
     }
 }

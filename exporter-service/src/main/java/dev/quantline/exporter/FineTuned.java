@@ -1,8 +1,10 @@
 package dev.quantline.exporter;
 
+import dev.quantline.evaluate.Ends;
 import dev.quantline.evaluate.Evaluation;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Report;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Session;
@@ -19,9 +21,11 @@ final class FineTuned {
         if (!kept) {
             return report;
         }
-        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = Session.open(context.file(ExportStage.CALIBRATED), job.provider(), Session.Optimization.ALL)) {
-            var result = Evaluation.run(before, after, job.evaluation(), job.metric(), job.batch(), Progress.none());
+        var tuned = context.file(ExportStage.CALIBRATED);
+        var ends = Ends.of(ModelFile.read(job.original())).in(ModelFile.read(tuned));
+        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
+             var after = ends.open(tuned, job.provider(), Session.Optimization.ALL)) {
+            var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
             return report.withFineTuned(result.changed().orElse(result.fidelity().cosine()));
         }
     }

@@ -10,6 +10,7 @@ import dev.quantline.allocate.Sensitivity;
 import dev.quantline.allocate.Width;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Calibrator;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Report;
 import dev.quantline.fixture.Data;
@@ -100,11 +101,11 @@ class AllocatedExportTest {
             var models = new FloatModels(calibrated.model(), base, weights.of(calibrated.model(), candidates, samples));
             var allocate = new Recipe.Allocate(bits, List.of(8), Optional.of(size), Optional.empty(), Optional.empty(), Optional.empty(),
                     "outputs", Map.of());
-            var judge = AllocatedExport.judge(allocate, "top1", samples);
+            var judge = AllocatedExport.judge(allocate, Measure.of("top1"), samples);
             var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
                     16, judge, Provider.cpu(), Progress.none());
             var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), calibrated.table(), Target.CPU,
-                    Optional.empty(), samples, "top1", drop, List.of(), new Report.Provenance("", "", "", "", 0),
+                    Optional.empty(), samples, Measure.of("top1"), drop, List.of(), new Report.Provenance("", "", "", "", 0),
                     Exporter.Products.STANDARD, 16,
                     Provider.cpu());
             return new AllocatedExport(job, allocate, candidates, models, new Sensitivities(judge.label(), HELD_OUT, table), samples)

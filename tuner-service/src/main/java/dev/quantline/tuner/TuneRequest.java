@@ -7,6 +7,7 @@ import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.tune.Training;
 import dev.quantline.tune.TuneSettings;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /** Tuning as core takes it, from a request whose vocabulary the schema has checked. */
@@ -21,7 +22,7 @@ final class TuneRequest {
         return new TuneSettings(TuneSettings.Rounding.valueOf(upper(tune.rounding())), tune.bias(), tune.samples(),
                 TuneSettings.Method.valueOf(upper(tune.layers())),
                 tune.order().equals("sequential"), tune.blocks(), tune.affine(),
-                whole(job), logits(job), tune.normalization(), training(tune.training()));
+                whole(job), logits(job), output(job), tune.normalization(), training(tune.training()));
     }
 
     private static TuneSettings.Whole whole(JobRequest job) {
@@ -42,12 +43,17 @@ final class TuneRequest {
         return job.evaluation().map(JobRequest.Evaluation::metric).filter(LOGITS::contains).isPresent();
     }
 
+    /** The output that a metric looks at, where it is named. */
+    static Optional<String> output(JobRequest job) {
+        return job.evaluation().flatMap(JobRequest.Evaluation::output);
+    }
+
     /** Fine-tuning of the float network. */
     static FineTuneSettings fineTuning(JobRequest job) {
         var quanttune = job.recipe().tune().quanttune().orElseThrow();
         var task = job.training().map(training -> Task.valueOf(upper(training.loss()))).orElse(Task.DISTILL);
-        return new FineTuneSettings(task, logits(job), quanttune.lambda(), quanttune.k(), quanttune.epochs(), quanttune.steps(),
-                quanttune.batch(), quanttune.rate(), quanttune.decay(), quanttune.clip(), quanttune.seed());
+        return new FineTuneSettings(task, logits(job), output(job), quanttune.lambda(), quanttune.k(), quanttune.epochs(),
+                quanttune.steps(), quanttune.batch(), quanttune.rate(), quanttune.decay(), quanttune.clip(), quanttune.seed());
     }
 
     private static Training training(Recipe.Training training) {

@@ -60,7 +60,7 @@ final class TuneStage implements SingleItemStage {
     }
 
     private record Settings(Recipe.Tune tune, List<Width> widths, Map<String, JobRequest.Normalize> normalize,
-                            Optional<FineTuning> fineTuning) {
+                            Optional<String> metric, Optional<String> output, Optional<FineTuning> fineTuning) {
     }
 
     /** What fine-tuning, and the calibration behind it, depend on besides. */
@@ -89,8 +89,10 @@ final class TuneStage implements SingleItemStage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize(), job.recipe().tune().quanttune()
-                .map(wanted -> new FineTuning(job.recipe(), TuneRequest.fineTuning(job), JobCalibration.pairLimit(job))));
+        var metric = job.evaluation().map(JobRequest.Evaluation::metric);
+        return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize(), metric, TuneRequest.output(job),
+                job.recipe().tune().quanttune().map(wanted -> new FineTuning(job.recipe(), TuneRequest.fineTuning(job),
+                        JobCalibration.pairLimit(job))));
     }
 
     @Override
@@ -121,14 +123,16 @@ final class TuneStage implements SingleItemStage {
 
     private static boolean lacksText(Graph model, Samples samples, JobRequest job) {
         var tune = job.recipe().tune();
-        return tune.write() && TuneRequest.isText(job) && samples.size() < tune.samples() && WrittenText.writes(model);
+        return tune.write() && TuneRequest.isText(job) && samples.size() < tune.samples()
+                && WrittenText.writes(model, TuneRequest.output(job));
     }
 
     private Outcome write(Graph model, Samples samples, Start start, StageContext context, Progress progress) throws IOException {
         var tune = context.job().recipe().tune();
         var files = new TreeMap<>(start.carried());
         files.put(WRITTEN, context.work().resolve(WRITTEN));
-        new WrittenText(model, samples, provider).save(tune.samples(), BATCH, tune.training().seed(), files.get(WRITTEN), progress);
+        new WrittenText(model, TuneRequest.output(context.job()), samples, provider)
+                .save(tune.samples(), BATCH, tune.training().seed(), files.get(WRITTEN), progress);
         return new Outcome.Continue(files);
     }
 

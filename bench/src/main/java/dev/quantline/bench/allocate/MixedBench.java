@@ -9,6 +9,7 @@ import dev.quantline.allocate.Width;
 import dev.quantline.bench.Subject;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Calibrator;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.export.Exporter;
 import dev.quantline.onnx.BadInput;
@@ -56,7 +57,8 @@ public final class MixedBench {
                 rounding, Subject.BATCH, Provider.cpu(), Progress.none()).models();
             var models = new FloatModels(model, WIDE, rounded);
             var measured = Sensitivity.measure(models, candidates, Set.copyOf(candidates.layers()), samples, samples.size() - MEASURED,
-                samples.size(), Subject.BATCH, OutputLoss.of(arguments[3], samples.dataset(), false), Provider.cpu(), Progress.none());
+                samples.size(), Subject.BATCH, OutputLoss.of(Measure.of(arguments[3]), samples.dataset(), false), Provider.cpu(),
+                Progress.none());
             Choice.FileSize size = (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));
             var table = Choice.withStructure(measured, candidates, models, size);
             var judge = new Judge(subject, arguments[3], Files.size(file));

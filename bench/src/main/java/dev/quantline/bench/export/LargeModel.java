@@ -5,6 +5,7 @@ import ai.onnx.proto.OnnxMl.TensorProto;
 import dev.quantline.bench.ProcessMemory;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Calibrator;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Report;
 import dev.quantline.onnx.DataType;
@@ -118,7 +119,7 @@ public final class LargeModel {
                 Progress.none());
             line("calibrate", start);
             var report = Exporter.export(new Exporter.Job("large", "int8", file, calibrated.model(), calibrated.plan(), calibrated.table(),
-                Target.CPU, Optional.empty(), samples, "fidelity", OptionalDouble.empty(), List.of(),
+                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
                 new Report.Provenance("", "", "", "", 1), Exporter.Products.STANDARD, BATCH, Provider.cpu()),
                 Files.createDirectory(folder.resolve("out")), Progress.none());
             line("export", start);

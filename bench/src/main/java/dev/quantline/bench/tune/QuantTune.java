@@ -4,6 +4,7 @@ import dev.quantline.bench.Subject;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Calibrator;
 import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.evaluate.Metric;
 import dev.quantline.finetune.FineTuneSettings;
 import dev.quantline.finetune.FineTuning;
@@ -106,7 +107,7 @@ public final class QuantTune {
 
     private double measure(Graph model) throws IOException {
         var validation = subject.validation();
-        var value = Metric.of(metric, validation.dataset()).orElseThrow();
+        var value = Metric.of(Measure.of(metric), validation.dataset()).orElseThrow();
         try (var session = Session.open(model, Provider.cpu(), Session.Optimization.EXACT)) {
             validation.forEachBatch(0, Math.min(evaluated, validation.size()), Subject.BATCH,
                 fed -> value.add(fed, session.run(fed.arrays())));

@@ -56,6 +56,7 @@ final class Output {
             if (folder != null) {
                 results.println("model and report: " + folder.resolve("model.onnx") + ", " + folder.resolve("report.html"));
             }
+            ResultTable.message(report).ifPresent(results::println);
         }
         return report.path("status").asText().equals("done") ? ExitCode.DONE : ExitCode.GOAL_MISSED;
     }

@@ -4,6 +4,7 @@ import dev.quantline.allocate.Candidates;
 import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.console.client.StackClient;
+import dev.quantline.evaluate.Measure;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
@@ -66,7 +67,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         try (var calibration = data(request.calibration(), "calibration"); var evaluation = data(evaluated, "evaluation")) {
             long brought = System.nanoTime();
             var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, table, Target.of(request.target()),
-                    Optional.empty(), JobData.bind(evaluation, models.ofBase(), request), earlier.quantized().metric().name(), goal(),
+                    Optional.empty(), JobData.bind(evaluation, models.ofBase(), request),
+                    new Measure(earlier.quantized().metric().name(), request.evaluation().flatMap(JobRequest.Evaluation::output)), goal(),
                     earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
             var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
                     JobData.bind(calibration, models.ofBase(), request)).run(target, progress);

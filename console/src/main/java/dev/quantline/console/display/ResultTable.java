@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 
 /** The figures of a report as a small table: the model as it came beside the quantized one. */
 public final class ResultTable {
@@ -28,18 +29,39 @@ public final class ResultTable {
                     difference(before.path("metric").path("value"), metric.path("value"))));
         }
         lines.add(row("latency", number(before.path("latencyMs"), "%.2f ms"), number(after.path("latencyMs"), "%.2f ms"),
-                share(after.path("latencyMs"), before.path("latencyMs"), "%.2f times as fast", 1)));
+                share(after.path("latencyMs"), before.path("latencyMs"), "%.2f times as fast", 1) + samples(report)));
         lines.add(row("cosine to float", "", number(report.path("fidelity").path("cosine"), "%.4f"), ""));
         lines.add(row("SQNR", "", number(report.path("fidelity").path("sqnrDb"), "%.1f dB"), ""));
+        var outputs = report.path("outputs");
+        if (outputs.size() > 1) {
+            outputs.forEach(output -> lines.add(output(output)));
+        }
         report.path("stages").properties().forEach(stage ->
                 lines.add(row(stage.getKey(), "", number(stage.getValue().path("seconds"), "%.1f s"), "")));
         if (report.path("stages").valueStream().anyMatch(stage -> stage.path("machinery").isNumber())) {
             lines.add(machinery(report.path("stages")));
         }
-        if (report.path("message").isTextual()) {
-            lines.add(report.path("message").asText());
-        }
         return List.copyOf(lines);
+    }
+
+    /** What is said of a result in words, where there is something to say. */
+    public static Optional<String> message(JsonNode report) {
+        return Optional.of(report.path("message")).filter(JsonNode::isTextual).map(JsonNode::asText);
+    }
+
+    /** Throughput at larger batches is another matter. */
+    private static String samples(JsonNode report) {
+        int samples = report.path("latencySamples").asInt();
+        return samples == 0 ? "" : samples == 1 ? "; one sample a run, no other batch was timed"
+                : "; %d samples a run, no other batch was timed".formatted(samples);
+    }
+
+    private static String output(JsonNode output) {
+        var name = "  " + output.path("name").asText();
+        var before = output.path("before").isTextual() ? "before " + output.path("before").asText() : "";
+        return output.path("agreement").isNumber()
+                ? row(name, "", number(output.path("agreement"), "%.4f"), "of its elements are equal")
+                : row(name, number(output.path("cosine"), "%.4f"), number(output.path("sqnrDb"), "%.1f dB"), before);
     }
 
     private static String machinery(JsonNode stages) {

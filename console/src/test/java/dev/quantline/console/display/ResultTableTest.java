@@ -15,7 +15,10 @@ class ResultTableTest {
                 {"job": "vit", "recipe": "int8",
                  "float": {"bytes": 4000000, "metric": {"name": "top1", "value": 0.812}, "latencyMs": 3.0},
                  "quantized": {"bytes": 1000000, "metric": {"name": "top1", "value": 0.803}, "latencyMs": 1.5},
-                 "fidelity": {"cosine": 0.994, "sqnrDb": 19.24}, "stages": {"profile": {"seconds": 2.06, "machinery": 0.1}},
+                 "fidelity": {"cosine": 0.994, "sqnrDb": 19.24}, "latencySamples": 1,
+                 "outputs": [{"name": "label", "kind": "integer", "agreement": 0.97},
+                             {"name": "scores", "kind": "float", "before": "label", "cosine": 0.994, "sqnrDb": 19.24}],
+                 "stages": {"profile": {"seconds": 2.06, "machinery": 0.1}},
                  "message": "the metric dropped by 0.0090, the goal allows 0.0010"}""");
         // When its table is made
         var lines = ResultTable.of(report);
@@ -24,12 +27,14 @@ class ResultTableTest {
                 "vit                       float         int8",
                 "size                    4.00 MB      1.00 MB   25.0 % of the float file",
                 "top1                     0.8120       0.8030   -0.0090",
-                "latency                 3.00 ms      1.50 ms   2.00 times as fast",
+                "latency                 3.00 ms      1.50 ms   2.00 times as fast; one sample a run, no other batch was timed",
                 "cosine to float                       0.9940",
                 "SQNR                                 19.2 dB",
+                "  label                               0.9700   of its elements are equal",
+                "  scores                  0.9940      19.2 dB   before label",
                 "profile                                2.1 s",
-                "events and storage                     0.1 s   4.9 % of the job, within the stages above",
-                "the metric dropped by 0.0090, the goal allows 0.0010"), lines);
+                "events and storage                     0.1 s   4.9 % of the job, within the stages above"), lines);
+        assertEquals("the metric dropped by 0.0090, the goal allows 0.0010", ResultTable.message(report).orElseThrow());
     }
 
     @Test

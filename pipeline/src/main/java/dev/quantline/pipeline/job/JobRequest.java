@@ -26,8 +26,12 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
     public record Normalize(List<Double> mean, List<Double> std) {
     }
 
-    /** The data and the metric ({@code top1}, {@code top5}, {@code pairs}, {@code perplexity}, {@code fidelity}). */
-    public record Evaluation(ObjectRef data, String metric) {
+    /**
+     * The data and the metric ({@code top1}, {@code top5}, {@code pairs}, {@code perplexity}, {@code fidelity}).
+     *
+     * @param output the output that the metric looks at; the first one of floats when empty
+     */
+    public record Evaluation(ObjectRef data, String metric, Optional<String> output) {
     }
 
     /** The data and the loss ({@code cross_entropy}, {@code pairs}, {@code next_token}, {@code distill}). */

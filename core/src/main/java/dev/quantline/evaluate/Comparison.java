@@ -1,0 +1,61 @@
+package dev.quantline.evaluate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** All outputs of two models compared, batch by batch, each by its own kind. */
+public final class Comparison {
+    private final Map<String, Closeness> outputs = new LinkedHashMap<>();
+
+    /**
+     * Sees one batch.
+     *
+     * @param reference outputs of one model, by name
+     * @param other     outputs of the other; of other sizes where those depend on values: what only one has is compared with 0
+     */
+    public void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other) {
+        add(fed, reference, other, Optional.empty());
+    }
+
+    /** The same, the metric's own output on the rows it looks at. */
+    void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other, Optional<Metric> metric) {
+        var judged = metric.map(present -> present.output(reference));
+        reference.forEach((name, tensor) -> {
+            var closeness = outputs.computeIfAbsent(name, first -> tensor.type().isFloating() ? new Fidelity() : new Agreement());
+            boolean own = judged.filter(name::equals).isPresent();
+            closeness.add(own ? metric.get().looksAt(fed, tensor) : Metric.rows(fed, tensor),
+                own ? metric.get().looksAt(fed, other.get(name)) : Metric.rows(fed, other.get(name)));
+        });
+    }
+
+    /** By name, in the order of the first batch. */
+    public Map<String, Closeness> outputs() {
+        return outputs;
+    }
+
+    /**
+     * The output of floats that is farthest from its counterpart; one that is not finite before all others.
+     *
+     * @throws BadInput when no output holds floats
+     */
+    public Fidelity worst() {
+        return floats().stream().min(Comparator.comparing((Fidelity each) -> !Double.isNaN(each.sqnrDb()))
+            .thenComparing(Fidelity::sqnrDb)).orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
+            + " holds floats, and no float tensor before them is known: nothing says how close the quantized model is"));
+    }
+
+    /** Mean over the outputs of floats of squared error over power. */
+    public double relativeError() {
+        return floats().stream().mapToDouble(Fidelity::relativeError).average().orElseGet(() -> worst().relativeError());
+    }
+
+    private List<Fidelity> floats() {
+        return outputs.values().stream().filter(Fidelity.class::isInstance).map(Fidelity.class::cast).toList();
+    }
+}
