@@ -5,9 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
+import dev.quantline.embedded.DataFolder;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
@@ -26,6 +28,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,7 +38,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The four services as they are deployed, each a process, against a broker and a store in this one. */
+/** The four services as they are deployed, each a process, the exporter three, against a broker and a store in this one. */
 class SeparateServicesIT {
     @TempDir
     static Path folder;
@@ -49,11 +52,13 @@ class SeparateServicesIT {
         stack = EmbeddedStack.start(folder.resolve("data"), EmbeddedStack.Ports.free());
         var connection = LocalStack.connection(stack.addresses());
         services = new ArrayList<>();
-        for (var module : List.of("profiler-service", "calibrator-service", "tuner-service", "exporter-service")) {
-            services.add(ChildProcess.start(module, folder, folder.resolve(module + ".log"), Map.of(
+        for (var module : List.of("profiler-service", "calibrator-service", "tuner-service", "exporter-service", "exporter-service",
+                "exporter-service")) {
+            String name = module + services.size();
+            services.add(ChildProcess.start(module, folder, folder.resolve(name + ".log"), Map.of(
                     "kafka.bootstrap.servers", connection.kafka(),
                     "quantline.store.endpoint", connection.s3().toString(),
-                    "quantline.work.folder", folder.resolve("work").toString(),
+                    "quantline.work.folder", folder.resolve("work").resolve(name).toString(),
                     "quarkus.http.port", "0")));
         }
         client = Eventually.get(Duration.ofMinutes(2), () -> Optional.of(StackClient.connect(connection)));
@@ -110,7 +115,56 @@ class SeparateServicesIT {
         assertTrue(services.stream().allMatch(ChildProcess::isAlive));
     }
 
+    @Test
+    void everyPresetGivesTheSameBytesInAnotherProcessWithOneReplica() throws Exception {
+        // Given one more process, of its own broker and store, that is all services once
+        var alone = Files.createDirectory(folder.resolve("alone"));
+        try (var up = ChildProcess.start("console", alone, folder.resolve("alone.log"), Map.of(), "up", "--kafka-port", "0",
+                "--s3-port", "0", "--http-port", "0")) {
+            try (var other = Eventually.get(Duration.ofMinutes(2), () -> Optional.of(StackClient.connect(
+                    LocalStack.connection(DataFolder.running(alone.resolve(LocalStack.DATA)).orElseThrow()))))) {
+                for (String preset : presets()) {
+                    // When a job with this preset goes through both, under another name
+                    var here = model(client, "here-" + preset, preset);
+                    var there = model(other, "there-" + preset, preset);
+                    // Then they leave the same file
+                    assertEquals(-1, Arrays.mismatch(here, there), preset);
+                    assertTrue(here.length > 0);
+                }
+            }
+            up.askToStop();
+            up.exitCode();
+        }
+    }
+
+    private static List<String> presets() throws IOException {
+        try (var presets = JobReader.class.getResourceAsStream("presets.json")) {
+            var names = new ArrayList<String>();
+            Json.MAPPER.readTree(presets).fieldNames().forEachRemaining(names::add);
+            return names;
+        }
+    }
+
+    /** The bytes of the model that a preset makes of a small network, trained in a few steps. */
+    private static byte[] model(StackClient stack, String id, String preset) throws IOException {
+        var request = (ObjectNode) Json.tree(request(stack, id, Networks.transformer(1), Data.tokens(48, 9, 2), Data.tokens(16, 9, 3)));
+        var recipe = request.putObject("recipe").put("preset", preset);
+        recipe.putObject("tune").putObject("training").put("steps", 5).put("batch", 8);
+        if (preset.equals("mixed")) {
+            recipe.putObject("allocate").put("size", 0.53);
+        }
+        assertInstanceOf(Ending.Done.class, stack.run(JobReader.read(request, id), _ -> {}), () -> logs());
+        var result = folder.resolve(id + "-result");
+        stack.download(id, result);
+        return Files.readAllBytes(result.resolve("model.onnx"));
+    }
+
     private static JobRequest request(String id, Graph network, Map<String, Tensor> calibration,
+            Map<String, Tensor> evaluation) throws IOException {
+        return request(client, id, network, calibration, evaluation);
+    }
+
+    private static JobRequest request(StackClient client, String id, Graph network, Map<String, Tensor> calibration,
             Map<String, Tensor> evaluation) throws IOException {
         var inputs = Files.createDirectories(folder.resolve(id));
         ModelFile.write(network, inputs.resolve("model.onnx"));

@@ -21,7 +21,7 @@ public final class Allocator {
     /**
      * Solves one question.
      *
-     * @param limit time after which the best allocation so far is returned with its proven gap
+     * @param limit work, in seconds it takes about, after which the best allocation so far is returned with its proven gap
      * @throws BadInput when a pinned layer or width is not in the table, or nothing keeps the budget; the message names
      *                  the smallest feasible one
      */

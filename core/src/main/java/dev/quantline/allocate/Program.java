@@ -96,7 +96,8 @@ final class Program {
     /**
      * The allocation with the least {@code first}, and of several the one with the least {@code second}.
      *
-     * @param seconds after which the best so far is taken
+     * @param seconds after which the best so far is taken, of CP-SAT's deterministic clock: it counts work, about a second's a second,
+     *                so that a busy machine chooses what an idle one chooses
      * @return empty when the limits leave nothing
      */
     Optional<Allocation> minimize(Resource first, Resource second, double seconds) {
@@ -107,10 +108,10 @@ final class Program {
         each((i, option, variable) -> objective.addTerm(variable, weight * one.units(i, option) + two.units(i, option)));
         model.minimize(objective);
         var solver = new CpSolver();
-        solver.getParameters().setNumWorkers(WORKERS).setRandomSeed(0).setMaxTimeInSeconds(seconds);
+        solver.getParameters().setNumWorkers(WORKERS).setRandomSeed(0).setMaxDeterministicTime(seconds);
         var status = solver.solve(model);
         if (status == CpSolverStatus.UNKNOWN) {
-            solver.getParameters().clearMaxTimeInSeconds().setStopAfterFirstSolution(true);
+            solver.getParameters().clearMaxDeterministicTime().setStopAfterFirstSolution(true);
             status = solver.solve(model);
         }
         return switch (status) {

@@ -5,6 +5,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -43,7 +44,8 @@ final class Compact {
 
     private Graph run() {
         var constants = new HashMap<Tensor, String>();
-        var merged = Map.copyOf(graph.initializers());
+        // In order: a Map.copyOf has another order in every process, and equal jobs leave equal files.
+        var merged = new LinkedHashMap<>(graph.initializers());
         graph.initializers().entrySet().removeIf(constant -> {
             String first = kept.contains(constant.getKey()) ? constant.getKey() : constants.computeIfAbsent(constant.getValue(),
                 tensor -> name(constant.getKey()));

@@ -175,7 +175,7 @@ public final class Exporter {
     private static Map<String, String> metadata(Job job, QuantizationPlan plan) {
         var origin = job.provenance();
         // Sorted: a Map.of has another order in every process, and equal jobs leave equal files.
-        return new TreeMap<>(Map.of("quantline.version", origin.version(), "quantline.job", job.job(), "quantline.recipe", job.recipe(),
+        return new TreeMap<>(Map.of("quantline.version", origin.version(), "quantline.recipe", job.recipe(),
             "quantline.model.sha256", origin.modelSha256(), "quantline.data.sha256", origin.dataSha256(),
             "quantline.settings.sha256", origin.settingsSha256(), "quantline.seed", Long.toString(origin.seed()),
             "quantline.layers", Layers.describe(job.model(), plan), "quantline.target", job.target().label()));

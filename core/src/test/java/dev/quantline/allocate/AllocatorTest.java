@@ -1,6 +1,7 @@
 package dev.quantline.allocate;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -158,6 +159,27 @@ class AllocatorTest {
 
         assertTrue(refused.getMessage().contains("smallest feasible is " + least + " bytes"), refused.getMessage());
         assertEquals(least, Allocator.solve(table, Budget.ofBytes(least), LIMIT).bytes());
+    }
+
+    @Test
+    void measuredTimesChangeNothingUnlessTheyAreLimited() {
+        // Given a table and the same with other times, as another run measures them
+        var table = random(new Random(13), 12, 6);
+        var random = new Random(17);
+        var again = new Table(table.rows().stream().map(row -> new Table.Row(row.layer(), row.op(), row.grid(), row.options().stream()
+            .map(option -> new Table.Option(option.width(), option.loss(), option.bytes(), option.bitOperations(), random.nextDouble()))
+            .toList())).toList(), table.fixed());
+        long room = (bytes(table, false) + bytes(table, true)) / 2;
+        var best = Allocator.solve(table, Budget.none(), LIMIT);
+
+        // When, Then
+        for (var budget : List.of(Budget.none(), Budget.ofBytes(room), Budget.ofLoss(best.loss() * 1.5 + .1))) {
+            assertEquals(Allocator.solve(table, budget, LIMIT).widths(), Allocator.solve(again, budget, LIMIT).widths(), budget.toString());
+        }
+        assertEquals(Pareto.front(table, Budget.ofBytes(room)).stream().map(Allocation::widths).toList(),
+            Pareto.front(again, Budget.ofBytes(room)).stream().map(Allocation::widths).toList());
+        var fast = new Budget(null, null, best.milliseconds() * .9, null, Map.of());
+        assertNotEquals(best.widths(), Allocator.solve(table, fast, LIMIT).widths());
     }
 
     @Test

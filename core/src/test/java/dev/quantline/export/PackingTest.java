@@ -19,6 +19,7 @@ import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -102,6 +103,10 @@ class PackingTest {
         assertTrue(names.containsAll(stages.model().nodes().stream().map(node -> node.name()).toList()));
         assertTrue(ModelFile.size(compact) < .9 * ModelFile.size(quantized), ModelFile.size(compact) + " of " + ModelFile.size(quantized));
         assertEquals(kernels(quantized), kernels(compact));
+        var added = compact.initializers().keySet().stream().filter(name -> !quantized.initializers().containsKey(name)).toList();
+        assertTrue(added.size() > 20, added.toString());
+        assertEquals(added.stream().sorted(Comparator.comparing(name -> Integer.parseInt(name.substring(1), Character.MAX_RADIX))).toList(),
+            added, "in the same order in every process");
     }
 
     @ParameterizedTest
