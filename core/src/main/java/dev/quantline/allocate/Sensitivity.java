@@ -37,7 +37,6 @@ public final class Sensitivity {
     private final OutputLoss loss;
     private final Provider provider;
     private final Segment segments;
-    private final Set<String> outputs = new HashSet<>();
     private final List<Dataset.Batch> fed = new ArrayList<>();
     private final List<Map<String, Tensor>> alive = new ArrayList<>();
     private final List<Map<String, Tensor>> references = new ArrayList<>();
@@ -50,7 +49,6 @@ public final class Sensitivity {
         this.loss = loss;
         this.provider = provider;
         segments = new Segment(model);
-        model.outputs().forEach(output -> outputs.add(output.getName()));
     }
 
     /**

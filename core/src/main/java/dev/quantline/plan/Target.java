@@ -27,10 +27,10 @@ public enum Target {
 
     /**
      * What two weight codes of one sign that are summed with each other may add up to, in size, when they meet activation codes of so
-     * many bits; 0 where any will do. Wider activations run on no integer kernel.
+     * many bits; 0 where any will do. Wider activations run on no integer kernel; there are none narrower than a bit.
      */
     public int pairLimit(int activationBits) {
-        int limit = activationBits > WIDEST_CODE ? 0 : Short.MAX_VALUE / ((1 << activationBits) - 1);
+        int limit = activationBits < 1 || activationBits > WIDEST_CODE ? 0 : Short.MAX_VALUE / ((1 << activationBits) - 1);
         return this == CPU_VNNI || limit >= 2 << WIDEST_CODE - 1 ? 0 : limit;
     }
 

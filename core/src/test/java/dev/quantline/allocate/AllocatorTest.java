@@ -207,6 +207,75 @@ class AllocatorTest {
         assertEquals(400, Allocator.solve(table, Budget.none(), LIMIT).bytes());
     }
 
+    /** Two layers on one grid: less loss takes more of everything. */
+    private static Table pair(int oneActivations, int otherActivations) {
+        return new Table(List.of(
+            new Table.Row("a", "Conv", "grid", List.of(new Table.Option(new Width(4, oneActivations), 1, 400, 2000, 1.5),
+                new Table.Option(new Width(8, oneActivations), .25, 800, 4000, 3))),
+            new Table.Row("b", "Conv", "grid", List.of(new Table.Option(new Width(4, otherActivations), .5, 100, 500, .5),
+                new Table.Option(new Width(8, otherActivations), .125, 200, 1000, 1)))), 50);
+    }
+
+    private static String refusal(Table table, Budget budget) {
+        return assertThrows(BadInput.class, () -> Allocator.solve(table, budget, LIMIT)).getMessage();
+    }
+
+    @Test
+    void everyLimitThatCannotBeKeptIsNamedWithTheSmallestThatCan() {
+        var table = pair(8, 8);
+
+        assertEquals("budget: no choice of bits reaches a size of 549 bytes; the smallest feasible is 550 bytes",
+            refusal(table, Budget.ofBytes(549)));
+        assertEquals("budget: no choice of bits reaches a bit operations of 2499; the smallest feasible is 2500",
+            refusal(table, new Budget(null, 2499.0, null, null, Map.of())));
+        assertEquals("budget: no choice of bits reaches a latency of 1.9000 ms; the smallest feasible is 2.0000 ms",
+            refusal(table, new Budget(null, null, 1.9, null, Map.of())));
+        assertEquals("budget: no choice of bits reaches a loss of 0.370000; the smallest feasible is 0.375000",
+            refusal(table, Budget.ofLoss(.37)));
+        // Each limit can be kept, but not both.
+        assertEquals("budget: no choice of bits reaches a size of 700 bytes; the smallest feasible with the other limits is 1050 bytes",
+            refusal(table, new Budget(700L, null, null, .4, Map.of())));
+        assertEquals("budget: layers that read one activation cannot agree on its width; pin fewer of them",
+            refusal(pair(8, 4), Budget.none()));
+    }
+
+    @Test
+    void limitsAreKeptToTheLastUnit() {
+        var table = pair(8, 8);
+
+        assertEquals(550, Allocator.solve(table, Budget.ofBytes(649), LIMIT).bytes());
+        assertEquals(650, Allocator.solve(table, Budget.ofBytes(650), LIMIT).bytes());
+        assertEquals(.375, Allocator.solve(table, Budget.ofLoss(.375), LIMIT).loss(), 1e-12);
+        assertEquals(new Allocation(Map.of("a", new Width(8, 8), "b", new Width(4, 8)), .75, 950, 4500, 3.5, 0),
+            Allocator.solve(table, new Budget(null, 4500.01, 3.50001, null, Map.of()), LIMIT));
+    }
+
+    @Test
+    void budgetsAreNotNegative() {
+        assertEquals(new Budget(0L, 0.0, 0.0, 0.0, Map.of()), new Budget(0L, 0.0, 0.0, 0.0, Map.of()));
+        assertThrows(BadInput.class, () -> Budget.ofBytes(-1));
+        assertThrows(BadInput.class, () -> new Budget(null, -1.0, null, null, Map.of()));
+        assertThrows(BadInput.class, () -> new Budget(null, null, -1e-9, null, Map.of()));
+        assertThrows(BadInput.class, () -> Budget.ofLoss(Double.NaN));
+        assertEquals(new Budget(7L, null, null, 2.0, Map.of()), Budget.ofLoss(2).withBytes(7L));
+    }
+
+    @Test
+    void theGapIsNoSmallerThanWhatTheBestIsBetterBy() {
+        // Given
+        var table = random(new Random(12), 200, 6);
+        var budget = Budget.ofBytes(bytes(table, false) + (bytes(table, true) - bytes(table, false)) / 4);
+
+        // When
+        var hasty = Allocator.solve(table, budget, Duration.ofMillis(1));
+        var best = Allocator.solve(table, budget, LIMIT);
+
+        // Then
+        assertTrue(hasty.gap() >= (hasty.loss() - best.loss()) / hasty.loss() - 1e-6, hasty.gap() + " for " + hasty.loss() + " and "
+            + best.loss());
+        assertEquals(0, best.gap(), 1e-6);
+    }
+
     @Test
     void stopsAtItsTimeLimitWithAGap() {
         var table = random(new Random(11), 300, 6);

@@ -3,8 +3,10 @@ package dev.quantline.allocate;
 import dev.quantline.evaluate.Measure;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
@@ -13,6 +15,7 @@ import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -111,6 +114,39 @@ class SensitivityTest {
             assertEquals(List.of(8 * 24.0, 24 * 24.0, 24 * 10.0), table.rows().stream()
                 .map(row -> row.options().getLast().bitOperations() / 64).toList());
             assertTrue(table.rows().stream().allMatch(row -> row.options().getFirst().milliseconds() > 0));
+        }
+    }
+
+    @Test
+    void outputsThatDoNotDependOnALayerAreLeftAsTheyAre() throws IOException {
+        // Given: two layers side by side, each with an output of its own
+        var draft = new Draft(17, 4);
+        draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
+        draft.op("a", "MatMul", draft.op("half", "Relu", "x"), draft.normal("u", 1, Networks.FEATURES, 4));
+        draft.op("b", "Tanh", draft.op("product", "MatMul", "half", draft.normal("v", 1, Networks.FEATURES, 4)));
+        var network = draft.output("a", DataType.FLOAT, -1, 4).output("b", DataType.FLOAT, -1, 4).graph();
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROWEST);
+            var seen = new ArrayList<Double>();
+            var loss = new OutputLoss.Distance();
+
+            // When
+            var table = Sensitivity.measure(widths.models(), widths.candidates(), Set.copyOf(widths.candidates().layers()), samples, 0, 16,
+                8, loss, Provider.cpu(), (done, what) -> seen.add(done));
+
+            // Then
+            assertEquals(List.of(.5, 1.0), seen);
+            for (var row : table.rows()) {
+                var node = widths.model().node(row.layer()).orElseThrow();
+                for (var option : row.options()) {
+                    var alone = widths.candidates().alone(row.layer(), node.inputs(), option.width()).applyTo(widths.model());
+                    double whole = Sensitivity.loss(widths.model(), alone, samples, 0, 16, 8, loss, Provider.cpu());
+                    assertEquals(whole, option.loss(), 1e-6 + .01 * whole, row.layer() + " at " + option.width());
+                    assertTrue(option.milliseconds() > 0 && option.milliseconds() < 1000, "a product of 8 by 4 takes no second");
+                }
+                assertTrue(row.options().getFirst().loss() > 3 * row.options().getLast().loss(), row.toString());
+            }
         }
     }
 

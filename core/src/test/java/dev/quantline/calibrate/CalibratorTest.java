@@ -274,6 +274,8 @@ class CalibratorTest {
             var labels = result.plan().activations().stream().filter(site -> site.tensor().endsWith("softmax"))
                 .map(site -> site.quantizer().label()).distinct().toList();
             assertEquals(List.of(softmax.name().toLowerCase()), labels);
+            assertTrue(result.plan().activations().stream().filter(site -> !site.tensor().endsWith("softmax"))
+                .allMatch(site -> site.quantizer() instanceof Uniform));
             assertTrue(result.plan().activations().stream().anyMatch(site -> site.tensor().endsWith("/migrated")));
         }
     }

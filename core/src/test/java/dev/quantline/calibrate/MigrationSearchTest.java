@@ -126,12 +126,21 @@ class MigrationSearchTest {
     @Test
     void theMedianLeavesHalfOfTheChannelsAboveAndHalfBelowAndOneOutlierDoesNotMoveIt() {
         var ratio = fixed(Migration.MEDIAN, uneven(true)).ratio();
-        var without = fixed(Migration.MEDIAN, uneven(false)).ratio();
+        var without = fixed(Migration.MEDIAN, uneven(false));
         Arrays.sort(ratio);
 
         assertEquals(1, ratio[CHANNELS / 2], 1e-6, "the middle channel keeps its scale");
-        var calm = Arrays.copyOf(fixed(Migration.MEDIAN, uneven(true)).ratio(), CHANNELS - 1);
-        assertArrayEquals(Arrays.copyOf(without, CHANNELS - 1), calm, 1e-6f);
+        var with = fixed(Migration.MEDIAN, uneven(true));
+        assertArrayEquals(Arrays.copyOf(without.ratio(), CHANNELS - 1), Arrays.copyOf(with.ratio(), CHANNELS - 1), 1e-6f);
+        // So with zero points: as many channels move up as down, however far the first has to.
+        int up = 0;
+        int down = 0;
+        for (int c = 0; c < CHANNELS; c++) {
+            double steps = without.shift()[c] / without.ratio()[c];
+            up += steps > 0 ? 1 : 0;
+            down += steps < 0 ? 1 : 0;
+        }
+        assertTrue(up >= CHANNELS / 2 && down >= CHANNELS / 2, up + " up and " + down + " down");
     }
 
     @Test
@@ -149,11 +158,11 @@ class MigrationSearchTest {
 
     @Test
     void anEvenNumberOfChannelsHasItsMedianBetweenTheMiddleTwo() {
-        var x = Tensor.of(new float[] {0, 0, 0, 0, 1, 2, 4, 8}, 2, 4);
+        var x = Tensor.of(new float[] {0, 0, 0, 0, 8, 1, 4, 2}, 2, 4);
 
         var ratio = fixed(Migration.MEDIAN, x).ratio();
 
-        assertArrayEquals(new float[] {1 / 3f, 2 / 3f, 4 / 3f, 8 / 3f}, ratio, 1e-6f);
+        assertArrayEquals(new float[] {8 / 3f, 1 / 3f, 4 / 3f, 2 / 3f}, ratio, 1e-6f);
     }
 
     @Test
@@ -197,6 +206,72 @@ class MigrationSearchTest {
                 return new MigrationSearch(settings(Migration.SEARCH, bits)).best(model, TensorProfile.of("x", -1, List.of(x)), norm,
                     readers, List.of(x), error);
             }
+        }
+    }
+
+    @Test
+    void aTransposedReaderGetsTheSameChoice() throws IOException {
+        // Given: the same weight by MatMul and, turned, by Gemm
+        var model = reader(false);
+        var w = model.initializers().get("w");
+        var turned = new float[w.size()];
+        for (int i = 0; i < turned.length; i++) {
+            turned[i % 5 * CHANNELS + i / 5] = (float) w.get(i);
+        }
+        var draft = new Draft(17, 7);
+        draft.op("y", "Gemm", Map.of("transB", 1L), draft.input("x", DataType.FLOAT, -1, CHANNELS),
+            draft.constant("w", Tensor.of(turned, 5, CHANNELS)));
+        var gemm = draft.output("y", DataType.FLOAT, -1, 5).graph();
+        var x = uneven(true);
+
+        // When
+        var one = best(model, x, true, 4).orElseThrow();
+        var other = best(gemm, x, true, 4).orElseThrow();
+
+        // Then
+        assertArrayEquals(one.ratio(), other.ratio(), 1e-6f);
+        assertArrayEquals(one.shift(), other.shift(), 1e-4f);
+    }
+
+    @Test
+    void oneOutlierDoesNotDecideForItsChannel() throws IOException {
+        // Given: narrow channels and wide ones, each at a place of its own; one value at each end makes all narrow ones five times as wide
+        var random = new Random(9);
+        var values = new float[ROWS * CHANNELS];
+        for (int i = 0; i < values.length; i++) {
+            int c = i % CHANNELS;
+            values[i] = (float) random.nextGaussian() * (c < 5 ? .1f : 1) + c - 4;
+        }
+        for (int c = 0; c < 5; c++) {
+            values[c] = c - 4 + .5f;
+            values[CHANNELS + c] = c - 4 - .5f;
+        }
+        var x = Tensor.of(values, ROWS, CHANNELS);
+
+        // When
+        var choice = best(reader(true), x, true, 3).orElseThrow();
+
+        // Then: scales are one power of the deviations, and all channels are brought to the middle of their ends
+        var deviations = new double[CHANNELS];
+        for (int c = 0; c < CHANNELS; c++) {
+            var channel = channel(x, c);
+            double mean = 0;
+            for (float value : channel) {
+                mean += value / ROWS;
+            }
+            for (float value : channel) {
+                deviations[c] += (value - mean) * (value - mean) / ROWS;
+            }
+            deviations[c] = Math.sqrt(deviations[c]);
+        }
+        double alpha = Math.log(choice.ratio()[8] / choice.ratio()[0]) / Math.log(deviations[8] / deviations[0]);
+        assertEquals(Math.rint(alpha * 4) / 4, alpha, 1e-3, "one of the strengths");
+        double place = choice.shift()[0] - 4;
+        for (int c = 0; c < CHANNELS; c++) {
+            assertEquals(alpha * Math.log(deviations[c] / deviations[0]), Math.log(choice.ratio()[c] / choice.ratio()[0]), 1e-3,
+                "channel " + c);
+            var channel = channel(x, c);
+            assertEquals(place, choice.shift()[c] + (min(channel) + max(channel)) / 2, 1e-3, "channel " + c);
         }
     }
 

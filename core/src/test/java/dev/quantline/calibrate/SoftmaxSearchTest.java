@@ -148,6 +148,35 @@ class SoftmaxSearchTest {
         }
     }
 
+    @Test
+    void rowsThatLookAtOneTokenNeedAGridThatIsFineNearOneToo() {
+        double searched = 0;
+        double fixed = 0;
+        for (long seed = 1; seed <= 3; seed++) {
+            // Given: most values are almost 0 or almost 1
+            var random = new Random(seed);
+            var scores = new float[ROWS * TOKENS];
+            for (int i = 0; i < scores.length; i++) {
+                scores[i] = (float) random.nextGaussian() * 10;
+            }
+            var a = softmax(scores);
+            var v = values(seed);
+
+            // When
+            var found = TanSearch.search(3, scales(a), candidate -> error(a, v, candidate));
+
+            // Then
+            assertTrue(found.c() > .3 && found.c() < .8, "centre " + found.c());
+            searched += error(a, v, found);
+            double least = Double.POSITIVE_INFINITY;
+            for (int f = 2; f <= 98; f += 2) {
+                least = Math.min(least, error(a, v, new Tangent(3, f / 100.0 * Math.PI / 2, 1, (float) scales(a)[0])));
+            }
+            fixed += least;
+        }
+        assertTrue(searched < .92 * fixed, searched + " against " + fixed + " with the centre at 1");
+    }
+
     /** {@code x -> softmax(x) v}, the softmax quantized as the setting says. */
     private Codebook chosen(SoftmaxQuantizer softmax, int bits, float[] scores, float[] v) throws IOException {
         var draft = new Draft(17, 1);

@@ -142,22 +142,46 @@ class WeightSearchTest {
     }
 
     @Test
-    void errorsThatMeetLargeInputsCountMore() {
-        // Given: in each column only the first row meets anything
-        var weight = weight(6, 4);
-        var importance = new float[24];
-        for (int c = 0; c < 4; c++) {
-            importance[c] = 1;
+    void theSearchedScaleIsTheBestForErrorsThatMeetInputsOfUnevenPower() {
+        // Given: what input channels carry differs by powers of ten
+        var weight = weight(24, 4);
+        var importance = new float[96];
+        for (int i = 0; i < importance.length; i++) {
+            importance[i] = (float) Math.pow(10, i / 4 % 5 - 2);
         }
+        for (int power : List.of(1, 2)) {
+            // When
+            var searched = WeightSearch.choose(weight, 3, 1, 0, importance, power == 1 ? MAE : MSE);
+            var blind = WeightSearch.choose(weight, 3, 1, 0, null, power == 1 ? MAE : MSE);
 
-        // When
-        var searched = WeightSearch.choose(weight, 3, 1, 0, importance, MSE);
-        var blind = WeightSearch.choose(weight, 3, 1, 0, null, MSE);
-
-        // Then
-        for (int c = 0; c < 4; c++) {
-            assertTrue(error(weight, searched, c, 1, 2, importance) <= error(weight, blind, c, 1, 2, importance) + 1e-12);
+            // Then
+            var whole = WeightSearch.choose(weight, 3, 1, 0, null, MAX);
+            double gained = 0;
+            for (int c = 0; c < 4; c++) {
+                double least = Double.POSITIVE_INFINITY;
+                for (int alpha = 15; alpha <= 50; alpha++) {
+                    var scale = whole.scale().clone();
+                    scale[c] *= alpha / 50f;
+                    least = Math.min(least, error(weight, new Uniform(3, true, 1, scale, whole.zeroPoint()), c, 1, power, importance));
+                }
+                double found = error(weight, searched, c, 1, power, importance);
+                assertEquals(least, found, 1e-4 * least, "channel " + c + ", power " + power);
+                gained += error(weight, blind, c, 1, power, importance) / found / 4;
+            }
+            assertTrue(gained > 1.05, "looking at the inputs is worth nothing: " + gained);
         }
+    }
+
+    @Test
+    void theReportedErrorIsRelativeAndCountsByImportance() {
+        // Given: the first row is exact, the second is off by half a step
+        var weight = Tensor.of(new float[] {1, 2, 1.5f, 2.5f}, 2, 2);
+        var grid = new Uniform(8, true, Uniform.PER_TENSOR, new float[] {1}, new int[] {0});
+
+        assertEquals(.5 / (1 + 4 + 2.25 + 6.25), WeightSearch.error(weight, grid, null), 1e-9);
+        assertEquals(0, WeightSearch.error(weight, grid, new float[] {1, 1, 0, 0}));
+        assertEquals(.5 / (2.25 + 6.25), WeightSearch.error(weight, grid, new float[] {0, 0, 3, 3}), 1e-9);
+        assertEquals(0, WeightSearch.error(weight, grid, new float[4]), "nothing is met, nothing is lost");
     }
 
     @Test
