@@ -125,6 +125,64 @@ class RangeCriterionTest {
         }
     }
 
+    @Test
+    void errorsOfBinsAndOfElementsAreTheMeansOfTheValues() {
+        var seen = Seen.normal(new Random(21), 3000, 1, 30, 3);
+        var elements = Elements.of(seen.values(), null);
+        var bins = new Bins(seen.histogram());
+        var counted = new float[seen.values().length];
+        Arrays.fill(counted, 3);
+        for (int bits : new int[] {2, 5, 8}) {
+            var grid = Uniform.asymmetric(bits, -1.5, 4);
+            for (int power = 1; power <= 2; power++) {
+                double mean = seen.cost(grid, power == 1 ? Math::abs : SQUARE);
+
+                assertEquals(mean, error(elements, grid, power), 1e-4 * mean, bits + " bits");
+                assertEquals(mean, error(bins, grid, power), 3e-2 * mean, bits + " bits");
+                assertEquals(3 * mean, error(Elements.of(seen.values(), counted), grid, power), 3e-4 * mean, bits + " bits");
+            }
+        }
+        assertEquals(seen.histogram().max(), elements.max(), 1e-6);
+        assertEquals(seen.histogram().min(), bins.min(), 1e-6);
+    }
+
+    private static double error(Distribution seen, Uniform grid, int power) {
+        return seen.error(grid.scale()[0], grid.zeroPoint()[0], 0, grid.qmax(), power);
+    }
+
+    @Test
+    void theSignalIsComparedWithTheNoiseInDecibels() {
+        var seen = Seen.normal(new Random(22), 4000, .5, 0, 1);
+        var grid = choose(MINMAX, seen, 6);
+        double signal = 0;
+        for (float value : seen.values()) {
+            signal += value * value / seen.values().length;
+        }
+
+        assertEquals(10 * Math.log10(signal / seen.cost(grid, SQUARE)), RangeSearch.sqnrDb(seen.histogram(), grid), .05);
+        assertEquals(200, RangeSearch.sqnrDb(Seen.of(0, 0).histogram(), grid), 1e-9, "no noise at all");
+    }
+
+    @Test
+    void onlyTheEndThatHasValuesIsShrunk() {
+        var seen = Seen.normal(new Random(23), 2000, 0, 3, 30);
+        var positive = seen.values().clone();
+        for (int i = 0; i < positive.length; i++) {
+            positive[i] = Math.abs(positive[i]);
+        }
+        var mirrored = positive.clone();
+        for (int i = 0; i < mirrored.length; i++) {
+            mirrored[i] = -mirrored[i];
+        }
+
+        var above = choose(MSE, new Seen(positive), 4);
+        var below = choose(MSE, new Seen(mirrored), 4);
+
+        assertEquals(0, above.lowest(0));
+        assertEquals(0, below.highest(0));
+        assertEquals(above.scale()[0], below.scale()[0], 1e-2 * above.scale()[0]);
+    }
+
     @ParameterizedTest
     @ValueSource(longs = {12, 13, 14})
     void sumsOverCodesAreSumsOverBins(long seed) {

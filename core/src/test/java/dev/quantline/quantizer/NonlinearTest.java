@@ -1,5 +1,6 @@
 package dev.quantline.quantizer;
 
+import dev.quantline.onnx.DataType;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -88,13 +89,43 @@ class NonlinearTest {
         assertTrue(1 - tan.dequantize(14, 0) < tan.dequantize(8, 0) - tan.dequantize(7, 0));
     }
 
+    @ParameterizedTest
+    @MethodSource("quantizers")
+    void aCodeIsTheNearestOnItsCurveAndIsStoredInAByte(Quantizer quantizer) {
+        // Given: thresholds lie half a code from each other on the curve
+        var curve = (Codebook) quantizer;
+        assertEquals(DataType.UINT8, quantizer.storage());
+        assertEquals(0, quantizer.lowest(0));
+        for (int q = 0; q < Math.min(12, quantizer.qmax()); q++) {
+            float inside = (float) curve.at(q + .49);
+            float outside = (float) curve.at(q + .51);
+
+            assertEquals(q, quantizer.quantize(inside, 0), quantizer + " at " + inside);
+            assertEquals(q + 1, quantizer.quantize(outside, 0), quantizer + " at " + outside);
+        }
+    }
+
+    @Test
+    void reportsCallThemByTheirCurves() {
+        assertEquals(List.of("log2", "logsqrt2", "tan", "uniform"), Stream.of(new Logarithmic(4, 1, 1), new Logarithmic(4, 2, 1),
+            new Tangent(4, 1, .5, 1), Uniform.asymmetric(4, 0, 1)).map(Quantizer::label).toList());
+    }
+
     @Test
     void curvesThatCannotBeAreRefused() {
         assertThrows(IllegalArgumentException.class, () -> new Tangent(4, 3.2, .5, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Tangent(4, Math.PI / 2, 1, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Tangent(4, 0, .5, 1));
         assertThrows(IllegalArgumentException.class, () -> new Tangent(4, 1, 1.5, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Tangent(4, 1, -.1, 1));
         assertThrows(IllegalArgumentException.class, () -> new Tangent(4, 1, .5, 0));
         for (int root : List.of(0, 3)) {
             assertThrows(IllegalArgumentException.class, () -> new Logarithmic(4, root, 1));
+        }
+        assertThrows(IllegalArgumentException.class, () -> new Logarithmic(4, 1, 0));
+        for (int bits : List.of(1, 9)) {
+            assertThrows(IllegalArgumentException.class, () -> new Logarithmic(bits, 1, 1));
+            assertThrows(IllegalArgumentException.class, () -> new Tangent(bits, 1, .5, 1));
         }
     }
 }

@@ -9,6 +9,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -122,6 +123,32 @@ class UniformTest {
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {Float.NaN}, new int[] {0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {1, 1}, new int[] {0, 0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, 0, new float[] {1, 1}, new int[] {0}));
+    }
+
+    @Test
+    void halvesHoldScalesOfFewDigits() {
+        assertTrue(new Uniform(4, true, 0, new float[] {.5f, 3}, new int[2]).hasHalfScales());
+        assertFalse(new Uniform(4, true, 0, new float[] {.5f, .1f}, new int[2]).hasHalfScales());
+    }
+
+    @Test
+    void wideCodesAndBlocksCameWithOpset21() {
+        assertEquals(13, Uniform.symmetric(8, 0, new double[] {1}).opset());
+        assertEquals(21, Uniform.symmetric(9, 0, new double[] {1}).opset());
+        assertEquals(21, Uniform.symmetric(4, 0, 16, new double[] {1}).opset());
+    }
+
+    @Test
+    void everyElementKnowsItsScaleAndOtherScalesKeepTheGrid() {
+        // Given: blocks of 2 along the first of two axes, 3 inputs of 2 outputs
+        var blocks = Uniform.symmetric(4, 0, 2, new double[] {7, 14, 21, 28});
+
+        assertArrayEquals(new int[] {0, 1, 0, 1, 2, 3}, blocks.scaleIndex(new long[] {3, 2}));
+        assertArrayEquals(new int[] {0, 0, 1, 1}, Uniform.symmetric(4, 0, new double[] {7, 7}).scaleIndex(new long[] {2, 2}));
+        assertArrayEquals(new int[] {0, 0}, Uniform.asymmetric(4, 0, 1).scaleIndex(new long[] {2}));
+        var other = blocks.withScale(new float[] {9, 9, 9, 9});
+        assertArrayEquals(new float[] {9, 9, 9, 9}, other.scale());
+        assertEquals(blocks, other.withScale(blocks.scale()));
     }
 
     @Test
