@@ -3,10 +3,10 @@ package dev.quantline.evaluate;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.ElementTypes;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
@@ -53,9 +53,7 @@ public final class Ends {
 
         Search(Graph model) {
             index = model.index();
-            types = Stream.concat(OnnxLibrary.inferShapes(model).values().stream(), model.outputs().stream())
-                .filter(info -> ValueInfos.type(info).isPresent()).collect(Collectors.toMap(ValueInfoProto::getName,
-                    info -> ValueInfos.type(info).orElseThrow(), (inferred, declared) -> declared));
+            types = ElementTypes.of(model);
         }
 
         boolean isEnd(String tensor) {

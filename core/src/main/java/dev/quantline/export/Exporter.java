@@ -113,7 +113,8 @@ public final class Exporter {
         var file = folder.resolve("model.onnx");
         var simulated = job.plan().applyTo(job.model());
         var saturation = Saturation.of(job.model(), simulated, job.plan(), job.table(), job.target());
-        var notes = write(job, simulated, file);
+        var notes = Notes.of(ModelFile.read(job.original()), job.model());
+        notes.addAll(write(job, simulated, file));
         var kernels = Kernels.of(file, job.provider());
         var latency = latency(job, file);
         boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();

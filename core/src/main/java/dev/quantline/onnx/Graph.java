@@ -18,7 +18,8 @@ import java.util.function.UnaryOperator;
 
 /**
  * A model open for editing: nodes in an order that can run, initializers by name, inputs and outputs. Everything else
- * of the file (metadata, functions, documentation, other operator sets) is carried along untouched.
+ * of the file (metadata, documentation, other operator sets) is carried along untouched. Functions that the model defines itself are
+ * written out where they are called.
  *
  * <p>Passes take a graph and return a changed {@link #copy}; copies share tensors, which are never written.
  */
@@ -50,13 +51,14 @@ public final class Graph {
     /**
      * Opens a parsed model whose tensors are inline; files go through {@link ModelFile}.
      *
-     * @throws BadInput naming the tensor that cannot be decoded
+     * @throws BadInput naming the tensor that cannot be decoded, or the function that cannot be written out
      */
     public static Graph of(ModelProto model) {
         return of(model, TensorProtos::fromProto);
     }
 
-    static Graph of(ModelProto model, TensorReader reader) {
+    static Graph of(ModelProto given, TensorReader reader) {
+        var model = Functions.writtenOut(given);
         var graph = model.getGraph();
         var initializers = new LinkedHashMap<String, Tensor>();
         var kept = new ArrayList<TensorProto>();

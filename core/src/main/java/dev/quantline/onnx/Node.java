@@ -103,6 +103,11 @@ public record Node(String name, String op, String domain, List<String> inputs, L
         return withInputs(inputs.stream().map(input -> input.isEmpty() ? "" : rename.apply(input)).toList());
     }
 
+    /** The same call with every name of a tensor mapped, also of what it makes and of what bodies read and make. */
+    public Node mapNames(UnaryOperator<String> rename) {
+        return of(new Renaming(rename).of(toProto()));
+    }
+
     /** The same call with one attribute set: long, int, float, String, long[], float[] or {@link Tensor}. */
     public Node with(String attribute, Object value) {
         var changed = new LinkedHashMap<>(attributes);

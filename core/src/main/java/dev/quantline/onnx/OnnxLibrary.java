@@ -19,7 +19,8 @@ import static org.bytedeco.onnx.global.onnx.check_model;
  * The official ONNX library: checker, opset conversion and shape inference.
  *
  * <p>None of them looks into weights, so large constants are shown to it as inputs: a 90 MB model is converted in
- * milliseconds instead of seconds, and models above protobuf's 2 GB pass through.
+ * milliseconds instead of seconds, and models above protobuf's 2 GB pass through. Of models newer than the library it is shown
+ * the {@link KnownPart}.
  */
 public final class OnnxLibrary {
     /** Larger constants than this are never shapes, axes or other values the library must know. */
@@ -94,7 +95,7 @@ public final class OnnxLibrary {
             light.inputs().removeIf(input -> input.getName().equals(name));
             light.inputs().add(ValueInfos.of(name, tensor.type(), tensor.shape()));
         });
-        return light.toProto();
+        return KnownPart.of(light.toProto());
     }
 
     private static <T> T call(String failure, OnnxMl.ModelProto proto, Function<ModelProto, T> action) {

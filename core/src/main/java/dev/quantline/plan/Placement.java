@@ -1,18 +1,16 @@
 package dev.quantline.plan;
 
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.ElementTypes;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
-import dev.quantline.onnx.OnnxLibrary;
-import dev.quantline.onnx.ValueInfos;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -22,7 +20,8 @@ import java.util.Set;
  * operators between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay on the grid as long
  * as all their inputs are on one; a Relu or Clip right behind a convolution or Add is swallowed by its quantizer. Embedding
  * tables and the weights of {@link FloatKernels} are stored as codes. Everything else (normalisation, softmax, residual adds of
- * transformers) stays float, and so does whatever holds the constants of attention masks.
+ * transformers) stays float, and so does whatever holds the constants of attention masks. {@link GivenCodes Layers that came
+ * quantized} stay as they are.
  *
  * @param activations places on activations by tensor, in graph order
  * @param weights     constants that become codes
@@ -100,13 +99,8 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             excluded = new Excluded(exclude);
             index = graph.index();
             masked = MaskConstants.in(graph);
-            OnnxLibrary.inferShapes(graph).forEach((name, info) -> {
-                if (ValueInfos.type(info).equals(Optional.of(DataType.FLOAT))) {
-                    floats.add(name);
-                }
-            });
-            graph.initializers().forEach((name, tensor) -> {
-                if (tensor.type() == DataType.FLOAT) {
+            ElementTypes.of(graph).forEach((name, type) -> {
+                if (type == DataType.FLOAT) {
                     floats.add(name);
                 }
             });
@@ -114,7 +108,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
 
         Placement find() {
             for (var node : graph.nodes()) {
-                if (isExcluded(node)) {
+                if (isExcluded(node) || GivenCodes.areReadBy(index, node)) {
                     continue;
                 }
                 if (node.is("MatMul", "Gemm")) {
@@ -135,11 +129,19 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             return new Placement(sites, weights);
         }
 
-        /** A tensor is left float by leaving alone whoever makes it; named outright, or made by nobody, also who reads it. */
+        /**
+         * A tensor is left float by leaving alone whoever makes it; named outright, or made by nobody, also who reads it. Of another
+         * type it is the same tensor.
+         */
         private boolean isExcluded(Node node) {
-            return excluded.has(node.name()) || node.outputs().stream().anyMatch(excluded::has)
-                || node.inputs().stream().anyMatch(input -> excluded.names(input)
-                    || !input.isEmpty() && index.producer(input).isEmpty() && excluded.has(input));
+            return excluded.has(node.name()) || node.outputs().stream().anyMatch(output -> excluded.has(output)
+                    || index.onlyConsumer(output).filter(next -> next.is("Cast") && excluded.has(next.output())).isPresent())
+                || node.inputs().stream().anyMatch(input -> excludesReader(input)
+                    || index.producer(input, "Cast").filter(cast -> excludesReader(cast.input(0))).isPresent());
+        }
+
+        private boolean excludesReader(String tensor) {
+            return excluded.names(tensor) || !tensor.isEmpty() && index.producer(tensor).isEmpty() && excluded.has(tensor);
         }
 
         private void product(Node node) {
@@ -229,11 +231,17 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
             }
         }
 
-        /** A tensor that is written quantized, unless a Relu or Clip right behind is what gets quantized. */
+        /**
+         * A tensor that is written quantized, unless a Relu or Clip right behind is what gets quantized, or it has its quantizer
+         * already.
+         */
         private void write(String tensor) {
             var bounded = index.onlyConsumer(tensor).filter(next -> !isExcluded(next)
                 && (next.is("Relu") || next.is("Clip") && next.input(0).equals(tensor)));
             String written = bounded.map(Node::output).orElse(tensor);
+            if (GivenCodes.areMadeOf(index, written)) {
+                return;
+            }
             onGrid.add(written);
             sites.put(written, new Site(written, Set.of(), written, 1));
         }

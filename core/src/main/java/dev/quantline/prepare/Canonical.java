@@ -11,13 +11,14 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The canonical form of a model: accepted by the official checker, opset 17 to 20, no initializer among the inputs,
- * constants folded, no Identity or inference-time Dropout inside, unique node names, nodes in an order that can run.
+ * The canonical form of a model: accepted by the official checker, opset 17 to 26, no initializer among the inputs,
+ * constants folded, no 16-bit floats and no Identity or inference-time Dropout inside, unique node names, nodes in an order that can run.
  */
 public final class Canonical {
     /** The opset older models are converted to: the first with LayerNormalization, per-channel quantization included. */
     public static final int OPSET = 17;
-    private static final int NEWEST = 21;
+    /** The newest that the ONNX Runtime in use takes. */
+    private static final int NEWEST = 26;
 
     private Canonical() {
     }
@@ -25,7 +26,7 @@ public final class Canonical {
     /**
      * Brings a model into canonical form. In float it computes the same.
      *
-     * @throws BadInput when the checker refuses it, its opset is not between 7 and 21, or it cannot be converted
+     * @throws BadInput when the checker refuses it, its opset is not between 7 and 26, or it cannot be converted
      */
     public static Graph of(Graph model) {
         if (model.opset() < 7 || model.opset() > NEWEST) {
@@ -33,7 +34,7 @@ public final class Canonical {
         }
         var standard = SimplifiedNorms.apply(model);
         OnnxLibrary.check(standard);
-        var graph = standard.withOpset("", model.opset());
+        var graph = SinglePrecision.apply(standard).withOpset("", model.opset());
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
         var converted = graph.opset() < OPSET ? OnnxLibrary.convert(graph, OPSET) : graph;
         nameNodes(converted);

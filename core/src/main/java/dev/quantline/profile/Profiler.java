@@ -5,6 +5,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.plan.NothingToQuantize;
 import dev.quantline.plan.Placement;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
@@ -55,7 +56,7 @@ public final class Profiler {
                                   Provider provider, Progress progress) {
         var placement = Placement.of(model, exclude);
         if (placement.isEmpty()) {
-            throw new BadInput("the model has nothing to quantize: no MatMul, Gemm or Conv with constant weights");
+            throw new BadInput(NothingToQuantize.why(model, exclude));
         }
         var observed = model.copy();
         var kinds = new Sites(model.index());

@@ -1,7 +1,6 @@
 package dev.quantline.onnx;
 
 import ai.onnx.proto.OnnxMl.AttributeProto;
-import ai.onnx.proto.OnnxMl.FunctionProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
@@ -50,9 +49,7 @@ class GraphTest {
     void everythingOfAFileSurvivesReadingAndWriting() {
         // Given
         var frame = withBranches().withMetadata(Map.of("author", "someone")).withOpset("custom", 3).toProto().toBuilder()
-            .setDocString("for people").setProducerVersion("1.2").setModelVersion(5)
-            .addFunctions(FunctionProto.newBuilder().setName("Twice").setDomain("custom").addInput("a").addOutput("b")
-                .addNode(NodeProto.newBuilder().setOpType("Add").addInput("a").addInput("a").addOutput("b")));
+            .setDocString("for people").setProducerVersion("1.2").setModelVersion(5);
         frame.getGraphBuilder().setName("a name").addInitializer(TensorProto.newBuilder().setName("words").setDataType(8).addDims(1)
             .addStringData(ByteString.copyFromUtf8("text")));
         frame.getGraphBuilder().getInputBuilder(0).setDocString("an input").getTypeBuilder().getTensorTypeBuilder()

@@ -1,0 +1,91 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl.AttributeProto;
+import ai.onnx.proto.OnnxMl.FunctionProto;
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * How large a model becomes when its functions are written out where they are called, found without writing them out: a few
+ * hundred bytes of file can stand for any number of nodes, or call themselves.
+ */
+final class Expansion {
+    private static final long MOST_NODES = 1 << 18;
+    /** What one protobuf message can hold. */
+    private static final long MOST_BYTES = Integer.MAX_VALUE;
+    private static final int DEEPEST = 100;
+
+    private final Map<String, FunctionProto> functions;
+    private final Map<String, Size> sizes = new HashMap<>();
+    private final Set<String> open = new HashSet<>();
+
+    /** What nodes become, up to one more than the bounds. */
+    private record Size(long nodes, long bytes) {
+        static final Size NONE = new Size(0, 0);
+
+        Size plus(Size other) {
+            return new Size(Math.min(MOST_NODES + 1, nodes + other.nodes), Math.min(MOST_BYTES + 1, bytes + other.bytes));
+        }
+    }
+
+    private Expansion(Map<String, FunctionProto> functions) {
+        this.functions = functions;
+    }
+
+    /**
+     * Makes sure that a model can be written out.
+     *
+     * @throws BadInput naming the function that calls itself, lies too deep in others, or makes too much
+     */
+    static void check(ModelProto model, Map<String, FunctionProto> functions) {
+        var expansion = new Expansion(functions);
+        functions.keySet().forEach(expansion::sizeOf);
+        var whole = expansion.sizeOf(model.getGraph().getNodeList());
+        if (whole.nodes > MOST_NODES || whole.bytes > MOST_BYTES) {
+            throw new BadInput("written out where they are called, the model's functions make more than " + MOST_NODES + " nodes or "
+                + MOST_BYTES + " bytes: export the model without functions");
+        }
+    }
+
+    private Size sizeOf(String function) {
+        var known = sizes.get(function);
+        if (known != null) {
+            return known;
+        }
+        if (!open.add(function)) {
+            throw new BadInput("function '" + function + "' calls itself: export the model without functions");
+        }
+        if (open.size() > DEEPEST) {
+            throw new BadInput("functions call each other more than " + DEEPEST + " deep, down to '" + function
+                + "': export the model without functions");
+        }
+        var size = sizeOf(functions.get(function).getNodeList());
+        open.remove(function);
+        sizes.put(function, size);
+        return size;
+    }
+
+    private Size sizeOf(List<NodeProto> nodes) {
+        return nodes.stream().map(this::sizeOf).reduce(Size.NONE, Size::plus);
+    }
+
+    private Size sizeOf(NodeProto node) {
+        var size = new Size(1, node.getSerializedSize());
+        for (var attribute : node.getAttributeList()) {
+            size = size.plus(sizeOf(attribute));
+        }
+        String called = Functions.called(node);
+        return functions.containsKey(called) ? size.plus(sizeOf(called)) : size;
+    }
+
+    private Size sizeOf(AttributeProto attribute) {
+        return attribute.getGraphsList().stream().map(GraphProto::getNodeList).map(this::sizeOf)
+            .reduce(sizeOf(attribute.getG().getNodeList()), Size::plus);
+    }
+}

@@ -1,0 +1,156 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl.AttributeProto;
+import ai.onnx.proto.OnnxMl.AttributeProto.AttributeType;
+import ai.onnx.proto.OnnxMl.FunctionProto;
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
+import ai.onnx.proto.OnnxMl.TensorProto;
+import ai.onnx.proto.OnnxMl.TypeProto;
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Versions of operator sets of a model and its functions, which may be written in others. ONNX's own operators are converted to the
+ * newest version among them; other operator sets must agree.
+ */
+final class FunctionVersions {
+    /** Larger constants are shown to the converter as inputs. */
+    private static final int LARGE = 4096;
+
+    private final Map<String, Long> imports = new LinkedHashMap<>();
+    private final Set<String> own = new HashSet<>();
+    private final long given;
+    private final long common;
+
+    FunctionVersions(ModelProto model) {
+        model.getOpsetImportList().forEach(imported -> imports.put(domain(imported), imported.getVersion()));
+        given = imports.getOrDefault("", 0L);
+        model.getFunctionsList().forEach(function -> own.add(function.getDomain()));
+        long newest = given;
+        for (var function : model.getFunctionsList()) {
+            newest = Math.max(newest, version(function));
+            for (var imported : function.getOpsetImportList()) {
+                var other = imports.putIfAbsent(domain(imported), imported.getVersion());
+                boolean differs = other != null && other != imported.getVersion();
+                if (differs && !domain(imported).isEmpty() && !own.contains(domain(imported))) {
+                    throw new BadInput("function '" + function.getName() + "' is written in version " + imported.getVersion()
+                        + " of operator set '" + imported.getDomain() + "', and others in version " + other
+                        + ": export the model with one");
+                }
+            }
+        }
+        common = newest;
+        if (common > 0) {
+            imports.put("", common);
+        }
+    }
+
+    private static String domain(OperatorSetIdProto imported) {
+        return imported.getDomain().equals("ai.onnx") ? "" : imported.getDomain();
+    }
+
+    /** Version of ONNX's own operators a function is written in; 0 when it uses none. */
+    private static long version(FunctionProto function) {
+        return function.getOpsetImportList().stream().filter(imported -> domain(imported).isEmpty())
+            .mapToLong(OperatorSetIdProto::getVersion).max().orElse(0);
+    }
+
+    /** What the model without functions imports: no longer the domains that only functions had. */
+    List<OperatorSetIdProto> imports(List<NodeProto> nodes) {
+        var used = new HashSet<String>();
+        nodes.forEach(node -> addDomains(node, used));
+        var all = new ArrayList<OperatorSetIdProto>();
+        imports.forEach((domain, version) -> {
+            if (domain.isEmpty() || !own.contains(domain) || used.contains(domain)) {
+                all.add(OperatorSetIdProto.newBuilder().setDomain(domain).setVersion(version).build());
+            }
+        });
+        return all;
+    }
+
+    private static void addDomains(NodeProto node, Set<String> used) {
+        used.add(node.getDomain());
+        for (var attribute : node.getAttributeList()) {
+            attribute.getG().getNodeList().forEach(inner -> addDomains(inner, used));
+            attribute.getGraphsList().forEach(body -> body.getNodeList().forEach(inner -> addDomains(inner, used)));
+        }
+    }
+
+    /** The main graph in the common version. */
+    GraphProto converted(GraphProto main) {
+        if (given == common) {
+            return main;
+        }
+        var draft = draft(given);
+        main.getInputList().forEach(draft.inputs()::add);
+        main.getOutputList().forEach(draft.outputs()::add);
+        for (var tensor : main.getInitializerList()) {
+            if (ExternalData.isIn(tensor) || tensor.getSerializedSize() > LARGE || !DataType.isKnown(tensor.getDataType())) {
+                draft.inputs().removeIf(input -> input.getName().equals(tensor.getName()));
+                draft.inputs().add(declared(tensor));
+            } else {
+                draft.initializers().put(tensor.getName(), TensorProtos.fromProto(tensor));
+            }
+        }
+        var known = Set.copyOf(draft.initializers().keySet());
+        main.getNodeList().forEach(node -> draft.nodes().add(Node.of(node)));
+        var converted = convert(draft);
+        var graph = main.toBuilder().clearNode();
+        converted.initializers().forEach((name, tensor) -> {
+            if (!known.contains(name)) {
+                graph.addInitializer(TensorProtos.toProto(name, tensor));
+            }
+        });
+        converted.nodes().forEach(node -> graph.addNode(node.toProto()));
+        return graph.build();
+    }
+
+    private static ValueInfoProto declared(TensorProto tensor) {
+        var type = TypeProto.Tensor.newBuilder().setElemType(tensor.getDataType());
+        tensor.getDimsList().forEach(dim -> type.getShapeBuilder().addDimBuilder().setDimValue(dim));
+        return ValueInfoProto.newBuilder().setName(tensor.getName()).setType(TypeProto.newBuilder().setTensorType(type)).build();
+    }
+
+    /** Nodes of a function in the common version; their constants may be nodes of their own then. */
+    List<NodeProto> converted(FunctionProto function, List<NodeProto> nodes) {
+        long version = version(function);
+        if (version == 0 || version == common) {
+            return nodes;
+        }
+        var draft = draft(version);
+        function.getInputList().forEach(name -> draft.inputs().add(ValueInfoProto.newBuilder().setName(name).build()));
+        function.getOutputList().forEach(name -> draft.outputs().add(ValueInfoProto.newBuilder().setName(name).build()));
+        nodes.forEach(node -> draft.nodes().add(Node.of(node)));
+        var converted = convert(draft);
+        var all = new ArrayList<NodeProto>();
+        converted.initializers().forEach((name, tensor) -> all.add(NodeProto.newBuilder().setOpType("Constant").addOutput(name)
+            .addAttribute(AttributeProto.newBuilder().setName("value").setType(AttributeType.TENSOR)
+                .setT(TensorProtos.toProto(name, tensor))).build()));
+        converted.nodes().forEach(node -> all.add(node.toProto()));
+        return all;
+    }
+
+    private Graph draft(long version) {
+        var draft = Graph.empty(Math.toIntExact(version));
+        for (var imported : imports.entrySet()) {
+            if (!imported.getKey().isEmpty()) {
+                draft = draft.withOpset(imported.getKey(), Math.toIntExact(imported.getValue()));
+            }
+        }
+        return draft;
+    }
+
+    /** Versions behind the library's newest differ in nothing that can be converted. */
+    private Graph convert(Graph draft) {
+        int newest = (int) Math.min(common, KnownPart.OPSET);
+        return draft.opset() < newest ? OnnxLibrary.convert(draft, newest) : draft;
+    }
+}

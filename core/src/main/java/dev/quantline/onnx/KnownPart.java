@@ -1,0 +1,69 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl.AttributeProto;
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
+import java.util.Set;
+import org.bytedeco.onnx.OpSchemaRegistry;
+
+/**
+ * What the ONNX library can be shown of a model that is newer than itself. Between its newest version and the newest one that
+ * ONNX Runtime takes, operators were added and some got an attribute or take more types; none computes anything else (compared
+ * schema by schema, opset 22 with 26). So the model is shown in the library's version, and what that does not know as operators
+ * of a domain of their own, which the library passes over.
+ */
+final class KnownPart {
+    /** The newest version of ONNX's own operators that the library knows. */
+    static final int OPSET = 22;
+    private static final int IR = 10;
+    private static final String NEWER = "newer.onnx";
+    private static final Set<String> NEWER_ATTRIBUTES = Set.of("output_dtype", "precision", "round_mode");
+
+    private KnownPart() {
+    }
+
+    /** The model itself when the library knows its version. */
+    static ModelProto of(ModelProto model) {
+        var known = model.toBuilder().setIrVersion(Math.min(model.getIrVersion(), IR)).clearOpsetImport();
+        boolean newer = false;
+        for (var imported : model.getOpsetImportList()) {
+            boolean tooNew = isOnnx(imported.getDomain()) && imported.getVersion() > OPSET;
+            newer |= tooNew;
+            known.addOpsetImport(tooNew ? imported.toBuilder().setVersion(OPSET).build() : imported);
+        }
+        return newer ? known.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(NEWER).setVersion(1))
+            .setGraph(of(model.getGraph())).build() : known.build();
+    }
+
+    private static GraphProto of(GraphProto graph) {
+        var known = graph.toBuilder().clearNode();
+        graph.getNodeList().forEach(node -> known.addNode(of(node)));
+        return known.build();
+    }
+
+    private static NodeProto of(NodeProto node) {
+        var known = node.toBuilder().clearAttribute();
+        node.getAttributeList().forEach(attribute -> known.addAttribute(of(attribute)));
+        boolean newer = isOnnx(node.getDomain()) && (OpSchemaRegistry.Schema(node.getOpType(), OPSET, "") == null
+            || node.getAttributeList().stream().anyMatch(attribute -> NEWER_ATTRIBUTES.contains(attribute.getName())));
+        return newer ? known.setDomain(NEWER).build() : known.build();
+    }
+
+    private static AttributeProto of(AttributeProto attribute) {
+        if (!attribute.hasG() && attribute.getGraphsCount() == 0) {
+            return attribute;
+        }
+        var known = attribute.toBuilder().clearGraphs();
+        if (attribute.hasG()) {
+            known.setG(of(attribute.getG()));
+        }
+        attribute.getGraphsList().forEach(body -> known.addGraphs(of(body)));
+        return known.build();
+    }
+
+    private static boolean isOnnx(String domain) {
+        return domain.isEmpty() || domain.equals("ai.onnx");
+    }
+}
