@@ -109,10 +109,14 @@ final class Parameters {
         gradients.muli(factor);
     }
 
-    /** Applies the gradients, which are used up by it. */
+    /** Applies the gradients, which are used up by it; ND4J's Adam takes a rate of 0 for one of its epsilon. */
     void update(int step, Schedule schedule) {
         for (var section : sections) {
-            double decay = section.optimizer().decay() * section.optimizer().rate() * schedule.factor(step);
+            double rate = section.optimizer().rate() * schedule.factor(step);
+            if (rate == 0) {
+                continue;
+            }
+            double decay = section.optimizer().decay() * rate;
             if (decay != 0) {
                 section.values().muli(1 - decay);
             }

@@ -183,6 +183,21 @@ class RunTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("still")
+    void aRateOfZeroLeavesATensorAsItIs(Optimizer still) {
+        try (var trainer = trainer(still, 0)) {
+            for (int step = 0; step < 20; step++) {
+                trainer.step(batch(step));
+            }
+            assertEquals(INITIAL, trainer.copies());
+        }
+    }
+
+    static List<Optimizer> still() {
+        return List.of(Optimizer.adam(0), Optimizer.adamW(0, 0.1), Optimizer.sgd(0, 0.9), Optimizer.sgd(0, 0));
+    }
+
     @Test
     void everySingleNumberIsTrainedWhereverItLies() {
         var model = Graph.empty(17);
