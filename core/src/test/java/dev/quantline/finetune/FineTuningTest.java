@@ -19,6 +19,7 @@ import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,8 +73,7 @@ class FineTuningTest {
     private <T> T tuning(Graph model, Map<String, Tensor> arrays, FineTuneSettings settings, Use<T> use) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, model, Map.of());
-            var stages = Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of()));
-            try (var tuning = new FineTuning(model, stages.quantized(), samples, settings, List.of(), Provider.cpu())) {
+            try (var tuning = new FineTuning(model, quantized(model, samples), samples, settings, List.of(), Provider.cpu())) {
                 return use.of(tuning, samples);
             }
         }
@@ -111,6 +111,29 @@ class FineTuningTest {
         double alone = range(control, pairs());
         double narrowed = range(pulled, pairs());
         assertTrue(narrowed < 0.8 * before && narrowed < 0.8 * alone, before + " " + alone + " " + narrowed);
+    }
+
+    /** Loss of the first step: of the task alone, and with so many times the quantized network's loss for outliers. */
+    @Test
+    void outliersStartAsHeavyAsTheLossOfTheQuantizedNetworkTimesLambda() throws IOException {
+        var model = withOutliers();
+        var losses = new ArrayList<Double>();
+        var ofQuantized = new ArrayList<Double>();
+        for (double lambda : new double[] {0, 1, 3}) {
+            tuning(model, pairs(), settings(Task.PAIRS, lambda, 1), (tuning, samples) -> {
+                tuning.advance(() -> false, Progress.none());
+                losses.add(tuning.curve().getLast().loss());
+                ofQuantized.add(tuning.taskLoss(quantized(model, samples)));
+                return null;
+            });
+        }
+
+        assertEquals(ofQuantized.getFirst(), losses.get(1) - losses.get(0), 1e-3 * ofQuantized.getFirst());
+        assertEquals(3 * ofQuantized.getFirst(), losses.get(2) - losses.get(0), 3e-3 * ofQuantized.getFirst());
+    }
+
+    private static Graph quantized(Graph model, Samples samples) {
+        return Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of())).quantized();
     }
 
     @Test

@@ -115,6 +115,32 @@ class BiasCorrectionTest {
         }
     }
 
+    /** Compensated rounding takes codes that are not the nearest. */
+    @Test
+    void whatRoundingMovedTheWeightsByIsMadeUpFor() throws IOException {
+        // Given: every weight rounded a step too high, which inputs of mean 1 feel
+        var layer = matMul();
+        var plan = new QuantizationPlan(List.of(), List.of(
+            new QuantizationPlan.Weight("w", "product/MatMul", 1, Uniform.symmetric(4, 1, new double[] {1, 1, 1}))));
+        var rounded = layer.copy();
+        var quantizer = plan.weights().getFirst().quantizer();
+        rounded.initializers().put("w", shifted(quantizer.fakeQuantize(layer.initializers().get("w")), quantizer.scale()[0]));
+        var data = Map.of("x", shifted(Data.rows(SAMPLES, 2).get("x"), 1));
+
+        // When
+        var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, rounded, plan, samples, 0, SAMPLES, 10, Provider.cpu(),
+            Progress.none()));
+
+        // Then
+        for (double difference : meanDifference(layer, plan.applyTo(rounded), data, 3)) {
+            assertTrue(difference < -.5, "rounding must hurt, and changes the mean by only " + difference);
+        }
+        for (double difference : meanDifference(layer, plan.applyTo(corrected), data, 3)) {
+            assertEquals(0, difference, 1e-4);
+        }
+        assertEquals(rounded.initializers().get("w"), corrected.initializers().get("w"));
+    }
+
     @Test
     void convolutionsAreCorrectedPerOutputChannel() throws IOException {
         // Given: weights rounded to 2 bits
@@ -168,19 +194,22 @@ class BiasCorrectionTest {
             var step = result.steps().getFirst();
             assertEquals(step.errorAfter() < step.errorBefore(), step.kept());
             assertEquals(step.kept(), result.model() != model);
-            double before = error(model, stages.plan().applyTo(model), data);
-            double after = error(model, result.plan().applyTo(result.model()), data);
+            double before = error(model, stages.plan().applyTo(model), heldOut(data));
+            double after = error(model, result.plan().applyTo(result.model()), heldOut(data));
             assertEquals(step.errorBefore(), before, 1e-3 * before + 1e-9);
             assertTrue(after <= before * (1 + 1e-6), "seed " + seed + ", " + bits + " bits: " + before + " became " + after);
         }
     }
 
-    /** Squared error over power on the last quarter. */
-    private static double error(Graph reference, Graph other, Map<String, Tensor> data) {
+    private static Map<String, Tensor> heldOut(Map<String, Tensor> data) {
         String name = data.keySet().iterator().next();
-        var heldOut = Map.of(name, data.get(name).rows(SAMPLES * 3 / 4, SAMPLES));
-        var expected = run(reference, heldOut).toFloats();
-        var actual = run(other, heldOut).toFloats();
+        return Map.of(name, data.get(name).rows(SAMPLES * 3 / 4, SAMPLES));
+    }
+
+    /** Squared error over power. */
+    private static double error(Graph reference, Graph other, Map<String, Tensor> data) {
+        var expected = run(reference, data).toFloats();
+        var actual = run(other, data).toFloats();
         double noise = 0;
         double power = 0;
         for (int i = 0; i < expected.length; i++) {

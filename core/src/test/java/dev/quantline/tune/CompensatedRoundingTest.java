@@ -10,6 +10,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class CompensatedRoundingTest {
@@ -85,6 +86,35 @@ class CompensatedRoundingTest {
         var moved = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums)).values();
 
         assertArrayEquals(quantizer.fakeQuantize(weight.tensor()).toFloats(), quantizer.fakeQuantize(moved).toFloats());
+    }
+
+    /** What others make up for is rounded before them, to what is nearest; so the dearest errors are the smallest. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void theInputWithMostEnergyIsRoundedFirst(int groups) {
+        // Given: inputs that go up and down together, each louder than the one before
+        var random = new Random(8);
+        var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, false, random);
+        var product = correlated(groups, random);
+        for (int i = 0; i < product.sums().length; i++) {
+            product.sums()[i] *= (1 + i / INPUTS % INPUTS) * (1 + i % INPUTS);
+        }
+        var quantizer = Uniform.symmetric(3, 0, new double[] {3, 3, 3, 3, 3, 3});
+
+        // When
+        var moved = CompensatedRounding.of(weight, quantizer, product).values();
+
+        // Then
+        var nearest = quantizer.fakeQuantize(weight.tensor()).toFloats();
+        var codes = quantizer.fakeQuantize(moved).toFloats();
+        int elsewhere = 0;
+        for (int o = 0; o < OUTPUTS; o++) {
+            assertEquals(nearest[(o + 1) * INPUTS - 1], codes[(o + 1) * INPUTS - 1], "output " + o);
+            for (int i = 0; i < INPUTS; i++) {
+                elsewhere += nearest[o * INPUTS + i] == codes[o * INPUTS + i] ? 0 : 1;
+            }
+        }
+        assertTrue(elsewhere > OUTPUTS, elsewhere + " codes are not the nearest");
     }
 
     @ParameterizedTest

@@ -36,8 +36,8 @@ class TrainedWeightTest {
         var grids = List.of(
             new Uniform(4, true, 0, scales(6), new int[6]),
             new Uniform(3, true, 1, scales(10), new int[10]),
-            new Uniform(4, false, 1, 0, scales(10), new int[] {8, 7, 3, 12, 8, 8, 0, 15, 9, 8}),
-            new Uniform(4, true, 1, 4, scales(18), new int[18]),
+            new Uniform(4, false, 1, 0, scales(10), new int[] {8, 7, 3, 12, 8, 8, 0, 15, 9, 8}, 0),
+            new Uniform(4, true, 1, 4, scales(18), new int[18], 0),
             new Uniform(4, false, Uniform.PER_TENSOR, scales(1), new int[] {6}));
         return grids.stream().flatMap(grid -> Stream.of(Weights.values()).map(how -> Arguments.of(how, grid)));
     }
