@@ -18,7 +18,10 @@ import java.util.concurrent.atomic.LongAdder;
  */
 record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean logits, int batch, Provider provider) {
 
-    /** Squared error of the exported form over the power, averaged over the outputs; of logits the mean KL(float || quantized). */
+    /**
+     * Squared error of the exported form over the power, averaged over the outputs; of logits the mean KL(float || quantized). NaN,
+     * which is below nothing, when the samples fill no batch of a model that fixes how many it takes.
+     */
     double error(BlockTuning.State state, Progress progress) {
         var comparison = new Comparison();
         var divergence = new DoubleAdder();
@@ -34,6 +37,9 @@ record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean 
                 counted.add(fed.size());
                 progress.report((fed.first() + fed.size() - from) / (double) (split.all() - from), "checking on held-out samples");
             });
+        }
+        if (counted.sum() == 0) {
+            return Double.NaN;
         }
         return logits ? divergence.sum() / counted.sum() : comparison.relativeError();
     }
