@@ -182,6 +182,12 @@ class FloatKernelsTest {
         for (var graph : List.of(volume(16, 1).graph(), volume(32, 2).graph(), volume(32, 32).graph())) {
             assertTrue(Placement.of(graph, List.of()).activations().keySet().containsAll(List.of("x", "y")));
         }
+        assertTrue(addPairs(volume(16, 1).graph()));
+        assertFalse(addPairs(volume(8, 1).graph()), "what floats multiply cannot saturate");
+    }
+
+    private static boolean addPairs(Graph graph) {
+        return IntegerProducts.addPairs(graph.nodes().getFirst(), graph.initializers().get("w"));
     }
 
     @Test
