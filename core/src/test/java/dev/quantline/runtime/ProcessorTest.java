@@ -7,7 +7,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 class ProcessorTest {
     @ParameterizedTest
@@ -27,14 +26,6 @@ class ProcessorTest {
     @Test
     void wordsOfOtherFieldsAreNoFlags() {
         assertFalse(Processor.of("amd64", "flags\t: avx\nvmx flags\t: avx2\n").has("avx2"));
-    }
-
-    @Test
-    void aProcessorWithIntegerInstructionsDoesNotSaturate() {
-        var processor = Processor.current();
-        assumeTrue(processor.has("avx512_vnni") || processor.has("avx_vnni"), "no VNNI: " + processor.name());
-
-        assertFalse(Processor.saturates());
     }
 
     @Test
