@@ -19,8 +19,11 @@ import dev.quantline.site.SiteKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -32,12 +35,14 @@ import java.util.Set;
  */
 public final class QuantTune {
     private static final int PROFILED = 256;
+    private static final int SITES = 8;
     private static final Set<SiteKind> LEFT = Set.of(SiteKind.INPUT, SiteKind.SOFTMAX);
 
     private final Subject subject;
     private final String metric;
     private final int evaluated;
     private final List<Integer> widths;
+    private final Map<String, Map<String, TensorProfile>> seen = new LinkedHashMap<>();
 
     private QuantTune(Subject subject, String metric, int evaluated, List<Integer> widths) {
         this.subject = subject;
@@ -68,7 +73,23 @@ public final class QuantTune {
                     System.out.println(bench.row("lambda = " + run.lambda(), tuning.result(), tuning.steps(), seconds));
                 }
             }
+            bench.printSites();
         }
+    }
+
+    /** Where the outliers of the network as it came are, and what became of them. */
+    private void printSites() {
+        var line = new StringBuilder("%n| activation | kind |".formatted());
+        seen.keySet().forEach(name -> line.append(" %s: kurtosis | range / 2 sd |".formatted(name)));
+        System.out.println(line + "%n".formatted() + "|---".repeat(2 + 2 * seen.size()) + "|");
+        var first = seen.values().iterator().next();
+        first.keySet().stream().filter(name -> !LEFT.contains(first.get(name).kind().orElseThrow()))
+            .sorted(Comparator.comparingDouble((String name) -> -first.get(name).outliers().kurtosis())).limit(SITES).forEach(name -> {
+                var row = new StringBuilder("| %s | %s |".formatted(name, first.get(name).kind().orElseThrow().label()));
+                seen.values().forEach(all -> row.append(" %.0f | %.2f |".formatted(all.get(name).outliers().kurtosis(),
+                    reach(all.get(name)))));
+                System.out.println(row);
+            });
     }
 
     private String head() {
@@ -80,6 +101,7 @@ public final class QuantTune {
     private String row(String name, Graph model, int steps, double seconds) throws IOException {
         var profile = profile(model);
         var seen = profile.tensors().values().stream().filter(tensor -> !LEFT.contains(tensor.kind().orElseThrow())).toList();
+        this.seen.put(name, profile.tensors());
         double reach = seen.stream().mapToDouble(QuantTune::reach).average().orElseThrow();
         var kurtosis = seen.stream().mapToDouble(tensor -> tensor.outliers().kurtosis()).sorted().toArray();
         var line = new StringBuilder("| %s | %d | %.0f | %.2f | %.1f | %.0f | %.4f |".formatted(name, steps, seconds, reach,
