@@ -94,7 +94,8 @@ class AllocatedExportTest {
             var samples = new Samples(data, original, Map.of());
             var model = Profiler.prepare(original);
             var profile = Profiler.observe(model, samples, 0, SAMPLES, 16, List.of(), Provider.cpu(), Progress.none());
-            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of()).withCandidates(bits);
+            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of()).withCandidates(bits)
+                    .withPairLimit(Target.CPU_VNNI.pairLimit(8));
             var calibrated = Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
             var widths = bits.stream().map(width -> new Width(width, 8)).toList();
             var candidates = Candidates.of(calibrated.model(), calibrated.plan(), base, calibrated.table(), widths);
@@ -104,7 +105,7 @@ class AllocatedExportTest {
             var judge = AllocatedExport.judge(allocate, Measure.of("top1"), samples);
             var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
                     16, judge, Provider.cpu(), Progress.none());
-            var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), calibrated.table(), Target.CPU,
+            var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), calibrated.table(), Target.CPU_VNNI,
                     Optional.empty(), samples, Measure.of("top1"), drop, List.of(), new Report.Provenance("", "", "", "", 0),
                     Exporter.Products.STANDARD, 16,
                     Provider.cpu());

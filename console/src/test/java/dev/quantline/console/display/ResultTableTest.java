@@ -31,7 +31,7 @@ class ResultTableTest {
                 "cosine to float                       0.9940",
                 "SQNR                                 19.2 dB",
                 "  label                               0.9700   of its elements are equal",
-                "  scores                  0.9940      19.2 dB   before label",
+                "  scores                 0.9940      19.2 dB   before label",
                 "profile                                2.1 s",
                 "events and storage                     0.1 s   4.9 % of the job, within the stages above"), lines);
         assertEquals("the metric dropped by 0.0090, the goal allows 0.0010", ResultTable.message(report).orElseThrow());
