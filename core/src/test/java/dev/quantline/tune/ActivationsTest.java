@@ -4,6 +4,8 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -42,6 +44,45 @@ class ActivationsTest {
             assertArrayEquals(new float[] {5, 6, 0, 0, 1, 2, 3, 4}, both.toFloats());
             assertArrayEquals(new long[] {2, 2, 1}, filled.shape());
             assertArrayEquals(new float[] {1, 0, 1, 1}, filled.toFloats());
+        }
+    }
+
+    @Test
+    void samplesThatDifferAlongSeveralAxesLieInTheCorner() {
+        try (var spilled = new Activations(folder)) {
+            spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 1, 3, 1, 2), 1);
+            spilled.append("x", Tensor.of(new float[] {7, 8, 9, 10, 11, 12, 13, 14}, 1, 2, 2, 2), 1);
+
+            assertArrayEquals(new float[] {1, 2, 0, 0, 3, 4, 0, 0, 5, 6, 0, 0, 7, 8, 9, 10, 11, 12, 13, 14, 0, 0, 0, 0},
+                spilled.batch("x", new int[] {0, 1}).toFloats());
+            assertArrayEquals(new float[] {1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 0, 0}, spilled.filled("x", new int[] {0, 1}).toFloats());
+            assertEquals(2, spilled.size());
+        }
+    }
+
+    @Test
+    void axesThatAlwaysHaveTheSameSizeGetTheSameNumber() {
+        try (var spilled = new Activations(folder)) {
+            for (int length : new int[] {2, 3}) {
+                spilled.append("hidden", Tensor.of(new float[5 * length], 1, length, 5), 1);
+                spilled.append("scores", Tensor.of(new float[2 * length * length], 1, 2, length, length), 1);
+                spilled.append("other", Tensor.of(new float[7 - length], 1, 7 - length), 1);
+            }
+            var lengths = new HashMap<List<Long>, Long>();
+
+            assertArrayEquals(new long[] {-1, -2, 5}, spilled.numberedShape("hidden", lengths));
+            assertArrayEquals(new long[] {-1, 2, -2, -2}, spilled.numberedShape("scores", lengths));
+            assertArrayEquals(new long[] {-1, -3}, spilled.numberedShape("other", lengths));
+        }
+    }
+
+    @Test
+    void powerIsTheMeanOverTheSamplesAsked() {
+        try (var spilled = new Activations(folder)) {
+            spilled.append("x", Tensor.of(new float[] {9, 9, 1, -2, -3, 4}, 3, 2), 3);
+
+            assertEquals(2.5, spilled.power("x", 1, 3, 1), 1e-12);
+            assertEquals(7.5, spilled.power("x", 1, 3, 2), 1e-12);
         }
     }
 

@@ -172,9 +172,25 @@ class BlockDataTest {
                 long odd = Arrays.stream(numbers(training.batch(i))).filter(number -> number % 2 == 1).count();
                 assertTrue(odd == 0 || odd == 10, odd + " short ones of 10, seed " + SEED);
             }
+            var sizes = new HashSet<Integer>();
+            for (int epoch = 0; epoch < 12; epoch++) {
+                sizes.add(training.batch(2 * epoch).get("x").dim(1));
+            }
+            assertEquals(Set.of(4, 40), sizes, "an epoch begins with either, seed " + SEED);
             var judging = data.judging(0, SAMPLES, 10);
             assertEquals(4, judging.batch(0).get("x").dim(1));
             assertEquals(40, judging.batch(1).get("x").dim(1));
+        });
+    }
+
+    @Test
+    void everySampleOfTheRangeJudges() {
+        with(alike(1), data -> {
+            var judging = data.judging(4, 12, 4);
+
+            assertArrayEquals(new long[] {4, 5, 6, 7}, numbers(judging.batch(0)));
+            assertArrayEquals(new long[] {8, 9, 10, 11}, numbers(judging.batch(1)));
+            assertArrayEquals(new long[] {4, 5, 6}, numbers(data.judging(4, 7, 8).batch(0)));
         });
     }
 

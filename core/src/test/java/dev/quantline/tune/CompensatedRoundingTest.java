@@ -5,7 +5,12 @@ import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantizer.Uniform;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.Random;
+import java.util.stream.IntStream;
+import org.apache.commons.math3.linear.Array2DRowRealMatrix;
+import org.apache.commons.math3.linear.ArrayRealVector;
+import org.apache.commons.math3.linear.LUDecomposition;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -86,6 +91,65 @@ class CompensatedRoundingTest {
         var moved = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums)).values();
 
         assertArrayEquals(quantizer.fakeQuantize(weight.tensor()).toFloats(), quantizer.fakeQuantize(moved).toFloats());
+    }
+
+    /**
+     * The definition, one input after the other from the one with most energy: a weight is rounded to what is nearest to what it would be
+     * if everything behind it were free and as good as it can be (GPTQ, arXiv 2210.17323).
+     */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void everyCodeIsTheNearestToTheBestThatIsLeft(int groups) {
+        for (boolean columns : new boolean[] {false, true}) {
+            var random = new Random(9);
+            var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
+            var product = correlated(groups, random);
+            for (int i = 0; i < product.sums().length; i++) {
+                product.sums()[i] *= louder(i / INPUTS % INPUTS) * louder(i % INPUTS);
+            }
+            var quantizer = Uniform.symmetric(4, weight.axis(), new double[] {2, 2.2, 2.4, 2.6, 2.8, 3});
+
+            var moved = weight.rows(quantizer.fakeQuantize(CompensatedRounding.of(weight, quantizer, product).values()));
+
+            var exact = weight.rows(weight.tensor());
+            for (int o = 0; o < OUTPUTS; o++) {
+                var h = new double[INPUTS][INPUTS];
+                double mean = 0;
+                for (int i = 0; i < INPUTS * INPUTS; i++) {
+                    h[i / INPUTS][i % INPUTS] = product.sums()[o / (OUTPUTS / groups) * INPUTS * INPUTS + i];
+                    mean += i / INPUTS == i % INPUTS ? h[i / INPUTS][i / INPUTS] / INPUTS : 0;
+                }
+                for (int i = 0; i < INPUTS; i++) {
+                    h[i][i] += 0.01 * mean;
+                }
+                var wanted = rounded(quantizer, o, Arrays.copyOfRange(exact, o * INPUTS, (o + 1) * INPUTS), h);
+                assertArrayEquals(wanted, Arrays.copyOfRange(moved, o * INPUTS, (o + 1) * INPUTS), 1e-5f, "output " + o);
+            }
+        }
+    }
+
+    /** In no order of places. */
+    private static double louder(int i) {
+        return 1 + i * 7 % INPUTS / 10.0;
+    }
+
+    /** One output channel; what is not rounded yet is solved for anew each time. */
+    private static float[] rounded(Uniform quantizer, int output, float[] exact, double[][] h) {
+        var order = IntStream.range(0, INPUTS).boxed().sorted(Comparator.comparingDouble(i -> -h[i][i])).toList();
+        var codes = new float[INPUTS];
+        for (int k = 0; k < INPUTS; k++) {
+            var free = order.subList(k, INPUTS).stream().mapToInt(i -> i).toArray();
+            var pull = new double[free.length];
+            for (int row = 0; row < free.length; row++) {
+                for (int done : order.subList(0, k)) {
+                    pull[row] += h[free[row]][done] * (exact[done] - codes[done]);
+                }
+            }
+            var among = new Array2DRowRealMatrix(h, false).getSubMatrix(free, free);
+            double best = exact[free[0]] + new LUDecomposition(among).getSolver().solve(new ArrayRealVector(pull, false)).getEntry(0);
+            codes[free[0]] = quantizer.dequantize(quantizer.quantize((float) best, output), output);
+        }
+        return codes;
     }
 
     /** What others make up for is rounded before them, to what is nearest; so the dearest errors are the smallest. */

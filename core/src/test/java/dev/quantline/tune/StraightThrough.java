@@ -11,15 +11,19 @@ final class StraightThrough {
     private StraightThrough() {
     }
 
-    /** A number of steps from the zero point within the range of the codes. */
-    static double kept(Uniform quantizer, int c, double steps) {
-        int z = quantizer.zeroPoint()[c];
-        return Math.max(quantizer.qmin() - z, Math.min(quantizer.qmax() - z, steps));
+    /** How many steps from the zero point the lowest and the highest code of a scale are. */
+    static double[] reach(Uniform quantizer, int c) {
+        return new double[] {quantizer.qmin() - quantizer.zeroPoint()[c], quantizer.qmax() - quantizer.zeroPoint()[c]};
     }
 
-    /** What rounding adds to a number of steps that is within the range. */
-    static double error(Uniform quantizer, int c, double steps) {
-        double kept = kept(quantizer, c, steps);
+    /** A number of steps from the zero point within the reach of the codes. */
+    static double kept(double[] reach, double steps) {
+        return Math.max(reach[0], Math.min(reach[1], steps));
+    }
+
+    /** What rounding adds to a number of steps within the reach. */
+    static double error(double[] reach, double steps) {
+        double kept = kept(reach, steps);
         return Math.rint(kept) - kept;
     }
 }

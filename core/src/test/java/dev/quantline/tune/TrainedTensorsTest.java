@@ -125,9 +125,9 @@ class TrainedTensorsTest {
 
         private double input(Map<Kind, double[]> trained, Map<Kind, double[]> held, double value) {
             double rounded = Math.rint(held.get(Kind.ZERO_POINT)[0]) - held.get(Kind.ZERO_POINT)[0];
-            double error = StraightThrough.error(grid, 0, steps(held, value, rounded));
+            double error = StraightThrough.error(StraightThrough.reach(grid, 0), steps(held, value, rounded));
             double scale = scale(trained);
-            return scale * (StraightThrough.kept(grid, 0, steps(trained, value, rounded)) + error)
+            return scale * (StraightThrough.kept(StraightThrough.reach(grid, 0), steps(trained, value, rounded)) + error)
                 - scale * (trained.get(Kind.ZERO_POINT)[0] + rounded);
         }
 
@@ -140,9 +140,10 @@ class TrainedTensorsTest {
         }
 
         private double weight(Map<Kind, double[]> trained, Map<Kind, double[]> held, int i, int o) {
-            double error = how == Weights.ROUNDED ? 0 : StraightThrough.error(WEIGHTS, o, weightSteps(held, i, o));
+            var reach = StraightThrough.reach(WEIGHTS, o);
+            double error = how == Weights.ROUNDED ? 0 : StraightThrough.error(reach, weightSteps(held, i, o));
             double factor = how == Weights.ROUNDED ? 1 : trained.get(Kind.WEIGHT_SCALE)[o];
-            double kept = StraightThrough.kept(WEIGHTS, o, weightSteps(trained, i, o));
+            double kept = StraightThrough.kept(reach, weightSteps(trained, i, o));
             return trained.get(Kind.AFFINE)[o] * SCALES[o] * factor * (kept + error);
         }
 

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -38,6 +39,7 @@ class TrainedWeightTest {
             new Uniform(3, true, 1, scales(10), new int[10]),
             new Uniform(4, false, 1, 0, scales(10), new int[] {8, 7, 3, 12, 8, 8, 0, 15, 9, 8}, 0),
             new Uniform(4, true, 1, 4, scales(18), new int[18], 0),
+            new Uniform(4, true, 0, 0, scales(6), new int[6], 6),
             new Uniform(4, false, Uniform.PER_TENSOR, scales(1), new int[] {6}));
         return grids.stream().flatMap(grid -> Stream.of(Weights.values()).map(how -> Arguments.of(how, grid)));
     }
@@ -56,28 +58,47 @@ class TrainedWeightTest {
         private final Uniform grid;
         private final float[] start = gaussian(60, 1);
         private final int[] scaleOf;
+        /** How far each element may reach; less than its codes do where pairs are limited. */
+        private final double[][] reach = new double[60][];
         private final TrainedWeight weight;
         private final Map<Kind, String> names = new LinkedHashMap<>();
+        private final Map<String, Tensor> starts = new LinkedHashMap<>();
         private final Map<String, Tensor> values = new LinkedHashMap<>();
 
         Subject(Weights how, Uniform grid) {
             this.how = how;
             this.grid = grid;
             scaleOf = grid.scaleIndex(SHAPE);
+            var limited = grid.pairLimit() > 0 ? grid.reaches(Tensor.of(start, SHAPE)) : null;
+            Arrays.setAll(reach, i -> limited == null ? StraightThrough.reach(grid, scaleOf[i])
+                : new double[] {limited[0][i], limited[1][i]});
             weight = new TrainedWeight(new QuantizationPlan.Weight("w", "layer", 1, grid), Tensor.of(start, SHAPE),
                 new Trainables(how, false, true, false, true), new Annealing(DECISION, STEPS));
-            var graph = Graph.empty(17);
-            graph.nodes().add(Node.of("MatMul", List.of("x", "w"), "y").withName("layer"));
+            var graph = model();
             weight.write(graph);
             weight.parameters().forEach((name, kind) -> {
                 names.put(kind, name);
                 var value = graph.initializers().get(name);
+                starts.put(name, value);
                 var moves = gaussian(value.size(), kind == Kind.ROUNDING ? 2 : kind == Kind.WEIGHT ? 0.5 : 0.1);
                 for (int i = 0; i < moves.length; i++) {
                     moves[i] += value.floats().get(i);
                 }
                 values.put(name, Tensor.of(moves, value.shape()));
             });
+        }
+
+        private Graph model() {
+            var graph = Graph.empty(17);
+            graph.initializers().put("w", Tensor.of(start, SHAPE));
+            graph.nodes().add(Node.of("MatMul", List.of("x", "w"), "y").withName("layer"));
+            return graph;
+        }
+
+        float[] computed(Map<String, Tensor> from) {
+            var result = Tensor.zeros(DataType.FLOAT, SHAPE);
+            weight.compute(from, result);
+            return result.toFloats();
         }
 
         private double[] of(Map<Kind, double[]> trained, Kind kind, double otherwise) {
@@ -109,16 +130,16 @@ class TrainedWeightTest {
         double restored(Map<Kind, double[]> trained, int i, double error) {
             int c = scaleOf[i];
             return trained.get(Kind.AFFINE)[c] * grid.scale()[c] * of(trained, Kind.WEIGHT_SCALE, 1)[c]
-                * (StraightThrough.kept(grid, c, steps(trained, i)) + error);
+                * (StraightThrough.kept(reach[i], steps(trained, i)) + error);
         }
 
         /** Learned rounding is not rounded while it is trained. */
         double error(Map<Kind, double[]> trained, int i) {
-            return how == Weights.ROUNDED ? 0 : StraightThrough.error(grid, scaleOf[i], steps(trained, i));
+            return how == Weights.ROUNDED ? 0 : StraightThrough.error(reach[i], steps(trained, i));
         }
 
         boolean isClipped(Map<Kind, double[]> trained, int i) {
-            return StraightThrough.kept(grid, scaleOf[i], steps(trained, i)) != steps(trained, i);
+            return StraightThrough.kept(reach[i], steps(trained, i)) != steps(trained, i);
         }
 
         @Override
@@ -151,17 +172,56 @@ class TrainedWeightTest {
     @MethodSource("weights")
     void aLayerComputesWithTheCodesAsTheirScalesAndItsGainRestoreThem(Weights how, Uniform grid) {
         var subject = new Subject(how, grid);
-        var result = Tensor.zeros(DataType.FLOAT, SHAPE);
 
-        subject.weight.compute(subject.values, result);
+        var result = subject.computed(subject.values);
 
         var trained = subject.trained();
         int clipped = 0;
-        for (int i = 0; i < result.size(); i++) {
-            assertEquals(subject.restored(trained, i, subject.error(trained, i)), result.get(i), 1e-5, subject + ", element " + i);
+        for (int i = 0; i < result.length; i++) {
+            assertEquals(subject.restored(trained, i, subject.error(trained, i)), result[i], 1e-5, subject + ", element " + i);
             clipped += subject.isClipped(trained, i) ? 1 : 0;
         }
         assertTrue(clipped > 0 && clipped < 40, clipped + " of 60 are clipped, " + subject);
+    }
+
+    @ParameterizedTest
+    @MethodSource("weights")
+    void trainingStartsFromThePlanAndLearnedRoundingFromTheFloatWeights(Weights how, Uniform grid) {
+        var subject = new Subject(how, grid);
+
+        var result = subject.computed(subject.starts);
+
+        var planned = grid.fakeQuantize(Tensor.of(subject.start, SHAPE)).toFloats();
+        for (int i = 0; i < result.length; i++) {
+            float unit = grid.scale()[subject.scaleOf[i]];
+            double wanted = how == Weights.ROUNDED ? unit * StraightThrough.kept(subject.reach[i], subject.start[i] / unit) : planned[i];
+            assertEquals(wanted, result[i], 1e-5, subject + ", element " + i);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("weights")
+    void whatIsStoredIsWhatWasTrainedOnceItIsDecided(Weights how, Uniform grid) {
+        // Given
+        var subject = new Subject(how, grid);
+        var plan = new QuantizationPlan(List.of(), List.of(new QuantizationPlan.Weight("w", "layer", 1, grid)));
+        var decided = subject.weight.decided(subject.values);
+
+        // When
+        var tuned = new Tuned();
+        subject.weight.fold(subject.values, tuned);
+
+        // Then
+        var stored = tuned.applyTo(plan, new Grids(subject.model(), plan)).weights().getFirst().quantizer();
+        var result = subject.computed(decided);
+        assertArrayEquals(result, stored.fakeQuantize(tuned.applyTo(subject.model()).initializers().get("w")).toFloats(), 1e-5f);
+        var trained = subject.trained();
+        for (int i = 0; i < result.length && how == Weights.ROUNDED; i++) {
+            double whole = Math.floor(subject.start[i] / (double) grid.scale()[subject.scaleOf[i]])
+                + (trained.get(Kind.ROUNDING)[i] > 0 ? 1 : 0);
+            assertEquals(StraightThrough.kept(subject.reach[i], whole), result[i] / stored.scale()[subject.scaleOf[i]], 1e-4,
+                subject + ", element " + i);
+        }
     }
 
     @ParameterizedTest

@@ -62,6 +62,39 @@ class MinibatchesTest {
         }
     }
 
+    /** An epoch in 5000 samples is two windows of 2048 and one of 904: their order, and that inside each, changes from epoch to epoch. */
+    @Test
+    void everyEpochIsInAnOrderOfItsOwn() throws IOException {
+        try (var data = data(SAMPLES)) {
+            var batches = new Minibatches(new Samples(data, model(), Map.of()), 8, 1, List.of(), 5);
+            var firsts = new HashSet<Integer>();
+            for (int epoch = 0; epoch < 12; epoch++) {
+                var x = batches.batch(epoch * batches.perEpoch()).get("x").toFloats();
+                int ascending = 0;
+                for (int row = 1; row < x.length; row++) {
+                    ascending += x[row] == x[row - 1] + 1 ? 1 : 0;
+                }
+                assertTrue(ascending < 4, Arrays.toString(x));
+                firsts.add((int) x[0] / 2048);
+            }
+            assertEquals(3, firsts.size());
+            var first = batches.batch(0).get("x").toFloats();
+            for (int epoch = 1; epoch < 12; epoch++) {
+                assertFalse(Arrays.equals(first, batches.batch(epoch * batches.perEpoch()).get("x").toFloats()));
+            }
+        }
+    }
+
+    @Test
+    void asManySamplesAsABatchTakesAreEnough() throws IOException {
+        try (var data = data(16)) {
+            var batches = new Minibatches(new Samples(data, model(), Map.of()), 16, 1, List.of(), 1);
+
+            assertEquals(1, batches.perEpoch());
+            assertEquals(16, batches.batch(0).get("x").size());
+        }
+    }
+
     @Test
     void pairsStayTogetherInOrderWithTheirScore() throws IOException {
         try (var data = data(SAMPLES)) {

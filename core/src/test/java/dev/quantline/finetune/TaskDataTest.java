@@ -1,0 +1,155 @@
+package dev.quantline.finetune;
+
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+/** Sample i holds the number i, label i mod 10, and pair i has the score i mod 6; the network doubles numbers. */
+class TaskDataTest {
+    private static final int BATCH = 8;
+
+    @TempDir
+    private Path folder;
+
+    private interface Use {
+        void of(TaskData data);
+    }
+
+    private static Graph doubling() {
+        var draft = new Draft(17, 1);
+        draft.op("y", "Mul", draft.input("x", DataType.FLOAT, -1, 1), draft.constant("two", Tensor.scalar(2)));
+        return draft.output("y", DataType.FLOAT, -1, 1).graph();
+    }
+
+    private void with(int count, Task task, Use use) throws IOException {
+        var x = new float[count];
+        var labels = new long[count];
+        var scores = new float[count / 2];
+        Arrays.setAll(labels, i -> i % 10);
+        for (int i = 0; i < count; i++) {
+            x[i] = i;
+            scores[i / 2] = i / 2 % 6;
+        }
+        var arrays = Map.of("x", Tensor.of(x, count, 1), "labels", Tensor.vector(labels), "scores", Tensor.vector(scores));
+        var model = doubling();
+        var settings = new FineTuneSettings(task, false, 1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7);
+        try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
+             var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
+            use.of(data);
+        }
+    }
+
+    private static List<Integer> judged(TaskData data) {
+        var numbers = new ArrayList<Integer>();
+        for (int i = 0; i < data.heldOut(); i++) {
+            for (float value : data.judging().batch(i).get("x").toFloats()) {
+                numbers.add((int) value);
+            }
+        }
+        return numbers;
+    }
+
+    private static TreeSet<Integer> trained(TaskData data) {
+        var numbers = new TreeSet<Integer>();
+        for (int i = 0; i < 3 * data.perEpoch(); i++) {
+            for (float value : data.training().batch(i).get("x").toFloats()) {
+                numbers.add((int) value);
+            }
+        }
+        return numbers;
+    }
+
+    private static List<Integer> range(int from, int to) {
+        return IntStream.range(from, to).boxed().toList();
+    }
+
+    @Test
+    void theLastTenthJudgesAndIsNotTrainedOn() throws IOException {
+        with(240, Task.CROSS_ENTROPY, data -> {
+            assertEquals(range(216, 240), judged(data));
+            assertEquals(new TreeSet<>(range(0, 216)), trained(data));
+            assertEquals(216 / BATCH, data.perEpoch());
+            assertEquals(BATCH, data.batch());
+        });
+    }
+
+    @Test
+    void noMoreThan256Judge() throws IOException {
+        with(4000, Task.CROSS_ENTROPY, data -> assertEquals(range(4000 - 256, 4000), judged(data)));
+    }
+
+    @Test
+    void aBatchAtLeastJudges() throws IOException {
+        with(2 * BATCH, Task.CROSS_ENTROPY, data -> assertEquals(range(BATCH, 2 * BATCH), judged(data)));
+    }
+
+    @Test
+    void withTooFewSamplesTheSameDoBoth() throws IOException {
+        with(2 * BATCH - 1, Task.CROSS_ENTROPY, data -> {
+            assertEquals(range(0, BATCH), judged(data));
+            assertEquals(new TreeSet<>(range(0, 2 * BATCH - 1)), trained(data));
+        });
+    }
+
+    @Test
+    void labelsComeWithTheirSamples() throws IOException {
+        with(240, Task.CROSS_ENTROPY, data -> {
+            for (var batch : List.of(data.training().batch(2), data.judging().batch(1))) {
+                for (int row = 0; row < BATCH; row++) {
+                    assertEquals((long) batch.get("x").get(row) % 10, (long) batch.get("labels").get(row));
+                }
+                assertFalse(batch.containsKey("scores"));
+                assertFalse(batch.containsKey(TaskLoss.TEACHER));
+            }
+        });
+    }
+
+    @Test
+    void pairsStayTogetherAndTheirScoresBecomeCosines() throws IOException {
+        with(242, Task.PAIRS, data -> {
+            assertEquals(range(218, 242), judged(data));
+            for (var batch : List.of(data.training().batch(2), data.judging().batch(1))) {
+                for (int pair = 0; pair < BATCH / 2; pair++) {
+                    int first = (int) batch.get("x").get(2 * pair);
+                    assertEquals(0, first % 2);
+                    assertEquals(first + 1, batch.get("x").get(2 * pair + 1));
+                    assertEquals(first / 2 % 6 / 5.0, batch.get("scores").get(pair), 1e-6);
+                }
+            }
+        });
+    }
+
+    @Test
+    void withoutTargetsTheNetworkAsItWasSaysWhatIsWanted() throws IOException {
+        with(240, Task.DISTILL, data -> {
+            for (var batch : List.of(data.training().batch(2), data.judging().batch(1))) {
+                var doubled = batch.get("x").toFloats();
+                for (int i = 0; i < doubled.length; i++) {
+                    doubled[i] *= 2;
+                }
+                assertArrayEquals(doubled, batch.get(TaskLoss.TEACHER).toFloats());
+            }
+            assertEquals(IntStream.range(216, 240).mapToDouble(i -> 4.0 * i * i).average().orElseThrow(), data.power(), 1e-3);
+        });
+        with(240, Task.CROSS_ENTROPY, data -> assertEquals(1, data.power()));
+    }
+}
