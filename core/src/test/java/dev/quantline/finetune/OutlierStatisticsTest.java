@@ -90,7 +90,7 @@ class OutlierStatisticsTest {
     @Test
     void theRoundingErrorOfAConstantIsNoDeviation() {
         // Given: a site that is 10 but for the last bit, beside a normal one
-        float[] still = {10, Math.nextUp(100f), 10, Math.nextUp(10f)};
+        float[] still = {10, 100, 10, Math.nextUp(10f)};
         statistics.weigh(1);
         statistics.observed().get(CALM.observed()).floats().put(still);
         observe(LOUD, 0, 1, -4, 4);
