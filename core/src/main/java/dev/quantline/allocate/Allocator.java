@@ -3,6 +3,7 @@ package dev.quantline.allocate;
 import dev.quantline.onnx.BadInput;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The integer program of AdaQuant (arXiv 2006.10518): exactly one option a layer, the sum of losses least under budgets,
@@ -26,14 +27,18 @@ public final class Allocator {
      *                  the smallest feasible one
      */
     public static Allocation solve(Table table, Budget budget, Duration limit) {
-        var pinned = pin(table, budget.pinned());
+        return find(table, budget, limit).orElseThrow(() -> infeasible(pin(table, budget.pinned()), budget, limit));
+    }
+
+    /** The same; empty when nothing keeps the budget. */
+    static Optional<Allocation> find(Table table, Budget budget, Duration limit) {
         var objective = budget.loss() == null ? Resource.LOSS : Resource.SIZE;
         var ties = budget.loss() == null ? Resource.SIZE : Resource.LOSS;
-        var program = new Program(pinned);
+        var program = new Program(pin(table, budget.pinned()));
         for (var resource : Resource.values()) {
             program.limit(resource, resource.limit(budget));
         }
-        return program.minimize(objective, ties, limit.toMillis() / 1e3).orElseThrow(() -> infeasible(pinned, budget, limit));
+        return program.minimize(objective, ties, limit.toMillis() / 1e3);
     }
 
     private static Table pin(Table table, Map<String, Width> pins) {

@@ -41,6 +41,11 @@ public record Budget(Long bytes, Double bitOperations, Double milliseconds, Doub
         return new Budget(null, null, null, loss, Map.of());
     }
 
+    /** The same without a limit on the size, which is made least instead. */
+    public Budget smallest() {
+        return new Budget(null, bitOperations, milliseconds, loss == null ? Double.MAX_VALUE : loss, pinned);
+    }
+
     /** The same with another size. */
     public Budget withBytes(Long other) {
         return new Budget(other, bitOperations, milliseconds, loss, pinned);

@@ -53,19 +53,39 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
      * Solves, puts the plan together and looks at its real size; where that is too large the budget is narrowed.
      *
      * @param size bytes of the file a plan becomes
-     * @throws BadInput when nothing keeps the budget
+     * @throws BadInput when nothing keeps the budget; the message names the smallest file there is
      */
     public static Choice of(Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
-        Long room = budget.bytes();
+        if (budget.bytes() == null) {
+            return of(Allocator.solve(table, budget, LIMIT), candidates, models, size);
+        }
+        long room = budget.bytes();
         for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-            var choice = of(Allocator.solve(table, budget.withBytes(room), LIMIT), candidates, models, size);
-            long bytes = choice.allocation().bytes();
-            if (budget.bytes() == null || bytes <= budget.bytes()) {
+            var found = Allocator.find(table, budget.withBytes(Math.max(0, room)), LIMIT);
+            if (found.isEmpty()) {
+                break;
+            }
+            var choice = of(found.get(), candidates, models, size);
+            if (choice.allocation().bytes() <= budget.bytes()) {
                 return choice;
             }
-            room -= bytes - budget.bytes();
+            room -= choice.allocation().bytes() - budget.bytes();
         }
-        throw new BadInput("budget: no choice of bits was found whose file is within " + budget.bytes() + " bytes; allow a little more");
+        var smallest = smallest(table, candidates, models, budget, size);
+        if (smallest.allocation().bytes() > budget.bytes()) {
+            throw new BadInput("budget: no choice of bits makes a file of %d bytes; the smallest feasible is %d bytes"
+                .formatted(budget.bytes(), smallest.allocation().bytes()));
+        }
+        return smallest;
+    }
+
+    /**
+     * The smallest file that keeps a budget's other limits.
+     *
+     * @throws BadInput when nothing keeps them
+     */
+    public static Choice smallest(Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
+        return of(Allocator.solve(table, budget.smallest(), LIMIT), candidates, models, size);
     }
 
     /** The plan of a solved allocation, and its real size. */

@@ -21,8 +21,7 @@ public final class Pareto {
      */
     public static List<Allocation> front(Table table, Budget limits) {
         var rest = new Budget(null, limits.bitOperations(), limits.milliseconds(), null, limits.pinned());
-        var smallest = Allocator.solve(table, new Budget(null, rest.bitOperations(), rest.milliseconds(), Double.MAX_VALUE, rest.pinned()),
-            LIMIT);
+        var smallest = Allocator.solve(table, rest.smallest(), LIMIT);
         var best = Allocator.solve(table, rest, LIMIT);
         var bySize = new TreeMap<Long, Allocation>();
         for (int step = 0; step <= STEPS; step++) {

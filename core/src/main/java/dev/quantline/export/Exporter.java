@@ -79,8 +79,10 @@ public final class Exporter {
      *
      * @param losses of each layer alone, by layer and by width ({@code weights/activations})
      * @param front  the best plans for all sizes
+     * @param notes  for the report
      */
-    public record Allocated(Report.Allocation summary, Map<String, Map<String, Double>> losses, List<Report.Point> front) {
+    public record Allocated(Report.Allocation summary, Map<String, Map<String, Double>> losses, List<Report.Point> front,
+                            List<String> notes) {
     }
 
     /**
@@ -201,7 +203,8 @@ public final class Exporter {
 
     /** What its user would otherwise have to find out. */
     private static List<String> notes(Job job, Checked checked, double[] latency) {
-        var notes = new ArrayList<>(checked.notes());
+        var notes = new ArrayList<>(job.allocated().map(Allocated::notes).orElse(List.of()));
+        notes.addAll(checked.notes());
         var constants = job.model().initializers();
         var floating = job.model().nodes().stream().filter(node -> node.is("Conv") && constants.containsKey(node.input(1))
             && FloatKernels.isFaster(node, constants.get(node.input(1)))).map(Node::name).toList();

@@ -46,6 +46,7 @@ import java.util.stream.Collectors;
 public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candidates candidates, FloatModels models,
                               Sensitivities sensitivities, Samples calibration) {
     private static final int BATCH = 16;
+    private static final double PERCENT = 100;
 
     /** What a layer's loss is, as the recipe says, on the calibration data. */
     static OutputLoss judge(Recipe.Allocate allocate, Measure measure, Samples calibration) throws IOException {
@@ -60,7 +61,9 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     public Report run(Path folder, Progress progress) throws IOException {
         long floatBytes = Exporter.bytes(job.original());
         var table = Choice.withStructure(sensitivities.table(), candidates, models, this::size);
-        var budget = budget(table, floatBytes);
+        var asked = budget(table, floatBytes);
+        var outOfReach = outOfReach(table, asked);
+        var budget = outOfReach.map(asked::withBytes).orElse(asked);
         var choice = Choice.of(table, candidates, models, budget, this::size);
         progress.report(0, "solving for other sizes");
         var front = Pareto.front(table, budget);
@@ -68,7 +71,7 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         progress.report(0.4, "measuring plans as a whole");
         var measured = measured(kept.orElse(choice), front);
         choice = kept.orElse(best(choice, measured));
-        var allocated = allocated(choice, measured, front, floatBytes);
+        var allocated = allocated(choice, measured, front, floatBytes, outOfReach);
         return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
                 job.table(), job.target(), Optional.of(allocated), job.evaluation(), job.measure(), job.goal(), job.tuning(),
                 job.provenance(), job.products(), job.batch(), job.provider()), Files.createDirectories(folder), progress.part(0.6, 1));
@@ -78,8 +81,17 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         return Exporter.size(job, model, plan);
     }
 
+    /** Bytes of the smallest file where the size that is only aimed at cannot be had. */
+    private Optional<Long> outOfReach(Table table, Budget asked) {
+        if (allocate.aim().isEmpty()) {
+            return Optional.empty();
+        }
+        long smallest = Choice.smallest(table, candidates, models, asked, this::size).allocation().bytes();
+        return Optional.of(smallest).filter(bytes -> bytes > asked.bytes());
+    }
+
     private Budget budget(Table table, long floatBytes) {
-        var bytes = allocate.size().map(size -> (long) (size * floatBytes)).orElse(null);
+        var bytes = allocate.size().or(allocate::aim).map(size -> (long) (size * floatBytes)).orElse(null);
         var operations = allocate.bitOperations().map(share -> share * table.rows().stream().mapToDouble(row ->
                 row.options().stream().mapToDouble(Table.Option::bitOperations).max().orElseThrow()).sum()).orElse(null);
         return new Budget(bytes, operations, allocate.latency().orElse(null), allocate.loss().orElse(null),
@@ -140,16 +152,21 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     }
 
     /** What the report says: predictions for all sizes, and what was measured. */
-    private Exporter.Allocated allocated(Choice choice, Map<Choice, Double> measured, List<Allocation> front, long floatBytes) {
+    private Exporter.Allocated allocated(Choice choice, Map<Choice, Double> measured, List<Allocation> front, long floatBytes,
+                                         Optional<Long> outOfReach) {
         var points = new ArrayList<Report.Point>();
         measured.forEach((plan, loss) -> points.add(point(plan.allocation(), floatBytes, loss, plan == choice)));
         var widths = measured.keySet().stream().map(plan -> plan.allocation().widths()).toList();
         front.stream().filter(one -> !widths.contains(one.widths())).forEach(one -> points.add(point(one, floatBytes, null, false)));
         points.sort(Comparator.comparing(Report.Point::bytes));
-        var summary = new Report.Allocation(sensitivities.loss(), sensitivities.samples(), allocate.size().orElse(null),
+        var budget = outOfReach.isPresent() ? Optional.<Double>empty() : allocate.size().or(allocate::aim);
+        var summary = new Report.Allocation(sensitivities.loss(), sensitivities.samples(), budget.orElse(null),
                 job.goal().stream().boxed().findFirst().orElse(null), choice.allocation().loss(), measured.get(choice),
                 choice.allocation().gap());
-        return new Exporter.Allocated(summary, sensitivities.losses(), points);
+        return new Exporter.Allocated(summary, sensitivities.losses(), points, outOfReach.map(bytes ->
+                ("no choice of widths makes a file of %.0f %% of the float model's size, which is aimed at where no size is asked for:"
+                + " this is the smallest there is, %.1f %%").formatted(PERCENT * allocate.aim().orElseThrow(),
+                        PERCENT * bytes / floatBytes)).stream().toList());
     }
 
     private static Report.Point point(Allocation allocation, long floatBytes, Double measured, boolean chosen) {

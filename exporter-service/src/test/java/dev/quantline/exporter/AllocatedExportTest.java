@@ -1,6 +1,8 @@
 package dev.quantline.exporter;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.allocate.Candidates;
@@ -15,6 +17,7 @@ import dev.quantline.export.Exporter;
 import dev.quantline.export.Report;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -75,8 +78,15 @@ class AllocatedExportTest {
     }
 
     private Report export(double drop, List<Integer> bits) throws IOException {
-        return export(OptionalDouble.of(drop), .6, bits, (calibrated, candidates, samples) ->
-                bits.stream().collect(Collectors.toMap(width -> width, width -> calibrated)));
+        return export(OptionalDouble.of(drop), budget(bits, Optional.of(.6), Optional.empty()), nearest(bits));
+    }
+
+    private static Weights nearest(List<Integer> bits) {
+        return (calibrated, candidates, samples) -> bits.stream().collect(Collectors.toMap(width -> width, width -> calibrated));
+    }
+
+    private static Recipe.Allocate budget(List<Integer> bits, Optional<Double> size, Optional<Double> aim) {
+        return new Recipe.Allocate(bits, List.of(8), size, aim, Optional.empty(), Optional.empty(), Optional.empty(), "outputs", Map.of());
     }
 
     /** The float model that has the weights of each width. */
@@ -84,7 +94,8 @@ class AllocatedExportTest {
         Map<Integer, Graph> of(Graph calibrated, Candidates candidates, Samples samples);
     }
 
-    private Report export(OptionalDouble drop, double size, List<Integer> bits, Weights weights) throws IOException {
+    private Report export(OptionalDouble drop, Recipe.Allocate allocate, Weights weights) throws IOException {
+        var bits = allocate.bits();
         var original = network();
         var file = folder.resolve("original.onnx");
         ModelFile.write(original, file);
@@ -100,8 +111,6 @@ class AllocatedExportTest {
             var widths = bits.stream().map(width -> new Width(width, 8)).toList();
             var candidates = Candidates.of(calibrated.model(), calibrated.plan(), base, calibrated.table(), widths);
             var models = new FloatModels(calibrated.model(), base, weights.of(calibrated.model(), candidates, samples));
-            var allocate = new Recipe.Allocate(bits, List.of(8), Optional.of(size), Optional.empty(), Optional.empty(), Optional.empty(),
-                    "outputs", Map.of());
             var judge = AllocatedExport.judge(allocate, Measure.of("top1"), samples);
             var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
                     16, judge, Provider.cpu(), Progress.none());
@@ -146,16 +155,44 @@ class AllocatedExportTest {
                 8, plan(candidates, 8)), samples, new TuneSettings(TuneSettings.Rounding.COMPENSATED, false, SAMPLES,
                 TuneSettings.Method.OFF, true, List.of(), false, TuneSettings.Whole.OFF, false, Training.standard()), 16,
                 Provider.cpu(), Progress.none()).models();
-        Weights nearest = (calibrated, candidates, samples) -> Map.of(3, calibrated, 8, calibrated);
+        var budget = budget(bits, Optional.of(.25), Optional.empty());
 
         // When
-        var mixed = export(OptionalDouble.empty(), .25, bits, rounded);
-        var plain = export(OptionalDouble.empty(), .25, bits, nearest);
+        var mixed = export(OptionalDouble.empty(), budget, rounded);
+        var plain = export(OptionalDouble.empty(), budget, nearest(bits));
 
         // Then
         assertEquals(Set.of(3, 8), mixed.layers().stream().map(Report.Layer::weightBits).collect(Collectors.toSet()));
         assertTrue(mixed.allocation().measuredLoss() < .7 * plain.allocation().measuredLoss(),
                 mixed.allocation() + ", with the nearest codes " + plain.allocation());
+    }
+
+    @Test
+    void aSizeThatIsAimedAtAndOutOfReachGivesTheSmallestFileAndANote() throws IOException {
+        // Given a hundredth of the float model's size: far below what any widths take
+        var bits = List.of(4, 8);
+
+        // When it is aimed at, and when it is asked for
+        var report = export(OptionalDouble.empty(), budget(bits, Optional.empty(), Optional.of(.01)), nearest(bits));
+        var refused = assertThrows(BadInput.class, () ->
+                export(OptionalDouble.empty(), budget(bits, Optional.of(.01), Optional.empty()), nearest(bits)));
+
+        // Then the one delivers the smallest file, and says so
+        assertEquals("done", report.status());
+        assertEquals(4, report.quantized().averageWeightBits());
+        assertEquals(report.pareto().getFirst(), report.pareto().stream().filter(Report.Point::chosen).findFirst().orElseThrow());
+        assertTrue(report.notes().getFirst().startsWith("no choice of widths makes a file of 1 % of the float model's size"),
+                report.notes().toString());
+        assertNull(report.allocation().budget());
+        // And the other is refused, with the size of that file
+        assertTrue(refused.getMessage().endsWith("the smallest feasible is " + report.pareto().getFirst().bytes() + " bytes"),
+                refused.getMessage());
+
+        // And a size within reach is kept to, without a word
+        var within = export(OptionalDouble.empty(), budget(bits, Optional.empty(), Optional.of(.25)), nearest(bits));
+        assertTrue(within.quantized().bytes() <= .25 * within.original().bytes(), within.quantized().toString());
+        assertTrue(within.notes().stream().noneMatch(note -> note.contains("aimed at")), within.notes().toString());
+        assertEquals(.25, within.allocation().budget());
     }
 
     private static QuantizationPlan plan(Candidates candidates, int bits) {

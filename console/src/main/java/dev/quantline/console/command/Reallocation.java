@@ -98,8 +98,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
     private Recipe.Allocate allocate() {
         var before = request.recipe().allocate().orElseThrow(() -> new BadInput("the widths of job " + request.id()
             + " were not allocated: run it with --recipe mixed"));
-        return new Recipe.Allocate(before.bits(), before.activations(), budget.size(), budget.bitOperations(), budget.latency(),
-                budget.loss(), before.judge(), before.pinned());
+        return new Recipe.Allocate(before.bits(), before.activations(), budget.size(), Optional.empty(), budget.bitOperations(),
+                budget.latency(), budget.loss(), before.judge(), before.pinned());
     }
 
     private FloatModels models(Candidates candidates) throws IOException {

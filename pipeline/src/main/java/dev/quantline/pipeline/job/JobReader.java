@@ -57,7 +57,7 @@ public final class JobReader {
         return resource("quantline-job.schema.json");
     }
 
-    /** A preset's size is for those who do not say what to keep: with a goal, or a limit on the loss, the smallest file is looked for. */
+    /** The size a preset aims at is for those who do not say what to keep. */
     private static ObjectNode expand(JsonNode recipe) {
         var preset = recipe.isTextual() ? recipe.asText() : recipe.path("preset").asText("int8");
         ObjectNode expanded = PRESETS.withObject("/" + preset).deepCopy();
@@ -65,8 +65,8 @@ public final class JobReader {
         if (recipe.isObject()) {
             merge(expanded, (ObjectNode) recipe);
             boolean says = recipe.has("goal") || recipe.at("/allocate/loss").isNumber();
-            if (says && recipe.at("/allocate/size").isMissingNode() && expanded.get("allocate") instanceof ObjectNode allocate) {
-                allocate.remove("size");
+            if (says && recipe.at("/allocate/aim").isMissingNode() && expanded.get("allocate") instanceof ObjectNode allocate) {
+                allocate.remove("aim");
             }
         }
         return expanded;

@@ -143,19 +143,22 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param bits          widths of weights to choose from
      * @param activations   widths of activations to choose from
      * @param size          largest file, as a fraction of the float model's bytes
+     * @param aim           the same where it can be had, and the smallest file there is where it cannot; none beside {@code size}
      * @param bitOperations most bit operations, as a fraction of those of the widest choice
      * @param latency       most milliseconds of the layers together, one sample
      * @param loss          largest predicted loss: the file is then made as small as that allows
      * @param judge         what a layer's loss is: {@code outputs} or {@code task}
      * @param pinned        widths of layers that are given, {@code weights/activations} by layer
      */
-    public record Allocate(List<Integer> bits, List<Integer> activations, Optional<Double> size, Optional<Double> bitOperations,
-                           Optional<Double> latency, Optional<Double> loss, String judge, Map<String, String> pinned) {
+    public record Allocate(List<Integer> bits, List<Integer> activations, Optional<Double> size, Optional<Double> aim,
+                           Optional<Double> bitOperations, Optional<Double> latency, Optional<Double> loss, String judge,
+                           Map<String, String> pinned) {
         public Allocate {
             bits = bits == null ? List.of(4, 8) : bits;
             activations = activations == null ? List.of(8) : activations;
             judge = judge == null ? "outputs" : judge;
             pinned = new TreeMap<>(pinned == null ? Map.of() : pinned);
+            aim = size.isPresent() ? Optional.empty() : aim;
         }
     }
 

@@ -8,7 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.quantline.onnx.BadInput;
-import java.util.Optional;
+import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -97,22 +98,24 @@ class JobReaderTest {
     }
 
     @Test
-    void aPresetsSizeIsForThoseWhoDoNotSayWhatToKeep() {
+    void whatAPresetAimsAtIsForThoseWhoDoNotSayWhatToKeep() {
         // Given recipes that say what to keep in several ways
-        var preset = size("\"mixed\"");
-        var goal = size("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}}");
-        var loss = size("{\"preset\": \"mixed\", \"allocate\": {\"loss\": 0.02}}");
-        var both = size("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}, \"allocate\": {\"size\": 0.2}}");
+        var preset = allocate("\"mixed\"");
+        var size = allocate("{\"preset\": \"mixed\", \"allocate\": {\"size\": 0.2}}");
+        var goal = allocate("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}}");
+        var loss = allocate("{\"preset\": \"mixed\", \"allocate\": {\"loss\": 0.02}}");
+        var both = allocate("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}, \"allocate\": {\"size\": 0.2}}");
+        var own = allocate("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}, \"allocate\": {\"aim\": 0.3}}");
 
-        // Then only the first gets the preset's size
-        assertEquals(Optional.of(0.15), preset);
-        assertEquals(Optional.empty(), goal);
-        assertEquals(Optional.empty(), loss);
-        assertEquals(Optional.of(0.2), both);
+        // Then the preset's aim is left to the first, and nobody gets a limit that was not stated
+        assertEquals(List.of("0.15", "-", "-", "-", "-", "0.3"), Stream.of(preset, size, goal, loss, both, own)
+                .map(one -> one.aim().map(String::valueOf).orElse("-")).toList());
+        assertEquals(List.of("-", "0.2", "-", "-", "0.2", "-"), Stream.of(preset, size, goal, loss, both, own)
+                .map(one -> one.size().map(String::valueOf).orElse("-")).toList());
     }
 
-    private static Optional<Double> size(String recipe) {
-        return read("{" + BASE + ", \"recipe\": " + recipe + "}").recipe().allocate().orElseThrow().size();
+    private static Recipe.Allocate allocate(String recipe) {
+        return read("{" + BASE + ", \"recipe\": " + recipe + "}").recipe().allocate().orElseThrow();
     }
 
     @ParameterizedTest
