@@ -1,6 +1,7 @@
 package dev.quantline.allocate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -42,7 +43,11 @@ public final class Allocator {
     }
 
     private static Table pin(Table table, Map<String, Width> pins) {
+        var layers = table.rows().stream().map(Table.Row::layer).toList();
         pins.forEach((layer, width) -> {
+            if (!layers.contains(layer)) {
+                throw new BadInput("allocate.pinned: no layer '" + layer + "' has widths to choose: " + Nearest.hint(layer, layers));
+            }
             if (table.rows().stream().noneMatch(row -> row.layer().equals(layer)
                 && row.options().stream().anyMatch(option -> option.width().equals(width)))) {
                 throw new BadInput("layer '" + layer + "' cannot be pinned to " + width + " bits: the table has no such option");

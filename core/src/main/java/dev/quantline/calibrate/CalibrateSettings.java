@@ -1,6 +1,7 @@
 package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.plan.Target;
 import java.util.List;
 import java.util.Locale;
@@ -133,7 +134,7 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
                 return constant;
             }
         }
-        throw new BadInput(field + " '" + value + "' is unknown: use one of "
-            + List.of(type.getEnumConstants()).toString().toLowerCase(Locale.ROOT));
+        throw new BadInput(field + " '" + value + "' is unknown: "
+            + Nearest.hint(value, Stream.of(type.getEnumConstants()).map(constant -> constant.name().toLowerCase(Locale.ROOT)).toList()));
     }
 }

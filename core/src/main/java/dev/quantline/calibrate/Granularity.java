@@ -1,6 +1,8 @@
 package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
+import java.util.List;
 
 /**
  * How many elements of a weight share a scale. Activations always have one scale a tensor: an integer kernel sums over the
@@ -37,7 +39,8 @@ public sealed interface Granularity {
             case "tensor" -> new PerTensor();
             case "channel" -> new PerChannel();
             case "block" -> new PerBlock(block);
-            default -> throw new BadInput("calibrate.granularity '" + name + "' is unknown: use tensor, channel or block");
+            default -> throw new BadInput("calibrate.granularity '" + name + "' is unknown: "
+                + Nearest.hint(name, List.of("tensor", "channel", "block")));
         };
     }
 }

@@ -1,6 +1,7 @@
 package dev.quantline.calibrate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.profile.Histogram;
 import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
@@ -60,8 +61,8 @@ public sealed interface RangeCriterion {
             case "mse" -> new Mse();
             case "mae" -> new Mae();
             case "auto" -> new Auto();
-            default -> throw new BadInput("calibrate.range '" + name + "' is unknown: use minmax, movingaverage, percentile,"
-                + " entropy, mse, mae or auto");
+            default -> throw new BadInput("calibrate.range '" + name + "' is unknown: "
+                + Nearest.hint(name, List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")));
         };
     }
 

@@ -1,9 +1,11 @@
 package dev.quantline.evaluate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -68,7 +70,8 @@ public interface Metric {
             case "pairs" -> new Pairs(output, data.target("scores"));
             case "perplexity" -> new Perplexity(output);
             case "fidelity" -> null;
-            default -> throw new BadInput("metric '" + measure.metric() + "' is unknown: use top1, top5, pairs, perplexity or fidelity");
+            default -> throw new BadInput("metric '" + measure.metric() + "' is unknown: "
+                + Nearest.hint(measure.metric(), List.of("top1", "top5", "pairs", "perplexity", "fidelity")));
         });
     }
 }

@@ -2,6 +2,7 @@ package dev.quantline.plan;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Nearest;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
@@ -39,15 +40,22 @@ final class Excluded {
         for (String pattern : patterns) {
             var one = new Excluded(List.of(pattern));
             if (graphs.stream().noneMatch(graph -> one.hasAnyOf(graph))) {
-                throw new BadInput("exclude: '" + pattern
-                        + "' fits no node and no tensor of the model: ./quantline inspect lists its layers");
+                var names = graphs.stream().flatMap(Excluded::all).distinct().toList();
+                throw new BadInput("exclude: '" + pattern + "' fits no node and no tensor of the model: "
+                    + Nearest.to(pattern.replace("*", ""), names).map(name -> "did you mean '" + name + "'? ").orElse("")
+                    + "./quantline inspect lists its layers");
             }
         }
     }
 
     private boolean hasAnyOf(Graph graph) {
-        return graph.nodes().stream().anyMatch(node -> has(node.name())
-            || Stream.concat(node.inputs().stream(), node.outputs().stream()).anyMatch(tensor -> !tensor.isEmpty() && has(tensor)));
+        return all(graph).anyMatch(this::has);
+    }
+
+    /** What a user may write: all nodes, and the tensors they read and write. */
+    private static Stream<String> all(Graph graph) {
+        return graph.nodes().stream().flatMap(node -> Stream.concat(Stream.of(node.name()),
+            Stream.concat(node.inputs().stream(), node.outputs().stream()).filter(tensor -> !tensor.isEmpty())));
     }
 
     /** Whether the name is written out. */

@@ -1,6 +1,7 @@
 package dev.quantline.plan;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -37,7 +38,7 @@ public enum Target {
     /** Reads a label. @throws BadInput naming the labels there are */
     public static Target of(String label) {
         return Arrays.stream(values()).filter(target -> target.label.equals(label)).findFirst()
-            .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: use " + String.join(" or ", labels())));
+            .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: " + Nearest.hint(label, labels())));
     }
 
     private static List<String> labels() {

@@ -1,6 +1,7 @@
 package dev.quantline.runtime;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -120,7 +121,8 @@ public final class Dataset implements AutoCloseable {
      */
     public float[] target(String name) throws IOException {
         if (!has(name)) {
-            throw new BadInput(paths.getFirst().getFileName() + " has no array '" + name + "'");
+            throw new BadInput(paths.getFirst().getFileName() + " has no array '" + name + "': "
+                + Nearest.hint(name, files.getFirst().headers().keySet()));
         }
         var parts = new ArrayList<float[]>();
         for (var file : files) {

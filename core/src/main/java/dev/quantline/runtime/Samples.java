@@ -4,12 +4,14 @@ import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * A data set bound to the inputs of a model: names, types and shapes checked, images normalised. Where every input is a
@@ -32,15 +34,17 @@ public final class Samples {
         this.dataset = dataset;
         this.normalize = normalize;
         model.inputs().forEach(input -> inputs.put(input.getName(), input));
+        for (String name : normalize.keySet()) {
+            if (!dataset.names().contains(name) && !inputs.containsKey(name)) {
+                var known = Stream.concat(dataset.names().stream(), inputs.keySet().stream()).distinct().toList();
+                throw new BadInput("normalize names '" + name + "', which no array and no input of the model is called: "
+                    + Nearest.hint(name, known));
+            }
+        }
         for (String input : inputs.keySet()) {
             arrays.put(input, arrayFor(input));
         }
         openLength = inputs.values().stream().allMatch(this::isOpenSequence);
-        for (String name : normalize.keySet()) {
-            if (!dataset.names().contains(name) && !inputs.containsKey(name)) {
-                throw new BadInput("normalize names '" + name + "', and the data has only " + dataset.names());
-            }
-        }
     }
 
     private boolean isOpenSequence(ValueInfoProto input) {
@@ -55,7 +59,7 @@ public final class Samples {
         if (inputs.size() == 1 && dataset.names().size() == 1 && (normalize.containsKey(only) || normalize.containsKey(input))) {
             return only;
         }
-        throw new BadInput("the data has no array for the model's input '" + input + "'; it has " + dataset.names());
+        throw new BadInput("the data has no array for the model's input '" + input + "': " + Nearest.hint(input, dataset.names()));
     }
 
     /** Number of samples. */

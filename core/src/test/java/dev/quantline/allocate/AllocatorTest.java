@@ -193,7 +193,9 @@ class AllocatorTest {
 
         // Then
         assertEquals(pin, found.widths().get("layer2"));
-        assertThrows(BadInput.class, () -> Allocator.solve(table, new Budget(null, null, null, null, Map.of("nobody", pin)), LIMIT));
+        var misspelt = new Budget(null, null, null, null, Map.of("layre2", pin));
+        assertTrue(assertThrows(BadInput.class, () -> Allocator.solve(table, misspelt, LIMIT)).getMessage()
+            .endsWith("did you mean 'layer2'?"));
         assertThrows(BadInput.class,
             () -> Allocator.solve(table, new Budget(null, null, null, null, Map.of("layer2", new Width(7, 7))), LIMIT));
     }

@@ -259,5 +259,7 @@ class PlacementTest {
         var message = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of("nowhere*"), List.of(graph))).getMessage();
 
         assertTrue(message.contains("nowhere*"), message);
+        var near = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of(node.name() + "s*"), List.of(graph))).getMessage();
+        assertTrue(near.contains("did you mean '" + node.name() + "'?"), near);
     }
 }

@@ -73,6 +73,7 @@ class DatasetTest {
             assertArrayEquals(new float[] {7, 8, 9}, data.target("labels"));
             assertEquals(Set.of("x"), data.names());
             assertTrue(assertThrows(BadInput.class, () -> data.target("scores")).getMessage().contains("'scores'"));
+            assertTrue(assertThrows(BadInput.class, () -> data.target("label")).getMessage().endsWith("did you mean 'labels'?"));
         }
     }
 

@@ -101,6 +101,16 @@ class SamplesTest {
     }
 
     @Test
+    void theNearestRightNameIsTold() {
+        var model = taking(DataType.FLOAT, -1, 1);
+        var normalization = new Normalization(new float[1], new float[] {1});
+
+        assertTrue(refusal(model, Map.of("xs", Tensor.zeros(DataType.FLOAT, 1, 1)), Map.of()).endsWith("'x': did you mean 'xs'?"));
+        assertTrue(refusal(model, Map.of("image", Tensor.zeros(DataType.UINT8, 1, 1)), Map.of("imgae", normalization))
+            .startsWith("normalize names 'imgae', which no array and no input of the model is called: did you mean 'image'?"));
+    }
+
+    @Test
     void aFixedBatchAxisDecidesTheBatch() throws IOException {
         var fed = batches(taking(DataType.FLOAT, 3, 1), Map.of("x", Tensor.of(new float[] {0, 1, 2, 3, 4, 5, 6}, 7, 1)), Map.of(), 64);
 

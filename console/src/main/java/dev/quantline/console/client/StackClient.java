@@ -2,6 +2,7 @@ package dev.quantline.console.client;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
@@ -175,13 +176,12 @@ public final class StackClient implements AutoCloseable {
 
     /** Every job the store knows, by id. */
     public List<JobState> jobs() {
-        var jobs = new ArrayList<JobState>();
-        for (var folder : store.children(Keys.JOBS)) {
-            if (folder.endsWith("/")) {
-                jobs.add(state(folder.substring(0, folder.length() - 1)));
-            }
-        }
-        return List.copyOf(jobs);
+        return ids().stream().map(this::state).toList();
+    }
+
+    private List<String> ids() {
+        return store.children(Keys.JOBS).stream().filter(folder -> folder.endsWith("/"))
+                .map(folder -> folder.substring(0, folder.length() - 1)).toList();
     }
 
     /** The report of a job that is done. */
@@ -300,7 +300,8 @@ public final class StackClient implements AutoCloseable {
 
     private void requireJob(String job) {
         if (!JobRequest.isId(job) || !store.exists(Keys.request(job))) {
-            throw new BadInput("no job '" + job + "' at " + connection.kafka() + "; ./quantline jobs lists them");
+            throw new BadInput("no job '" + job + "' at " + connection.kafka() + Nearest.to(job, ids())
+                    .map(id -> ": did you mean '" + id + "'?").orElse("") + "; ./quantline jobs lists them");
         }
     }
 

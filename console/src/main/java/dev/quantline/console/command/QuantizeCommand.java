@@ -72,10 +72,18 @@ final class QuantizeCommand implements Callable<Integer> {
         return new LocalRun(output).run(job, stack.find(), out.or(job.id()));
     }
 
+    /** What {@code --recipe} names: a file's content, or a preset. */
+    private Optional<JsonNode> named() throws IOException {
+        if (recipe == null) {
+            return Optional.empty();
+        }
+        var file = Path.of(recipe);
+        return Optional.of(Files.isRegularFile(file) || recipe.endsWith(".json") ? SubmitCommand.json(file) : TextNode.valueOf(recipe));
+    }
+
     /** The recipe as the request carries it; a budget turns a name into an object that overrides it. */
     private Optional<JsonNode> recipe() throws IOException {
-        var named = recipe == null ? Optional.<JsonNode>empty()
-                : Optional.of(Files.isRegularFile(Path.of(recipe)) ? SubmitCommand.json(Path.of(recipe)) : TextNode.valueOf(recipe));
+        var named = named();
         if (size.size().isEmpty()) {
             return named;
         }

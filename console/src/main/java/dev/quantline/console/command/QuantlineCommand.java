@@ -3,6 +3,7 @@ package dev.quantline.console.command;
 import dev.quantline.console.client.Unreachable;
 import dev.quantline.embedded.FolderInUse;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -45,8 +46,17 @@ public final class QuantlineCommand implements Runnable {
 
     private static int refuse(ParameterException failure, String[] arguments) {
         var command = failure.getCommandLine();
-        say(command.getErr(), "%s; see ./%s --help".formatted(failure.getMessage(), command.getCommandSpec().qualifiedName()));
+        say(command.getErr(), "%s%s; see ./%s --help".formatted(failure.getMessage(), meant(command),
+                command.getCommandSpec().qualifiedName()));
         return ExitCode.UNUSABLE;
+    }
+
+    /** The option or command that the first unknown word was meant to be; a misspelt option also explains one that is missing. */
+    private static String meant(CommandLine command) {
+        var spec = command.getCommandSpec();
+        return command.getUnmatchedArguments().stream().findFirst().flatMap(word -> Nearest.to(word.replaceFirst("=.*", ""),
+                word.startsWith("-") ? spec.optionsMap().keySet() : spec.subcommands().keySet())
+            .map(name -> ": '" + word + "' is unknown, did you mean '" + name + "'?")).orElse("");
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {

@@ -42,7 +42,7 @@ final class SubmitCommand implements Callable<Integer> {
             throw new BadInput(file + ": no such file, or it cannot be read");
         }
         try {
-            return Json.MAPPER.readTree(file.toFile());
+            return Json.stated(Files.readAllBytes(file));
         } catch (JsonProcessingException failure) {
             throw new BadInput("%s is not JSON: %s (line %d)".formatted(file, failure.getOriginalMessage(),
                 failure.getLocation().getLineNr()),

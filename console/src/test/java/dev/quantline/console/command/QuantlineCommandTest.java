@@ -54,6 +54,10 @@ class QuantlineCommandTest {
     @CsvSource(delimiter = '|', value = {
         "''                                                 | no command given",
         "frobnicate                                         | frobnicate",
+        "quantise                                           | did you mean 'quantize'?",
+        "quantize pom.xml --data pom.xml --recpie int8      | unknown, did you mean '--recipe'?",
+        "quantize pom.xml --dta=pom.xml                     | unknown, did you mean '--data'?",
+        "quantize pom.xml --data pom.xml --recipe r.json    | r.json: no such file",
         "quantize                                           | MODEL.onnx",
         "quantize none.onnx --data none.npz                 | none.onnx: no such file",
         "quantize pom.xml                                   | --data",

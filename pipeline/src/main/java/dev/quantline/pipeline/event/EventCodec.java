@@ -119,7 +119,7 @@ public final class EventCodec {
 
     private static JsonNode json(byte[] value) {
         try {
-            return Json.MAPPER.readTree(value);
+            return Json.stated(value);
         } catch (IOException e) {
             throw new Unreadable("not JSON: " + e.getMessage(), e);
         }

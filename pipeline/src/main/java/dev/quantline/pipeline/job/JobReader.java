@@ -3,21 +3,13 @@ package dev.quantline.pipeline.job;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.networknt.schema.JsonSchema;
-import com.networknt.schema.JsonSchemaFactory;
-import com.networknt.schema.PathType;
-import com.networknt.schema.SchemaValidatorsConfig;
-import com.networknt.schema.SpecVersion.VersionFlag;
-import com.networknt.schema.ValidationMessage;
 import dev.quantline.onnx.BadInput;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.Comparator;
-import java.util.Locale;
 
 /** Turns a request as a user wrote it into a complete {@link JobRequest}, or says which field cannot be used. */
 public final class JobReader {
-    private static final JsonSchema SCHEMA = schema();
+    private static final Vocabulary VOCABULARY = new Vocabulary(publishedSchema());
     private static final ObjectNode PRESETS = (ObjectNode) resource("presets.json");
 
     private JobReader() {
@@ -26,14 +18,12 @@ public final class JobReader {
     /**
      * Validates against the published schema and expands the recipe's preset.
      *
-     * @param request     a JSON object as in the contract; unknown fields are ignored
+     * @param request     a JSON object of the published schema
      * @param idIfAbsent  the id of a request that names none
-     * @throws BadInput when a field is missing or unusable; the message begins with its path
+     * @throws BadInput when a field is missing, unknown or unusable; the message begins with its path
      */
     public static JobRequest read(JsonNode request, String idIfAbsent) {
-        SCHEMA.validate(request).stream().min(Comparator.comparing(JobReader::path)).ifPresent(first -> {
-            throw new BadInput(path(first) + ": " + first.getError());
-        });
+        VOCABULARY.check(request);
         var complete = ((ObjectNode) request).deepCopy();
         if (!complete.has("id")) {
             complete.put("id", idIfAbsent);
@@ -102,17 +92,6 @@ public final class JobReader {
         if (request.get(object) instanceof ObjectNode inner && !inner.has(field)) {
             inner.put(field, value);
         }
-    }
-
-    private static String path(ValidationMessage message) {
-        var at = message.getInstanceLocation().toString().replaceFirst("^\\$\\.?", "");
-        var property = message.getType().equals("required") ? message.getProperty() : null;
-        return property == null ? at.isEmpty() ? "request" : at : at.isEmpty() ? property : at + "." + property;
-    }
-
-    private static JsonSchema schema() {
-        var config = SchemaValidatorsConfig.builder().pathType(PathType.JSON_PATH).locale(Locale.ENGLISH).build();
-        return JsonSchemaFactory.getInstance(VersionFlag.V202012).getSchema(publishedSchema(), config);
     }
 
     private static JsonNode resource(String name) {

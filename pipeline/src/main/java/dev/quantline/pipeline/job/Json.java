@@ -2,6 +2,7 @@ package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
@@ -13,8 +14,8 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 
 /**
- * The one JSON mapping of the project: unknown fields are ignored, empty optionals are left out, map keys and
- * properties are sorted, so that equal values give equal bytes.
+ * The one JSON mapping of the project: fields that a newer version may have added to an event are ignored (requests are held
+ * against their schema), empty optionals are left out, map keys and properties are sorted, so that equal values give equal bytes.
  */
 public final class Json {
     public static final ObjectMapper MAPPER = JsonMapper.builder()
@@ -40,6 +41,15 @@ public final class Json {
     /** The value as a JSON tree. */
     public static JsonNode tree(Object value) {
         return MAPPER.valueToTree(value);
+    }
+
+    /**
+     * Reads JSON that somebody wrote by hand.
+     *
+     * @throws JsonProcessingException when it is none, or a field is there twice, one of which would have no effect
+     */
+    public static JsonNode stated(byte[] json) throws IOException {
+        return MAPPER.reader().with(StreamReadFeature.STRICT_DUPLICATE_DETECTION).readTree(json);
     }
 
     /**

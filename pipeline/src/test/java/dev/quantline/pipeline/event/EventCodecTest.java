@@ -2,11 +2,14 @@ package dev.quantline.pipeline.event;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.runtime.Progress.Learning;
 import java.io.IOException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -37,6 +40,27 @@ class EventCodecTest {
     @MethodSource("events")
     void everyEventSurvivesItsRecord(Event event) {
         assertEquals(event, EventCodec.decode(EventCodec.encode(event)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("events")
+    void whatANewerMinorVersionSaysBesidesIsIgnored(Event event) throws IOException {
+        var newer = (ObjectNode) Json.MAPPER.readTree(EventCodec.encode(event));
+        newer.put("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        ((ObjectNode) newer.get("data")).put("later", 1).putObject("more").put("x", "y");
+
+        assertEquals(event, EventCodec.decode(Json.bytes(newer)));
+    }
+
+    @Test
+    void aFieldThatIsThereTwiceIsNotReadAsEither() {
+        var bare = "{\"id\": \"a\", \"recipe\": \"int8\", \"recipe\": \"w4a4\"}";
+        var wrapped = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\", \"data\": " + bare + "}";
+
+        for (var request : List.of(bare, wrapped)) {
+            var refusal = assertThrows(Unreadable.class, () -> EventCodec.jobRequest(request.getBytes()));
+            assertTrue(refusal.getMessage().contains("Duplicate field 'recipe'"), refusal.getMessage());
+        }
     }
 
     @Test

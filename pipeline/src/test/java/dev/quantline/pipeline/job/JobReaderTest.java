@@ -19,7 +19,7 @@ class JobReaderTest {
 
     @Test
     void aBareRequestGetsEveryDefault() {
-        var job = read("{" + BASE + ", \"colour\": \"red\", \"evaluation\": {\"data\": \"s3://b1x/v.npz\"}}");
+        var job = read("{" + BASE + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\"}}");
 
         assertEquals("given", job.id());
         assertEquals("int8", job.recipe().preset());
@@ -58,29 +58,52 @@ class JobReaderTest {
             {BASE, "id": "../x"}                                                    | id: does not match
             {BASE, "id": "Big"}                                                     | id: does not match
             {BASE, "id": "line\\n"}                                                 | id:
-            {BASE, "recipe": "int9"}                                                | recipe: does not have a value in the enumeration
-            {BASE, "recipe": {"calibrate": {"range": "guess"}}}                     | recipe.calibrate.range: does not have
+            {BASE, "recipe": "int9"}                                                | recipe: 'int9' is unknown: did you mean 'int8'?
+            {BASE, "recipe": {"calibrate": {"range": "guess"}}} | recipe.calibrate.range: 'guess' is unknown: there are minmax,
             {BASE, "recipe": {"tune": {"bias": "yes"}}}                             | recipe.tune.bias: string found, boolean expected
-            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "mood"}}      | evaluation.metric: does not have
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "mood"}}      | evaluation.metric: 'mood' is unknown: there are top1,
             {BASE, "evaluation": {"metric": "top1"}}                                | evaluation.data: required property
             {BASE, "normalize": {"image": {"mean": [0.5], "std": [0]}}}             | normalize.image.std[0]: must have an exclusive minimum
             {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
-            {BASE, "recipe": {"products": "sums"}}                                  | recipe.products: does not have
-            {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: does not have
+            {BASE, "recipe": {"products": "sums"}} | recipe.products: 'sums' is unknown: there are standard, matmulnbits
+            {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: 'hat' is unknown
             {BASE, "recipe": {"activationBits": 20}}                                | recipe.activationBits: must
-            {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: does not have
+            {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: 'row' is unknown
             {BASE, "recipe": {"calibrate": {"block": 20}}}                          | recipe.calibrate.block: does not have
-            {BASE, "recipe": {"tune": {"layers": "all"}}}                           | recipe.tune.layers: does not have
+            {BASE, "recipe": {"tune": {"layers": "all"}}}                           | recipe.tune.layers: 'all' is unknown
             {BASE, "recipe": {"tune": {"quanttune": {"k": 0}}}}                     | recipe.tune.quanttune.k: must have an exclusive
             {BASE, "recipe": {"tune": {"quanttune": {"batch": 1.5}}}}               | recipe.tune.quanttune.batch: number found
             {BASE, "recipe": {"preset": "mixed", "allocate": {"size": 2}}}          | recipe.allocate.size: must
             {BASE, "recipe": {"preset": "mixed", "allocate": {"pinned": {"a": 4}}}} | recipe.allocate.pinned.a: integer found
-            {BASE, "training": {"data": "s3://b1x/t.npz", "loss": "joy"}}           | training.loss: does not have
+            {BASE, "training": {"data": "s3://b1x/t.npz", "loss": "joy"}}           | training.loss: 'joy' is unknown
             {BASE, "recipe": "w8a8-fast", "training": {"data": "s3://b1x/t.npz"}}   | training: recipe.tune.quanttune is false
             [1]                                                                     | request: array found, object expected
             """, quoteCharacter = '`')
     void anUnusableFieldIsNamed(String request, String message) {
+        var refusal = assertThrows(BadInput.class, () -> read(request.replace("BASE", BASE)));
+
+        assertTrue(refusal.getMessage().startsWith(message), refusal.getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {BASE, "colour": "red"}                                           | colour: no such field: there are id, model,
+            {BASE, "recipie": "int8"}                                         | recipie: no such field: did you mean 'recipe'?
+            {BASE, "metric": "top1"}                                          | metric: no such field: did you mean evaluation.metric?
+            {BASE, "recipe": {"Calibrate": {}}}                               | recipe.Calibrate: no such field: did you mean 'calibrate'?
+            {BASE, "recipe": {"range": "mae"}} | recipe.range: no such field: did you mean recipe.calibrate.range?
+            {BASE, "recipe": {"calibrate": {"rnage": "mae"}}}                 | recipe.calibrate.rnage: no such field: did you mean 'range'?
+            {BASE, "recipe": {"tune": {"mix": 0}}} | recipe.tune.mix: no such field: did you mean recipe.tune.training.mix?
+            {BASE, "recipe": {"tune": {"training": {"rates": {"bias": 0}}}}} | recipe.tune.training.rates.bias: no such field: did you
+            {BASE, "recipe": {"tune": {"quanttune": {"lamda": 0}}}} | recipe.tune.quanttune.lamda: no such field: did you mean 'lambda'?
+            {BASE, "recipe": {"allocate": {"sise": 0.5}}}                     | recipe.allocate.sise: no such field: did you mean 'size'?
+            {BASE, "recipe": {"goal": {"dorp": 0.5}}}                         | recipe.goal.dorp: no such field: did you mean 'drop'?
+            {BASE, "normalize": {"image": {"mean": [0.5], "sdt": [0.5]}}}     | normalize.image.sdt: no such field: did you mean 'std'?
+            {BASE, "evaluation": {"date": "s3://b1x/v.npz"}}                  | evaluation.date: no such field: did you mean 'data'?
+            {BASE, "training": {"data": "s3://b1x/t.npz", "los": "distill"}}  | training.los: no such field: did you mean 'loss'?
+            """, quoteCharacter = '`')
+    void anUnknownFieldIsNamedWithTheNearestRightOne(String request, String message) {
         var refusal = assertThrows(BadInput.class, () -> read(request.replace("BASE", BASE)));
 
         assertTrue(refusal.getMessage().startsWith(message), refusal.getMessage());
