@@ -155,7 +155,7 @@ public final class Exporter {
         ModelFile.write(packed, file);
         try {
             Session.open(file, job.provider(), Session.Optimization.ALL).close();
-            return List.of();
+            return Runtimes.note(packed).stream().toList();
         } catch (BadInput refused) {
             if (packed.opset() == simulated.opset()) {
                 throw refused;
