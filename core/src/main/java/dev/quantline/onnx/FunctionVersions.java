@@ -11,6 +11,7 @@ import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +30,11 @@ final class FunctionVersions {
     private final Set<String> own = new HashSet<>();
     private final long given;
     private final long common;
+    /** Calls with the same attributes have the same nodes. */
+    private final Map<Body, List<NodeProto>> converted = new HashMap<>();
+
+    private record Body(FunctionProto function, List<NodeProto> nodes) {
+    }
 
     FunctionVersions(ModelProto model) {
         model.getOpsetImportList().forEach(imported -> imports.put(domain(imported), imported.getVersion()));
@@ -122,13 +128,16 @@ final class FunctionVersions {
     /** Nodes of a function in the common version; their constants may be nodes of their own then. */
     List<NodeProto> converted(FunctionProto function, List<NodeProto> nodes) {
         long version = version(function);
-        if (version == 0 || version == common) {
-            return nodes;
-        }
+        return version == 0 || version == common ? nodes
+            : converted.computeIfAbsent(new Body(function, nodes), body -> convert(body, version));
+    }
+
+    private List<NodeProto> convert(Body body, long version) {
+        var function = body.function();
         var draft = draft(version);
         function.getInputList().forEach(name -> draft.inputs().add(ValueInfoProto.newBuilder().setName(name).build()));
         function.getOutputList().forEach(name -> draft.outputs().add(ValueInfoProto.newBuilder().setName(name).build()));
-        nodes.forEach(node -> draft.nodes().add(Node.of(node)));
+        body.nodes().forEach(node -> draft.nodes().add(Node.of(node)));
         var converted = convert(draft);
         var all = new ArrayList<NodeProto>();
         converted.initializers().forEach((name, tensor) -> all.add(NodeProto.newBuilder().setOpType("Constant").addOutput(name)
@@ -139,10 +148,10 @@ final class FunctionVersions {
     }
 
     private Graph draft(long version) {
-        var draft = Graph.empty(Math.toIntExact(version));
+        var draft = Graph.empty((int) Math.clamp(version, 0L, Integer.MAX_VALUE));
         for (var imported : imports.entrySet()) {
             if (!imported.getKey().isEmpty()) {
-                draft = draft.withOpset(imported.getKey(), Math.toIntExact(imported.getValue()));
+                draft = draft.withOpset(imported.getKey(), (int) Math.clamp(imported.getValue(), 0L, Integer.MAX_VALUE));
             }
         }
         return draft;

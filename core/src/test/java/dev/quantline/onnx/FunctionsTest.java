@@ -6,6 +6,7 @@ import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
+import dev.quantline.prepare.Canonical;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
@@ -175,6 +176,35 @@ class FunctionsTest {
             b[i] = (float) (s[i] / max);
         }
         return softmax(b, main < 13);
+    }
+
+    @Test
+    void aFunctionIsConvertedOnceForManyCalls() {
+        // Given: two thousand calls, each conversion of which takes the library milliseconds
+        var own = function("Own", 11, List.of("a"), List.of("b"), node("Softmax", "a", "b", reference("axis", "axis").toBuilder()
+            .setType(AttributeProto.AttributeType.INT).build()));
+        var calls = new NodeProto[2000];
+        for (int i = 0; i < calls.length; i++) {
+            calls[i] = node(OWN, "Own", List.of(i == 0 ? "x" : "t" + i), List.of(i == calls.length - 1 ? "y" : "t" + (i + 1)),
+                Attributes.of("axis", (long) (i % 2)));
+        }
+
+        var graph = assertTimeoutPreemptively(Duration.ofSeconds(20), () -> Graph.of(model(17, List.of(own), calls)));
+
+        assertEquals(2000, graph.nodes().stream().filter(node -> node.is("Softmax")).count());
+        assertEquals(2000, graph.nodes().stream().filter(node -> node.is("Flatten")).count());
+    }
+
+    @Test
+    void versionsBeyondAnyNumberAreRefusedAsOpset() {
+        var own = function("Own", 17, List.of("a"), List.of("b"), node("Neg", "a", "b")).setOpsetImport(0,
+            OperatorSetIdProto.newBuilder().setVersion(1L << 40));
+        var model = model(17, List.of(own), node(OWN, "Own", List.of("x"), List.of("y"))).toBuilder();
+        model.setOpsetImport(0, OperatorSetIdProto.newBuilder().setVersion(1L << 39));
+
+        var message = assertThrows(BadInput.class, () -> Canonical.of(Graph.of(model.build()))).getMessage();
+
+        assertTrue(message.contains("is not supported"), message);
     }
 
     /** Of {@code [2, 3]}, over all or over the first axis. */
