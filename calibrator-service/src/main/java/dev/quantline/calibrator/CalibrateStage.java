@@ -34,7 +34,7 @@ final class CalibrateStage implements SingleItemStage {
     }
 
     /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
-    private record Settings(Map<String, JobRequest.Normalize> normalize, Recipe.Calibrate calibrate, int weightBits,
+    private record Settings(JobData.Settings data, Recipe.Calibrate calibrate, int weightBits,
                             int activationBits, List<Integer> candidates, List<String> exclude, int pairLimit) {
     }
 
@@ -53,7 +53,7 @@ final class CalibrateStage implements SingleItemStage {
     @Override
     public Object settings(JobRequest job) {
         var recipe = job.recipe();
-        return new Settings(job.normalize(), recipe.calibrate(), recipe.weightBits(), recipe.activationBits(), recipe.candidates(),
+        return new Settings(JobData.Settings.of(job), recipe.calibrate(), recipe.weightBits(), recipe.activationBits(), recipe.candidates(),
                 recipe.exclude(), JobCalibration.pairLimit(job));
     }
 
@@ -63,7 +63,7 @@ final class CalibrateStage implements SingleItemStage {
         var profile = Profile.read(context.file("profile"));
         var files = new TreeMap<String, Path>();
         Calibrator.Result result;
-        try (var data = JobData.open(context, "calibration")) {
+        try (var data = JobData.open(context, "calibration", model)) {
             result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
                     JobCalibration.settings(context.job()), BATCH, provider, context.progress(),
                     graph -> files.putAll(storeEarly(graph, context)));

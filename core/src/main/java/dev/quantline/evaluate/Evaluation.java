@@ -1,9 +1,12 @@
 package dev.quantline.evaluate;
 
+import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.BatchAxis;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -41,10 +44,11 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
         var first = Metric.of(measure, samples.dataset());
         var second = Metric.of(measure, samples.dataset());
         var comparison = new Comparison();
+        var axes = samples.axes(baseline);
         var judged = new AtomicReference<String>();
         samples.forEachBatch(0, count, first.isPresent() ? batch : samples.unpadded(batch), fed -> {
-            var before = baseline.run(fed.arrays());
-            var after = changed.run(fed.arrays());
+            var before = samplesFirst(baseline.run(fed.arrays()), axes);
+            var after = samplesFirst(changed.run(fed.arrays()), axes);
             first.ifPresent(value -> value.add(fed, before));
             second.ifPresent(value -> value.add(fed, after));
             comparison.add(fed, before, after, first);
@@ -54,6 +58,12 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
         return new Evaluation(measure.metric(), value(first), value(second),
             first.map(Metric::largerIsBetter).orElse(true),
             comparison.outputs().get(judged.get()) instanceof Fidelity fidelity ? fidelity : comparison.worst(), comparison.outputs());
+    }
+
+    private static Map<String, Tensor> samplesFirst(Map<String, Tensor> outputs, Map<String, BatchAxis> axes) {
+        var turned = new LinkedHashMap<String, Tensor>();
+        outputs.forEach((name, tensor) -> turned.put(name, axes.getOrDefault(name, BatchAxis.FIRST).toFront(tensor)));
+        return turned;
     }
 
     private static OptionalDouble value(Optional<Metric> metric) {

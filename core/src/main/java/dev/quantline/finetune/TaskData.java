@@ -158,7 +158,7 @@ final class TaskData implements AutoCloseable {
         boolean alike = held.stream().allMatch(batch -> batch.values().stream().filter(tensor -> tensor.rank() == 2)
             .mapToLong(tensor -> tensor.dim(1)).distinct().count() == 1);
         held.getFirst().forEach((name, tensor) -> sizes.put(name, samples.openLength() && tensor.rank() == 2
-            ? new long[] {tensor.dim(0), alike ? -2 : -1} : tensor.shape()));
+            && !samples.axis(name).isNone() ? new long[] {tensor.dim(0), alike ? -2 : -1} : tensor.shape()));
         return sizes;
     }
 

@@ -197,6 +197,13 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return new Tensor(type, rowShape, data().slice(Math.toIntExact(from * row), Math.toIntExact((to - from) * row)));
     }
 
+    /** The tensor twice, one behind the other along the first axis. */
+    public Tensor repeated() {
+        var twice = shape();
+        twice[0] *= 2;
+        return new Tensor(type, twice, ByteBuffer.allocateDirect(2 * data.capacity()).put(data()).put(data()));
+    }
+
     /** Number of elements of a shape. */
     public static long count(long[] shape) {
         return LongStream.of(shape).reduce(1, Math::multiplyExact);

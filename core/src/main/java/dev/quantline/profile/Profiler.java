@@ -75,7 +75,8 @@ public final class Profiler {
             var inputs = tensors.keySet().stream().filter(tensor -> !inside.contains(tensor)).toList();
             int begin = begin(samples, from);
             int end = Math.min(samples.size(), begin(samples, to));
-            samples.forEachBatch(begin, end, batch, fed -> {
+            // Elsewhere than along the first axis, samples cannot be told apart in a batch.
+            samples.forEachBatch(begin, end, samples.areFirst() ? batch : 1, fed -> {
                 var visible = padding ? Optional.<VisibleTokens>empty() : visible(fed);
                 // side by side, since each has statistics of its own; of several that fail the first in graph order is named
                 Stream.concat(inputs.stream().map(input -> failure(tensors.get(input), fed.arrays().get(input), fed, visible)),

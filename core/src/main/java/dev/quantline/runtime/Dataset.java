@@ -1,6 +1,7 @@
 package dev.quantline.runtime;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
@@ -18,7 +19,8 @@ import java.util.stream.Collectors;
 
 /**
  * Samples kept in one or several {@code .npz} files: one array per model input, first axis = samples, plus
- * {@code labels} and {@code scores}. Files of one set may differ in the other axes (sequence length).
+ * {@code labels} and {@code scores}. Files of one set may differ in the other axes (sequence length). Arrays may also be constants, the
+ * same for all samples and in all files.
  */
 public final class Dataset implements AutoCloseable {
     /** Arrays that are no model inputs. */
@@ -26,13 +28,15 @@ public final class Dataset implements AutoCloseable {
 
     private final List<Npz> files;
     private final List<Path> paths;
+    private final Set<String> constants;
 
-    private Dataset(List<Npz> files, List<Path> paths) {
+    private Dataset(List<Npz> files, List<Path> paths, Set<String> constants) {
         this.files = files;
         this.paths = paths;
+        this.constants = constants;
     }
 
-    /** Some samples: {@code arrays} by name, their first axes all of length {@code size}. */
+    /** Some samples: {@code arrays} by name, their first axes all of length {@code size}, unless they were put elsewhere for a model. */
     public record Batch(int first, int size, Map<String, Tensor> arrays) {
     }
 
@@ -43,11 +47,25 @@ public final class Dataset implements AutoCloseable {
      *                  first file has
      */
     public static Dataset open(List<Path> paths) throws IOException {
+        return open(paths, Set.of());
+    }
+
+    /**
+     * The same for a model, whose inputs tell which arrays are constants.
+     *
+     * @param stated where inputs have their samples, as far as somebody said so
+     * @throws BadInput as above, and when something is stated of an input that the model does not have
+     */
+    public static Dataset open(List<Path> paths, Graph model, Map<String, BatchAxis> stated) throws IOException {
+        return open(paths, paths.isEmpty() ? Set.of() : Feeding.constants(paths.getFirst(), model, stated));
+    }
+
+    private static Dataset open(List<Path> paths, Set<String> constants) throws IOException {
         if (paths.isEmpty()) {
             throw new BadInput("the data set has no files");
         }
         var files = new ArrayList<Npz>();
-        var dataset = new Dataset(files, paths);
+        var dataset = new Dataset(files, paths, constants);
         try {
             for (var path : paths) {
                 files.add(Npz.open(path));
@@ -66,7 +84,7 @@ public final class Dataset implements AutoCloseable {
                 + paths.getFirst().getFileName() + " has " + files.getFirst().headers().keySet());
         }
         if (names(file).isEmpty()) {
-            throw new BadInput(path.getFileName() + " has no input arrays");
+            throw new BadInput(path.getFileName() + " has no input arrays with samples; the same for all are " + constants);
         }
         long rows = rows(file);
         if (rows == 0) {
@@ -75,7 +93,7 @@ public final class Dataset implements AutoCloseable {
         for (String name : names(file)) {
             if (file.headers().get(name).rows() != rows) {
                 throw new BadInput(path.getFileName() + ": array '" + name + "' has " + file.headers().get(name).rows()
-                    + " samples, '" + names(file).iterator().next() + "' has " + rows);
+                    + " samples, '" + names(file).iterator().next() + "' has " + rows + ": " + Feeding.advice(name));
             }
         }
         checkTarget(file, path, "labels", rows, "one a sample");
@@ -90,18 +108,55 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private static Set<String> names(Npz file) {
-        return file.headers().keySet().stream().filter(name -> !TARGETS.contains(name))
+    /** Those with samples. */
+    private Set<String> names(Npz file) {
+        return file.headers().keySet().stream().filter(name -> !TARGETS.contains(name) && !constants.contains(name))
             .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
-    private static int rows(Npz file) {
+    private int rows(Npz file) {
         return Math.toIntExact(file.headers().get(names(file).iterator().next()).rows());
     }
 
-    /** Names of the input arrays. */
+    /** Names of the input arrays, constants included. */
     public Set<String> names() {
-        return names(files.getFirst());
+        var all = new LinkedHashSet<>(files.getFirst().headers().keySet());
+        all.removeAll(TARGETS);
+        return all;
+    }
+
+    /** Whether an array is the same for all samples. */
+    public boolean isConstant(String name) {
+        return constants.contains(name);
+    }
+
+    /** Shape of an array in the first file, samples included. */
+    long[] shape(String name) {
+        return files.getFirst().headers().get(name).shape().clone();
+    }
+
+    /**
+     * Reads a constant.
+     *
+     * @param rank axes it is to have; with one more, all entries along the first must be equal
+     * @throws BadInput when entries, or files, differ
+     */
+    Tensor constant(String name, int rank) throws IOException {
+        Tensor value = null;
+        for (var file : files) {
+            var array = file.read(name);
+            boolean repeated = rank >= 0 && array.rank() == rank + 1 && array.dim(0) > 0;
+            for (int i = 0; i < (repeated ? array.dim(0) : 1); i++) {
+                var shape = array.shape();
+                var entry = repeated ? array.rows(i, i + 1).reshape(Arrays.copyOfRange(shape, 1, shape.length)) : array;
+                if (value != null && !value.equals(entry)) {
+                    throw new BadInput("array '" + name + "' has several values, and the model's input '" + name
+                        + "' takes one for all samples: leave one");
+                }
+                value = entry;
+            }
+        }
+        return value;
     }
 
     /** Whether the set has this array, targets included. */
@@ -111,7 +166,7 @@ public final class Dataset implements AutoCloseable {
 
     /** Number of samples in all files. */
     public int size() {
-        return files.stream().mapToInt(Dataset::rows).sum();
+        return files.stream().mapToInt(this::rows).sum();
     }
 
     /**
@@ -161,7 +216,7 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private static void read(Npz file, int first, int begin, int end, int size, Consumer<Batch> action) {
+    private void read(Npz file, int first, int begin, int end, int size, Consumer<Batch> action) {
         var cursors = new LinkedHashMap<String, Npz.Rows>();
         try {
             for (String name : names(file)) {

@@ -96,6 +96,9 @@ public final class Npz implements AutoCloseable {
     /** Reads one whole array into memory. */
     public Tensor read(String name) throws IOException {
         try (var rows = rows(name)) {
+            if (headers.get(name).shape().length == 0) {
+                return new Tensor(headers.get(name).type(), new long[0], rows.scalar());
+            }
             return rows.next(Math.toIntExact(headers.get(name).rows()), true);
         }
     }
@@ -138,6 +141,15 @@ public final class Npz implements AutoCloseable {
             } catch (ZipException | EOFException e) {
                 throw damaged(name, e);
             }
+        }
+
+        /** The bytes of an array without axes. */
+        ByteBuffer scalar() throws IOException {
+            var data = in.readNBytes(Math.toIntExact(header.rowBytes()));
+            if (data.length < header.rowBytes() || in.read() >= 0) {
+                throw new BadInput(path.getFileName() + ": array '" + name + "' does not have the size its header declares");
+            }
+            return ByteBuffer.allocateDirect(data.length).put(data);
         }
 
         @Override

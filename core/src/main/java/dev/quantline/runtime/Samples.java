@@ -7,9 +7,12 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -23,6 +26,8 @@ public final class Samples {
     private final Map<String, Normalization> normalize;
     private final Map<String, ValueInfoProto> inputs = new LinkedHashMap<>();
     private final Map<String, String> arrays = new LinkedHashMap<>();
+    private final Map<String, BatchAxis> axes = new LinkedHashMap<>();
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private final boolean openLength;
 
     /**
@@ -31,6 +36,17 @@ public final class Samples {
      * @throws BadInput when an input has no array, or {@code normalize} names none
      */
     public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize) {
+        this(dataset, model, normalize, Map.of());
+    }
+
+    /**
+     * The same where inputs may have their samples elsewhere than along the first axis.
+     *
+     * @param dataset opened for this model
+     * @param stated  where inputs have their samples, as far as somebody said so
+     * @throws BadInput as above, and when it is not clear where an input has its samples
+     */
+    public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize, Map<String, BatchAxis> stated) {
         this.dataset = dataset;
         this.normalize = normalize;
         model.inputs().forEach(input -> inputs.put(input.getName(), input));
@@ -42,13 +58,17 @@ public final class Samples {
             }
         }
         for (String input : inputs.keySet()) {
-            arrays.put(input, arrayFor(input));
+            String array = arrayFor(input);
+            arrays.put(input, array);
+            axes.put(input, dataset.isConstant(array) ? BatchAxis.NONE : Feeding.axis(input, dataset.shape(array),
+                ValueInfos.shape(inputs.get(input)), Optional.ofNullable(stated.get(input))));
         }
-        openLength = inputs.values().stream().allMatch(this::isOpenSequence);
+        openLength = inputs.values().stream().allMatch(input -> axes.get(input.getName()).isNone() || isOpenSequence(input));
     }
 
     private boolean isOpenSequence(ValueInfoProto input) {
-        return ValueInfos.shape(input).filter(shape -> shape.length == 2 && shape[1] < 0).isPresent();
+        return axes.get(input.getName()).equals(BatchAxis.FIRST)
+            && ValueInfos.shape(input).filter(shape -> shape.length == 2 && shape[1] < 0).isPresent();
     }
 
     private String arrayFor(String input) {
@@ -60,6 +80,45 @@ public final class Samples {
             return only;
         }
         throw new BadInput("the data has no array for the model's input '" + input + "': " + Nearest.hint(input, dataset.names()));
+    }
+
+    /**
+     * Where outputs of a model have their samples: what becomes twice as long when one sample is run twice in a batch; those that have
+     * them nowhere, or several entries for each, are left out. A model that takes a fixed number of samples has them first.
+     */
+    public Map<String, BatchAxis> axes(Session session) {
+        var found = new LinkedHashMap<String, BatchAxis>();
+        int size = batchSize(1);
+        forEachBatch(0, Math.min(size, size()), size, fed -> {
+            var one = session.run(fed.arrays());
+            var two = batchSize(2) == 1 || size > 1 ? Map.<String, Tensor>of() : session.run(twice(fed.arrays()));
+            one.forEach((name, tensor) -> {
+                int axis = two.isEmpty() ? 0 : longer(tensor.shape(), two.get(name).shape());
+                if (axis >= 0 && axis < tensor.rank() && tensor.dim(axis) == fed.size()) {
+                    found.put(name, new BatchAxis(axis));
+                }
+            });
+        });
+        return found;
+    }
+
+    private Map<String, Tensor> twice(Map<String, Tensor> feed) {
+        var twice = new LinkedHashMap<String, Tensor>();
+        feed.forEach((input, tensor) -> twice.put(input, axis(input).isNone() ? tensor : axis(input).place(axis(input).toFront(tensor)
+            .repeated())));
+        return twice;
+    }
+
+    /** The only axis that differs; -1 when there is none, or more. */
+    private static int longer(long[] one, long[] two) {
+        int longer = -1;
+        for (int axis = 0; axis < one.length; axis++) {
+            if (one.length != two.length || one[axis] != two[axis] && longer >= 0) {
+                return -1;
+            }
+            longer = one[axis] == two[axis] ? longer : axis;
+        }
+        return longer;
     }
 
     /** Number of samples. */
@@ -74,7 +133,24 @@ public final class Samples {
 
     /** Inputs put together from several batches, without the columns at the end that are padding in all rows. */
     public Map<String, Tensor> trimmed(Map<String, Tensor> feed) {
-        return openLength ? Padding.trim(feed) : feed;
+        if (!openLength) {
+            return feed;
+        }
+        var sequences = new LinkedHashMap<>(feed);
+        sequences.keySet().removeIf(input -> axis(input).isNone());
+        var trimmed = new LinkedHashMap<>(feed);
+        trimmed.putAll(Padding.trim(sequences));
+        return trimmed;
+    }
+
+    /** Where an input of the model has its samples. */
+    public BatchAxis axis(String input) {
+        return axes.getOrDefault(input, BatchAxis.FIRST);
+    }
+
+    /** Whether all inputs that differ between samples have them along the first axis. */
+    public boolean areFirst() {
+        return axes.values().stream().allMatch(axis -> axis.isNone() || axis.equals(BatchAxis.FIRST));
     }
 
     /** The data set behind it, for labels and scores. */
@@ -86,17 +162,33 @@ public final class Samples {
     public void forEachBatch(int from, int to, int size, Consumer<Dataset.Batch> action) {
         dataset.forEachBatch(from, to, batchSize(size), batch -> {
             var feed = new LinkedHashMap<String, Tensor>();
-            arrays.forEach((input, array) -> feed.put(input, fit(input, array, batch.arrays().get(array))));
+            arrays.forEach((input, array) -> feed.put(input, axis(input).isNone() ? constants.computeIfAbsent(input, this::constant)
+                : fit(input, array, batch.arrays().get(array))));
             if (batch.size() == batchSize(batch.size())) {
-                action.accept(new Dataset.Batch(batch.first(), batch.size(), openLength ? Padding.trim(feed) : feed));
+                action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(feed)));
             }
         });
     }
 
-    /** The batch size that is run when {@code wanted} samples are asked for: the model's own where its first axis is fixed. */
+    private Tensor constant(String input) {
+        try {
+            var tensor = dataset.constant(arrays.get(input), ValueInfos.shape(inputs.get(input)).map(shape -> shape.length).orElse(-1));
+            return checked(input, arrays.get(input), tensor);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The batch size that is run when {@code wanted} samples are asked for: the model's own where it is fixed. */
     public int batchSize(int wanted) {
-        return inputs.values().stream().flatMap(info -> ValueInfos.shape(info).stream())
-            .filter(shape -> shape.length > 0 && shape[0] > 0).mapToInt(shape -> (int) shape[0]).findFirst().orElse(wanted);
+        for (var input : inputs.values()) {
+            int axis = axis(input.getName()).axis();
+            var shape = ValueInfos.shape(input).orElse(new long[0]);
+            if (axis >= 0 && axis < shape.length && shape[axis] > 0) {
+                return Math.toIntExact(shape[axis]);
+            }
+        }
+        return wanted;
     }
 
     /** How many samples can be run at once without padding: one where lengths differ, else as many as wanted. */
@@ -104,13 +196,18 @@ public final class Samples {
         return openLength && inputs.containsKey("attention_mask") ? 1 : wanted;
     }
 
-    private Tensor fit(String input, String array, Tensor tensor) {
-        var wanted = ValueInfos.type(inputs.get(input)).orElseThrow(
-            () -> new BadInput("the model's input '" + input + "' is not a number tensor"));
+    private Tensor fit(String input, String array, Tensor samples) {
+        var tensor = Feeding.withoutOwnAxis(samples, axis(input), ValueInfos.shape(inputs.get(input)));
         var normalization = normalize.getOrDefault(array, normalize.get(input));
         if (normalization != null && tensor.type() == DataType.UINT8) {
             tensor = normalization.apply(tensor);
         }
+        return checked(input, array, axis(input).place(tensor));
+    }
+
+    private Tensor checked(String input, String array, Tensor tensor) {
+        var wanted = ValueInfos.type(inputs.get(input)).orElseThrow(
+            () -> new BadInput("the model's input '" + input + "' is not a number tensor"));
         if (tensor.type() != wanted) {
             throw new BadInput("array '" + array + "' is " + tensor.type() + ", the model's input '" + input + "' takes " + wanted
                 + (tensor.type() == DataType.UINT8 ? ": say how to normalize it" : ""));
@@ -127,12 +224,12 @@ public final class Samples {
         }
         var shape = tensor.shape();
         boolean fits = shape.length == declared.get().length;
-        for (int i = 1; fits && i < shape.length; i++) {
-            fits = declared.get()[i] < 0 || declared.get()[i] == shape[i];
+        for (int i = 0; fits && i < shape.length; i++) {
+            fits = i == axis(input).axis() || declared.get()[i] < 0 || declared.get()[i] == shape[i];
         }
         if (!fits) {
             throw new BadInput("array '" + array + "' is " + tensor + ", the model's input '" + input + "' takes "
-                + Arrays.toString(declared.get()) + " (-1: any)");
+                + Arrays.toString(declared.get()) + " (-1: any): " + Feeding.advice(input));
         }
     }
 

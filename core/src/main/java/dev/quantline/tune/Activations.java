@@ -3,6 +3,7 @@ package dev.quantline.tune;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.BatchAxis;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -14,6 +15,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -22,12 +24,15 @@ import java.util.stream.IntStream;
 /**
  * Tensors of many samples, spilled to a file: written batch by batch, read back as any batch of samples. Only the batch at
  * hand is in memory, however many samples there are. Samples may differ in shape, as sentences do in length; in a batch
- * the shorter ones are filled up with zeros behind.
+ * the shorter ones are filled up with zeros behind. What is the same for all samples is kept once. Shapes have the samples first,
+ * wherever the tensor has them, unless said otherwise.
  */
 final class Activations implements AutoCloseable {
     private final Path file;
     private final FileChannel channel;
+    private final Map<String, BatchAxis> axes;
     private final Map<String, List<Row>> rows = new LinkedHashMap<>();
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private long end;
 
     /** One sample of one tensor. */
@@ -37,8 +42,12 @@ final class Activations implements AutoCloseable {
         }
     }
 
-    /** @param folder where the file lies until this is closed */
-    Activations(Path folder) {
+    /**
+     * @param folder where the file lies until this is closed
+     * @param axes   where tensors have their samples; along the first axis where it is not said
+     */
+    Activations(Path folder, Map<String, BatchAxis> axes) {
+        this.axes = axes;
         try {
             file = Files.createTempFile(folder, "activations", ".bin");
             channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
@@ -50,12 +59,17 @@ final class Activations implements AutoCloseable {
     /**
      * Adds the next samples of a tensor.
      *
-     * @throws BadInput when the first axis of {@code batch} is not {@code samples} long
+     * @throws BadInput when its axis of samples is not {@code samples} long
      */
-    void append(String tensor, Tensor batch, int samples) {
+    void append(String tensor, Tensor values, int samples) {
+        if (axis(tensor).isNone()) {
+            constants.putIfAbsent(tensor, values);
+            return;
+        }
+        var batch = axis(tensor).toFront(values);
         if (batch.rank() == 0 || batch.dim(0) != samples) {
             throw new BadInput("tensor '" + tensor + "' is " + batch + " for " + samples + " samples: a block can only start or end in a"
-                + " tensor whose first axis is the samples; name other tensors in tune.blocks");
+                + " tensor that has an axis of samples; name other tensors in tune.blocks");
         }
         var shape = batch.shape();
         shape[0] = 1;
@@ -83,12 +97,18 @@ final class Activations implements AutoCloseable {
 
     /** Names of the tensors. */
     Set<String> tensors() {
-        return rows.keySet();
+        var names = new LinkedHashSet<>(rows.keySet());
+        names.addAll(constants.keySet());
+        return names;
+    }
+
+    private BatchAxis axis(String tensor) {
+        return axes.getOrDefault(tensor, BatchAxis.FIRST);
     }
 
     /** Shape of one sample, first axis 1. */
     long[] shape(String tensor, int sample) {
-        return rows.get(tensor).get(sample).shape();
+        return constants.containsKey(tensor) ? constants.get(tensor).shape() : rows.get(tensor).get(sample).shape();
     }
 
     /** Shape with -1 where samples differ, and for the first axis. */
@@ -108,8 +128,9 @@ final class Activations implements AutoCloseable {
      * The same with the number that {@code lengths} has for a size that differs, by what it is for every sample, beginning with -2: so
      * axes that always have the same size get the same number.
      */
-    long[] numberedShape(String tensor, Map<List<Long>, Long> lengths) {
+    private long[] numberedShape(String tensor, Map<List<Long>, Long> lengths, int batch) {
         var numbered = commonShape(tensor);
+        numbered[0] = batch;
         for (int axis = 1; axis < numbered.length; axis++) {
             int at = axis;
             numbered[axis] = numbered[axis] >= 0 ? numbered[axis]
@@ -118,13 +139,39 @@ final class Activations implements AutoCloseable {
         return numbered;
     }
 
-    /** Whether every sample of the tensor has the same shape. */
-    boolean isUniform(String tensor) {
-        return Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);
+    /** The shape a batch has, samples where the tensor has them; open sizes are numbered as {@link #numberedShape} does. */
+    long[] sizes(String tensor, Map<List<Long>, Long> lengths, int batch) {
+        return constants.containsKey(tensor) ? constants.get(tensor).shape() : axis(tensor).place(numberedShape(tensor, lengths, batch));
     }
 
-    /** These samples of a tensor, one after the other, filled up with zeros to the largest. */
+    /** The shape of {@link #filled}: 1 along axes that are alike. */
+    long[] maskSizes(String tensor, Map<List<Long>, Long> lengths, int batch) {
+        return axis(tensor).place(maskShape(numberedShape(tensor, lengths, batch)));
+    }
+
+    /** The same with -1 where samples differ, and for them. */
+    long[] maskShape(String tensor) {
+        return axis(tensor).place(maskShape(commonShape(tensor)));
+    }
+
+    private static long[] maskShape(long[] shape) {
+        for (int axis = 1; axis < shape.length; axis++) {
+            shape[axis] = Math.min(1, shape[axis]);
+        }
+        return shape;
+    }
+
+    /** Whether every sample of the tensor has the same shape. */
+    boolean isUniform(String tensor) {
+        return constants.containsKey(tensor) || Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);
+    }
+
+    /** These samples of a tensor, one after the other along its axis of samples, filled up with zeros to the largest. */
     Tensor batch(String tensor, int[] samples) {
+        return constants.containsKey(tensor) ? constants.get(tensor) : axis(tensor).place(samplesFirst(tensor, samples));
+    }
+
+    private Tensor samplesFirst(String tensor, int[] samples) {
         var all = rows.get(tensor);
         var largest = all.get(samples[0]).shape().clone();
         for (int sample : samples) {
@@ -152,7 +199,7 @@ final class Activations implements AutoCloseable {
     Tensor filled(String tensor, int[] samples) {
         var common = commonShape(tensor);
         var mask = new Activations.Mask(common, Arrays.stream(samples).mapToObj(sample -> shape(tensor, sample)).toList());
-        return mask.tensor();
+        return axis(tensor).place(mask.tensor());
     }
 
     private record Mask(long[] common, List<long[]> shapes) {

@@ -7,6 +7,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.BatchAxis;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
@@ -34,6 +35,7 @@ final class BlockTuning implements AutoCloseable {
     private final boolean sequential;
     private final Provider provider;
     private final Path folder;
+    private final Map<String, BatchAxis> axes;
     private final Activations fed;
     /** Samples run at once while activations are collected. */
     private final int size;
@@ -67,19 +69,23 @@ final class BlockTuning implements AutoCloseable {
 
     /**
      * @param reference  the float model whose outputs are to be met
+     * @param axes       where tensors that parts start and end in have their samples
      * @param sequential whether inputs come from the quantized network
      * @param folder     where activations are spilled
      */
-    BlockTuning(Graph reference, Samples samples, Split split, boolean sequential, Provider provider, Path folder) {
+    BlockTuning(Graph reference, Samples samples, Split split, Map<String, BatchAxis> axes, boolean sequential, Provider provider,
+                Path folder) {
         this.reference = reference;
         this.samples = samples;
         this.split = split;
         this.sequential = sequential;
         this.provider = provider;
         this.folder = folder;
-        fed = new Activations(folder);
-        floats = new Activations(folder);
-        quantized = new Activations(folder);
+        this.axes = axes;
+        fed = new Activations(folder, reference.inputs().stream().map(input -> input.getName())
+            .collect(Collectors.toMap(name -> name, samples::axis)));
+        floats = new Activations(folder, axes);
+        quantized = new Activations(folder, axes);
         size = samples.openLength() ? 1 : samples.batchSize(RUN);
         samples.forEachBatch(0, split.all(), size, batch ->
             batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
@@ -179,7 +185,7 @@ final class BlockTuning implements AutoCloseable {
     /** Brings in the inputs of a part that does not start where the one before ended. */
     void enter(Subgraph part, State state) {
         if (part.inputs().isEmpty()) {
-            replace(new Activations(folder), new Activations(folder));
+            replace(new Activations(folder, axes), new Activations(folder, axes));
             return;
         }
         var before = new Subgraph("before " + part.name(), List.of(), part.inputs(),
@@ -207,7 +213,7 @@ final class BlockTuning implements AutoCloseable {
 
     /** Runs all samples through a graph of the part. */
     private Activations run(Subgraph part, Graph graph, Activations inputs) {
-        var outputs = new Activations(folder);
+        var outputs = new Activations(folder, axes);
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             for (int from = 0; from < fed.size(); from += size) {
                 var samples = IntStream.range(from, Math.min(from + size, fed.size())).toArray();

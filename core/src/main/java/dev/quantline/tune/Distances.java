@@ -51,7 +51,7 @@ final class Distances {
         String prediction = output;
         if (!targets.isUniform(output)) {
             prediction = graph.fresh(output + "/counted");
-            graph.inputs().add(ValueInfos.of(output + BlockData.FILLED, DataType.FLOAT, maskShape(targets.commonShape(output))));
+            graph.inputs().add(ValueInfos.of(output + BlockData.FILLED, DataType.FLOAT, targets.maskShape(output)));
             graph.nodes().add(Node.of("Mul", List.of(output, output + BlockData.FILLED), prediction));
         }
         String target = output + BlockData.TARGET;
@@ -66,13 +66,5 @@ final class Distances {
             case KL -> 1;
         };
         terms.add(new Loss.Term(1 / Math.max(power, Float.MIN_NORMAL) / outputs, weight, distance));
-    }
-
-    /** What a mask of tensors of this shape has: their open axes. */
-    static long[] maskShape(long[] shape) {
-        for (int axis = 1; axis < shape.length; axis++) {
-            shape[axis] = Math.min(1, shape[axis]);
-        }
-        return shape;
     }
 }

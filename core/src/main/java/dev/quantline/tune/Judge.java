@@ -1,6 +1,7 @@
 package dev.quantline.tune;
 
 import dev.quantline.evaluate.Comparison;
+import dev.quantline.evaluate.Ends;
 import dev.quantline.evaluate.OutputLoss;
 import dev.quantline.onnx.Graph;
 import dev.quantline.runtime.Progress;
@@ -27,8 +28,9 @@ record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean 
         var divergence = new DoubleAdder();
         var counted = new LongAdder();
         int from = split.judging();
-        try (var first = Session.open(reference, provider, Session.Optimization.EXACT);
-             var second = Session.open(state.plan().applyTo(state.model()), provider, Session.Optimization.EXACT)) {
+        var ends = Ends.of(reference);
+        try (var first = Session.open(ends.alone(reference), provider, Session.Optimization.EXACT);
+             var second = Session.open(ends.alone(state.plan().applyTo(state.model())), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, split.all(), samples.unpadded(batch), fed -> {
                 var exact = first.run(fed.arrays());
                 var other = second.run(fed.arrays());

@@ -5,18 +5,38 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.runtime.BatchAxis;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The pieces a network is tuned in. Only what begins and ends in tensors whose first axis is the samples can be one. */
-record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider provider) {
+/** The pieces a network is tuned in. Only what begins and ends in tensors that have an axis of samples can be one. */
+final class Pieces {
+    private final Graph model;
+    private final QuantizationPlan plan;
+    private final Samples samples;
+    private final Provider provider;
+    private final Map<String, BatchAxis> axes = new HashMap<>();
+
+    Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider provider) {
+        this.model = model;
+        this.plan = plan;
+        this.samples = samples;
+        this.provider = provider;
+    }
+
+    /** Where the tensors that pieces begin and end in have their samples. */
+    Map<String, BatchAxis> axes() {
+        return axes;
+    }
 
     List<Subgraph> of(TuneSettings settings) {
         return switch (settings.layers()) {
@@ -60,22 +80,16 @@ record Pieces(Graph model, QuantizationPlan plan, Samples samples, Provider prov
         return pieces.stream().filter(piece -> known.containsAll(piece.inputs()) && known.containsAll(piece.outputs())).toList();
     }
 
-    /** Some networks fold windows into the first axis: one batch tells. */
+    /** Some networks fold windows into the axis of samples: one batch tells. */
     private Set<String> bySample(List<String> tensors) {
         var shown = model.copy();
         shown.outputs().clear();
         tensors.forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
-        var usable = new HashSet<String>();
         if (!tensors.isEmpty()) {
-            int probe = samples.batchSize(Math.min(2, samples.size()));
             try (var session = Session.open(shown, provider, Session.Optimization.EXACT)) {
-                samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays()).forEach((name, tensor) -> {
-                    if (tensor.rank() > 0 && tensor.dim(0) == fed.size()) {
-                        usable.add(name);
-                    }
-                }));
+                axes.putAll(samples.axes(session));
             }
         }
-        return usable;
+        return tensors.stream().filter(axes::containsKey).collect(Collectors.toSet());
     }
 }

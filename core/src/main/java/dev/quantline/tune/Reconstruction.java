@@ -163,17 +163,12 @@ final class Reconstruction {
     private Map<String, long[]> sizes(int batch) {
         var sizes = new LinkedHashMap<String, long[]>();
         var lengths = new HashMap<List<Long>, Long>();
-        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().numberedShape(tensor, lengths)));
-        data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().numberedShape(tensor, lengths)));
-        data.part().outputs().forEach(tensor -> sizes.put(tensor + BlockData.FILLED, filled(data.targets(), tensor, lengths)));
+        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().sizes(tensor, lengths, batch)));
+        data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().sizes(tensor, lengths, batch)));
+        data.part().outputs().forEach(tensor -> sizes.put(tensor + BlockData.FILLED, data.targets().maskSizes(tensor, lengths, batch)));
         data.ahead().ifPresent(ahead -> ahead.rest().outputs().forEach(tensor ->
-            sizes.put(tensor + BlockData.FILLED, filled(ahead.targets(), tensor, lengths))));
-        sizes.values().forEach(shape -> shape[0] = batch);
+            sizes.put(tensor + BlockData.FILLED, ahead.targets().maskSizes(tensor, lengths, batch))));
         return sizes;
-    }
-
-    private static long[] filled(Activations targets, String tensor, Map<List<Long>, Long> lengths) {
-        return Distances.maskShape(targets.numberedShape(tensor, lengths));
     }
 
     private List<Group> groups(Map<String, Trainables.Kind> parameters) {

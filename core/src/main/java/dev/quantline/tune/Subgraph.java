@@ -13,8 +13,8 @@ import java.util.stream.Collectors;
  * quantized layers on its way there (masks, position tables) is computed again inside, from the model's own inputs.
  *
  * @param name    for people
- * @param inputs  tensors it starts from, their first axis = samples; inputs of the model are not among them
- * @param outputs tensors it ends in, their first axis = samples
+ * @param inputs  tensors it starts from, each with an axis of samples; inputs of the model are not among them
+ * @param outputs tensors it ends in, each with an axis of samples
  * @param nodes   names of the nodes whose quantizers belong to it
  */
 record Subgraph(String name, List<String> inputs, List<String> outputs, Set<String> nodes) {

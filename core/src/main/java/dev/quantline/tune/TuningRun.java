@@ -53,6 +53,7 @@ public final class TuningRun implements AutoCloseable {
     private final Judge closeness;
     /** Of all together. */
     private final Judge judge;
+    private final Pieces pieces;
     private final List<Subgraph> parts;
     private final Training training;
     private final List<Move> moves = new ArrayList<>();
@@ -116,7 +117,7 @@ public final class TuningRun implements AutoCloseable {
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
-        var pieces = new Pieces(model, start.plan(), calibration, provider);
+        pieces = new Pieces(model, start.plan(), calibration, provider);
         parts = pieces.of(settings);
         training = settings.training().withBatch(calibration.batchSize(settings.training().batch()));
         for (int i = 0; i < parts.size(); i++) {
@@ -254,7 +255,7 @@ public final class TuningRun implements AutoCloseable {
         if (tuning != null) {
             tuning.close();
         }
-        tuning = new BlockTuning(model, samples, split, true, provider, folder);
+        tuning = new BlockTuning(model, samples, split, pieces.axes(), true, provider, folder);
         var fitting = training.withBatch(samples.batchSize((int) Math.clamp(WHOLE_BYTES / Math.max(1, bytes), 1, training.batch())));
         var closer = settings.logits() ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE) : fitting.withRates(WHOLE_RATE);
         var how = within(whole, settings.wholeTrainables(), closer);
@@ -277,7 +278,7 @@ public final class TuningRun implements AutoCloseable {
     private void arrive(Subgraph part) {
         boolean single = settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
         if (tuning == null) {
-            tuning = new BlockTuning(model, samples, split, settings.sequential(), provider, folder);
+            tuning = new BlockTuning(model, samples, split, pieces.axes(), settings.sequential(), provider, folder);
             if (!single) {
                 parts.stream().takeWhile(earlier -> earlier != part).forEach(earlier -> tuning.pass(earlier, state));
             }

@@ -7,6 +7,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +24,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class SamplesTest {
     @TempDir
     private Path folder;
+    private Dataset.Batch fedLast;
 
     private static Graph taking(DataType type, long... shape) {
         var draft = new Draft(17, 1);
@@ -174,5 +176,89 @@ class SamplesTest {
         var feed = Map.of("attention_mask", Tensor.of(new long[4], 2, 2), "input_ids", Tensor.of(new long[] {1, 2, 3, 4}, 2, 2));
 
         assertArrayEquals(new long[] {1, 3}, Padding.trim(feed).get("input_ids").toLongs());
+    }
+
+    private Samples bound(Graph model, Map<String, Tensor> arrays, Map<String, BatchAxis> stated) throws IOException {
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)), model, stated)) {
+            var samples = new Samples(data, model, Map.of(), stated);
+            samples.forEachBatch(0, samples.size(), 2, fed -> fedLast = fed);
+            return samples;
+        }
+    }
+
+    private static Graph withSecond(Graph model, DataType type, long... shape) {
+        model.inputs().add(ValueInfos.of("second", type, shape));
+        return model;
+    }
+
+    private String unclear(Graph model, Map<String, Tensor> arrays, Map<String, BatchAxis> stated) {
+        return assertThrows(BadInput.class, () -> bound(model, arrays, stated)).getMessage();
+    }
+
+    @Test
+    void aScalarAndAnArrayOfTheWholeFixedShapeAreTheSameForAllSamples() throws IOException {
+        var x = Tensor.of(new float[] {1, 2, 3}, 3, 1);
+        var anchors = Tensor.of(new float[] {4, 5, 6, 7}, 2, 2);
+
+        var samples = bound(withSecond(taking(DataType.FLOAT, -1, 1), DataType.FLOAT, 2, 2), Map.of("x", x, "second", anchors), Map.of());
+        assertEquals(3, samples.size());
+        assertEquals(2, samples.batchSize(2));
+        assertEquals(anchors, fedLast.arrays().get("second"));
+        assertEquals(Tensor.of(new float[] {3}, 1, 1), fedLast.arrays().get("x"));
+
+        var scalar = withSecond(taking(DataType.FLOAT, -1, 1), DataType.FLOAT);
+        bound(scalar, Map.of("x", x, "second", Tensor.scalar(9)), Map.of());
+        assertEquals(Tensor.scalar(9), fedLast.arrays().get("second"));
+        bound(scalar, Map.of("x", x, "second", Tensor.vector(9f, 9f, 9f)), Map.of());
+        assertEquals(Tensor.scalar(9), fedLast.arrays().get("second"));
+        assertTrue(unclear(scalar, Map.of("x", x, "second", Tensor.vector(9f, 8f, 9f)), Map.of()).contains("'second' has several values"));
+    }
+
+    @Test
+    void whatIsTheSameForAllMayBeStated() throws IOException {
+        var model = withSecond(taking(DataType.FLOAT, -1, 1), DataType.FLOAT, -1);
+        var arrays = Map.of("x", Tensor.of(new float[] {1, 2, 3}, 3, 1), "second", Tensor.vector(4f, 5f));
+
+        String unstated = unclear(model, arrays, Map.of());
+        assertTrue(unstated.contains("inputs.") && unstated.contains(".constant (--constant "), unstated);
+        bound(model, arrays, Map.of("second", BatchAxis.NONE));
+        assertEquals(Tensor.vector(4f, 5f), fedLast.arrays().get("second"));
+        assertTrue(unclear(model, arrays, Map.of("third", BatchAxis.NONE)).contains("'third'"));
+    }
+
+    @Test
+    void samplesGoAlongTheAxisThatIsStatedOrThatWholeInputsHaveOneOf() throws IOException {
+        // Given: [time, batch, 2]
+        var model = taking(DataType.FLOAT, -1, -1, 2);
+        var samples = Tensor.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, 2, 3, 2);
+        var placed = Tensor.of(new float[] {1, 2, 7, 8, 3, 4, 9, 10, 5, 6, 11, 12}, 3, 2, 2);
+
+        // When, then
+        assertEquals(new BatchAxis(1), bound(model, Map.of("x", samples), Map.of("x", new BatchAxis(1))).axis("x"));
+        assertEquals(placed, fedLast.arrays().get("x"));
+        assertEquals(2, fedLast.size());
+        assertEquals(new BatchAxis(1), bound(model, Map.of("x", samples.reshape(2, 3, 1, 2)), Map.of()).axis("x"));
+        assertEquals(placed, fedLast.arrays().get("x"));
+        assertTrue(unclear(model, Map.of("x", samples.reshape(6, 1, 1, 2)), Map.of()).contains("[0, 1] has the samples is not clear"));
+        assertTrue(unclear(model, Map.of("x", samples.reshape(1, 2, 3, 2)), Map.of()).contains("none of its axes"));
+        assertTrue(unclear(model, Map.of("x", samples), Map.of("x", new BatchAxis(3))).contains("inputs.x.batch is 3"));
+    }
+
+    @Test
+    void outputsTellWhereTheyHaveTheirSamples() throws IOException {
+        // Given: samples second, turned to the front in one output, summed up in another
+        var draft = new Draft(17, 1);
+        String x = draft.input("x", DataType.FLOAT, -1, -1, 2);
+        draft.op("front", "Transpose", Map.of("perm", new long[] {1, 0, 2}), x);
+        draft.op("same", "Relu", x);
+        draft.op("sum", "ReduceSum", Map.of("keepdims", 0L), x);
+        List.of("front", "same", "sum").forEach(output -> draft.graph().outputs().add(ValueInfos.of(output, DataType.FLOAT)));
+        var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 3, 4, 1, 2)));
+
+        // When, then
+        try (var data = Dataset.open(List.of(file)); var session = Session.open(draft.graph(), Provider.cpu(), Session.Optimization.ALL)) {
+            var axes = new Samples(data, draft.graph(), Map.of()).axes(session);
+            assertEquals(Map.of("front", BatchAxis.FIRST, "same", new BatchAxis(1)), axes);
+        }
     }
 }

@@ -2,10 +2,12 @@ package dev.quantline.tune;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.BatchAxis;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -21,7 +23,7 @@ class ActivationsTest {
 
     @Test
     void anyBatchComesBackInAnyOrder() {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4}, 2, 2), 2);
             spilled.append("x", Tensor.of(new float[] {5, 6}, 1, 2), 1);
 
@@ -32,7 +34,7 @@ class ActivationsTest {
 
     @Test
     void shorterSamplesAreFilledUpAndMarked() {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4}, 1, 2, 2), 1);
             spilled.append("x", Tensor.of(new float[] {5, 6}, 1, 1, 2), 1);
 
@@ -49,7 +51,7 @@ class ActivationsTest {
 
     @Test
     void samplesThatDifferAlongSeveralAxesLieInTheCorner() {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 1, 3, 1, 2), 1);
             spilled.append("x", Tensor.of(new float[] {7, 8, 9, 10, 11, 12, 13, 14}, 1, 2, 2, 2), 1);
 
@@ -62,7 +64,7 @@ class ActivationsTest {
 
     @Test
     void axesThatAlwaysHaveTheSameSizeGetTheSameNumber() {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             for (int length : new int[] {2, 3}) {
                 spilled.append("hidden", Tensor.of(new float[5 * length], 1, length, 5), 1);
                 spilled.append("scores", Tensor.of(new float[2 * length * length], 1, 2, length, length), 1);
@@ -70,15 +72,15 @@ class ActivationsTest {
             }
             var lengths = new HashMap<List<Long>, Long>();
 
-            assertArrayEquals(new long[] {-1, -2, 5}, spilled.numberedShape("hidden", lengths));
-            assertArrayEquals(new long[] {-1, 2, -2, -2}, spilled.numberedShape("scores", lengths));
-            assertArrayEquals(new long[] {-1, -3}, spilled.numberedShape("other", lengths));
+            assertArrayEquals(new long[] {-1, -2, 5}, spilled.sizes("hidden", lengths, -1));
+            assertArrayEquals(new long[] {-1, 2, -2, -2}, spilled.sizes("scores", lengths, -1));
+            assertArrayEquals(new long[] {-1, -3}, spilled.sizes("other", lengths, -1));
         }
     }
 
     @Test
     void powerIsTheMeanOverTheSamplesAsked() {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             spilled.append("x", Tensor.of(new float[] {9, 9, 1, -2, -3, 4}, 3, 2), 3);
 
             assertEquals(2.5, spilled.power("x", 1, 3, 1), 1e-12);
@@ -88,7 +90,7 @@ class ActivationsTest {
 
     @Test
     void nothingIsLeftBehind() throws Exception {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             spilled.append("x", Tensor.of(new float[1000], 10, 100), 10);
         }
 
@@ -99,10 +101,31 @@ class ActivationsTest {
 
     @Test
     void theFirstAxisMustBeTheSamples() {
-        try (var spilled = new Activations(folder)) {
+        try (var spilled = new Activations(folder, Map.of())) {
             var refused = assertThrows(BadInput.class, () -> spilled.append("windows", Tensor.of(new float[8], 8, 1), 2));
 
             assertTrue(refused.getMessage().contains("windows"));
+        }
+    }
+
+    @Test
+    void samplesComeBackAlongTheirAxisAndConstantsAsTheyAre() {
+        var axes = Map.of("t", new BatchAxis(1), "scale", BatchAxis.NONE);
+        try (var spilled = new Activations(folder, axes)) {
+            // Given: [time, samples, channels], the second sample shorter in time
+            spilled.append("t", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 3, 1, 2), 1);
+            spilled.append("t", Tensor.of(new float[] {7, 8, 9, 10}, 2, 1, 2), 1);
+            spilled.append("scale", Tensor.scalar(5), 2);
+            spilled.append("scale", Tensor.scalar(5), 2);
+
+            // Then
+            assertEquals(Tensor.of(new float[] {7, 8, 1, 2, 9, 10, 3, 4, 0, 0, 5, 6}, 3, 2, 2), spilled.batch("t", new int[] {1, 0}));
+            assertEquals(Tensor.of(new float[] {1, 1, 1, 1, 0, 1}, 3, 2, 1), spilled.filled("t", new int[] {1, 0}));
+            assertArrayEquals(new long[] {-1, -1, 1}, spilled.maskShape("t"));
+            assertArrayEquals(new long[] {-2, 4, 2}, spilled.sizes("t", new HashMap<>(), 4));
+            assertEquals(Tensor.scalar(5), spilled.batch("scale", new int[] {1, 0}));
+            assertArrayEquals(new long[0], spilled.sizes("scale", new HashMap<>(), 4));
+            assertEquals(2, spilled.size());
         }
     }
 }

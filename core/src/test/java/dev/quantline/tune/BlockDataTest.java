@@ -34,8 +34,9 @@ class BlockDataTest {
 
     /** Sample i is {@code lengths[i]} tokens long, and its target is i. */
     private void with(int[] lengths, Use use) {
-        try (var fed = new Activations(folder); var floats = new Activations(folder); var quantized = new Activations(folder);
-             var targets = new Activations(folder)) {
+        try (var fed = new Activations(folder, Map.of()); var floats = new Activations(folder, Map.of());
+             var quantized = new Activations(folder, Map.of());
+             var targets = new Activations(folder, Map.of())) {
             for (int i = 0; i < lengths.length; i++) {
                 fed.append("number", Tensor.of(new long[] {i}, 1, 1), 1);
                 floats.append("x", filled(1, lengths[i], CHANNELS), 1);

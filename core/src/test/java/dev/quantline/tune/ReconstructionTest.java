@@ -100,8 +100,9 @@ class ReconstructionTest {
         var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("h", Set.of("y/Gemm"), grid, "fixed")),
             List.of(new QuantizationPlan.Weight("w", "y/Gemm", 1, weights)));
         var part = new Subgraph("part", List.of("h"), List.of("y"), Set.of("y/Gemm"));
-        try (var fed = new Activations(folder); var floats = new Activations(folder); var quantized = new Activations(folder);
-             var targets = new Activations(folder); var behind = new Activations(folder)) {
+        try (var fed = new Activations(folder, Map.of()); var floats = new Activations(folder, Map.of());
+             var quantized = new Activations(folder, Map.of());
+             var targets = new Activations(folder, Map.of()); var behind = new Activations(folder, Map.of())) {
             floats.append("h", Tensor.of(inputs, SAMPLES, 2), SAMPLES);
             quantized.append("h", Tensor.of(quantizedInputs, SAMPLES, 2), SAMPLES);
             targets.append("y", Tensor.of(outputs, SAMPLES, 2), SAMPLES);

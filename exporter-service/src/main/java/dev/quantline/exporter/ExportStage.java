@@ -69,7 +69,7 @@ final class ExportStage implements Stage {
     }
 
     private record Settings(String preset, String target, Measure measure, Optional<Recipe.Goal> goal,
-                            Optional<Recipe.Allocate> allocate, String products, Map<String, JobRequest.Normalize> normalize) {
+                            Optional<Recipe.Allocate> allocate, String products, JobData.Settings data) {
     }
 
     private record LayerGroup(Set<String> layers) {
@@ -105,7 +105,7 @@ final class ExportStage implements Stage {
     @Override
     public Object settings(JobRequest job) {
         return new Settings(job.recipe().preset(), job.target(), measure(job), job.recipe().goal(), job.recipe().allocate(),
-                job.recipe().products(), job.normalize());
+                job.recipe().products(), JobData.Settings.of(job));
     }
 
     @Override
@@ -135,7 +135,7 @@ final class ExportStage implements Stage {
         if (job.recipe().allocate().isPresent()) {
             return measured(context, model, Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
         }
-        try (var data = JobData.open(context, "evaluation")) {
+        try (var data = JobData.open(context, "evaluation", model)) {
             var exported = exported(context, model, JobData.bind(data, model, job));
             var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
                     context).withStages(stages(context));
@@ -146,7 +146,7 @@ final class ExportStage implements Stage {
 
     private Outcome measured(StageContext context, Graph model, Set<String> layers) throws IOException {
         var allocate = context.job().recipe().allocate().orElseThrow();
-        try (var data = JobData.open(context, "calibration")) {
+        try (var data = JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
             var judge = AllocatedExport.judge(allocate, measure(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
@@ -170,7 +170,7 @@ final class ExportStage implements Stage {
         var candidates = candidates(context, model);
         sensitivities.write(context.work().resolve(SENSITIVITIES));
         candidates.write(context.work().resolve(CANDIDATES));
-        try (var evaluation = JobData.open(context, "evaluation"); var calibration = JobData.open(context, "calibration")) {
+        try (var evaluation = JobData.open(context, "evaluation", model); var calibration = JobData.open(context, "calibration", model)) {
             var exported = exported(context, model, JobData.bind(evaluation, model, job));
             var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
                     sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
@@ -243,7 +243,7 @@ final class ExportStage implements Stage {
 
     private static Report.Provenance provenance(StageContext context) {
         var job = context.job();
-        var settings = Json.bytes(List.of(job.recipe(), job.normalize(), measure(job), job.target()));
+        var settings = Json.bytes(List.of(job.recipe(), JobData.Settings.of(job), measure(job), job.target()));
         return new Report.Provenance(context.earlier().inputHash(StageName.PROFILE, "model"),
                 context.earlier().inputHash(StageName.PROFILE, "calibration"), Hashes.of(settings), context.version(), SEED);
     }

@@ -41,7 +41,7 @@ final class ProfileStage implements Stage {
     private record Shard(int from, int to) {
     }
 
-    private record Settings(Map<String, JobRequest.Normalize> normalize, List<String> exclude, boolean equalize, boolean padding) {
+    private record Settings(JobData.Settings data, List<String> exclude, boolean equalize, boolean padding) {
     }
 
     @Override
@@ -57,12 +57,12 @@ final class ProfileStage implements Stage {
     @Override
     public Object settings(JobRequest job) {
         var calibrate = job.recipe().calibrate();
-        return new Settings(job.normalize(), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
+        return new Settings(JobData.Settings.of(job), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
     }
 
     @Override
     public List<Item> items(StageContext context) throws IOException {
-        try (var data = JobData.open(context, "calibration")) {
+        try (var data = JobData.open(context, "calibration", ModelFile.read(context.file("model")))) {
             var items = new ArrayList<Item>();
             for (var from = 0; from < data.size(); from += SAMPLES_AN_ITEM) {
                 var to = Math.min(data.size(), from + SAMPLES_AN_ITEM);
@@ -86,7 +86,7 @@ final class ProfileStage implements Stage {
             files.putAll(context.write(model, MODEL));
             files.values().forEach(context.handOver());
         }
-        try (var data = JobData.open(context, "calibration")) {
+        try (var data = JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
             var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
                     recipe.exclude(), recipe.calibrate().padding(), provider, context.progress());

@@ -99,7 +99,7 @@ final class FineTunePhase {
         progress.report(0, "reading the model");
         var prepared = ModelFile.read(context.file("prepared"));
         var quantized = QuantizationPlan.read(context.file("plan")).applyTo(ModelFile.read(context.file("model")));
-        try (var data = JobData.open(context, "training");
+        try (var data = JobData.open(context, "training", prepared);
              var tuning = new FineTuning(prepared, quantized, JobData.bind(data, prepared, context.job()),
                      TuneRequest.fineTuning(context.job()), context.job().recipe().exclude(), provider)) {
             if (context.checkpoint().isPresent()) {
@@ -134,7 +134,7 @@ final class FineTunePhase {
 
     private Calibrator.Result calibrate(Graph model) throws IOException {
         var recipe = context.job().recipe();
-        try (var data = JobData.open(context, "calibration")) {
+        try (var data = JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
             var rewrites = Profile.read(context.file("profile")).rewrites();
             var profile = Profiler.observe(model, samples, 0, samples.size(), BATCH, recipe.exclude(), recipe.calibrate().padding(),

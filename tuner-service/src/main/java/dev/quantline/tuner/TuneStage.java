@@ -59,7 +59,7 @@ final class TuneStage implements SingleItemStage {
         this.slice = slice;
     }
 
-    private record Settings(Recipe.Tune tune, List<Width> widths, Map<String, JobRequest.Normalize> normalize,
+    private record Settings(Recipe.Tune tune, List<Width> widths, JobData.Settings data,
                             Optional<String> metric, Optional<String> output, Optional<FineTuning> fineTuning) {
     }
 
@@ -90,7 +90,7 @@ final class TuneStage implements SingleItemStage {
     @Override
     public Object settings(JobRequest job) {
         var metric = job.evaluation().map(JobRequest.Evaluation::metric);
-        return new Settings(job.recipe().tune(), job.recipe().widths(), job.normalize(), metric, TuneRequest.output(job),
+        return new Settings(job.recipe().tune(), job.recipe().widths(), JobData.Settings.of(job), metric, TuneRequest.output(job),
                 job.recipe().tune().quanttune().map(wanted -> new FineTuning(job.recipe(), TuneRequest.fineTuning(job),
                         JobCalibration.pairLimit(job))));
     }
@@ -108,7 +108,7 @@ final class TuneStage implements SingleItemStage {
         var plan = QuantizationPlan.read(start.plan());
         var scratch = Files.createDirectory(context.work().resolve("activations"));
         var written = context.checkpoint().map(folder -> folder.resolve(WRITTEN)).filter(Files::exists);
-        try (var data = written.isPresent() ? Dataset.open(List.of(written.get())) : JobData.open(context, "calibration")) {
+        try (var data = written.isPresent() ? Dataset.open(List.of(written.get())) : JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
             if (written.isEmpty() && lacksText(model, samples, context.job())) {
                 return write(model, samples, start, context, progress.part(0, WRITING));

@@ -12,12 +12,13 @@ import java.util.function.Function;
  *
  * @param recipe a preset's name or a recipe object; empty for the default
  * @param normalize as in a job request
+ * @param inputs    as in a job request
  */
 record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> evaluation, Optional<Training> training,
-        Optional<JsonNode> recipe, Optional<JsonNode> normalize, Optional<String> target) {
+        Optional<JsonNode> recipe, Optional<JsonNode> normalize, Optional<JsonNode> inputs, Optional<String> target) {
 
     /** The data a metric is measured on; an empty metric leaves the choice to the request's default. */
-    record Evaluation(Path data, Optional<String> metric) {}
+    record Evaluation(Path data, Optional<String> metric, Optional<String> output) {}
 
     /** The data a loss is computed on; an empty loss leaves the choice to the request's default. */
     record Training(Path data, Optional<String> loss) {}
@@ -28,10 +29,12 @@ record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> ev
         request.put("id", id);
         request.put("model", stored.apply(model));
         request.put("calibration", stored.apply(calibration));
+        inputs.ifPresent(value -> request.set("inputs", value));
         normalize.ifPresent(value -> request.set("normalize", value));
         evaluation.ifPresent(value -> {
             var node = request.putObject("evaluation").put("data", stored.apply(value.data()));
             value.metric().ifPresent(metric -> node.put("metric", metric));
+            value.output().ifPresent(output -> node.put("output", output));
         });
         training.ifPresent(value -> {
             var node = request.putObject("training").put("data", stored.apply(value.data()));

@@ -8,7 +8,11 @@ import dev.quantline.pipeline.job.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,6 +36,17 @@ final class QuantizeCommand implements Callable<Integer> {
 
     @Option(names = "--metric", description = "top1, top5, pairs, perplexity or fidelity (default)")
     private String metric;
+
+    @Option(names = "--metric-output", paramLabel = "NAME",
+            description = "the output the metric looks at (default: the first one of floats)")
+    private String metricOutput;
+
+    @Option(names = "--batch-axis", paramLabel = "INPUT=AXIS",
+            description = "an input whose samples lie along another axis than the first, counted from 0; may be repeated")
+    private Map<String, Integer> batchAxes = new TreeMap<>();
+
+    @Option(names = "--constant", paramLabel = "INPUT", description = "an input that is the same for all samples; may be repeated")
+    private List<String> constants = new ArrayList<>();
 
     @Option(names = "--train", paramLabel = "TRAIN.npz", description = "training data")
     private Path training;
@@ -63,11 +78,13 @@ final class QuantizeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         requireTogether("--eval", evaluation, "--metric", metric);
+        requireTogether("--eval", evaluation, "--metric-output", metricOutput);
         requireTogether("--train", training, "--loss", loss);
         var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), data(data),
-                Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric))),
+                Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric),
+                        Optional.ofNullable(metricOutput))),
                 Optional.ofNullable(training).map(file -> new LocalJob.Training(data(file), Optional.ofNullable(loss))),
-                recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)),
+                recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)), inputs(),
                 Optional.ofNullable(target));
         return new LocalRun(output).run(job, stack.find(), out.or(job.id()));
     }
@@ -79,6 +96,14 @@ final class QuantizeCommand implements Callable<Integer> {
         }
         var file = Path.of(recipe);
         return Optional.of(Files.isRegularFile(file) || recipe.endsWith(".json") ? SubmitCommand.json(file) : TextNode.valueOf(recipe));
+    }
+
+    /** Where inputs have their samples, as the request carries it. */
+    private Optional<JsonNode> inputs() {
+        var inputs = Json.MAPPER.createObjectNode();
+        batchAxes.forEach((name, axis) -> inputs.withObjectProperty(name).put("batch", axis));
+        constants.forEach(name -> inputs.withObjectProperty(name).put("constant", true));
+        return inputs.isEmpty() ? Optional.empty() : Optional.of(inputs);
     }
 
     /** The recipe as the request carries it; a budget turns a name into an object that overrides it. */

@@ -64,7 +64,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         var plan = candidates.plans().get(candidates.base());
         var original = client.bringModel(request.model(), empty("original"));
         var evaluated = request.evaluation().map(JobRequest.Evaluation::data).orElse(request.calibration());
-        try (var calibration = data(request.calibration(), "calibration"); var evaluation = data(evaluated, "evaluation")) {
+        try (var calibration = data(request.calibration(), "calibration", models.ofBase());
+                var evaluation = data(evaluated, "evaluation", models.ofBase())) {
             long brought = System.nanoTime();
             var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, table, Target.of(request.target()),
                     Optional.empty(), JobData.bind(evaluation, models.ofBase(), request),
@@ -118,8 +119,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         return client.bring(request.id(), name, folder);
     }
 
-    private Dataset data(ObjectRef ref, String name) throws IOException {
-        return Dataset.open(client.bring(ref, empty(name)));
+    private Dataset data(ObjectRef ref, String name, Graph model) throws IOException {
+        return JobData.open(client.bring(ref, empty(name)), model, request);
     }
 
     private Path empty(String name) throws IOException {

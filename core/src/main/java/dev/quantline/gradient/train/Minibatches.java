@@ -109,13 +109,15 @@ public final class Minibatches implements Batches {
         if (parts.size() != 1) {
             throw new BadInput("training data must be one file: it is read in windows of " + window + " samples");
         }
-        loaded = parts.getFirst();
+        loaded = new LinkedHashMap<>(parts.getFirst());
+        loaded.replaceAll((name, tensor) -> samples.axis(name).toFront(tensor));
         loadedAt = start;
     }
 
     private Map<String, Tensor> pick(int start, List<Integer> units) {
         var batch = new LinkedHashMap<String, Tensor>();
-        loaded.forEach((name, tensor) -> batch.put(name, gather(tensor, units, unit, 0)));
+        loaded.forEach((name, tensor) -> batch.put(name, samples.axis(name).isNone() ? tensor
+            : samples.axis(name).place(gather(tensor, units, unit, 0))));
         targets.forEach((name, tensor) -> {
             int each = tensor.size() == samples.size() ? unit : 1;
             batch.put(name, gather(tensor, units, each, start / unit * each));

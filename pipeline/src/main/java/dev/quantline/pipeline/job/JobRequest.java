@@ -16,11 +16,21 @@ import java.util.regex.Pattern;
  * @param model       the float ONNX model
  * @param calibration an .npz or a prefix of several: one array per model input, first axis = samples
  * @param target      where the file will run ({@link Target}): {@code cpu} or {@code cpu-vnni}
+ * @param inputs      where an input has its samples, where that is not its first axis
  * @param normalize   per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
  */
-public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<String, Normalize> normalize,
+public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<String, Input> inputs, Map<String, Normalize> normalize,
                          Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe, String target) {
     private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
+
+    /**
+     * An input whose samples do not lie along its first axis.
+     *
+     * @param batch    the axis they lie along; empty where it is constant
+     * @param constant true where it is the same for all samples, else empty
+     */
+    public record Input(Optional<Integer> batch, Optional<Boolean> constant) {
+    }
 
     /** Mean and standard deviation per image channel, on the scale 0..1. */
     public record Normalize(List<Double> mean, List<Double> std) {
@@ -43,6 +53,7 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
             throw new BadInput("id: '" + id + "' must match " + ID);
         }
         target = Target.of(target == null ? Target.CPU.label() : target).label();
+        inputs = new TreeMap<>(inputs == null ? Map.of() : inputs);
         normalize = new TreeMap<>(normalize == null ? Map.of() : normalize);
     }
 

@@ -2,10 +2,12 @@ package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.runtime.BatchAxis;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Normalization;
 import dev.quantline.runtime.Samples;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -15,13 +17,27 @@ public final class JobData {
     private JobData() {
     }
 
+    /** What a job says of its data, on which every stage that reads it depends. */
+    public record Settings(Map<String, JobRequest.Normalize> normalize, Map<String, JobRequest.Input> inputs) {
+        /** Those of a job. */
+        public static Settings of(JobRequest job) {
+            return new Settings(job.normalize(), job.inputs());
+        }
+    }
+
     /**
-     * Opens the .npz files of an input.
+     * Opens the .npz files of an input of the stage.
      *
+     * @param model any form of the job's model: its inputs tell which arrays are the same for all samples
      * @throws dev.quantline.onnx.BadInput when they cannot be used
      */
-    public static Dataset open(StageContext context, String input) throws IOException {
-        return Dataset.open(context.files(input));
+    public static Dataset open(StageContext context, String input, Graph model) throws IOException {
+        return open(context.files(input), model, context.job());
+    }
+
+    /** The same of files at hand. */
+    public static Dataset open(List<Path> files, Graph model, JobRequest job) throws IOException {
+        return Dataset.open(files, model, axes(job));
     }
 
     /**
@@ -30,7 +46,12 @@ public final class JobData {
      * @throws dev.quantline.onnx.BadInput when they do not fit
      */
     public static Samples bind(Dataset data, Graph model, JobRequest job) {
-        return new Samples(data, model, normalization(job.normalize()));
+        return new Samples(data, model, normalization(job.normalize()), axes(job));
+    }
+
+    private static Map<String, BatchAxis> axes(JobRequest job) {
+        return job.inputs().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
+                input -> input.getValue().batch().map(BatchAxis::new).orElse(BatchAxis.NONE)));
     }
 
     private static Map<String, Normalization> normalization(Map<String, JobRequest.Normalize> normalize) {

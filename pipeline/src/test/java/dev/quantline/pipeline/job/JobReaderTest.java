@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.quantline.onnx.BadInput;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -44,11 +45,16 @@ class JobReaderTest {
     @Test
     void theCompleteRequestReadsBackAsItself() throws JsonProcessingException {
         var job = read("{" + BASE + ", \"id\": \"a-1\", \"recipe\": \"w8a8-fast\","
+                + " \"inputs\": {\"h0\": {\"batch\": 1}, \"scale\": {\"constant\": true}},"
+                + " \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"top1\", \"output\": \"probabilities\"},"
                 + " \"normalize\": {\"image\": {\"mean\": [0.5], \"std\": [0.25]}}}");
 
         var again = JobReader.read(Json.tree(job), "other");
 
         assertEquals(job, again);
+        assertEquals(Optional.of(1), again.inputs().get("h0").batch());
+        assertEquals(Optional.of(true), again.inputs().get("scale").constant());
+        assertEquals(Optional.of("probabilities"), again.evaluation().orElseThrow().output());
         assertArrayEquals(Json.bytes(job), Json.bytes(again));
     }
 
@@ -63,6 +69,9 @@ class JobReaderTest {
             {BASE, "recipe": {"tune": {"bias": "yes"}}}                             | recipe.tune.bias: string found, boolean expected
             {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "mood"}}      | evaluation.metric: 'mood' is unknown: there are top1,
             {BASE, "evaluation": {"metric": "top1"}}                                | evaluation.data: required property
+            {BASE, "inputs": {"h0": {"batch": -1}}}                                 | inputs.h0.batch: must
+            {BASE, "inputs": {"h0": {"batch": 1, "constant": true}}}                | inputs.h0: must have at most 1
+            {BASE, "inputs": {"h0": {}}}                                            | inputs.h0: must have at least 1
             {BASE, "normalize": {"image": {"mean": [0.5], "std": [0]}}}             | normalize.image.std[0]: must have an exclusive minimum
             {"model": "/etc/passwd", "calibration": "s3://b1x/c.npz"}               | model: does not match
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
