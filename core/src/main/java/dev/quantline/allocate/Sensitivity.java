@@ -12,13 +12,13 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.runtime.Spilling;
+import dev.quantline.runtime.TensorBatches;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -30,6 +30,8 @@ import java.util.Set;
  */
 public final class Sensitivity {
     private static final int TIMINGS = 7;
+    /** Kept at once: tensors before a layer and, while it is walked on, those behind it; outputs of the float model. */
+    private static final int SHARES = 3;
 
     private final FloatModels models;
     private final Graph model;
@@ -37,17 +39,21 @@ public final class Sensitivity {
     private final OutputLoss loss;
     private final Provider provider;
     private final Segment segments;
+    private final Spilling spilling;
     private final List<Dataset.Batch> fed = new ArrayList<>();
-    private final List<Map<String, Tensor>> alive = new ArrayList<>();
-    private final List<Map<String, Tensor>> references = new ArrayList<>();
+    private final TensorBatches references;
+    private TensorBatches alive;
     private int samples;
 
-    private Sensitivity(FloatModels models, Candidates candidates, OutputLoss loss, Provider provider) {
+    private Sensitivity(FloatModels models, Candidates candidates, OutputLoss loss, Provider provider, Spilling spilling) {
         this.models = models;
         model = Ends.of(models.calibrated()).alone(models.calibrated());
         this.candidates = candidates;
         this.loss = loss;
         this.provider = provider;
+        this.spilling = spilling.share(SHARES);
+        references = new TensorBatches(this.spilling);
+        alive = new TensorBatches(this.spilling);
         segments = new Segment(model);
     }
 
@@ -59,14 +65,20 @@ public final class Sensitivity {
      * @param from  first sample, held out from calibration where there are enough
      * @param to    the one behind the last
      * @param batch samples run at once
+     * @param spilling how much of what is still needed stays in memory; losses do not depend on it
      * @return the table with nothing fixed; losses are means over the samples, those below 0 count as 0
      * @throws BadInput when the samples do not fill one batch
      */
     public static Table measure(FloatModels models, Candidates candidates, Set<String> layers, Samples samples, int from, int to, int batch,
-                                OutputLoss loss, Provider provider, Progress progress) {
-        var sensitivity = new Sensitivity(models, candidates, loss, provider);
-        sensitivity.feed(samples, from, to, batch);
-        return sensitivity.walk(layers, progress);
+                                OutputLoss loss, Provider provider, Spilling spilling, Progress progress) {
+        var sensitivity = new Sensitivity(models, candidates, loss, provider, spilling);
+        try {
+            sensitivity.feed(samples, from, to, batch);
+            return sensitivity.walk(layers, progress);
+        } finally {
+            sensitivity.alive.close();
+            sensitivity.references.close();
+        }
     }
 
     /**
@@ -92,7 +104,7 @@ public final class Sensitivity {
         try (var session = open(model)) {
             data.forEachBatch(from, to, batch, arrays -> {
                 fed.add(arrays);
-                alive.add(new HashMap<>(arrays.arrays()));
+                alive.add(arrays.arrays());
                 references.add(session.run(arrays.arrays()));
                 samples += arrays.size();
             });
@@ -128,19 +140,25 @@ public final class Sensitivity {
         var made = new HashSet<String>();
         nodes.forEach(node -> made.addAll(node.outputs()));
         var wanted = later.stream().filter(made::contains).toList();
-        if (!wanted.isEmpty()) {
-            try (var session = open(segments.of(nodes, alive.getFirst(), wanted))) {
-                alive.forEach(tensors -> tensors.putAll(session.run(tensors, wanted)));
+        try (var before = alive; var session = wanted.isEmpty() ? null : open(segments.of(nodes, before.get(0), wanted))) {
+            alive = new TensorBatches(spilling);
+            for (int i = 0; i < before.size(); i++) {
+                var tensors = before.get(i);
+                var needed = new LinkedHashMap<>(tensors);
+                if (session != null) {
+                    needed.putAll(session.run(tensors, wanted));
+                }
+                needed.keySet().retainAll(later);
+                alive.add(needed);
             }
         }
-        alive.forEach(tensors -> tensors.keySet().retainAll(later));
     }
 
     private Table.Row row(Node layer, int at) {
         var options = new ArrayList<Table.Option>();
         var rest = model.nodes().subList(at + 1, model.nodes().size());
         var made = layer.outputs().stream().filter(name -> !name.isEmpty()).toList();
-        var known = new HashMap<>(alive.getFirst());
+        var known = alive.get(0);
         try (var alone = open(segments.of(List.of(layer), known, made))) {
             known.putAll(alone.run(known));
         }
@@ -161,18 +179,19 @@ public final class Sensitivity {
         double sum = 0;
         double milliseconds;
         var made = layer.outputs().stream().filter(name -> !name.isEmpty()).toList();
-        var part = models.withConstants(segments.of(List.of(layer), alive.getFirst(), made), width);
+        var part = models.withConstants(segments.of(List.of(layer), alive.get(0), made), width);
         var quantized = plan.applyTo(part);
         try (var alone = open(quantized)) {
             for (int i = 0; i < fed.size(); i++) {
-                var tensors = new HashMap<>(alive.get(i));
+                var tensors = alive.get(i);
+                var reference = references.get(i);
                 tensors.putAll(alone.run(tensors));
-                var changed = new LinkedHashMap<>(references.get(i));
-                changed.replaceAll((name, reference) -> made.contains(name) ? tensors.get(name) : reference);
+                var changed = new LinkedHashMap<>(reference);
+                changed.replaceAll((name, exact) -> made.contains(name) ? tensors.get(name) : exact);
                 if (suffix != null) {
                     changed.putAll(suffix.run(tensors, behind));
                 }
-                sum += loss.of(fed.get(i), references.get(i), changed);
+                sum += loss.of(fed.get(i), reference, changed);
             }
         }
         try (var deployed = Session.open(quantized, provider, Session.Optimization.ALL)) {
@@ -186,10 +205,11 @@ public final class Sensitivity {
 
     /** Median time of one run on the first batch. */
     private double milliseconds(Session session) {
+        var first = alive.get(0);
         var times = new double[TIMINGS];
         for (int i = 0; i < TIMINGS; i++) {
             long start = System.nanoTime();
-            session.run(alive.getFirst());
+            session.run(first);
             times[i] = (System.nanoTime() - start) / 1e6;
         }
         Arrays.sort(times);

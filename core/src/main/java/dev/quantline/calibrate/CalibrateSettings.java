@@ -3,6 +3,7 @@ package dev.quantline.calibrate;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Nearest;
 import dev.quantline.plan.Target;
+import dev.quantline.runtime.Spilling;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -17,14 +18,15 @@ import java.util.stream.Stream;
  * @param weightBits     width of weight codes, 2 to 16
  * @param activationBits width of activation codes, 2 to 16; {@link #FLOAT} leaves them float
  * @param exclude        names of nodes or tensors that stay float, globs allowed
- * @param samples        calibration samples kept in memory to try quantizers on, where a setting asks for that
+ * @param samples        calibration samples kept to try quantizers on, where a setting asks for that
  * @param granularity    how many elements of a weight share a scale
  * @param candidates     widths the calibration table has for every place, besides {@code weightBits} and {@code activationBits}
  * @param pairLimit      what two codes of one sign of an integer product's weights may add up to ({@link Target#pairLimit}); 0 for any
+ * @param spilling       how much of those samples' activations stays in memory, and where the rest goes; changes no result
  */
 public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
                                 int weightBits, int activationBits, List<String> exclude, int samples, Granularity granularity,
-                                List<Integer> candidates, int pairLimit) {
+                                List<Integer> candidates, int pairLimit, Spilling spilling) {
     /** Width of activations that stay float. */
     public static final int FLOAT = 32;
     /** Samples kept by default. */
@@ -73,25 +75,31 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     public CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
                              int weightBits, int activationBits, List<String> exclude, int samples) {
         this(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, new Granularity.PerChannel(), List.of(),
-            Target.CPU.pairLimit(activationBits));
+            Target.CPU.pairLimit(activationBits), Spilling.usual());
     }
 
     /** The same with weights of another granularity. */
     public CalibrateSettings with(Granularity other) {
         return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, other,
-            candidates, pairLimit);
+            candidates, pairLimit, spilling);
     }
 
     /** The same with these candidate widths, 2 to 16. */
     public CalibrateSettings withCandidates(List<Integer> widths) {
         return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
-            widths, pairLimit);
+            widths, pairLimit, spilling);
     }
 
     /** The same with another limit of pairs. */
     public CalibrateSettings withPairLimit(int limit) {
         return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
-            candidates, limit);
+            candidates, limit, spilling);
+    }
+
+    /** The same with activations kept as this says. */
+    public CalibrateSettings with(Spilling other) {
+        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
+            candidates, pairLimit, other);
     }
 
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
@@ -121,10 +129,14 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
         return activationBits != FLOAT;
     }
 
+    /** Whether quantizers are tried on the layers that read an activation, which takes all that those layers read. */
+    boolean measuresReaders() {
+        return quantizesActivations() && (range instanceof RangeCriterion.Auto || softmax != SoftmaxQuantizer.UNIFORM);
+    }
+
     /** Whether activations of some samples are needed. */
     boolean needsSamples() {
-        return weightRange == WeightRange.AUTO || quantizesActivations() && (range instanceof RangeCriterion.Auto
-            || softmax != SoftmaxQuantizer.UNIFORM || layernorm != Migration.OFF);
+        return weightRange == WeightRange.AUTO || measuresReaders() || quantizesActivations() && layernorm != Migration.OFF;
     }
 
     /** Parses a lower-case setting of an enum. @throws BadInput naming the field and the values it takes */

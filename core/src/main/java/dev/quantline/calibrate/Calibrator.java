@@ -52,8 +52,14 @@ public final class Calibrator {
      */
     public static Result calibrate(Graph model, Profile profile, Samples samples, CalibrateSettings settings, int batch,
                                    Provider provider, Progress progress, Consumer<Graph> rewritten) {
-        var sites = settings.needsSamples() ? SiteSearch.on(model, profile, samples, settings, batch, provider, progress)
-            : SiteSearch.without(model, profile, settings);
+        try (var sites = settings.needsSamples() ? SiteSearch.on(model, profile, samples, settings, batch, provider, progress)
+            : SiteSearch.without(model, profile, settings)) {
+            return calibrate(sites, profile, samples, settings, batch, provider, progress, rewritten);
+        }
+    }
+
+    private static Result calibrate(SiteSearch sites, Profile profile, Samples samples, CalibrateSettings settings, int batch,
+                                    Provider provider, Progress progress, Consumer<Graph> rewritten) {
         var prepared = sites.model();
         rewritten.accept(prepared);
         var placement = Placement.of(prepared, settings.exclude());

@@ -7,7 +7,8 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Session;
-import java.util.ArrayList;
+import dev.quantline.runtime.Spilling;
+import dev.quantline.runtime.TensorBatches;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -25,12 +26,18 @@ import java.util.stream.IntStream;
  */
 final class ConsumerError implements AutoCloseable {
     private final Session session;
-    private final List<Map<String, Tensor>> feeds = new ArrayList<>();
-    private final List<Map<String, Tensor>> references = new ArrayList<>();
+    private final TensorBatches captured;
+    private final TensorBatches references;
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private final Set<String> linear = new HashSet<>();
 
-    /** @param consumers MatMul, Gemm or Conv nodes; every input of theirs must be captured or constant */
-    ConsumerError(Graph model, List<Node> consumers, Captured captured, Provider provider) {
+    /**
+     * @param consumers MatMul, Gemm or Conv nodes; every input of theirs must be captured or constant
+     * @param spilling  for the outputs they should give
+     */
+    ConsumerError(Graph model, List<Node> consumers, TensorBatches captured, Spilling spilling, Provider provider) {
+        this.captured = captured;
+        references = new TensorBatches(spilling);
         var layers = Graph.empty(model.opset());
         var inputs = new LinkedHashSet<String>();
         for (var node : consumers) {
@@ -42,13 +49,17 @@ final class ConsumerError implements AutoCloseable {
             }
         }
         inputs.forEach(input -> layers.inputs().add(ValueInfos.of(input, DataType.FLOAT)));
+        inputs.stream().filter(model.initializers()::containsKey).forEach(input -> constants.put(input, model.initializers().get(input)));
         session = Session.open(layers, provider, Session.Optimization.EXACT);
-        for (var batch : captured.batches()) {
-            var feed = new LinkedHashMap<String, Tensor>();
-            inputs.forEach(input -> feed.put(input, model.initializers().getOrDefault(input, batch.get(input))));
-            feeds.add(feed);
-            references.add(session.run(feed));
+        for (int i = 0; i < captured.size(); i++) {
+            references.add(session.run(feed(i)));
         }
+    }
+
+    private Map<String, Tensor> feed(int batch) {
+        var feed = captured.get(batch, session.inputs());
+        feed.putAll(constants);
+        return feed;
     }
 
     /**
@@ -58,13 +69,13 @@ final class ConsumerError implements AutoCloseable {
      */
     double of(Map<String, UnaryOperator<Tensor>> quantized) {
         var sums = new LinkedHashMap<String, Sums>();
-        for (int i = 0; i < feeds.size(); i++) {
-            var feed = new LinkedHashMap<>(feeds.get(i));
+        for (int i = 0; i < captured.size(); i++) {
+            var feed = feed(i);
             quantized.forEach((name, change) -> feed.computeIfPresent(name, (key, tensor) -> change.apply(tensor)));
-            var reference = references.get(i);
+            int batch = i;
             session.run(feed).forEach((name, values) ->
                 sums.computeIfAbsent(name, output -> new Sums(linear.contains(output) ? values.dim(values.rank() - 1) : 1))
-                    .add(reference.get(name).toFloats(), values.toFloats()));
+                    .add(references.get(batch, name).toFloats(), values.toFloats()));
         }
         return sums.values().stream().mapToDouble(Sums::error).average().orElseThrow();
     }
@@ -92,5 +103,6 @@ final class ConsumerError implements AutoCloseable {
     @Override
     public void close() {
         session.close();
+        references.close();
     }
 }

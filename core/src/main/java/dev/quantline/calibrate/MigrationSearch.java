@@ -7,6 +7,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.prepare.ScaleMigration;
 import dev.quantline.profile.TensorProfile;
 import dev.quantline.quantizer.Uniform;
+import dev.quantline.runtime.TensorBatches;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -53,7 +54,7 @@ final class MigrationSearch {
      * @param error the readers of {@code tensor}, ready to run on its captured values
      * @return empty when leaving it alone is best
      */
-    Optional<Choice> best(Graph model, TensorProfile seen, boolean norm, List<Node> readers, List<Tensor> captured, ConsumerError error) {
+    Optional<Choice> best(Graph model, TensorProfile seen, boolean norm, List<Node> readers, TensorBatches captured, ConsumerError error) {
         if (seen.channelMin().length < 2) {
             return Optional.empty();
         }
@@ -125,8 +126,8 @@ final class MigrationSearch {
     }
 
     /** Error of the readers when activation and weights are quantized after the move and brought back. */
-    private double cost(Graph model, String tensor, List<Node> readers, List<Tensor> captured, ConsumerError error, Choice choice) {
-        var moved = TensorProfile.of(tensor, -1, captured.stream().map(values -> migrate(values, choice)).toList());
+    private double cost(Graph model, String tensor, List<Node> readers, TensorBatches captured, ConsumerError error, Choice choice) {
+        var moved = TensorProfile.of(tensor, -1, captured.all(tensor).map(values -> migrate(values, choice))::iterator);
         var grid = new RangeCriterion.Mse().choose(moved, settings.activationBits());
         var quantized = new HashMap<String, UnaryOperator<Tensor>>();
         quantized.put(tensor, values -> restore(grid.fakeQuantize(migrate(values, choice)), choice));

@@ -18,6 +18,7 @@ import dev.quantline.quantizer.Quantizer;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.TensorBatches;
 import dev.quantline.site.NormOutput;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -28,16 +29,19 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /** Chooses quantizers of activations, by the histogram alone or by the error of the layers that read them. */
-final class SiteSearch {
+final class SiteSearch implements AutoCloseable {
+    /** Tensors are kept twice: what layers read, and what those at hand should give. */
+    private static final int SHARES = 2;
+
     private final Graph model;
     private final Map<String, TensorProfile> profiles;
-    private final Optional<Captured> captured;
+    private final Optional<TensorBatches> captured;
     private final CalibrateSettings settings;
     private final Provider provider;
     private final List<String> moved = new ArrayList<>();
     private final List<String> refused = new ArrayList<>();
 
-    private SiteSearch(Graph model, Map<String, TensorProfile> profiles, Optional<Captured> captured, CalibrateSettings settings,
+    private SiteSearch(Graph model, Map<String, TensorProfile> profiles, Optional<TensorBatches> captured, CalibrateSettings settings,
                        Provider provider) {
         this.model = model;
         this.profiles = profiles;
@@ -65,9 +69,23 @@ final class SiteSearch {
             }
         }
         progress.report(0, "running " + settings.samples() + " samples to try quantizers on");
-        var captured = Captured.run(model, tensors, samples, settings.samples(), batch, provider);
-        var search = new SiteSearch(model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
-        return settings.layernorm() == Migration.OFF ? search : search.migrated(placement, progress.part(0.1, 0.4));
+        var kept = settings.measuresReaders() ? tensors : placement.activations().values().stream()
+            .filter(site -> isMovable(model, site, nodes(model, site))).map(Placement.Site::tensor).toList();
+        var captured = new Captured(model, tensors, kept).run(samples, settings.samples(), batch, provider,
+            settings.spilling().share(SHARES));
+        try {
+            var search = new SiteSearch(model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
+            return settings.layernorm() == Migration.OFF ? search : search.migrated(placement, progress.part(0.1, 0.4));
+        } catch (RuntimeException e) {
+            captured.close();
+            throw e;
+        }
+    }
+
+    /** Whether all that read a tensor quantized are products that could take in what is moved out of it. */
+    private static boolean isMovable(Graph model, Placement.Site site, List<Node> readers) {
+        return !readers.isEmpty() && readers.stream().allMatch(reader -> reader.input(0).equals(site.tensor())
+            && LayerWeight.of(model, reader).isPresent() && !reader.is("Conv"));
     }
 
     Graph model() {
@@ -97,13 +115,12 @@ final class SiteSearch {
             progress.report((double) done++ / placement.activations().size(), "moving channel spread behind norms");
             var readers = nodes(graph, site);
             boolean norm = NormOutput.of(graph.index(), site.tensor()).isPresent();
-            if (readers.isEmpty() || !readers.stream().allMatch(reader -> reader.input(0).equals(site.tensor())
-                && LayerWeight.of(model, reader).isPresent() && !reader.is("Conv"))) {
+            if (!isMovable(model, site, readers)) {
                 refuse(graph, site.tensor(), "not all that read it quantized are MatMul or Gemm with constant weights");
                 continue;
             }
-            var values = captured.orElseThrow().batches().stream().map(batch -> batch.get(site.tensor())).toList();
-            var choice = choice(graph, site, norm, readers, values);
+            var batches = captured.orElseThrow();
+            var choice = choice(graph, site, norm, readers);
             if (choice.isEmpty()) {
                 refuse(graph, site.tensor(), norm ? "its readers' outputs gain nothing, or its channels are not known"
                     : settings.layernorm() == Migration.SEARCH ? "a multiplication would take away less than a fifth of the error"
@@ -112,12 +129,10 @@ final class SiteSearch {
                 moved.add(site.tensor());
                 var result = ScaleMigration.apply(graph, site.tensor(), readers, choice.get().ratio(), choice.get().shift());
                 graph = result.graph();
-                var migrated = new ArrayList<Tensor>();
-                for (var batch : captured.get().batches()) {
-                    migrated.add(MigrationSearch.migrate(batch.get(site.tensor()), choice.get()));
-                    batch.put(result.migrated(), migrated.getLast());
+                for (int i = 0; i < batches.size(); i++) {
+                    batches.put(i, result.migrated(), MigrationSearch.migrate(batches.get(i, site.tensor()), choice.get()));
                 }
-                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, migrated));
+                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, batches.all(result.migrated())::iterator));
             }
         }
         var search = new SiteSearch(graph, profiles, captured, settings, provider);
@@ -138,15 +153,18 @@ final class SiteSearch {
         return new Rewrite("channel spread moved", moved, refused);
     }
 
-    private Optional<MigrationSearch.Choice> choice(Graph graph, Placement.Site site, boolean norm, List<Node> readers,
-                                                    List<Tensor> values) {
+    private Optional<MigrationSearch.Choice> choice(Graph graph, Placement.Site site, boolean norm, List<Node> readers) {
         var search = new MigrationSearch(settings);
         if (settings.layernorm() != Migration.SEARCH) {
             return norm ? search.fixed(profileOf(site.tensor())) : Optional.empty();
         }
-        try (var error = new ConsumerError(graph, readers, captured.orElseThrow(), provider)) {
-            return search.best(graph, profileOf(site.tensor()), norm, readers, values, error);
+        try (var error = consumers(graph, readers)) {
+            return search.best(graph, profileOf(site.tensor()), norm, readers, captured.get(), error);
         }
+    }
+
+    private ConsumerError consumers(Graph graph, List<Node> readers) {
+        return new ConsumerError(graph, readers, captured.orElseThrow(), settings.spilling().share(SHARES), provider);
     }
 
     private static List<Node> nodes(Graph graph, Placement.Site site) {
@@ -167,7 +185,7 @@ final class SiteSearch {
             widths.forEach(bits -> chosen.put(bits, new Chosen(settings.range().choose(seen, bits), range, null)));
             return chosen;
         }
-        try (var error = new ConsumerError(model, readers, captured.get(), provider)) {
+        try (var error = consumers(model, readers)) {
             for (int bits : widths) {
                 chosen.put(bits, candidates(seen, bits, softmax, quantizer -> error.of(Map.of(site.tensor(), quantizer::fakeQuantize)))
                     .stream().min((one, other) -> Double.compare(one.error(), other.error())).orElseThrow());
@@ -212,5 +230,10 @@ final class SiteSearch {
 
     private boolean isSoftmax(String tensor) {
         return model.index().producer(tensor, "Softmax").isPresent();
+    }
+
+    @Override
+    public void close() {
+        captured.ifPresent(TensorBatches::close);
     }
 }

@@ -7,6 +7,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.NothingToQuantize;
 import dev.quantline.plan.Placement;
+import dev.quantline.runtime.BatchSize;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
@@ -38,7 +39,7 @@ public final class Profiler {
      * fixed number of samples at once runs the batches that begin among these, so that parts of a set leave out none between them.
      *
      * @param model   as {@link #prepare} gave it
-     * @param batch   samples run at once
+     * @param batch   samples run at once at most; fewer where what is looked at would take too much memory ({@link BatchSize})
      * @param exclude names of nodes or tensors that stay float, globs allowed
      * @throws BadInput when the data does not fit the model or makes it compute NaN, or there is nothing to quantize
      */
@@ -76,7 +77,8 @@ public final class Profiler {
             int begin = begin(samples, from);
             int end = Math.min(samples.size(), begin(samples, to));
             // Elsewhere than along the first axis, samples cannot be told apart in a batch.
-            samples.forEachBatch(begin, end, samples.areFirst() ? batch : 1, fed -> {
+            int size = samples.areFirst() ? BatchSize.of(session, inside, samples, batch) : 1;
+            samples.forEachBatch(begin, end, size, fed -> {
                 var visible = padding ? Optional.<VisibleTokens>empty() : visible(fed);
                 // side by side, since each has statistics of its own; of several that fail the first in graph order is named
                 Stream.concat(inputs.stream().map(input -> failure(tensors.get(input), fed.arrays().get(input), fed, visible)),

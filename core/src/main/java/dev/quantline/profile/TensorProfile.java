@@ -98,7 +98,7 @@ public final class TensorProfile {
      *
      * @param axis channel axis: -1 the last, 1 the second
      */
-    public static TensorProfile of(String tensor, int axis, List<Tensor> values) {
+    public static TensorProfile of(String tensor, int axis, Iterable<Tensor> values) {
         var profile = new TensorProfile(tensor, axis);
         values.forEach(batch -> profile.add(batch, 0, 1, Optional.empty()));
         return profile;

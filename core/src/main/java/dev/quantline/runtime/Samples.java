@@ -9,6 +9,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -160,12 +161,17 @@ public final class Samples {
 
     /** Samples {@code from} to {@code to} (exclusive) as model inputs, at most {@code size} at a time. */
     public void forEachBatch(int from, int to, int size, Consumer<Dataset.Batch> action) {
+        forEachFull(from, to, size, batch -> action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(batch.arrays()))));
+    }
+
+    /** With all padding. */
+    private void forEachFull(int from, int to, int size, Consumer<Dataset.Batch> action) {
         dataset.forEachBatch(from, to, batchSize(size), batch -> {
             var feed = new LinkedHashMap<String, Tensor>();
             arrays.forEach((input, array) -> feed.put(input, axis(input).isNone() ? constants.computeIfAbsent(input, this::constant)
                 : fit(input, array, batch.arrays().get(array))));
             if (batch.size() == batchSize(batch.size())) {
-                action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(feed)));
+                action.accept(new Dataset.Batch(batch.first(), batch.size(), feed));
             }
         });
     }
@@ -177,6 +183,13 @@ public final class Samples {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** The first sample, or as many as the model takes at once, with all its padding: none is larger. Empty where there are too few. */
+    Optional<Dataset.Batch> full() {
+        var found = new ArrayList<Dataset.Batch>();
+        forEachFull(0, Math.min(batchSize(1), size()), 1, found::add);
+        return found.stream().findFirst();
     }
 
     /** The batch size that is run when {@code wanted} samples are asked for: the model's own where it is fixed. */

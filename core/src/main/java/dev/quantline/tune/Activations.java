@@ -4,14 +4,10 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.BatchAxis;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import dev.quantline.runtime.Spill;
+import dev.quantline.runtime.Spilling;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -28,17 +24,19 @@ import java.util.stream.IntStream;
  * wherever the tensor has them, unless said otherwise.
  */
 final class Activations implements AutoCloseable {
-    private final Path file;
-    private final FileChannel channel;
+    private final Spill spill;
     private final Map<String, BatchAxis> axes;
     private final Map<String, List<Row>> rows = new LinkedHashMap<>();
     private final Map<String, Tensor> constants = new LinkedHashMap<>();
-    private long end;
 
-    /** One sample of one tensor. */
-    private record Row(DataType type, long[] shape, long offset) {
+    /** One sample of one tensor, which begins at byte {@code from} of its batch. */
+    private record Row(DataType type, long[] shape, Spill.Kept batch, long from) {
         int bytes() {
             return Math.toIntExact(type.bytes(Tensor.count(shape)));
+        }
+
+        void read(ByteBuffer into) {
+            batch.read(from, into);
         }
     }
 
@@ -48,12 +46,7 @@ final class Activations implements AutoCloseable {
      */
     Activations(Path folder, Map<String, BatchAxis> axes) {
         this.axes = axes;
-        try {
-            file = Files.createTempFile(folder, "activations", ".bin");
-            channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
-        } catch (IOException e) {
-            throw new UncheckedIOException("activations cannot be spilled to " + folder, e);
-        }
+        spill = new Spill(Spilling.all(folder));
     }
 
     /**
@@ -74,19 +67,9 @@ final class Activations implements AutoCloseable {
         var shape = batch.shape();
         shape[0] = 1;
         long bytes = batch.type().bytes(Tensor.count(shape));
+        var kept = spill.keep(batch);
         for (int i = 0; i < samples; i++) {
-            rows.computeIfAbsent(tensor, first -> new ArrayList<>()).add(new Row(batch.type(), shape, end + i * bytes));
-        }
-        write(batch.data());
-    }
-
-    private void write(ByteBuffer data) {
-        try {
-            while (data.hasRemaining()) {
-                end += channel.write(data, end);
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("activations cannot be written to " + file, e);
+            rows.computeIfAbsent(tensor, first -> new ArrayList<>()).add(new Row(batch.type(), shape, kept, i * bytes));
         }
     }
 
@@ -185,10 +168,10 @@ final class Activations implements AutoCloseable {
             var row = all.get(samples[i]);
             var place = batch.data().slice(i * each, each);
             if (row.bytes() == each) {
-                read(row, place);
+                row.read(place);
             } else {
                 var packed = ByteBuffer.allocate(row.bytes());
-                read(row, packed);
+                row.read(packed);
                 spread(packed.array(), row, largest, place);
             }
         });
@@ -243,20 +226,6 @@ final class Activations implements AutoCloseable {
         return sum / count;
     }
 
-    private void read(Row row, ByteBuffer into) {
-        try {
-            for (long at = row.offset(); into.hasRemaining();) {
-                int count = channel.read(into, at);
-                if (count < 0) {
-                    throw new IOException("the file is cut short");
-                }
-                at += count;
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException("activations cannot be read from " + file, e);
-        }
-    }
-
     /** Copies a packed sample into the corner of a larger one, run by run of the last axis. */
     private static void spread(byte[] packed, Row row, long[] largest, ByteBuffer place) {
         var shape = row.shape();
@@ -277,10 +246,6 @@ final class Activations implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        spill.close();
     }
 }

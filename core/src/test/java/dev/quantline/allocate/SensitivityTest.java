@@ -13,7 +13,9 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -56,7 +58,7 @@ class SensitivityTest {
 
             // When
             var table = Sensitivity.measure(widths.models(), candidates, Set.copyOf(candidates.layers()), samples, 8, 24, 8, loss,
-                Provider.cpu(), Progress.none());
+                Provider.cpu(), Spilling.usual(), Progress.none());
 
             // Then
             assertEquals(candidates.layers().size(), table.rows().size());
@@ -91,9 +93,36 @@ class SensitivityTest {
         }
     }
 
+    @Test
+    void whatIsSpilledGivesTheSameTable() throws IOException {
+        // Given a network whose layers have several tensors before them
+        var network = Networks.conv(1);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.images(16, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW);
+            var layers = Set.copyOf(widths.candidates().layers());
+            var spilled = Files.createDirectory(folder.resolve("spilled"));
+
+            // When nothing, and a little, may stay in memory
+            var none = measure(widths, samples, layers, Spilling.all(spilled));
+            var little = measure(widths, samples, layers, new Spilling(spilled, 10_000));
+
+            // Then
+            assertEquals(losses(measure(widths, samples, layers)), losses(none));
+            assertEquals(losses(none), losses(little));
+            try (var left = Files.list(spilled)) {
+                assertEquals(0, left.count());
+            }
+        }
+    }
+
     private static Table measure(Widths widths, Samples samples, Set<String> layers) {
+        return measure(widths, samples, layers, Spilling.usual());
+    }
+
+    private static Table measure(Widths widths, Samples samples, Set<String> layers, Spilling spilling) {
         return Sensitivity.measure(widths.models(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(),
-            Provider.cpu(), Progress.none());
+            Provider.cpu(), spilling, Progress.none());
     }
 
     private static Map<String, List<Double>> losses(Table table) {
@@ -158,7 +187,7 @@ class SensitivityTest {
             var widths = Widths.of(network, samples, Widths.BASE);
 
             assertThrows(BadInput.class, () -> Sensitivity.measure(widths.models(), widths.candidates(), Set.of(), samples, 16, 16, 8,
-                new OutputLoss.Distance(), Provider.cpu(), Progress.none()));
+                new OutputLoss.Distance(), Provider.cpu(), Spilling.usual(), Progress.none()));
         }
     }
 }

@@ -21,7 +21,9 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
@@ -30,6 +32,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -89,6 +92,28 @@ class CalibratorTest {
             assertNull(grid.consumerError());
         }
         assertSame(model, result.model());
+    }
+
+    @Test
+    void whatIsSpilledGivesTheSameResult() throws IOException {
+        // Given: everything searched on the layers that read it, channel spread moved, on a network with attention
+        var model = Profiler.prepare(Networks.transformer(1));
+        var settings = CalibrateSettings.searched(4, 4, List.of());
+        var spilled = Files.createDirectory(folder.resolve("spilled"));
+        var inMemory = calibrate(model, Data.tokens(20, 6, 1), settings);
+
+        for (long memory : List.of(0L, 20_000L)) {
+            // When
+            var other = calibrate(model, Data.tokens(20, 6, 1), settings.with(new Spilling(spilled, memory)));
+
+            // Then
+            assertEquals(inMemory.plan(), other.plan());
+            assertArrayEquals(inMemory.model().toProto().toByteArray(), other.model().toProto().toByteArray());
+            assertEquals(inMemory.table(), other.table());
+            try (var left = Files.list(spilled)) {
+                assertEquals(0, left.count());
+            }
+        }
     }
 
     @Test

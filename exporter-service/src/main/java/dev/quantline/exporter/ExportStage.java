@@ -151,7 +151,8 @@ final class ExportStage implements Stage {
             var judge = AllocatedExport.judge(allocate, measure(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
             var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(models(context, model),
-                    candidates(context, model), layers, samples, from, samples.size(), BATCH, judge, provider, context.progress());
+                    candidates(context, model), layers, samples, from, samples.size(), BATCH, judge, provider, context.spilling(),
+                    context.progress());
             var file = context.work().resolve(SENSITIVITIES);
             new Sensitivities(judge.label(), samples.size() - from, table).write(file);
             return new Outcome.Done(Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));

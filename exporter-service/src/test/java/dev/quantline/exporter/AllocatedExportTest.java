@@ -30,6 +30,7 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Spilling;
 import dev.quantline.tune.RoundedCandidates;
 import dev.quantline.tune.Training;
 import dev.quantline.tune.TuneSettings;
@@ -113,7 +114,7 @@ class AllocatedExportTest {
             var models = new FloatModels(calibrated.model(), base, weights.of(calibrated.model(), candidates, samples));
             var judge = AllocatedExport.judge(allocate, Measure.of("top1"), samples);
             var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
-                    16, judge, Provider.cpu(), Progress.none());
+                    16, judge, Provider.cpu(), Spilling.usual(), Progress.none());
             var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), calibrated.table(), Target.CPU_VNNI,
                     Optional.empty(), samples, Measure.of("top1"), drop, List.of(), new Report.Provenance("", "", "", "", 0),
                     Exporter.Products.STANDARD, 16,

@@ -29,6 +29,7 @@ import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Spilling;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
@@ -109,7 +110,7 @@ class TuneStageTest {
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
-            var context = new StageContext(job, inputs, new Earlier(Map.of()), work, checkpoint, Progress.none(),
+            var context = new StageContext(job, inputs, new Earlier(Map.of()), work, Spilling.usual(), checkpoint, Progress.none(),
                     () -> new Event.Seconds(1, 1, 0, 0), file -> { }, "test");
             switch (new TuneStage(Provider.cpu(), slice).run(context, Item.of("tune", true))) {
                 case Outcome.Done done -> {

@@ -17,6 +17,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Spilling;
 import dev.quantline.tune.RoundedCandidates;
 import dev.quantline.tune.Training;
 import dev.quantline.tune.TuneSettings;
@@ -58,7 +59,7 @@ public final class MixedBench {
             var models = new FloatModels(model, WIDE, rounded);
             var measured = Sensitivity.measure(models, candidates, Set.copyOf(candidates.layers()), samples, samples.size() - MEASURED,
                 samples.size(), Subject.BATCH, OutputLoss.of(Measure.of(arguments[3]), samples.dataset(), false), Provider.cpu(),
-                Progress.none());
+                Spilling.usual(), Progress.none());
             Choice.FileSize size = (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));
             var table = Choice.withStructure(measured, candidates, models, size);
             var judge = new Judge(subject, arguments[3], Files.size(file));

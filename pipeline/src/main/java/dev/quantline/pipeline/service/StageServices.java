@@ -41,7 +41,7 @@ public class StageServices {
     /** The stage as a reaction to records. */
     public StageService of(Stage stage) {
         var tools = new Tools(store, sink, new StageMetrics(meters, stage.name()), attempts,
-                work.folder().resolve("scratch"), version);
+                work.folder().resolve("scratch"), work.memoryBytes(), version);
         return new StageService(new StageShell(stage, tools), new Admission(tools));
     }
 }

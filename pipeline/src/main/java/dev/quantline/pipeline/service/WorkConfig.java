@@ -15,6 +15,10 @@ public interface WorkConfig {
     @WithDefault("10737418240")
     long cacheBytes();
 
+    /** Activations that a stage keeps for later: so many bytes of them in memory, the rest in the folder. */
+    @WithDefault("536870912")
+    long memoryBytes();
+
     /** Where models run: {@code cpu}, {@code cpu:THREADS}, {@code cuda} or {@code cuda:DEVICE}. */
     @WithDefault("cpu")
     String provider();

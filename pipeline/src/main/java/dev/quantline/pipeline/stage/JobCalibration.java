@@ -16,16 +16,17 @@ public final class JobCalibration {
     private JobCalibration() {
     }
 
-    /** The settings, whose vocabulary the schema has checked. */
-    public static CalibrateSettings settings(JobRequest job) {
-        var recipe = job.recipe();
+    /** The settings, whose vocabulary the schema has checked, with room for activations as the stage has it. */
+    public static CalibrateSettings settings(StageContext context) {
+        var recipe = context.job().recipe();
         var calibrate = recipe.calibrate();
         return new CalibrateSettings(RangeCriterion.parse(calibrate.range()),
                 CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
                 CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
                 CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
                 recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES,
-                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates(), pairLimit(job));
+                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates(), pairLimit(context.job()),
+                context.spilling());
     }
 
     /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */

@@ -37,8 +37,8 @@ final class Planner {
                 return known.get();
             }
             var context = new StageContext(job, place.local(inputs), earlier, place.empty("results"),
-                    Optional.empty(), Progress.none(), () -> Span.account(sinceMillis, List.of(watch.span())),
-                    _ -> { }, tools.version());
+                    place.spilling(tools.memory()), Optional.empty(), Progress.none(),
+                    () -> Span.account(sinceMillis, List.of(watch.span())), _ -> { }, tools.version());
             var items = watch.compute(() -> stage.items(context));
             return records.order(new Order(job.id(), stage.name(), hash, previous, inputs, settings, items,
                     tools.version(), sinceMillis, watch.span()));

@@ -5,6 +5,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,6 +20,7 @@ import java.util.function.Supplier;
  *
  * @param inputs     local copies by input name; they must not be written to
  * @param work       an empty folder for the results, deleted afterwards
+ * @param spilling   how much of the activations kept for later stays in memory, and a folder for the rest
  * @param checkpoint the folder with the files of {@link Outcome.Continue}, when this is a later time slice
  * @param progress   of the item, 0 to 1; throws when the job was cancelled
  * @param spent      where the stage's time went until now, earlier slices of the item included
@@ -27,7 +29,7 @@ import java.util.function.Supplier;
  * @param version    of the project
  */
 public record StageContext(JobRequest job, Map<String, List<Path>> inputs, Earlier earlier, Path work,
-                           Optional<Path> checkpoint, Progress progress, Supplier<Seconds> spent,
+                           Spilling spilling, Optional<Path> checkpoint, Progress progress, Supplier<Seconds> spent,
                            Consumer<Path> handOver, String version) {
     /** The only file of an input. External data lies beside it. */
     public Path file(String input) {

@@ -8,8 +8,9 @@ import java.nio.file.Path;
  *
  * @param attempts how a handling is tried again
  * @param scratch  folder for work in progress, best on the file system of the store's cache
+ * @param memory   bytes of activations that a stage keeps in memory; the rest goes to the scratch folder
  * @param version  of the project; part of every result's name
  */
 public record Tools(Store store, EventSink sink, StageMetrics metrics, Attempts attempts, Path scratch,
-                    String version) {
+                    long memory, String version) {
 }

@@ -44,7 +44,8 @@ final class Worker {
             var before = records.stored(order).stream().filter(stored -> stored).count();
             var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
-                    place.empty("results"), checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
+                    place.empty("results"), place.spilling(tools.memory()),
+                    checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
                     new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())),
                     () -> Span.account(order.sinceMillis(),
                             Stream.concat(spans.stream(), Stream.of(order.start(), watch.span())).toList()),
@@ -98,7 +99,7 @@ final class Worker {
                 finished.add(new FinishedItem(order.items().get(item), local, parts.get(item).summary()));
             }
             var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
-                    place.empty("results"), Optional.empty(), Progress.none(),
+                    place.empty("results"), place.spilling(tools.memory()), Optional.empty(), Progress.none(),
                     () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), uploads::begin,
                     tools.version());
             var merged = watch.compute(() -> stage.merge(context, finished));

@@ -4,6 +4,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoredFile;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -43,6 +44,11 @@ final class Workplace implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Room for activations, so many bytes of it in memory. */
+    Spilling spilling(long memory) {
+        return new Spilling(empty("activations"), memory);
     }
 
     /** Brings the sources in and says what they were. */

@@ -41,7 +41,7 @@ class StageShellTest {
     private final SumStage stage = new SumStage();
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
     private final Tools tools = new Tools(store, new Recorder(), new StageMetrics(meters, StageName.PROFILE),
-            Attempts.once(), folder.resolve("scratch"), "1");
+            Attempts.once(), folder.resolve("scratch"), 0, "1");
     private final StageShell shell = new StageShell(stage, tools);
     private final Admission admission = new Admission(tools);
 
@@ -194,7 +194,7 @@ class StageShellTest {
         submit("i", "1");
         var away = new Tools(new Store(new StoreSettings(java.net.URI.create("http://127.0.0.1:1"), "us-east-1", "a", "b",
                 "quantline", 1, folder.resolve("cache"), 1)), new Recorder(), tools.metrics(), Attempts.once(),
-                folder.resolve("scratch"), "1");
+                folder.resolve("scratch"), 0, "1");
 
         assertThrows(StoreUnavailable.class, () -> new StageShell(stage, away).start("i", Optional.empty(), 0));
         assertFalse(published.stream().anyMatch(event -> event instanceof Event.Completed));
@@ -204,7 +204,7 @@ class StageShellTest {
     void anotherVersionNamesAnotherResult() {
         submit("j", "1");
         deliver(new Random(0));
-        var newer = new Tools(store, new Recorder(), tools.metrics(), Attempts.once(), folder.resolve("scratch"), "2");
+        var newer = new Tools(store, new Recorder(), tools.metrics(), Attempts.once(), folder.resolve("scratch"), 0, "2");
 
         new StageShell(stage, newer).start("j", Optional.empty(), 0);
 
