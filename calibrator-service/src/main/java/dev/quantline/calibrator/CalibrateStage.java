@@ -65,7 +65,7 @@ final class CalibrateStage implements SingleItemStage {
         Calibrator.Result result;
         try (var data = JobData.open(context, "calibration", model)) {
             result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
-                    JobCalibration.settings(context), BATCH, provider, context.progress(),
+                    JobCalibration.settings(context), JobData.batch(context, BATCH), provider, context.progress(),
                     graph -> files.putAll(storeEarly(graph, context)));
         }
         files.put("plan.json", context.work().resolve("plan.json"));

@@ -70,7 +70,8 @@ final class SiteSearch implements AutoCloseable {
         }
         progress.report(0, "running " + settings.samples() + " samples to try quantizers on");
         var kept = settings.measuresReaders() ? tensors : placement.activations().values().stream()
-            .filter(site -> isMovable(model, site, nodes(model, site))).map(Placement.Site::tensor).toList();
+            .filter(site -> isMovable(model, site, nodes(model, site)) && (settings.layernorm() == Migration.SEARCH
+                || NormOutput.of(model.index(), site.tensor()).isPresent())).map(Placement.Site::tensor).toList();
         var captured = new Captured(model, tensors, kept).run(samples, settings.samples(), batch, provider,
             settings.spilling().share(SHARES));
         try {
@@ -129,10 +130,11 @@ final class SiteSearch implements AutoCloseable {
                 moved.add(site.tensor());
                 var result = ScaleMigration.apply(graph, site.tensor(), readers, choice.get().ratio(), choice.get().shift());
                 graph = result.graph();
-                for (int i = 0; i < batches.size(); i++) {
+                var migrated = batches.all(site.tensor()).map(values -> MigrationSearch.migrate(values, choice.get()));
+                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, migrated::iterator));
+                for (int i = 0; settings.measuresReaders() && i < batches.size(); i++) {
                     batches.put(i, result.migrated(), MigrationSearch.migrate(batches.get(i, site.tensor()), choice.get()));
                 }
-                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, batches.all(result.migrated())::iterator));
             }
         }
         var search = new SiteSearch(graph, profiles, captured, settings, provider);

@@ -31,6 +31,12 @@ public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewr
         return new Profile(samples, tensors, done);
     }
 
+    /** Mean bytes of a sample's activations, all together. */
+    public long bytesASample() {
+        long values = tensors.values().stream().mapToLong(tensor -> tensor.histogram().total()).sum();
+        return values * Float.BYTES / Math.max(1, samples);
+    }
+
     /** Joins the profiles of parts of a data set. The same parts in the same order give the same bytes. */
     public static Profile merge(List<Profile> parts) {
         var tensors = new LinkedHashMap<String, TensorProfile>();

@@ -28,7 +28,7 @@ public final class BatchSize {
     }
 
     /** The same, for samples whose tensors take so many bytes each. */
-    static int fitting(long bytes, int wanted) {
+    public static int fitting(long bytes, int wanted) {
         return (int) Math.clamp(LARGEST / Math.max(1, bytes), 1, wanted);
     }
 }

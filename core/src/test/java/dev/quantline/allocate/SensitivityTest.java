@@ -162,7 +162,7 @@ class SensitivityTest {
 
             // When
             var table = Sensitivity.measure(widths.models(), widths.candidates(), Set.copyOf(widths.candidates().layers()), samples, 0, 16,
-                8, loss, Provider.cpu(), (done, what) -> seen.add(done));
+                8, loss, Provider.cpu(), Spilling.usual(), (done, what) -> seen.add(done));
 
             // Then
             assertEquals(List.of(.5, 1.0), seen);

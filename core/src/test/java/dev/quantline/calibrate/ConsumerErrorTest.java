@@ -9,12 +9,14 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,11 +48,11 @@ class ConsumerErrorTest {
     /** In batches of 5, 5 and 2. */
     private double error(Graph model, List<Node> consumers, List<String> captured, Map<String, Tensor> arrays,
                          Map<String, UnaryOperator<Tensor>> changes) throws IOException {
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
-            var seen = Captured.run(model, captured, new Samples(data, model, Map.of()), ROWS, 5, Provider.cpu());
-            try (var error = new ConsumerError(model, consumers, seen, Provider.cpu())) {
-                return error.of(changes);
-            }
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
+             var seen = new Captured(model, captured, captured).run(new Samples(data, model, Map.of()), ROWS, 5, Provider.cpu(),
+                 Spilling.usual());
+             var error = new ConsumerError(model, consumers, seen, Spilling.usual(), Provider.cpu())) {
+            return error.of(changes);
         }
     }
 
@@ -185,18 +187,20 @@ class ConsumerErrorTest {
         draft.op("y", "MatMul", h, draft.normal("w", 1, 2, 2));
         var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
         var x = normal(8, ROWS, 2);
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))))) {
-            // When
-            var samples = new Samples(data, model, Map.of());
-            var batches = Captured.run(model, List.of("h", "x", "y"), samples, 7, 5, Provider.cpu()).batches();
-            var all = Captured.run(model, List.of("h"), samples, 100, 5, Provider.cpu()).batches();
-
+        var names = List.of("h", "x", "y");
+        // When
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
+             var batches = new Captured(model, names, names).run(new Samples(data, model, Map.of()), 7, 5, Provider.cpu(),
+                 Spilling.usual());
+             var all = new Captured(model, names, List.of("h")).run(new Samples(data, model, Map.of()), 100, 5, Provider.cpu(),
+                 Spilling.usual())) {
             // Then
-            assertEquals(List.of(5, 2), batches.stream().map(batch -> batch.get("h").dim(0)).toList());
-            assertEquals(List.of(5, 5, 2), all.stream().map(batch -> batch.get("h").dim(0)).toList());
-            assertEquals(x.rows(5, 7), batches.get(1).get("x"));
+            assertEquals(List.of(5, 2), batches.all("h").map(values -> values.dim(0)).toList());
+            assertEquals(List.of(5, 5, 2), all.all("h").map(values -> values.dim(0)).toList());
+            assertEquals(Set.of("h", "x"), all.names(0), "inputs are there anyway");
+            assertEquals(x.rows(5, 7), batches.get(1, "x"));
             for (int i = 0; i < 10; i++) {
-                assertEquals(Math.max(0, x.get(i)), batches.get(0).get("h").get(i));
+                assertEquals(Math.max(0, x.get(i)), batches.get(0, "h").get(i));
             }
         }
     }

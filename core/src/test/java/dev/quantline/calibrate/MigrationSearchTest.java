@@ -14,6 +14,7 @@ import dev.quantline.quantizer.Uniform;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -199,12 +200,13 @@ class MigrationSearchTest {
     }
 
     private Optional<MigrationSearch.Choice> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))))) {
-            var captured = Captured.run(model, List.of("x"), new Samples(data, model, Map.of()), ROWS, ROWS, Provider.cpu());
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
+             var captured = new Captured(model, List.of("x"), List.of("x")).run(new Samples(data, model, Map.of()), ROWS, ROWS,
+                 Provider.cpu(), Spilling.usual())) {
             List<Node> readers = model.index().consumers("x");
-            try (var error = new ConsumerError(model, readers, captured, Provider.cpu())) {
+            try (var error = new ConsumerError(model, readers, captured, Spilling.usual(), Provider.cpu())) {
                 return new MigrationSearch(settings(Migration.SEARCH, bits)).best(model, TensorProfile.of("x", -1, List.of(x)), norm,
-                    readers, List.of(x), error);
+                    readers, captured, error);
             }
         }
     }

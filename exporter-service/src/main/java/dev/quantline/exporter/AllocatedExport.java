@@ -45,7 +45,6 @@ import java.util.stream.Collectors;
  */
 public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candidates candidates, FloatModels models,
                               Sensitivities sensitivities, Samples calibration) {
-    private static final int BATCH = 16;
     private static final double PERCENT = 100;
 
     /** What a layer's loss is, as the recipe says, on the calibration data. */
@@ -176,6 +175,6 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
     private double measure(Choice choice) throws IOException {
         int to = calibration.size();
         return Sensitivity.loss(models.calibrated(), choice.plan().applyTo(choice.model()), calibration,
-                to - sensitivities.samples(), to, BATCH, judge(allocate, job.measure(), calibration), job.provider());
+                to - sensitivities.samples(), to, job.batch(), judge(allocate, job.measure(), calibration), job.provider());
     }
 }

@@ -151,8 +151,8 @@ final class ExportStage implements Stage {
             var judge = AllocatedExport.judge(allocate, measure(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
             var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(models(context, model),
-                    candidates(context, model), layers, samples, from, samples.size(), BATCH, judge, provider, context.spilling(),
-                    context.progress());
+                    candidates(context, model), layers, samples, from, samples.size(), JobData.batch(context, BATCH), judge, provider,
+                    context.spilling(), context.progress());
             var file = context.work().resolve(SENSITIVITIES);
             new Sensitivities(judge.label(), samples.size() - from, table).write(file);
             return new Outcome.Done(Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
@@ -224,7 +224,7 @@ final class ExportStage implements Stage {
         return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
                 QuantizationPlan.read(context.file("plan")), CalibrationTable.read(context.file("table")), Target.of(job.target()),
                 Optional.empty(), evaluation, measure(job), goal, List.of(steps),
-                provenance(context), Exporter.Products.of(job.recipe().products()), BATCH, provider);
+                provenance(context), Exporter.Products.of(job.recipe().products()), JobData.batch(context, BATCH), provider);
     }
 
     /** The exporter reports progress from when the file is written: it goes into the store while it is evaluated. */

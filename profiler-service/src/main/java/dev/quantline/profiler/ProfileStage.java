@@ -17,6 +17,7 @@ import dev.quantline.plan.Placement;
 import dev.quantline.profile.Preparation;
 import dev.quantline.profile.Profile;
 import dev.quantline.profile.Profiler;
+import dev.quantline.runtime.BatchSize;
 import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -91,7 +92,7 @@ final class ProfileStage implements Stage {
             var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
                     recipe.exclude(), recipe.calibrate().padding(), provider, context.progress());
             files.put(PROFILE, write(profile.withRewrites(prepared.rewrites()), context));
-            return new Outcome.Done(files, summary(profile.samples()));
+            return new Outcome.Done(files, summary(profile));
         }
     }
 
@@ -104,7 +105,7 @@ final class ProfileStage implements Stage {
         var merged = Profile.merge(profiles);
         var files = new TreeMap<>(parts.getFirst().files());
         files.put(PROFILE, write(merged, context));
-        return new Outcome.Done(files, summary(merged.samples()));
+        return new Outcome.Done(files, summary(merged));
     }
 
     private static Path write(Profile profile, StageContext context) throws IOException {
@@ -113,7 +114,8 @@ final class ProfileStage implements Stage {
         return file;
     }
 
-    private static JsonNode summary(int samples) {
-        return Json.MAPPER.createObjectNode().put("samples", samples);
+    private static JsonNode summary(Profile profile) {
+        return Json.MAPPER.createObjectNode().put("samples", profile.samples())
+                .put(JobData.BATCH, BatchSize.fitting(profile.bytesASample(), BATCH));
     }
 }

@@ -139,7 +139,8 @@ final class FineTunePhase {
             var rewrites = Profile.read(context.file("profile")).rewrites();
             var profile = Profiler.observe(model, samples, 0, samples.size(), BATCH, recipe.exclude(), recipe.calibrate().padding(),
                     provider, progress.part(0.9, 0.93)).withRewrites(rewrites);
-            return Calibrator.calibrate(model, profile, samples, JobCalibration.settings(context), BATCH, provider, progress.part(0.93, 1));
+            return Calibrator.calibrate(model, profile, samples, JobCalibration.settings(context), JobData.batch(context, BATCH), provider,
+                    progress.part(0.93, 1));
         }
     }
 }

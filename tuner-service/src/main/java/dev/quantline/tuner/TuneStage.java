@@ -114,8 +114,9 @@ final class TuneStage implements SingleItemStage {
                 return write(model, samples, start, context, progress.part(0, WRITING));
             }
             var rounded = context.job().recipe().otherWidths().isEmpty() ? Optional.<RoundedWidths>empty()
-                    : Optional.of(RoundedWidths.of(model, plan, samples, start, context, provider, BATCH, progress.part(0, ROUNDING)));
-            try (var run = run(model, rounded, plan, samples, context.job(), scratch)) {
+                    : Optional.of(RoundedWidths.of(model, plan, samples, start, context, provider, JobData.batch(context, BATCH),
+                            progress.part(0, ROUNDING)));
+            try (var run = run(model, rounded, plan, samples, context, scratch)) {
                 return advance(run, rounded, start, model, plan, context, progress.part(rounded.isPresent() ? ROUNDING : 0, 1));
             }
         }
@@ -136,11 +137,12 @@ final class TuneStage implements SingleItemStage {
         return new Outcome.Continue(files);
     }
 
-    private TuningRun run(Graph model, Optional<RoundedWidths> rounded, QuantizationPlan plan, Samples samples, JobRequest job,
-                          Path scratch) {
-        var settings = TuneRequest.settings(job);
-        return rounded.isPresent() ? TuningRun.ofRounded(model, rounded.get().base(), plan, samples, settings, BATCH, provider, scratch)
-                : new TuningRun(model, plan, samples, settings, BATCH, provider, scratch);
+    private TuningRun run(Graph model, Optional<RoundedWidths> rounded, QuantizationPlan plan, Samples samples,
+                          StageContext context, Path scratch) {
+        var settings = TuneRequest.settings(context.job());
+        int batch = JobData.batch(context, BATCH);
+        return rounded.isPresent() ? TuningRun.ofRounded(model, rounded.get().base(), plan, samples, settings, batch, provider, scratch)
+                : new TuningRun(model, plan, samples, settings, batch, provider, scratch);
     }
 
     private Outcome advance(TuningRun run, Optional<RoundedWidths> rounded, Start start, Graph model, QuantizationPlan plan,

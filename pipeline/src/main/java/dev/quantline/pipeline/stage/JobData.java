@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.Graph;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.runtime.BatchAxis;
 import dev.quantline.runtime.Dataset;
@@ -14,6 +15,9 @@ import java.util.stream.Collectors;
 
 /** A job's data as core takes it. */
 public final class JobData {
+    /** What the profiler's summary calls it. */
+    public static final String BATCH = "batch";
+
     private JobData() {
     }
 
@@ -52,6 +56,12 @@ public final class JobData {
     private static Map<String, BatchAxis> axes(JobRequest job) {
         return job.inputs().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
                 input -> input.getValue().batch().map(BatchAxis::new).orElse(BatchAxis.NONE)));
+    }
+
+    /** Samples run at once: as many as the profiler found to fit, and no more than so many. */
+    public static int batch(StageContext context, int most) {
+        var profile = context.earlier().manifests().get(StageName.PROFILE);
+        return profile == null ? most : Math.min(most, profile.summary().path(BATCH).asInt(most));
     }
 
     private static Map<String, Normalization> normalization(Map<String, JobRequest.Normalize> normalize) {
