@@ -25,11 +25,18 @@ public final class Traffic implements AutoCloseable {
     private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
     private static final Duration PATIENCE = Duration.ofSeconds(60);
 
+    private final Duration patience;
     private final KafkaProducer<byte[], byte[]> producer;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final List<ConsumerRecord<byte[], byte[]>> seen = new ArrayList<>();
 
     public Traffic(String broker) {
+        this(broker, PATIENCE);
+    }
+
+    /** @param patience how long a record is waited for */
+    public Traffic(String broker, Duration patience) {
+        this.patience = patience;
         producer = new KafkaProducer<>(Map.of("bootstrap.servers", broker), new ByteArraySerializer(), new ByteArraySerializer());
         consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", broker, "auto.offset.reset", "earliest",
                 "group.id", UUID.randomUUID().toString()), new ByteArrayDeserializer(), new ByteArrayDeserializer());
@@ -58,7 +65,7 @@ public final class Traffic implements AutoCloseable {
 
     /** Waits for a record on a topic. */
     public ConsumerRecord<byte[], byte[]> await(String topic, Predicate<ConsumerRecord<byte[], byte[]>> wanted) {
-        var until = System.nanoTime() + PATIENCE.toNanos();
+        var until = System.nanoTime() + patience.toNanos();
         while (System.nanoTime() < until) {
             for (var record : seen) {
                 if (record.topic().equals(topic) && wanted.test(record)) {
