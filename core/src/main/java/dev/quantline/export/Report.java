@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.stream.Stream;
 
 /**
  * What became of a job, as {@code report.json} keeps it.
@@ -141,6 +142,13 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     public Report withStages(Map<String, Stage> times) {
         return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
             times, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor);
+    }
+
+    /** The same report with more that a user should know. */
+    public Report withNotes(List<String> more) {
+        return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
+            stages, Stream.concat(more.stream(), notes.stream()).toList(), kernels, simulation, allocation, pareto, provenance, saturation,
+            processor);
     }
 
     /** The same report with what the metric is after fine-tuning, before quantization. */

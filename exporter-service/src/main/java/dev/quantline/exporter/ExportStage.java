@@ -69,7 +69,7 @@ final class ExportStage implements Stage {
     }
 
     private record Settings(String preset, String target, Measure measure, Optional<Recipe.Goal> goal,
-                            Optional<Recipe.Allocate> allocate, String products, JobData.Settings data) {
+                            Optional<Recipe.Allocate> allocate, String products, JobData.Settings data, List<String> notes) {
     }
 
     private record LayerGroup(Set<String> layers) {
@@ -105,7 +105,7 @@ final class ExportStage implements Stage {
     @Override
     public Object settings(JobRequest job) {
         return new Settings(job.recipe().preset(), job.target(), measure(job), job.recipe().goal(), job.recipe().allocate(),
-                job.recipe().products(), JobData.Settings.of(job));
+                job.recipe().products(), JobData.Settings.of(job), job.notes());
     }
 
     @Override
@@ -138,7 +138,7 @@ final class ExportStage implements Stage {
         try (var data = JobData.open(context, "evaluation", model)) {
             var exported = exported(context, model, JobData.bind(data, model, job));
             var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
-                    context).withStages(stages(context));
+                    context).withStages(stages(context)).withNotes(context.job().notes());
             report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
@@ -175,7 +175,7 @@ final class ExportStage implements Stage {
             var exported = exported(context, model, JobData.bind(evaluation, model, job));
             var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
                     sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
-            var report = FineTuned.judged(allocated, exported, context).withStages(stages(context));
+            var report = FineTuned.judged(allocated, exported, context).withStages(stages(context)).withNotes(context.job().notes());
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));

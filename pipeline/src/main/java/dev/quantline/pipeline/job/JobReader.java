@@ -33,7 +33,8 @@ public final class JobReader {
         withDefault(complete, "training", "loss", "distill");
         fineTuning(complete);
         try {
-            return Json.MAPPER.treeToValue(complete, JobRequest.class);
+            var job = Json.MAPPER.treeToValue(complete, JobRequest.class);
+            return request.has("notes") ? job : job.withNotes(Effectless.notes(request.path("recipe"), job));
         } catch (JsonProcessingException e) {
             if (e.getCause() instanceof BadInput reason) {
                 throw reason;

@@ -18,9 +18,11 @@ import java.util.regex.Pattern;
  * @param target      where the file will run ({@link Target}): {@code cpu} or {@code cpu-vnni}
  * @param inputs      where an input has its samples, where that is not its first axis
  * @param normalize   per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
+ * @param notes       what of the request has no effect, for the report
  */
 public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<String, Input> inputs, Map<String, Normalize> normalize,
-                         Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe, String target) {
+                         Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe, String target,
+                         List<String> notes) {
     private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
 
     /**
@@ -55,6 +57,12 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
         target = Target.of(target == null ? Target.CPU.label() : target).label();
         inputs = new TreeMap<>(inputs == null ? Map.of() : inputs);
         normalize = new TreeMap<>(normalize == null ? Map.of() : normalize);
+        notes = notes == null ? List.of() : List.copyOf(notes);
+    }
+
+    /** The same request with these notes. */
+    JobRequest withNotes(List<String> remarks) {
+        return new JobRequest(id, model, calibration, inputs, normalize, evaluation, training, recipe, target, remarks);
     }
 
     /** Whether the text can be the id of a job: lower-case letters, digits and dashes, 63 at most. */
