@@ -1,6 +1,7 @@
 package dev.quantline.runtime;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.Tensor;
@@ -128,6 +129,11 @@ public final class Dataset implements AutoCloseable {
     /** Whether an array is the same for all samples. */
     public boolean isConstant(String name) {
         return constants.contains(name);
+    }
+
+    /** Type of an array in the first file. */
+    DataType type(String name) {
+        return files.getFirst().headers().get(name).type();
     }
 
     /** Shape of an array in the first file, samples included. */

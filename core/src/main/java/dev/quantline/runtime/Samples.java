@@ -12,6 +12,7 @@ import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -120,6 +121,20 @@ public final class Samples {
             longer = one[axis] == two[axis] ? longer : axis;
         }
         return longer;
+    }
+
+    /** What of the data, and of what is said about it, is not used, and what was probably meant. */
+    public List<String> unused() {
+        var found = new ArrayList<String>();
+        dataset.names().stream().filter(name -> !arrays.containsValue(name)).forEach(name -> found.add("array '" + name
+            + "' of the data feeds no input of the model: " + Nearest.hint(name, inputs.keySet())));
+        arrays.forEach((input, array) -> {
+            if (dataset.type(array) != DataType.UINT8 && (normalize.containsKey(array) || normalize.containsKey(input))) {
+                found.add("normalize." + (normalize.containsKey(array) ? array : input) + " has no effect: array '" + array + "' is "
+                    + dataset.type(array) + ", and only UINT8 is normalized");
+            }
+        });
+        return found;
     }
 
     /** Number of samples. */

@@ -113,6 +113,21 @@ class SamplesTest {
     }
 
     @Test
+    void whatIsNotUsedIsTold() throws IOException {
+        // Given an array under a misspelt name, labels, and a normalisation of floats
+        var arrays = Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1), "x1", Tensor.zeros(DataType.FLOAT, 2, 1),
+            "labels", Tensor.zeros(DataType.INT64, 2));
+        var normalize = Map.of("x", new Normalization(new float[1], new float[] {1}));
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
+            // Then each is named, labels are not: a metric reads them
+            assertEquals(List.of("array 'x1' of the data feeds no input of the model: did you mean 'x'?",
+                    "normalize.x has no effect: array 'x' is FLOAT, and only UINT8 is normalized"),
+                new Samples(data, taking(DataType.FLOAT, -1, 1), normalize).unused());
+            assertEquals(1, new Samples(data, taking(DataType.FLOAT, -1, 1), Map.of()).unused().size());
+        }
+    }
+
+    @Test
     void aFixedBatchAxisDecidesTheBatch() throws IOException {
         var fed = batches(taking(DataType.FLOAT, 3, 1), Map.of("x", Tensor.of(new float[] {0, 1, 2, 3, 4, 5, 6}, 7, 1)), Map.of(), 64);
 

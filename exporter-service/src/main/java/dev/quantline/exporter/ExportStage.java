@@ -138,7 +138,7 @@ final class ExportStage implements Stage {
         try (var data = JobData.open(context, "evaluation", model)) {
             var exported = exported(context, model, JobData.bind(data, model, job));
             var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
-                    context).withStages(stages(context)).withNotes(context.job().notes());
+                    context).withStages(stages(context)).withNotes(JobData.notes(context, exported.evaluation()));
             report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
@@ -175,7 +175,8 @@ final class ExportStage implements Stage {
             var exported = exported(context, model, JobData.bind(evaluation, model, job));
             var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
                     sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
-            var report = FineTuned.judged(allocated, exported, context).withStages(stages(context)).withNotes(context.job().notes());
+            var report = FineTuned.judged(allocated, exported, context).withStages(stages(context))
+                    .withNotes(JobData.notes(context, exported.evaluation()));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));

@@ -92,7 +92,7 @@ final class ProfileStage implements Stage {
             var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
                     recipe.exclude(), recipe.calibrate().padding(), provider, context.progress());
             files.put(PROFILE, write(profile.withRewrites(prepared.rewrites()), context));
-            return new Outcome.Done(files, summary(profile));
+            return new Outcome.Done(files, summary(profile, samples.unused()));
         }
     }
 
@@ -105,7 +105,8 @@ final class ProfileStage implements Stage {
         var merged = Profile.merge(profiles);
         var files = new TreeMap<>(parts.getFirst().files());
         files.put(PROFILE, write(merged, context));
-        return new Outcome.Done(files, summary(merged));
+        var unused = parts.getFirst().summary().path(JobData.UNUSED).valueStream().map(JsonNode::asText).toList();
+        return new Outcome.Done(files, summary(merged, unused));
     }
 
     private static Path write(Profile profile, StageContext context) throws IOException {
@@ -114,8 +115,9 @@ final class ProfileStage implements Stage {
         return file;
     }
 
-    private static JsonNode summary(Profile profile) {
-        return Json.MAPPER.createObjectNode().put("samples", profile.samples())
+    private static JsonNode summary(Profile profile, List<String> unused) {
+        var summary = Json.MAPPER.createObjectNode().put("samples", profile.samples())
                 .put(JobData.BATCH, BatchSize.fitting(profile.bytesASample(), BATCH));
+        return unused.isEmpty() ? summary : summary.set(JobData.UNUSED, Json.tree(unused));
     }
 }

@@ -53,6 +53,7 @@ final class Output {
             results.println(report.toPrettyString());
         } else {
             ResultTable.of(report).forEach(results::println);
+            ResultTable.notes(report).forEach(results::println);
             if (folder != null) {
                 results.println("model and report: " + folder.resolve("model.onnx") + ", " + folder.resolve("report.html"));
             }

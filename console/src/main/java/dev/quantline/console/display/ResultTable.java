@@ -49,6 +49,11 @@ public final class ResultTable {
         return Optional.of(report.path("message")).filter(JsonNode::isTextual).map(JsonNode::asText);
     }
 
+    /** What a user should know about the file, one line each. */
+    public static List<String> notes(JsonNode report) {
+        return report.path("notes").valueStream().map(note -> "note: " + note.asText()).toList();
+    }
+
     /** Throughput at larger batches is another matter. */
     private static String samples(JsonNode report) {
         int samples = report.path("latencySamples").asInt();

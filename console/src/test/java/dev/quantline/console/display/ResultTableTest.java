@@ -19,6 +19,7 @@ class ResultTableTest {
                  "outputs": [{"name": "label", "kind": "integer", "agreement": 0.97},
                              {"name": "scores", "kind": "float", "before": "label", "cosine": 0.994, "sqnrDb": 19.24}],
                  "stages": {"profile": {"seconds": 2.06, "machinery": 0.1}},
+                 "notes": ["recipe.tune.order has no effect: nothing is trained"],
                  "message": "the metric dropped by 0.0090, the goal allows 0.0010"}""");
         // When its table is made
         var lines = ResultTable.of(report);
@@ -34,6 +35,7 @@ class ResultTableTest {
                 "  scores                 0.9940      19.2 dB   before label",
                 "profile                                2.1 s",
                 "events and storage                     0.1 s   4.9 % of the job, within the stages above"), lines);
+        assertEquals(List.of("note: recipe.tune.order has no effect: nothing is trained"), ResultTable.notes(report));
         assertEquals("the metric dropped by 0.0090, the goal allows 0.0010", ResultTable.message(report).orElseThrow());
     }
 

@@ -9,6 +9,7 @@ import dev.quantline.runtime.Normalization;
 import dev.quantline.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -17,6 +18,9 @@ import java.util.stream.Collectors;
 public final class JobData {
     /** What the profiler's summary calls it. */
     public static final String BATCH = "batch";
+
+    /** What of the calibration data is not used, in the profiler's summary. */
+    public static final String UNUSED = "unused";
 
     private JobData() {
     }
@@ -56,6 +60,17 @@ public final class JobData {
     private static Map<String, BatchAxis> axes(JobRequest job) {
         return job.inputs().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
                 input -> input.getValue().batch().map(BatchAxis::new).orElse(BatchAxis.NONE)));
+    }
+
+    /** What of a job's settings, its calibration data and these samples has no effect, for the report. */
+    public static List<String> notes(StageContext context, Samples evaluation) {
+        var notes = new LinkedHashSet<>(context.job().notes());
+        var profile = context.earlier().manifests().get(StageName.PROFILE);
+        if (profile != null) {
+            profile.summary().path(UNUSED).forEach(note -> notes.add(note.asText()));
+        }
+        notes.addAll(evaluation.unused());
+        return List.copyOf(notes);
     }
 
     /** Samples run at once: as many as the profiler found to fit, and no more than so many. */
