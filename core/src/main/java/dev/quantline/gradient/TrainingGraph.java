@@ -4,6 +4,7 @@ import dev.quantline.gradient.emit.Emitter;
 import dev.quantline.gradient.emit.Shapes;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
@@ -26,9 +27,9 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
      * Differentiates a model.
      *
      * @param model    any graph of opset 7 to 21; it is not changed
-     * @param sizes    shapes of inputs, by name, negative where a size stays open: -1, or a smaller number, and wherever the same one
-     *                 stands the size is always the same, which saves comparing sizes while training; inputs not named keep open
-     *                 sizes, which some operators refuse
+     * @param sizes    shapes by name, of inputs and of outputs of other domains' operators, negative where a size stays open: -1,
+     *                 or a smaller number, and wherever the same one stands the size is always the same, which saves comparing sizes
+     *                 while training; inputs not named keep open sizes, which some operators refuse
      * @param trained  floating-point initializers or inputs
      * @param loss     may name any tensor of the model
      * @param observed further tensors of the model to put out
@@ -46,14 +47,16 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
      */
     public static TrainingGraph forward(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
                                         Collection<String> observed) {
-        return withLoss(model, sizes, trained, loss, observed);
+        var prepared = withLoss(model, sizes, trained, loss, observed);
+        prepared.graph().outputs().removeIf(output -> !output.getName().equals(prepared.loss()) && !observed.contains(output.getName()));
+        return prepared;
     }
 
     private static TrainingGraph withLoss(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
                                           Collection<String> observed) {
         var read = new LinkedHashSet<>(observed);
         read.addAll(loss.tensors());
-        var graph = Fusions.apply(Preparation.of(withOutputs(model, read, trained), sizes, trained));
+        var graph = Fusions.apply(Preparation.of(withOutputs(model, sizes, read, trained), sizes, trained));
         var emitter = new Emitter(graph, Shapes.infer(graph));
         emitter.scope("loss");
         String scalar = loss.emit(emitter);
@@ -61,11 +64,12 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
         extended.outputs().clear();
         extended.outputs().add(ValueInfos.of(scalar, emitter.type(scalar)));
         observed.forEach(tensor -> extended.outputs().add(ValueInfos.of(tensor, emitter.type(tensor))));
+        declareHidden(extended, sizes);
         return new TrainingGraph(extended, scalar, Map.of());
     }
 
     /** The part of a model that computes {@code tensors}, which no rewrite may fuse away from here on, and all trained ones. */
-    private static Graph withOutputs(Graph model, Collection<String> tensors, Collection<String> trained) {
+    private static Graph withOutputs(Graph model, Map<String, long[]> sizes, Collection<String> tensors, Collection<String> trained) {
         var part = model.copy();
         var infos = OnnxLibrary.inferShapes(model);
         part.outputs().clear();
@@ -77,6 +81,17 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
         part.prune();
         trained.stream().filter(model.initializers()::containsKey)
             .forEach(name -> part.initializers().put(name, model.initializers().get(name)));
+        declareHidden(part, sizes);
         return part;
+    }
+
+    /** Shape inference goes on from an output whose shape is stated. */
+    private static void declareHidden(Graph graph, Map<String, long[]> sizes) {
+        graph.nodes().stream().filter(node -> !node.domain().isEmpty()).flatMap(node -> node.outputs().stream())
+            .filter(sizes::containsKey).forEach(tensor -> {
+                var type = graph.outputs().stream().filter(output -> output.getName().equals(tensor)).findFirst().flatMap(ValueInfos::type);
+                graph.outputs().removeIf(output -> output.getName().equals(tensor));
+                graph.outputs().add(ValueInfos.of(tensor, type.orElse(DataType.FLOAT), sizes.get(tensor)));
+            });
     }
 }

@@ -28,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 
 /**
  * Trains one quantized subgraph to give the outputs of the float one (AdaQuant, arXiv 2006.10518, when it is a layer; block
@@ -44,6 +45,7 @@ final class Reconstruction {
     private final Provider provider;
     private final Simulation simulation;
     private final Graph graph;
+    private final Map<String, long[]> hidden;
     private final Loss loss;
     /** What the graph is differentiated for: trained tensors it reads, and inputs computed from others. */
     private final List<String> differentiated;
@@ -56,6 +58,8 @@ final class Reconstruction {
         this.provider = provider;
         this.simulation = simulation;
         graph = simulation.graph().copy();
+        hidden = HiddenShapes.of(data.part().cut(reference), data.batch(IntStream.range(0, Math.min(training.batch(),
+            split.train())).toArray()), provider);
         data.ahead().ifPresent(ahead -> ahead.appendTo(graph, reference));
         loss = new Distances(data, training, split, graph).loss();
         var derived = simulation.derived();
@@ -161,7 +165,7 @@ final class Reconstruction {
     }
 
     private Map<String, long[]> sizes(int batch) {
-        var sizes = new LinkedHashMap<String, long[]>();
+        var sizes = new LinkedHashMap<>(hidden);
         var lengths = new HashMap<List<Long>, Long>();
         data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().sizes(tensor, lengths, batch)));
         data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().sizes(tensor, lengths, batch)));

@@ -14,9 +14,13 @@ import dev.quantline.plan.GivenCodes;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.tune.TuneSettings;
+import dev.quantline.tune.Tuner;
+import dev.quantline.tune.Training;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -26,6 +30,7 @@ import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -34,6 +39,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Small graphs as exporters and optimisers write them, each of another kind, pass through all stages. */
 class GivenGraphsTest {
+    private static final Training SHORT = new Training(40, 16, 0.5, Training.Distance.MSE,
+        0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0, 5);
+
     private static Path file(String name) {
         try {
             return Path.of(GivenGraphsTest.class.getResource(name).toURI());
@@ -84,6 +92,32 @@ class GivenGraphsTest {
             assertTrue(prepares > 50, "prepared, " + prepares + " dB");
             double cosine = compare(file, quantized, samples).cosine();
             assertTrue(cosine > (bits == 8 ? .999 : .97), "at " + bits + " bits, cosine " + cosine);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ms-fused", "float16", "tied-shared-functions", "partly-quantized", "opset22", "skl-mlp-label-first"})
+    void theyAreTunedBelowEightBits(String name) throws IOException {
+        // Given
+        var file = file(name + "/model.onnx");
+        try (var data = Dataset.open(List.of(file(name + "/data.npz")))) {
+            var prepared = Profiler.prepare(ModelFile.read(file));
+            var samples = new Samples(data, prepared, Map.of());
+            var stages = Stages.run(prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 8, List.of()));
+            var settings = new TuneSettings(TuneSettings.Rounding.COMPENSATED, true, samples.size(), TuneSettings.Method.RECONSTRUCT, true,
+                List.of(), false, TuneSettings.Whole.BIASES, true, SHORT);
+
+            // When
+            var tuned = Tuner.tune(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(), Progress.none());
+
+            // Then
+            var kept = tuned.steps().stream().filter(Tuner.Step::kept).toList();
+            assertFalse(kept.isEmpty(), tuned.steps().toString());
+            var quantized = tuned.plan().applyTo(tuned.model());
+            OnnxLibrary.check(quantized);
+            double before = compare(file, stages.quantized(), samples).sqnrDb();
+            double after = compare(file, quantized, samples).sqnrDb();
+            assertTrue(after > before, "nearest codes " + before + " dB, tuned " + after + " dB");
         }
     }
 
