@@ -21,7 +21,23 @@ import java.util.stream.IntStream;
  * on the same float input, and the mean difference of the two outputs goes into the bias: one pass corrects all layers.
  */
 final class BiasCorrection {
-    private BiasCorrection() {
+    /** Bytes of weights that twins may have at once. */
+    private static final long LARGEST = 128L << 20;
+
+    private final Graph model;
+    private final Graph rounded;
+    private final QuantizationPlan plan;
+    private final Samples samples;
+    private final int from;
+    private final int to;
+
+    private BiasCorrection(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, int from, int to) {
+        this.model = model;
+        this.rounded = rounded;
+        this.plan = plan;
+        this.samples = samples;
+        this.from = from;
+        this.to = to;
     }
 
     /** A layer whose bias can be corrected: the constant is input {@code input} of {@code holder}. */
@@ -40,10 +56,43 @@ final class BiasCorrection {
      */
     static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, int from, int to, int batch, Provider provider,
                        Progress progress) {
-        var layers = layers(model, plan);
-        if (layers.isEmpty()) {
-            return rounded;
+        return new BiasCorrection(model, rounded, plan, samples, from, to).correct(LARGEST, batch, provider, progress);
+    }
+
+    /** @param largest bytes of weights that twins may have at once; one layer's, if that has more */
+    static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest) {
+        return new BiasCorrection(model, rounded, plan, samples, 0, samples.size()).correct(largest, 1, Provider.cpu(), Progress.none());
+    }
+
+    private Graph correct(long largest, int batch, Provider provider, Progress progress) {
+        var corrected = rounded.copy();
+        var groups = groups(layers(model, plan), largest);
+        for (int i = 0; i < groups.size(); i++) {
+            if (!correct(corrected, groups.get(i), batch, provider,
+                progress.part((double) i / groups.size(), (i + 1.0) / groups.size()))) {
+                return rounded;
+            }
         }
+        return groups.isEmpty() ? rounded : corrected;
+    }
+
+    private List<List<Layer>> groups(List<Layer> layers, long largest) {
+        var groups = new ArrayList<List<Layer>>();
+        long bytes = Long.MAX_VALUE;
+        for (var layer : layers) {
+            long own = rounded.initializers().get(plan.weightOf(layer.node().name()).orElseThrow().tensor()).data().capacity();
+            if (bytes > largest - own) {
+                groups.add(new ArrayList<>());
+                bytes = 0;
+            }
+            groups.getLast().add(layer);
+            bytes += own;
+        }
+        return groups;
+    }
+
+    /** Corrects some layers; false when there was no whole batch of samples. */
+    private boolean correct(Graph corrected, List<Layer> layers, int batch, Provider provider, Progress progress) {
         var twins = model.copy();
         twins.outputs().clear();
         var differences = new LinkedHashMap<String, Layer>();
@@ -51,6 +100,7 @@ final class BiasCorrection {
             differences.put(addTwin(twins, rounded, layer, plan), layer);
         }
         twins.sort();
+        twins.prune();
         var sums = new LinkedHashMap<String, double[]>();
         var seen = new int[1];
         try (var session = Session.open(twins, provider, Session.Optimization.EXACT)) {
@@ -65,12 +115,12 @@ final class BiasCorrection {
                 progress.report((double) (fed.first() + fed.size() - from) / (to - from), "correcting biases");
             });
         }
-        if (seen[0] == 0) {
-            return rounded;
-        }
-        var corrected = rounded.copy();
-        differences.forEach((name, layer) -> correct(corrected, layer, sums.get(name), seen[0]));
-        return corrected;
+        differences.forEach((name, layer) -> {
+            if (seen[0] > 0) {
+                correct(corrected, layer, sums.get(name), seen[0]);
+            }
+        });
+        return seen[0] > 0;
     }
 
     private static List<Layer> layers(Graph model, QuantizationPlan plan) {

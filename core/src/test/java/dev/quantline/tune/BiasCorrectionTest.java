@@ -115,6 +115,32 @@ class BiasCorrectionTest {
         }
     }
 
+    @Test
+    void layersInSeveralGroupsAreCorrectedAsTogether() throws IOException {
+        // Given two layers
+        var draft = new Draft(18, 5);
+        String hidden = draft.op("hidden", "Gemm", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft),
+            draft.normal("b", .3, 3));
+        draft.op("y", "Gemm", hidden, draft.normal("w2", .5, 3, 3), draft.normal("b2", .3, 3));
+        var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
+        var plan = new QuantizationPlan(List.of(), List.of(
+            new QuantizationPlan.Weight("w", "hidden/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2})),
+            new QuantizationPlan.Weight("w2", "y/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2}))));
+        with(model, Data.rows(SAMPLES, 2), samples -> {
+            // When both are corrected at once and one after the other
+            var together = BiasCorrection.apply(model, model, plan, samples, Long.MAX_VALUE);
+            var apart = BiasCorrection.apply(model, model, plan, samples, 1);
+            // Then each has the same new bias
+            for (int layer = 0; layer < 2; layer++) {
+                String bias = together.nodes().get(layer).input(2);
+                assertFalse(bias.equals(model.nodes().get(layer).input(2)), bias);
+                assertEquals(bias, apart.nodes().get(layer).input(2));
+                assertEquals(together.initializers().get(bias), apart.initializers().get(bias));
+            }
+            return null;
+        });
+    }
+
     /** Compensated rounding takes codes that are not the nearest. */
     @Test
     void whatRoundingMovedTheWeightsByIsMadeUpFor() throws IOException {
