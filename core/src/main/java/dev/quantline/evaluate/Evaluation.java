@@ -41,8 +41,15 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
      */
     public static Evaluation run(Session baseline, Session changed, Samples samples, int count, Measure measure, int batch,
                                  Progress progress) throws IOException {
-        var first = Metric.of(measure, samples.dataset());
-        var second = Metric.of(measure, samples.dataset());
+        try (var first = Metric.of(measure, samples.dataset()).orElse(null);
+             var second = Metric.of(measure, samples.dataset()).orElse(null)) {
+            return run(baseline, changed, samples, count, measure, batch, Optional.ofNullable(first), Optional.ofNullable(second),
+                progress);
+        }
+    }
+
+    private static Evaluation run(Session baseline, Session changed, Samples samples, int count, Measure measure, int batch,
+                                  Optional<Metric> first, Optional<Metric> second, Progress progress) {
         var comparison = new Comparison();
         var axes = samples.axes(baseline);
         var judged = new AtomicReference<String>();

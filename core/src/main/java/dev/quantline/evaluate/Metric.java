@@ -10,7 +10,11 @@ import java.util.Map;
 import java.util.Optional;
 
 /** A figure of merit that sees a data set batch by batch. */
-public interface Metric {
+public interface Metric extends AutoCloseable {
+    /** Names of all metrics. */
+    List<String> NAMES = List.of("top1", "top5", "f1", "exact", "pairs", "pairs-cls", "perplexity", "cer", "cer-blank-last", "psnr",
+        "fidelity");
+
     /**
      * Sees one batch.
      *
@@ -49,16 +53,26 @@ public interface Metric {
      * @throws BadInput when there is none
      */
     static String output(Map<String, Tensor> outputs, Optional<String> named) {
-        if (named.isPresent() && !outputs.containsKey(named.get())) {
-            throw new BadInput("evaluation.output: the model has no output '" + named.get() + "'; it has " + outputs.keySet());
+        return named.map(name -> named(outputs, name)).orElseGet(() -> outputs.entrySet().stream()
+            .filter(output -> output.getValue().type().isFloating()).map(Map.Entry::getKey).findFirst()
+            .orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet() + " holds floats, which the metric needs")));
+    }
+
+    /** The output of this name. @throws BadInput when there is none */
+    static String named(Map<String, Tensor> outputs, String name) {
+        if (!outputs.containsKey(name)) {
+            throw new BadInput("evaluation.output: the model has no output '" + name + "'; it has " + outputs.keySet());
         }
-        return named.orElseGet(() -> outputs.entrySet().stream().filter(output -> output.getValue().type().isFloating())
-            .map(Map.Entry::getKey).findFirst().orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
-                + " holds floats, which the metric needs")));
+        return name;
+    }
+
+    /** Lets go of the data it reads. */
+    @Override
+    default void close() {
     }
 
     /**
-     * The metric on this data; {@code fidelity} has none and is empty.
+     * The metric on this data, to be closed; {@code fidelity} has none and is empty.
      *
      * @throws BadInput when the name is unknown or the data lacks what it needs
      */
@@ -67,11 +81,17 @@ public interface Metric {
         return Optional.ofNullable(switch (measure.metric()) {
             case "top1" -> new TopK(1, output, data.target("labels"));
             case "top5" -> new TopK(5, output, data.target("labels"));
-            case "pairs" -> new Pairs(output, data.target("scores"));
+            case "pairs" -> new Pairs(Pairs.Pooling.MEAN, output, data.target("scores"));
+            case "pairs-cls" -> new Pairs(Pairs.Pooling.CLS, output, data.target("scores"));
             case "perplexity" -> new Perplexity(output);
+            case "f1" -> new Classes(Classes.Figure.MACRO_F1, output, data.targets("targets", "labels"));
+            case "exact" -> new Classes(Classes.Figure.EXACT_MATCH, output, data.targets("targets", "labels"));
+            case "cer" -> new CharacterErrors(false, output, data.targets("targets"));
+            case "cer-blank-last" -> new CharacterErrors(true, output, data.targets("targets"));
+            case "psnr" -> new PeakSignalToNoise(output, data.targets("targets"));
             case "fidelity" -> null;
             default -> throw new BadInput("metric '" + measure.metric() + "' is unknown: "
-                + Nearest.hint(measure.metric(), List.of("top1", "top5", "pairs", "perplexity", "fidelity")));
+                + Nearest.hint(measure.metric(), NAMES));
         });
     }
 }

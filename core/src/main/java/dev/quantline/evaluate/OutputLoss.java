@@ -23,8 +23,8 @@ public sealed interface OutputLoss {
 
     /**
      * The loss that suits a metric: the KL divergence of the class probabilities for {@code top1} and {@code top5}, of the next
-     * token's for {@code perplexity}; else the squared distance over the power: of sentences for {@code pairs}, of every output of
-     * floats for {@code fidelity}.
+     * token's for {@code perplexity}; else the squared distance over the power: of sentences for {@code pairs} and
+     * {@code pairs-cls}, of every output of floats for all others.
      *
      * @param task whether the increase of the cross-entropy is taken for classes where the data has labels. It is the task's own
      *             loss, and on a few dozen samples mostly noise: a changed model is right by chance as often as it is wrong
@@ -34,7 +34,8 @@ public sealed interface OutputLoss {
         return switch (measure.metric()) {
             case "top1", "top5" -> task && data.has("labels") ? new CrossEntropy(output, data.target("labels")) : new Divergence(output);
             case "perplexity" -> new Divergence(output);
-            case "pairs" -> new SentenceDistance(output);
+            case "pairs" -> new SentenceDistance(Pairs.Pooling.MEAN, output);
+            case "pairs-cls" -> new SentenceDistance(Pairs.Pooling.CLS, output);
             default -> new Distance();
         };
     }
@@ -132,12 +133,12 @@ public sealed interface OutputLoss {
         }
     }
 
-    /** The same of the mean over the tokens of each sentence, of the output that {@code pairs} looks at. */
-    record SentenceDistance(Optional<String> output) implements OutputLoss {
+    /** The same of the embedding of each sentence, of the output that {@code pairs} looks at. */
+    record SentenceDistance(Pairs.Pooling pooling, Optional<String> output) implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
             String judged = Metric.output(reference, output);
-            return Distance.of(fed, Pairs.pool(fed, reference.get(judged)), Pairs.pool(fed, changed.get(judged)));
+            return Distance.of(fed, Pairs.pool(pooling, fed, reference.get(judged)), Pairs.pool(pooling, fed, changed.get(judged)));
         }
 
         @Override

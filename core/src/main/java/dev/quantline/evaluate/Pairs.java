@@ -11,16 +11,25 @@ import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
 
 /**
  * Spearman correlation between given scores and the cosine of sentence embeddings: rows 2i and 2i+1 are a pair; an
- * embedding is the mean of its output {@code [sentences, tokens, channels]} over the tokens of
- * {@code attention_mask}.
+ * embedding is made of the output {@code [sentences, tokens, channels]}, unless the model makes it itself.
  */
 final class Pairs implements Metric {
+    /** What a sentence's embedding is made of. */
+    enum Pooling {
+        /** The mean over the tokens of {@code attention_mask}. */
+        MEAN,
+        /** The first token, which BERT calls {@code [CLS]}. */
+        CLS
+    }
+
+    private final Pooling pooling;
     private final Optional<String> named;
     private final float[] scores;
     private final List<float[]> embeddings = new ArrayList<>();
 
     /** @param named the output; the first one of floats when empty */
-    Pairs(Optional<String> named, float[] scores) {
+    Pairs(Pooling pooling, Optional<String> named, float[] scores) {
+        this.pooling = pooling;
         this.named = named;
         this.scores = scores;
     }
@@ -40,14 +49,32 @@ final class Pairs implements Metric {
 
     @Override
     public Tensor looksAt(Dataset.Batch fed, Tensor output) {
-        return pool(fed, output);
+        return pool(pooling, fed, output);
     }
 
     /** Embeddings {@code [sentences, channels]}. @throws BadInput when output and mask are not of the shape that needs */
-    static Tensor pool(Dataset.Batch fed, Tensor output) {
+    static Tensor pool(Pooling pooling, Dataset.Batch fed, Tensor output) {
         if (output.rank() == 2) {
             return output;
         }
+        return pooling == Pooling.CLS ? first(output) : mean(fed, output);
+    }
+
+    private static Tensor first(Tensor output) {
+        if (output.rank() != 3 || output.dim(1) == 0) {
+            throw new BadInput("metric pairs-cls needs an output [sentences, tokens, channels], not " + output);
+        }
+        int sentences = output.dim(0);
+        int channels = output.dim(2);
+        var values = output.toFloats();
+        var pooled = new float[sentences * channels];
+        for (int i = 0; i < sentences; i++) {
+            System.arraycopy(values, i * output.dim(1) * channels, pooled, i * channels, channels);
+        }
+        return Tensor.of(pooled, sentences, channels);
+    }
+
+    private static Tensor mean(Dataset.Batch fed, Tensor output) {
         var mask = fed.arrays().get("attention_mask");
         if (output.rank() != 3 || mask == null) {
             throw new BadInput("metric pairs needs an output [sentences, tokens, channels] and an input 'attention_mask', not " + output);

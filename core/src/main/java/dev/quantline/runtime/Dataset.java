@@ -20,12 +20,12 @@ import java.util.stream.Collectors;
 
 /**
  * Samples kept in one or several {@code .npz} files: one array per model input, first axis = samples, plus
- * {@code labels} and {@code scores}. Files of one set may differ in the other axes (sequence length). Arrays may also be constants, the
- * same for all samples and in all files.
+ * {@code labels}, {@code scores} and {@code targets}, of which samples may have any number. Files of one set may differ in the
+ * other axes (sequence length). Arrays may also be constants, the same for all samples and in all files.
  */
 public final class Dataset implements AutoCloseable {
     /** Arrays that are no model inputs. */
-    public static final Set<String> TARGETS = Set.of("labels", "scores");
+    public static final Set<String> TARGETS = Set.of("labels", "scores", "targets");
 
     private final List<Npz> files;
     private final List<Path> paths;
@@ -97,8 +97,13 @@ public final class Dataset implements AutoCloseable {
                     + " samples, '" + names(file).iterator().next() + "' has " + rows + ": " + Feeding.advice(name));
             }
         }
-        checkTarget(file, path, "labels", rows, "one a sample");
+        checkTarget(file, path, "labels", rows, "one a sample; what has several is to be called targets");
         checkTarget(file, path, "scores", rows / 2, "one for each pair of samples");
+        var targets = file.headers().get("targets");
+        if (targets != null && targets.rows() != rows) {
+            throw new BadInput(path.getFileName() + ": array 'targets' has " + targets.rows() + " rows, and there are " + rows
+                + " samples");
+        }
     }
 
     private static void checkTarget(Npz file, Path path, String name, long wanted, String rule) {
@@ -203,6 +208,17 @@ public final class Dataset implements AutoCloseable {
             }
         }
         return all;
+    }
+
+    /**
+     * Opens the first of these arrays that the set has.
+     *
+     * @throws BadInput when it has none of them
+     */
+    public Targets targets(String... names) {
+        String name = Arrays.stream(names).filter(this::has).findFirst().orElseThrow(() -> new BadInput(paths.getFirst().getFileName()
+            + " has no array '" + String.join("' or '", names) + "': " + Nearest.hint(names[0], files.getFirst().headers().keySet())));
+        return new Targets(files, name);
     }
 
     /**

@@ -146,11 +146,11 @@ class MetricTest {
         var batch = new Dataset.Batch(0, 6, Map.of("attention_mask", mask));
 
         // When
-        var agreeing = new Pairs(Optional.empty(), new float[] {3, 5, 1});
+        var agreeing = new Pairs(Pairs.Pooling.MEAN, Optional.empty(), new float[] {3, 5, 1});
         agreeing.add(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2)));
-        var opposing = new Pairs(Optional.empty(), new float[] {3, 1, 5});
+        var opposing = new Pairs(Pairs.Pooling.MEAN, Optional.empty(), new float[] {3, 1, 5});
         opposing.add(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2)));
-        var half = new Pairs(Optional.empty(), new float[] {5, 3, 1});
+        var half = new Pairs(Pairs.Pooling.MEAN, Optional.empty(), new float[] {5, 3, 1});
         half.add(batch, Map.of("hidden", Tensor.of(hidden, 6, 2, 2)));
 
         // Then: Spearman of the ranks 2 3 1 with 2 3 1, 2 1 3 and 3 2 1
@@ -162,12 +162,12 @@ class MetricTest {
 
     @Test
     void pairsTakePooledEmbeddingsAsTheyAreAndNeedAMaskOtherwise() {
-        var pooled = new Pairs(Optional.empty(), new float[] {1, 2});
+        var pooled = new Pairs(Pairs.Pooling.MEAN, Optional.empty(), new float[] {1, 2});
         pooled.add(fed(0, 4), Map.of("embedding", Tensor.of(new float[] {1, 0, 0, 1, 1, 1, 1, 1}, 4, 2)));
 
         assertEquals(1, pooled.value(), 1e-9);
         assertThrows(BadInput.class, () -> pooled.add(fed(0, 1), Map.of("hidden", Tensor.of(new float[4], 1, 2, 2))));
-        assertThrows(BadInput.class, () -> new Pairs(Optional.empty(), new float[] {1, 2}).value());
+        assertThrows(BadInput.class, () -> new Pairs(Pairs.Pooling.MEAN, Optional.empty(), new float[] {1, 2}).value());
     }
 
     @Test

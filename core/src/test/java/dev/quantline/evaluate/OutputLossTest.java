@@ -72,6 +72,6 @@ class OutputLossTest {
 
         assertEquals(0, new OutputLoss.Divergence(Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
         assertTrue(new OutputLoss.Divergence(Optional.empty()).of(batch(Map.of()), reference, changed) > 1);
-        assertEquals(0, new OutputLoss.SentenceDistance(Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
+        assertEquals(0, new OutputLoss.SentenceDistance(Pairs.Pooling.MEAN, Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
     }
 }
