@@ -3,6 +3,7 @@ package dev.quantline.gradient;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /** Arithmetic of finite differences along a direction. */
 final class Directions {
@@ -20,6 +21,10 @@ final class Directions {
             }
         }
         return tensor;
+    }
+
+    static double[] values(Tensor tensor) {
+        return IntStream.range(0, tensor.size()).mapToDouble(tensor::get).toArray();
     }
 
     static double[] random(Random random, int size) {

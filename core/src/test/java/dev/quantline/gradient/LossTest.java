@@ -115,6 +115,29 @@ class LossTest {
         assertEquals(expected, loss, 1e-6);
     }
 
+    @Test
+    void pairsOfOpenSizesAreJudgedAsThoseOfFixedOnes() {
+        var embeddings = tensor(4, 3, 5);
+        var loss = new Loss.CosinePairs("y", "mask", "scores");
+        var inputs = Map.of("mask", Tensor.of(new long[] {1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 0}, 4, 3), "scores",
+            Tensor.vector(0.5f, -0.25f));
+        double fixed = check(loss, embeddings, inputs, "mask");
+        var graph = identity(embeddings, "mask");
+        graph.inputs().clear();
+        graph.inputs().add(ValueInfos.of("x", DataType.FLOAT, -1, -1, 5));
+        graph.inputs().add(ValueInfos.of("mask", DataType.INT64, -1, -1));
+        graph.outputs().clear();
+        graph.outputs().add(ValueInfos.of("y", DataType.FLOAT, -1, -1, 5));
+
+        var open = TrainingGraph.forward(graph, Map.of(), List.of(), loss, List.of());
+
+        try (var session = Session.open(open.graph(), Provider.cpu(), Session.Optimization.ALL)) {
+            var all = new LinkedHashMap<>(inputs);
+            all.put("x", embeddings);
+            assertEquals(fixed, session.run(all).get(open.loss()).get(0), 1e-6);
+        }
+    }
+
     private static double[] pooled(Tensor embeddings, Tensor mask, int row) {
         var mean = new double[5];
         double count = 0;

@@ -25,6 +25,8 @@ final class MovementCases {
         var cases = new ArrayList<Case>();
         cases.add(unary("Identity", -1, 1));
         cases.add(one("Dropout").trained("x", 3).op("Dropout", List.of("x"), "y"));
+        cases.add(one("Dropout that says it drops nothing").trained("x", 3).constant("ratio", Tensor.scalar(0.5f))
+            .constant("training", Tensor.of(DataType.BOOL, new byte[] {0})).op("Dropout", List.of("x", "ratio", "training"), "y"));
         cases.add(one("Cast there and back").trained("x", 3).op("Cast", with("to", DataType.FLOAT.code()), List.of("x"), "f")
             .op("Cast", with("to", DataType.DOUBLE.code()), List.of("f"), "d").op("Cast", with("to", DataType.FLOAT.code()),
                 List.of("d"), "y"));

@@ -41,6 +41,8 @@ final class RuleCases {
         cases.add(one("Mul of a tensor with itself").trained("x", 3).op("Mul", List.of("x", "x"), "y"));
         cases.add(one("Pow 2").trained("x", 4).constant("p", Tensor.scalar(2)).op("Pow", List.of("x", "p"), "y"));
         cases.add(one("Pow 3").trained("x", 4).constant("p", Tensor.scalar(3)).op("Pow", List.of("x", "p"), "y"));
+        cases.add(one("Pow, an exponent each").trained("x", 2, 3).constant("p", Tensor.vector(2f, 3f, 1f))
+            .op("Pow", List.of("x", "p"), "y"));
         cases.add(one("Pow -0.5").ranged("x", .5, 2, 4).constant("p", Tensor.scalar(-0.5f)).op("Pow", List.of("x", "p"), "y"));
         cases.add(one("Pow, integer exponent").trained("x", 4).constant("p", Tensor.vector(3L)).op("Pow", List.of("x", "p"), "y"));
         cases.add(one("Pow, trained exponent").ranged("x", .5, 2, 2, 3).trained("p", 3).op("Pow", List.of("x", "p"), "y"));
@@ -96,6 +98,12 @@ final class RuleCases {
                 .op(op, with("keepdims", 0), List.of("x", "axes"), "y").open());
         }
         for (String op : List.of("ReduceSum", "ReduceMean", "ReduceMax")) {
+            cases.add(one(op + " of nothing, said by an empty list").spaced("x", -1, 1, 2, 3).constant("axes")
+                .op(op, with("noop_with_empty_axes", 1, "keepdims", 0), List.of("x", "axes"), "y"));
+            cases.add(one(op + " of everything, said by an empty list").spaced("x", -1, 1, 2, 3).constant("axes")
+                .op(op, with("keepdims", 0), List.of("x", "axes"), "y"));
+            cases.add(one(op + " of an axis, though none would be nothing").spaced("x", -1, 1, 2, 3).constant("axes", 1)
+                .op(op, with("noop_with_empty_axes", 1), List.of("x", "axes"), "y"));
             cases.add(one(op + " of nothing").spaced("x", -1, 1, 2, 3).op(op, with("noop_with_empty_axes", 1), List.of("x"), "y"));
         }
         return cases;
@@ -113,6 +121,22 @@ final class RuleCases {
             .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
         cases.add(one("Softmax, read twice").ranged("x", -2, 2, 2, 3, 4).trained("v", 4, 3)
             .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z").op("Neg", List.of("y"), "n"));
+        // Attention's short form holds for none of these.
+        cases.add(one("Softmax, broadcast by what it multiplies").ranged("x", -2, 2, 1, 3, 4).trained("v", 2, 4, 3)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
+        cases.add(one("Softmax, broadcast by what it multiplies").ranged("x", -2, 2, 1, 3, 4).trained("v", 2, 4, 3)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z").open());
+        cases.add(one("Softmax of another axis than is multiplied").ranged("x", -2, 2, 2, 3, 4).trained("v", 2, 4, 3)
+            .op("Softmax", with("axis", 1), List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
+        cases.add(one("Softmax in a layer with a bias").ranged("x", -2, 2, 3, 4).trained("v", 4, 2).trained("b", 2)
+            .op("Softmax", List.of("x"), "y").op("Gemm", with("alpha", 0.7f), List.of("y", "v", "b"), "z"));
+        cases.add(one("Softmax on the right").ranged("x", -2, 2, 2, 4, 4).trained("v", 2, 3, 4)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("v", "y"), "z"));
+        cases.add(one("Softmax of one row").ranged("x", -2, 2, 4).trained("v", 4, 3)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
+        cases.add(one("LayerNormalization whose mean is looked at").trained("x", 3, 5).ranged("s", .5, 2, 5).trained("b", 5)
+            .op("LayerNormalization", List.of("x", "s", "b"), "y", "mean").op("Shape", List.of("mean"), "size")
+            .op("Cast", with("to", DataType.FLOAT.code()), List.of("size"), "rows"));
         cases.add(one("LayerNormalization").trained("x", 2, 3, 5).ranged("s", .5, 2, 5).trained("b", 5)
             .op("LayerNormalization", List.of("x", "s", "b"), "y"));
         cases.add(one("LayerNormalization over two axes, no bias").trained("x", 2, 3, 5).ranged("s", .5, 2, 3, 5)
@@ -158,6 +182,8 @@ final class RuleCases {
         cases.add(einsum("ij,kj->ik", of(2, 3), of(4, 3)));
         cases.add(einsum("i,j->ij", of(2), of(3)));
         cases.add(einsum("ij,k->ik", of(2, 3), of(4)));
+        cases.add(einsum("...ij,...jk", of(2, 3, 4), of(2, 4, 5)));
+        cases.add(einsum("A...,AB->...B", of(2, 3, 4), of(2, 5)));
         cases.add(one("Einsum ij->j").trained("a", 2, 3).op("Einsum", with("equation", "ij->j"), List.of("a"), "y"));
         cases.add(one("Einsum of three").trained("a", 2, 3).trained("b", 3, 4).trained("c", 4, 2)
             .op("Einsum", with("equation", "ij,jk,kl->il"), List.of("a", "b", "c"), "y"));

@@ -63,14 +63,17 @@ class RulesTest {
 
             // When
             var training = Backward.append(withLoss(one.graph(type), weights, shapes(session, one, operands, type), type), "loss",
-                operands.keySet(), List.of());
+                operands.keySet(), one.results());
 
             // Then
             try (var backward = Session.open(training.graph(), Provider.cpu(), Session.Optimization.NONE)) {
                 var gradients = backward.run(tensors(one, operands, type));
+                session.run(tensors(one, operands, type)).forEach((name, tensor) -> assertArrayEquals(Directions.values(tensor),
+                    Directions.values(gradients.get(name)), type == DataType.DOUBLE ? 1e-12 : 2e-5, one + ": what is computed stays"));
                 for (String operand : operands.keySet()) {
                     var gradient = gradients.get(training.gradients().get(operand));
                     assertArrayEquals(one.shape(operand), gradient.shape(), operand);
+                    assertEquals(type, gradient.type(), operand);
                     var direction = Directions.random(random, operands.get(operand).length);
                     double numeric = (loss(session, one, operands, operand, direction, step, weights, type)
                         - loss(session, one, operands, operand, direction, -step, weights, type)) / (2 * step);

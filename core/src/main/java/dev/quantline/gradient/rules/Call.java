@@ -79,7 +79,12 @@ public final class Call {
 
     /** Gradient of output {@code i}: zeros where nothing depends on it. */
     String dy(int i) {
-        return outputGradients.get(i).isEmpty() ? e.zerosLike(node.output(i)) : outputGradients.get(i);
+        return isFollowed(i) ? outputGradients.get(i) : e.zerosLike(node.output(i));
+    }
+
+    /** Whether the loss depends on output {@code i}. */
+    boolean isFollowed(int i) {
+        return !outputGradients.get(i).isEmpty();
     }
 
     /** Who computes and who reads what, before anything was emitted. */

@@ -2,6 +2,7 @@ package dev.quantline.gradient.rules;
 
 import dev.quantline.onnx.Node;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
 /** Softmax and the normalisation layers, in their short closed forms. */
@@ -43,10 +44,13 @@ final class Normalizations {
      * y = z gamma + beta with z = (x - mean) r, r = 1/sqrt(var + eps), over the axes from {@code axis} on: dgamma = sum(dy z),
      * dbeta = sum(dy), and with g = dy gamma: dx = r (g - mean(g) - z mean(g z)). Forward is written out as well: the backward
      * pass keeps z, and vectorised steps take a third of the time of ONNX Runtime's LayerNormalization, which is not. A node that
-     * also gives its mean or deviation stays.
+     * also gives its mean or deviation stays, and no gradient passes through those.
      */
     static void layer(Call call) {
         var e = call.emitter();
+        if (IntStream.range(1, call.node().outputs().size()).anyMatch(call::isFollowed)) {
+            throw call.refusal("what it gives besides its first output is read by what is trained");
+        }
         String x = call.in(0);
         String gamma = call.in(1);
         int rank = call.shapes().rank(x);
