@@ -164,6 +164,40 @@ class BlockDataTest {
     }
 
     @Test
+    void otherSeedsAndOtherBatchesAreOtherDraws() {
+        with(alike(2), data -> {
+            var orders = new HashSet<List<Long>>();
+            for (long seed = SEED; seed < SEED + 5; seed++) {
+                for (int epoch = 0; epoch < 3; epoch++) {
+                    orders.add(Arrays.stream(numbers(data.training(SAMPLES, SAMPLES, 0, seed).batch(epoch))).boxed().toList());
+                }
+            }
+            assertEquals(15, orders.size());
+            var mixtures = new HashSet<Tensor>();
+            for (long seed = SEED; seed < SEED + 5; seed++) {
+                for (int number = 0; number < 3; number++) {
+                    mixtures.add(data.training(1, 1, 0.5, seed).batch(number).get("x"));
+                }
+            }
+            assertEquals(15, mixtures.size());
+        });
+    }
+
+    /** Each a third and more longer than the one before: nothing changes their order, and two of ten fill no batch of four. */
+    @Test
+    void theShortestAndTheLongestAreLeftOutInTurn() {
+        with(new int[] {3, 5, 7, 10, 14, 19, 26, 35, 47, 63}, data -> {
+            var batches = data.training(10, 4, 0, SEED);
+            var seen = new HashSet<List<Long>>();
+            for (int i = 0; i < 40; i++) {
+                seen.add(Arrays.stream(numbers(batches.batch(i))).boxed().toList());
+            }
+            assertEquals(Set.of(List.of(0L, 1L, 2L, 3L), List.of(1L, 2L, 3L, 4L), List.of(2L, 3L, 4L, 5L), List.of(4L, 5L, 6L, 7L),
+                List.of(5L, 6L, 7L, 8L), List.of(6L, 7L, 8L, 9L)), seen, "seed " + SEED);
+        });
+    }
+
+    @Test
     void samplesOfLikeLengthAreTrainedTogetherAndJudgedFromTheShortest() {
         var lengths = new int[SAMPLES];
         Arrays.setAll(lengths, i -> i % 2 == 0 ? 40 : 4);
