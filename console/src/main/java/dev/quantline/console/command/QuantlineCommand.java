@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "quantline", description = "Quantizes float ONNX models.%n", synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
         subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class,
-            CancelCommand.class, JobsCommand.class, AllocateCommand.class, InspectCommand.class},
+            CancelCommand.class, JobsCommand.class, AllocateCommand.class, InspectCommand.class, DataCommand.class},
         footer = "  test      builds and runs every test of the project")
 public final class QuantlineCommand implements Runnable {
     private static final int HELP_WIDTH = 120;
@@ -34,6 +34,7 @@ public final class QuantlineCommand implements Runnable {
         Logger.getLogger("").setLevel(Level.OFF);
         return new CommandLine(new QuantlineCommand())
                 .setUsageHelpWidth(HELP_WIDTH)
+                .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler(QuantlineCommand::refuse)
                 .setExecutionExceptionHandler(QuantlineCommand::explain)
                 .execute(arguments);

@@ -1,0 +1,50 @@
+package dev.quantline.console.command;
+
+import dev.quantline.data.DataShow;
+import dev.quantline.data.image.ArrayPictures;
+import dev.quantline.data.text.TokenizerFile;
+import dev.quantline.runtime.NpzArrays;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import java.util.function.Function;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+@Command(name = "show", description = "says what is in a data file: arrays, types, shapes, ranges, the first samples",
+        mixinStandardHelpOptions = true)
+final class DataShowCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "FILE.npz", description = "any NumPy archive")
+    private Path file;
+
+    @Option(names = "--samples", paramLabel = "N", defaultValue = "3", description = "samples to show (default: ${DEFAULT-VALUE})")
+    private int samples;
+
+    @Option(names = "--tokenizer", paramLabel = "FILE", description = "a tokenizer.json, which tokens are shown as text with")
+    private Path tokenizer;
+
+    @Option(names = "--pictures", paramLabel = "DIR", description = "receives the first samples of arrays of pictures as PNG files")
+    private Path pictures;
+
+    @Override
+    public Integer call() throws Exception {
+        try (var arrays = NpzArrays.open(ModelOption.readable(file))) {
+            DataShow.arrays(arrays).forEach(System.out::println);
+            if (samples > 0) {
+                System.out.println();
+                try (var text = tokenizer == null ? null : TokenizerFile.open(tokenizer, OptionalInt.empty())) {
+                    var decode = Optional.ofNullable(text).<Function<long[], String>>map(opened -> opened::decode);
+                    DataShow.samples(arrays, samples, decode).forEach(System.out::println);
+                }
+            }
+            if (pictures != null) {
+                var written = ArrayPictures.write(arrays, samples, pictures);
+                System.out.println(written.isEmpty() ? "no array holds pictures: four axes, 1 or 3 channels"
+                        : written.size() + " pictures in " + pictures);
+            }
+        }
+        return ExitCode.DONE;
+    }
+}

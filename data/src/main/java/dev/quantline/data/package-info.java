@@ -1,0 +1,7 @@
+/**
+ * What an {@code .npz} holds, told to people, and whether a model can take it; what samples of any kind have in common when an
+ * {@code .npz} is made of them.
+ *
+ * <p>Imports core's {@code dev.quantline.onnx} and {@code dev.quantline.runtime}; knows neither events nor the store.
+ */
+package dev.quantline.data;
