@@ -1,9 +1,9 @@
 package dev.quantline.console.display;
 
 import dev.quantline.pipeline.event.Event;
-import dev.quantline.pipeline.event.StageName;
+import dev.quantline.runtime.Progress;
 import java.io.PrintStream;
-import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -17,7 +17,7 @@ final class Bars implements ProgressDisplay {
     private static final int REDRAW_MS = 200;
 
     private final PrintStream out;
-    private final Map<StageName, ProgressBar> bars = new EnumMap<>(StageName.class);
+    private final Map<String, ProgressBar> bars = new LinkedHashMap<>();
 
     Bars(PrintStream out) {
         this.out = out;
@@ -26,10 +26,10 @@ final class Bars implements ProgressDisplay {
     @Override
     public void show(Event event) {
         switch (event) {
-            case Event.Progress progress -> bar(progress.stage()).stepTo((long) progress.percent())
+            case Event.Progress progress -> bar(progress.stage().verb()).stepTo((long) progress.percent())
                 .setExtraMessage(" " + brief(progress.message()));
             case Event.Completed done -> {
-                var bar = bar(done.stage());
+                var bar = bar(done.stage().verb());
                 bar.setExtraMessage(String.format(Locale.ROOT, " done in %.1f s", done.seconds().wall()));
                 bar.stepTo(HUNDRED_PERCENT);
                 bar.close();
@@ -45,6 +45,11 @@ final class Bars implements ProgressDisplay {
     }
 
     @Override
+    public Progress of(String name) {
+        return (fraction, message) -> bar(name).stepTo((long) (fraction * HUNDRED_PERCENT)).setExtraMessage(" " + brief(message));
+    }
+
+    @Override
     public void close() {
         bars.values().forEach(ProgressBar::close);
         out.flush();
@@ -55,9 +60,9 @@ final class Bars implements ProgressDisplay {
         return message.substring(message.lastIndexOf(": ") + 1).strip();
     }
 
-    private ProgressBar bar(StageName stage) {
+    private ProgressBar bar(String stage) {
         return bars.computeIfAbsent(stage, name -> new ProgressBarBuilder()
-                .setTaskName("%-9s".formatted(name.verb()))
+                .setTaskName("%-9s".formatted(name))
                 .setInitialMax(HUNDRED_PERCENT)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(REDRAW_MS)

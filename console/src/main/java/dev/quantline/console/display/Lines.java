@@ -1,6 +1,7 @@
 package dev.quantline.console.display;
 
 import dev.quantline.pipeline.event.Event;
+import dev.quantline.runtime.Progress;
 import java.io.PrintStream;
 import java.util.HashMap;
 import java.util.Locale;
@@ -10,6 +11,7 @@ import java.util.regex.Pattern;
 /** One plain line per change: another stage, another kind of work, or a twentieth of a stage further. */
 final class Lines implements ProgressDisplay {
     private static final double STEP = 5;
+    private static final int HUNDRED_PERCENT = 100;
     private static final Pattern DIGITS = Pattern.compile("\\d+");
 
     private final PrintStream out;
@@ -42,6 +44,16 @@ final class Lines implements ProgressDisplay {
     @Override
     public void say(String message) {
         out.println(message);
+    }
+
+    @Override
+    public Progress of(String name) {
+        return (fraction, message) -> {
+            var kind = name + " " + Math.floor(fraction * HUNDRED_PERCENT / STEP);
+            if (!kind.equals(last.put(name, kind))) {
+                out.println("%-10s %-6s %s".formatted(name, "%3.0f %%".formatted(fraction * HUNDRED_PERCENT), message).stripTrailing());
+            }
+        };
     }
 
     @Override

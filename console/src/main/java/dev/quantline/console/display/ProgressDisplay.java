@@ -1,6 +1,7 @@
 package dev.quantline.console.display;
 
 import dev.quantline.pipeline.event.Event;
+import dev.quantline.runtime.Progress;
 import java.io.PrintStream;
 
 /** Shows how far a job is. Everything goes to one stream, standard error as a rule, so that standard output stays clean for results. */
@@ -20,6 +21,9 @@ public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Line
 
     /** Shows what the console itself does before and after the stages. */
     void say(String message);
+
+    /** Shows how far something is that is no stage of a job. */
+    Progress of(String name);
 
     /** Leaves the terminal as it was. */
     @Override

@@ -1,0 +1,80 @@
+package dev.quantline.data.image;
+
+/** How a picture of any size becomes one of the size that the model takes. */
+public sealed interface Fit {
+    /** The picture at its new size, before its middle is taken. */
+    Size resized(int width, int height);
+
+    /** In words. */
+    String described();
+
+    /** Both sides as given, whatever that does to the proportions. */
+    record Stretch(Size size) implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            return size;
+        }
+
+        @Override
+        public String described() {
+            return "stretched to " + size;
+        }
+    }
+
+    /** The shorter side as given, proportions kept. */
+    record ShorterSide(int pixels) implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            return width <= height ? new Size(pixels, Math.max(1, (int) ((double) pixels * height / width)))
+                : new Size(Math.max(1, (int) ((double) pixels * width / height)), pixels);
+        }
+
+        @Override
+        public String described() {
+            return "resized so that the shorter side has " + pixels + " pixels";
+        }
+    }
+
+    /** Proportions kept, as small as covers the size. */
+    record Cover(Size size) implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            double scale = Math.max((double) size.width() / width, (double) size.height() / height);
+            return new Size(Math.max(size.width(), (int) Math.round(width * scale)),
+                Math.max(size.height(), (int) Math.round(height * scale)));
+        }
+
+        @Override
+        public String described() {
+            return "resized to cover " + size;
+        }
+    }
+
+    /** Proportions kept, as large as fits into the size. */
+    record Inside(Size size) implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            double scale = Math.min((double) size.width() / width, (double) size.height() / height);
+            return new Size(Math.clamp(Math.round(width * scale), 1, size.width()),
+                Math.clamp(Math.round(height * scale), 1, size.height()));
+        }
+
+        @Override
+        public String described() {
+            return "resized to fit into " + size;
+        }
+    }
+
+    /** As large as it is. */
+    record Unchanged() implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            return new Size(width, height);
+        }
+
+        @Override
+        public String described() {
+            return "not resized";
+        }
+    }
+}
