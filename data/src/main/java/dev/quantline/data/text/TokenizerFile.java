@@ -42,8 +42,9 @@ public final class TokenizerFile implements AutoCloseable {
      *
      * @param ids   numbers of the tokens
      * @param types which of two texts each belongs to, 0 or 1
+     * @param cut   whether it had more
      */
-    record Tokens(long[] ids, long[] types) {
+    record Tokens(long[] ids, long[] types, boolean cut) {
     }
 
     /**
@@ -94,7 +95,7 @@ public final class TokenizerFile implements AutoCloseable {
     }
 
     private static Tokens tokens(Encoding encoding) {
-        return new Tokens(encoding.getIds(), encoding.getTypeIds());
+        return new Tokens(encoding.getIds(), encoding.getTypeIds(), encoding.exceedMaxLength());
     }
 
     /** The text of tokens, special ones included. */
