@@ -13,6 +13,7 @@ import dev.quantline.tune.Trainables.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -52,10 +53,10 @@ class ReconstructionRunTest {
         for (int i = 0; i < inputs.length; i++) {
             inputs[i] = (float) random.nextGaussian();
         }
-        fed = new Activations(folder);
-        given = new Activations(folder);
-        targets = new Activations(folder);
-        behind = new Activations(folder);
+        fed = new Activations(folder, Map.of());
+        given = new Activations(folder, Map.of());
+        targets = new Activations(folder, Map.of());
+        behind = new Activations(folder, Map.of());
         given.append("h", Tensor.of(inputs, SAMPLES, 2), SAMPLES);
         targets.append("y", Tensor.of(inputs, SAMPLES, 2), SAMPLES);
     }
