@@ -64,13 +64,14 @@ class DataCommandTest {
         assertEquals(0, made.code(), made.err());
         assertTrue(made.out().contains("array 'image' UINT8 [40, 3, 8, 8] of 40 pictures"), made.out());
         assertTrue(made.out().contains("labels: 0 cats, 1 dogs"), made.out());
-        assertTrue(made.out().matches("(?s).*next: ./quantline quantize \\S+conv.onnx --data \\S+data.npz --normalize \\S+.normalize.json\\R"),
-                made.out());
+        assertTrue(made.out().matches("(?s).*next: ./quantline quantize \\S+conv.onnx --data \\S+data.npz"
+                + " --normalize \\S+.normalize.json\\R"), made.out());
         assertTrue(made.err().contains("images     100 %  40 pictures"), made.err());
         assertEquals(0, checked.code(), checked.out());
         quantize(Networks.conv(1), NormalizeFile.read(folder.resolve("data.normalize.json")));
         var request = new LocalJob("job", folder.resolve("conv.onnx"), folder.resolve("data.npz"), Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.of(SubmitCommand.json(folder.resolve("data.normalize.json"))), Optional.empty())
+                Optional.empty(), Optional.of(SubmitCommand.json(folder.resolve("data.normalize.json"))), Optional.empty(),
+                Optional.empty())
             .request(path -> "s3://quantline/inputs/" + path.getFileName());
         assertEquals(3, JobReader.read(request, "job").normalize().get("image").mean().size());
     }
