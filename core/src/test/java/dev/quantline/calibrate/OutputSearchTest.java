@@ -152,6 +152,45 @@ class OutputSearchTest {
         assertTrue(all < .985 * ofTheList, "finer steps are worth nothing: " + all + " and " + ofTheList);
     }
 
+    /** The refits that follow may only gain. */
+    @Test
+    void everyScaleIsAtLeastAsGoodAsOneStepAroundTheBestOfTheList() {
+        for (long seed = 20; seed < 40; seed++) {
+            var random = new Random(seed);
+            var sums = new double[INPUTS * INPUTS];
+            for (int sample = 0; sample < 100; sample++) {
+                var x = random.doubles(INPUTS, -1, 1.5).toArray();
+                for (int i = 0; i < sums.length; i++) {
+                    sums[i] += x[i / INPUTS] * x[i % INPUTS];
+                }
+            }
+            var w = new float[OUTPUTS * INPUTS];
+            for (int i = 0; i < w.length; i++) {
+                w[i] = (float) random.nextGaussian();
+            }
+
+            var found = OutputSearch.choose(layer(Tensor.of(w, OUTPUTS, INPUTS), false), 3, new Product(1, INPUTS, sums)).scale();
+
+            for (int output = 0; output < OUTPUTS; output++) {
+                double max = 0;
+                for (int i = 0; i < INPUTS; i++) {
+                    max = Math.max(max, Math.abs(w[output * INPUTS + i]));
+                }
+                int best = 100;
+                for (int alpha = 96; alpha >= 52; alpha -= 4) {
+                    double error = quadratic(w, sums, output, 1, max * alpha / 100 / 3);
+                    best = error < quadratic(w, sums, output, 1, max * best / 100 / 3) ? alpha : best;
+                }
+                double reached = quadratic(w, sums, output, 1, found[output]);
+                for (int alpha : new int[] {best - 2, Math.min(100, best + 2)}) {
+                    double around = quadratic(w, sums, output, 1, max * alpha / 100 / 3);
+                    assertTrue(reached <= around * 1.0001, "output " + output + " at " + alpha + ", seed " + seed + ": " + reached
+                        + " and " + around);
+                }
+            }
+        }
+    }
+
     /** d^T H d of one output. */
     private static double quadratic(float[] w, double[] sums, int output, int groups, double s) {
         int group = output / (OUTPUTS / groups);
