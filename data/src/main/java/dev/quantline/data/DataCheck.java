@@ -68,6 +68,7 @@ public final class DataCheck {
     private void run() throws IOException {
         var inputs = ModelInput.of(model);
         var fed = new LinkedHashSet<String>();
+        var constant = new LinkedHashSet<String>();
         for (var input : inputs) {
             var array = arrayOf(input, inputs);
             if (array.isEmpty()) {
@@ -76,13 +77,16 @@ public final class DataCheck {
                     + "' is taken for it where --normalize names it").orElseGet(() -> Nearest.hint(input.name(), arrays.keySet()))));
             } else {
                 fed.add(array.get().name());
+                if (isConstant(input, array.get()) || array.get().rank() == 0) {
+                    constant.add(array.get().name());
+                }
                 check(input, array.get());
             }
         }
         var names = inputs.stream().map(ModelInput::name).toList();
         arrays.keySet().stream().filter(name -> !fed.contains(name) && !Dataset.TARGETS.contains(name)).forEach(name ->
             doubtful("array '%s' feeds no input of the model: %s".formatted(name, Nearest.hint(name, names))));
-        checkRows(fed);
+        checkRows(fed.stream().filter(name -> !constant.contains(name)).toList());
         checkLabels();
         checkScores();
     }
@@ -122,21 +126,25 @@ public final class DataCheck {
     }
 
     private void checkShape(ModelInput input, NpzArrays.Header array, boolean normalized) {
-        var shape = array.shape();
+        if (input.axes().isPresent() && input.axes().get().length == 0 || isConstant(input, array)) {
+            return;
+        }
+        boolean whole = input.axes().isPresent() && array.rank() == input.axes().get().length + 1;
         int batch = input.batchAxis();
-        if (batch > 0) {
+        var shape = whole ? withoutOwnAxis(array.shape(), batch) : array.shape();
+        if (batch > 0 && !whole) {
             doubtful(("the model's input '%s' has its samples along axis %d, '%s'; an array has them first, so tell quantize "
                 + "--batch-axis %1$s=%2$d").formatted(input.name(), batch, input.names().get(batch)));
         }
         if (!input.mayHaveRank(shape.length)) {
-            wrong("array '%s' has %d axes, and the model's input '%s' %d: %s".formatted(array.name(), shape.length, input.name(),
+            wrong("array '%s' has %d axes, and the model's input '%s' %d: %s".formatted(array.name(), array.rank(), input.name(),
                 input.names().size(), input.described()));
             return;
         }
         var expected = expected(input, shape.length, batch);
         for (int i = 1; i < shape.length; i++) {
             if (expected[i] >= 0 && expected[i] != shape[i]) {
-                wrong("array '%s' is %s, and the model's input '%s' takes %s%s".formatted(array.name(), Arrays.toString(shape),
+                wrong("array '%s' is %s, and the model's input '%s' takes %s%s".formatted(array.name(), Arrays.toString(array.shape()),
                     input.name(), input.described(), turned(expected, shape)));
                 return;
             }
@@ -148,6 +156,23 @@ public final class DataCheck {
             doubtful("the model takes %d samples at once, and %d of array '%s' fill no batch".formatted(expected[0],
                 shape[0] % expected[0], array.name()));
         }
+    }
+
+    /** An array of exactly the input's fixed shape may be the same for all samples, which the pipeline tells by their number. */
+    private boolean isConstant(ModelInput input, NpzArrays.Header array) {
+        return input.axes().isPresent() && Arrays.equals(input.axes().get(), array.shape())
+            && arrays.values().stream().anyMatch(other -> !Dataset.TARGETS.contains(other.name()) && other.rows() != array.rows());
+    }
+
+    /** Where each entry is a whole input, its axis of samples has one; any other size is left for the comparison to find. */
+    private static long[] withoutOwnAxis(long[] shape, int batch) {
+        if (shape[batch + 1] != 1) {
+            return shape;
+        }
+        var rest = new long[shape.length - 1];
+        System.arraycopy(shape, 0, rest, 0, batch + 1);
+        System.arraycopy(shape, batch + 2, rest, batch + 1, shape.length - batch - 2);
+        return rest;
     }
 
     /** Sizes that an array must have, samples first, -1 where any will do. */
@@ -174,7 +199,8 @@ public final class DataCheck {
             wrong("array '%s' holds %d values that are NaN or infinite, the first in sample %d".formatted(array.name(),
                 values.notFinite(), values.firstNotFinite()));
         }
-        if (values.isConstant() && !isMask(array) && !isSegment(array)) {
+        boolean single = input.axes().isPresent() && input.axes().get().length == 0;
+        if (values.isConstant() && !single && !isMask(array) && !isSegment(array)) {
             doubtful("all values of array '%s' are %s".formatted(array.name(), Numbers.brief(values.least())));
         }
         if (array.type().isFloating() && array.rank() == 4) {

@@ -75,7 +75,7 @@ class DataCheckTest {
     @Test
     void theAxisOfSamplesIsTold() throws IOException {
         var draft = new Draft(13, 1);
-        draft.graph().inputs().add(draftInput("x", "steps", "batch", "8"));
+        draft.graph().inputs().add(draftInput("x", "steps", "batch"));
         draft.op("y", "Relu", "x");
         var model = draft.output("y", DataType.FLOAT, -1, -1, 8).graph();
 
@@ -93,6 +93,24 @@ class DataCheckTest {
             dims.getDimBuilder(i).setDimParam(axes[i]);
         }
         return info.build();
+    }
+
+    @Test
+    void wholeInputsScalarsAndConstantsAreTakenAsTheyAre() throws IOException {
+        var draft = new Draft(13, 1);
+        draft.graph().inputs().add(draftInput("x", "steps", "batch"));
+        draft.input("temperature", DataType.FLOAT);
+        draft.input("table", DataType.FLOAT, 4, 2);
+        var arrays = new LinkedHashMap<String, Tensor>();
+        arrays.put("x", Tensor.of(new float[5 * 6 * 8], 5, 6, 1, 8));
+        arrays.get("x").floats().put(3, 1);
+        arrays.put("temperature", Tensor.of(new float[] {1, 1, 1, 1, 1}, 5));
+        arrays.put("table", Tensor.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 4, 2));
+
+        assertEquals(List.of(), check(draft.graph(), arrays, Map.of()).findings());
+
+        arrays.put("x", Tensor.of(new float[5 * 6 * 2 * 8], 5, 6, 2, 8));
+        assertFalse(check(draft.graph(), arrays, Map.of()).usable());
     }
 
     @Test

@@ -64,8 +64,8 @@ class DataCommandTest {
         assertEquals(0, made.code(), made.err());
         assertTrue(made.out().contains("array 'image' UINT8 [40, 3, 8, 8] of 40 pictures"), made.out());
         assertTrue(made.out().contains("labels: 0 cats, 1 dogs"), made.out());
-        assertTrue(made.out().matches("(?s).*next: ./quantline quantize \\S+conv.onnx --data \\S+data.npz"
-                + " --normalize \\S+.normalize.json\\R"), made.out());
+        assertTrue(made.out().matches("(?s).*next: ./quantline quantize \\S+conv.onnx --data \\S+data.npz --normalize "
+                + "\\S+data.normalize.json\\R"), made.out());
         assertTrue(made.err().contains("images     100 %  40 pictures"), made.err());
         assertEquals(0, checked.code(), checked.out());
         quantize(Networks.conv(1), NormalizeFile.read(folder.resolve("data.normalize.json")));
@@ -121,6 +121,8 @@ class DataCommandTest {
         "data images . --model conv.onnx --out x.npz                       | say --normalize imagenet",
         "data images . --model conv.onnx --out x.npz --normalize half      | has no PNG, JPEG or WebP pictures",
         "data images . --model conv.onnx --out x.npz --size 9              | does not fit",
+        "data images . --model conv.onnx --out x.npz --shorter-side 7     | leaves less than the 8x8",
+        "data images . --model conv.onnx --out x.npz --fill 300           | is no byte",
         "data images . --model conv.onnx --out x.npz --filter cubic        | did you mean 'bicubic'?",
         "data text none --model transformer.onnx --out x.npz               | --tokenizer is missing",
         "data text a --pair a --model transformer.onnx --out x.npz         | --pair names two columns",

@@ -32,6 +32,9 @@ public final class ImageData {
 
     private ImageData(Graph model, ImageSettings settings) throws IOException {
         this.settings = settings;
+        if (settings.fill() < 0 || settings.fill() > 255) {
+            throw new BadInput("--fill " + settings.fill() + " is no byte: 0 to 255");
+        }
         boolean gray = settings.channels().filter(ImageSettings.Channels.GRAY::equals).isPresent();
         input = PictureInput.of(model, settings.input(), settings.layout(), gray);
         if (input.channels() == 1 != gray && settings.channels().isPresent()) {
@@ -84,6 +87,9 @@ public final class ImageData {
         });
         var size = settings.size().or(input::size).orElseThrow(() -> new BadInput("the model leaves the size of pictures open: say --size "
             + "WIDTHxHEIGHT, the one it was trained with, or give its preprocessor_config.json with --preprocessor"));
+        settings.shorterSide().filter(pixels -> pixels < Math.max(size.width(), size.height())).ifPresent(pixels -> {
+            throw new BadInput("--shorter-side %d leaves less than the %s that is taken of the middle".formatted(pixels, size));
+        });
         return switch (settings.fit().orElse(ImageSettings.Shape.CROP)) {
             case CROP -> new Preparation(settings.shorterSide().<Fit>map(Fit.ShorterSide::new).orElse(new Fit.Cover(size)), filter,
                 Optional.of(size), settings.fill());
