@@ -11,6 +11,7 @@ import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobReader;
+import dev.quantline.pipeline.job.Json;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Normalization;
@@ -23,7 +24,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Random;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.BeforeEach;
@@ -69,10 +69,9 @@ class DataCommandTest {
         assertTrue(made.err().contains("images     100 %  40 pictures"), made.err());
         assertEquals(0, checked.code(), checked.out());
         quantize(Networks.conv(1), NormalizeFile.read(folder.resolve("data.normalize.json")));
-        var request = new LocalJob("job", folder.resolve("conv.onnx"), folder.resolve("data.npz"), Optional.empty(), Optional.empty(),
-                Optional.empty(), Optional.of(SubmitCommand.json(folder.resolve("data.normalize.json"))), Optional.empty(),
-                Optional.empty())
-            .request(path -> "s3://quantline/inputs/" + path.getFileName());
+        var request = Json.MAPPER.createObjectNode().put("model", "s3://quantline/inputs/conv.onnx")
+                .put("calibration", "s3://quantline/inputs/data.npz");
+        request.set("normalize", SubmitCommand.json(folder.resolve("data.normalize.json")));
         assertEquals(3, JobReader.read(request, "job").normalize().get("image").mean().size());
     }
 
