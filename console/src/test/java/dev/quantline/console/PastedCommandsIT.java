@@ -48,8 +48,8 @@ class PastedCommandsIT {
                 }
             });
             // When the block is pasted
-        try (var up = ChildProcess.start("console", folder, folder.resolve("up.log"), Map.of(), "up", "--kafka-port", "0", "--s3-port",
-                "0", "--http-port", "0")) {
+            var commands = block().replace("127.0.0.1:9092", connection.kafka())
+                    .replace("http://127.0.0.1:9000", connection.s3().toString());
             assertTrue(!commands.contains(":9092") && !commands.contains(":9000"), commands);
             var log = folder.resolve("pasted.log");
             var process = new ProcessBuilder("bash", "-e", "-o", "pipefail", "-c", commands).directory(folder.toFile())
