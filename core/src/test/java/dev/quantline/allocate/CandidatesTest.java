@@ -233,6 +233,10 @@ class CandidatesTest {
         var rows = candidates.basePlan().weights().stream().map(weight -> new Table.Row(weight.node(), "MatMul", "", List.of(
             option(widths, weight, Widths.NARROW, 1), option(widths, weight, Widths.BASE, .1)))).toList();
         var table = Choice.withStructure(new Table(rows, 0), candidates, widths.models(), size);
+        for (int i = 0; i < rows.size(); i++) {
+            var measured = table.rows().get(i).options().stream().map(Table.Option::bytes).toList();
+            assertEquals(List.of(rows.get(i).options().getFirst().bytes() + 50, rows.get(i).options().getLast().bytes()), measured);
+        }
         long all = size.of(widths.model(), candidates.basePlan());
         long none = size.of(widths.model(), candidates.plans().get(Widths.NARROW));
 

@@ -172,6 +172,9 @@ class FineTuningTest {
 
             var losses = tuning.curve().stream().map(Run.Point::score).toList();
             assertTrue(losses.getLast() < 0.9 * losses.getFirst(), losses.toString());
+            assertEquals(60, tuning.steps());
+            assertEquals(List.of(0, 7, 14, 21, 28, 35, 42, 49, 56, 60), tuning.curve().stream().map(Run.Point::step).toList(),
+                "judged eight times and at the end");
             return null;
         });
     }

@@ -48,7 +48,9 @@ class TaskDataTest {
         Arrays.setAll(labels, i -> i % 10);
         for (int i = 0; i < count; i++) {
             x[i] = i;
-            scores[i / 2] = i / 2 % 6;
+        }
+        for (int pair = 0; pair < scores.length; pair++) {
+            scores[pair] = pair % 6;
         }
         var arrays = Map.of("x", Tensor.of(x, count, 1), "labels", Tensor.vector(labels), "scores", Tensor.vector(scores));
         var model = doubling();
@@ -118,6 +120,8 @@ class TaskDataTest {
                 for (int row = 0; row < BATCH; row++) {
                     assertEquals((long) batch.get("x").get(row) % 10, (long) batch.get("labels").get(row));
                 }
+                assertEquals(DataType.INT64, batch.get("labels").type());
+                assertEquals(BATCH, batch.get("labels").size());
                 assertFalse(batch.containsKey("scores"));
                 assertFalse(batch.containsKey(TaskLoss.TEACHER));
             }
@@ -135,8 +139,51 @@ class TaskDataTest {
                     assertEquals(first + 1, batch.get("x").get(2 * pair + 1));
                     assertEquals(first / 2 % 6 / 5.0, batch.get("scores").get(pair), 1e-6);
                 }
+                assertEquals(DataType.FLOAT, batch.get("scores").type());
+                assertEquals(BATCH / 2, batch.get("scores").size());
             }
         });
+    }
+
+    @Test
+    void aSampleWithoutItsPairIsLeftOut() throws IOException {
+        with(243, Task.PAIRS, data -> {
+            assertEquals(range(218, 242), judged(data));
+            assertEquals(new TreeSet<>(range(0, 218)).last(), trained(data).last());
+        });
+    }
+
+    private static Tensor ones(long rows, long columns) {
+        var ones = new long[(int) (rows * columns)];
+        Arrays.fill(ones, 1);
+        return Tensor.of(ones, rows, columns);
+    }
+
+    /** Sizes of two inputs of 40 rows of such lengths, which are open in the model or not. */
+    private Map<String, long[]> sizes(boolean open, int length, int otherLength) throws IOException {
+        var draft = new Draft(17, 1);
+        draft.op("y", "Neg", draft.input("ids", DataType.INT64, -1, open ? -1 : length));
+        draft.op("z", "Neg", draft.input("other", DataType.INT64, -1, open ? -1 : otherLength));
+        var model = draft.output("y", DataType.INT64, -1, -1).output("z", DataType.INT64, -1, -1).graph();
+        var arrays = Map.of("ids", ones(40, length), "other", ones(40, otherLength), "labels", Tensor.vector(new long[40]));
+        var settings = new FineTuneSettings(Task.CROSS_ENTROPY, false, 1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7);
+        try (var read = Dataset.open(List.of(Data.write(folder.resolve("sizes" + open + otherLength + ".npz"), arrays)));
+             var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
+            return data.sizes();
+        }
+    }
+
+    @Test
+    void sentencesStayOpenInLengthAndShareANumberWhereTheyAreAlike() throws IOException {
+        var alike = sizes(true, 6, 6);
+        var other = sizes(true, 6, 5);
+        var fixed = sizes(false, 6, 5);
+
+        assertArrayEquals(new long[] {BATCH, -2}, alike.get("ids"));
+        assertArrayEquals(new long[] {BATCH}, alike.get("labels"));
+        assertArrayEquals(new long[] {BATCH, -1}, other.get("ids"));
+        assertArrayEquals(new long[] {BATCH, 6}, fixed.get("ids"));
+        assertArrayEquals(new long[] {BATCH, 5}, fixed.get("other"));
     }
 
     @Test

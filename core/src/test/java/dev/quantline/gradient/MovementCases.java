@@ -30,6 +30,8 @@ final class MovementCases {
         cases.add(one("Cast there and back").trained("x", 3).op("Cast", with("to", DataType.FLOAT.code()), List.of("x"), "f")
             .op("Cast", with("to", DataType.DOUBLE.code()), List.of("f"), "d").op("Cast", with("to", DataType.FLOAT.code()),
                 List.of("d"), "y"));
+        cases.add(one("Cast around a product").trained("x", 3).op("Cast", with("to", DataType.DOUBLE.code()), List.of("x"), "d")
+            .op("Mul", List.of("d", "d"), "s").op("Cast", with("to", DataType.FLOAT.code()), List.of("s"), "y"));
         cases.add(one("Reshape").trained("x", 2, 3, 4).constant("shape", 0, -1).op("Reshape", List.of("x", "shape"), "y"));
         cases.add(one("Reshape").trained("x", 2, 3, 4).constant("shape", 0, -1).op("Reshape", List.of("x", "shape"), "y").open());
         cases.add(one("Reshape to rank 0").trained("x", 1, 1).constant("shape", Tensor.of(new long[0], 0)).op("Reshape",
