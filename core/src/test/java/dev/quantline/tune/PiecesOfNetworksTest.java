@@ -155,6 +155,8 @@ class PiecesOfNetworksTest {
         assertEquals(new TuneSettings(TuneSettings.Rounding.NEAREST, false, 7, Method.RECONSTRUCT, true, List.of(), true, Whole.ALL,
             false, before.training()), after);
         assertEquals(TuneSettings.biases(true, 128), TuneSettings.int8());
+        assertEquals(128, TuneSettings.int8().samples());
+        assertEquals(Method.RECONSTRUCT, TuneSettings.reconstruct(Training.standard()).layers());
     }
 
     @Test

@@ -12,6 +12,7 @@ import dev.quantline.tune.BlockTuning.Split;
 import dev.quantline.tune.Trainables.Weights;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -160,10 +161,12 @@ class ReconstructionRunTest {
         var asked = new int[1];
         assertTrue(run(reconstruction(training(12, 16, 0)), () -> asked[0]++ == 5).isEmpty());
         assertTrue(Files.exists(checkpoint));
-        var resumed = run(reconstruction(training(12, 16, 0)), () -> false).orElseThrow();
+        var heard = new ArrayList<Double>();
+        var resumed = reconstruction(training(12, 16, 0)).run(checkpoint, () -> false, (done, message) -> heard.add(done)).orElseThrow();
 
         assertEquals(unbroken.values(), resumed.values());
         assertEquals(unbroken.curve(), resumed.curve());
+        assertEquals(7, heard.size(), "five of twelve steps are taken already");
         assertFalse(Files.exists(checkpoint), "the next piece must not go on from this one's");
     }
 
