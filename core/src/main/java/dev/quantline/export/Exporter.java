@@ -116,7 +116,7 @@ public final class Exporter {
         var simulated = job.plan().applyTo(job.model());
         var saturation = Saturation.of(job.model(), simulated, job.plan(), job.table(), job.target());
         var notes = Notes.of(ModelFile.read(job.original()), job.model());
-        notes.addAll(write(job, simulated, file));
+        var usage = Usage.of(write(job, simulated, file, notes), job.evaluation());
         var kernels = Kernels.of(file, job.provider());
         var latency = latency(job, file);
         boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
@@ -126,7 +126,7 @@ public final class Exporter {
             var verified = Verification.of(after, before, ends.beside(simulated), job.evaluation(), job.provider());
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), progress);
             return report(job, file, latency, result, JudgedOutput.of(result, ends),
-                new Checked(notes, kernels, verified, saturation, machine(exactly)));
+                new Checked(notes, kernels, verified, saturation, machine(exactly), usage));
         }
     }
 
@@ -145,17 +145,24 @@ public final class Exporter {
     }
 
     /** What checking a file found. */
-    private record Checked(List<String> notes, Kernels kernels, Verification simulation, Saturation saturation, Report.Machine machine) {
+    private record Checked(List<String> notes, Kernels kernels, Verification simulation, Saturation saturation, Report.Machine machine,
+                           Usage usage) {
     }
 
-    /** Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each. */
-    private static List<String> write(Job job, Graph simulated, Path file) throws IOException {
+    /**
+     * Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each.
+     *
+     * @param notes grows by what its user should know of it
+     * @return what was written
+     */
+    private static Graph write(Job job, Graph simulated, Path file, List<String> notes) throws IOException {
         var packed = finish(job.model(), simulated, job.products(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
         OnnxLibrary.check(packed);
         ModelFile.write(packed, file);
         try {
             Session.open(file, job.provider(), Session.Optimization.ALL).close();
-            return Runtimes.note(packed).stream().toList();
+            Runtimes.note(packed).ifPresent(notes::add);
+            return packed;
         } catch (BadInput refused) {
             if (packed.opset() == simulated.opset()) {
                 throw refused;
@@ -164,7 +171,8 @@ public final class Exporter {
             OnnxLibrary.check(plain);
             ModelFile.write(plain, file);
             Session.open(file, job.provider(), Session.Optimization.ALL).close();
-            return List.of("4-bit codes are stored a byte each: packed, " + refused.getMessage());
+            notes.add("4-bit codes are stored a byte each: packed, " + refused.getMessage());
+            return plain;
         }
     }
 
@@ -190,7 +198,7 @@ public final class Exporter {
         var before = new Report.Value(result.metric(), result.baseline().orElse(1));
         var after = new Report.Value(result.metric(), result.changed().orElse(fidelity.cosine()));
         var verdict = Verdict.of(result, outputs, job.goal(), advice(job));
-        var layers = Layers.of(job.model(), job.plan(), job.allocated().map(Allocated::losses).orElse(Map.of()));
+        var layers = Layers.of(job.model(), job.plan(), job.table(), job.allocated().map(Allocated::losses).orElse(Map.of()));
         return new Report(job.job(), verdict.missed() ? "goal-missed" : "done", verdict.message(), job.recipe(),
             new Report.Original(bytes(job.original()), before, latency[0]), null,
             new Report.Quantized(bytes(file), after, latency[1], Layers.weightBits(job.model(), job.plan()),
@@ -198,7 +206,14 @@ public final class Exporter {
             fidelity, outputs, job.evaluation().batchSize(1), layers, job.tuning(), Map.of(), notes(job, checked, latency),
             checked.kernels(), checked.simulation(),
             job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
-            job.provenance(), checked.saturation(), checked.machine());
+            job.provenance(), checked.saturation(), checked.machine(),
+            new Report.Judged(result.metric(), judged(job.measure(), result, outputs), job.evaluation().size()), checked.usage(), null);
+    }
+
+    /** The output that a metric looks at; null where every output is compared and the farthest counts. */
+    private static String judged(Measure measure, Evaluation result, List<JudgedOutput> outputs) {
+        return result.baseline().isEmpty() ? null : measure.output().or(() -> outputs.stream()
+            .filter(output -> output.kind().equals("float") && output.before() == null).map(JudgedOutput::name).findFirst()).orElse(null);
     }
 
     /** What its user would otherwise have to find out. */

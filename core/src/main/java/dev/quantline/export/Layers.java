@@ -3,6 +3,7 @@ package dev.quantline.export;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.QuantizationPlan;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +14,7 @@ import java.util.stream.Collectors;
 /** A plan told layer by layer. */
 final class Layers {
     private static final int FLOAT_BITS = 32;
+    private static final CalibrationTable NO_TABLE = new CalibrationTable(List.of(), List.of(), List.of());
 
     private Layers() {
     }
@@ -20,9 +22,10 @@ final class Layers {
     /**
      * Every node with quantized inputs.
      *
+     * @param table  errors that calibration expected
      * @param losses by layer and width; empty when they were not measured
      */
-    static List<Report.Layer> of(Graph model, QuantizationPlan plan, Map<String, Map<String, Double>> losses) {
+    static List<Report.Layer> of(Graph model, QuantizationPlan plan, CalibrationTable table, Map<String, Map<String, Double>> losses) {
         var layers = new ArrayList<Report.Layer>();
         for (var node : model.nodes()) {
             var weights = plan.weights().stream().filter(weight -> weight.node().equals(node.name())).toList();
@@ -35,7 +38,10 @@ final class Layers {
                     activation == null ? null : activation.quantizer().label(), activation == null ? null : activation.range(),
                     weights.stream().mapToLong(weight -> model.initializers().get(weight.tensor()).size()).sum(),
                     weights.stream().mapToLong(weight -> bytes(model, weight)).sum(),
-                    measured == null ? null : sensitivity(measured, weightBits, activationBits), measured));
+                    measured == null ? null : sensitivity(measured, weightBits, activationBits),
+                    weights.isEmpty() ? null : table.weight(node.name(), weightBits).map(CalibrationTable.Scales::error).orElse(null),
+                    activation == null ? null : table.activation(activation.tensor(), activationBits)
+                        .map(CalibrationTable.Grid::sqnrDb).orElse(null), measured));
             }
         }
         return layers;
@@ -75,7 +81,7 @@ final class Layers {
 
     /** How many layers have which widths and quantizers, for the file's metadata: {@code 12 x 4/8 uniform, 3 x 8/8 uniform}. */
     static String describe(Graph model, QuantizationPlan plan) {
-        return of(model, plan, Map.of()).stream().map(layer -> (layer.weightBits() == null ? "-" : layer.weightBits()) + "/"
+        return of(model, plan, NO_TABLE, Map.of()).stream().map(layer -> (layer.weightBits() == null ? "-" : layer.weightBits()) + "/"
                 + (layer.activationBits() == null ? "-" : layer.activationBits()) + " "
                 + (layer.activationQuantizer() == null ? "uniform" : layer.activationQuantizer()))
             .collect(Collectors.groupingBy(kind -> kind, TreeMap::new, Collectors.counting())).entrySet().stream()

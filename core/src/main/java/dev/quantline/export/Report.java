@@ -3,6 +3,8 @@ package dev.quantline.export;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import java.io.IOException;
@@ -35,17 +37,50 @@ import java.util.stream.Stream;
  * @param pareto     best plans found for all sizes; empty when bits were not allocated
  * @param saturation what was done so that integer kernels compute the same everywhere
  * @param processor  where the figures were measured
+ * @param judged     what the verdict rests on; null in reports of versions that did not say, as the next two
+ * @param usage      how the file is run
+ * @param asked      what was asked for and when it was done; null where nobody asked through a job
  */
 public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
                      @JsonProperty("float") Original original, @JsonInclude(JsonInclude.Include.NON_NULL) Value fineTuned,
                      Quantized quantized, Closeness fidelity, List<JudgedOutput> outputs, int latencySamples, List<Layer> layers,
                      List<Step> tuning, Map<String, Stage> stages, List<String> notes, Kernels kernels, Verification simulation,
                      @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance,
-                     Saturation saturation, Machine processor) {
-    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+                     Saturation saturation, Machine processor, @JsonInclude(JsonInclude.Include.NON_NULL) Judged judged,
+                     @JsonInclude(JsonInclude.Include.NON_NULL) Usage usage, @JsonInclude(JsonInclude.Include.NON_NULL) Asked asked) {
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT)
+        .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
     public Report {
         outputs = outputs == null ? List.of() : outputs;
+        layers = layers == null ? List.of() : layers;
+        tuning = tuning == null ? List.of() : tuning;
+        stages = stages == null ? Map.of() : stages;
+        notes = notes == null ? List.of() : notes;
+        pareto = pareto == null ? List.of() : pareto;
+    }
+
+    /**
+     * What the verdict rests on.
+     *
+     * @param output  the output that the metric looks at; null where every output is compared and the farthest counts
+     * @param samples of the evaluation data
+     */
+    public record Judged(String metric, @JsonInclude(JsonInclude.Include.NON_NULL) String output, int samples) {
+    }
+
+    /**
+     * A job as it was asked for.
+     *
+     * @param model       reference of the float model
+     * @param calibration reference of the data it was calibrated on
+     * @param evaluation  reference of the data it was judged on; null: those of the calibration
+     * @param finished    ISO 8601, UTC
+     * @param command     what does it again
+     * @param request     complete, every default filled in, without its id
+     */
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Asked(String model, String calibration, String evaluation, String finished, String command, JsonNode request) {
     }
 
     /** A metric's value. */
@@ -72,10 +107,15 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param weights        number of weights
      * @param bytes          of its weights in the file
      * @param sensitivity    loss when it alone is quantized so; null when that was not measured
-     * @param losses         the same for every width it might have had, {@code weights/activations}; null when not measured
+     * @param weightError    squared error over power of its weights before tuning, each counting by the mean square of the input it
+     *                       meets; null when that is not known
+     * @param inputSqnrDb    of the activation it reads, on the calibration data, in decibels; null when it reads none that is quantized
+     * @param losses         the sensitivity for every width it might have had, {@code weights/activations}; null when not measured
      */
     public record Layer(String name, String type, Integer weightBits, Integer activationBits, String activationQuantizer,
                         String range, long weights, long bytes, Double sensitivity,
+                        @JsonInclude(JsonInclude.Include.NON_NULL) Double weightError,
+                        @JsonInclude(JsonInclude.Include.NON_NULL) Double inputSqnrDb,
                         @JsonInclude(JsonInclude.Include.NON_NULL) Map<String, Double> losses) {
     }
 
@@ -141,21 +181,27 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
         return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
-            times, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor);
+            times, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor, judged, usage, asked);
     }
 
     /** The same report with more that a user should know. */
     public Report withNotes(List<String> more) {
         return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
             stages, Stream.concat(more.stream(), notes.stream()).toList(), kernels, simulation, allocation, pareto, provenance, saturation,
-            processor);
+            processor, judged, usage, asked);
     }
 
     /** The same report with what the metric is after fine-tuning, before quantization. */
     public Report withFineTuned(double metric) {
         return new Report(job, status, message, recipe, original, new Value(original.metric().name(), metric), quantized, fidelity, outputs,
             latencySamples, layers, tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation,
-            processor);
+            processor, judged, usage, asked);
+    }
+
+    /** The same report with what was asked for. */
+    public Report withAsked(Asked job) {
+        return new Report(this.job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers,
+            tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor, judged, usage, job);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */
@@ -184,9 +230,12 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
 
     /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
     public String toHtml(Gallery gallery) {
-        return resource("report.html").replace("\"@chart@\"", chartLibrary()).replace("\"@sites@\"", resource("sites.js"))
-            .replace("\"@bits@\"", resource("bits.js")).replace("\"@curves@\"", resource("curves.js"))
-            .replace("\"@gallery@\"", inScript(gallery)).replace("\"@report@\"", inScript(this));
+        return script(script(script(script(script(resource("report.html"), "page"), "usage"), "sites"), "bits"), "curves")
+            .replace("\"@chart@\"", chartLibrary()).replace("\"@gallery@\"", inScript(gallery)).replace("\"@report@\"", inScript(this));
+    }
+
+    private static String script(String page, String name) {
+        return page.replace("\"@" + name + "@\"", resource(name + ".js"));
     }
 
     /** A "<" inside the data could end the script element it stands in, or begin a comment. */
@@ -213,7 +262,7 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
         }
     }
 
-    /** Reads what {@link #write} wrote. */
+    /** Reads what {@link #write} wrote, in this version or another: fields it does not know are skipped, others may be missing. */
     public static Report read(Path json) throws IOException {
         return JSON.readValue(json.toFile(), Report.class);
     }

@@ -164,6 +164,13 @@ public final class Samples {
         return axes.getOrDefault(input, BatchAxis.FIRST);
     }
 
+    /** What the images that feed an input go through; empty where its array is fed as it is. */
+    public Optional<Normalization> normalization(String input) {
+        String array = arrays.get(input);
+        return Optional.ofNullable(normalize.getOrDefault(array, normalize.get(input)))
+            .filter(stated -> dataset.type(array) == DataType.UINT8);
+    }
+
     /** Whether all inputs that differ between samples have them along the first axis. */
     public boolean areFirst() {
         return axes.values().stream().allMatch(axis -> axis.isNone() || axis.equals(BatchAxis.FIRST));

@@ -16,6 +16,7 @@ const reason = chosen => {
 };
 const powers = value => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9 ? value.toExponential(0) : "";
 const chosen = report.allocation, measured = weighted.filter(l => l.losses);
+byId("allocation").hidden = weighted.length === 0;
 byId("choice").hidden = !chosen;
 byId("allocated").textContent = widths.map(bits => `${weighted.filter(l => l.weightBits === bits).length} layers of ${bits} bits`).join(", ") + (chosen
   ? `. Loss: ${chosen.loss} on ${chosen.samples} calibration samples; predicted ${chosen.predictedLoss.toExponential(2)}, measured ${chosen.measuredLoss.toExponential(2)} for the whole plan`
@@ -33,4 +34,9 @@ if (chosen) {
     { label: "chosen", data: report.pareto.filter(p => p.chosen).map(p => ({ x: 100 * p.size, y: p.predictedLoss })), showLine: false,
       pointStyle: "circle", pointRadius: 9, borderWidth: 3, borderColor: colour("--good"), backgroundColor: "transparent" }] },
     options: { plugins: legend, scales: { x: axis("linear", "size, % of the float model"), y: axis("logarithmic", chosen.loss) } } });
+  table(byId("lossTable"), "What a layer loses", [{ title: "layer", name: true, of: l => l.name }, ...options.map(width =>
+    ({ title: `${width} bits`, numeric: true, of: l => l.losses[width] == null ? null : small(l.losses[width]) }))], measured, { tall: true });
+  table(byId("plans"), "Best plans", [{ title: "size", numeric: true, of: p => share(p.size) }, { title: "bytes", numeric: true, of: p => p.bytes },
+    { title: "predicted", numeric: true, of: p => small(p.predictedLoss) }, { title: "measured", numeric: true, of: p => p.measured == null ? null : small(p.measured) },
+    { title: "chosen", of: p => p.chosen ? "yes" : "" }], report.pareto, { tall: true });
 }

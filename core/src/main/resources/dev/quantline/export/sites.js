@@ -1,8 +1,6 @@
 // Draws every activation's histogram with its range, and its farthest channels, when it comes into view.
 const sites = gallery.sites, grid = byId("sites"), kinds = byId("kind");
 byId("activations").hidden = sites.length === 0;
-const element = (name, text, className) => { const e = document.createElement(name); e.textContent = text ?? ""; if (className) e.className = className; return e; };
-const number = x => x == null ? "–" : Math.abs(x) >= 1e4 || x !== 0 && Math.abs(x) < 1e-2 ? x.toExponential(1) : x.toFixed(2);
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const charts = [];
 const axis = (type, title) => ({ type, title: { display: !!title, text: title }, grid: { color: "rgba(128, 128, 128, .2)" }, ticks: { maxTicksLimit: 5 } });
@@ -32,7 +30,8 @@ const card = site => {
   box.append(title);
   const plots = [histogram, ...(seen.channels.length ? [channels] : [])].map(draw => {
     const holder = element("div", "", "plot"), canvas = document.createElement("canvas");
-    canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", `${draw === histogram ? "histogram" : "farthest channels"} of ${site.tensor}`);
+    canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", (draw === histogram ? `histogram of ${site.tensor} from ${number(seen.low)} to ${number(seen.low + seen.width * seen.counts.length)}`
+      : `farthest channels of ${site.tensor}: ${seen.channels.slice(0, 5).map(c => `${c.channel} from ${number(c.low)} to ${number(c.high)}`).join(", ")}`) + "; the caption has its figures");
     holder.append(canvas); box.append(holder);
     return () => draw(canvas, site);
   });
@@ -48,9 +47,14 @@ const paint = () => { Chart.defaults.color = getComputedStyle(document.body).col
 paint();
 const watcher = new IntersectionObserver(seen => seen.filter(s => s.isIntersecting).forEach(s => { s.target.draw(); watcher.unobserve(s.target); }), { rootMargin: "300px" });
 cards.forEach(c => watcher.observe(c));
-addEventListener("beforeprint", () => { cards.forEach(c => c.draw()); charts.forEach(c => c.resize()); });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { paint(); charts.forEach(c => { c.options.color = Chart.defaults.color;
-  Object.values(c.options.scales).forEach(s => { s.ticks = { ...s.ticks, color: Chart.defaults.color }; }); c.update(); }); });
+const recolour = text => { Chart.defaults.color = text; charts.forEach(c => { c.options.color = text;
+  Object.values(c.options.scales).forEach(s => { s.ticks = { ...s.ticks, color: text }; s.title = { ...s.title, color: text }; }); c.update("none"); }); };
+// On paper everything is there: what is folded, what has not come into view, dark on white.
+const folded = [];
+addEventListener("beforeprint", () => { document.querySelectorAll("details:not([open])").forEach(d => { d.open = true; folded.push(d); });
+  cards.forEach(c => c.draw()); charts.forEach(c => c.resize()); recolour("#000"); });
+addEventListener("afterprint", () => { folded.splice(0).forEach(d => d.open = false); charts.forEach(c => c.resize()); paint(); recolour(Chart.defaults.color); });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { paint(); recolour(Chart.defaults.color); });
 byId("rewrites").hidden = gallery.rewrites.length === 0;
 gallery.rewrites.forEach(r => { const details = element("details"), list = element("ul"); details.append(element("summary", `${r.rule}: ${r.applied.length} applied, ${r.refused.length} not`), list);
   r.applied.forEach(name => list.append(element("li", name, "good"))); r.refused.forEach(why => list.append(element("li", why))); byId("rewrites").append(details); });

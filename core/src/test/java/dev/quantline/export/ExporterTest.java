@@ -6,6 +6,7 @@ import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.evaluate.Measure;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
+import dev.quantline.fixture.ReportSchema;
 import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
@@ -13,7 +14,6 @@ import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.plan.CalibrationTable;
 import dev.quantline.plan.Observed;
 import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.plan.Rewrite;
 import dev.quantline.plan.Target;
 import dev.quantline.profile.Profiler;
 import dev.quantline.quantizer.Uniform;
@@ -102,12 +102,17 @@ class ExporterTest {
         assertEquals(List.of(1, 2, 5), report.simulation().shapes());
         assertTrue(report.simulation().sqnrDb() > report.fidelity().sqnrDb(), "simulation " + report.simulation());
         assertEquals(report.quantized().latencyMs() > 1.1 * report.original().latencyMs() ? 1 : 0, report.notes().size());
+        assertEquals(new Report.Judged("top1", "logits", 48), report.judged());
+        var original = ModelFile.read(folder.resolve("original.onnx"));
+        assertEquals(List.of(new Usage.Input("image", "FLOAT", List.of("?", "3", "16", "16"), 0, null)), report.usage().inputs());
+        assertEquals(new Usage(report.usage().inputs(), List.of("logits"), original.opset(), List.of(), null), report.usage());
         assertEquals(8, report.quantized().averageWeightBits());
         assertEquals(8, report.quantized().averageActivationBits());
         assertEquals(List.of("Conv", "Conv", "Conv", "Conv", "Gemm"), report.layers().stream().map(Report.Layer::type).toList());
         for (var layer : report.layers()) {
-            assertEquals(new Report.Layer(layer.name(), layer.type(), 8, 8, "uniform", "mse", layer.weights(), layer.weights(), null, null),
-                layer);
+            assertEquals(new Report.Layer(layer.name(), layer.type(), 8, 8, "uniform", "mse", layer.weights(), layer.weights(), null, layer.weightError(),
+                layer.inputSqnrDb(), null), layer);
+            assertTrue(layer.weightError() > 0 && layer.weightError() < .01 && layer.inputSqnrDb() > 20, layer.toString());
             assertTrue(layer.weights() > 0);
         }
     }
@@ -142,11 +147,12 @@ class ExporterTest {
         assertEquals(Set.of("name", "value"), names(json.at("/quantized/metric")));
         assertEquals(Set.of("cosine", "sqnrDb"), names(json.get("fidelity")));
         assertEquals(Set.of("activationBits", "activationQuantizer", "bytes", "name", "range", "sensitivity", "type", "weightBits",
-            "weights"), names(json.at("/layers/0")));
+            "weights", "weightError", "inputSqnrDb"), names(json.at("/layers/0")));
         assertEquals(Set.of("name", "kind", "cosine", "sqnrDb"), names(json.at("/outputs/0")));
         assertEquals(2.0, json.at("/stages/profile/seconds").asDouble());
         assertEquals(Set.of("dataSha256", "modelSha256", "seed", "settingsSha256", "version"), names(json.get("provenance")));
         assertFalse(json.has("message"));
+        assertEquals(List.of(), ReportSchema.faults(json.toString()));
     }
 
     @Test
@@ -160,26 +166,17 @@ class ExporterTest {
     @Test
     void thePageNeedsNothingFromOutsideAndItsDataCannotBreakOut() {
         // Given
-        String hostile = "</script><!--<script>alert(1)</script>";
-        var figures = new Report.Value("top1", .5);
-        var report = new Report(hostile, "done", null, "int8", new Report.Original(1, figures, 1), null,
-            new Report.Quantized(1, figures, 1, 8, 8), new Report.Closeness(1, 200),
-            List.of(new JudgedOutput(hostile, "float", hostile, 1.0, 200.0, null)), 1, List.of(), List.of(), Map.of(), List.of(),
-            new Kernels(1, 0, 0), new Verification(List.of(1), 1, 200), null, List.of(), ORIGIN,
-
-            new Saturation("cpu", 0, List.of(), List.of()), new Report.Machine(hostile, hostile, false, hostile));
-
-        var gallery = new Gallery(List.of(), List.of(new Rewrite(hostile, List.of(hostile), List.of())));
+        var report = Reports.mixedMissed();
 
         // When
-        String page = report.toHtml(gallery);
+        String page = report.toHtml(Reports.gallery());
 
         // Then: the browser is told to load nothing, and outside the charts' library nothing would
         String own = page.substring(0, page.indexOf("<script>")) + page.substring(page.indexOf("</script>"));
         assertTrue(page.contains("default-src 'none'"));
         assertFalse(own.contains("http:") || own.contains("https:"), "the page reaches out");
-        assertFalse(own.contains("src=") || own.contains("@import") || own.contains("url("));
-        List.of("report", "gallery", "chart", "sites", "bits").forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
+        assertFalse(own.replace("<img src=x", "").replace("\\u003cimg src=x", "").contains("src=") || own.contains("@import") || own.contains("url("));
+        List.of("report", "gallery", "chart", "page", "usage", "sites", "bits", "curves").forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
         assertEquals(2, page.split("</script>", -1).length - 1);
         assertFalse(own.contains("<!--"));
         assertTrue(page.contains("\\u003c/script>"));

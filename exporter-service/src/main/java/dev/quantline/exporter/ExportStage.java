@@ -138,7 +138,7 @@ final class ExportStage implements Stage {
         try (var data = JobData.open(context, "evaluation", model)) {
             var exported = exported(context, model, JobData.bind(data, model, job));
             var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
-                    context).withStages(stages(context)).withNotes(JobData.notes(context, exported.evaluation()));
+                    context).withStages(stages(context)).withNotes(JobData.notes(context, exported.evaluation())).withAsked(Again.of(job));
             report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
@@ -176,7 +176,7 @@ final class ExportStage implements Stage {
             var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
                     sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
             var report = FineTuned.judged(allocated, exported, context).withStages(stages(context))
-                    .withNotes(JobData.notes(context, exported.evaluation()));
+                    .withNotes(JobData.notes(context, exported.evaluation())).withAsked(Again.of(job));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));

@@ -11,6 +11,7 @@ import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Width;
 import dev.quantline.export.Report;
 import dev.quantline.fixture.Data;
+import dev.quantline.fixture.ReportSchema;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -31,6 +32,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -48,6 +50,8 @@ class ExporterServiceTest extends ServiceContract {
     @Override
     protected void checkResult(Path folder) throws IOException {
         var report = Report.read(folder.resolve("report.json"));
+        assertEquals(List.of(), ReportSchema.faults(Files.readString(folder.resolve("report.json"))));
+        assertTrue(report.asked().command().startsWith("./quantline quantize tiny.onnx --data "), report.asked().command());
         assertEquals("done", report.status());
         assertTrue(report.fidelity().cosine() > 0.99, report.toString());
         assertEquals(new Report.Value("top1", 1), report.original().metric());
@@ -72,6 +76,7 @@ class ExporterServiceTest extends ServiceContract {
         fetch(completed, folder);
         var report = Report.read(folder.resolve("report.json"));
         assertTrue(report.quantized().bytes() <= 0.9 * report.original().bytes(), report.toString());
+        assertEquals(List.of(), ReportSchema.faults(Files.readString(folder.resolve("report.json"))));
         assertEquals("KL divergence", report.allocation().loss());
         assertEquals(1, report.pareto().stream().filter(Report.Point::chosen).count());
         assertTrue(report.layers().stream().allMatch(layer -> layer.losses().size() == 2 && layer.sensitivity() != null));

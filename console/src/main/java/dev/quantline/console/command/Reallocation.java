@@ -25,11 +25,14 @@ import dev.quantline.runtime.Provider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -46,6 +49,16 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
                   Optional<Double> drop) {
         boolean isEmpty() {
             return Stream.of(size, bitOperations, latency, loss, drop).allMatch(Optional::isEmpty);
+        }
+
+        /** As the command line states it. */
+        String options() {
+            return Stream.of(option("--size", size), option("--bit-operations", bitOperations), option("--latency", latency), option("--loss", loss),
+                    option("--drop", drop)).flatMap(Optional::stream).collect(Collectors.joining());
+        }
+
+        private static Optional<String> option(String name, Optional<Double> value) {
+            return value.map(limit -> " " + name + " " + limit);
         }
     }
 
@@ -73,7 +86,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
                     earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
             var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
                     JobData.bind(calibration, models.ofBase(), request)).run(target, progress);
-            report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)));
+            report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)))
+                    .withAsked(asked(earlier.asked()));
             report.write(target, Gallery.of(table, plan));
             return report;
         }
@@ -85,6 +99,13 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         stages.put(StageName.EXPORT.verb(), export);
         var timed = report.withStages(stages);
         return earlier.fineTuned() == null ? timed : timed.withFineTuned(earlier.fineTuned().value());
+    }
+
+    /** The job's request holds for another budget as well; null where its report was written before there was one. */
+    private Report.Asked asked(Report.Asked earlier) {
+        return earlier == null ? null : new Report.Asked(earlier.model(), earlier.calibration(), earlier.evaluation(),
+                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(), "./quantline allocate " + request.id() + budget.options(),
+                earlier.request());
     }
 
     private static double seconds(long sinceNanos) {
