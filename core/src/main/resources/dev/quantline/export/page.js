@@ -122,7 +122,7 @@ if (left.length) table(byId("left"), "Activations that stay float", [{ title: "a
   { title: "why", name: true, of: s => s.left }], left, { tall: true });
 
 const stages = Object.entries(report.stages), longest = Math.max(...stages.map(([, s]) => s.seconds), 1e-9);
-const bar = s => { const drawn = element("div", "", "bar"); drawn.style.width = share(s.seconds / longest).replace(" ", ""); return drawn; };
+const bar = s => { const drawn = element("div", "", "bar"); drawn.style.width = 10 * s.seconds / longest + "rem"; return drawn; };
 table(byId("stages"), "Stages", [{ title: "stage", of: ([name]) => name }, { title: "seconds", numeric: true, of: ([, s]) => s.seconds.toFixed(2) },
   { title: "of which events and storage", numeric: true, of: ([, s]) => s.machinery.toFixed(2) }, { title: "", of: ([, s]) => bar(s) }], stages);
 byId("tuned").hidden = report.tuning.length === 0;

@@ -53,7 +53,8 @@ class InspectionTest {
     void theReportCountsAllWeightsOfANode() throws IOException {
         var stages = quantized();
 
-        var layers = Layers.of(stages.model(), stages.plan(), stages.table(), Map.of()).stream().filter(layer -> layer.activationBits() == null).toList();
+        var layers = Layers.of(stages.model(), stages.plan(), stages.table(), Map.of()).stream()
+            .filter(layer -> layer.activationBits() == null).toList();
 
         assertEquals(List.of("LSTM", "GRU"), layers.stream().map(Report.Layer::type).toList());
         assertEquals(RECURRENT, layers.stream().map(Report.Layer::weights).toList());

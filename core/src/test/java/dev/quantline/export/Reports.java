@@ -34,18 +34,19 @@ final class Reports {
                 + "' is at 4.2 dB, below 10 dB: the quantized model does not compute what the float model does", 4,
             new Report.Allocation("KL divergence", 64, .13, .01, .05, .061, 0), points, "fidelity", outputs,
             new Usage(List.of(new Usage.Input("input_ids", "INT64", List.of("?", "tokens"), 0, null),
-                new Usage.Input(HOSTILE, "BOOL", List.of(), null, null)), List.of("classes", HOSTILE), 21, List.of("com.microsoft"), "1.23"));
+                new Usage.Input(HOSTILE, "BOOL", List.of(), null, null)), List.of("classes", HOSTILE),
+                21, List.of("com.microsoft"), "1.23"));
     }
 
     private static Report report(String status, String message, int bits, Report.Allocation allocation, List<Report.Point> pareto,
                                  String metric, List<JudgedOutput> outputs, Usage usage) {
         var layers = new ArrayList<Report.Layer>();
         var tuning = new ArrayList<Report.Step>();
-        for (int i = 0; i < 24; i++) {
+        for (int i = 0; i < 12; i++) {
             String name = i == 3 && allocation != null ? HOSTILE : "/encoder/layer." + i + "/attention/self/query/MatMul";
             var losses = allocation == null ? null : Map.of("4/8", .01 * (i + 1), "8/8", .0001 * (i + 1));
             layers.add(new Report.Layer(name, "MatMul", i % 5 == 0 ? 8 : bits, 8, "uniform", "mse", 147_456, 73_728,
-                losses == null ? null : .01 * (i + 1), 1e-5 * (24 - i), 30.0 + i, losses));
+                losses == null ? null : .01 * (i + 1), 1e-5 * (12 - i), 30.0 + i, losses));
             tuning.add(new Report.Step("reconstruct", "/encoder/layer." + i, .2, .1, i % 4 != 0,
                 List.of(new Report.Step.Point(0, .2), new Report.Step.Point(50, .12), new Report.Step.Point(100, .1))));
         }
@@ -57,7 +58,8 @@ final class Reports {
             new Report.Original(1_109_252, new Report.Value(metric, .816), .59), new Report.Value(metric, .81),
             new Report.Quantized(258_925, new Report.Value(metric, .806), .37, bits, 8), new Report.Closeness(.61, 4.2), outputs, 1, layers,
             tuning, stages, List.of("4-bit codes are packed two a byte (INT4, UINT4): onnxruntime loads the file from 1.23 on",
-                "layers that came quantized stay as they were: " + HOSTILE), new Kernels(20, 2, 2), new Verification(List.of(1, 2, 5), 1, 61.5),
+                "layers that came quantized stay as they were: " + HOSTILE),
+            new Kernels(20, 2, 2), new Verification(List.of(1, 2, 5), 1, 61.5),
             allocation, pareto, ORIGIN, new Saturation("cpu", 20, List.of(), List.of(new Saturation.Narrowed("/encoder/layer.1/query",
                 1e-4, 5e-5), new Saturation.Narrowed(HOSTILE, 2e-4, 5e-5))),
             new Report.Machine("AMD EPYC 9R45", "VNNI", false, "latency, metric and fidelity, as ONNX Runtime runs the file by default"),

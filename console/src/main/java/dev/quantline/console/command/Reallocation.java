@@ -53,8 +53,8 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
 
         /** As the command line states it. */
         String options() {
-            return Stream.of(option("--size", size), option("--bit-operations", bitOperations), option("--latency", latency), option("--loss", loss),
-                    option("--drop", drop)).flatMap(Optional::stream).collect(Collectors.joining());
+            return Stream.of(option("--size", size), option("--bit-operations", bitOperations), option("--latency", latency),
+                    option("--loss", loss), option("--drop", drop)).flatMap(Optional::stream).collect(Collectors.joining());
         }
 
         private static Optional<String> option(String name, Optional<Double> value) {
