@@ -53,10 +53,7 @@ final class CharacterErrors implements Metric {
         int length = 0;
         int before = blank;
         for (int t = 0; t < text.length; t++) {
-            int best = 0;
-            for (int c = 1; c < size; c++) {
-                best = values[t * size + c] > values[t * size + best] ? c : best;
-            }
+            int best = Classes.largest(values, t * size, size);
             if (best != blank && best != before) {
                 text[length++] = best;
             }

@@ -66,14 +66,20 @@ final class Classes implements Metric {
         var values = scores.toFloats();
         var found = new long[values.length / Math.max(1, classes)];
         for (int i = 0; i < found.length; i++) {
-            int best = 0;
-            for (int c = 1; c < classes; c++) {
-                best = values[i * classes + c] > values[i * classes + best] ? c : best;
-            }
+            int best = largest(values, i * classes, classes);
             // Not a number is no class.
             found[i] = Float.isNaN(values[i * classes + best]) ? -1 : best;
         }
         return found;
+    }
+
+    /** Which of {@code count} values from {@code from} on is the largest, the first of several. */
+    static int largest(float[] values, int from, int count) {
+        int best = 0;
+        for (int i = 1; i < count; i++) {
+            best = values[from + i] > values[from + best] ? i : best;
+        }
+        return best;
     }
 
     private void count(long wanted, long found) {

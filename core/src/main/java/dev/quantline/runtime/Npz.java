@@ -167,15 +167,20 @@ public final class Npz implements AutoCloseable {
         try (var zip = new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(path), BUFFER))) {
             zip.setLevel(Deflater.NO_COMPRESSION);
             for (var array : arrays.entrySet()) {
-                var entry = new ZipEntry(array.getKey() + ".npy");
-                entry.setTime(0);
-                zip.putNextEntry(entry);
-                zip.write(NpyHeader.of(array.getValue()).toBytes());
+                begin(zip, array.getKey(), NpyHeader.of(array.getValue()));
                 var bytes = new byte[array.getValue().data().remaining()];
                 array.getValue().data().get(bytes);
                 zip.write(bytes);
             }
         }
+    }
+
+    /** Begins an array, whose values are to follow; entries have no time, so that the same arrays are the same bytes. */
+    static void begin(ZipOutputStream zip, String name, NpyHeader header) throws IOException {
+        var entry = new ZipEntry(name + ".npy");
+        entry.setTime(0);
+        zip.putNextEntry(entry);
+        zip.write(header.toBytes());
     }
 
     @Override

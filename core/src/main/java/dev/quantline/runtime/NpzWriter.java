@@ -15,7 +15,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.Deflater;
-import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
@@ -97,10 +96,7 @@ public final class NpzWriter implements AutoCloseable {
         var shape = new long[rows.row.length + 1];
         shape[0] = rows.count;
         System.arraycopy(rows.row, 0, shape, 1, rows.row.length);
-        var entry = new ZipEntry(name + ".npy");
-        entry.setTime(0);
-        zip.putNextEntry(entry);
-        zip.write(new NpyHeader(rows.type, shape).toBytes());
+        Npz.begin(zip, name, new NpyHeader(rows.type, shape));
         copy(rows.waiting.position(0), zip);
     }
 

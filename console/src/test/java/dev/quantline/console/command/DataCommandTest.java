@@ -17,9 +17,6 @@ import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Normalization;
 import dev.quantline.runtime.Samples;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -35,8 +32,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class DataCommandTest {
     @TempDir
     Path folder;
-
-    private record Said(int code, String out, String err) {}
 
     @BeforeEach
     void writeModels() throws Exception {
@@ -152,18 +147,6 @@ class DataCommandTest {
             placed[i] = arguments[i].matches("pictures|none|\\.|\\w+\\.(onnx|npz|zip|json|normalize\\.json|txt)")
                 && i > 1 ? folder.resolve(arguments[i]).toString() : arguments[i];
         }
-        var out = new ByteArrayOutputStream();
-        var err = new ByteArrayOutputStream();
-        var systemOut = System.out;
-        var systemErr = System.err;
-        System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
-        try {
-            var code = QuantlineCommand.execute(placed);
-            return new Said(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-        } finally {
-            System.setOut(systemOut);
-            System.setErr(systemErr);
-        }
+        return Said.by(placed);
     }
 }

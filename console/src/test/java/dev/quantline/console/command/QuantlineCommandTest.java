@@ -12,11 +12,8 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Samples;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -31,8 +28,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 class QuantlineCommandTest {
     @TempDir
     Path folder;
-
-    private record Said(int code, String out, String err) {}
 
     @Test
     void helpAndVersionAreDone() {
@@ -153,18 +148,6 @@ class QuantlineCommandTest {
     }
 
     private static Said run(String... arguments) {
-        var out = new ByteArrayOutputStream();
-        var err = new ByteArrayOutputStream();
-        var systemOut = System.out;
-        var systemErr = System.err;
-        System.setOut(new PrintStream(out, true, StandardCharsets.UTF_8));
-        System.setErr(new PrintStream(err, true, StandardCharsets.UTF_8));
-        try {
-            var code = QuantlineCommand.execute(arguments);
-            return new Said(code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-        } finally {
-            System.setOut(systemOut);
-            System.setErr(systemErr);
-        }
+        return Said.by(arguments);
     }
 }
