@@ -26,6 +26,14 @@ final class ChildProcess implements AutoCloseable {
      */
     static ChildProcess start(String module, Path folder, Path log, Map<String, String> properties, String... arguments)
         throws IOException {
+        var command = command(module, properties);
+        command.addAll(List.of(arguments));
+        var process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        return new ChildProcess(process, log);
+    }
+
+    /** What starts {@code ../<module>/target/quarkus-app}, without arguments. */
+    static List<String> command(String module, Map<String, String> properties) throws IOException {
         var jar = Path.of("..", module, "target", "quarkus-app", "quarkus-run.jar").toAbsolutePath().normalize();
         if (!Files.exists(jar)) {
             throw new IOException(jar + " is missing: run the tests with ./quantline test, which packages every service");
@@ -35,9 +43,7 @@ final class ChildProcess implements AutoCloseable {
                 "-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-XX:TieredStopAtLevel=1"));
         properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
         command.addAll(List.of("-jar", jar.toString()));
-        command.addAll(List.of(arguments));
-        var process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
-        return new ChildProcess(process, log);
+        return command;
     }
 
     /** The exit code; the process is killed when it takes longer than three minutes. */

@@ -1,5 +1,6 @@
 package dev.quantline.export;
 
+import ai.onnxruntime.OrtSession.Result;
 import com.deque.html.axecore.playwright.AxeBuilder;
 import com.deque.html.axecore.results.Rule;
 import com.microsoft.playwright.Browser;
@@ -8,17 +9,27 @@ import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
 import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.Media;
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.ModelFile;
 import java.io.IOException;
+import java.io.StringWriter;
+import java.lang.reflect.Method;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
+import javax.tools.ToolProvider;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -29,6 +40,9 @@ class ReportPageTest {
     private static final Path PICTURES = Path.of("target/screenshots").toAbsolutePath();
     private static final int[] WIDTHS = {390, 768, 1280, 1920};
     private static final int HEIGHT = 900;
+
+    @TempDir
+    private Path folder;
 
     private static Playwright playwright;
     private static Browser browser;
@@ -143,5 +157,59 @@ class ReportPageTest {
             assertEquals("1 of 12 layers", page.locator("#shown").textContent());
         }
         assertEquals(List.of(), complaints);
+    }
+
+    @Test
+    void theLinesOfJavaCompileAndRunTheFile() throws Exception {
+        // Given a file with the inputs and outputs that the report tells of
+        var draft = new Draft(17, 1);
+        var mean = draft.op("mean", "GlobalAveragePool", draft.input("image", DataType.FLOAT, -1, 3, 32, 32));
+        draft.op("logits", "Flatten", mean);
+        ModelFile.write(draft.output("logits", DataType.FLOAT, -1, 3).graph(), folder.resolve("model.onnx"));
+        // When its lines are compiled
+        var image = new float[2][3][32][32];
+        image[1][2][0][0] = 1024;
+        var result = (Result) compiled(Reports.int8(), "int8-java", "float[][][][] image")
+            .invoke(null, new Object[] {image});
+        // Then they run it
+        assertEquals(1, ((float[][]) result.get(0).getValue())[1][2]);
+        // And those for inputs of other types and of names that are no words of Java compile as well
+        assertTrue(compiled(Reports.mixedMissed(), "mixed-java", "long[][] input_ids, boolean " + wordOf(Reports.HOSTILE)) != null);
+    }
+
+    private static String wordOf(String name) {
+        var word = name.replaceAll("[^A-Za-z0-9]+", "_");
+        return word.substring(0, Math.min(40, word.length()));
+    }
+
+    /** The method that the report's lines make, which takes the inputs and gives the session's result. */
+    private Method compiled(Report report, String name, String parameters) throws Exception {
+        var complaints = new ArrayList<String>();
+        String lines;
+        try (var page = open(report, name, ColorScheme.LIGHT, complaints)) {
+            lines = page.locator("#use pre[aria-label=Java]").textContent();
+        }
+        // A process has one current folder: the file's name is the one thing that is not as it stands there.
+        var source = Files.writeString(folder.resolve("Use.java"), """
+                import ai.onnxruntime.*;
+                import java.util.Map;
+import java.util.stream.Stream;
+import javax.tools.ToolProvider;
+                public class Use {
+                    public static OrtSession.Result run(%s) throws OrtException {
+                %s
+                        return result;
+                    }
+                }
+                """.formatted(parameters, lines.replace("\"model.onnx\"", "\"" + folder.resolve("model.onnx") + "\"")));
+        var said = new StringWriter();
+        var compiler = ToolProvider.getSystemJavaCompiler();
+        boolean fine = compiler.getTask(said, null, null, List.of("-d", folder.toString(), "-cp", System.getProperty("java.class.path")),
+            null, compiler.getStandardFileManager(null, null, null).getJavaFileObjects(source)).call();
+        assertTrue(fine, said + lines);
+        try (var loader = new URLClassLoader(new URL[] {folder.toUri().toURL()}, ReportPageTest.class.getClassLoader())) {
+            return Stream.of(loader.loadClass("Use").getMethods()).filter(method -> method.getName().equals("run")).findFirst()
+                .orElseThrow();
+        }
     }
 }

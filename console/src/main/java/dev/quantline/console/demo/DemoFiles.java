@@ -21,7 +21,7 @@ public record DemoFiles(Path model, Path calibration, Path evaluation, String me
     private static final String TOKENIZER = "all-minilm-l6-v2-tokenizer.json";
 
     /**
-     * Unpacks the network, and writes token files unless labelled ones are at hand.
+     * Unpacks the network and its tokenizer, and writes token files unless labelled ones are at hand.
      *
      * @param folder receives the files; created when missing
      * @param labelled holds {@code calibration.npz} and {@code validation.npz} with STS-B scores, if it exists
@@ -30,12 +30,12 @@ public record DemoFiles(Path model, Path calibration, Path evaluation, String me
     public static DemoFiles prepare(Path folder, Path labelled) throws IOException {
         Files.createDirectories(folder);
         var model = unpack(MODEL, folder);
+        var tokenizer = unpack(TOKENIZER, folder);
         var knownCalibration = labelled.resolve("calibration.npz");
         var knownValidation = labelled.resolve("validation.npz");
         if (Files.isReadable(knownCalibration) && Files.isReadable(knownValidation)) {
             return new DemoFiles(model, knownCalibration, knownValidation, "pairs", "the STS-B pairs of " + labelled.normalize());
         }
-        var tokenizer = unpack(TOKENIZER, folder);
         var sentences = Sentences.load().generate(CALIBRATION_SENTENCES + EVALUATION_SENTENCES, 1);
         var calibration = folder.resolve("calibration.npz");
         var evaluation = folder.resolve("evaluation.npz");

@@ -71,6 +71,8 @@ class DemoFilesTest {
         assertEquals("pairs", files.metric());
         assertEquals(labelled.resolve("calibration.npz"), files.calibration());
         assertEquals(labelled.resolve("validation.npz"), files.evaluation());
+        // And the tokenizer lies beside the network, for sentences of the user's own
+        assertTrue(Files.exists(files.model().resolveSibling("all-minilm-l6-v2-tokenizer.json")));
     }
 
     @Test
