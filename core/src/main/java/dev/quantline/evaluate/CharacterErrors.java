@@ -13,7 +13,7 @@ import java.util.Optional;
  * repetitions taken once, blanks left out (Graves et al., ICML 2006). Characters to insert, leave out or replace, over the characters
  * there are in the right texts {@code [samples, length]}, which negative numbers fill up.
  */
-final class CharacterErrors implements Metric {
+final class CharacterErrors implements OneOutput {
     private final boolean blankIsLast;
     private final Optional<String> named;
     private final Targets targets;

@@ -13,7 +13,7 @@ import java.util.Optional;
  * {@code [samples, ..., classes]} the largest along the last axis, of integers themselves. Right classes below 0 are not asked for, as
  * padding has them.
  */
-final class Classes implements Metric {
+final class Classes implements OneOutput {
     /** What is made of it. */
     enum Figure {
         /** Harmonic mean of precision and recall of each class that is right or predicted anywhere, averaged over those classes. */

@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** All outputs of two models compared, batch by batch, each by its own kind. */
 public final class Comparison {
@@ -23,12 +24,12 @@ public final class Comparison {
         add(fed, reference, other, Optional.empty());
     }
 
-    /** The same, the metric's own output on the rows it looks at. */
+    /** The same, the metric's own outputs on the rows it looks at. */
     void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other, Optional<Metric> metric) {
-        var judged = metric.map(present -> present.output(reference));
+        var judged = metric.map(present -> present.outputs(reference)).orElse(List.of());
         reference.forEach((name, tensor) -> {
             var closeness = outputs.computeIfAbsent(name, first -> tensor.type().isFloating() ? new Fidelity() : new Agreement());
-            boolean own = judged.filter(name::equals).isPresent();
+            boolean own = judged.contains(name);
             closeness.add(own ? metric.get().looksAt(fed, tensor) : Metric.rows(fed, tensor),
                 own ? metric.get().looksAt(fed, other.get(name)) : Metric.rows(fed, other.get(name)));
         });
@@ -45,9 +46,18 @@ public final class Comparison {
      * @throws BadInput when no output holds floats
      */
     public Fidelity worst() {
-        return floats().stream().min(Comparator.comparing((Fidelity each) -> !Double.isNaN(each.sqnrDb()))
-            .thenComparing(Fidelity::sqnrDb)).orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
+        return worst(outputs.values().stream()).orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
             + " holds floats, and no float tensor before them is known: nothing says how close the quantized model is"));
+    }
+
+    /** The farthest of these outputs, or of all where none of these holds floats. @throws BadInput when none at all does */
+    Fidelity worst(List<String> names) {
+        return worst(names.stream().map(outputs::get)).orElseGet(this::worst);
+    }
+
+    private static Optional<Fidelity> worst(Stream<Closeness> among) {
+        return among.filter(Fidelity.class::isInstance).map(Fidelity.class::cast)
+            .min(Comparator.comparing((Fidelity each) -> !Double.isNaN(each.sqnrDb())).thenComparing(Fidelity::sqnrDb));
     }
 
     /** Mean over the outputs of floats of squared error over power. */

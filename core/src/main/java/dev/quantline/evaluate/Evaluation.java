@@ -7,6 +7,7 @@ import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -18,11 +19,13 @@ import java.util.concurrent.atomic.AtomicReference;
  * @param metric   name of the metric
  * @param baseline its value for the first model; empty for {@code fidelity}
  * @param changed  its value for the second model
- * @param fidelity closeness of the second to the first: of the output the metric looks at, else of the one that is farthest
+ * @param lookedAt the outputs that the metric looks at
+ * @param fidelity closeness of the second to the first: of the output the metric looks at, the farthest of several, or of all where it
+ *                 looks at none of floats
  * @param outputs  closeness of every output, by name
  */
-public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble changed, boolean largerIsBetter, Fidelity fidelity,
-                         Map<String, Closeness> outputs) {
+public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble changed, boolean largerIsBetter, List<String> lookedAt,
+                         Fidelity fidelity, Map<String, Closeness> outputs) {
     /**
      * Runs both models over all samples.
      *
@@ -52,19 +55,18 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
                                   Optional<Metric> first, Optional<Metric> second, Progress progress) {
         var comparison = new Comparison();
         var axes = samples.axes(baseline);
-        var judged = new AtomicReference<String>();
+        var judged = new AtomicReference<>(List.<String>of());
         samples.forEachBatch(0, count, first.isPresent() ? batch : samples.unpadded(batch), fed -> {
             var before = samplesFirst(baseline.run(fed.arrays()), axes);
             var after = samplesFirst(changed.run(fed.arrays()), axes);
             first.ifPresent(value -> value.add(fed, before));
             second.ifPresent(value -> value.add(fed, after));
             comparison.add(fed, before, after, first);
-            first.ifPresent(value -> judged.set(value.output(before)));
+            first.ifPresent(value -> judged.set(value.outputs(before)));
             progress.report((double) (fed.first() + fed.size()) / count, "evaluating sample " + (fed.first() + fed.size()));
         });
         return new Evaluation(measure.metric(), value(first), value(second),
-            first.map(Metric::largerIsBetter).orElse(true),
-            comparison.outputs().get(judged.get()) instanceof Fidelity fidelity ? fidelity : comparison.worst(), comparison.outputs());
+            first.map(Metric::largerIsBetter).orElse(true), judged.get(), comparison.worst(judged.get()), comparison.outputs());
     }
 
     private static Map<String, Tensor> samplesFirst(Map<String, Tensor> outputs, Map<String, BatchAxis> axes) {

@@ -13,7 +13,7 @@ import java.util.Optional;
 public interface Metric extends AutoCloseable {
     /** Names of all metrics. */
     List<String> NAMES = List.of("top1", "top5", "f1", "exact", "pairs", "pairs-cls", "perplexity", "cer", "cer-blank-last", "psnr",
-        "fidelity");
+        "map", "map50", "map-sigmoid", "map50-sigmoid", "fidelity");
 
     /**
      * Sees one batch.
@@ -32,10 +32,10 @@ public interface Metric extends AutoCloseable {
         return true;
     }
 
-    /** Name of the output it looks at. */
-    String output(Map<String, Tensor> outputs);
+    /** Names of the outputs it looks at. */
+    List<String> outputs(Map<String, Tensor> outputs);
 
-    /** The rows two models are compared on: what the metric looks at of its output, {@code [samples, features]}. */
+    /** The rows two models are compared on: what the metric looks at of an output of its own, {@code [samples, features]}. */
     default Tensor looksAt(Dataset.Batch fed, Tensor output) {
         return rows(fed, output);
     }
@@ -89,6 +89,10 @@ public interface Metric extends AutoCloseable {
             case "cer" -> new CharacterErrors(false, output, data.targets("targets"));
             case "cer-blank-last" -> new CharacterErrors(true, output, data.targets("targets"));
             case "psnr" -> new PeakSignalToNoise(output, data.targets("targets"));
+            case "map" -> new MeanAveragePrecision(AveragePrecision.overThresholds(), false, output, data.targets("targets"));
+            case "map50" -> new MeanAveragePrecision(AveragePrecision.at50(), false, output, data.targets("targets"));
+            case "map-sigmoid" -> new MeanAveragePrecision(AveragePrecision.overThresholds(), true, output, data.targets("targets"));
+            case "map50-sigmoid" -> new MeanAveragePrecision(AveragePrecision.at50(), true, output, data.targets("targets"));
             case "fidelity" -> null;
             default -> throw new BadInput("metric '" + measure.metric() + "' is unknown: "
                 + Nearest.hint(measure.metric(), NAMES));

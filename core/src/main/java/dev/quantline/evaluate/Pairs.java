@@ -13,7 +13,7 @@ import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
  * Spearman correlation between given scores and the cosine of sentence embeddings: rows 2i and 2i+1 are a pair; an
  * embedding is made of the output {@code [sentences, tokens, channels]}, unless the model makes it itself.
  */
-final class Pairs implements Metric {
+final class Pairs implements OneOutput {
     /** What a sentence's embedding is made of. */
     enum Pooling {
         /** The mean over the tokens of {@code attention_mask}. */

@@ -12,7 +12,7 @@ import java.util.Optional;
  * Peak signal-to-noise ratio in decibels of pictures against what they should be, {@code 10 log10(peak^2 / mean squared error)}, a mean
  * over the samples. Targets of bytes count as shares of 255, those of floats as they are; the peak is 1.
  */
-final class PeakSignalToNoise implements Metric {
+final class PeakSignalToNoise implements OneOutput {
     private static final double WHITE = 255;
     /** Of equal pictures, which have no noise. */
     private static final double MOST = 100;

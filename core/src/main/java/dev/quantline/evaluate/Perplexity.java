@@ -10,7 +10,7 @@ import java.util.Optional;
  * exp of the mean negative log likelihood of the next token, from the input {@code input_ids [batch, tokens]} and the
  * output, logits {@code [batch, tokens, vocabulary]}. Tokens that an {@code attention_mask} hides are not asked for.
  */
-final class Perplexity implements Metric {
+final class Perplexity implements OneOutput {
     private final Optional<String> named;
     private double loss;
     private long tokensSeen;

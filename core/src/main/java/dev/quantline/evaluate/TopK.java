@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /** Share of samples whose label is among the k largest of its output, {@code [samples, classes]}. */
-final class TopK implements Metric {
+final class TopK implements OneOutput {
     private final int k;
     private final Optional<String> named;
     private final float[] labels;

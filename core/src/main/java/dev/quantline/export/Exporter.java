@@ -207,13 +207,12 @@ public final class Exporter {
             checked.kernels(), checked.simulation(),
             job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
             job.provenance(), checked.saturation(), checked.machine(),
-            new Report.Judged(result.metric(), judged(job.measure(), result, outputs), job.evaluation().size()), checked.usage(), null);
+            new Report.Judged(result.metric(), judged(result), job.evaluation().size()), checked.usage(), null);
     }
 
-    /** The output that a metric looks at; null where every output is compared and the farthest counts. */
-    private static String judged(Measure measure, Evaluation result, List<JudgedOutput> outputs) {
-        return result.baseline().isEmpty() ? null : measure.output().or(() -> outputs.stream()
-            .filter(output -> output.kind().equals("float") && output.before() == null).map(JudgedOutput::name).findFirst()).orElse(null);
+    /** The outputs that a metric looks at; null where every output is compared and the farthest counts. */
+    private static String judged(Evaluation result) {
+        return result.lookedAt().isEmpty() ? null : String.join(", ", result.lookedAt());
     }
 
     /** What its user would otherwise have to find out. */

@@ -63,7 +63,8 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
     /**
      * What the verdict rests on.
      *
-     * @param output  the output that the metric looks at; null where every output is compared and the farthest counts
+     * @param output  the output that the metric looks at, several with commas; null where every output is compared and the farthest
+     *                counts
      * @param samples of the evaluation data
      */
     public record Judged(String metric, @JsonInclude(JsonInclude.Include.NON_NULL) String output, int samples) {

@@ -78,7 +78,7 @@ const machine = report.processor;
 byId("processor").textContent = machine ? `${machine.name}, 8-bit instructions: ${machine.integerInstructions}. Measured here: ${machine.measured}.` : "This report does not say.";
 
 byId("judged").textContent = (judged ? `Both models ran on ${plural(judged.samples, "evaluation sample")}` + (asked.model && !asked.evaluation ? ", those of the calibration" : "")
-  + `. ${judged.metric === "fidelity" ? "Fidelity" : judged.metric} looks at ${judged.output ? `output “${judged.output}”` : "every output, and the farthest counts"}. ` : "")
+  + `. ${judged.metric === "fidelity" ? "Fidelity" : judged.metric} looks at ${judged.output ? `output${judged.output.includes(", ") ? "s" : ""} “${judged.output}”` : "every output, and the farthest counts"}. ` : "")
   + (report.simulation ? `The file computes what its plan says: SQNR ${decibels(report.simulation.sqnrDb)} between the two, in batches of ${report.simulation.shapes.join(", ")}.` : "");
 table(byId("outputs"), "Outputs", [{ title: "output", name: true, of: o => o.name + (o.before ? ` (before ${o.before})` : "") }, { title: "kind", of: o => o.kind },
   { title: "cosine to float", numeric: true, of: o => o.cosine?.toFixed(4) }, { title: "SQNR", numeric: true, of: o => o.sqnrDb == null ? null : decibels(o.sqnrDb), mark: o => o.sqnrDb < 10 },

@@ -99,8 +99,9 @@ class EvaluationTest {
 
     @Test
     void smallerIsWorseOrBetterAsTheMetricSays() {
-        var perplexity = new Evaluation("perplexity", OptionalDouble.of(3), OptionalDouble.of(3.5), false, new Fidelity(), Map.of());
-        var top1 = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, new Fidelity(), Map.of());
+        var perplexity = new Evaluation("perplexity", OptionalDouble.of(3), OptionalDouble.of(3.5), false, List.of(),
+            new Fidelity(), Map.of());
+        var top1 = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, List.of(), new Fidelity(), Map.of());
 
         assertEquals(.5, perplexity.drop(), 1e-12);
         assertEquals(.1, top1.drop(), 1e-12);

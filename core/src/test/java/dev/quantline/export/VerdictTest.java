@@ -18,7 +18,7 @@ class VerdictTest {
     private static final JudgedOutput LABEL = new JudgedOutput("label", "integer", null, null, null, .1);
 
     private static Verdict verdict(double goal, JudgedOutput... outputs) {
-        var evaluation = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, new Fidelity(), Map.of());
+        var evaluation = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, List.of(), new Fidelity(), Map.of());
         return Verdict.of(evaluation, List.of(outputs), OptionalDouble.of(goal), ", and more");
     }
 

@@ -89,6 +89,7 @@ public final class DataCheck {
         checkRows(fed.stream().filter(name -> !constant.contains(name)).toList());
         checkLabels();
         checkScores();
+        checkBoxes();
     }
 
     /** As the pipeline binds them: by name, or the only array to the only input where it is normalised. */
@@ -267,6 +268,10 @@ public final class DataCheck {
         int samples = rows;
         checkCount("labels", samples, "one a sample");
         checkCount("scores", samples / 2, "one for each pair of samples");
+        var targets = arrays.get("targets");
+        if (targets != null && targets.rows() != samples) {
+            wrong("array 'targets' has %d rows, and there are %d samples".formatted(targets.rows(), samples));
+        }
     }
 
     private void checkCount(String name, int wanted, String rule) {
@@ -305,6 +310,13 @@ public final class DataCheck {
             } else if (values.isConstant()) {
                 wrong("all scores are %s: nothing can be ordered by them".formatted(Numbers.brief(values.least())));
             }
+        }
+    }
+
+    private void checkBoxes() throws IOException {
+        if (arrays.containsKey("targets")) {
+            BoxTargets.fault(file, arrays.get("targets")).ifPresent(fault ->
+                doubtful("array 'targets' is no array of boxes, class, x1, y1, x2, y2, as --metric map needs it: " + fault));
         }
     }
 

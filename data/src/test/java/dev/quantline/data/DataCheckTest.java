@@ -185,6 +185,24 @@ class DataCheckTest {
         return Tensor.of(DataType.UINT8, values, shape);
     }
 
+    @Test
+    void boxesAreTold() throws IOException {
+        var arrays = new LinkedHashMap<>(Data.images(3, 1));
+        // Given: two boxes a sample, the last of them padding whose corners say nothing
+        var boxes = new float[] {0, 1, 1, 2, 2, 7, 0, 0, 9, 9, 1, 5, 5, 5, 6, 2, 3, 3, 4, 4, 0, 1, 1, 2, 2, -1, 8, 8, 0, 0};
+        arrays.put("targets", Tensor.of(boxes, 3, 2, 5));
+        assertEquals(List.of(), check(Networks.conv(1), arrays, Map.of()).findings());
+
+        boxes[18] = 2;
+        arrays.put("targets", Tensor.of(boxes, 3, 2, 5));
+        var turned = check(Networks.conv(1), arrays, Map.of());
+        assertTrue(turned.usable());
+        assertTrue(turned.findings().getFirst().text().endsWith("box 1 of sample 1 is [2, 3, 3, 2, 4]"), turned.findings()::toString);
+
+        arrays.put("targets", Tensor.of(boxes, 2, 3, 5));
+        wrong(check(Networks.conv(1), arrays, Map.of()), "array 'targets' has 2 rows, and there are 3 samples");
+    }
+
     private static void wrong(DataCheck.Result result, String text) {
         assertFalse(result.usable());
         assertTrue(result.findings().stream().anyMatch(finding -> finding instanceof Finding.Wrong(var found) && found.contains(text)),
