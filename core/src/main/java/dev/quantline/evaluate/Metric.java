@@ -77,6 +77,9 @@ public interface Metric extends AutoCloseable {
      * @throws BadInput when the name is unknown or the data lacks what it needs
      */
     static Optional<Metric> of(Measure measure, Dataset data) throws IOException {
+        if (measure.own().isPresent()) {
+            return Optional.of(new OwnMetric(measure.own().get(), data));
+        }
         var output = measure.output();
         return Optional.ofNullable(switch (measure.metric()) {
             case "top1" -> new TopK(1, output, data.target("labels"));

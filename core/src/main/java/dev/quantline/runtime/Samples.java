@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
@@ -125,9 +126,14 @@ public final class Samples {
 
     /** What of the data, and of what is said about it, is not used, and what was probably meant. */
     public List<String> unused() {
+        return unused(Set.of());
+    }
+
+    /** The same where something else than the model reads these arrays. */
+    public List<String> unused(Set<String> readElsewhere) {
         var found = new ArrayList<String>();
-        dataset.names().stream().filter(name -> !arrays.containsValue(name)).forEach(name -> found.add("array '" + name
-            + "' of the data feeds no input of the model: " + Nearest.hint(name, inputs.keySet())));
+        dataset.names().stream().filter(name -> !arrays.containsValue(name) && !readElsewhere.contains(name)).forEach(name ->
+            found.add("array '" + name + "' of the data feeds no input of the model: " + Nearest.hint(name, inputs.keySet())));
         arrays.forEach((input, array) -> {
             if (dataset.type(array) != DataType.UINT8 && (normalize.containsKey(array) || normalize.containsKey(input))) {
                 found.add("normalize." + (normalize.containsKey(array) ? array : input) + " has no effect: array '" + array + "' is "

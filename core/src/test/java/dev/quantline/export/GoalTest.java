@@ -3,10 +3,12 @@ package dev.quantline.export;
 import dev.quantline.evaluate.Evaluation;
 import dev.quantline.evaluate.Measure;
 import dev.quantline.evaluate.Metric;
+import dev.quantline.evaluate.OwnGraph;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Draft;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
@@ -19,8 +21,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -151,6 +155,39 @@ class GoalTest {
             assertFalse(missed(worse, drop + .01), "a drop of " + drop + " is allowed");
             assertTrue(missed(worse, drop - .01), "a drop of " + drop + " is more than allowed");
             assertEquals(metric.equals("fidelity"), missed(better, 0), "a model that is better drops by nothing; fidelity has no better");
+        }
+    }
+
+    /** Less is better of the mean distance to {@code y}, where its file says so. */
+    @Test
+    void aGoalIsMetAndMissedInTheUnitOfAnOwnMetric() throws IOException {
+        // Given
+        var arrays = Map.of("x", floats(new float[] {1, 2}, 2, 1), "wanted", floats(new float[] {1, 2}, 2, 1));
+        var draft = new Draft(17, 1);
+        draft.op("off", "Sub", draft.input("y", DataType.FLOAT, -1, 1), draft.input("wanted", DataType.FLOAT, -1, 1));
+        draft.op("distance", "ReduceSum", Map.of("keepdims", 0L), draft.op("far", "Abs", "off"), draft.constant("axes", Tensor.vector(1L)));
+        var file = folder.resolve("distance.onnx");
+        ModelFile.write(draft.output("distance", DataType.FLOAT, -1).graph().withMetadata(Map.of(OwnGraph.BETTER, "lower")), file);
+        var measure = Measure.of(OwnGraph.read(file, Optional.empty()));
+        var right = model(arrays, floats(new float[2], 2, 1), "");
+        var wrong = model(arrays, floats(new float[] {0, 3}, 2, 1), "");
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
+             var one = Session.open(right, Provider.cpu(), Session.Optimization.ALL);
+             var two = Session.open(wrong, Provider.cpu(), Session.Optimization.ALL)) {
+            // When
+            var samples = new Samples(data, right, Map.of());
+            var worse = Evaluation.run(one, two, samples, measure, 2, Progress.none());
+
+            // Then
+            assertEquals("distance.onnx", worse.metric());
+            assertEquals(List.of("y"), worse.lookedAt());
+            assertEquals(OptionalDouble.of(0), worse.baseline());
+            assertEquals(OptionalDouble.of(1.5), worse.changed());
+            assertFalse(missed(worse, 1.6));
+            assertTrue(missed(worse, 1.4));
+            assertFalse(missed(Evaluation.run(two, one, samples, measure, 2, Progress.none()), 0));
+            assertEquals(1, samples.unused().size());
+            assertEquals(List.of(), samples.unused(measure.own().orElseThrow().reads()));
         }
     }
 

@@ -34,7 +34,8 @@ final class Again {
         var words = new ArrayList<>(List.of("./quantline", "quantize", job.model().name(), "--data", job.calibration().name(),
                 "--recipe", "recipe.json", "--target", job.target()));
         job.evaluation().ifPresent(evaluation -> {
-            words.addAll(List.of("--eval", evaluation.data().name(), "--metric", evaluation.metric()));
+            words.addAll(List.of("--eval", evaluation.data().name(), "--metric", evaluation.metricName()));
+            evaluation.better().ifPresent(better -> words.addAll(List.of("--better", better)));
             evaluation.output().ifPresent(output -> words.addAll(List.of("--metric-output", output)));
         });
         job.training().ifPresent(training -> words.addAll(List.of("--train", training.data().name(), "--loss", training.loss())));

@@ -7,6 +7,7 @@ import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Sensitivity;
 import dev.quantline.allocate.Table;
 import dev.quantline.evaluate.Measure;
+import dev.quantline.evaluate.OwnGraph;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
@@ -60,6 +61,7 @@ final class ExportStage implements Stage {
     private static final int SAMPLES = 64;
     /** The float network that was quantized, as an input. */
     static final String CALIBRATED = "calibrated";
+    private static final String METRIC = "metric";
     private static final String SENSITIVITIES = "sensitivities.json";
     private static final String CANDIDATES = "candidates.json";
     private final Provider provider;
@@ -68,7 +70,7 @@ final class ExportStage implements Stage {
         this.provider = provider;
     }
 
-    private record Settings(String preset, String target, Measure measure, Optional<Recipe.Goal> goal,
+    private record Settings(String preset, String target, Measure measure, Optional<String> better, Optional<Recipe.Goal> goal,
                             Optional<Recipe.Allocate> allocate, String products, JobData.Settings data, List<String> notes) {
     }
 
@@ -90,6 +92,7 @@ final class ExportStage implements Stage {
                 "table", earlier.file(fineTuned ? StageName.TUNE : StageName.CALIBRATE, "calibration.json"),
                 "evaluation", job.evaluation().<Source>map(evaluation -> new Source.Given(evaluation.data()))
                         .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration"))));
+        job.evaluation().flatMap(JobRequest.Evaluation::graph).ifPresent(graph -> inputs.put(METRIC, new Source.Given(graph)));
         if (job.recipe().allocate().isPresent()) {
             inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
             job.recipe().otherWidths().forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
@@ -104,7 +107,8 @@ final class ExportStage implements Stage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().preset(), job.target(), measure(job), job.recipe().goal(), job.recipe().allocate(),
+        return new Settings(job.recipe().preset(), job.target(), named(job),
+                job.evaluation().flatMap(JobRequest.Evaluation::better), job.recipe().goal(), job.recipe().allocate(),
                 job.recipe().products(), JobData.Settings.of(job), job.notes());
     }
 
@@ -138,7 +142,7 @@ final class ExportStage implements Stage {
         try (var data = JobData.open(context, "evaluation", model)) {
             var exported = exported(context, model, JobData.bind(data, model, job));
             var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
-                    context).withStages(stages(context)).withNotes(JobData.notes(context, exported.evaluation())).withAsked(Again.of(job));
+                    context).withStages(stages(context)).withNotes(notes(context, exported)).withAsked(Again.of(job));
             report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
@@ -148,7 +152,7 @@ final class ExportStage implements Stage {
         var allocate = context.job().recipe().allocate().orElseThrow();
         try (var data = JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
-            var judge = AllocatedExport.judge(allocate, measure(context.job()), samples);
+            var judge = AllocatedExport.judge(allocate, named(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
             var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(models(context, model),
                     candidates(context, model), layers, samples, from, samples.size(), JobData.batch(context, BATCH), judge, provider,
@@ -176,7 +180,7 @@ final class ExportStage implements Stage {
             var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
                     sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
             var report = FineTuned.judged(allocated, exported, context).withStages(stages(context))
-                    .withNotes(JobData.notes(context, exported.evaluation())).withAsked(Again.of(job));
+                    .withNotes(notes(context, exported)).withAsked(Again.of(job));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));
@@ -224,7 +228,7 @@ final class ExportStage implements Stage {
         var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
         return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
                 QuantizationPlan.read(context.file("plan")), CalibrationTable.read(context.file("table")), Target.of(job.target()),
-                Optional.empty(), evaluation, measure(job), goal, List.of(steps),
+                Optional.empty(), evaluation, measure(context), goal, List.of(steps),
                 provenance(context), Exporter.Products.of(job.recipe().products()), JobData.batch(context, BATCH), provider);
     }
 
@@ -239,13 +243,25 @@ final class ExportStage implements Stage {
         };
     }
 
-    private static Measure measure(JobRequest job) {
-        return job.evaluation().map(evaluation -> new Measure(evaluation.metric(), evaluation.output())).orElse(Measure.of(FIDELITY));
+    /** By what it is called alone: a metric that is a graph is an input. */
+    private static Measure named(JobRequest job) {
+        return job.evaluation().map(evaluation -> new Measure(evaluation.metricName(), evaluation.output()))
+                .orElse(Measure.of(FIDELITY));
+    }
+
+    private static Measure measure(StageContext context) throws IOException {
+        var evaluation = context.job().evaluation().filter(stated -> stated.graph().isPresent());
+        return evaluation.isEmpty() ? named(context.job())
+                : Measure.of(OwnGraph.read(context.file(METRIC), evaluation.get().better()));
+    }
+
+    private static List<String> notes(StageContext context, Exporter.Job exported) {
+        return JobData.notes(context, exported.evaluation(), exported.measure().own().map(OwnGraph::reads).orElse(Set.of()));
     }
 
     private static Report.Provenance provenance(StageContext context) {
         var job = context.job();
-        var settings = Json.bytes(List.of(job.recipe(), JobData.Settings.of(job), measure(job), job.target()));
+        var settings = Json.bytes(List.of(job.recipe(), JobData.Settings.of(job), named(job), job.target()));
         return new Report.Provenance(context.earlier().inputHash(StageName.PROFILE, "model"),
                 context.earlier().inputHash(StageName.PROFILE, "calibration"), Hashes.of(settings), context.version(), SEED);
     }

@@ -11,6 +11,8 @@ import dev.quantline.allocate.Sensitivities;
 import dev.quantline.allocate.Width;
 import dev.quantline.export.Report;
 import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
 import dev.quantline.fixture.ReportSchema;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -81,6 +83,32 @@ class ExporterServiceTest extends ServiceContract {
         assertEquals(1, report.pareto().stream().filter(Report.Point::chosen).count());
         assertTrue(report.layers().stream().allMatch(layer -> layer.losses().size() == 2 && layer.sensitivity() != null));
         assertEquals(3, Sensitivities.read(folder.resolve("sensitivities.json")).table().rows().size());
+    }
+
+    @Test
+    void aMetricMayBeAGraphOfItsUser(@TempDir Path folder) throws IOException {
+        // Given: a metric that counts labels missed, so less of it is better
+        var draft = new Draft(17, 1);
+        draft.op("best", "ArgMax", Map.of("axis", 1L, "keepdims", 0L), draft.input("logits", DataType.FLOAT, -1, Networks.CLASSES));
+        draft.op("hit", "Equal", "best", draft.input("labels", DataType.INT64, -1));
+        draft.op("missed", "Cast", Map.of("to", 1L), draft.op("not", "Not", "hit"));
+        ModelFile.write(draft.output("missed", DataType.FLOAT, -1).graph(), folder.resolve("missed.onnx"));
+        store.put("inputs/missed.onnx", folder.resolve("missed.onnx"));
+        var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request("own-metric", "tiny.onnx"));
+        ((ObjectNode) request.path("evaluation")).put("metric", "s3://quantline/inputs/missed.onnx").put("better", "lower");
+        request.putObject("recipe").put("preset", "w8a8-fast").put("weightBits", 2).putObject("goal").put("drop", 0);
+
+        // When
+        traffic.send(TOPICS.jobs(), "own-metric", Json.bytes(request));
+        fetch(traffic.await("own-metric", TOPICS.completed(StageName.EXPORT), Event.Completed.class), folder);
+
+        // Then
+        var report = Report.read(folder.resolve("report.json"));
+        assertEquals(new Report.Value("missed.onnx", 0), report.original().metric());
+        assertTrue(report.quantized().metric().value() > 0, report.toString());
+        assertEquals("goal-missed", report.status());
+        assertEquals(new Report.Judged("missed.onnx", "logits", 300), report.judged());
+        assertTrue(report.asked().command().contains("--metric missed.onnx --better lower"), report.asked().command());
     }
 
     @Test

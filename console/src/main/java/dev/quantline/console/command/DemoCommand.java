@@ -23,7 +23,8 @@ final class DemoCommand implements Callable<Integer> {
         var files = DemoFiles.prepare(OUT.resolve("inputs"), shared().resolve("data").resolve("stsb"));
         output.remark("measured with '%s' on %s".formatted(files.metric(), files.origin()));
         var job = new LocalJob(JobIds.of(Path.of("demo")), files.model(), files.calibration(),
-                Optional.of(new LocalJob.Evaluation(files.evaluation(), Optional.of(files.metric()), Optional.empty())), Optional.empty(),
+                Optional.of(new LocalJob.Evaluation(files.evaluation(), Optional.of(files.metric()), Optional.empty(), Optional.empty())),
+                Optional.empty(),
                 Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
         return new LocalRun(output).run(job, stack.find(), OUT);
     }

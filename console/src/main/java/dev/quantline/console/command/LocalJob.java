@@ -17,8 +17,17 @@ import java.util.function.Function;
 record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> evaluation, Optional<Training> training,
         Optional<JsonNode> recipe, Optional<JsonNode> normalize, Optional<JsonNode> inputs, Optional<String> target) {
 
-    /** The data a metric is measured on; an empty metric leaves the choice to the request's default. */
-    record Evaluation(Path data, Optional<String> metric, Optional<String> output) {}
+    /**
+     * The data a metric is measured on; an empty metric leaves the choice to the request's default.
+     *
+     * @param metric a name, or the path of an ONNX graph
+     */
+    record Evaluation(Path data, Optional<String> metric, Optional<String> output, Optional<String> better) {
+        /** The file that is the metric; empty where that has a name. */
+        Optional<Path> graph() {
+            return metric.filter(name -> name.endsWith(".onnx")).map(Path::of);
+        }
+    }
 
     /** The data a loss is computed on; an empty loss leaves the choice to the request's default. */
     record Training(Path data, Optional<String> loss) {}
@@ -33,8 +42,9 @@ record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> ev
         normalize.ifPresent(value -> request.set("normalize", value));
         evaluation.ifPresent(value -> {
             var node = request.putObject("evaluation").put("data", stored.apply(value.data()));
-            value.metric().ifPresent(metric -> node.put("metric", metric));
+            value.graph().map(stored).or(value::metric).ifPresent(metric -> node.put("metric", metric));
             value.output().ifPresent(output -> node.put("output", output));
+            value.better().ifPresent(better -> node.put("better", better));
         });
         training.ifPresent(value -> {
             var node = request.putObject("training").put("data", stored.apply(value.data()));

@@ -6,6 +6,7 @@ import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.evaluate.OwnGraph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobReader;
 import java.io.IOException;
@@ -33,6 +34,9 @@ final class LocalRun {
     int run(LocalJob job, Optional<Connection> stack, Path out) throws IOException {
         // Read here as well as by the first stage: most mistakes are told at once, without a broker.
         var externalData = ModelFile.externalFiles(job.model());
+        for (var metric : job.evaluation().flatMap(LocalJob.Evaluation::graph).stream().toList()) {
+            OwnGraph.read(metric, job.evaluation().get().better());
+        }
         JobReader.read(job.request(path -> "s3://quantline/inputs/" + path.getFileName()), job.id());
         if (stack.isPresent()) {
             try (var client = StackClient.connect(stack.get())) {

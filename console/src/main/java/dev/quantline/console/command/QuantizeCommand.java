@@ -34,12 +34,16 @@ final class QuantizeCommand implements Callable<Integer> {
     @Option(names = "--eval", paramLabel = "VAL.npz", description = "evaluation data")
     private Path evaluation;
 
-    @Option(names = "--metric", description = "top1, top5, pairs, perplexity or fidelity (default)")
+    @Option(names = "--metric", paramLabel = "NAME|FILE.onnx",
+            description = "top1, f1, pairs, perplexity, cer, psnr, map, fidelity (default) and others, or an ONNX graph that is one")
     private String metric;
 
     @Option(names = "--metric-output", paramLabel = "NAME",
             description = "the output the metric looks at (default: the first one of floats)")
     private String metricOutput;
+
+    @Option(names = "--better", paramLabel = "higher|lower", description = "which figures of a metric that is a graph are better")
+    private String better;
 
     @Option(names = "--batch-axis", paramLabel = "INPUT=AXIS",
             description = "an input whose samples lie along another axis than the first, counted from 0; may be repeated")
@@ -79,13 +83,15 @@ final class QuantizeCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         requireTogether("--eval", evaluation, "--metric", metric);
         requireTogether("--eval", evaluation, "--metric-output", metricOutput);
+        requireTogether("--eval", evaluation, "--better", better);
         requireTogether("--train", training, "--loss", loss);
         var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), data(data),
                 Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric),
-                        Optional.ofNullable(metricOutput))),
+                        Optional.ofNullable(metricOutput), Optional.ofNullable(better))),
                 Optional.ofNullable(training).map(file -> new LocalJob.Training(data(file), Optional.ofNullable(loss))),
                 recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)), inputs(),
                 Optional.ofNullable(target));
+        job.evaluation().flatMap(LocalJob.Evaluation::graph).ifPresent(QuantizeCommand::readable);
         return new LocalRun(output).run(job, stack.find(), out.or(job.id()));
     }
 

@@ -5,6 +5,7 @@ import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.evaluate.Measure;
+import dev.quantline.evaluate.OwnGraph;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Gallery;
 import dev.quantline.export.Report;
@@ -82,7 +83,7 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
             long brought = System.nanoTime();
             var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, table, Target.of(request.target()),
                     Optional.empty(), JobData.bind(evaluation, models.ofBase(), request),
-                    new Measure(earlier.quantized().metric().name(), request.evaluation().flatMap(JobRequest.Evaluation::output)), goal(),
+                    measure(earlier), goal(),
                     earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
             var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
                     JobData.bind(calibration, models.ofBase(), request)).run(target, progress);
@@ -110,6 +111,13 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
 
     private static double seconds(long sinceNanos) {
         return (System.nanoTime() - sinceNanos) / NANOS;
+    }
+
+    private Measure measure(Report earlier) throws IOException {
+        var own = request.evaluation().filter(evaluation -> evaluation.graph().isPresent());
+        return own.isPresent()
+                ? Measure.of(OwnGraph.read(client.bring(own.get().graph().get(), empty("metric")).getFirst(), own.get().better()))
+                : new Measure(earlier.quantized().metric().name(), request.evaluation().flatMap(JobRequest.Evaluation::output));
     }
 
     private OptionalDouble goal() {

@@ -58,6 +58,8 @@ class QuantlineCommandTest {
         "quantize pom.xml                                   | --data",
         "quantize pom.xml --data pom.xml                    | pom.xml is not an ONNX model",
         "quantize pom.xml --data pom.xml --metric top1      | --eval",
+        "quantize pom.xml --data pom.xml --better higher    | --eval",
+        "quantize pom.xml --data pom.xml --eval pom.xml --metric own.onnx | own.onnx: no such file",
         "quantize pom.xml --data pom.xml --size much        | --size",
         "quantize pom.xml --data pom.xml --normalize none   | none: no such file",
         "allocate                                           | JOB",

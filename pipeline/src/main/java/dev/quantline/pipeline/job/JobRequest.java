@@ -39,11 +39,36 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
     }
 
     /**
-     * The data and the metric ({@code top1}, {@code top5}, {@code pairs}, {@code perplexity}, {@code fidelity}).
+     * The data and the metric.
      *
+     * @param metric a name ({@code top1}, {@code fidelity}, ...), or the reference of an ONNX graph that is one
      * @param output the output that the metric looks at; the first one of floats when empty
+     * @param better whether {@code higher} or {@code lower} figures of a graph are better; empty where its file says so
      */
-    public record Evaluation(ObjectRef data, String metric, Optional<String> output) {
+    public record Evaluation(ObjectRef data, String metric, Optional<String> output, Optional<String> better) {
+        public Evaluation {
+            boolean isGraph = graph(metric).isPresent();
+            if (better.isPresent() && !isGraph) {
+                throw new BadInput("evaluation.better: of metric '" + metric + "' it is known: leave it out");
+            }
+            if (output.isPresent() && isGraph) {
+                throw new BadInput("evaluation.output: a metric that is a graph names the outputs it reads by its inputs: leave it out");
+            }
+        }
+
+        /** The graph that is the metric; empty where that has a name. */
+        public Optional<ObjectRef> graph() {
+            return graph(metric);
+        }
+
+        private static Optional<ObjectRef> graph(String metric) {
+            return ObjectRef.isOne(metric) ? Optional.of(ObjectRef.parse(metric)) : Optional.empty();
+        }
+
+        /** What reports call the metric: its name, or that of its file. */
+        public String metricName() {
+            return graph().map(ObjectRef::name).orElse(metric);
+        }
     }
 
     /** The data and the loss ({@code cross_entropy}, {@code pairs}, {@code next_token}, {@code distill}). */

@@ -33,11 +33,16 @@ public record ObjectRef(String bucket, String key) {
      */
     @JsonCreator
     public static ObjectRef parse(String text) {
-        var slash = text.startsWith(SCHEME) ? text.indexOf('/', SCHEME.length()) : -1;
+        var slash = isOne(text) ? text.indexOf('/', SCHEME.length()) : -1;
         if (slash < 0) {
             throw new BadInput("not a reference of the form s3://bucket/key: " + text);
         }
         return new ObjectRef(text.substring(SCHEME.length(), slash), text.substring(slash + 1));
+    }
+
+    /** Whether a text is meant as a reference. */
+    public static boolean isOne(String text) {
+        return text.startsWith(SCHEME);
     }
 
     /** The last segment of the key. */

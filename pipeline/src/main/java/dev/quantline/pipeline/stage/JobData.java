@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /** A job's data as core takes it. */
@@ -62,14 +63,18 @@ public final class JobData {
                 input -> input.getValue().batch().map(BatchAxis::new).orElse(BatchAxis.NONE)));
     }
 
-    /** What of a job's settings, its calibration data and these samples has no effect, for the report. */
-    public static List<String> notes(StageContext context, Samples evaluation) {
+    /**
+     * What of a job's settings, its calibration data and these samples has no effect, for the report.
+     *
+     * @param read arrays of the samples that the metric reads
+     */
+    public static List<String> notes(StageContext context, Samples evaluation, Set<String> read) {
         var notes = new LinkedHashSet<>(context.job().notes());
         var profile = context.earlier().manifests().get(StageName.PROFILE);
         if (profile != null) {
             profile.summary().path(UNUSED).forEach(note -> notes.add(note.asText()));
         }
-        notes.addAll(evaluation.unused());
+        notes.addAll(evaluation.unused(read));
         return List.copyOf(notes);
     }
 

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.evaluate.Metric;
 import dev.quantline.onnx.BadInput;
 import java.util.List;
 import java.util.Optional;
@@ -58,6 +60,28 @@ class JobReaderTest {
         assertArrayEquals(Json.bytes(job), Json.bytes(again));
     }
 
+    @Test
+    void theSchemaListsTheMetricsThereAre() {
+        var listed = JobReader.publishedSchema().at("/properties/evaluation/properties/metric/else/enum").valueStream()
+                .map(JsonNode::asText).toList();
+
+        assertEquals(Metric.NAMES, listed);
+    }
+
+    @Test
+    void aMetricMayBeAGraph() {
+        var own = read("{" + BASE + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"s3://b1x/own/iou.onnx\","
+                + " \"better\": \"lower\"}}").evaluation().orElseThrow();
+        var named = read("{" + BASE + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"map50\"}}").evaluation()
+                .orElseThrow();
+
+        assertEquals(Optional.of(ObjectRef.parse("s3://b1x/own/iou.onnx")), own.graph());
+        assertEquals("iou.onnx", own.metricName());
+        assertEquals(Optional.of("lower"), own.better());
+        assertEquals(Optional.empty(), named.graph());
+        assertEquals("map50", named.metricName());
+    }
+
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             {"calibration": "s3://b1x/c.npz"}                                       | model: required property
@@ -69,6 +93,11 @@ class JobReaderTest {
             {BASE, "recipe": {"tune": {"bias": "yes"}}}                             | recipe.tune.bias: string found, boolean expected
             {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "mood"}}      | evaluation.metric: 'mood' is unknown: there are top1,
             {BASE, "evaluation": {"metric": "top1"}}                                | evaluation.data: required property
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/m.py"}} | evaluation.metric: does not match
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/../m.onnx"}} | not an object key
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "top1", "better": "more"}} | evaluation.better: 'more' is unknown
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "top1", "better": "lower"}} | evaluation.better: of metric 'top1'
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/m.onnx", "output": "y"}} | evaluation.output: a metric
             {BASE, "inputs": {"h0": {"batch": -1}}}                                 | inputs.h0.batch: must
             {BASE, "inputs": {"h0": {"batch": 1, "constant": true}}}                | inputs.h0: must have at most 1
             {BASE, "inputs": {"h0": {}}}                                            | inputs.h0: must have at least 1
