@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /** Tells by names and shapes which outputs of a detector hold what. */
@@ -35,15 +36,19 @@ final class DetectorLayout {
      *
      * @param named   an output that is to be among those read
      * @param sigmoid whether only queries are looked for, whose classes have probabilities of their own
-     * @throws BadInput when none fits
+     * @throws BadInput when none fits, or it is not clear which outputs
      */
     static DetectorOutputs of(Map<String, Tensor> outputs, Optional<String> named, boolean sigmoid) {
         named.ifPresent(name -> Metric.named(outputs, name));
         var layout = new DetectorLayout(outputs, sigmoid);
         var candidates = sigmoid ? layout.queries()
-            : Stream.of(layout.queries(), layout.labelled(), layout.anchors(), layout.single(named)).flatMap(stream -> stream);
-        return candidates.filter(found -> named.isEmpty() || found.names().contains(named.get())).findFirst().orElseThrow(() ->
-            layout.unknown(named));
+            : Stream.<Supplier<Stream<? extends DetectorOutputs>>>of(layout::queries, () -> layout.labelled(named), layout::anchors,
+                () -> layout.single(named)).flatMap(Supplier::get);
+        return candidates.filter(found -> reads(found, named)).findFirst().orElseThrow(() -> layout.unknown(named));
+    }
+
+    private static boolean reads(DetectorOutputs found, Optional<String> named) {
+        return named.isEmpty() || found.names().contains(named.get());
     }
 
     private BadInput unknown(Optional<String> named) {
@@ -55,7 +60,15 @@ final class DetectorLayout {
 
     private Stream<DetectorOutputs> queries() {
         return pairs(List.of("pred_boxes", "boxes", "dets"), List.of("logits", "pred_logits", "labels"))
-            .map(pair -> new Queries(pair.getFirst(), pair.getLast(), sigmoid));
+            .map(pair -> queries(pair.getFirst(), pair.getLast()));
+    }
+
+    private DetectorOutputs queries(String boxes, String logits) {
+        if (!sigmoid && outputs.get(logits).dim(2) == 1) {
+            throw new BadInput("metric map: output '" + logits + "' has one class, and the last of softmax is that there is nothing: take"
+                + " map-sigmoid");
+        }
+        return new Queries(boxes, logits, sigmoid);
     }
 
     private Stream<DetectorOutputs> anchors() {
@@ -78,7 +91,7 @@ final class DetectorLayout {
         return Arrays.equals(one, 0, axes, two, 0, axes);
     }
 
-    private Stream<DetectorOutputs> labelled() {
+    private Stream<Labelled> labelled(Optional<String> named) {
         var found = new ArrayList<Labelled>();
         for (String labels : outputs.keySet()) {
             var shape = outputs.get(labels).shape();
@@ -98,9 +111,13 @@ final class DetectorLayout {
                 }
             }
         }
+        found.removeIf(each -> !reads(each, named));
         var called = new Labelled("boxes", Optional.of("scores"), "labels");
-        return found.size() > 1 && found.contains(called) ? Stream.of(called) : found.stream().limit(found.size() == 1 ? 1 : 0)
-            .map(each -> each);
+        if (found.size() > 1 && !found.contains(called)) {
+            throw new BadInput("metric map: boxes, scores and labels may be any of " + found.stream().map(Labelled::names).toList()
+                + ": call the outputs boxes, scores and labels, or name the one that tells them apart with evaluation.output");
+        }
+        return found.size() > 1 ? Stream.of(called) : found.stream();
     }
 
     private Stream<DetectorOutputs> single(Optional<String> named) {

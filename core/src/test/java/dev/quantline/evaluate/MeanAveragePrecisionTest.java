@@ -72,9 +72,14 @@ class MeanAveragePrecisionTest {
     @Test
     void ofSeveralThatFitTheirNamesDecide() throws IOException {
         var wrong = Tensor.zeros(DataType.FLOAT, 2, 2);
+        var boxes = Tensor.of(CORNERS, 2, 2, 4);
+        var scores = Tensor.of(new float[] {.9f, .8f, .7f, 0}, 2, 2);
+        var others = outputs("areas", wrong, "b", boxes, "l", labels(1, 0, 1, 0), "s", scores);
 
-        assertEquals(1, value(outputs("areas", wrong, "boxes", Tensor.of(CORNERS, 2, 2, 4), "labels", labels(1, 0, 1, 0), "scores",
-            Tensor.of(new float[] {.9f, .8f, .7f, 0}, 2, 2))));
+        assertEquals(1, value(outputs("areas", wrong, "boxes", boxes, "labels", labels(1, 0, 1, 0), "scores", scores)));
+        assertEquals(1, value("map", Optional.of("s"), TARGETS, 2, others));
+        var unclear = assertThrows(BadInput.class, () -> value(others)).getMessage();
+        assertTrue(unclear.contains("any of [[b, areas, l], [b, s, l]]"), unclear);
     }
 
     @Test
@@ -140,6 +145,8 @@ class MeanAveragePrecisionTest {
         assertEquals(1, value("map50-sigmoid", Optional.empty(), TARGETS, 1, outputs("logits", logits, "pred_boxes", boxes)));
         assertTrue(assertThrows(BadInput.class, () -> value("map-sigmoid", Optional.empty(), TARGETS, 2,
             outputs("output0", Tensor.zeros(DataType.FLOAT, 2, 6, 8)))).getMessage().contains("pred_boxes"));
+        assertTrue(assertThrows(BadInput.class, () -> value(outputs("logits", Tensor.zeros(DataType.FLOAT, 2, 2, 1), "pred_boxes", boxes)))
+            .getMessage().contains("take map-sigmoid"));
     }
 
     @Test
