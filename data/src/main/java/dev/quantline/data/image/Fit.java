@@ -35,6 +35,44 @@ public sealed interface Fit {
         }
     }
 
+    /**
+     * The shorter side as given, or less where the longer one would have more than its limit: Hugging Face's
+     * {@code get_size_with_aspect_ratio}, of detectors.
+     */
+    record Limited(int shorter, int longer) implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            double small = Math.min(width, height);
+            double large = Math.max(width, height);
+            boolean tooLong = large / small * shorter > longer;
+            double raw = tooLong ? longer * small / large : shorter;
+            int side = (int) Math.rint(raw);
+            if (small == side) {
+                return new Size(width, height);
+            }
+            return width < height ? new Size(side, (int) (raw * height / width)) : new Size((int) (raw * width / height), side);
+        }
+
+        @Override
+        public String described() {
+            return "resized so that the shorter side has " + shorter + " pixels, or the longer one " + longer;
+        }
+    }
+
+    /** Proportions kept, sides rounded down: Hugging Face's {@code get_image_size_for_max_height_width}. */
+    record Within(Size size) implements Fit {
+        @Override
+        public Size resized(int width, int height) {
+            double scale = Math.min((double) size.height() / height, (double) size.width() / width);
+            return new Size((int) (width * scale), (int) (height * scale));
+        }
+
+        @Override
+        public String described() {
+            return "resized to fit into " + size;
+        }
+    }
+
     /** Proportions kept, as small as covers the size. */
     record Cover(Size size) implements Fit {
         @Override

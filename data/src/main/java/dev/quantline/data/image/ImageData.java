@@ -19,8 +19,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Pictures written as the array that a model takes, one picture in memory at a time: bytes, which the pipeline normalises itself, where the
- * model takes floats with channels behind the samples; normalised floats where it has them last, or takes half precision.
+ * Pictures written as the array that a model takes, a few in memory at a time ({@link Ahead}): bytes, which the pipeline normalises itself,
+ * where the model takes floats with channels behind the samples; normalised floats where it has them last, or takes half precision.
  */
 public final class ImageData {
     private final ImageSettings settings;
@@ -43,6 +43,7 @@ public final class ImageData {
         }
         var preprocessor = settings.preprocessor().isPresent() ? Optional.of(Preprocessor.read(settings.preprocessor().get()))
             : Optional.<Preprocessor>empty();
+        preprocessor.filter(_ -> settings.channels().isEmpty()).ifPresent(file -> file.checkChannels(input.channels()));
         preparation = preparation(preprocessor);
         normalization = normalization(preprocessor);
         bytes = input.type() == DataType.UINT8 || input.type() == DataType.FLOAT && !input.last() && !settings.floats();
@@ -72,7 +73,12 @@ public final class ImageData {
      * @throws BadInput naming the file or option that cannot be used; nothing is written then
      */
     public static Result write(Path source, Graph model, ImageSettings settings, Path out, Progress progress) throws IOException {
-        return new ImageData(model, settings).write(source, new OutFiles(out), progress);
+        return write(source, model, settings, out, Runtime.getRuntime().availableProcessors(), progress);
+    }
+
+    /** The same with so many pictures read at once; whatever their number, the bytes are the same. */
+    static Result write(Path source, Graph model, ImageSettings settings, Path out, int threads, Progress progress) throws IOException {
+        return new ImageData(model, settings).write(source, new OutFiles(out), threads, progress);
     }
 
     private Preparation preparation(Optional<Preprocessor> preprocessor) {
@@ -116,7 +122,7 @@ public final class ImageData {
         return Optional.of(Scale.forChannels(given, input.channels()));
     }
 
-    private Result write(Path source, OutFiles out, Progress progress) throws IOException {
+    private Result write(Path source, OutFiles out, int threads, Progress progress) throws IOException {
         var list = PictureList.of(source, settings.columns());
         var labels = labels(list);
         var numbers = labels.map(classes -> classes.numbersOf(list.entries().stream().map(PictureList.Entry::label).distinct().toList()));
@@ -125,13 +131,14 @@ public final class ImageData {
         var skipped = new ArrayList<String>();
         int samples = 0;
         Size size = input.size().orElse(null);
-        try (var npz = new NpzWriter(out.npz())) {
+        try (var npz = new NpzWriter(out.npz());
+                var ahead = new Ahead<>(chosen, threads, entry -> prepared(reader, entry.file()))) {
             for (int i = 0; i < chosen.size(); i++) {
                 progress.report((double) i / chosen.size(), "picture " + (i + 1) + " of " + chosen.size());
                 var entry = chosen.get(i);
-                Picture picture;
+                Prepared picture;
                 try {
-                    picture = prepared(reader, entry.file());
+                    picture = ahead.next();
                 } catch (BadInput bad) {
                     if (!settings.skipBroken()) {
                         throw bad;
@@ -139,10 +146,9 @@ public final class ImageData {
                     skipped.add(bad.getMessage());
                     continue;
                 }
-                var actual = new Size(picture.width(), picture.height());
-                size = size == null ? actual : size;
-                checkSize(entry.file(), actual, size);
-                npz.add(input.name(), row(picture));
+                size = size == null ? picture.size() : size;
+                checkSize(entry.file(), picture.size(), size);
+                npz.add(input.name(), picture.row());
                 if (numbers.isPresent()) {
                     npz.add("labels", Tensor.vector((long) numbers.get().get(entry.label())));
                 }
@@ -184,13 +190,19 @@ public final class ImageData {
         return Optional.of(settings.classes().isPresent() ? Labels.read(settings.classes().get()) : Labels.of(names));
     }
 
-    private Picture prepared(PictureReader reader, Path file) throws IOException {
-        var read = reader.read(file);
-        try {
-            return preparation.apply(read);
-        } catch (BadInput bad) {
-            throw new BadInput(file + ": " + bad.getMessage(), bad);
-        }
+    /** A picture as the array has it. */
+    private record Prepared(Size size, Tensor row) {
+    }
+
+    private Prepared prepared(PictureReader reader, Path file) throws IOException {
+        return reader.read(file, read -> {
+            try {
+                var picture = preparation.apply(read);
+                return new Prepared(new Size(picture.width(), picture.height()), row(picture));
+            } catch (BadInput bad) {
+                throw new BadInput(file + ": " + bad.getMessage(), bad);
+            }
+        });
     }
 
     private void checkSize(Path file, Size actual, Size wanted) {

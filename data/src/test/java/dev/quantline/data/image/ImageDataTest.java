@@ -123,6 +123,34 @@ class ImageDataTest {
     }
 
     @Test
+    void severalThreadsGiveTheSameBytesAndTheSameError() throws IOException {
+        // Given pictures of which every third takes much longer than those behind it
+        for (int i = 0; i < 30; i++) {
+            var file = folder.resolve("in/" + (char) ('a' + i % 3) + "/" + i + ".jpg");
+            picture(file, new Color(8 * i, 255 - 8 * i, i), i % 3 == 0 ? 900 : 9, 40);
+        }
+        var all = settings("half", 0, 3, false);
+        var single = write(folder.resolve("in"), all, 1);
+        var bytes = Files.readAllBytes(folder.resolve("out.npz"));
+        // When they are read by one thread, and by several
+        for (int threads : new int[] {2, 3, 16}) {
+            Files.delete(folder.resolve("out.npz"));
+            assertEquals(single, write(folder.resolve("in"), all, threads));
+            assertArrayEquals(bytes, Files.readAllBytes(folder.resolve("out.npz")), threads + " threads");
+        }
+        // Then also of several broken ones the first in the order of the samples is named
+        for (var broken : List.of("b/1.jpg", "c/17.jpg", "a/24.jpg")) {
+            Files.writeString(folder.resolve("in/" + broken), "no picture");
+        }
+        var first = assertThrows(BadInput.class, () -> write(folder.resolve("in"), all, 1)).getMessage();
+        for (int threads : new int[] {2, 16}) {
+            assertEquals(first, assertThrows(BadInput.class, () -> write(folder.resolve("in"), all, threads)).getMessage());
+        }
+        var skipping = settings("half", 0, 3, true);
+        assertEquals(write(folder.resolve("in"), skipping, 1).skipped(), write(folder.resolve("in"), skipping, 16).skipped());
+    }
+
+    @Test
     void picturesOfTooManyPixelsAreRefusedByTheirHeader() throws IOException {
         // Given a PNG that says it has 60,000 x 60,000 pixels, and holds none
         var bytes = Files.readAllBytes(picture(folder.resolve("in/bomb.png"), COLOURS[0], 8, 8));
@@ -156,6 +184,24 @@ class ImageDataTest {
         assertEquals("'pixel_values' UINT8 [1, 3, 8, 10]", result.array());
         assertEquals("resized so that the shorter side has 12 pixels (bicubic), the middle 10x8 of that", result.described());
         assertArrayEquals(new float[] {.1f, .2f, .3f}, NormalizeFile.read(result.normalize().orElseThrow()).get("pixel_values").mean());
+    }
+
+    @Test
+    void optionsMakeUpForFieldsThatAreNotSupported() throws IOException {
+        var config = Files.writeString(folder.resolve("preprocessor_config.json"), """
+            {"image_processor_type": "SamImageProcessor", "size": {"longest_edge": 1024}, "do_pad": true, "resample": 3,
+             "rescale_factor": 0.5, "rescale_offset": true, "image_mean": [0.5], "image_std": [0.5]}""");
+        picture(folder.resolve("in/a.png"), COLOURS[1], 40, 24);
+        var plain = with(null, new Subset(0, 0), false, false, Optional.of(config), ImageSettings.MOST_PIXELS);
+        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), plain)).getMessage()
+            .contains("do_pad fills pictures up after they are normalised, which is not supported: say --size and --fit"));
+
+        var said = new ImageSettings(Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(new Size(8, 8)), Optional.empty(),
+            Optional.of(ImageSettings.Shape.PAD), Optional.empty(), 0, Optional.of(config), Optional.of("half"), false, Optional.empty(),
+            Optional.empty(), Optional.empty(), new Subset(0, 0), false, ImageSettings.MOST_PIXELS);
+
+        assertEquals("resized to fit into 8x8 (bicubic), the middle 8x8 of that",
+            write(folder.resolve("in"), Networks.conv(1), said).described());
     }
 
     @Test
@@ -210,6 +256,10 @@ class ImageDataTest {
 
     private ImageData.Result write(Path source, Graph model, ImageSettings settings) throws IOException {
         return ImageData.write(source, model, settings, folder.resolve("out.npz"), Progress.none());
+    }
+
+    private ImageData.Result write(Path source, ImageSettings settings, int threads) throws IOException {
+        return ImageData.write(source, Networks.conv(1), settings, folder.resolve("out.npz"), threads, Progress.none());
     }
 
     private Tensor read(String array) throws IOException {

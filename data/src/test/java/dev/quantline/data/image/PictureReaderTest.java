@@ -25,7 +25,7 @@ class PictureReaderTest {
     @ParameterizedTest
     @CsvSource({"lossless.webp, 0", "lossy.webp, 20"})
     void webpIsRead(String name, int tolerance) throws IOException, URISyntaxException {
-        var rows = COLOUR.read(Path.of(PictureReaderTest.class.getResource(name).toURI()));
+        var rows = COLOUR.read(Path.of(PictureReaderTest.class.getResource(name).toURI()), pixels -> pixels);
 
         assertEquals(32, rows.width());
         assertEquals(24, rows.height());
@@ -51,7 +51,7 @@ class PictureReaderTest {
         ImageIO.write(picture, "png", folder.resolve("grey.png").toFile());
 
         var row = new byte[9];
-        COLOUR.read(folder.resolve("grey.png")).row(0, row);
+        COLOUR.read(folder.resolve("grey.png"), pixels -> pixels).row(0, row);
 
         for (int c = 0; c < 3; c++) {
             assertEquals(100, row[c]);
@@ -66,9 +66,9 @@ class PictureReaderTest {
         ImageIO.write(picture, "png", folder.resolve("a.png").toFile());
 
         var colour = new byte[6];
-        COLOUR.read(folder.resolve("a.png")).row(0, colour);
+        COLOUR.read(folder.resolve("a.png"), pixels -> pixels).row(0, colour);
         var grey = new byte[2];
-        new PictureReader(1, 1000).read(folder.resolve("a.png")).row(0, grey);
+        new PictureReader(1, 1000).read(folder.resolve("a.png"), pixels -> pixels).row(0, grey);
 
         assertEquals(200, colour[0] & 0xff);
         assertEquals(10, colour[1]);

@@ -66,18 +66,112 @@ class PreprocessorTest {
         assertArrayEquals(new float[] {1 / 255f, 1 / 255f, 1 / 255f}, raw.std(), 1e-9f);
     }
 
+    /** Sizes by get_size_with_aspect_ratio: 640 x 480 and 480 x 640 become 1066 x 800, 2000 x 500 is held at 1333 x 333. */
+    @Test
+    void aDetectorsLongerSideHasALimit() throws IOException {
+        for (var json : new String[] {"{'image_processor_type': 'DetrImageProcessor', 'do_pad': true, 'size': {'shortest_edge': 800, "
+            + "'longest_edge': 1333}", "{'feature_extractor_type': 'DetrFeatureExtractor', 'size': 800, 'max_size': 1333"}) {
+            var fit = read(json + HALF).fit();
+
+            assertEquals(new Size(1066, 800), fit.resized(640, 480));
+            assertEquals(new Size(800, 1066), fit.resized(480, 640));
+            assertEquals(new Size(1333, 333), fit.resized(2000, 500));
+            assertEquals(new Size(900, 800), fit.resized(900, 800));
+            // 1333 * 500 / 1999 is 333.4: the shorter side is rounded, the longer one is what it comes to.
+            assertEquals(new Size(1333, 333), fit.resized(1999, 500));
+        }
+        assertEquals(new Size(200, 100), read("{'image_processor_type': 'DetrImageProcessor', 'size': {'max_height': 100, "
+            + "'max_width': 300}" + HALF).fit().resized(400, 200));
+    }
+
+    @Test
+    void whatAConfigurationLeavesOutIsItsClasssDefault() throws IOException {
+        var deit = read("{'image_processor_type': 'DeiTImageProcessor', 'size': 256, 'crop_size': 224" + HALF);
+        assertEquals(new Fit.Stretch(new Size(256, 256)), deit.fit());
+        assertEquals(Filter.BICUBIC, deit.filter());
+        assertEquals(Optional.of(new Size(224, 224)), deit.crop());
+
+        var efficient = read("{'image_processor_type': 'EfficientNetImageProcessor', 'size': {'height': 224, 'width': 224}" + HALF);
+        assertEquals(Filter.NEAREST, efficient.filter());
+        assertEquals(Optional.empty(), efficient.crop());
+
+        var convnext = read("{'image_processor_type': 'ConvNextImageProcessor', 'size': {'shortest_edge': 224}" + HALF);
+        assertEquals(new Fit.ShorterSide(256), convnext.fit());
+        assertEquals(Optional.of(new Size(224, 224)), convnext.crop());
+
+        var pool = read("{'image_processor_type': 'PoolFormerImageProcessor', 'size': {'shortest_edge': 224}, 'crop_size': 224" + HALF);
+        assertEquals(new Fit.ShorterSide(248), pool.fit());
+        assertEquals(Optional.of(new Size(224, 224)), pool.crop());
+
+        var mobile = read("{'image_processor_type': 'MobileViTImageProcessor', 'size': {'shortest_edge': 288}, 'crop_size': 256" + HALF);
+        assertTrue(mobile.reversed());
+        assertEquals(Optional.of(new Size(256, 256)), mobile.crop());
+    }
+
+    @Test
+    void anOffsetMakesBytesMinusOneToOne() throws IOException {
+        // value / 127.5 - 1 is (value / 255 - 0.5) / 0.5
+        var plain = read("{'size': 8, 'rescale_factor': 0.00784313725490196, 'rescale_offset': true, 'do_normalize': false}")
+            .normalization();
+        assertArrayEquals(new float[] {.5f, .5f, .5f}, plain.mean(), 1e-6f);
+        assertArrayEquals(new float[] {.5f, .5f, .5f}, plain.std(), 1e-6f);
+
+        // (value / 127.5 - 1 - 0.5) / 0.5 is (value / 255 - 0.75) / 0.25
+        var normalized = read("{'size': 8, 'rescale_factor': 0.00784313725490196, 'rescale_offset': true" + HALF).normalization();
+        assertArrayEquals(new float[] {.75f, .75f, .75f}, normalized.mean(), 1e-6f);
+        assertArrayEquals(new float[] {.25f, .25f, .25f}, normalized.std(), 1e-6f);
+    }
+
+    /** {@code include_top}, true unless said otherwise: ((value / 255 - mean) / std - 0) / std. */
+    @Test
+    void anEfficientNetsClassifierDividesTwice() throws IOException {
+        var top = read("{'image_processor_type': 'EfficientNetImageProcessor', 'size': 8" + HALF).normalization();
+        assertArrayEquals(new float[] {.5f, .5f, .5f}, top.mean(), 1e-6f);
+        assertArrayEquals(new float[] {.25f, .25f, .25f}, top.std(), 1e-6f);
+
+        var features = read("{'image_processor_type': 'EfficientNetImageProcessor', 'size': 8, 'include_top': false" + HALF);
+        assertArrayEquals(new float[] {.5f, .5f, .5f}, features.normalization().std(), 1e-6f);
+    }
+
     @Test
     void whatIsNotUnderstoodIsNamed() {
-        assertTrue(refused("{'size': {'shortest_edge': 800, 'longest_edge': 1333}" + HALF).contains("give --size and --fit"));
-        assertTrue(refused("{'size': 8, 'rescale_offset': true" + HALF).contains("rescale_offset"));
+        assertTrue(refused("{'size': {'longest_edge': 1024}" + HALF).contains("longest_edge alone"));
+        assertTrue(refused("{'size': 8, 'rescale_offset': true" + HALF).contains("rescale_offset with another rescale_factor"));
+        assertTrue(refused("{'size': 8, 'offset': true" + HALF).contains("offset is not supported: say --normalize"));
+        assertTrue(refused("{'image_processor_type': 'SamImageProcessor', 'size': 8, 'do_pad': true" + HALF).contains("do_pad"));
+        assertTrue(refused("{'image_processor_type': 'DetrImageProcessor', 'size': 8, 'do_pad': true, 'pad_size': {'height': 9, 'width': 9}"
+            + HALF).contains("do_pad"));
+        for (var field : new String[] {"'do_thumbnail': true", "'do_color_quantize': true", "'size_divisor': 32",
+            "'keep_aspect_ratio': true", "'ensure_multiple_of': 32", "'image_grid_pinpoints': [[336, 672]]", "'crop_pct': 0.9"}) {
+            var name = field.substring(1, field.indexOf('\'', 1));
+            assertTrue(refused("{'size': {'height': 8, 'width': 8}, " + field + HALF).contains(name), name);
+        }
+        assertTrue(refused("{'image_processor_type': 'BitImageProcessor', 'size': {'shortest_edge': 8}, 'crop_pct': 0.9" + HALF)
+            .contains("crop_pct is known of ConvNeXt and PoolFormer alone: say --size and --fit"));
         assertTrue(refused("{'size': 8, 'resample': 9" + HALF).contains("no filter has the number 9"));
         assertTrue(refused("{'size': 8}").contains("image_mean is missing"));
         assertTrue(refused("{'tokenizer_class': 'BertTokenizer'}").contains("no configuration of a picture preprocessor"));
         assertTrue(refused("{").contains("is not JSON"));
     }
 
+    @Test
+    void whatWouldDoNothingIsNoReasonToRefuse() throws IOException {
+        var read = read("{'size': 8, 'size_divisor': 1, 'keep_aspect_ratio': false, 'do_thumbnail': false, 'do_pad': false, "
+            + "'do_reduce_labels': true, 'ensure_multiple_of': null, 'do_convert_rgb': true" + HALF);
+
+        assertEquals(new Fit.Stretch(new Size(8, 8)), read.fit());
+        read.checkChannels(3);
+        assertTrue(assertThrows(BadInput.class, () -> read.checkChannels(1)).getMessage().contains("do_convert_rgb"));
+    }
+
     private String refused(String json) {
-        return assertThrows(BadInput.class, () -> read(json)).getMessage();
+        return assertThrows(BadInput.class, () -> {
+            var read = read(json);
+            read.fit();
+            read.crop();
+            read.filter();
+            read.normalization();
+        }).getMessage();
     }
 
     private Preprocessor read(String json) throws IOException {
