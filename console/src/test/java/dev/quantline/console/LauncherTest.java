@@ -35,6 +35,7 @@ class LauncherTest {
         launcher = Files.copy(Path.of("..", "quantline"), project.resolve("quantline"));
         Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
         Files.writeString(project.resolve("pom.xml"), "<project/>");
+        Files.copy(Path.of("src/main/sh/start.sh"), Files.createDirectories(project.resolve("console/src/main/sh")).resolve("start.sh"));
         Files.writeString(Files.createDirectories(project.resolve("console/target/quarkus-app")).resolve("quarkus-run.jar"), "");
         Files.writeString(Files.createDirectories(project.resolve("target/launcher")).resolve("built"), "");
     }

@@ -20,7 +20,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "quantline", description = "Quantizes float ONNX models.%n", synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
         subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class,
-            CancelCommand.class, JobsCommand.class, AllocateCommand.class, InspectCommand.class, DataCommand.class},
+            CancelCommand.class, JobsCommand.class, AllocateCommand.class, InspectCommand.class, DataCommand.class, DistCommand.class},
         footer = "  test      builds and runs every test of the project")
 public final class QuantlineCommand implements Runnable {
     private static final int HELP_WIDTH = 120;
@@ -84,12 +84,17 @@ public final class QuantlineCommand implements Runnable {
     }
 
     /** The version of the build, from a filtered resource. */
+    static String version() throws IOException {
+        try (var in = QuantlineCommand.class.getResourceAsStream("/dev/quantline/console/version.txt")) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
+        }
+    }
+
+    /** For {@code --version}. */
     static final class Version implements CommandLine.IVersionProvider {
         @Override
         public String[] getVersion() throws IOException {
-            try (var in = QuantlineCommand.class.getResourceAsStream("/dev/quantline/console/version.txt")) {
-                return new String[] {"quantline " + new String(in.readAllBytes(), StandardCharsets.UTF_8).strip()};
-            }
+            return new String[] {"quantline " + version()};
         }
     }
 }
