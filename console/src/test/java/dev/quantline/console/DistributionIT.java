@@ -63,7 +63,8 @@ class DistributionIT {
         // When pictures become data there and a network is quantized, with a path that has two tools and no Java
         var program = home.resolve("bin/quantline").toString();
         var tools = tools("dirname", "readlink");
-        run(folder, List.of(program, "data", "images", "pictures", "--model", "net.onnx", "--normalize", "unit", "--out", "images.npz"), tools);
+        run(folder, List.of(program, "data", "images", "pictures", "--model", "net.onnx", "--normalize", "unit", "--out", "images.npz"),
+            tools);
         var said = run(folder, List.of(program, "quantize", "net.onnx", "--data", "images.npz", "--normalize", "images.normalize.json",
             "--eval", "validation.npz", "--metric", "top1", "--recipe", "int8", "--out", "result"), tools);
         // Then data and model are there, and the model runs

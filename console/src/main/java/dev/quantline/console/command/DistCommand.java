@@ -7,7 +7,8 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-@Command(name = "dist", description = "makes an archive that runs where nothing is installed, Java included", mixinStandardHelpOptions = true)
+@Command(name = "dist", description = "makes an archive that runs where nothing is installed, Java included",
+        mixinStandardHelpOptions = true)
 final class DistCommand implements Callable<Integer> {
     private static final double MEGABYTE = 1e6;
 

@@ -49,7 +49,8 @@ class ArchiveTest {
                 assertEquals("link/to", entry.isSymbolicLink() ? entry.getLinkName() : "link/to");
             }
         }
-        assertTrue(names.containsAll(List.of("thing/", "thing/a", "thing/b", "thing/bin/run", "thing/link", "thing/" + DEEP)), names::toString);
+        assertTrue(names.containsAll(List.of("thing/", "thing/a", "thing/b", "thing/bin/run", "thing/link", "thing/" + DEEP)),
+            names::toString);
         assertEquals(names.stream().sorted().toList(), names);
     }
 
@@ -72,7 +73,8 @@ class ArchiveTest {
             assertEquals("A.class", new String(zip.getInputStream(zip.getEntry("A.class")).readAllBytes()));
         }
         // And a library without any is copied byte by byte
-        assertEquals(Slimmed.NOTHING, Slimmed.copy(folder.resolve("slim.jar"), folder.resolve("again.jar"), new Platform("linux", "x86_64")));
+        assertEquals(Slimmed.NOTHING,
+            Slimmed.copy(folder.resolve("slim.jar"), folder.resolve("again.jar"), new Platform("linux", "x86_64")));
         assertArrayEquals(Files.readAllBytes(folder.resolve("slim.jar")), Files.readAllBytes(folder.resolve("again.jar")));
     }
 

@@ -15,7 +15,8 @@ class PlatformTest {
     @ValueSource(strings = {"native/lib/linux-x86_64/cpu/libtokenizers.so", "net/jpountz/util/linux/amd64/liblz4-java.so",
         "ai/onnxruntime/native/linux-x64/libonnxruntime.so", "com/sun/jna/linux-x86-64/libjnidispatch.so",
         "org/jline/nativ/Linux/x86_64/libjlinenative.so", "ortools-linux-x86-64/libortools.so.9",
-        "org/bytedeco/openblas/linux-x86_64/libopenblas_nolapack.so.0", "org/nd4j/linalg/cpu/nativecpu/bindings/linux-x86_64/libnd4jcpu.so"})
+        "org/bytedeco/openblas/linux-x86_64/libopenblas_nolapack.so.0",
+        "org/nd4j/linalg/cpu/nativecpu/bindings/linux-x86_64/libnd4jcpu.so"})
     void nativesOfAPlatformAreForeignOnOthers(String entry) {
         assertFalse(X86.isForeign(entry));
         assertTrue(ARM.isForeign(entry));
@@ -24,8 +25,10 @@ class PlatformTest {
     @ParameterizedTest
     @ValueSource(strings = {"native/lib/osx-aarch64/cpu/libtokenizers.dylib", "native/lib/win-x86_64/cpu/libwinpthread-1.dll",
         "ai/onnxruntime/native/osx-aarch64/libonnxruntime.dylib.dSYM/Contents/Resources/DWARF/libonnxruntime.dylib",
-        "ai/onnxruntime/native/win-x64/onnxruntime.pdb", "com/sun/jna/aix-ppc64/libjnidispatch.a", "com/sun/jna/win32-x86-64/jnidispatch.dll",
-        "com/sun/jna/linux-x86/libjnidispatch.so", "com/sun/jna/sunos-sparc/libjnidispatch.so", "org/jline/nativ/Mac/x86_64/libjlinenative.jnilib",
+        "ai/onnxruntime/native/win-x64/onnxruntime.pdb", "com/sun/jna/aix-ppc64/libjnidispatch.a",
+        "com/sun/jna/win32-x86-64/jnidispatch.dll",
+        "com/sun/jna/linux-x86/libjnidispatch.so", "com/sun/jna/sunos-sparc/libjnidispatch.so",
+        "org/jline/nativ/Mac/x86_64/libjlinenative.jnilib",
         "org/xerial/snappy/native/Linux/x86_64-musl/libsnappyjava.so", "org/xerial/snappy/native/FreeBSD/x86_64/libsnappyjava.so",
         "freebsd/amd64/libzstd-jni-1.5.6-10.so", "linux/loongarch64/libzstd-jni-1.5.6-10.so"})
     void nativesOfOtherSystemsAndProcessorsAreForeign(String entry) {
