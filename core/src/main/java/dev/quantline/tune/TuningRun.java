@@ -184,7 +184,7 @@ public final class TuningRun implements AutoCloseable {
      * @return whether all is done
      */
     public boolean advance(BooleanSupplier stop, Progress progress) {
-        var timed = new TimeLeft(progress);
+        var timed = new TimeLeft(progress, System::nanoTime);
         double all = weight(moves);
         while (done < moves.size()) {
             if (!moves.get(done).take(stop, timed.part(weight(moves.subList(0, done)) / all, weight(moves.subList(0, done + 1)) / all))) {

@@ -53,6 +53,7 @@ class ScaleRunsTest {
         assertEveryElementHasItsScale(index(0, 0, 6, SHAPE), 6);
         assertEveryElementHasItsScale(index(1, 0, 10, SHAPE), 10);
         assertEveryElementHasItsScale(index(2, 0, 3, SHAPE), 3);
+        assertEveryElementHasItsScale(index(1, 0, 2, 6, 2), 2);
         assertEveryElementHasItsScale(index(1, 4, 6 * 3 * 3, SHAPE), 6 * 3 * 3);
         assertEveryElementHasItsScale(index(0, 0, 1, 1), 1);
     }

@@ -30,6 +30,7 @@ class TimeBudgetTest {
     void thereAreBoundsAndNoLimitChangesNothing() {
         assertEquals(20, budget(1).steps("slow", 1, 300, () -> 10));
         assertEquals(2000, budget(1e6).steps("fast", 1, 300, () -> 0.001));
+        assertEquals(20, budget(1000).steps("nothing to train", 1, 300, () -> 0));
         assertEquals(300, TimeBudget.NONE.steps("any", 1, 300, () -> {
             throw new AssertionError("nothing has to be measured");
         }));
