@@ -182,8 +182,7 @@ final class Blocks {
             }
         }
         if (names.size() > 1) {
-            int end = Math.max(common.lastIndexOf('/'), common.lastIndexOf('.'));
-            common = end > 0 ? common.substring(0, end) : "";
+            common = common.substring(0, Math.max(0, Math.max(common.lastIndexOf('/'), common.lastIndexOf('.'))));
         }
         return common.isEmpty() ? "block " + number : common;
     }

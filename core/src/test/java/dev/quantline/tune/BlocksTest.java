@@ -1,14 +1,21 @@
 package dev.quantline.tune;
 
+import dev.quantline.fixture.Draft;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.Placement;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.profile.Profiler;
 import dev.quantline.quantizer.Uniform;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -100,5 +107,85 @@ class BlocksTest {
         var refused = assertThrows(BadInput.class, () -> Blocks.endingIn(List.of("block.relu"), model, plan(model)));
 
         assertTrue(refused.getMessage().contains("'block.relu'") && refused.getMessage().contains("pool"), refused.getMessage());
+    }
+
+    private static QuantizationPlan plan(List<String> activations, String... layers) {
+        return new QuantizationPlan(activations.stream().map(tensor -> new QuantizationPlan.Activation(tensor, Set.of(),
+            Uniform.asymmetric(8, -1, 1), "fixed")).toList(), Arrays.stream(layers).map(node -> new QuantizationPlan.Weight("w", node, 1,
+            Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {1}))).toList());
+    }
+
+    private static Draft draft() {
+        var draft = new Draft(17, 1);
+        draft.normal("w", 1, 4, 4);
+        draft.input("x", DataType.FLOAT, -1, 4);
+        return draft;
+    }
+
+    private static Graph ending(Draft draft, String output) {
+        return draft.output(output, DataType.FLOAT, -1, 4).graph();
+    }
+
+    @Test
+    void blocksAreCalledWhatTheirLayersHaveInCommon() {
+        var conv = Profiler.prepare(Networks.conv(1));
+        var transformer = Profiler.prepare(Networks.transformer(1));
+        var draft = draft();
+        draft.op("sum", "Add", draft.op("/one", "MatMul", "x", "w"), draft.op("/two", "MatMul", "x", "w"));
+        var apart = ending(draft, draft.op("y", "MatMul", "sum", "w"));
+
+        assertEquals(List.of("stem/Conv", "block", "wide/Conv", "logits/Gemm"), blocks(conv).stream().map(Subgraph::name).toList());
+        assertEquals(List.of("layer0", "layer1"), blocks(transformer).stream().map(Subgraph::name).toList());
+        assertEquals(List.of("block 0", "y/MatMul"),
+            Blocks.of(apart, plan(List.of("x", "sum"), "/one/MatMul", "/two/MatMul", "y/MatMul"), end -> true).stream()
+                .map(Subgraph::name).toList());
+    }
+
+    @Test
+    void whatTheInputAddsBehindALayerIsNotCutOff() {
+        var draft = draft();
+        draft.op("h", "Relu", draft.op("a", "MatMul", "x", "w"));
+        var model = ending(draft, draft.op("y", "MatMul", draft.op("sum", "Add", "h", "x"), "w"));
+
+        assertEquals(List.of("sum"), Blocks.narrows(model, plan(List.of("x"), "a/MatMul", "y/MatMul")));
+    }
+
+    @Test
+    void whatNobodyReadsIsInNobodysWayAndAnOutputIsInEveryones() {
+        var draft = draft();
+        draft.graph().nodes().add(new Node("split", "Split", "", List.of("x"), List.of("left", "right"), Map.of()));
+        draft.op("a", "MatMul", "left", draft.normal("v", 1, 2, 4));
+        draft.op("b", "MatMul", "a", "w");
+        var model = ending(draft, draft.op("y", "MatMul", "b", "w"));
+        var plan = plan(List.of("x"), "a/MatMul", "b/MatMul", "y/MatMul");
+
+        assertEquals(List.of("left", "a", "b"), Blocks.narrows(model, plan));
+        model.outputs().add(ValueInfos.of("right", DataType.FLOAT, -1, 2));
+        assertEquals(List.of(), Blocks.narrows(model, plan));
+    }
+
+    /** a is a quantized layer, b one that stays float, p a product of activations, c the layer behind it. */
+    @Test
+    void aPieceWithoutALayerGoesWithTheOneBeforeAndAProductWithTheLayersBehind() {
+        var draft = draft();
+        draft.op("b", "MatMul", draft.op("a", "MatMul", "x", "w"), "w");
+        draft.op("p", "MatMul", "b", draft.op("turned", "Transpose", "b"));
+        var model = ending(draft, draft.op("c", "MatMul", "p", draft.normal("v", 1, 4, 4)));
+
+        assertEquals(List.of(List.of("a/MatMul", "b/MatMul"), List.of("turned/Transpose", "p/MatMul", "c/MatMul")),
+            Blocks.of(model, plan(List.of("x", "b", "turned", "p"), "a/MatMul", "c/MatMul"), end -> true).stream()
+                .map(block -> List.copyOf(block.nodes())).toList());
+    }
+
+    @Test
+    void theWholeIsEverythingUpToAllOutputs() {
+        var model = Networks.transformer(1);
+        model.outputs().add(ValueInfos.of("layer0.output.norm", DataType.FLOAT, -1, -1, Networks.WIDTH));
+
+        var whole = Blocks.whole(model);
+
+        assertEquals(List.of(), whole.inputs());
+        assertEquals(List.of("hidden", "layer0.output.norm"), whole.outputs());
+        assertEquals(model.nodes().size(), whole.nodes().size());
     }
 }
