@@ -60,8 +60,8 @@ final class BiasCorrection {
     }
 
     /** @param largest bytes of weights that twins may have at once; one layer's, if that has more */
-    static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest) {
-        return new BiasCorrection(model, rounded, plan, samples, 0, samples.size()).correct(largest, 1, Provider.cpu(), Progress.none());
+    static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest, Progress progress) {
+        return new BiasCorrection(model, rounded, plan, samples, 0, samples.size()).correct(largest, 1, Provider.cpu(), progress);
     }
 
     private Graph correct(long largest, int batch, Provider provider, Progress progress) {
@@ -99,7 +99,6 @@ final class BiasCorrection {
         for (var layer : layers) {
             differences.put(addTwin(twins, rounded, layer, plan), layer);
         }
-        twins.sort();
         twins.prune();
         var sums = new LinkedHashMap<String, double[]>();
         var seen = new int[1];

@@ -128,8 +128,8 @@ class BiasCorrectionTest {
             new QuantizationPlan.Weight("w2", "y/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2}))));
         with(model, Data.rows(SAMPLES, 2), samples -> {
             // When both are corrected at once and one after the other
-            var together = BiasCorrection.apply(model, model, plan, samples, Long.MAX_VALUE);
-            var apart = BiasCorrection.apply(model, model, plan, samples, 1);
+            var together = BiasCorrection.apply(model, model, plan, samples, Long.MAX_VALUE, Progress.none());
+            var apart = BiasCorrection.apply(model, model, plan, samples, 1, Progress.none());
             // Then each has the same new bias
             for (int layer = 0; layer < 2; layer++) {
                 String bias = together.nodes().get(layer).input(2);
