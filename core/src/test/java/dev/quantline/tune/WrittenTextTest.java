@@ -21,6 +21,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -103,5 +104,55 @@ class WrittenTextTest {
         flat.nodes().add(Node.of("ReduceMean", List.of("logits"), "mean").with("keepdims", 0L));
         flat.outputs().add(ValueInfos.of("mean", DataType.FLOAT));
         assertFalse(WrittenText.writes(flat, Optional.empty()));
+    }
+
+    private List<Double> heard(Graph model, Samples given, int batch) throws IOException {
+        var heard = new ArrayList<Double>();
+        new WrittenText(model, Optional.empty(), given, Provider.cpu()).save(5, batch, 0, folder.resolve("out.npz"),
+            (done, message) -> heard.add(done));
+        return heard;
+    }
+
+    /** Three are written: two at once, and one; of three tokens each the first is given. */
+    @Test
+    void progressCountsTheTokensOfWhatIsWanted() throws IOException {
+        var model = counter(1, -1, -1);
+
+        var heard = heard(model, given(model), 2);
+
+        assertArrayEquals(new double[] {2 / 9.0, 4 / 9.0, 7 / 9.0, 8 / 9.0}, heard.stream().mapToDouble(done -> done).toArray(), 1e-12);
+    }
+
+    @Test
+    void sequencesBeginWithTheFirstTokenThatIsNoPaddingAndWithoutAMaskWithTheFirst() throws IOException {
+        var padded = counter(100, -1, -1);
+        var ids = Tensor.of(new long[] {0, 3, 3, 2, 2, 2}, 2, 3);
+        var mask = Tensor.of(new long[] {0, 1, 1, 1, 1, 1}, 2, 3);
+        var bare = counter(100, -1, -1);
+        bare.inputs().removeIf(input -> input.getName().equals("attention_mask"));
+
+        try (var both = Dataset.open(List.of(Data.write(folder.resolve("both.npz"), Map.of("input_ids", ids, "attention_mask", mask))));
+             var alone = Dataset.open(List.of(Data.write(folder.resolve("alone.npz"), Map.of("input_ids", ids))))) {
+            heard(padded, new Samples(both, padded, Map.of()), 4);
+            assertEquals(List.of("340", "234", "340", "033", "222"), tokens());
+            heard(bare, new Samples(alone, bare, Map.of()), 4);
+            assertEquals(List.of("012", "234", "012", "033", "222"), tokens());
+        }
+    }
+
+    private List<String> tokens() throws IOException {
+        var rows = new ArrayList<String>();
+        try (var data = Dataset.open(List.of(folder.resolve("out.npz")))) {
+            data.forEachBatch(0, data.size(), 1, batch -> rows.add(text(batch, "input_ids")));
+        }
+        return rows;
+    }
+
+    @Test
+    void tokensAreWholeNumbersOfEightBytes() {
+        var small = counter(1, -1, -1);
+        small.inputs().replaceAll(input -> ValueInfos.of(input.getName(), DataType.INT32, -1, -1));
+
+        assertFalse(WrittenText.writes(small, Optional.empty()));
     }
 }
