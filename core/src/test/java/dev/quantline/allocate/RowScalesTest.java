@@ -130,4 +130,18 @@ class RowScalesTest {
         assertEquals(.25f, scales.scale()[0]);
         assertArrayEquals(row, scales.fakeQuantize(Tensor.of(row, 1, 6)).toFloats());
     }
+
+    /** A thousand numbers that half the range holds, or three tenths would, weigh more than the one that is cut off. */
+    @Test
+    void aRangeShrinksToAHalfAtTheMost() {
+        for (float most : new float[] {.5f, .3f}) {
+            var row = new float[1001];
+            Arrays.fill(row, most);
+            row[0] = 1;
+
+            var scales = RowScales.of(Tensor.of(row, 1, row.length), 2);
+
+            assertEquals(.5f, scales.scale()[0]);
+        }
+    }
 }

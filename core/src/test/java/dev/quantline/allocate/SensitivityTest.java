@@ -146,6 +146,46 @@ class SensitivityTest {
         }
     }
 
+    /** Codes, a float scale and a zero point for each output channel. */
+    @Test
+    void bytesAreThoseOfALayersOwnCodes() throws IOException {
+        var network = Networks.mlp(1);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW);
+
+            var table = measure(widths, samples, new HashSet<>(widths.candidates().layers()));
+
+            var sizes = List.of(8 * 24, 24 * 24, 24 * 10);
+            var channels = List.of(24, 24, 10);
+            for (int i = 0; i < sizes.size(); i++) {
+                var options = table.rows().get(i).options();
+                assertEquals(Widths.NARROW, options.getFirst().width());
+                assertEquals(sizes.get(i) / 2 + channels.get(i) * 4 + channels.get(i) / 2, options.getFirst().bytes());
+                assertEquals(sizes.get(i) + channels.get(i) * 4 + channels.get(i), options.getLast().bytes());
+            }
+        }
+    }
+
+    /** Four of seven runs take the median or more. */
+    @Test
+    void timeIsThatOfOneSample() throws IOException {
+        int batch = 512;
+        var network = Networks.mlp(1);
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(batch, 2))))) {
+            var samples = new Samples(data, network, Map.of());
+            var widths = Widths.of(network, samples, Widths.BASE);
+            long began = System.nanoTime();
+
+            var table = Sensitivity.measure(widths.models(), widths.candidates(), Set.copyOf(widths.candidates().layers()), samples, 0,
+                batch, batch, new OutputLoss.Distance(), Provider.cpu(), Spilling.usual(), Progress.none());
+
+            double all = (System.nanoTime() - began) / 1e6;
+            double runs = table.rows().stream().mapToDouble(row -> row.options().getFirst().milliseconds()).sum();
+            assertTrue(runs > 0 && 4 * batch * runs < all, runs + " of " + all);
+        }
+    }
+
     @Test
     void outputsThatDoNotDependOnALayerAreLeftAsTheyAre() throws IOException {
         // Given: two layers side by side, each with an output of its own

@@ -10,7 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.stream.LongStream;
+import java.util.stream.IntStream;
 
 /** A small graph with random operands, some of them trained: what one row of the gradient table is checked on. */
 final class Case {
@@ -19,7 +19,8 @@ final class Case {
     private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private final List<Node> nodes = new ArrayList<>();
     private final List<String> results = new ArrayList<>();
-    private boolean open;
+    /** How many axes of every operand, from the first on, are declared without a size. */
+    private int open;
 
     /** Values uniform between {@code low} and {@code high}, or evenly spaced and shuffled. */
     private record Operand(double low, double high, boolean spaced, long[] shape) {
@@ -105,7 +106,13 @@ final class Case {
 
     /** Declares the operands without sizes, so that everything is decided while running. */
     Case open() {
-        open = true;
+        open = Integer.MAX_VALUE;
+        return this;
+    }
+
+    /** Declares the first axes without a size, as those of samples are. */
+    Case openFirst() {
+        open = 1;
         return this;
     }
 
@@ -113,7 +120,7 @@ final class Case {
     Graph graph(DataType type) {
         var graph = Graph.empty(21);
         trained.forEach((operand, values) -> graph.inputs().add(ValueInfos.of(operand, type,
-            open ? LongStream.of(values.shape()).map(size -> -1).toArray() : values.shape())));
+            IntStream.range(0, values.shape().length).mapToLong(axis -> axis < open ? -1 : values.shape()[axis]).toArray())));
         constants.forEach((operand, value) -> graph.initializers().put(operand, value.type() == DataType.FLOAT ? as(type, value) : value));
         graph.nodes().addAll(nodes);
         results.forEach(result -> graph.outputs().add(ValueInfos.of(result, type)));
@@ -149,6 +156,6 @@ final class Case {
 
     @Override
     public String toString() {
-        return name + (open ? ", open sizes" : "");
+        return name + (open > 0 ? ", open sizes" : "");
     }
 }

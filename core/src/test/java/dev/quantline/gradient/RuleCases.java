@@ -126,6 +126,8 @@ final class RuleCases {
             .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
         cases.add(one("Softmax, broadcast by what it multiplies").ranged("x", -2, 2, 1, 3, 4).trained("v", 2, 4, 3)
             .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z").open());
+        cases.add(one("Softmax, broadcast by what it multiplies").ranged("x", -2, 2, 1, 3, 4).trained("v", 2, 4, 3)
+            .op("Softmax", List.of("x"), "y").op("MatMul", List.of("y", "v"), "z").openFirst());
         cases.add(one("Softmax of another axis than is multiplied").ranged("x", -2, 2, 2, 3, 4).trained("v", 2, 4, 3)
             .op("Softmax", with("axis", 1), List.of("x"), "y").op("MatMul", List.of("y", "v"), "z"));
         cases.add(one("Softmax in a layer with a bias").ranged("x", -2, 2, 3, 4).trained("v", 4, 2).trained("b", 2)
