@@ -86,7 +86,7 @@ final class BlockTuning implements AutoCloseable {
             .collect(Collectors.toMap(name -> name, samples::axis)));
         floats = new Activations(folder, axes);
         quantized = new Activations(folder, axes);
-        size = samples.openLength() ? 1 : samples.batchSize(RUN);
+        size = samples.batchSize(samples.openLength() ? 1 : RUN);
         samples.forEachBatch(0, split.all(), size, batch ->
             batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
     }
