@@ -4,16 +4,19 @@ import dev.quantline.pipeline.event.Event;
 import dev.quantline.runtime.Progress;
 import java.io.PrintStream;
 
-/** Shows how far a job is. Everything goes to one stream, standard error as a rule, so that standard output stays clean for results. */
-public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Lines {
+/**
+ * Shows how far a job is; neither a job nor a stage of it goes backward. Everything goes to one stream, standard error as a rule, so that
+ * standard output stays clean for results.
+ */
+public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Lines, Forward {
     /** The display that suits the stream: bars that move on a terminal, one line per change elsewhere. */
     static ProgressDisplay on(PrintStream out, boolean terminal) {
-        return terminal ? new Bars(out) : new Lines(out, false);
+        return new Forward(terminal ? new Bars(out) : new Lines(out, false));
     }
 
     /** Lines that begin with the job's id, for several jobs at once. */
     static ProgressDisplay ofManyJobs(PrintStream out) {
-        return new Lines(out, true);
+        return new Forward(new Lines(out, true));
     }
 
     /** Shows one event; kinds that say nothing to people are skipped. */
