@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
@@ -118,7 +119,7 @@ class OneProcessIT {
         // When the stack is started again
         try (var up = console("again.log", "up", "--kafka-port", "0", "--s3-port", "0", "--http-port", "0")) {
             awaitStack();
-            try (var client = StackClient.connect(LocalStack.connection(DataFolder.running(data()).orElseThrow()))) {
+            try (var client = connect()) {
                 // Then the job is finished without being submitted again
                 assertInstanceOf(Ending.Done.class, client.watch("cut-short", _ -> {}));
                 assertEquals("done", client.report("cut-short").path("status").asText());
@@ -131,9 +132,13 @@ class OneProcessIT {
         }
     }
 
+    private StackClient connect() throws IOException {
+        return StackClient.connect(LocalStack.connection(DataFolder.running(data()).orElseThrow()), Patience.of(LocalStack.STARTING));
+    }
+
     private void awaitStack() throws InterruptedException {
         Eventually.get(Duration.ofMinutes(2), () -> {
-            try (var client = StackClient.connect(LocalStack.connection(DataFolder.running(data()).orElseThrow()))) {
+            try (var client = connect()) {
                 return Optional.of(client.jobs());
             }
         });

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
@@ -61,7 +62,7 @@ class SeparateServicesIT {
                     "quantline.work.folder", folder.resolve("work").resolve(name).toString(),
                     "quarkus.http.port", "0")));
         }
-        client = Eventually.get(Duration.ofMinutes(2), () -> Optional.of(StackClient.connect(connection)));
+        client = StackClient.connect(connection, Patience.of(Duration.ofMinutes(2)));
     }
 
     @AfterAll
@@ -122,7 +123,8 @@ class SeparateServicesIT {
         try (var up = ChildProcess.start("console", alone, folder.resolve("alone.log"), Map.of(), "up", "--kafka-port", "0",
                 "--s3-port", "0", "--http-port", "0")) {
             try (var other = Eventually.get(Duration.ofMinutes(2), () -> Optional.of(StackClient.connect(
-                    LocalStack.connection(DataFolder.running(alone.resolve(LocalStack.DATA)).orElseThrow()))))) {
+                    LocalStack.connection(DataFolder.running(alone.resolve(LocalStack.DATA)).orElseThrow()),
+                    Patience.of(LocalStack.STARTING))))) {
                 for (String preset : presets()) {
                     // When a job with this preset goes through both, under another name
                     var here = model(client, "here-" + preset, preset);

@@ -20,8 +20,6 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Publishes what a user may publish. Every method answers or throws {@link Unreachable} when its patience is over. */
 final class Broker implements AutoCloseable {
-    /** How long an address that never answered is tried; with what starting takes, a user knows within ten seconds. */
-    static final Duration FIRST_CONTACT = Duration.ofSeconds(4);
     /** How long a broker that has answered before may be busy. */
     static final Duration BUSY = Duration.ofSeconds(45);
 

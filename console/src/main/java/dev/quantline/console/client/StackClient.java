@@ -18,7 +18,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -47,30 +46,33 @@ public final class StackClient implements AutoCloseable {
     /**
      * Makes sure that both addresses answer.
      *
-     * @throws Unreachable after ten seconds at most, naming the address that does not
+     * @throws Unreachable when the patience is over, naming the address that does not
      */
-    public static StackClient connect(Connection connection) throws IOException {
-        return connect(connection, Broker.FIRST_CONTACT);
-    }
-
-    /** The same for a stack that is known to run, which may be busy starting. */
-    public static StackClient connectPatiently(Connection connection) throws IOException {
-        return connect(connection, Broker.BUSY);
-    }
-
-    private static StackClient connect(Connection connection, Duration patience) throws IOException {
-        var broker = Broker.connect(connection, patience);
+    public static StackClient connect(Connection connection, Patience patience) throws IOException {
+        var broker = patience.until("the Kafka broker at " + connection.kafka(), length -> Broker.connect(connection, length));
         // No file of a user's goes through a cache, whose contents must not change: this one stays empty.
         var cache = Files.createTempDirectory("quantline-console");
         var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
                 connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
         var client = new StackClient(connection, broker, store, cache);
         try {
-            store.prepare();
+            patience.until("the object store at " + connection.s3(), _ -> client.prepared());
             return client;
-        } catch (StoreUnavailable failure) {
+        } catch (Unreachable failure) {
             client.close();
-            throw new Unreachable(failure.getMessage() + ": check --s3 and that the store runs", failure);
+            throw failure;
+        }
+    }
+
+    private StackClient prepared() {
+        try {
+            // The first answer comes, or fails to, within seconds; what prepares may take longer.
+            store.isReady();
+            store.prepare();
+            return this;
+        } catch (StoreUnavailable failure) {
+            throw new Unreachable(failure.getMessage() + (failure.refused() ? ": check --s3, --bucket and the keys"
+                    : ": check --s3 and that the store runs"), failure);
         }
     }
 

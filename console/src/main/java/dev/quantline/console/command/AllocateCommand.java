@@ -1,6 +1,6 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.client.Connection;
+import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
@@ -61,17 +61,20 @@ final class AllocateCommand implements Callable<Integer> {
         }
         var running = stack.find();
         if (running.isPresent()) {
-            return allocate(budget, running.get());
+            try (var client = stack.connect(running.get())) {
+                return allocate(budget, client);
+            }
         }
-        try (var own = EmbeddedStack.start(LocalStack.DATA, EmbeddedStack.Ports.free())) {
-            return allocate(budget, LocalStack.connection(own.addresses()));
+        try (var own = EmbeddedStack.start(LocalStack.DATA, EmbeddedStack.Ports.free());
+                var client = StackClient.connect(LocalStack.connection(own.addresses()), Patience.of(LocalStack.STARTING))) {
+            return allocate(budget, client);
         }
     }
 
-    private int allocate(Reallocation.Budget budget, Connection connection) throws IOException {
+    private int allocate(Reallocation.Budget budget, StackClient client) throws IOException {
         var target = out.or(job + "-" + size.size().map(String::valueOf).orElse("again"));
         var folder = Files.createTempDirectory("quantline-allocate");
-        try (var client = StackClient.connectPatiently(connection)) {
+        try {
             return output.conclude(export(new Reallocation(client, client.request(job), budget, folder), target), target);
         } finally {
             delete(folder);

@@ -1,6 +1,5 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.client.StackClient;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,7 +15,7 @@ final class CancelCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (var client = StackClient.connect(stack.require())) {
+        try (var client = stack.connect()) {
             var state = client.cancel(id).state();
             System.out.println(state.equals("running") ? id + " will stop after the piece of work under way"
                     : id + " does not run: it is " + state);

@@ -26,7 +26,7 @@ final class DemoCommand implements Callable<Integer> {
                 Optional.of(new LocalJob.Evaluation(files.evaluation(), Optional.of(files.metric()), Optional.empty(), Optional.empty())),
                 Optional.empty(),
                 Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty());
-        return new LocalRun(output).run(job, stack.find(), OUT);
+        return new LocalRun(output).run(job, stack, OUT);
     }
 
     /** The folder of labelled data sets that some checkouts have beside them. */

@@ -1,6 +1,5 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.client.StackClient;
 import dev.quantline.pipeline.job.Json;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -17,7 +16,7 @@ final class JobsCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (var client = StackClient.connect(stack.require())) {
+        try (var client = stack.connect()) {
             var jobs = client.jobs();
             if (json) {
                 System.out.println(Json.tree(jobs).toPrettyString());

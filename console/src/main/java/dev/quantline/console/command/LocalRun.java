@@ -1,8 +1,8 @@
 package dev.quantline.console.command;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.quantline.console.client.Connection;
 import dev.quantline.console.client.Ending;
+import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
@@ -15,7 +15,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /** One job from local files to local files, on a stack that runs already or on one of its own. */
 final class LocalRun {
@@ -28,24 +27,25 @@ final class LocalRun {
     /**
      * Uploads, submits, follows, downloads and prints.
      *
-     * @param stack the stack to use; empty starts one for this job alone
+     * @param stack the stack to use; where it is none that runs, one is started for this job alone
      * @return the exit code
      */
-    int run(LocalJob job, Optional<Connection> stack, Path out) throws IOException {
+    int run(LocalJob job, StackOptions stack, Path out) throws IOException {
         // Read here as well as by the first stage: most mistakes are told at once, without a broker.
         var externalData = ModelFile.externalFiles(job.model());
         for (var metric : job.evaluation().flatMap(LocalJob.Evaluation::graph).stream().toList()) {
             OwnGraph.read(metric, job.evaluation().get().better());
         }
         JobReader.read(job.request(path -> "s3://quantline/inputs/" + path.getFileName()), job.id());
-        if (stack.isPresent()) {
-            try (var client = StackClient.connect(stack.get())) {
+        var running = stack.find();
+        if (running.isPresent()) {
+            try (var client = stack.connect(running.get())) {
                 return run(job, externalData, client, out);
             }
         }
         output.remark("starting broker, store and services in this process ...");
         try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
-                var client = StackClient.connectPatiently(own.connection())) {
+                var client = StackClient.connect(own.connection(), Patience.of(LocalStack.STARTING))) {
             return run(job, externalData, client, out);
         }
     }

@@ -92,7 +92,7 @@ final class QuantizeCommand implements Callable<Integer> {
                 recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)), inputs(),
                 Optional.ofNullable(target));
         job.evaluation().flatMap(LocalJob.Evaluation::graph).ifPresent(QuantizeCommand::readable);
-        return new LocalRun(output).run(job, stack.find(), out.or(job.id()));
+        return new LocalRun(output).run(job, stack, out.or(job.id()));
     }
 
     /** What {@code --recipe} names: a file's content, or a preset. */

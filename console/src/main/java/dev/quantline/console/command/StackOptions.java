@@ -1,12 +1,15 @@
 package dev.quantline.console.command;
 
 import dev.quantline.console.client.Connection;
+import dev.quantline.console.client.Patience;
+import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Topics;
 import java.io.IOException;
 import java.net.URI;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
@@ -37,6 +40,10 @@ final class StackOptions {
     @Option(names = "--topic-prefix", defaultValue = Topics.DEFAULT_PREFIX, description = "default: ${DEFAULT-VALUE}")
     private String topicPrefix;
 
+    @Option(names = "--wait", paramLabel = "TIME", defaultValue = "60s", converter = WaitTime.class,
+            description = "how long a broker or a store that does not answer yet is waited for: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
+    private Duration wait;
+
     /**
      * The stack to talk to; empty when none is named and none runs in this folder.
      *
@@ -57,6 +64,16 @@ final class StackOptions {
             throw new BadInput("--s3: '" + s3 + "' is not a URL such as http://localhost:9000");
         }
         return Optional.of(new Connection(kafka, s3, region, accessKey, secretKey, bucket, new Topics(topicPrefix)));
+    }
+
+    /** A client of a stack, waited for where it does not answer yet. */
+    StackClient connect(Connection connection) throws IOException {
+        return StackClient.connect(connection, new Patience(wait, System.err::println));
+    }
+
+    /** A client of {@link #require the stack to talk to}. */
+    StackClient connect() throws IOException {
+        return connect(require());
     }
 
     /** The stack to talk to, for commands that never start one. */

@@ -2,7 +2,6 @@ package dev.quantline.console.command;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.console.client.StackClient;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.Json;
@@ -25,7 +24,7 @@ final class SubmitCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         var request = JobReader.read(json(file), JobIds.of(file));
-        try (var client = StackClient.connect(stack.require())) {
+        try (var client = stack.connect()) {
             client.submit(request);
             System.out.println(request.id());
             return ExitCode.DONE;

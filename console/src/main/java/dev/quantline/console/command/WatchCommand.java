@@ -1,6 +1,5 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.client.StackClient;
 import dev.quantline.console.display.ProgressDisplay;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -21,7 +20,7 @@ final class WatchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        try (var client = StackClient.connect(stack.require())) {
+        try (var client = stack.connect()) {
             if (id == null) {
                 try (var progress = ProgressDisplay.ofManyJobs(System.err)) {
                     client.watchAll(progress::show);

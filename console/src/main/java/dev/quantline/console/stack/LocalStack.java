@@ -8,6 +8,7 @@ import dev.quantline.pipeline.event.Topics;
 import io.quarkus.runtime.Quarkus;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 
@@ -17,6 +18,8 @@ import java.util.concurrent.CountDownLatch;
 public final class LocalStack implements AutoCloseable {
     /** The folder all commands keep their data in, below the current one. */
     public static final Path DATA = Path.of(".quantline");
+    /** How long one that was just started, and may be busy, is given to answer. */
+    public static final Duration STARTING = Duration.ofSeconds(45);
 
     private final EmbeddedStack embedded;
     private final Services services;

@@ -57,7 +57,7 @@ class StackClientTest {
         try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, connection.kafka()))) {
             admin.createTopics(List.of(new NewTopic(connection.topics().jobs(), 1, (short) 1))).all().get();
         }
-        return StackClient.connectPatiently(connection);
+        return StackClient.connect(connection, Patience.of(LocalStack.STARTING));
     }
 
     private Store store(Connection connection) {

@@ -12,12 +12,8 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Samples;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -75,6 +71,7 @@ class QuantlineCommandTest {
         "jobs --kafka localhost:9092                        | --s3 URL is missing",
         "jobs --kafka localhost --s3 http://localhost:9000  | is not HOST:PORT",
         "jobs --kafka localhost:1 --s3 localhost:9000       | is not a URL",
+        "jobs --wait soon                                   | is not a time such as 90s or 5m",
         "watch a b                                          | b",
     })
     void whatCannotBeUsedIsOneLineAndExitCodeTwo(String line, String expected) {
@@ -120,19 +117,6 @@ class QuantlineCommandTest {
     }
 
     @Test
-    void anUnreachableBrokerIsNamedWithinTenSeconds() throws Exception {
-        // Given a port that nobody listens on
-        var port = freePort();
-        var began = Instant.now();
-        // When a command needs the broker there
-        var said = run("jobs", "--kafka", "127.0.0.1:" + port, "--s3", "http://127.0.0.1:" + port);
-        // Then it gives up in time and says where it looked
-        assertEquals(2, said.code(), said.err());
-        assertTrue(said.err().contains("127.0.0.1:" + port), said.err());
-        assertTrue(Duration.between(began, Instant.now()).toSeconds() < 10);
-    }
-
-    @Test
     void idsMadeFromFileNamesAreIds() {
         // Given names that break the pattern of ids
         for (var name : new String[] {"My Model.V2.onnx", "__.onnx", "x".repeat(90) + ".onnx", "ÄÖ.onnx"}) {
@@ -140,12 +124,6 @@ class QuantlineCommandTest {
             var id = JobIds.of(Path.of(name));
             // Then it keeps to the pattern
             assertTrue(id.matches("[a-z0-9][a-z0-9-]{0,62}"), id);
-        }
-    }
-
-    private static int freePort() throws Exception {
-        try (var probe = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return probe.getLocalPort();
         }
     }
 
