@@ -1,6 +1,7 @@
 package dev.quantline.console;
 
 import dev.quantline.console.command.QuantlineCommand;
+import dev.quantline.console.process.CtrlC;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
 /** Parses the command line first; only the commands that need services of their own start Quarkus, broker and store. */
@@ -10,6 +11,6 @@ public final class Main {
 
     /** Runs one command and leaves with its exit code. */
     public static void main(String... arguments) {
-        System.exit(QuantlineCommand.execute(arguments));
+        CtrlC.guard(() -> QuantlineCommand.execute(arguments));
     }
 }

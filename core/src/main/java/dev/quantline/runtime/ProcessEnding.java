@@ -17,8 +17,11 @@ public final class ProcessEnding extends RuntimeException {
         return isUnderWay() ? new ProcessEnding(failure) : failure;
     }
 
-    /** The runtime answers only indirectly: hooks can no longer be removed once it has begun to run them. */
+    /** The JVM answers only indirectly: hooks can no longer be removed once it has begun to run them. */
     private static boolean isUnderWay() {
+        if (NativeCalls.areStopped()) {
+            return true;
+        }
         try {
             Runtime.getRuntime().removeShutdownHook(NEVER_ADDED);
             return false;

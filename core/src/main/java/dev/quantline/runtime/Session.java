@@ -40,12 +40,14 @@ public final class Session implements AutoCloseable {
     private static final int ALIGNMENT = 8;
 
     private final OrtSession session;
+    private final OrtSession.RunOptions options;
     private final List<OnnxTensor> constants;
     private final Set<String> outputs;
 
     private Session(OrtSession session, List<OnnxTensor> constants) throws OrtException {
         this.session = session;
         this.constants = constants;
+        options = NativeCalls.open();
         outputs = new LinkedHashSet<>(session.getOutputNames());
         session.getOutputInfo().forEach((name, output) -> {
             if (!(output.getInfo() instanceof TensorInfo tensor) || tensor.type == OnnxJavaType.STRING) {
@@ -160,7 +162,7 @@ public final class Session implements AutoCloseable {
                 options.addConfigEntry("session.disable_quant_qdq", "1");
             }
             provider.addTo(options);
-            return new Session(loader.load(options), constants);
+            return new Session(NativeCalls.make(() -> loader.load(options)), constants);
         } catch (OrtException e) {
             close(constants);
             throw ProcessEnding.or(new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e));
@@ -213,8 +215,13 @@ public final class Session implements AutoCloseable {
 
     private <T> T run(Map<String, Tensor> inputs, Collection<String> wanted, Function<OrtSession.Result, T> taken) {
         var opened = new ArrayList<OnnxTensor>();
-        try (var result = session.run(feed(inputs, opened), new LinkedHashSet<>(wanted))) {
-            return taken.apply(result);
+        try {
+            var feed = feed(inputs, opened);
+            return NativeCalls.make(() -> {
+                try (var result = session.run(feed, new LinkedHashSet<>(wanted), options)) {
+                    return taken.apply(result);
+                }
+            });
         } catch (OrtException e) {
             throw ProcessEnding.or(new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
         } finally {
@@ -236,8 +243,13 @@ public final class Session implements AutoCloseable {
             }
         });
         var opened = new ArrayList<OnnxTensor>();
-        try (var result = session.run(feed(inputs, opened), Set.of(), wrap(results, opened))) {
-            assert result.size() >= 0;
+        try {
+            var feed = feed(inputs, opened);
+            var targets = wrap(results, opened);
+            NativeCalls.make(() -> {
+                session.run(feed, Set.of(), targets, options).close();
+                return null;
+            });
         } catch (OrtException e) {
             throw ProcessEnding.or(new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
         } finally {
@@ -308,6 +320,7 @@ public final class Session implements AutoCloseable {
     @Override
     public void close() {
         try {
+            NativeCalls.close(options);
             session.close();
             close(constants);
         } catch (OrtException e) {

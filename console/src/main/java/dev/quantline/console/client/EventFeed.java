@@ -77,6 +77,8 @@ final class EventFeed implements AutoCloseable {
 
     @Override
     public void close() {
+        // What interrupted the command must not cut this short.
+        Thread.interrupted();
         consumer.close();
     }
 

@@ -176,6 +176,22 @@ public final class StackClient implements AutoCloseable {
         return state;
     }
 
+    /**
+     * Stops a job that this client submitted, for good and whether or not a service heard of it yet: what would take it up later finds
+     * that it was cancelled.
+     *
+     * @return whether it had not ended
+     */
+    public boolean stop(String job) {
+        if (isDone(job)) {
+            return false;
+        }
+        var cancel = new Event.Cancel(job);
+        store.create(Keys.cancelled(job), Json.bytes(cancel));
+        broker.publish(cancel);
+        return true;
+    }
+
     /** Every job the store knows, by id. */
     public List<JobState> jobs() {
         return ids().stream().map(this::state).toList();
@@ -254,6 +270,8 @@ public final class StackClient implements AutoCloseable {
 
     @Override
     public void close() {
+        // What interrupted the command must not cut this short.
+        Thread.interrupted();
         broker.close();
         store.close();
         try (var files = Files.walk(cache)) {

@@ -2,6 +2,7 @@ package dev.quantline.console.command;
 
 import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
+import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.export.Report;
@@ -65,7 +66,8 @@ final class AllocateCommand implements Callable<Integer> {
                 return allocate(budget, client);
             }
         }
-        try (var own = EmbeddedStack.start(LocalStack.DATA, EmbeddedStack.Ports.free());
+        try (var _ = CtrlC.untidy();
+                var own = EmbeddedStack.start(LocalStack.DATA, EmbeddedStack.Ports.free());
                 var client = StackClient.connect(LocalStack.connection(own.addresses()), Patience.of(LocalStack.STARTING))) {
             return allocate(budget, client);
         }

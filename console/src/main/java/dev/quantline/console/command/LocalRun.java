@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
+import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.evaluate.OwnGraph;
@@ -44,7 +45,8 @@ final class LocalRun {
             }
         }
         output.remark("starting broker, store and services in this process ...");
-        try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
+        try (var _ = CtrlC.untidy();
+                var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
                 var client = StackClient.connect(own.connection(), Patience.of(LocalStack.STARTING))) {
             return run(job, externalData, client, out);
         }
@@ -59,13 +61,19 @@ final class LocalRun {
         var request = JobReader.read(json, job.id());
         output.remark("job " + request.id());
         Ending ending;
-        try (var progress = output.progress()) {
+        try (var _ = CtrlC.first(() -> cancel(client, request.id())); var progress = output.progress()) {
             ending = client.run(request, progress::show);
         }
         if (ending instanceof Ending.Done) {
             client.download(request.id(), out);
         }
         return output.conclude(client, request.id(), ending, () -> out);
+    }
+
+    private void cancel(StackClient client, String job) {
+        if (client.stop(job)) {
+            output.remark("quantline: %s was cancelled".formatted(job));
+        }
     }
 
     private static String upload(StackClient client, Path file) {

@@ -5,6 +5,7 @@ import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.display.ProgressDisplay;
 import dev.quantline.console.display.ResultTable;
+import dev.quantline.console.process.CtrlC;
 import dev.quantline.export.Report;
 import dev.quantline.pipeline.job.Json;
 import java.io.PrintStream;
@@ -22,7 +23,9 @@ final class Output {
     private final PrintStream remarks = System.err;
 
     ProgressDisplay progress() {
-        return ProgressDisplay.on(remarks, Boolean.getBoolean("quantline.terminal"));
+        var display = ProgressDisplay.on(remarks, Boolean.getBoolean("quantline.terminal"));
+        CtrlC.first(display::close);
+        return display;
     }
 
     void remark(String message) {
@@ -33,6 +36,7 @@ final class Output {
     int conclude(StackClient client, String job, Ending ending, Supplier<Path> folder) {
         return switch (ending) {
             case Ending.Done _ -> conclude(client.report(job), folder.get());
+            case Ending.Failed _ when CtrlC.isUnderWay() -> ExitCode.FAILED;
             case Ending.Failed(var event) -> {
                 var cancelled = event.stage().equals("cancel");
                 remarks.println(cancelled ? "quantline: %s was cancelled".formatted(job)

@@ -1,6 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.console.client.Unreachable;
+import dev.quantline.console.process.CtrlC;
 import dev.quantline.embedded.FolderInUse;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Nearest;
@@ -61,6 +62,9 @@ public final class QuantlineCommand implements Runnable {
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
+        if (CtrlC.isUnderWay()) {
+            return ExitCode.FAILED;
+        }
         return switch (failure) {
             case BadInput _, Unreachable _, StoreUnavailable _, FolderInUse _ -> {
                 say(command.getErr(), failure.getMessage());

@@ -17,6 +17,7 @@ final class Forward implements ProgressDisplay {
     private final ProgressDisplay shown;
     private final Map<String, Mark> marks = new HashMap<>();
     private final Set<Done> done = new HashSet<>();
+    private boolean closed;
 
     /** The farthest place of a job. */
     private record Mark(StageName stage, double percent) {}
@@ -29,8 +30,10 @@ final class Forward implements ProgressDisplay {
     }
 
     @Override
-    public void show(Event event) {
-        forward(event).ifPresent(shown::show);
+    public synchronized void show(Event event) {
+        if (!closed) {
+            forward(event).ifPresent(shown::show);
+        }
     }
 
     /** The event as it may be shown: progress at least as far as the job was seen before, an ending of a stage once. */
@@ -77,7 +80,8 @@ final class Forward implements ProgressDisplay {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        closed = true;
         shown.close();
     }
 }

@@ -28,7 +28,7 @@ public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Line
     /** Shows how far something is that is no stage of a job. */
     Progress of(String name);
 
-    /** Leaves the terminal as it was. */
+    /** Leaves the terminal as it was.; nothing is shown from then on. */
     @Override
     void close();
 }

@@ -10,10 +10,9 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
 
 /**
- * Broker, store and services in this process, until {@link #close}. The services stop before the broker they talk to, on Ctrl-C as well.
+ * Broker, store and services in this process, until {@link #close}. The services stop before the broker they talk to.
  */
 public final class LocalStack implements AutoCloseable {
     /** The folder all commands keep their data in, below the current one. */
@@ -23,7 +22,6 @@ public final class LocalStack implements AutoCloseable {
 
     private final EmbeddedStack embedded;
     private final Services services;
-    private final CountDownLatch closed = new CountDownLatch(1);
 
     private LocalStack(EmbeddedStack embedded, Services services) {
         this.embedded = embedded;
@@ -54,7 +52,6 @@ public final class LocalStack implements AutoCloseable {
         var stack = new LocalStack(embedded, services);
         try {
             services.start();
-            Runtime.getRuntime().addShutdownHook(new Thread(stack::close, "quantline-stop"));
             return stack;
         } catch (RuntimeException | Error failure) {
             embedded.close();
@@ -91,29 +88,18 @@ public final class LocalStack implements AutoCloseable {
                 StackAddresses.SECRET_KEY, StackAddresses.BUCKET, new Topics(Topics.DEFAULT_PREFIX));
     }
 
-    /** Returns when the services have stopped, on Ctrl-C for instance. */
+    /** Returns when the services have stopped, or when the thread is interrupted. */
     public void awaitStop() {
-        services.awaitStop();
+        services.awaitStopOrInterrupt();
     }
 
     @Override
     public void close() {
-        if (services.claimStop()) {
-            Quarkus.asyncExit();
-            services.awaitStop();
-            embedded.close();
-            closed.countDown();
-        } else {
-            awaitClosed();
-        }
-    }
-
-    private void awaitClosed() {
-        try {
-            closed.await();
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-        }
+        // What interrupted the command must not cut this short.
+        Thread.interrupted();
+        Quarkus.asyncExit();
+        services.awaitStop();
+        embedded.close();
     }
 
     private static void configure(Map<String, String> settings) {

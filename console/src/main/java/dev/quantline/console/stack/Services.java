@@ -3,14 +3,13 @@ package dev.quantline.console.stack;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.ExecutionException;
 
 /** The Quarkus application of the four services, run by a thread of its own. */
 final class Services {
     private static final CompletableFuture<Void> READY = new CompletableFuture<>();
 
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
-    private final AtomicBoolean stopping = new AtomicBoolean();
 
     /** Started by Quarkus when every bean and channel is up. */
     public static final class Application implements QuarkusApplication {
@@ -37,13 +36,19 @@ final class Services {
         }
     }
 
-    /** Whether the caller is the first to stop them, and so the one who has to. */
-    boolean claimStop() {
-        return stopping.compareAndSet(false, true);
-    }
-
     void awaitStop() {
         ended.join();
+    }
+
+    /** Returns early, with the thread's mark, when it is interrupted. */
+    void awaitStopOrInterrupt() {
+        try {
+            ended.get();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException impossible) {
+            throw new IllegalStateException(impossible);
+        }
     }
 
     private void onExit(int code, Throwable failure) {

@@ -1,0 +1,136 @@
+package dev.quantline.console.process;
+
+import dev.quantline.runtime.NativeCalls;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.Deque;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.IntSupplier;
+import java.util.logging.ConsoleHandler;
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.jboss.logmanager.ExtHandler;
+import sun.misc.Signal;
+
+/**
+ * What Ctrl-C, or a request to end, does: what was registered here is done, computations in ONNX Runtime stop, the command is interrupted
+ * and cleans up, all within seconds and without another word; then the process leaves. The second Ctrl-C leaves at once.
+ */
+public final class CtrlC {
+    /** As shells have it: 128 and the signal's number. */
+    private static final int SIGNALLED = 128;
+    private static final Duration ACTION = Duration.ofSeconds(4);
+    private static final Duration RUNS = Duration.ofSeconds(3);
+    /** For a command that leaves nothing behind but what is deleted in passing. */
+    private static final Duration LEAVING = Duration.ofSeconds(1);
+    private static final Duration CLEANING = Duration.ofSeconds(10);
+
+    private static final Deque<Runnable> ACTIONS = new ConcurrentLinkedDeque<>();
+    private static final AtomicInteger UNTIDY = new AtomicInteger();
+    private static final AtomicBoolean UNDER_WAY = new AtomicBoolean();
+    private static final CountDownLatch COMMAND_ENDED = new CountDownLatch(1);
+
+    /** Something that is to be done on Ctrl-C until this is closed. */
+    public interface Registration extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    private CtrlC() {}
+
+    /**
+     * Runs a command in this thread and leaves with its exit code, or with that of the signal.
+     *
+     * @param command answers with its exit code
+     */
+    public static void guard(IntSupplier command) {
+        var thread = Thread.currentThread();
+        for (var name : new String[] {"INT", "TERM"}) {
+            Signal.handle(new Signal(name), signal -> end(thread, SIGNALLED + signal.getNumber()));
+        }
+        var code = command.getAsInt();
+        COMMAND_ENDED.countDown();
+        if (!UNDER_WAY.get()) {
+            Exit.inOrder(code);
+        }
+        // The thread of the signal leaves.
+        forever();
+    }
+
+    /** Has something done on Ctrl-C, before what was registered earlier. */
+    public static Registration first(Runnable action) {
+        ACTIONS.addFirst(action);
+        return () -> ACTIONS.remove(action);
+    }
+
+    /** Says that the command has something to put in order at its end, a broker for instance, which it is given time for. */
+    public static Registration untidy() {
+        UNTIDY.incrementAndGet();
+        return UNTIDY::decrementAndGet;
+    }
+
+    /** Whether the process ends because it was asked to: failures are its doing then, and nobody wants to hear of them. */
+    public static boolean isUnderWay() {
+        return UNDER_WAY.get();
+    }
+
+    private static void end(Thread command, int code) {
+        if (!UNDER_WAY.compareAndSet(false, true)) {
+            Exit.atOnce(code);
+        }
+        silenceOthers();
+        ACTIONS.forEach(action -> within(ACTION, action));
+        boolean quiet = NativeCalls.stop(RUNS);
+        command.interrupt();
+        if (ended() && quiet) {
+            Exit.inOrder(code);
+        } else {
+            Exit.atOnce(code);
+        }
+    }
+
+    private static boolean ended() {
+        try {
+            return COMMAND_ENDED.await((UNTIDY.get() > 0 ? CLEANING : LEAVING).toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    /** The log file goes on. */
+    private static void silenceOthers() {
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> { });
+        for (var handler : Logger.getLogger("").getHandlers()) {
+            if (handler instanceof ExtHandler several) {
+                for (var one : several.getHandlers()) {
+                    if (one instanceof ConsoleHandler || one instanceof org.jboss.logmanager.handlers.ConsoleHandler) {
+                        one.setLevel(Level.OFF);
+                    }
+                }
+            }
+        }
+        System.setErr(new PrintStream(OutputStream.nullOutputStream()));
+    }
+
+    private static void within(Duration patience, Runnable action) {
+        var thread = Thread.ofPlatform().daemon().name("quantline-ctrl-c").start(action);
+        try {
+            thread.join(patience);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void forever() {
+        while (true) {
+            LockSupport.park();
+        }
+    }
+}
