@@ -38,7 +38,9 @@ final class ChildProcess implements AutoCloseable {
         if (!Files.exists(jar)) {
             throw new IOException(jar + " is missing: run the tests with ./quantline test, which packages every service");
         }
-        var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        // A process that a shell started in the background ignores Ctrl-C, and so would its children.
+        var command = new ArrayList<>(List.of("env", "--default-signal=INT",
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Xmx512m",
                 "-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-XX:TieredStopAtLevel=1"));
         properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
@@ -68,7 +70,12 @@ final class ChildProcess implements AutoCloseable {
         process.destroyForcibly().waitFor();
     }
 
-    /** Asks it to stop, as Ctrl-C does. */
+    /** What Ctrl-C in a terminal sends. */
+    void interrupt() throws IOException, InterruptedException {
+        new ProcessBuilder("kill", "-INT", String.valueOf(process.pid())).inheritIO().start().waitFor();
+    }
+
+    /** Asks it to stop, as a service manager does. */
     void askToStop() {
         process.destroy();
     }

@@ -169,6 +169,15 @@ public final class Session implements AutoCloseable {
         }
     }
 
+    /**
+     * ONNX Runtime's version, asked of its native library.
+     *
+     * @throws LinkageError when that cannot be loaded
+     */
+    public static String version() {
+        return ENVIRONMENT.getVersion();
+    }
+
     /** Input names in the model's order. */
     public Set<String> inputs() {
         return session.getInputNames();

@@ -3,67 +3,25 @@ package dev.quantline.console.command;
 import dev.quantline.console.client.Connection;
 import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
-import dev.quantline.console.stack.LocalStack;
-import dev.quantline.embedded.DataFolder;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.pipeline.event.Topics;
 import java.io.IOException;
-import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Which stack a command talks to: the one named by its addresses, or the one that runs in this folder. */
+/** Which stack a command talks to, and how long it is waited for. */
 final class StackOptions {
-    private static final Pattern HOST_AND_PORT = Pattern.compile("(\\[[^\\]]+]|[^:,\\s]+):\\d{1,5}(,([^:,\\s]+):\\d{1,5})*");
-
-    @Option(names = "--kafka", paramLabel = "HOST:PORT", description = "a running stack's Kafka broker (default: the stack in this folder)")
-    private String kafka;
-
-    @Option(names = "--s3", paramLabel = "URL", description = "the object store of the same stack")
-    private URI s3;
-
-    @Option(names = "--s3-access-key", defaultValue = "${env:AWS_ACCESS_KEY_ID:-quantline}", description = "default: AWS_ACCESS_KEY_ID")
-    private String accessKey;
-
-    @Option(names = "--s3-secret-key", defaultValue = "${env:AWS_SECRET_ACCESS_KEY:-quantline-secret}",
-            description = "default: AWS_SECRET_ACCESS_KEY")
-    private String secretKey;
-
-    @Option(names = "--s3-region", defaultValue = "${env:AWS_REGION:-us-east-1}", description = "default: AWS_REGION or us-east-1")
-    private String region;
-
-    @Option(names = "--bucket", defaultValue = "quantline", description = "default: ${DEFAULT-VALUE}")
-    private String bucket;
-
-    @Option(names = "--topic-prefix", defaultValue = Topics.DEFAULT_PREFIX, description = "default: ${DEFAULT-VALUE}")
-    private String topicPrefix;
+    @Mixin
+    private AddressOptions addresses;
 
     @Option(names = "--wait", paramLabel = "TIME", defaultValue = "60s", converter = WaitTime.class,
             description = "how long a broker or a store that does not answer yet is waited for: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
     private Duration wait;
 
-    /**
-     * The stack to talk to; empty when none is named and none runs in this folder.
-     *
-     * @throws BadInput when only one of the two addresses is given, or one has the wrong form
-     */
+    /** As {@link AddressOptions#find}. */
     Optional<Connection> find() throws IOException {
-        if (kafka == null && s3 == null) {
-            return DataFolder.running(LocalStack.DATA).map(LocalStack::connection);
-        }
-        if (kafka == null || s3 == null) {
-            throw new BadInput("--kafka and --s3 belong together: %s is missing"
-                .formatted(kafka == null ? "--kafka HOST:PORT" : "--s3 URL"));
-        }
-        if (!HOST_AND_PORT.matcher(kafka).matches()) {
-            throw new BadInput("--kafka: '" + kafka + "' is not HOST:PORT");
-        }
-        if (s3.getHost() == null || !("http".equals(s3.getScheme()) || "https".equals(s3.getScheme()))) {
-            throw new BadInput("--s3: '" + s3 + "' is not a URL such as http://localhost:9000");
-        }
-        return Optional.of(new Connection(kafka, s3, region, accessKey, secretKey, bucket, new Topics(topicPrefix)));
+        return addresses.find();
     }
 
     /** A client of a stack, waited for where it does not answer yet. */
@@ -71,14 +29,9 @@ final class StackOptions {
         return StackClient.connect(connection, new Patience(wait, System.err::println));
     }
 
-    /** A client of {@link #require the stack to talk to}. */
+    /** A client of the stack to talk to, for commands that never start one. */
     StackClient connect() throws IOException {
-        return connect(require());
-    }
-
-    /** The stack to talk to, for commands that never start one. */
-    Connection require() throws IOException {
-        return find().orElseThrow(() -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name one with "
-                + "--kafka HOST:PORT --s3 URL"));
+        return connect(find().orElseThrow(() -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
+                + "one with --kafka HOST:PORT --s3 URL")));
     }
 }

@@ -43,6 +43,11 @@ public final class JobReader {
         }
     }
 
+    /** What every preset sets, by its name. */
+    static JsonNode presets() {
+        return PRESETS;
+    }
+
     /** The published schema of a job request, JSON Schema draft 2020-12. */
     public static JsonNode publishedSchema() {
         return resource("quantline-job.schema.json");

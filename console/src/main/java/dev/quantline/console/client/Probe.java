@@ -1,0 +1,40 @@
+package dev.quantline.console.client;
+
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
+import dev.quantline.pipeline.store.StoreUnavailable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.Optional;
+
+/** Whether the two addresses of a stack answer, each asked once. */
+public final class Probe {
+    private static final Duration ONCE = Duration.ofSeconds(5);
+
+    private Probe() {}
+
+    /** Why the broker cannot be used; empty when it can. */
+    public static Optional<String> broker(Connection connection) {
+        try {
+            Broker.check(connection, ONCE);
+            return Optional.empty();
+        } catch (Unreachable failure) {
+            return Optional.of(failure.getMessage());
+        }
+    }
+
+    /** Why the store cannot be used; empty when it can, where the bucket may be missing: it is made when it is needed. */
+    public static Optional<String> store(Connection connection) throws IOException {
+        var cache = Files.createTempDirectory("quantline-probe");
+        try (var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
+                connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE))) {
+            store.isReady();
+            return Optional.empty();
+        } catch (StoreUnavailable failure) {
+            return Optional.of(failure.getMessage());
+        } finally {
+            Files.deleteIfExists(cache);
+        }
+    }
+}
