@@ -210,6 +210,20 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
+     * The report of a job that should be done.
+     *
+     * @throws BadInput when it is not, or when the stack knows no such job
+     */
+    public JsonNode finished(String job) {
+        requireJob(job);
+        var state = state(job);
+        if (!state.state().equals("done")) {
+            throw new BadInput("the job " + job + " left no report: it is " + state.state());
+        }
+        return report(job);
+    }
+
+    /**
      * The request of a job.
      *
      * @throws BadInput when the stack knows no such job
