@@ -79,6 +79,11 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         Excluded.check(exclude, graphs);
     }
 
+    /** Whether there is an integer kernel that moves or makes codes, where all a node reads are codes. */
+    static boolean hasIntegerKernel(Node node) {
+        return node.domain().isEmpty() && (MOVES.contains(node.op()) || CARRIES.contains(node.op()));
+    }
+
     /** Whether there is anything to quantize. */
     public boolean isEmpty() {
         return weights.isEmpty() && activations.isEmpty();
@@ -122,7 +127,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                         index.constant(node.input(constantOf(node))).orElseThrow().rank() - 1));
                 } else if (!FloatKernels.weights(node).isEmpty()) {
                     FloatKernels.weights(node).forEach(input -> stored(node, input));
-                } else if (node.domain().isEmpty() && (MOVES.contains(node.op()) || CARRIES.contains(node.op()))) {
+                } else if (hasIntegerKernel(node)) {
                     carry(node);
                 }
             }

@@ -4,7 +4,6 @@ import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -24,17 +23,15 @@ public final class Probe {
         }
     }
 
-    /** Why the store cannot be used; empty when it can, where the bucket may be missing: it is made when it is needed. */
+    /** Why the store cannot be used; empty when it can. The bucket may be missing: it is made when it is needed. */
     public static Optional<String> store(Connection connection) throws IOException {
-        var cache = Files.createTempDirectory("quantline-probe");
-        try (var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
-                connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE))) {
+        try (var cache = TemporaryFolder.create("quantline-probe");
+                var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(),
+                    connection.secretKey(), connection.bucket(), Long.MAX_VALUE, cache.path(), Long.MAX_VALUE))) {
             store.isReady();
             return Optional.empty();
         } catch (StoreUnavailable failure) {
             return Optional.of(failure.getMessage());
-        } finally {
-            Files.deleteIfExists(cache);
         }
     }
 }

@@ -15,11 +15,9 @@ import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -34,9 +32,9 @@ public final class StackClient implements AutoCloseable {
     private final Connection connection;
     private final Broker broker;
     private final Store store;
-    private final Path cache;
+    private final TemporaryFolder cache;
 
-    private StackClient(Connection connection, Broker broker, Store store, Path cache) {
+    private StackClient(Connection connection, Broker broker, Store store, TemporaryFolder cache) {
         this.connection = connection;
         this.broker = broker;
         this.store = store;
@@ -51,9 +49,9 @@ public final class StackClient implements AutoCloseable {
     public static StackClient connect(Connection connection, Patience patience) throws IOException {
         var broker = patience.until("the Kafka broker at " + connection.kafka(), length -> Broker.connect(connection, length));
         // No file of a user's goes through a cache, whose contents must not change: this one stays empty.
-        var cache = Files.createTempDirectory("quantline-console");
+        var cache = TemporaryFolder.create("quantline-console");
         var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
-                connection.bucket(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
+                connection.bucket(), Long.MAX_VALUE, cache.path(), Long.MAX_VALUE));
         var client = new StackClient(connection, broker, store, cache);
         try {
             patience.until("the object store at " + connection.s3(), _ -> client.prepared());
@@ -288,11 +286,7 @@ public final class StackClient implements AutoCloseable {
         Thread.interrupted();
         broker.close();
         store.close();
-        try (var files = Files.walk(cache)) {
-            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
-        } catch (IOException failure) {
-            throw new UncheckedIOException("the temporary folder cannot be removed: " + cache, failure);
-        }
+        cache.close();
     }
 
     private Ending follow(EventFeed feed, String job, Consumer<Event> listener) {

@@ -2,6 +2,7 @@ package dev.quantline.console.command;
 
 import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
+import dev.quantline.console.client.TemporaryFolder;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
@@ -10,9 +11,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -67,19 +66,22 @@ final class AllocateCommand implements Callable<Integer> {
             }
         }
         try (var _ = CtrlC.untidy();
-                var own = EmbeddedStack.start(LocalStack.DATA, EmbeddedStack.Ports.free());
+                var own = started();
                 var client = StackClient.connect(LocalStack.connection(own.addresses()), Patience.of(LocalStack.STARTING))) {
             return allocate(budget, client);
         }
     }
 
+    private static EmbeddedStack started() throws IOException {
+        try (var _ = CtrlC.starting()) {
+            return EmbeddedStack.start(LocalStack.DATA, EmbeddedStack.Ports.free());
+        }
+    }
+
     private int allocate(Reallocation.Budget budget, StackClient client) throws IOException {
         var target = out.or(job + "-" + size.size().map(String::valueOf).orElse("again"));
-        var folder = Files.createTempDirectory("quantline-allocate");
-        try {
-            return output.conclude(export(new Reallocation(client, client.request(job), budget, folder), target), target);
-        } finally {
-            delete(folder);
+        try (var folder = TemporaryFolder.create("quantline-allocate")) {
+            return output.conclude(export(new Reallocation(client, client.request(job), budget, folder.path()), target), target);
         }
     }
 
@@ -87,14 +89,6 @@ final class AllocateCommand implements Callable<Integer> {
         try (var shown = output.progress()) {
             return again.export(target, (fraction, message) ->
                     shown.show(new Event.Progress(job, StageName.EXPORT, PERCENT * fraction, message)));
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (var files = Files.walk(folder)) {
-            for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
         }
     }
 }

@@ -1,27 +1,122 @@
 package dev.quantline.console.command;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import dev.quantline.export.Exporter;
 import dev.quantline.export.Inspection;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import java.nio.file.Files;
+import dev.quantline.pipeline.job.JobReader;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.plan.GivenCodes;
+import dev.quantline.plan.NothingToQuantize;
+import dev.quantline.plan.Outlook;
+import dev.quantline.plan.Placement;
+import dev.quantline.profile.Preparation;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "inspect", description = "says what is inside a model: bits and quantizers of every layer, sizes, where it comes from",
-        mixinStandardHelpOptions = true)
+@Command(name = "inspect", description = "says what is inside a model: bits and quantizers of every layer, sizes, where it comes from; and "
+    + "what a recipe would make of a float model, or why it cannot", mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
+    private static final double PERCENT = 100;
+    private static final double MEGA = 1e6;
+
     @Parameters(paramLabel = "MODEL.onnx", description = "any ONNX model")
     private Path model;
 
+    @Mixin
+    private RecipeOption recipe;
+
+    @Mixin
+    private JsonOption json;
+
+    /**
+     * What a recipe would make of the model.
+     *
+     * @param recipe  as it was named
+     * @param refused why it cannot make anything of it
+     * @param outlook what it makes
+     * @param aim     the size it allocates widths for, as a fraction of the float model's
+     */
+    private record Prospect(String recipe, Optional<String> refused, Optional<Outlook> outlook, Optional<Double> aim) {}
+
+    private record Result(Inspection inspection, Optional<Prospect> prospect) {}
+
     @Override
     public Integer call() throws Exception {
-        if (!Files.isReadable(model)) {
-            throw new BadInput(model + ": no such file, or it cannot be read");
-        }
-        Inspection.of(ModelFile.read(model), Exporter.bytes(model)).lines().forEach(System.out::println);
+        var graph = ModelFile.read(ModelOption.readable(model));
+        long bytes = Exporter.bytes(model);
+        var named = recipe.named();
+        var wanted = expanded(named.orElse(TextNode.valueOf("int8")));
+        var prospect = named.isPresent() || GivenCodes.layers(graph).isEmpty()
+                ? Optional.of(prospect(graph, bytes, named.map(InspectCommand::name).orElse("int8"), wanted)) : Optional.<Prospect>empty();
+        var result = new Result(Inspection.of(graph, bytes), prospect);
+        json.print(result, () -> {
+            result.inspection().lines().forEach(System.out::println);
+            prospect.ifPresent(one -> tell(one, bytes));
+        });
         return ExitCode.DONE;
+    }
+
+    private static String name(JsonNode recipe) {
+        return recipe.isTextual() ? recipe.asText() : "the recipe";
+    }
+
+    /** Checked and completed as in a request. @throws BadInput naming a field that cannot be used */
+    private static Recipe expanded(JsonNode recipe) {
+        var request = Json.MAPPER.createObjectNode().put("model", "s3://quantline/model.onnx")
+                .put("calibration", "s3://quantline/data.npz");
+        request.set("recipe", recipe);
+        return JobReader.read(request, "inspected").recipe();
+    }
+
+    /** The checks are those of the first stage. */
+    private static Prospect prospect(Graph graph, long bytes, String name, Recipe recipe) throws IOException {
+        try {
+            var prepared = Preparation.of(graph, false).model();
+            Placement.checkExcluded(recipe.exclude(), List.of(graph, prepared));
+            if (Placement.of(prepared, recipe.exclude()).isEmpty()) {
+                throw new BadInput(NothingToQuantize.why(prepared, recipe.exclude()));
+            }
+            int block = recipe.calibrate().granularity().equals("block") ? recipe.calibrate().block() : 0;
+            var widths = new Outlook.Widths(recipe.weightBits(), recipe.activationBits(), block);
+            return new Prospect(name, Optional.empty(), Optional.of(Outlook.of(prepared, recipe.exclude(), widths, bytes)),
+                    recipe.allocate().flatMap(choice -> choice.size().or(choice::aim)));
+        } catch (BadInput refusal) {
+            return new Prospect(name, Optional.of(refusal.getMessage()), Optional.empty(), Optional.empty());
+        }
+    }
+
+    private static void tell(Prospect prospect, long bytes) {
+        System.out.println();
+        prospect.refused().ifPresent(reason -> System.out.println(prospect.recipe() + " can make nothing of it: " + reason));
+        prospect.outlook().ifPresent(outlook -> {
+            System.out.println(String.format(Locale.ROOT, "%s would make a file of about %.2f MB of it, %.0f %%%s", prospect.recipe(),
+                outlook.bytes() / MEGA, PERCENT * outlook.bytes() / bytes, prospect.aim().map(aim -> String.format(Locale.ROOT,
+                    "; layers get widths of their own, for %.0f %% together", PERCENT * aim)).orElse("")));
+            int width = outlook.operators().stream().mapToInt(operator -> operator.name().length()).max().orElse(1);
+            var row = "%-" + width + "s  %8s %8s %8s %8s %8s  %s";
+            System.out.println(row.formatted("operator", "nodes", "integer", "on codes", "stored", "float", "why float").stripTrailing());
+            outlook.operators().forEach(operator -> System.out.println(row.formatted(operator.name(), operator.nodes(), operator.integer(),
+                operator.onCodes(), operator.stored() + operator.given(), operator.floats(), reasons(operator)).stripTrailing()));
+            System.out.println("integer: on integer kernels; on codes: moves codes, or makes codes of codes; stored: computes floats, its "
+                + "weights are stored as codes.");
+        });
+    }
+
+    private static String reasons(Outlook.Operator operator) {
+        return operator.floating().entrySet().stream().map(reason -> operator.floating().size() == 1 ? reason.getKey()
+            : reason.getKey() + " (" + reason.getValue() + ")").collect(Collectors.joining("; "));
     }
 }

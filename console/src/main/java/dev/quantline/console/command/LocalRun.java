@@ -45,8 +45,7 @@ final class LocalRun {
             }
         }
         output.remark("starting broker, store and services in this process ...");
-        try (var _ = CtrlC.untidy();
-                var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
+        try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
                 var client = StackClient.connect(own.connection(), Patience.of(LocalStack.STARTING))) {
             return run(job, externalData, client, out);
         }

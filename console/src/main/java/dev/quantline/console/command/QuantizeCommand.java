@@ -28,9 +28,6 @@ final class QuantizeCommand implements Callable<Integer> {
             description = "calibration data: one array per model input; or a folder of such files")
     private Path data;
 
-    @Option(names = "--recipe", paramLabel = "NAME|FILE", description = "a preset (default: int8) or a JSON file with a recipe object")
-    private String recipe;
-
     @Option(names = "--eval", paramLabel = "VAL.npz", description = "evaluation data")
     private Path evaluation;
 
@@ -68,6 +65,9 @@ final class QuantizeCommand implements Callable<Integer> {
     private String id;
 
     @Mixin
+    private RecipeOption recipe;
+
+    @Mixin
     private SizeOption size;
 
     @Mixin
@@ -95,15 +95,6 @@ final class QuantizeCommand implements Callable<Integer> {
         return new LocalRun(output).run(job, stack, out.or(job.id()));
     }
 
-    /** What {@code --recipe} names: a file's content, or a preset. */
-    private Optional<JsonNode> named() throws IOException {
-        if (recipe == null) {
-            return Optional.empty();
-        }
-        var file = Path.of(recipe);
-        return Optional.of(Files.isRegularFile(file) || recipe.endsWith(".json") ? SubmitCommand.json(file) : TextNode.valueOf(recipe));
-    }
-
     /** Where inputs have their samples, as the request carries it. */
     private Optional<JsonNode> inputs() {
         var inputs = Json.MAPPER.createObjectNode();
@@ -114,12 +105,12 @@ final class QuantizeCommand implements Callable<Integer> {
 
     /** The recipe as the request carries it; a budget turns a name into an object that overrides it. */
     private Optional<JsonNode> recipe() throws IOException {
-        var named = named();
+        var named = recipe.named();
         if (size.size().isEmpty()) {
             return named;
         }
-        var object = named.orElse(TextNode.valueOf("mixed")) instanceof ObjectNode given ? given.deepCopy()
-                : Json.MAPPER.createObjectNode().put("preset", recipe == null ? "mixed" : recipe);
+        var over = named.orElse(TextNode.valueOf("mixed"));
+        var object = over instanceof ObjectNode given ? given.deepCopy() : Json.MAPPER.createObjectNode().put("preset", over.asText());
         object.withObject("/allocate").put("size", size.size().get());
         return Optional.of(object);
     }

@@ -1,6 +1,5 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.StackAddresses;
@@ -32,8 +31,7 @@ final class UpCommand implements Callable<Integer> {
         var ports = new EmbeddedStack.Ports(port(kafka, USUAL_KAFKA), port(s3, USUAL_S3));
         var httpPort = port(http, USUAL_HTTP);
         System.err.println("starting broker, store and services ...");
-        try (var _ = CtrlC.untidy();
-                var stack = LocalStack.start(ports, httpPort, LocalStack.LogLevel.TALKATIVE)) {
+        try (var stack = LocalStack.start(ports, httpPort, LocalStack.LogLevel.TALKATIVE)) {
             var connection = stack.connection();
             System.out.printf("""
                     Quantline is up, data in %s; Ctrl-C stops it

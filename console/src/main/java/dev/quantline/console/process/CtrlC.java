@@ -33,6 +33,7 @@ public final class CtrlC {
 
     private static final Deque<Runnable> ACTIONS = new ConcurrentLinkedDeque<>();
     private static final AtomicInteger UNTIDY = new AtomicInteger();
+    private static final AtomicInteger STARTING = new AtomicInteger();
     private static final AtomicBoolean UNDER_WAY = new AtomicBoolean();
     private static final CountDownLatch COMMAND_ENDED = new CountDownLatch(1);
 
@@ -75,6 +76,12 @@ public final class CtrlC {
         return UNTIDY::decrementAndGet;
     }
 
+    /** Says that the command starts something that must not be interrupted and leaves nothing to put in order. */
+    public static Registration starting() {
+        STARTING.incrementAndGet();
+        return STARTING::decrementAndGet;
+    }
+
     /** Whether the process ends because it was asked to: failures are its doing then, and nobody wants to hear of them. */
     public static boolean isUnderWay() {
         return UNDER_WAY.get();
@@ -85,6 +92,9 @@ public final class CtrlC {
             Exit.atOnce(code);
         }
         silenceOthers();
+        if (STARTING.get() > 0) {
+            Exit.atOnce(code);
+        }
         ACTIONS.forEach(action -> within(ACTION, action));
         boolean quiet = NativeCalls.stop(RUNS);
         command.interrupt();

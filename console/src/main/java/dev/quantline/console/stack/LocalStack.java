@@ -1,6 +1,7 @@
 package dev.quantline.console.stack;
 
 import dev.quantline.console.client.Connection;
+import dev.quantline.console.process.CtrlC;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.FolderInUse;
 import dev.quantline.embedded.StackAddresses;
@@ -22,6 +23,7 @@ public final class LocalStack implements AutoCloseable {
 
     private final EmbeddedStack embedded;
     private final Services services;
+    private final CtrlC.Registration untidy = CtrlC.untidy();
 
     private LocalStack(EmbeddedStack embedded, Services services) {
         this.embedded = embedded;
@@ -36,6 +38,12 @@ public final class LocalStack implements AutoCloseable {
      * @throws IOException when the folder cannot be written or a port is taken
      */
     public static LocalStack start(EmbeddedStack.Ports ports, int http, LogLevel logging) throws IOException {
+        try (var _ = CtrlC.starting()) {
+            return started(ports, http, logging);
+        }
+    }
+
+    private static LocalStack started(EmbeddedStack.Ports ports, int http, LogLevel logging) throws IOException {
         var embedded = EmbeddedStack.start(DATA, ports);
         var addresses = embedded.addresses();
         configure(Map.of(
@@ -55,6 +63,7 @@ public final class LocalStack implements AutoCloseable {
             return stack;
         } catch (RuntimeException | Error failure) {
             embedded.close();
+            stack.untidy.close();
             throw failure;
         }
     }
@@ -100,6 +109,7 @@ public final class LocalStack implements AutoCloseable {
         Quarkus.asyncExit();
         services.awaitStop();
         embedded.close();
+        untidy.close();
     }
 
     private static void configure(Map<String, String> settings) {
