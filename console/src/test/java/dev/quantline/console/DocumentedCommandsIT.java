@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.console.client.Connection;
+import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
@@ -45,10 +46,11 @@ class DocumentedCommandsIT {
     /** Beginnings of blocks that are not run, and why. */
     private static final Map<String, String> NOT_RUN = Map.of(
         "pip install", "Python and Node are no part of the tests",
+        "./quantline dist", "is what DistributionIT does",
         "mvn package", "needs a container engine, and builds what is being tested",
         "moves=(", "trains for an hour",
         "bench tune.Mosaics", "trains for an hour");
-    private static final Duration BLOCK_TAKES_AT_MOST = Duration.ofMinutes(6);
+    private static final Duration BLOCK_TAKES_AT_MOST = Duration.ofMinutes(10);
 
     @TempDir
     Path folder;
@@ -117,7 +119,7 @@ class DocumentedCommandsIT {
         started.add(ChildProcess.start("console", place, place.resolve("up.log"), Map.of(), "up", "--kafka-port", "0", "--s3-port", "0",
             "--http-port", "0"));
         Eventually.get(Duration.ofMinutes(2), () -> {
-            try (var client = StackClient.connect(running(place).orElseThrow())) {
+            try (var client = StackClient.connect(running(place).orElseThrow(), Patience.of(LocalStack.STARTING))) {
                 return Optional.of(client.jobs());
             }
         });
