@@ -19,19 +19,40 @@ public final class DataShow {
     private DataShow() {
     }
 
-    /** A table of the arrays: types, shapes, ranges. */
-    public static List<String> arrays(NpzArrays file) throws IOException {
-        var lines = new ArrayList<String>();
-        lines.add(ROW.formatted("array", "type", "shape", "least", "most", "mean", "").stripTrailing());
+    /**
+     * One array.
+     *
+     * @param least     of its finite values, as {@code most} and {@code mean}; empty where it has no sample
+     * @param notFinite values that are NaN or infinite
+     */
+    public record Summary(String array, String type, List<Long> shape, Optional<Double> least, Optional<Double> most, Optional<Double> mean,
+                          long notFinite) {
+    }
+
+    /** What there is to say of every array: types, shapes, ranges. */
+    public static List<Summary> arrays(NpzArrays file) throws IOException {
+        var summaries = new ArrayList<Summary>();
         for (var header : file.list()) {
             var values = Statistics.of(file, header.name());
-            boolean some = header.rows() > 0;
-            lines.add(ROW.formatted(header.name(), header.type(), Arrays.toString(header.shape()),
-                some ? Numbers.brief(values.least()) : "-", some ? Numbers.brief(values.most()) : "-",
-                some ? Numbers.brief(values.mean()) : "-",
-                values.notFinite() > 0 ? values.notFinite() + " values are NaN or infinite" : "").stripTrailing());
+            var some = Optional.of(values).filter(_ -> header.rows() > 0);
+            summaries.add(new Summary(header.name(), header.type().toString(), Arrays.stream(header.shape()).boxed().toList(),
+                some.map(Statistics::least), some.map(Statistics::most), some.map(Statistics::mean), values.notFinite()));
         }
+        return summaries;
+    }
+
+    /** The same as a table. */
+    public static List<String> table(List<Summary> arrays) {
+        var lines = new ArrayList<String>();
+        lines.add(ROW.formatted("array", "type", "shape", "least", "most", "mean", "").stripTrailing());
+        arrays.forEach(array -> lines.add(ROW.formatted(array.array(), array.type(), array.shape(), brief(array.least()),
+            brief(array.most()), brief(array.mean()), array.notFinite() > 0 ? array.notFinite() + " values are NaN or infinite" : "")
+            .stripTrailing()));
         return lines;
+    }
+
+    private static String brief(Optional<Double> value) {
+        return value.map(Numbers::brief).orElse("-");
     }
 
     /**

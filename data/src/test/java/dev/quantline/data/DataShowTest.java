@@ -36,7 +36,7 @@ class DataShowTest {
         var tokenizer = Path.of(TokenizerFile.class.getResource("sentences-tokenizer.json").toURI());
         // When they are shown with a tokenizer
         try (var npz = NpzArrays.open(file); var text = TokenizerFile.open(tokenizer, OptionalInt.empty())) {
-            var table = DataShow.arrays(npz);
+            var table = DataShow.table(DataShow.arrays(npz));
             var samples = DataShow.samples(npz, 2, Optional.of(text::decode));
             // Then figures are there, and texts without what the mask hides
             assertTrue(table.get(1).matches("input_ids +INT64 +\\[2, 5] +0 +8 +4"), table::toString);

@@ -4,6 +4,7 @@ import dev.quantline.data.DataCheck;
 import dev.quantline.data.Finding;
 import dev.quantline.data.NormalizeFile;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -23,15 +24,30 @@ final class DataCheckCommand implements Callable<Integer> {
     @Option(names = "--normalize", paramLabel = "FILE", description = "as for quantize")
     private Path normalize;
 
+    @Mixin
+    private JsonOption json;
+
+    /** A finding. @param kind {@code wrong} or {@code doubtful} */
+    private record Remark(String kind, String text) {}
+
+    private record Verdict(boolean usable, List<String> inputs, List<Remark> findings) {}
+
     @Override
     public Integer call() throws Exception {
         var result = DataCheck.of(ModelOption.readable(file), model.read(), normalize == null ? Map.of() : NormalizeFile.read(normalize));
-        result.table().forEach(System.out::println);
-        result.findings().forEach(finding -> System.out.println(switch (finding) {
-            case Finding.Wrong(var text) -> "wrong: " + text;
-            case Finding.Doubtful(var text) -> "doubtful: " + text;
-        }));
-        System.out.println(result.usable() ? "the model can take it" : "the model cannot take it so");
+        var verdict = new Verdict(result.usable(), result.table(), result.findings().stream().map(DataCheckCommand::said).toList());
+        json.print(verdict, () -> {
+            verdict.inputs().forEach(System.out::println);
+            verdict.findings().forEach(finding -> System.out.println(finding.kind() + ": " + finding.text()));
+            System.out.println(verdict.usable() ? "the model can take it" : "the model cannot take it so");
+        });
         return result.usable() ? ExitCode.DONE : ExitCode.FAILED;
+    }
+
+    private static Remark said(Finding finding) {
+        return switch (finding) {
+            case Finding.Wrong(var text) -> new Remark("wrong", text);
+            case Finding.Doubtful(var text) -> new Remark("doubtful", text);
+        };
     }
 }

@@ -4,12 +4,15 @@ import dev.quantline.data.DataShow;
 import dev.quantline.data.image.ArrayPictures;
 import dev.quantline.data.text.TokenizerFile;
 import dev.quantline.runtime.NpzArrays;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -28,23 +31,37 @@ final class DataShowCommand implements Callable<Integer> {
     @Option(names = "--pictures", paramLabel = "DIR", description = "receives the first samples of arrays of pictures as PNG files")
     private Path pictures;
 
+    @Mixin
+    private JsonOption json;
+
+    /** Everything shown. @param pictures files that were written, where that was wanted */
+    private record Content(List<DataShow.Summary> arrays, List<String> samples, Optional<List<String>> pictures) {}
+
     @Override
     public Integer call() throws Exception {
         try (var arrays = NpzArrays.open(ModelOption.readable(file))) {
-            DataShow.arrays(arrays).forEach(System.out::println);
-            if (samples > 0) {
-                System.out.println();
-                try (var text = tokenizer == null ? null : TokenizerFile.open(tokenizer, OptionalInt.empty())) {
-                    var decode = Optional.ofNullable(text).<Function<long[], String>>map(opened -> opened::decode);
-                    DataShow.samples(arrays, samples, decode).forEach(System.out::println);
-                }
-            }
-            if (pictures != null) {
-                var written = ArrayPictures.write(arrays, samples, pictures);
-                System.out.println(written.isEmpty() ? "no array holds pictures: four axes, 1 or 3 channels"
-                        : written.size() + " pictures in " + pictures);
-            }
+            var written = pictures == null ? Optional.<List<String>>empty()
+                    : Optional.of(ArrayPictures.write(arrays, samples, pictures).stream().map(Path::toString).toList());
+            var content = new Content(DataShow.arrays(arrays), samples > 0 ? first(arrays) : List.of(), written);
+            json.print(content, () -> tell(content));
         }
         return ExitCode.DONE;
+    }
+
+    private List<String> first(NpzArrays arrays) throws IOException {
+        try (var text = tokenizer == null ? null : TokenizerFile.open(tokenizer, OptionalInt.empty())) {
+            var decode = Optional.ofNullable(text).<Function<long[], String>>map(opened -> opened::decode);
+            return DataShow.samples(arrays, samples, decode);
+        }
+    }
+
+    private void tell(Content content) {
+        DataShow.table(content.arrays()).forEach(System.out::println);
+        if (samples > 0) {
+            System.out.println();
+            content.samples().forEach(System.out::println);
+        }
+        content.pictures().ifPresent(written -> System.out.println(written.isEmpty() ? "no array holds pictures: four axes, 1 or 3 channels"
+                : written.size() + " pictures in " + pictures));
     }
 }

@@ -7,6 +7,7 @@ import dev.quantline.console.display.ProgressDisplay;
 import dev.quantline.console.display.ResultTable;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.export.Report;
+import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.Json;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -38,10 +39,9 @@ final class Output {
             case Ending.Done _ -> conclude(client.report(job), folder.get());
             case Ending.Failed _ when CtrlC.isUnderWay() -> ExitCode.FAILED;
             case Ending.Failed(var event) -> {
-                var cancelled = event.stage().equals("cancel");
-                remarks.println(cancelled ? "quantline: %s was cancelled".formatted(job)
+                remarks.println(isCancelled(event) ? "quantline: %s was cancelled".formatted(job)
                         : "quantline: %s stopped in %s: %s".formatted(job, event.stage(), event.reason()));
-                yield cancelled || event.retryable() ? ExitCode.FAILED : ExitCode.UNUSABLE;
+                yield exitCode(event);
             }
         };
     }
@@ -63,6 +63,20 @@ final class Output {
             }
             ResultTable.message(report).ifPresent(results::println);
         }
+        return exitCode(report);
+    }
+
+    /** Of a job that left this report. */
+    static int exitCode(JsonNode report) {
         return report.path("status").asText().equals("done") ? ExitCode.DONE : ExitCode.GOAL_MISSED;
+    }
+
+    /** Of a job that ended so. */
+    static int exitCode(Event.Failed event) {
+        return isCancelled(event) || event.retryable() ? ExitCode.FAILED : ExitCode.UNUSABLE;
+    }
+
+    private static boolean isCancelled(Event.Failed event) {
+        return event.stage().equals("cancel");
     }
 }

@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
         subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class,
             CancelCommand.class, JobsCommand.class, AllocateCommand.class, InspectCommand.class, DataCommand.class,
-            ExplainCommand.class, DoctorCommand.class, CompareCommand.class, DistCommand.class},
+            ExplainCommand.class, DoctorCommand.class, CompareCommand.class, CompletionCommand.class, DistCommand.class},
         footer = "  test      builds and runs every test of the project")
 public final class QuantlineCommand implements Runnable {
     private static final int HELP_WIDTH = 120;

@@ -8,6 +8,7 @@ import dev.quantline.pipeline.job.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,12 +22,15 @@ final class SubmitCommand implements Callable<Integer> {
     @Mixin
     private StackOptions stack;
 
+    @Mixin
+    private JsonOption json;
+
     @Override
     public Integer call() throws Exception {
         var request = JobReader.read(json(file), JobIds.of(file));
         try (var client = stack.connect()) {
             client.submit(request);
-            System.out.println(request.id());
+            json.print(Map.of("id", request.id()), () -> System.out.println(request.id()));
             return ExitCode.DONE;
         }
     }

@@ -8,7 +8,7 @@ import java.io.PrintStream;
  * Shows how far a job is; neither a job nor a stage of it goes backward. Everything goes to one stream, standard error as a rule, so that
  * standard output stays clean for results.
  */
-public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Lines, Forward {
+public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Lines, JsonLines, Forward {
     /** The display that suits the stream: bars that move on a terminal, one line per change elsewhere. */
     static ProgressDisplay on(PrintStream out, boolean terminal) {
         return new Forward(terminal ? new Bars(out) : new Lines(out, false));
@@ -17,6 +17,11 @@ public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Line
     /** Lines that begin with the job's id, for several jobs at once. */
     static ProgressDisplay ofManyJobs(PrintStream out) {
         return new Forward(new Lines(out, true));
+    }
+
+    /** One JSON object a line: the events of one job, or of several. */
+    static ProgressDisplay asJson(PrintStream out) {
+        return new Forward(new JsonLines(out));
     }
 
     /** Shows one event; kinds that say nothing to people are skipped. */

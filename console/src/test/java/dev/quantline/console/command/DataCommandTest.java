@@ -92,6 +92,10 @@ class DataCommandTest {
         assertTrue(made.out().contains("40 sequences of 9 tokens"), made.out());
         assertEquals(0, checked.code(), checked.out());
         assertTrue(shown.out().contains("input_ids[0]  \"w1 w3 w7\""), shown.out());
+        var json = Json.MAPPER.readTree(run("data", "show", "data.npz", "--tokenizer", "tokenizer.json", "--json").out());
+        assertEquals("[40,9]", json.path("arrays").valueStream().filter(one -> one.path("array").asText().equals("input_ids")).findFirst()
+                .orElseThrow().path("shape").toString());
+        assertTrue(json.path("samples").toString().contains("w1 w3 w7"), json.toString());
         quantize(Networks.transformer(1), Map.of());
     }
 
@@ -104,6 +108,9 @@ class DataCommandTest {
         assertEquals(1, said.code(), said.err());
         assertTrue(said.out().contains("wrong: the model's input 'image' gets nothing"), said.out());
         assertTrue(said.out().contains("doubtful: array 'x' feeds no input"), said.out());
+        var json = Json.MAPPER.readTree(run("data", "check", "rows.npz", "--model", "conv.onnx", "--json").out());
+        assertEquals(List.of("wrong", "doubtful"), json.path("findings").valueStream().map(one -> one.path("kind").asText()).toList());
+        assertTrue(json.has("usable") && !json.path("usable").asBoolean(), json.toString());
     }
 
     @ParameterizedTest

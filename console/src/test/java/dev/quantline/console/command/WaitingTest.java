@@ -3,14 +3,21 @@ package dev.quantline.console.command;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StackAddresses;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.store.Keys;
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -102,6 +109,32 @@ class WaitingTest {
             assertTrue(waits(said).stream().noneMatch(line -> line.contains("store")), said.err());
             assertTrue(said.err().lines().toList().getLast().contains("check --s3, --bucket and the keys"), said.err());
         }
+    }
+
+    @Test
+    void programsGetAnswersAsJson() throws Exception {
+        // Given a stack with one job
+        try (var stack = start(freePort(), 0)) {
+            var words = List.of("--kafka", stack.addresses().bootstrapServers(), "--s3", stack.addresses().s3Endpoint().toString(),
+                    "--json");
+            var file = Files.writeString(folder.resolve("job.json"), """
+                    {"id": "other", "model": "s3://quantline/inputs/m.onnx", "calibration": "s3://quantline/inputs/c.npz"}""");
+            try (var store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
+                    StackAddresses.SECRET_KEY, StackAddresses.BUCKET, Long.MAX_VALUE, folder.resolve("cache"), Long.MAX_VALUE))) {
+                store.write(Keys.request("one"), "{}".getBytes(StandardCharsets.UTF_8));
+            }
+            // When another is submitted, jobs are listed, and one is cancelled
+            // Then every answer is JSON and nothing else
+            assertEquals("{\"id\":\"other\"}", json("submit " + file, words).toString());
+            assertEquals("[{\"id\":\"one\",\"stage\":\"-\",\"state\":\"running\"}]", json("jobs", words).toString());
+            assertEquals("{\"id\":\"one\",\"state\":\"running\",\"stops\":true}", json("cancel one", words).toString());
+        }
+    }
+
+    private static JsonNode json(String command, List<String> options) throws IOException {
+        var said = Said.by(Stream.concat(Stream.of(command.split(" ")), options.stream()).toArray(String[]::new));
+        assertEquals(0, said.code(), said.err());
+        return Json.MAPPER.readTree(said.out());
     }
 
     @ParameterizedTest
