@@ -58,23 +58,37 @@ public final class DataFolder implements AutoCloseable {
      * @throws IOException when the folder cannot be read
      */
     public static Optional<StackAddresses> running(Path root) throws IOException {
-        var lockFile = root.resolve("lock");
         var addresses = addressFile(root);
-        if (!Files.exists(lockFile) || !Files.exists(addresses)) {
+        if (!Files.exists(addresses) || !isClaimed(root)) {
             return Optional.empty();
-        }
-        if (!CLAIMED.containsKey(root.toRealPath())) {
-            try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
-                if (lock(channel) != null) {
-                    return Optional.empty();
-                }
-            }
         }
         var properties = new Properties();
         try (var in = Files.newInputStream(addresses)) {
             properties.load(in);
         }
         return Optional.of(new StackAddresses(properties.getProperty(KAFKA), URI.create(properties.getProperty(S3))));
+    }
+
+    /**
+     * Whether a stack has begun to start on a folder, in this process or another one, and has not said yet where it is.
+     *
+     * @throws IOException when the folder cannot be read
+     */
+    public static boolean isStarting(Path root) throws IOException {
+        return !Files.exists(addressFile(root)) && isClaimed(root);
+    }
+
+    private static boolean isClaimed(Path root) throws IOException {
+        var lockFile = root.resolve("lock");
+        if (!Files.exists(lockFile)) {
+            return false;
+        }
+        if (CLAIMED.containsKey(root.toRealPath())) {
+            return true;
+        }
+        try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
+            return lock(channel) == null;
+        }
     }
 
     Path kafka() {

@@ -3,15 +3,20 @@ package dev.quantline.console.command;
 import dev.quantline.console.client.Connection;
 import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
+import dev.quantline.console.stack.LocalStack;
+import dev.quantline.embedded.DataFolder;
 import dev.quantline.onnx.BadInput;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Which stack a command talks to, and how long it is waited for. */
 final class StackOptions {
+    private static final Duration PAUSE = Duration.ofMillis(300);
+
     @Mixin
     private AddressOptions addresses;
 
@@ -29,9 +34,24 @@ final class StackOptions {
         return StackClient.connect(connection, new Patience(wait, System.err::println));
     }
 
+    /** The stack to talk to; one that starts in this folder is waited for, as an address is that does not answer. */
+    private Optional<Connection> found() throws IOException {
+        var found = find();
+        if (found.isEmpty() && DataFolder.isStarting(LocalStack.DATA)) {
+            System.err.println("waiting up to %d s for the stack that starts in this folder (--wait says how long)"
+                    .formatted(wait.toSeconds()));
+            var end = System.nanoTime() + wait.toNanos();
+            while (found.isEmpty() && DataFolder.isStarting(LocalStack.DATA) && System.nanoTime() < end) {
+                LockSupport.parkNanos(PAUSE.toNanos());
+                found = find();
+            }
+        }
+        return found;
+    }
+
     /** A client of the stack to talk to, for commands that never start one. */
     StackClient connect() throws IOException {
-        return connect(find().orElseThrow(() -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
+        return connect(found().orElseThrow(() -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
                 + "one with --kafka HOST:PORT --s3 URL")));
     }
 }

@@ -34,7 +34,7 @@ class QuantlineCommandTest {
         // Then every command of the contract is listed, the launcher's included
         assertEquals(0, help.code());
         for (var command : new String[] {"demo", "test", "quantize", "allocate", "inspect", "up", "submit", "watch",
-                "cancel", "jobs", "data"}) {
+                "cancel", "jobs", "data", "compare", "explain", "doctor", "completion"}) {
             assertTrue(help.out().contains("  " + command), help.out());
         }
         assertEquals(0, version.code());
