@@ -20,6 +20,7 @@ import dev.quantline.runtime.Session;
 import dev.quantline.tune.TuneSettings.Rounding;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -28,7 +29,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class RoundedCandidatesTest {
@@ -180,5 +183,49 @@ class RoundedCandidatesTest {
         // Then
         assertEquals(List.of(false), result.steps().stream().map(Tuner.Step::kept).toList());
         assertEquals(layer, result.models().get(8));
+    }
+
+    /** Weights that codes of both widths hold, and nothing else that is quantized: there is no error to take away. */
+    @Test
+    void whatIsExactIsLeftAndProgressGivesEveryWidthTheSameShare() throws IOException {
+        // Given
+        var draft = new Draft(17, 5);
+        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 2), draft.constant("w", Tensor.of(new float[] {1, -2, 3, .5f}, 2, 2)),
+            draft.normal("b", .3, 2));
+        var layer = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var plans = new TreeMap<Integer, QuantizationPlan>();
+        for (int bits : List.of(4, 8)) {
+            double largest = ((1 << bits - 1) - 1) * .5;
+            plans.put(bits, new QuantizationPlan(List.of(), List.of(new QuantizationPlan.Weight("w", layer.nodes().getFirst().name(), 1,
+                Uniform.symmetric(bits, 1, new double[] {largest, largest})))));
+        }
+        var data = Map.of("x", Data.rows(16, 2).get("x").reshape(64, 2));
+        var fractions = new ArrayList<Double>();
+        int[] weighed = new int[1];
+        RoundedCandidates.Result result;
+
+        // When
+        try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), data)))) {
+            result = RoundedCandidates.of(layer, plans, new Samples(read, layer, Map.of()), settings(Rounding.COMPENSATED, true), 16,
+                Provider.cpu(), (done, message) -> {
+                    weighed[0] += message.contains("weigh errors") ? 1 : 0;
+                    fractions.add(done);
+                });
+        }
+
+        // Then
+        assertEquals(4, result.steps().size());
+        result.steps().forEach(step -> assertFalse(step.kept(), step.toString()));
+        result.models().values().forEach(model -> assertSame(layer, model));
+        assertTrue(weighed[0] > 0);
+        for (int i = 1; i < fractions.size(); i++) {
+            assertTrue(fractions.get(i - 1) <= fractions.get(i) + 1e-12, fractions.toString());
+        }
+        assertEquals(1, fractions.getLast(), 1e-12);
+        int each = (fractions.size() - weighed[0]) / 2;
+        double share = (1 - fractions.get(weighed[0])) / 2;
+        for (int i = weighed[0]; i < weighed[0] + each; i++) {
+            assertEquals(share, fractions.get(i + each) - fractions.get(i), 1e-12);
+        }
     }
 }
