@@ -35,7 +35,6 @@ final class Distances {
         data.part().outputs().forEach(output -> add(output, data.targets(), near, data.part().outputs().size()));
         data.ahead().ifPresent(ahead -> ahead.rest().outputs().forEach(output ->
             add(output, ahead.targets(), FAR, ahead.rest().outputs().size())));
-        graph.sort();
     }
 
     Loss loss() {

@@ -146,6 +146,10 @@ class SimulatedPartsTest {
         assertEquals(List.of(Kind.BIAS), kinds(model, plan, new Trainables(Weights.FIXED, true, false, false, false)));
         assertEquals(List.of(Kind.ROUNDING), kinds(model, plan, new Trainables(Weights.ROUNDED, false, false, false, false)));
         assertEquals(List.of(Kind.ACTIVATION_SCALE), kinds(model, plan, new Trainables(Weights.FIXED, false, false, true, false)));
+        var perChannel = new QuantizationPlan(List.of(activation("x"), new QuantizationPlan.Activation("h", Set.of(),
+            new Uniform(4, true, 1, new float[] {.3f, .4f, .5f}, new int[3]), "fixed")), plan.weights());
+        assertEquals(Set.of("x/factor"), trained(Blocks.whole(model), model, perChannel,
+            new Trainables(Weights.FIXED, false, false, true, false)).keySet(), "one scale is trained, not one a channel");
         var still = new Simulation(Blocks.whole(model), model, plan, Trainables.NOTHING, new Annealing(0, 1));
         assertEquals(List.of(), still.derived(), "weights that stay are constants");
     }
