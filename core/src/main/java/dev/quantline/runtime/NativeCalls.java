@@ -58,14 +58,20 @@ public final class NativeCalls {
 
     /** Makes a call unless all were stopped. */
     static <T> T make(Call<T> call) throws OrtException {
+        // Before the lock as well: who waits for the last call must not wait for one that began inside another, in another thread.
+        refuseWhereStopped();
         CALLS.readLock().lock();
         try {
-            if (stopped) {
-                throw new ProcessEnding(null);
-            }
+            refuseWhereStopped();
             return call.run();
         } finally {
             CALLS.readLock().unlock();
+        }
+    }
+
+    private static void refuseWhereStopped() {
+        if (stopped) {
+            throw new ProcessEnding(null);
         }
     }
 

@@ -96,9 +96,9 @@ public final class CtrlC {
             Exit.atOnce(code);
         }
         ACTIONS.forEach(action -> within(ACTION, action));
-        boolean quiet = NativeCalls.stop(RUNS);
+        NativeCalls.stop(Duration.ZERO);
         command.interrupt();
-        if (ended() && quiet) {
+        if (ended() && NativeCalls.stop(RUNS)) {
             Exit.inOrder(code);
         } else {
             Exit.atOnce(code);
