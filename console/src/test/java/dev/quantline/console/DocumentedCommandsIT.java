@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.quantline.console.client.Connection;
-import dev.quantline.console.client.Patience;
-import dev.quantline.console.client.StackClient;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
 import dev.quantline.fixture.Checkout;
@@ -118,11 +116,8 @@ class DocumentedCommandsIT {
     private void up(Path place) throws Exception {
         started.add(ChildProcess.start("console", place, place.resolve("up.log"), Map.of(), "up", "--kafka-port", "0", "--s3-port", "0",
             "--http-port", "0"));
-        Eventually.get(Duration.ofMinutes(2), () -> {
-            try (var client = StackClient.connect(running(place).orElseThrow(), Patience.of(LocalStack.STARTING))) {
-                return Optional.of(client.jobs());
-            }
-        });
+        Eventually.get(Duration.ofMinutes(3), () -> Files.readString(place.resolve("up.log")).contains("Quantline is up")
+            ? Optional.of(true) : Optional.empty());
     }
 
     /** Puts files where the requests of the page look for them. */
@@ -146,7 +141,7 @@ class DocumentedCommandsIT {
         if (connection.isEmpty()) {
             return block;
         }
-        var http = Pattern.compile("http://127.0.0.1:(\\d+)/q/health").matcher(Files.readString(place.resolve("up.log")));
+        var http = Pattern.compile("http://127.0.0.1:([1-9]\\d+)/q/health").matcher(Files.readString(place.resolve("up.log")));
         assertTrue(http.find());
         return block.replaceAll("(127\\.0\\.0\\.1|localhost):9092", connection.get().kafka())
             .replace("http://127.0.0.1:9000", connection.get().s3().toString()).replace("127.0.0.1:8080", "127.0.0.1:" + http.group(1));

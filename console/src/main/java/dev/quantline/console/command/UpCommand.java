@@ -17,13 +17,13 @@ final class UpCommand implements Callable<Integer> {
     private static final int USUAL_S3 = 9000;
     private static final int USUAL_HTTP = 8080;
 
-    @Option(names = "--kafka-port", paramLabel = "PORT", description = "of the broker (default: " + USUAL_KAFKA + ", or a free one)")
+    @Option(names = "--kafka-port", paramLabel = "PORT", description = "of the broker (default: " + USUAL_KAFKA + ", or a free one; 0: a free one)")
     private Integer kafka;
 
-    @Option(names = "--s3-port", paramLabel = "PORT", description = "of the object store (default: " + USUAL_S3 + ", or a free one)")
+    @Option(names = "--s3-port", paramLabel = "PORT", description = "of the object store (default: " + USUAL_S3 + ", or a free one; 0: a free one)")
     private Integer s3;
 
-    @Option(names = "--http-port", paramLabel = "PORT", description = "of health and metrics (default: " + USUAL_HTTP + ", or a free one)")
+    @Option(names = "--http-port", paramLabel = "PORT", description = "of health and metrics (default: " + USUAL_HTTP + ", or a free one; 0: a free one)")
     private Integer http;
 
     @Override
@@ -46,12 +46,12 @@ final class UpCommand implements Callable<Integer> {
         }
     }
 
-    /** The port that was asked for; else the usual one where nobody listens on it, else a free one. */
+    /** The port that was asked for, 0 being any free one; else the usual one where nobody listens on it, else a free one. */
     private static int port(Integer wanted, int usual) throws IOException {
-        if (wanted != null) {
+        if (wanted != null && wanted != 0) {
             return wanted;
         }
-        try (var probe = new ServerSocket(usual, 1, InetAddress.getLoopbackAddress())) {
+        try (var probe = new ServerSocket(wanted == null ? usual : 0, 1, InetAddress.getLoopbackAddress())) {
             return probe.getLocalPort();
         } catch (IOException taken) {
             try (var free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
