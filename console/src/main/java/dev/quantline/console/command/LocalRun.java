@@ -58,9 +58,9 @@ final class LocalRun {
         var modelRef = client.upload(job.model().toAbsolutePath().getParent(), modelFiles);
         ObjectNode json = job.request(path -> path.equals(job.model()) ? modelRef.toString() : upload(client, path));
         var request = JobReader.read(json, job.id());
-        output.remark("job " + request.id());
         Ending ending;
         try (var _ = CtrlC.first(() -> cancel(client, request.id())); var progress = output.progress()) {
+            progress.say("job " + request.id());
             ending = client.run(request, progress::show);
         }
         if (ending instanceof Ending.Done) {
