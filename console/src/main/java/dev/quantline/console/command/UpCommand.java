@@ -17,13 +17,16 @@ final class UpCommand implements Callable<Integer> {
     private static final int USUAL_S3 = 9000;
     private static final int USUAL_HTTP = 8080;
 
-    @Option(names = "--kafka-port", paramLabel = "PORT", description = "of the broker (default: " + USUAL_KAFKA + ", or a free one; 0: a free one)")
+    @Option(names = "--kafka-port", paramLabel = "PORT",
+            description = "of the broker (default: " + USUAL_KAFKA + ", or a free one; 0: free)")
     private Integer kafka;
 
-    @Option(names = "--s3-port", paramLabel = "PORT", description = "of the object store (default: " + USUAL_S3 + ", or a free one; 0: a free one)")
+    @Option(names = "--s3-port", paramLabel = "PORT",
+            description = "of the object store (default: " + USUAL_S3 + ", or a free one; 0: free)")
     private Integer s3;
 
-    @Option(names = "--http-port", paramLabel = "PORT", description = "of health and metrics (default: " + USUAL_HTTP + ", or a free one; 0: a free one)")
+    @Option(names = "--http-port", paramLabel = "PORT",
+            description = "of health and metrics (default: " + USUAL_HTTP + ", or a free one; 0: free)")
     private Integer http;
 
     @Override
