@@ -10,8 +10,8 @@ import java.util.List;
 /** A Java runtime of the modules that the console needs, made by the JDK's {@code jlink}. */
 final class JavaRuntime {
     /**
-     * What {@code jdeps --print-module-deps --ignore-missing-deps} finds in the console and its libraries, but for {@code jdk.compiler} of
-     * an annotation processor; and {@code jdk.zipfs}, which is found by its service.
+     * What {@code jdeps -s --ignore-missing-deps --multi-release 25} finds in each jar of the console, but for {@code jdk.compiler} of an
+     * annotation processor; and {@code jdk.zipfs}, which is found by its service.
      */
     static final List<String> MODULES = List.of("java.base", "java.compiler", "java.datatransfer", "java.desktop", "java.logging",
         "java.management", "java.naming", "java.net.http", "java.security.jgss", "java.security.sasl", "java.sql", "java.xml",
