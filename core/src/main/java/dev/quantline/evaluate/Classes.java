@@ -40,9 +40,10 @@ final class Classes implements OneOutput {
 
     @Override
     public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var wanted = targets.next(fed.size()).toLongs();
+        var rows = targets.next(fed.size());
         var output = outputs.get(output(outputs));
         var found = output.type().isFloating() ? largest(output) : output.toLongs();
+        var wanted = (rows.size() == found.length ? rows : targets.trimmed(rows, fed)).toLongs();
         if (found.length != wanted.length) {
             throw new BadInput("output '" + output(outputs) + "' is " + output + ", which makes " + found.length + " classes, and the data"
                 + " has " + wanted.length + " for " + fed.size() + " samples: name another with evaluation.output");

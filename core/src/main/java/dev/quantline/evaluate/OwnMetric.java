@@ -89,7 +89,8 @@ final class OwnMetric implements Metric {
                 throw wrong("its input '" + name + "' is no output of the model and no array of the data: "
                     + Nearest.hint(name, known), null);
             }
-            return arrays.computeIfAbsent(name, data::targets).next(fed.size());
+            var rows = arrays.computeIfAbsent(name, data::targets);
+            return rows.trimmed(rows.next(fed.size()), fed);
         });
     }
 

@@ -7,12 +7,14 @@ import java.util.Map;
 
 /** Cuts columns that are padding in every row of a batch. */
 final class Padding {
+    static final String MASK = "attention_mask";
+
     private Padding() {
     }
 
     /** Inputs {@code [batch, tokens]} without the trailing columns where {@code attention_mask} is 0 in all rows. */
     static Map<String, Tensor> trim(Map<String, Tensor> feed) {
-        var mask = feed.get("attention_mask");
+        var mask = feed.get(MASK);
         if (mask == null || mask.rank() != 2) {
             return feed;
         }
@@ -34,16 +36,19 @@ final class Padding {
         return trimmed;
     }
 
-    private static Tensor columns(Tensor tensor, int used) {
+    /** The first columns of {@code [batch, tokens, ...]}. */
+    static Tensor columns(Tensor tensor, int used) {
         if (tensor.dim(1) <= used) {
             return tensor;
         }
-        int row = Math.toIntExact(tensor.type().bytes(tensor.dim(1)));
-        int kept = Math.toIntExact(tensor.type().bytes(used));
+        var shape = tensor.shape().clone();
+        int row = Math.toIntExact(tensor.type().bytes(tensor.size() / tensor.dim(0)));
+        shape[1] = used;
+        int kept = Math.toIntExact(tensor.type().bytes(Tensor.count(shape) / tensor.dim(0)));
         var bytes = ByteBuffer.allocateDirect(kept * tensor.dim(0));
         for (int i = 0; i < tensor.dim(0); i++) {
             bytes.put(tensor.data().slice(i * row, kept));
         }
-        return new Tensor(tensor.type(), new long[] {tensor.dim(0), used}, bytes);
+        return new Tensor(tensor.type(), shape, bytes);
     }
 }

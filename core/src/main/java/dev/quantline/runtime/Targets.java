@@ -10,13 +10,16 @@ import java.util.List;
 public final class Targets implements AutoCloseable {
     private final List<Npz> files;
     private final String name;
+    private final long tokens;
     private int file;
     private long left;
     private Npz.Rows rows;
 
-    Targets(List<Npz> files, String name) {
+    /** @param tokens of a sequence as the data has it, padding included; below 0 where there are none */
+    Targets(List<Npz> files, String name, long tokens) {
         this.files = files;
         this.name = name;
+        this.tokens = tokens;
     }
 
     /**
@@ -42,6 +45,15 @@ public final class Targets implements AutoCloseable {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /**
+     * Rows that have an entry for each token, {@code [samples, tokens, ...]}, without the columns at the end that this batch was fed
+     * without, since they are padding in all of its samples; other rows as they are.
+     */
+    public Tensor trimmed(Tensor rows, Dataset.Batch fed) {
+        var mask = fed.arrays().get(Padding.MASK);
+        return mask == null || mask.rank() != 2 || rows.rank() < 2 || rows.dim(1) != tokens ? rows : Padding.columns(rows, mask.dim(1));
     }
 
     @Override

@@ -1,10 +1,17 @@
 package dev.quantline.evaluate;
 
 import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Progress;
+import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
+import dev.quantline.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,6 +21,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -154,5 +163,40 @@ class TargetMetricsTest {
             var missing = assertThrows(BadInput.class, () -> Metric.of(new Measure("psnr", Optional.empty()), data));
             assertTrue(missing.getMessage().contains("data.npz has no array 'targets'"), missing.getMessage());
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"f1", "exact", "own"})
+    void whatIsAskedOfTokensIsComparedWhereBatchesAreFedWithoutTheirPadding(String metric) throws IOException {
+        // Given texts of different lengths, and the class of each token that the network itself finds; of padding none
+        var network = Networks.transformer(1);
+        var arrays = new LinkedHashMap<>(Data.tokens(9, 12, 3));
+        try (var session = Session.open(network, Provider.cpu(), Session.Optimization.ALL)) {
+            var hidden = session.run(arrays).get("hidden");
+            var targets = new long[9 * 12];
+            for (int i = 0; i < targets.length; i++) {
+                targets[i] = arrays.get("attention_mask").get(i) == 0 ? -100
+                    : Classes.largest(hidden.toFloats(), i * hidden.dim(2), hidden.dim(2));
+            }
+            arrays.put("targets", longs(targets, 9, 12));
+            // When they are evaluated three at a time, most of which have shorter texts than the longest
+            try (var data = Dataset.open(List.of(Data.write(folder.resolve("texts.npz"), arrays)))) {
+                var measure = metric.equals("own") ? Measure.of(OwnGraph.read(anyTokenRight(), Optional.empty())) : Measure.of(metric);
+                var evaluation = Evaluation.run(session, session, new Samples(data, network, Map.of()), measure, 3, Progress.none());
+                // Then the network agrees with itself
+                assertEquals(1, evaluation.baseline().getAsDouble());
+            }
+        }
+    }
+
+    /** {@code hidden [samples, tokens, 16], targets [samples, tokens] -> [samples]}: 1 where a token's largest channel is its target. */
+    private Path anyTokenRight() throws IOException {
+        var draft = new Draft(17, 1);
+        var best = draft.op("best", "ArgMax", Map.of("axis", 2L, "keepdims", 0L), draft.input("hidden", DataType.FLOAT, -1, -1, 16));
+        var equal = draft.op("equal", "Equal", best, draft.input("targets", DataType.INT64, -1, -1));
+        draft.op("any", "ReduceMax", Map.of("axes", new long[] {1}, "keepdims", 0L), draft.op("hit", "Cast", Map.of("to", 1L), equal));
+        var file = folder.resolve("any.onnx");
+        ModelFile.write(draft.output("any", DataType.FLOAT, -1).graph().withMetadata(Map.of("quantline.better", "higher")), file);
+        return file;
     }
 }
