@@ -56,6 +56,16 @@ class SegmentTest {
     }
 
     @Test
+    void whatItsOutputsDoNotNeedIsNotInAPart() {
+        var model = model();
+
+        var part = new Segment(model).of(model.nodes(), Map.of("x", X), List.of("largest"));
+
+        assertEquals(List.of("FastGelu", "ArgMax"), part.nodes().stream().map(Node::op).toList());
+        assertEquals(Set.of(), part.initializers().keySet());
+    }
+
+    @Test
     void aPartReadsWhatItDoesNotMakeAndNoConstants() {
         var model = model();
 

@@ -129,6 +129,8 @@ class TuningMovesTest {
                     "whole", "normalization", "all"), run.result().steps().stream().map(Step::method).toList());
                 assertEquals(List.of("", "p/MatMul", "p/MatMul", "q/MatMul", "q/MatMul", "the whole model", "", ""),
                     run.result().steps().stream().map(Step::part).toList());
+                run.result().steps().forEach(step ->
+                    assertEquals(step.errorAfter() < step.errorBefore(), step.kept(), step.toString()));
             }
             // The whole takes as long as both pieces; nine shares in all.
             assertBetween(0, 1, "correcting biases", fractions, messages);
@@ -165,6 +167,7 @@ class TuningMovesTest {
                 var result = run.result();
                 var step = result.steps().getFirst();
                 assertEquals(1, result.steps().size());
+                assertEquals(model.outputs(), result.model().outputs());
                 assertEquals(judged(samples, false, start), step.errorBefore(), 1e-9);
                 assertTrue(step.kept() && step.errorAfter() < step.errorBefore());
                 assertEquals(judged(samples, false, new State(result.model(), result.plan())), step.errorAfter(), 1e-9);
@@ -271,6 +274,15 @@ class TuningMovesTest {
     }
 
     @Test
+    void aBlockDoesNotLookThroughWhatNoGradientPasses() throws IOException {
+        with(samples -> {
+            var steps = steps(model("Hardmax"), samples, pieces(Method.RECONSTRUCT, true, 1));
+
+            assertEquals("reconstruct p/MatMul", steps.getFirst().method() + " " + steps.getFirst().part());
+        });
+    }
+
+    @Test
     void stoppedAnywhereItGoesOnToTheSameModel() throws IOException {
         with(samples -> {
             Tuner.Result unbroken;
@@ -320,6 +332,18 @@ class TuningMovesTest {
             var without = steps(samples, usual);
             assertEquals(30, without.getFirst().curve().getLast().step());
             assertNotEquals(List.of(), without.getFirst().curve());
+        });
+    }
+
+    @Test
+    void inMuchTimePiecesTakeAsManyStepsAsHelp() throws IOException {
+        with(samples -> {
+            var saved = Files.createDirectory(folder.resolve("saved"));
+            try (var run = run(model, samples, pieces(Method.RECONSTRUCT, true, 0)).within(1e9, 0)) {
+                assertFalse(run.advance(() -> true, Progress.none()));
+                run.save(saved);
+            }
+            assertTrue(Files.readString(saved.resolve("moves.json")).contains("\"0 p/MatMul\":2000"));
         });
     }
 }
