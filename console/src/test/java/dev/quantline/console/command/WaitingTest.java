@@ -146,9 +146,10 @@ class WaitingTest {
     private EmbeddedStack start(int kafka, int s3) {
         try {
             var stack = EmbeddedStack.start(folder.resolve("stack"), new EmbeddedStack.Ports(kafka, s3));
-            // The services would make it.
+            // The services would make them.
             try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, stack.addresses().bootstrapServers()))) {
-                admin.createTopics(List.of(new NewTopic(new Topics(Topics.DEFAULT_PREFIX).jobs(), 1, (short) 1))).all().get();
+                admin.createTopics(new Topics(Topics.DEFAULT_PREFIX).all().stream().map(name -> new NewTopic(name, 1, (short) 1)).toList())
+                    .all().get();
             }
             return stack;
         } catch (Exception failure) {
