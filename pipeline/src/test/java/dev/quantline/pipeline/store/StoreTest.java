@@ -60,6 +60,21 @@ class StoreTest {
     }
 
     @Test
+    void anObjectIsKnownAgainWhenItsStoreHasAnotherAddress() throws IOException {
+        var moved = new AtomicLong();
+        var address = stack.addresses().s3Endpoint();
+        var stored = store.put("inputs/known.bin", file("known", 1000, 7));
+        for (var host : List.of("127.0.0.1", "localhost")) {
+            try (var there = new Store(settings(URI.create("http://" + host + ":" + address.getPort()), "known-cache"))) {
+                there.fetch(stored.ref(), folder.resolve("known-at-" + host), moved::addAndGet);
+            }
+        }
+
+        assertEquals(1000, moved.get());
+        assertEquals(-1, Files.mismatch(folder.resolve("known"), folder.resolve("known-at-localhost")));
+    }
+
+    @Test
     void aResultIsNamedByItsContentAndNeverFetchedByTheOneWhoMadeIt() throws IOException {
         var moved = new AtomicLong();
 
