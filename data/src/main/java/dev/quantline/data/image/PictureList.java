@@ -124,7 +124,9 @@ record PictureList(List<Entry> entries, int ignored) {
 
     /** The list that a folder or a table is. */
     static PictureList of(Path source, Columns columns) throws IOException {
-        var list = Files.isDirectory(source) ? ofFolder(source) : ofTable(readable(source), columns);
+        // A link that the user names is followed; links below it are not.
+        var list = Files.isDirectory(source) ? ofFolder(Files.isSymbolicLink(source) ? source.toRealPath() : source)
+            : ofTable(readable(source), columns);
         if (list.entries().isEmpty()) {
             throw new BadInput(source + " has no PNG, JPEG or WebP pictures");
         }

@@ -40,6 +40,16 @@ class PictureListTest {
     }
 
     @Test
+    void aFolderThatIsALinkIsFollowedAndLinksBelowItAreNot() throws IOException {
+        Files.createSymbolicLink(folder.resolve("named"), folder.resolve("set"));
+        Files.createSymbolicLink(folder.resolve("set/c"), folder);
+
+        var list = PictureList.of(folder.resolve("named"), FOUND);
+
+        assertEquals(List.of("a", "a", "b"), list.entries().stream().map(PictureList.Entry::label).toList());
+    }
+
+    @Test
     void picturesBesideSubFoldersAreAQuestion() throws IOException {
         Files.writeString(folder.resolve("set/stray.png"), "");
 
