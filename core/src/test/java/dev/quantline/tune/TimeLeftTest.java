@@ -50,6 +50,17 @@ class TimeLeftTest {
     }
 
     @Test
+    void gettingReadyAndTheFirstStepsOfALaterSliceAreNoPace() {
+        now += MINUTE.toNanos();
+        report(Duration.ZERO, 0.52);
+        report(Duration.ofSeconds(6), 0.5201);
+        report(Duration.ofSeconds(54), 0.53);
+        report(MINUTE, 0.76);
+
+        assertEquals(List.of("0.52 at work", "0.5201 at work", "0.53 at work, about 47 min left", "0.76 at work, about 2 min left"), heard);
+    }
+
+    @Test
     void learningIsPassedOn() {
         var points = new ArrayList<Progress.Learning>();
         var learning = new Progress.Learning("part", 3, 4, 0.5, 0.25);
