@@ -126,8 +126,7 @@ sealed interface DetectorOutputs {
             var values = picture.get(scores).toFloats();
             int classes = picture.get(scores).dim(2);
             var all = IntStream.range(0, anchors).mapToObj(i -> corners(of, 4 * i)).toList();
-            return IntStream.range(0, classes).boxed().flatMap(c -> Suppression.of(all, c,
-                i -> values[i * classes + c]).stream()).toList();
+            return Suppression.of(all, classes, (i, c) -> values[i * classes + c]);
         }
     }
 
@@ -144,8 +143,7 @@ sealed interface DetectorOutputs {
             int rows = head.dim(1);
             int anchors = head.dim(2);
             var all = IntStream.range(0, anchors).mapToObj(i -> centred(head, i, anchors)).toList();
-            return IntStream.range(0, rows - 4).boxed().flatMap(c -> Suppression.of(all, c,
-                i -> head.get((4 + c) * anchors + i)).stream()).toList();
+            return Suppression.of(all, rows - 4, (i, c) -> head.get((4 + c) * anchors + i));
         }
     }
 

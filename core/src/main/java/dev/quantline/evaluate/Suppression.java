@@ -18,8 +18,18 @@ final class Suppression {
     private Suppression() {
     }
 
-    /** What remains of the boxes of a picture for one class, highest score first. */
-    static List<Detection> of(List<Box> boxes, int label, IntToDoubleFunction score) {
+    /** How sure the model is that a box is of a class. */
+    interface Score {
+        double of(int box, int label);
+    }
+
+    /** What remains of the boxes of a picture, class after class. */
+    static List<Detection> of(List<Box> boxes, int classes, Score score) {
+        return IntStream.range(0, classes).boxed().flatMap(label -> of(boxes, label, box -> score.of(box, label)).stream()).toList();
+    }
+
+    /** What remains of them for one class, highest score first. */
+    private static List<Detection> of(List<Box> boxes, int label, IntToDoubleFunction score) {
         var kept = new ArrayList<Detection>();
         var order = IntStream.range(0, boxes.size()).filter(i -> score.applyAsDouble(i) > LEAST_SCORE).boxed()
             .sorted(Comparator.comparingDouble(i -> -score.applyAsDouble(i))).iterator();
