@@ -2,6 +2,7 @@ package dev.quantline.evaluate;
 
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Samples;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
@@ -70,7 +71,7 @@ public sealed interface OutputLoss {
             String judged = Metric.output(reference, output);
             var before = reference.get(judged);
             var after = changed.get(judged);
-            var mask = fed.arrays().get("attention_mask");
+            var mask = fed.arrays().get(Samples.MASK);
             int classes = before.dim(-1);
             int rows = before.size() / classes;
             boolean masked = mask != null && mask.size() == rows;

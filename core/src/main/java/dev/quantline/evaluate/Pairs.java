@@ -3,6 +3,7 @@ package dev.quantline.evaluate;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Samples;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -75,7 +76,7 @@ final class Pairs implements OneOutput {
     }
 
     private static Tensor mean(Dataset.Batch fed, Tensor output) {
-        var mask = fed.arrays().get("attention_mask");
+        var mask = fed.arrays().get(Samples.MASK);
         if (output.rank() != 3 || mask == null) {
             throw new BadInput("metric pairs needs an output [sentences, tokens, channels] and an input 'attention_mask', not " + output);
         }

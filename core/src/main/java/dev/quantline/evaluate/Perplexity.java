@@ -3,6 +3,7 @@ package dev.quantline.evaluate;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
+import dev.quantline.runtime.Samples;
 import java.util.Map;
 import java.util.Optional;
 
@@ -35,7 +36,7 @@ final class Perplexity implements OneOutput {
         }
         int tokens = logits.dim(1);
         int vocabulary = logits.dim(2);
-        var mask = fed.arrays().get("attention_mask");
+        var mask = fed.arrays().get(Samples.MASK);
         var values = logits.floats();
         for (int i = 0; i < fed.size(); i++) {
             for (int t = 0; t + 1 < tokens; t++) {

@@ -7,6 +7,7 @@ import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.plan.Placement;
+import dev.quantline.runtime.Samples;
 import dev.quantline.site.SiteKind;
 import dev.quantline.site.Sites;
 import java.util.ArrayList;
@@ -49,7 +50,7 @@ final class OutlierSites {
     OutlierSites(Graph graph, List<String> exclude) {
         var kinds = new Sites(graph.index());
         var shapes = OnnxLibrary.inferShapes(graph);
-        boolean padded = TaskLoss.has(graph, TaskLoss.MASK);
+        boolean padded = TaskLoss.has(graph, Samples.MASK);
         for (var site : Placement.of(graph, exclude).activations().values()) {
             if (site.gridOf().equals(site.tensor()) && !LEFT.contains(kinds.kindOf(site.tensor()))) {
                 var shape = Optional.ofNullable(shapes.get(site.tensor())).flatMap(ValueInfos::shape).orElse(new long[0]);

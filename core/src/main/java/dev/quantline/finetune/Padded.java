@@ -3,6 +3,7 @@ package dev.quantline.finetune;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.runtime.Samples;
 import java.util.Arrays;
 import java.util.List;
 
@@ -26,7 +27,7 @@ final class Padded {
         String floats = graph.fresh(tensor + "/mask");
         String shaped = graph.fresh(tensor + "/mask_shaped");
         String zeroed = graph.fresh(tensor + "/counted");
-        graph.nodes().add(Node.of("Cast", List.of(TaskLoss.MASK), floats).with("to", 1));
+        graph.nodes().add(Node.of("Cast", List.of(Samples.MASK), floats).with("to", 1));
         graph.nodes().add(Node.of("Reshape", List.of(floats, graph.addConstant(tensor + "/mask_shape", Tensor.vector(broadcast))), shaped));
         graph.nodes().add(Node.of("Mul", List.of(tensor, shaped), zeroed));
         return zeroed;

@@ -6,6 +6,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.runtime.Samples;
 import java.util.List;
 import java.util.Optional;
 
@@ -13,7 +14,6 @@ import java.util.Optional;
 final class TaskLoss {
     /** Input with the outputs of the network as it was. */
     static final String TEACHER = "finetune/teacher";
-    static final String MASK = "attention_mask";
     private static final String TOKENS = "input_ids";
     private static final double TEMPERATURE = 1;
 
@@ -40,9 +40,10 @@ final class TaskLoss {
                 yield new Loss.CrossEntropy(output, "labels", 0);
             }
             case PAIRS -> {
-                require(rank == 2 || rank == 3 && has(graph, MASK), "pairs takes embeddings [samples, channels], or [samples, tokens,"
+                require(rank == 2 || rank == 3 && has(graph, Samples.MASK),
+                    "pairs takes embeddings [samples, channels], or [samples, tokens,"
                     + " channels] and an input attention_mask; '" + output + "' is of rank " + rank);
-                yield new Loss.CosinePairs(output, rank == 3 ? MASK : null, "scores");
+                yield new Loss.CosinePairs(output, rank == 3 ? Samples.MASK : null, "scores");
             }
             case NEXT_TOKEN -> {
                 require(rank == 3 && has(graph, TOKENS), "next_token takes logits [samples, tokens, vocabulary] and an input input_ids;"
@@ -60,7 +61,7 @@ final class TaskLoss {
     /** The output with 0 where the input is padding. */
     static String counted(Graph graph, FineTuneSettings settings) {
         String output = output(graph, settings);
-        return has(graph, MASK) && rank(graph, output) == 3 ? Padded.zeroed(graph, output, 3, 1) : output;
+        return has(graph, Samples.MASK) && rank(graph, output) == 3 ? Padded.zeroed(graph, output, 3, 1) : output;
     }
 
     private static String output(Graph graph, FineTuneSettings settings) {

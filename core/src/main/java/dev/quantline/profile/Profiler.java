@@ -110,7 +110,7 @@ public final class Profiler {
     }
 
     private static Optional<VisibleTokens> visible(Dataset.Batch fed) {
-        return Optional.ofNullable(fed.arrays().get("attention_mask"))
+        return Optional.ofNullable(fed.arrays().get(Samples.MASK))
             .filter(mask -> mask.rank() == 2 && mask.dim(0) == fed.size()).map(VisibleTokens::of);
     }
 }

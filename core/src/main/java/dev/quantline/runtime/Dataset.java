@@ -218,7 +218,7 @@ public final class Dataset implements AutoCloseable {
     public Targets targets(String... names) {
         String name = Arrays.stream(names).filter(this::has).findFirst().orElseThrow(() -> new BadInput(paths.getFirst().getFileName()
             + " has no array '" + String.join("' or '", names) + "': " + Nearest.hint(names[0], files.getFirst().headers().keySet())));
-        var mask = files.getFirst().headers().get(Padding.MASK);
+        var mask = files.getFirst().headers().get(Samples.MASK);
         return new Targets(files, name, mask != null && mask.shape().length == 2 ? mask.shape()[1] : -1);
     }
 

@@ -7,14 +7,12 @@ import java.util.Map;
 
 /** Cuts columns that are padding in every row of a batch. */
 final class Padding {
-    static final String MASK = "attention_mask";
-
     private Padding() {
     }
 
     /** Inputs {@code [batch, tokens]} without the trailing columns where {@code attention_mask} is 0 in all rows. */
     static Map<String, Tensor> trim(Map<String, Tensor> feed) {
-        var mask = feed.get(MASK);
+        var mask = feed.get(Samples.MASK);
         if (mask == null || mask.rank() != 2) {
             return feed;
         }

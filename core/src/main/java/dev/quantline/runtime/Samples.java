@@ -25,6 +25,9 @@ import java.util.stream.Stream;
  * a batch are cut off: the model computes the same for the others, and padding enters no statistic.
  */
 public final class Samples {
+    /** What an input is called that says by 0 which tokens of {@code [batch, tokens]} are padding. */
+    public static final String MASK = "attention_mask";
+
     private final Dataset dataset;
     private final Map<String, Normalization> normalize;
     private final Map<String, ValueInfoProto> inputs = new LinkedHashMap<>();
@@ -234,7 +237,7 @@ public final class Samples {
 
     /** How many samples can be run at once without padding: one where lengths differ, else as many as wanted. */
     public int unpadded(int wanted) {
-        return openLength && inputs.containsKey("attention_mask") ? 1 : wanted;
+        return openLength && inputs.containsKey(MASK) ? 1 : wanted;
     }
 
     private Tensor fit(String input, String array, Tensor samples) {

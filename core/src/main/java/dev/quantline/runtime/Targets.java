@@ -52,7 +52,7 @@ public final class Targets implements AutoCloseable {
      * without, since they are padding in all of its samples; other rows as they are.
      */
     public Tensor trimmed(Tensor rows, Dataset.Batch fed) {
-        var mask = fed.arrays().get(Padding.MASK);
+        var mask = fed.arrays().get(Samples.MASK);
         return mask == null || mask.rank() != 2 || rows.rank() < 2 || rows.dim(1) != tokens ? rows : Padding.columns(rows, mask.dim(1));
     }
 

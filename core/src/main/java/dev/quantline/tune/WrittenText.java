@@ -33,7 +33,6 @@ import java.util.stream.IntStream;
  */
 public final class WrittenText {
     private static final String TOKENS = "input_ids";
-    private static final String MASK = "attention_mask";
     private static final String POSITION = "position to go on from";
     /** Samples for one that is given: the quarter that judges is then given ones alone. */
     private static final int MOST = 4;
@@ -75,7 +74,7 @@ public final class WrittenText {
     public static boolean writes(Graph model, Optional<String> output) {
         var inputs = model.inputs().stream().map(input -> input.getName()).toList();
         var logits = Optional.ofNullable(OnnxLibrary.inferShapes(model).get(logits(model, output)));
-        return inputs.contains(TOKENS) && Set.of(TOKENS, MASK).containsAll(inputs)
+        return inputs.contains(TOKENS) && Set.of(TOKENS, Samples.MASK).containsAll(inputs)
             && model.inputs().stream().allMatch(input -> ValueInfos.type(input).filter(DataType.INT64::equals).isPresent())
             && logits.flatMap(ValueInfos::shape).filter(shape -> shape.length == 3).isPresent();
     }
@@ -101,7 +100,7 @@ public final class WrittenText {
             var array = Tensor.zeros(DataType.INT64, all.size(), tokens);
             var memory = array.data().asLongBuffer();
             for (int i = 0; i < all.size(); i++) {
-                memory.put(i * tokens, input.getName().equals(MASK) ? all.get(i).mask() : all.get(i).tokens());
+                memory.put(i * tokens, input.getName().equals(Samples.MASK) ? all.get(i).mask() : all.get(i).tokens());
             }
             arrays.put(input.getName(), array);
         }
@@ -112,7 +111,7 @@ public final class WrittenText {
         var rows = new ArrayList<Row>();
         given.forEachBatch(0, given.size(), 1, fed -> {
             var ids = fed.arrays().get(TOKENS);
-            var masks = fed.arrays().get(MASK);
+            var masks = fed.arrays().get(Samples.MASK);
             for (int i = 0; i < fed.size(); i++) {
                 rows.add(masks == null ? new Row(ids.rows(i, i + 1).toLongs())
                     : new Row(ids.rows(i, i + 1).toLongs(), masks.rows(i, i + 1).toLongs()));
@@ -167,7 +166,7 @@ public final class WrittenText {
             var tensor = Tensor.zeros(DataType.INT64, rows.length, length);
             var memory = tensor.data().asLongBuffer();
             for (int i = 0; i < rows.length; i++) {
-                memory.put(i * length, input.getName().equals(MASK) ? new Row(rows[i]).mask() : rows[i], 0, written);
+                memory.put(i * length, input.getName().equals(Samples.MASK) ? new Row(rows[i]).mask() : rows[i], 0, written);
             }
             feed.put(input.getName(), tensor);
         }

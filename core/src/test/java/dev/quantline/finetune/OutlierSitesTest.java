@@ -7,6 +7,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.util.List;
 import java.util.Map;
@@ -23,7 +24,7 @@ class OutlierSitesTest {
         var draft = new Draft(17, 1);
         long[] shape = masked ? new long[] {-1, -1, 2} : new long[] {-1, 2};
         if (masked) {
-            draft.input(TaskLoss.MASK, DataType.INT64, -1, -1);
+            draft.input(Samples.MASK, DataType.INT64, -1, -1);
         }
         String twice = draft.constant("twice", Tensor.of(new float[] {2, 0, 0, 2}, 2, 2));
         draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, shape), twice);
@@ -78,7 +79,7 @@ class OutlierSitesTest {
         assertTrue(sites.all().stream().allMatch(each -> each.tensor().endsWith("/counted")), tensors(sites).toString());
 
         var seen = observed(graph, site, Map.of("x", Tensor.of(new float[] {1, -3, 100, -100}, 1, 2, 2),
-            TaskLoss.MASK, Tensor.of(new long[] {1, 0}, 1, 2)));
+            Samples.MASK, Tensor.of(new long[] {1, 0}, 1, 2)));
 
         assertArrayEquals(new float[] {(2 - 6) / 4f, (4 + 36) / 4f, -6, 2}, seen, 1e-5f);
     }

@@ -9,6 +9,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.runtime.Provider;
+import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
 import java.util.Arrays;
 import java.util.List;
@@ -51,8 +52,8 @@ class TaskLossTest {
     @Test
     void everyTaskHasItsLossAtTheOutput() {
         assertEquals(new Loss.CrossEntropy("y", "labels", 0), loss(Task.CROSS_ENTROPY, false, 1, network(2)));
-        assertEquals(new Loss.CosinePairs("y", null, "scores"), loss(Task.PAIRS, false, 1, network(2, TaskLoss.MASK)));
-        assertEquals(new Loss.CosinePairs("y", TaskLoss.MASK, "scores"), loss(Task.PAIRS, false, 1, network(3, TaskLoss.MASK)));
+        assertEquals(new Loss.CosinePairs("y", null, "scores"), loss(Task.PAIRS, false, 1, network(2, Samples.MASK)));
+        assertEquals(new Loss.CosinePairs("y", Samples.MASK, "scores"), loss(Task.PAIRS, false, 1, network(3, Samples.MASK)));
         assertEquals(new Loss.NextToken("y", "input_ids"), loss(Task.NEXT_TOKEN, false, 1, network(3, "input_ids")));
         assertEquals(new Loss.Distillation("y", TaskLoss.TEACHER, 1), loss(Task.DISTILL, true, 4, network(2)));
         // In units of the outputs' own power.
@@ -66,7 +67,7 @@ class TaskLossTest {
             refusal(Task.CROSS_ENTROPY, network(3)));
         String pairs = refusal(Task.PAIRS, network(3));
         assertTrue(pairs.startsWith("training.loss: pairs takes embeddings") && pairs.endsWith("'y' is of rank 3"), pairs);
-        assertTrue(refusal(Task.PAIRS, network(4, TaskLoss.MASK)).endsWith("'y' is of rank 4"));
+        assertTrue(refusal(Task.PAIRS, network(4, Samples.MASK)).endsWith("'y' is of rank 4"));
         String next = refusal(Task.NEXT_TOKEN, network(3, "tokens"));
         assertTrue(next.startsWith("training.loss: next_token takes logits") && next.contains("input_ids"), next);
         assertTrue(refusal(Task.NEXT_TOKEN, network(2, "input_ids")).endsWith("'y' is of rank 2"));
@@ -84,16 +85,16 @@ class TaskLossTest {
 
     @Test
     void sentencesCountAsFarAsTheyAreLong() {
-        var graph = network(3, TaskLoss.MASK);
+        var graph = network(3, Samples.MASK);
         String counted = TaskLoss.counted(graph, settings(Task.DISTILL, false));
         var float3 = network(3);
 
         assertEquals("y", TaskLoss.counted(float3, settings(Task.DISTILL, false)), "there is no mask");
-        assertEquals("y", TaskLoss.counted(network(2, TaskLoss.MASK), settings(Task.DISTILL, false)), "there are no tokens");
+        assertEquals("y", TaskLoss.counted(network(2, Samples.MASK), settings(Task.DISTILL, false)), "there are no tokens");
         graph.outputs().add(ValueInfos.of(counted, DataType.FLOAT));
         var x = Tensor.of(new float[] {1, -2, 3, 4, -5, 6, 7, 8, 9, 10, 11, -12}, 2, 3, 2);
         var mask = Tensor.of(new long[] {1, 1, 0, 1, 0, 0}, 2, 3);
-        assertArrayEquals(new float[] {1, 2, 3, 4, 0, 0, 7, 8, 0, 0, 0, 0}, run(graph, Map.of("x", x, TaskLoss.MASK, mask), counted));
+        assertArrayEquals(new float[] {1, 2, 3, 4, 0, 0, 7, 8, 0, 0, 0, 0}, run(graph, Map.of("x", x, Samples.MASK, mask), counted));
     }
 
     private static float[] run(Graph graph, Map<String, Tensor> inputs, String output) {
@@ -105,14 +106,14 @@ class TaskLossTest {
     @Test
     void aMaskIsLaidAlongTheAxisOfTokensWhereverThatIs() {
         var draft = new Draft(17, 1);
-        draft.input(TaskLoss.MASK, DataType.INT64, -1, -1);
+        draft.input(Samples.MASK, DataType.INT64, -1, -1);
         draft.op("y", "Abs", draft.input("x", DataType.FLOAT, -1, 2, -1));
         var graph = draft.graph();
         String zeroed = Padded.zeroed(graph, "y", 3, 2);
         graph.outputs().add(ValueInfos.of(zeroed, DataType.FLOAT));
 
         var x = Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 1, 2, 3);
-        assertArrayEquals(new float[] {1, 0, 3, 4, 0, 6}, run(graph, Map.of("x", x, TaskLoss.MASK, Tensor.of(new long[] {1, 0, 1}, 1, 3)),
+        assertArrayEquals(new float[] {1, 0, 3, 4, 0, 6}, run(graph, Map.of("x", x, Samples.MASK, Tensor.of(new long[] {1, 0, 1}, 1, 3)),
             zeroed));
     }
 

@@ -2,6 +2,7 @@ package dev.quantline.data;
 
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.NpzArrays;
+import dev.quantline.runtime.Samples;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -63,7 +64,7 @@ public final class DataShow {
      */
     public static List<String> samples(NpzArrays file, int count, Optional<Function<long[], String>> decode) throws IOException {
         var headers = file.list();
-        var mask = headers.stream().filter(header -> header.name().equals("attention_mask") && header.rank() == 2).findFirst();
+        var mask = headers.stream().filter(header -> header.name().equals(Samples.MASK) && header.rank() == 2).findFirst();
         var shown = mask.isPresent() ? file.first(mask.get().name(), count) : null;
         var lines = new ArrayList<String>();
         for (var header : headers) {
