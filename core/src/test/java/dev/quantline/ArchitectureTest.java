@@ -39,25 +39,37 @@ class ArchitectureTest {
 
     @BeforeAll
     static void readClassesAndStatements() throws IOException, URISyntaxException {
-        core = new ClassFileImporter().importPath(Path.of(Graph.class.getProtectionDomain().getCodeSource().getLocation().toURI()));
+        core = new ClassFileImporter()
+                .importPath(Path.of(Graph.class
+                        .getProtectionDomain()
+                        .getCodeSource()
+                        .getLocation()
+                        .toURI()));
         stated = new TreeMap<>();
         try (var folders = Files.list(SOURCES)) {
             for (var folder : folders.filter(Files::isDirectory).toList()) {
-                stated.put(folder.getFileName().toString(), imports(Files.readString(folder.resolve("package-info.java"))));
+                stated.put(
+                        folder.getFileName().toString(),
+                        imports(Files.readString(folder.resolve("package-info.java"))));
             }
         }
     }
 
     static Set<String> imports(String packageInfo) {
         var names = new TreeSet<String>();
-        STATEMENT.matcher(packageInfo).results().forEach(sentence ->
-            PACKAGE.matcher(sentence.group(1)).results().forEach(name -> names.add(name.group(1))));
+        STATEMENT
+                .matcher(packageInfo)
+                .results()
+                .forEach(sentence ->
+                        PACKAGE.matcher(sentence.group(1)).results().forEach(name -> names.add(name.group(1))));
         return names;
     }
 
     /** The folder of core a class lies in: {@code gradient} for {@code dev.quantline.gradient.rules.Rule}. */
     private static String part(JavaClass type) {
-        return type.getPackageName().startsWith(ROOT) ? type.getPackageName().substring(ROOT.length()).split("\\.")[0] : "";
+        return type.getPackageName().startsWith(ROOT)
+                ? type.getPackageName().substring(ROOT.length()).split("\\.")[0]
+                : "";
     }
 
     private static Map<String, String> arrows() {
@@ -114,14 +126,29 @@ class ArchitectureTest {
 
     @Test
     void coreKnowsNoServicesEventsOrStorage() {
-        noClasses().should().dependOnClassesThat().resideInAnyPackage("io.quarkus..", "jakarta..", "io.smallrye..",
-            "org.eclipse.microprofile..", "org.apache.kafka..", "io.cloudevents..", "io.minio..", "software.amazon..",
-            "okhttp3..", "dev.quantline.pipeline..", "dev.quantline.embedded..").check(core);
+        noClasses()
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage(
+                        "io.quarkus..",
+                        "jakarta..",
+                        "io.smallrye..",
+                        "org.eclipse.microprofile..",
+                        "org.apache.kafka..",
+                        "io.cloudevents..",
+                        "io.minio..",
+                        "software.amazon..",
+                        "okhttp3..",
+                        "dev.quantline.pipeline..",
+                        "dev.quantline.embedded..")
+                .check(core);
     }
 
     @Test
     void statementsAreUnderstood() {
-        assertEquals(Set.of("onnx", "runtime"), imports("/** x. <p>Imports {@code dev.quantline.onnx} and {@code runtime}. */"));
+        assertEquals(
+                Set.of("onnx", "runtime"),
+                imports("/** x. <p>Imports {@code dev.quantline.onnx} and {@code runtime}. */"));
         assertEquals(Set.of(), imports("Reads {@code profile}. Imports nothing. See {@code plan}."));
         assertFalse(stated.get("export").isEmpty());
     }

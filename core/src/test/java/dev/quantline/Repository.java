@@ -12,20 +12,26 @@ import java.util.stream.Stream;
 
 /** The files of this project. */
 final class Repository {
-    private static final Set<String> MADE_BY_TOOLS = Set.of(".git", "target", "out", ".quantline", ".idea", ".vscode", "shared");
+    private static final Set<String> MADE_BY_TOOLS =
+            Set.of(".git", "target", "out", ".quantline", ".idea", ".vscode", "shared");
 
-    private Repository() {
-    }
+    private Repository() {}
 
     /** Files that are tracked or about to be; without git, all that no tool made. Relative to the root, in order. */
     static List<Path> files() {
         var root = Checkout.root();
         try {
             var git = new ProcessBuilder("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-                .directory(root.toFile()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+                    .directory(root.toFile())
+                    .redirectError(ProcessBuilder.Redirect.DISCARD)
+                    .start();
             var names = new String(git.getInputStream().readAllBytes(), StandardCharsets.UTF_8).split("\0");
             if (git.waitFor() == 0) {
-                return Stream.of(names).map(Path::of).filter(file -> Files.isRegularFile(root.resolve(file))).sorted().toList();
+                return Stream.of(names)
+                        .map(Path::of)
+                        .filter(file -> Files.isRegularFile(root.resolve(file)))
+                        .sorted()
+                        .toList();
             }
         } catch (IOException e) {
             return walk(root);
@@ -37,10 +43,13 @@ final class Repository {
 
     private static List<Path> walk(Path root) {
         try (var files = Files.walk(root)) {
-            return files.filter(Files::isRegularFile).map(root::relativize)
-                .filter(file -> Stream.iterate(file, part -> part != null, Path::getParent)
-                    .noneMatch(part -> MADE_BY_TOOLS.contains(part.getFileName().toString())))
-                .sorted().toList();
+            return files.filter(Files::isRegularFile)
+                    .map(root::relativize)
+                    .filter(file -> Stream.iterate(file, part -> part != null, Path::getParent)
+                            .noneMatch(part ->
+                                    MADE_BY_TOOLS.contains(part.getFileName().toString())))
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

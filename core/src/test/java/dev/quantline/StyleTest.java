@@ -20,26 +20,29 @@ class StyleTest {
     private static final int MOST_LINES = 400;
     private static final int LONGEST_LINE = 140;
     private static final Pattern DECLARED = Pattern.compile("\\b(?:class|interface|enum|record)\\s+([A-Z]\\w*)");
-    private static final Pattern EMPTY_NAME = Pattern.compile(
-        "(?:^|[a-z0-9])(?:Utils?|Utilit(?:y|ies)|Helpers?|Managers?|Commons?|Impl)(?![a-z])");
-    private static final Pattern EMPTY_PACKAGE = Pattern.compile(
-        "^package [\\w.]*\\b(?:utils?|helpers?|managers?|common|impl)\\b[\\w.]*;");
+    private static final Pattern EMPTY_NAME =
+            Pattern.compile("(?:^|[a-z0-9])(?:Utils?|Utilit(?:y|ies)|Helpers?|Managers?|Commons?|Impl)(?![a-z])");
+    private static final Pattern EMPTY_PACKAGE =
+            Pattern.compile("^package [\\w.]*\\b(?:utils?|helpers?|managers?|common|impl)\\b[\\w.]*;");
     /** What may stand nowhere, and what to do instead. */
     private static final Map<Pattern, String> WORDS = Map.of(
-        Pattern.compile("\\b(?:TODO|FIXME|XXX|HACK)\\b"), "do it, or leave it out",
-        Pattern.compile("(?i)\\bissues? (?:no\\.? ?)?\\d+\\b"), "say what it is about instead of a number in a tracker",
-        Pattern.compile("(?i)\\b(?:helper|sub-?|coding |AI )agents?\\b|\\bAI assistants?\\b|\\bprompts? engineer"),
-        "speak of the project, not of who wrote it",
-        Pattern.compile("(?i)\\b(?:Claude|Anthropic|ChatGPT|OpenAI|Copilot|Codex|Gemini)\\b"),
-        "speak of the project, not of the tools it was written with",
-        Pattern.compile("(?i)\\b(?:this|last|next|previous|earlier|later) sessions?\\b"),
-        "speak of the project, not of how it was written");
+            Pattern.compile("\\b(?:TODO|FIXME|XXX|HACK)\\b"),
+            "do it, or leave it out",
+            Pattern.compile("(?i)\\bissues? (?:no\\.? ?)?\\d+\\b"),
+            "say what it is about instead of a number in a tracker",
+            Pattern.compile("(?i)\\b(?:helper|sub-?|coding |AI )agents?\\b|\\bAI assistants?\\b|\\bprompts? engineer"),
+            "speak of the project, not of who wrote it",
+            Pattern.compile("(?i)\\b(?:Claude|Anthropic|ChatGPT|OpenAI|Copilot|Codex|Gemini)\\b"),
+            "speak of the project, not of the tools it was written with",
+            Pattern.compile("(?i)\\b(?:this|last|next|previous|earlier|later) sessions?\\b"),
+            "speak of the project, not of how it was written");
 
     static List<String> offences(Path file, List<String> lines) {
         var found = new ArrayList<String>();
         boolean java = file.toString().endsWith(".java");
         if (java && lines.size() > MOST_LINES) {
-            found.add(file + ":" + lines.size() + ": more than " + MOST_LINES + " lines: split it by what its parts are about");
+            found.add(file + ":" + lines.size() + ": more than " + MOST_LINES
+                    + " lines: split it by what its parts are about");
         }
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i);
@@ -47,8 +50,9 @@ class StyleTest {
             if (java) {
                 code(line).forEach(fault -> found.add(place + fault));
             }
-            WORDS.forEach((word, advice) -> word.matcher(line).results().forEach(
-                match -> found.add(place + "'" + match.group() + "': " + advice)));
+            WORDS.forEach((word, advice) -> word.matcher(line)
+                    .results()
+                    .forEach(match -> found.add(place + "'" + match.group() + "': " + advice)));
         }
         return found;
     }
@@ -65,9 +69,11 @@ class StyleTest {
             faults.add("the package's name says nothing: name it after what lives there");
         }
         boolean comment = line.strip().startsWith("*") || line.strip().startsWith("//");
-        DECLARED.matcher(line).results().map(match -> match.group(1))
-            .filter(name -> !comment && EMPTY_NAME.matcher(name).find())
-            .forEach(name -> faults.add("'" + name + "' says nothing: name it after what it does"));
+        DECLARED.matcher(line)
+                .results()
+                .map(match -> match.group(1))
+                .filter(name -> !comment && EMPTY_NAME.matcher(name).find())
+                .forEach(name -> faults.add("'" + name + "' says nothing: name it after what it does"));
         return faults;
     }
 
@@ -88,33 +94,51 @@ class StyleTest {
         var silent = new TreeSet<Path>();
         for (var file : Repository.files()) {
             if (file.toString().matches(".*src/main/java/.*\\.java")
-                && !Files.exists(Checkout.root().resolve(file).resolveSibling("package-info.java"))) {
+                    && !Files.exists(Checkout.root().resolve(file).resolveSibling("package-info.java"))) {
                 silent.add(file.getParent());
             }
         }
 
-        assertTrue(silent.isEmpty(),
-            () -> "packages without package-info.java, which says what lives there and what it imports: " + silent);
+        assertTrue(
+                silent.isEmpty(),
+                () -> "packages without package-info.java, which says what lives there and what it imports: " + silent);
     }
 
     @Test
     void offencesAreFoundWhereTheyStand() {
         // Given
-        var lines = List.of("package dev.quantline.util;", "final class StringHelper {", "    // TODO later",
-            "    int x = 1; // see issue 12", "    // " + "long ".repeat(30), "}", "record Utility() {}", "// written by Claude");
+        var lines = List.of(
+                "package dev.quantline.util;",
+                "final class StringHelper {",
+                "    // TODO later",
+                "    int x = 1; // see issue 12",
+                "    // " + "long ".repeat(30),
+                "}",
+                "record Utility() {}",
+                "// written by Claude");
 
         // When
         var found = offences(Path.of("StringHelper.java"), lines);
 
         // Then
-        assertEquals(List.of(1, 2, 3, 4, 5, 5, 7, 8), found.stream().map(fault -> Integer.parseInt(fault.split(":")[1])).toList());
+        assertEquals(
+                List.of(1, 2, 3, 4, 5, 5, 7, 8),
+                found.stream()
+                        .map(fault -> Integer.parseInt(fault.split(":")[1]))
+                        .toList());
     }
 
     @Test
     void ordinaryNamesAndWordsAreLeftAlone() {
-        var lines = List.of("import java.util.List;", "final class Implication {", "    Session session; // ONNX Runtime's session",
-            "record Community() {}", "class Commonwealth {}", "// the open issue is memory", "// see onnxruntime #11020",
-            "package dev.quantline.plan;");
+        var lines = List.of(
+                "import java.util.List;",
+                "final class Implication {",
+                "    Session session; // ONNX Runtime's session",
+                "record Community() {}",
+                "class Commonwealth {}",
+                "// the open issue is memory",
+                "// see onnxruntime #11020",
+                "package dev.quantline.plan;");
 
         assertEquals(List.of(), offences(Path.of("Implication.java"), lines));
     }

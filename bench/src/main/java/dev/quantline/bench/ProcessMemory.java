@@ -6,8 +6,7 @@ import java.nio.file.Path;
 
 /** What Linux says of this process's memory. */
 public final class ProcessMemory {
-    private ProcessMemory() {
-    }
+    private ProcessMemory() {}
 
     /** Resident memory at its peak so far, in KiB (VmHWM). */
     public static long peak() throws IOException {
@@ -16,7 +15,10 @@ public final class ProcessMemory {
 
     /** A field of {@code /proc/self/status}, in KiB. */
     public static long kibibytes(String field) throws IOException {
-        return Files.readAllLines(Path.of("/proc/self/status")).stream().filter(line -> line.startsWith(field + ":"))
-            .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", ""))).findFirst().orElseThrow();
+        return Files.readAllLines(Path.of("/proc/self/status")).stream()
+                .filter(line -> line.startsWith(field + ":"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")))
+                .findFirst()
+                .orElseThrow();
     }
 }

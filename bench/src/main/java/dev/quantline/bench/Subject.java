@@ -28,8 +28,8 @@ public record Subject(Graph model, Samples calibration, Samples validation) impl
     /** Samples run at once. */
     public static final int BATCH = 16;
     /** Of the trained CIFAR-10 transformer and RepVGG; other models take floats or tokens. */
-    public static final Normalization CIFAR10 = new Normalization(new float[] {.4914f, .4822f, .4465f},
-        new float[] {.2470f, .2435f, .2616f});
+    public static final Normalization CIFAR10 =
+            new Normalization(new float[] {.4914f, .4822f, .4465f}, new float[] {.2470f, .2435f, .2616f});
 
     /** Opens a model and a folder with {@code calibration.npz} and {@code validation.npz}; arrays called {@code image} are CIFAR-10's. */
     public static Subject open(Path model, Path folder) throws IOException {
@@ -49,16 +49,29 @@ public record Subject(Graph model, Samples calibration, Samples validation) impl
 
     /** Statistics of the first calibration samples. */
     public Profile profile(int samples) {
-        return Profiler.observe(model, calibration, 0, Math.min(samples, calibration.size()), BATCH, List.of(), Provider.cpu(),
-            Progress.none());
+        return Profiler.observe(
+                model,
+                calibration,
+                0,
+                Math.min(samples, calibration.size()),
+                BATCH,
+                List.of(),
+                Provider.cpu(),
+                Progress.none());
     }
 
     /** How a quantized form does beside the float model on the first {@code samples} validation samples, or all if there are fewer. */
     public Evaluation compare(Graph quantized, String metric, int samples) throws IOException {
         try (var before = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
-             var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
-            return Evaluation.run(before, after, validation, Math.min(samples, validation.size()), Measure.of(metric), BATCH,
-                Progress.none());
+                var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
+            return Evaluation.run(
+                    before,
+                    after,
+                    validation,
+                    Math.min(samples, validation.size()),
+                    Measure.of(metric),
+                    BATCH,
+                    Progress.none());
         }
     }
 

@@ -34,9 +34,14 @@ final class CalibrateStage implements SingleItemStage {
     }
 
     /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
-    private record Settings(JobData.Settings data, Recipe.Calibrate calibrate, int weightBits,
-                            int activationBits, List<Integer> candidates, List<String> exclude, int pairLimit) {
-    }
+    private record Settings(
+            JobData.Settings data,
+            Recipe.Calibrate calibrate,
+            int weightBits,
+            int activationBits,
+            List<Integer> candidates,
+            List<String> exclude,
+            int pairLimit) {}
 
     @Override
     public StageName name() {
@@ -45,16 +50,26 @@ final class CalibrateStage implements SingleItemStage {
 
     @Override
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
-        return Map.of("model", earlier.file(StageName.PROFILE, "model.onnx"),
-                "profile", earlier.file(StageName.PROFILE, "profile.json"),
-                "calibration", earlier.input(StageName.PROFILE, "calibration"));
+        return Map.of(
+                "model",
+                earlier.file(StageName.PROFILE, "model.onnx"),
+                "profile",
+                earlier.file(StageName.PROFILE, "profile.json"),
+                "calibration",
+                earlier.input(StageName.PROFILE, "calibration"));
     }
 
     @Override
     public Object settings(JobRequest job) {
         var recipe = job.recipe();
-        return new Settings(JobData.Settings.of(job), recipe.calibrate(), recipe.weightBits(), recipe.activationBits(), recipe.candidates(),
-                recipe.exclude(), JobCalibration.pairLimit(job));
+        return new Settings(
+                JobData.Settings.of(job),
+                recipe.calibrate(),
+                recipe.weightBits(),
+                recipe.activationBits(),
+                recipe.candidates(),
+                recipe.exclude(),
+                JobCalibration.pairLimit(job));
     }
 
     @Override
@@ -64,15 +79,23 @@ final class CalibrateStage implements SingleItemStage {
         var files = new TreeMap<String, Path>();
         Calibrator.Result result;
         try (var data = JobData.open(context, "calibration", model)) {
-            result = Calibrator.calibrate(model, profile, JobData.bind(data, model, context.job()),
-                    JobCalibration.settings(context), JobData.batch(context, BATCH), provider, context.progress(),
+            result = Calibrator.calibrate(
+                    model,
+                    profile,
+                    JobData.bind(data, model, context.job()),
+                    JobCalibration.settings(context),
+                    JobData.batch(context, BATCH),
+                    provider,
+                    context.progress(),
                     graph -> files.putAll(storeEarly(graph, context)));
         }
         files.put("plan.json", context.work().resolve("plan.json"));
         result.plan().write(files.get("plan.json"));
         files.put("calibration.json", context.work().resolve("calibration.json"));
         result.table().write(files.get("calibration.json"));
-        var summary = Json.MAPPER.createObjectNode().put("activations", result.plan().activations().size())
+        var summary = Json.MAPPER
+                .createObjectNode()
+                .put("activations", result.plan().activations().size())
                 .put("weights", result.plan().weights().size());
         return new Outcome.Done(files, summary);
     }

@@ -1,8 +1,5 @@
 package dev.quantline.calibrator;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.service.ServiceContract;
 import dev.quantline.pipeline.service.StackResource;
@@ -12,6 +9,9 @@ import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
@@ -23,7 +23,8 @@ class CalibratorServiceTest extends ServiceContract {
 
     @Override
     protected void checkResult(Path folder) throws IOException {
-        assertEquals(3, QuantizationPlan.read(folder.resolve("plan.json")).weights().size());
+        assertEquals(
+                3, QuantizationPlan.read(folder.resolve("plan.json")).weights().size());
         assertTrue(Files.exists(folder.resolve("calibration.json")));
     }
 }

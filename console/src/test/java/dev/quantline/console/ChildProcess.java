@@ -25,24 +25,36 @@ final class ChildProcess implements AutoCloseable {
      * @param log receives standard output and standard error
      */
     static ChildProcess start(String module, Path folder, Path log, Map<String, String> properties, String... arguments)
-        throws IOException {
+            throws IOException {
         var command = command(module, properties);
         command.addAll(List.of(arguments));
-        var process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        var process = new ProcessBuilder(command)
+                .directory(folder.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
         return new ChildProcess(process, log);
     }
 
     /** What starts {@code ../<module>/target/quarkus-app}, without arguments. */
     static List<String> command(String module, Map<String, String> properties) throws IOException {
-        var jar = Path.of("..", module, "target", "quarkus-app", "quarkus-run.jar").toAbsolutePath().normalize();
+        var jar = Path.of("..", module, "target", "quarkus-app", "quarkus-run.jar")
+                .toAbsolutePath()
+                .normalize();
         if (!Files.exists(jar)) {
-            throw new IOException(jar + " is missing: run the tests with ./quantline test, which packages every service");
+            throw new IOException(
+                    jar + " is missing: run the tests with ./quantline test, which packages every service");
         }
         // A process that a shell started in the background ignores Ctrl-C, and so would its children.
-        var command = new ArrayList<>(List.of("env", "--default-signal=INT",
+        var command = new ArrayList<>(List.of(
+                "env",
+                "--default-signal=INT",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Xmx512m",
-                "-Dorg.bytedeco.javacpp.maxphysicalbytes=0", "-XX:TieredStopAtLevel=1"));
+                "--enable-native-access=ALL-UNNAMED",
+                "--sun-misc-unsafe-memory-access=allow",
+                "-Xmx512m",
+                "-Dorg.bytedeco.javacpp.maxphysicalbytes=0",
+                "-XX:TieredStopAtLevel=1"));
         properties.forEach((name, value) -> command.add("-D" + name + "=" + value));
         command.addAll(List.of("-jar", jar.toString()));
         return command;
@@ -72,7 +84,10 @@ final class ChildProcess implements AutoCloseable {
 
     /** What Ctrl-C in a terminal sends. */
     void interrupt() throws IOException, InterruptedException {
-        new ProcessBuilder("kill", "-INT", String.valueOf(process.pid())).inheritIO().start().waitFor();
+        new ProcessBuilder("kill", "-INT", String.valueOf(process.pid()))
+                .inheritIO()
+                .start()
+                .waitFor();
     }
 
     /** Asks it to stop, as a service manager does. */

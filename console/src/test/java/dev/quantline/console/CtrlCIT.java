@@ -1,9 +1,5 @@
 package dev.quantline.console;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
 import dev.quantline.fixture.Data;
@@ -23,6 +19,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** The packaged console, interrupted: the job does not go on, and nothing is said but that. */
 class CtrlCIT {
@@ -49,7 +49,8 @@ class CtrlCIT {
             // Then it ends so, without a word of what broke off
             assertEquals(INTERRUPTED, console.exitCode(), console.text());
             assertFalse(NOISE.matcher(console.text()).find(), console.text());
-            assertEquals(!moment.startsWith("starting"), console.text().contains("stopped was cancelled"), console.text());
+            assertEquals(
+                    !moment.startsWith("starting"), console.text().contains("stopped was cancelled"), console.text());
             // And nobody goes on with the job in this folder
             assertEquals(!moment.startsWith("starting"), isCancelled("stopped"));
             assertTrue(DataFolder.running(folder.resolve(LocalStack.DATA)).isEmpty());
@@ -77,7 +78,8 @@ class CtrlCIT {
         // Given a stack, a job there, and somebody who watches it
         try (var up = console("up.log", "up", "--kafka-port", "0", "--s3-port", "0", "--http-port", "0")) {
             await(up, "Quantline is up");
-            try (var quantize = quantize("quantize.log", "shared-stack"); var watch = console("watch.log", "watch")) {
+            try (var quantize = quantize("quantize.log", "shared-stack");
+                    var watch = console("watch.log", "watch")) {
                 await(watch, "shared-stack");
                 // When the watcher is interrupted, then the owner, then the stack
                 watch.interrupt();
@@ -91,7 +93,11 @@ class CtrlCIT {
                 assertEquals(INTERRUPTED, up.exitCode(), up.text());
                 // And all end without noise
                 for (var said : List.of(watch.text(), quantize.text(), up.text())) {
-                    assertFalse(Pattern.compile("Exception|\\tat |terminate|fault").matcher(said).find(), said);
+                    assertFalse(
+                            Pattern.compile("Exception|\\tat |terminate|fault")
+                                    .matcher(said)
+                                    .find(),
+                            said);
                 }
                 assertTrue(DataFolder.running(folder.resolve(LocalStack.DATA)).isEmpty());
             }
@@ -109,7 +115,8 @@ class CtrlCIT {
     }
 
     private static void await(ChildProcess process, String words) throws InterruptedException {
-        Eventually.get(Duration.ofMinutes(2), () -> process.text().contains(words) ? Optional.of(true) : Optional.empty());
+        Eventually.get(
+                Duration.ofMinutes(2), () -> process.text().contains(words) ? Optional.of(true) : Optional.empty());
     }
 
     private ChildProcess quantize(String log, String id) throws Exception {

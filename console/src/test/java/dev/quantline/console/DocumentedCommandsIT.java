@@ -1,9 +1,5 @@
 package dev.quantline.console;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.console.client.Connection;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
@@ -32,22 +28,28 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /**
  * Every block of commands in README and docs, run as it stands there: those of one page one after the other in one folder, which has the
  * files that the page takes for given. Only the addresses of broker, store and health are those of the stack that the page started.
  */
 class DocumentedCommandsIT {
     private static final Pattern FENCE = Pattern.compile("```(\\w*)\n(.*?)```", Pattern.DOTALL);
-    private static final Pattern COMMAND = Pattern.compile("(?m)^(\\$ |\\./quantline |kcat |aws |curl |docker |mvn |pip |npm |bench )");
+    private static final Pattern COMMAND =
+            Pattern.compile("(?m)^(\\$ |\\./quantline |kcat |aws |curl |docker |mvn |pip |npm |bench )");
     /** What needs a tool of Debian's packages: skipped where it is not installed. */
     private static final List<String> TOOLS = List.of("kcat", "aws", "jq", "curl");
     /** Beginnings of blocks that are not run, and why. */
     private static final Map<String, String> NOT_RUN = Map.of(
-        "pip install", "Python and Node are no part of the tests",
-        "./quantline dist", "is what DistributionIT does",
-        "mvn package", "needs a container engine, and builds what is being tested",
-        "moves=(", "trains for an hour",
-        "bench tune.Mosaics", "trains for an hour");
+            "pip install", "Python and Node are no part of the tests",
+            "./quantline dist", "is what DistributionIT does",
+            "mvn package", "needs a container engine, and builds what is being tested",
+            "moves=(", "trains for an hour",
+            "bench tune.Mosaics", "trains for an hour");
+
     private static final Duration BLOCK_TAKES_AT_MOST = Duration.ofMinutes(10);
 
     @TempDir
@@ -62,21 +64,26 @@ class DocumentedCommandsIT {
 
     @TestFactory
     Stream<DynamicNode> everyBlockOfCommandsRuns() throws IOException {
-        return pages().map(page -> DynamicContainer.dynamicContainer(page.name(), page.commands().map(block ->
-            DynamicTest.dynamicTest(block.lines().findFirst().orElseThrow(), () -> run(page, block)))));
+        return pages().map(page -> DynamicContainer.dynamicContainer(
+                page.name(),
+                page.commands()
+                        .map(block -> DynamicTest.dynamicTest(
+                                block.lines().findFirst().orElseThrow(), () -> run(page, block)))));
     }
 
     @TestFactory
     Stream<DynamicTest> otherBlocksHoldNoCommandsAndJsonIsJson() throws IOException {
         return pages().map(page -> DynamicTest.dynamicTest(page.name(), () -> {
-            for (var found = FENCE.matcher(page.text()); found.find();) {
+            for (var found = FENCE.matcher(page.text()); found.find(); ) {
                 if (!found.group(1).equals("bash")) {
                     assertFalse(COMMAND.matcher(found.group(2)).find(), () -> "not marked as bash: " + found.group(2));
                 }
                 if (found.group(1).equals("json")) {
                     var json = Json.MAPPER.readTree(found.group(2));
                     if (json.has("calibration")) {
-                        assertEquals(json.path("id").asText(), JobReader.read(json, "job").id());
+                        assertEquals(
+                                json.path("id").asText(),
+                                JobReader.read(json, "job").id());
                     }
                 }
             }
@@ -84,10 +91,12 @@ class DocumentedCommandsIT {
     }
 
     private void run(Page page, String block) throws Exception {
-        NOT_RUN.forEach((beginning, reason) -> Assumptions.assumeFalse(block.startsWith(beginning), "skipped: " + reason));
+        NOT_RUN.forEach(
+                (beginning, reason) -> Assumptions.assumeFalse(block.startsWith(beginning), "skipped: " + reason));
         for (var tool : TOOLS) {
-            Assumptions.assumeTrue(!Pattern.compile("(?m)(^|\\| )" + tool + " ").matcher(block).find() || isThere(tool),
-                () -> "skipped: " + tool + " is not on this machine");
+            Assumptions.assumeTrue(
+                    !Pattern.compile("(?m)(^|\\| )" + tool + " ").matcher(block).find() || isThere(tool),
+                    () -> "skipped: " + tool + " is not on this machine");
         }
         var place = page.folder(folder);
         if (block.startsWith("./quantline up")) {
@@ -99,9 +108,12 @@ class DocumentedCommandsIT {
             upload(place, "vit.onnx", "calibration.npz", "validation.npz");
         }
         var said = place.resolve("said.log");
-        var process = new ProcessBuilder("bash", "-e", "-o", "pipefail", "-c", here(place, block)).directory(place.toFile())
-            .redirectErrorStream(true).redirectOutput(said.toFile());
-        process.environment().put("QUANTLINE_SHARED", place.resolve("no-labelled-data").toString());
+        var process = new ProcessBuilder("bash", "-e", "-o", "pipefail", "-c", here(place, block))
+                .directory(place.toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(said.toFile());
+        process.environment()
+                .put("QUANTLINE_SHARED", place.resolve("no-labelled-data").toString());
         var running = process.start();
         try {
             assertTrue(running.waitFor(BLOCK_TAKES_AT_MOST.toSeconds(), TimeUnit.SECONDS), () -> "still running");
@@ -114,17 +126,37 @@ class DocumentedCommandsIT {
 
     /** The stack of a page: free ports, since the usual ones may be taken. */
     private void up(Path place) throws Exception {
-        started.add(ChildProcess.start("console", place, place.resolve("up.log"), Map.of(), "up", "--kafka-port", "0", "--s3-port", "0",
-            "--http-port", "0"));
-        Eventually.get(Duration.ofMinutes(3), () -> Files.readString(place.resolve("up.log")).contains("Quantline is up")
-            ? Optional.of(true) : Optional.empty());
+        started.add(ChildProcess.start(
+                "console",
+                place,
+                place.resolve("up.log"),
+                Map.of(),
+                "up",
+                "--kafka-port",
+                "0",
+                "--s3-port",
+                "0",
+                "--http-port",
+                "0"));
+        Eventually.get(
+                Duration.ofMinutes(3),
+                () -> Files.readString(place.resolve("up.log")).contains("Quantline is up")
+                        ? Optional.of(true)
+                        : Optional.empty());
     }
 
     /** Puts files where the requests of the page look for them. */
     private void upload(Path place, String... files) throws Exception {
         var to = running(place).orElseThrow();
-        try (var store = new Store(new StoreSettings(to.s3(), to.region(), to.accessKey(), to.secretKey(), to.bucket(), Long.MAX_VALUE,
-                Files.createDirectories(folder.resolve("cache")), Long.MAX_VALUE))) {
+        try (var store = new Store(new StoreSettings(
+                to.s3(),
+                to.region(),
+                to.accessKey(),
+                to.secretKey(),
+                to.bucket(),
+                Long.MAX_VALUE,
+                Files.createDirectories(folder.resolve("cache")),
+                Long.MAX_VALUE))) {
             for (var file : files) {
                 store.put("inputs/" + file, place.resolve(file));
             }
@@ -141,14 +173,19 @@ class DocumentedCommandsIT {
         if (connection.isEmpty()) {
             return block;
         }
-        var http = Pattern.compile("http://127.0.0.1:([1-9]\\d+)/q/health").matcher(Files.readString(place.resolve("up.log")));
+        var http = Pattern.compile("http://127.0.0.1:([1-9]\\d+)/q/health")
+                .matcher(Files.readString(place.resolve("up.log")));
         assertTrue(http.find());
-        return block.replaceAll("(127\\.0\\.0\\.1|localhost):9092", connection.get().kafka())
-            .replace("http://127.0.0.1:9000", connection.get().s3().toString()).replace("127.0.0.1:8080", "127.0.0.1:" + http.group(1));
+        return block.replaceAll(
+                        "(127\\.0\\.0\\.1|localhost):9092", connection.get().kafka())
+                .replace("http://127.0.0.1:9000", connection.get().s3().toString())
+                .replace("127.0.0.1:8080", "127.0.0.1:" + http.group(1));
     }
 
     private static boolean isThere(String tool) {
-        return Pattern.compile(":").splitAsStream(System.getenv("PATH")).anyMatch(place -> Files.isExecutable(Path.of(place, tool)));
+        return Pattern.compile(":")
+                .splitAsStream(System.getenv("PATH"))
+                .anyMatch(place -> Files.isExecutable(Path.of(place, tool)));
     }
 
     private static Stream<Page> pages() throws IOException {
@@ -171,7 +208,10 @@ class DocumentedCommandsIT {
     /** A page of documentation. */
     private record Page(String name, String text) {
         Stream<String> commands() {
-            return FENCE.matcher(text).results().filter(block -> block.group(1).equals("bash")).map(block -> block.group(2));
+            return FENCE.matcher(text)
+                    .results()
+                    .filter(block -> block.group(1).equals("bash"))
+                    .map(block -> block.group(2));
         }
 
         /** The folder of this page, with its files and a {@code ./quantline} that starts what is being tested. */

@@ -1,9 +1,5 @@
 package dev.quantline.console;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +13,10 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** The launcher beside a built console, with JDKs that only say which one was called. */
 class LauncherTest {
@@ -35,9 +35,15 @@ class LauncherTest {
         launcher = Files.copy(Path.of("..", "quantline"), project.resolve("quantline"));
         Files.setPosixFilePermissions(launcher, PosixFilePermissions.fromString("rwxr-xr-x"));
         Files.writeString(project.resolve("pom.xml"), "<project/>");
-        Files.copy(Path.of("src/main/sh/start.sh"), Files.createDirectories(project.resolve("console/src/main/sh")).resolve("start.sh"));
-        Files.writeString(Files.createDirectories(project.resolve("console/target/quarkus-app")).resolve("quarkus-run.jar"), "");
-        Files.writeString(Files.createDirectories(project.resolve("target/launcher")).resolve("built"), "");
+        Files.copy(
+                Path.of("src/main/sh/start.sh"),
+                Files.createDirectories(project.resolve("console/src/main/sh")).resolve("start.sh"));
+        Files.writeString(
+                Files.createDirectories(project.resolve("console/target/quarkus-app"))
+                        .resolve("quarkus-run.jar"),
+                "");
+        Files.writeString(
+                Files.createDirectories(project.resolve("target/launcher")).resolve("built"), "");
     }
 
     @Test
@@ -105,14 +111,22 @@ class LauncherTest {
     void itBuildsOnlyWhenASourceIsNewer() throws Exception {
         // Given a Maven that records its call, and one source file that is newer than the build
         var home = jdk("jvm/jdk", "25");
-        var maven = executable(folder.resolve("maven/bin/mvn"),
-            "echo \"[INFO] Building Quantline core 1 [1/2]\"; echo \"$@\" >> " + quoted("calls"));
-        var environment = Map.of("JAVA_HOME", home.toString(), "MAVEN_HOME", maven.getParent().getParent().toString());
+        var maven = executable(
+                folder.resolve("maven/bin/mvn"),
+                "echo \"[INFO] Building Quantline core 1 [1/2]\"; echo \"$@\" >> " + quoted("calls"));
+        var environment = Map.of(
+                "JAVA_HOME",
+                home.toString(),
+                "MAVEN_HOME",
+                maven.getParent().getParent().toString());
         var before = run(environment, "jobs");
         assertFalse(before.text().contains("building"), before.text());
-        var source = Files.writeString(Files.createDirectories(launcher.resolveSibling("core/src/main/java")).resolve("A.java"),
-            "class A {}");
-        var built = Files.getLastModifiedTime(launcher.resolveSibling("target/launcher/built")).toMillis();
+        var source = Files.writeString(
+                Files.createDirectories(launcher.resolveSibling("core/src/main/java"))
+                        .resolve("A.java"),
+                "class A {}");
+        var built = Files.getLastModifiedTime(launcher.resolveSibling("target/launcher/built"))
+                .toMillis();
         Files.setLastModifiedTime(source, FileTime.fromMillis(built + 2_000));
         // When the launcher runs
         var said = run(environment, "jobs");
@@ -130,7 +144,13 @@ class LauncherTest {
         var home = jdk("jvm/jdk", "25");
         var maven = executable(folder.resolve("maven/bin/mvn"), "echo '[ERROR] cannot find symbol'; exit 1");
         // When the launcher runs
-        var said = run(Map.of("JAVA_HOME", home.toString(), "MAVEN_HOME", maven.getParent().getParent().toString()), "demo");
+        var said = run(
+                Map.of(
+                        "JAVA_HOME",
+                        home.toString(),
+                        "MAVEN_HOME",
+                        maven.getParent().getParent().toString()),
+                "demo");
         // Then the error is shown and nothing is started
         assertEquals(1, said.code());
         assertTrue(said.text().contains("cannot find symbol"), said.text());
@@ -160,8 +180,13 @@ class LauncherTest {
         command.add(launcher.toString());
         command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command).redirectErrorStream(true);
-        var clean = new HashMap<>(Map.of("PATH", toolsWithoutJava(), "HOME", folder.resolve("home").toString(),
-                "QUANTLINE_JDK_FOLDERS", folder.resolve("jvm").toString()));
+        var clean = new HashMap<>(Map.of(
+                "PATH",
+                toolsWithoutJava(),
+                "HOME",
+                folder.resolve("home").toString(),
+                "QUANTLINE_JDK_FOLDERS",
+                folder.resolve("jvm").toString()));
         clean.putAll(environment);
         builder.environment().clear();
         builder.environment().putAll(clean);
@@ -176,8 +201,24 @@ class LauncherTest {
         var tools = folder.resolve("tools");
         if (Files.notExists(tools)) {
             Files.createDirectories(tools);
-            for (var name : new String[] {"bash", "sh", "env", "dirname", "readlink", "sed",
-                "head", "find", "grep", "tee", "mkdir", "mv", "cat", "ln", "rm", "sleep"}) {
+            for (var name : new String[] {
+                "bash",
+                "sh",
+                "env",
+                "dirname",
+                "readlink",
+                "sed",
+                "head",
+                "find",
+                "grep",
+                "tee",
+                "mkdir",
+                "mv",
+                "cat",
+                "ln",
+                "rm",
+                "sleep"
+            }) {
                 for (var place : SYSTEM_TOOLS.split(":")) {
                     var tool = Path.of(place, name);
                     if (Files.isExecutable(tool) && Files.notExists(tools.resolve(name))) {

@@ -1,10 +1,5 @@
 package dev.quantline.console;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.Patience;
 import dev.quantline.console.client.StackClient;
@@ -28,6 +23,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** The packaged console as a user runs it: one process with everything in it. */
 class OneProcessIT {
     @TempDir
@@ -44,19 +44,40 @@ class OneProcessIT {
     void quantizeStartsToEndsAndLeavesModelAndReport() throws Exception {
         // Given a folder where no stack runs
         // When a network is quantized there
-        try (var console = console("quantize.log", "quantize", "net.onnx", "--data", "calibration.npz", "--eval", "validation.npz",
-                "--metric", "top1", "--out", "result", "--id", "first", "--json")) {
+        try (var console = console(
+                "quantize.log",
+                "quantize",
+                "net.onnx",
+                "--data",
+                "calibration.npz",
+                "--eval",
+                "validation.npz",
+                "--metric",
+                "top1",
+                "--out",
+                "result",
+                "--id",
+                "first",
+                "--json")) {
             // Then it is done, and every stage said so in one line each
             assertEquals(0, console.exitCode(), console.text());
             var said = console.text();
             for (var stage : List.of("profile", "calibrate", "tune", "export")) {
-                assertEquals(1, said.lines().filter(line -> line.matches(stage + " +done +in .* s")).count(), said);
+                assertEquals(
+                        1,
+                        said.lines()
+                                .filter(line -> line.matches(stage + " +done +in .* s"))
+                                .count(),
+                        said);
             }
             // And the report on standard output is the one in the folder
-            var report = Json.MAPPER.readTree(folder.resolve("result/report.json").toFile());
+            var report =
+                    Json.MAPPER.readTree(folder.resolve("result/report.json").toFile());
             assertTrue(said.contains(report.toPrettyString()), said);
             assertTrue(report.at("/quantized/metric/value").asDouble() > 0.8, said);
-            assertEquals(Files.size(folder.resolve("result/model.onnx")), report.at("/quantized/bytes").asLong());
+            assertEquals(
+                    Files.size(folder.resolve("result/model.onnx")),
+                    report.at("/quantized/bytes").asLong());
             assertTrue(Files.exists(folder.resolve("result/report.html")));
         }
     }
@@ -67,11 +88,30 @@ class OneProcessIT {
         Files.writeString(folder.resolve("recipe.json"), """
                 {"preset": "mixed", "tune": {"layers": "off"}, "goal": {"drop": 0}, "allocate": {"bits": [2, 3], "size": 0.95}}""");
         // When the network is quantized for it
-        try (var console = console("goal.log", "quantize", "net.onnx", "--data", "calibration.npz", "--eval", "validation.npz",
-                "--metric", "top1", "--recipe", "recipe.json", "--out", "missed", "--id", "missed")) {
+        try (var console = console(
+                "goal.log",
+                "quantize",
+                "net.onnx",
+                "--data",
+                "calibration.npz",
+                "--eval",
+                "validation.npz",
+                "--metric",
+                "top1",
+                "--recipe",
+                "recipe.json",
+                "--out",
+                "missed",
+                "--id",
+                "missed")) {
             // Then the best model is there, and it is said that the goal was missed
             assertEquals(3, console.exitCode(), console.text());
-            assertEquals("goal-missed", Json.MAPPER.readTree(folder.resolve("missed/report.json").toFile()).path("status").asText());
+            assertEquals(
+                    "goal-missed",
+                    Json.MAPPER
+                            .readTree(folder.resolve("missed/report.json").toFile())
+                            .path("status")
+                            .asText());
             assertTrue(Files.exists(folder.resolve("missed/model.onnx")));
         }
         var stored = objects();
@@ -79,9 +119,13 @@ class OneProcessIT {
         try (var console = console("again.log", "allocate", "missed", "--size", "1", "--json")) {
             // Then a model within it is made of what the store holds, and the report printed is the one in the folder
             assertEquals(0, console.exitCode(), console.text());
-            var report = Json.MAPPER.readTree(folder.resolve("out/missed-1.0/report.json").toFile());
+            var report = Json.MAPPER.readTree(
+                    folder.resolve("out/missed-1.0/report.json").toFile());
             assertTrue(console.text().contains(report.toPrettyString()), console.text());
-            assertTrue(report.at("/quantized/bytes").asLong() <= report.at("/float/bytes").asLong(), console.text());
+            assertTrue(
+                    report.at("/quantized/bytes").asLong()
+                            <= report.at("/float/bytes").asLong(),
+                    console.text());
         }
         // And nothing of the job was computed again
         assertEquals(stored, objects());
@@ -109,8 +153,11 @@ class OneProcessIT {
                 assertEquals(2, second.exitCode(), second.text());
                 assertTrue(second.text().contains("another stack already runs"), second.text());
             }
-            try (var quantize = console("cut.log", "quantize", "net.onnx", "--data", "calibration.npz", "--id", "cut-short")) {
-                Eventually.get(Duration.ofMinutes(1), () -> quantize.text().contains("profile") ? Optional.of(true) : Optional.empty());
+            try (var quantize =
+                    console("cut.log", "quantize", "net.onnx", "--data", "calibration.npz", "--id", "cut-short")) {
+                Eventually.get(
+                        Duration.ofMinutes(1),
+                        () -> quantize.text().contains("profile") ? Optional.of(true) : Optional.empty());
                 up.kill();
             }
             assertTrue(!up.text().contains("export"), up.text());
@@ -124,7 +171,9 @@ class OneProcessIT {
                 assertInstanceOf(Ending.Done.class, client.watch("cut-short", _ -> {}));
                 assertEquals("done", client.report("cut-short").path("status").asText());
                 // And a job that nobody submitted is told from it
-                assertTrue(assertThrows(BadInput.class, () -> client.request("nobody")).getMessage().contains("no job 'nobody'"));
+                assertTrue(assertThrows(BadInput.class, () -> client.request("nobody"))
+                        .getMessage()
+                        .contains("no job 'nobody'"));
             }
             up.askToStop();
             up.exitCode();
@@ -133,7 +182,8 @@ class OneProcessIT {
     }
 
     private StackClient connect() throws IOException {
-        return StackClient.connect(LocalStack.connection(DataFolder.running(data()).orElseThrow()), Patience.of(LocalStack.STARTING));
+        return StackClient.connect(
+                LocalStack.connection(DataFolder.running(data()).orElseThrow()), Patience.of(LocalStack.STARTING));
     }
 
     private void awaitStack() throws InterruptedException {

@@ -32,7 +32,9 @@ final class PageFiles {
         ModelFile.write(languageModel(), folder.resolve("llama.onnx"));
         Data.write(folder.resolve("calibration.npz"), pictures(64, 1));
         Data.write(folder.resolve("validation.npz"), pictures(100, 2));
-        Files.writeString(folder.resolve("normalize.json"), "{\"image\": {\"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25]}}");
+        Files.writeString(
+                folder.resolve("normalize.json"),
+                "{\"image\": {\"mean\": [0.5, 0.5, 0.5], \"std\": [0.25, 0.25, 0.25]}}");
         Files.writeString(folder.resolve("preprocessor_config.json"), """
                 {"image_processor_type": "ViTImageProcessor", "size": {"height": 16, "width": 16}, "do_resize": true, "resample": 2,
                  "do_normalize": true, "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5]}""");
@@ -50,11 +52,19 @@ final class PageFiles {
         var draft = new Draft(17, 5);
         String x = draft.input("image", DataType.FLOAT, -1, 3, SIDE, SIDE);
         var padded = Map.<String, Object>of("kernel_shape", new long[] {3, 3}, "pads", new long[] {1, 1, 1, 1});
-        x = draft.op("stem.relu", "Relu", draft.op("stem", "Conv", padded, x, draft.normal("stem.weight", .3, 16, 3, 3, 3)));
+        x = draft.op(
+                "stem.relu", "Relu", draft.op("stem", "Conv", padded, x, draft.normal("stem.weight", .3, 16, 3, 3, 3)));
         x = draft.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
         x = draft.op("flat", "Flatten", x);
-        x = draft.op("wide.relu", "Relu", draft.op("wide", "Gemm", x, draft.normal("wide.weight", .05, 1024, 256),
-            draft.normal("wide.bias", .1, 256)));
+        x = draft.op(
+                "wide.relu",
+                "Relu",
+                draft.op(
+                        "wide",
+                        "Gemm",
+                        x,
+                        draft.normal("wide.weight", .05, 1024, 256),
+                        draft.normal("wide.bias", .1, 256)));
         draft.op("logits", "Gemm", x, draft.normal("head.weight", .1, 256, 2), draft.normal("head.bias", .1, 2));
         return draft.output("logits", DataType.FLOAT, -1, 2).graph();
     }
@@ -62,7 +72,11 @@ final class PageFiles {
     /** {@code input_ids [batch, tokens] -> logits [batch, tokens, vocabulary]}. */
     private static Graph languageModel() {
         var draft = new Draft(17, 6);
-        String x = draft.op("words", "Gather", draft.normal("table", .5, VOCABULARY, 16), draft.input("input_ids", DataType.INT64, -1, -1));
+        String x = draft.op(
+                "words",
+                "Gather",
+                draft.normal("table", .5, VOCABULARY, 16),
+                draft.input("input_ids", DataType.INT64, -1, -1));
         x = draft.op("hidden.relu", "Relu", draft.op("hidden", "MatMul", x, draft.normal("hidden.weight", .3, 16, 32)));
         draft.op("logits", "MatMul", x, draft.normal("head.weight", .3, 32, VOCABULARY));
         return draft.output("logits", DataType.FLOAT, -1, -1, VOCABULARY).graph();
@@ -90,16 +104,21 @@ final class PageFiles {
             for (int p = 0; p < 1200; p++) {
                 picture.setRGB(p % 40, p / 40, ground ^ random.nextInt(1 << 5));
             }
-            ImageIO.write(picture, i % 2 == 0 ? "jpg" : "png", folder.resolve(i + (i % 2 == 0 ? ".jpg" : ".png")).toFile());
+            ImageIO.write(
+                    picture,
+                    i % 2 == 0 ? "jpg" : "png",
+                    folder.resolve(i + (i % 2 == 0 ? ".jpg" : ".png")).toFile());
         }
     }
 
     private static void texts(Path folder) throws IOException {
-        var words = new StringBuilder("{\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0");
+        var words = new StringBuilder(
+                "{\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0");
         for (int i = 1; i < VOCABULARY; i++) {
             words.append(", \"w%d\": %d".formatted(i, i));
         }
-        Files.writeString(folder.resolve("tokenizer.json"), words + "}}, \"pre_tokenizer\": {\"type\": \"Whitespace\"}}");
+        Files.writeString(
+                folder.resolve("tokenizer.json"), words + "}}, \"pre_tokenizer\": {\"type\": \"Whitespace\"}}");
         var random = new Random(7);
         var sentences = new StringBuilder();
         var pairs = new StringBuilder("sentence1\tsentence2\tscore\n");

@@ -1,9 +1,5 @@
 package dev.quantline.console;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertInstanceOf;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.console.client.Ending;
@@ -39,6 +35,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** The four services as they are deployed, each a process, the exporter three, against a broker and a store in this one. */
 class SeparateServicesIT {
     @TempDir
@@ -53,14 +53,24 @@ class SeparateServicesIT {
         stack = EmbeddedStack.start(folder.resolve("data"), EmbeddedStack.Ports.free());
         var connection = LocalStack.connection(stack.addresses());
         services = new ArrayList<>();
-        for (var module : List.of("profiler-service", "calibrator-service", "tuner-service", "exporter-service", "exporter-service",
+        for (var module : List.of(
+                "profiler-service",
+                "calibrator-service",
+                "tuner-service",
+                "exporter-service",
+                "exporter-service",
                 "exporter-service")) {
             String name = module + services.size();
-            services.add(ChildProcess.start(module, folder, folder.resolve(name + ".log"), Map.of(
-                    "kafka.bootstrap.servers", connection.kafka(),
-                    "quantline.store.endpoint", connection.s3().toString(),
-                    "quantline.work.folder", folder.resolve("work").resolve(name).toString(),
-                    "quarkus.http.port", "0")));
+            services.add(ChildProcess.start(
+                    module,
+                    folder,
+                    folder.resolve(name + ".log"),
+                    Map.of(
+                            "kafka.bootstrap.servers", connection.kafka(),
+                            "quantline.store.endpoint", connection.s3().toString(),
+                            "quantline.work.folder",
+                                    folder.resolve("work").resolve(name).toString(),
+                            "quarkus.http.port", "0")));
         }
         client = StackClient.connect(connection, Patience.of(Duration.ofMinutes(2)));
     }
@@ -86,19 +96,32 @@ class SeparateServicesIT {
         var ending = client.run(request, events::add);
         // Then every stage reports progress and completion, in order
         assertInstanceOf(Ending.Done.class, ending, () -> logs());
-        assertEquals(List.of(StageName.values()), events.stream().filter(Event.Completed.class::isInstance)
-                .map(event -> ((Event.Completed) event).stage()).toList());
+        assertEquals(
+                List.of(StageName.values()),
+                events.stream()
+                        .filter(Event.Completed.class::isInstance)
+                        .map(event -> ((Event.Completed) event).stage())
+                        .toList());
         assertTrue(events.stream().anyMatch(Event.Progress.class::isInstance), events::toString);
         // And the model runs, with the inputs and outputs it had, and the report tells its figures
         client.download(request.id(), folder.resolve("result"));
-        try (var session = Session.open(ModelFile.read(folder.resolve("result/model.onnx")), Provider.cpu(), Session.Optimization.ALL)) {
+        try (var session = Session.open(
+                ModelFile.read(folder.resolve("result/model.onnx")), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(10, session.run(Data.images(5, 4)).get("logits").dim(1));
         }
         var report = client.report(request.id());
         assertEquals("done", report.path("status").asText());
         assertTrue(report.at("/fidelity/cosine").asDouble() > 0.9, report::toPrettyString);
-        assertEquals(Files.size(folder.resolve("result/model.onnx")), report.at("/quantized/bytes").asLong());
-        assertEquals(request.id(), client.jobs().stream().filter(job -> job.state().equals("done")).findFirst().orElseThrow().id());
+        assertEquals(
+                Files.size(folder.resolve("result/model.onnx")),
+                report.at("/quantized/bytes").asLong());
+        assertEquals(
+                request.id(),
+                client.jobs().stream()
+                        .filter(job -> job.state().equals("done"))
+                        .findFirst()
+                        .orElseThrow()
+                        .id());
     }
 
     @Test
@@ -120,11 +143,24 @@ class SeparateServicesIT {
     void everyPresetGivesTheSameBytesInAnotherProcessWithOneReplica() throws Exception {
         // Given one more process, of its own broker and store, that is all services once
         var alone = Files.createDirectory(folder.resolve("alone"));
-        try (var up = ChildProcess.start("console", alone, folder.resolve("alone.log"), Map.of(), "up", "--kafka-port", "0",
-                "--s3-port", "0", "--http-port", "0")) {
-            try (var other = Eventually.get(Duration.ofMinutes(2), () -> Optional.of(StackClient.connect(
-                    LocalStack.connection(DataFolder.running(alone.resolve(LocalStack.DATA)).orElseThrow()),
-                    Patience.of(LocalStack.STARTING))))) {
+        try (var up = ChildProcess.start(
+                "console",
+                alone,
+                folder.resolve("alone.log"),
+                Map.of(),
+                "up",
+                "--kafka-port",
+                "0",
+                "--s3-port",
+                "0",
+                "--http-port",
+                "0")) {
+            try (var other = Eventually.get(
+                    Duration.ofMinutes(2),
+                    () -> Optional.of(StackClient.connect(
+                            LocalStack.connection(DataFolder.running(alone.resolve(LocalStack.DATA))
+                                    .orElseThrow()),
+                            Patience.of(LocalStack.STARTING))))) {
                 for (String preset : presets()) {
                     // When a job with this preset goes through both, under another name
                     var here = model(client, "here-" + preset, preset);
@@ -149,7 +185,8 @@ class SeparateServicesIT {
 
     /** The bytes of the model that a preset makes of a small network, trained in a few steps. */
     private static byte[] model(StackClient stack, String id, String preset) throws IOException {
-        var request = (ObjectNode) Json.tree(request(stack, id, Networks.transformer(1), Data.tokens(48, 9, 2), Data.tokens(16, 9, 3)));
+        var request = (ObjectNode)
+                Json.tree(request(stack, id, Networks.transformer(1), Data.tokens(48, 9, 2), Data.tokens(16, 9, 3)));
         var recipe = request.putObject("recipe").put("preset", preset);
         recipe.putObject("tune").putObject("training").put("steps", 5).put("batch", 8);
         if (preset.equals("mixed")) {
@@ -161,29 +198,46 @@ class SeparateServicesIT {
         return Files.readAllBytes(result.resolve("model.onnx"));
     }
 
-    private static JobRequest request(String id, Graph network, Map<String, Tensor> calibration,
-            Map<String, Tensor> evaluation) throws IOException {
+    private static JobRequest request(
+            String id, Graph network, Map<String, Tensor> calibration, Map<String, Tensor> evaluation)
+            throws IOException {
         return request(client, id, network, calibration, evaluation);
     }
 
-    private static JobRequest request(StackClient client, String id, Graph network, Map<String, Tensor> calibration,
-            Map<String, Tensor> evaluation) throws IOException {
+    private static JobRequest request(
+            StackClient client,
+            String id,
+            Graph network,
+            Map<String, Tensor> calibration,
+            Map<String, Tensor> evaluation)
+            throws IOException {
         var inputs = Files.createDirectories(folder.resolve(id));
         ModelFile.write(network, inputs.resolve("model.onnx"));
         Data.write(inputs.resolve("calibration.npz"), calibration);
         Data.write(inputs.resolve("evaluation.npz"), evaluation);
-        JsonNode request = Json.MAPPER.createObjectNode()
+        JsonNode request = Json.MAPPER
+                .createObjectNode()
                 .put("id", id)
                 .put("model", client.upload(inputs, List.of("model.onnx")).toString())
-                .put("calibration", client.upload(inputs, List.of("calibration.npz")).toString())
-                .set("evaluation", Json.MAPPER.createObjectNode().put("data", client.upload(inputs, List.of("evaluation.npz")).toString()));
+                .put(
+                        "calibration",
+                        client.upload(inputs, List.of("calibration.npz")).toString())
+                .set(
+                        "evaluation",
+                        Json.MAPPER
+                                .createObjectNode()
+                                .put(
+                                        "data",
+                                        client.upload(inputs, List.of("evaluation.npz"))
+                                                .toString()));
         return JobReader.read(request, id);
     }
 
     private static String logs() {
         try (Stream<Path> files = Files.list(folder)) {
             var text = new StringBuilder();
-            for (var log : files.filter(file -> file.toString().endsWith(".log")).toList()) {
+            for (var log :
+                    files.filter(file -> file.toString().endsWith(".log")).toList()) {
                 text.append(log.getFileName()).append('\n').append(Files.readString(log));
             }
             return text.toString();

@@ -13,7 +13,8 @@ import java.util.TreeMap;
  * @param milliseconds  of the layers together, one sample
  * @param gap           how far, relative to the objective, a better one may be at most; 0 when this one is proven optimal
  */
-public record Allocation(Map<String, Width> widths, double loss, long bytes, double bitOperations, double milliseconds, double gap) {
+public record Allocation(
+        Map<String, Width> widths, double loss, long bytes, double bitOperations, double milliseconds, double gap) {
     public Allocation {
         widths = new TreeMap<>(widths);
     }

@@ -17,8 +17,7 @@ import java.util.Optional;
  * smaller loss), in units of 2^-22 of the spread of sizes, but of one byte at least.
  */
 public final class Allocator {
-    private Allocator() {
-    }
+    private Allocator() {}
 
     /**
      * Solves one question.
@@ -46,16 +45,30 @@ public final class Allocator {
         var layers = table.rows().stream().map(Table.Row::layer).toList();
         pins.forEach((layer, width) -> {
             if (!layers.contains(layer)) {
-                throw new BadInput("allocate.pinned: no layer '" + layer + "' has widths to choose: " + Nearest.hint(layer, layers));
+                throw new BadInput("allocate.pinned: no layer '" + layer + "' has widths to choose: "
+                        + Nearest.hint(layer, layers));
             }
-            if (table.rows().stream().noneMatch(row -> row.layer().equals(layer)
-                && row.options().stream().anyMatch(option -> option.width().equals(width)))) {
-                throw new BadInput("layer '" + layer + "' cannot be pinned to " + width + " bits: the table has no such option");
+            if (table.rows().stream()
+                    .noneMatch(row -> row.layer().equals(layer)
+                            && row.options().stream()
+                                    .anyMatch(option -> option.width().equals(width)))) {
+                throw new BadInput(
+                        "layer '" + layer + "' cannot be pinned to " + width + " bits: the table has no such option");
             }
         });
-        return new Table(table.rows().stream().map(row -> !pins.containsKey(row.layer()) ? row : new Table.Row(row.layer(), row.op(),
-            row.grid(), row.options().stream().filter(option -> option.width().equals(pins.get(row.layer()))).toList())).toList(),
-            table.fixed());
+        return new Table(
+                table.rows().stream()
+                        .map(row -> !pins.containsKey(row.layer())
+                                ? row
+                                : new Table.Row(
+                                        row.layer(),
+                                        row.op(),
+                                        row.grid(),
+                                        row.options().stream()
+                                                .filter(option -> option.width().equals(pins.get(row.layer())))
+                                                .toList()))
+                        .toList(),
+                table.fixed());
     }
 
     /** The limit that cannot be kept by itself, or else the first that cannot be kept beside the others. */
@@ -67,12 +80,17 @@ public final class Allocator {
                 for (var other : Resource.values()) {
                     program.limit(other, alone || other == resource ? Double.POSITIVE_INFINITY : other.limit(budget));
                 }
-                var least = wanted == Double.POSITIVE_INFINITY ? null
-                    : program.minimize(resource, resource, limit.toMillis() / 1e3).orElse(null);
+                var least = wanted == Double.POSITIVE_INFINITY
+                        ? null
+                        : program.minimize(resource, resource, limit.toMillis() / 1e3)
+                                .orElse(null);
                 if (least != null && resource.of(least) > wanted) {
-                    return new BadInput("budget: no choice of bits reaches a %s of %s; the smallest feasible%s is %s".formatted(
-                        resource.label(), resource.show(wanted), alone ? "" : " with the other limits",
-                        resource.show(resource.of(least))));
+                    return new BadInput("budget: no choice of bits reaches a %s of %s; the smallest feasible%s is %s"
+                            .formatted(
+                                    resource.label(),
+                                    resource.show(wanted),
+                                    alone ? "" : " with the other limits",
+                                    resource.show(resource.of(least))));
                 }
             }
         }

@@ -34,9 +34,11 @@ import java.util.stream.Collectors;
  * @param grids  the tensor whose grid an activation shares, by tensor; an activation with a grid of its own names itself or
  *              is missing
  */
-public record Candidates(Width base, List<Width> widths, Map<Width, QuantizationPlan> plans, Map<String, String> grids) {
+public record Candidates(
+        Width base, List<Width> widths, Map<Width, QuantizationPlan> plans, Map<String, String> grids) {
     /** Below this, columns of an embedding table are too different for one scale each. */
     private static final int FEWEST_TABLE_BITS = 8;
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     public Candidates {
@@ -44,7 +46,8 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
         plans = new TreeMap<>(plans);
         grids = new TreeMap<>(grids);
         if (!plans.containsKey(base) || !plans.keySet().containsAll(widths)) {
-            throw new IllegalArgumentException("plans are there for " + plans.keySet() + ", not for all of " + widths + " and " + base);
+            throw new IllegalArgumentException(
+                    "plans are there for " + plans.keySet() + ", not for all of " + widths + " and " + base);
         }
     }
 
@@ -56,33 +59,54 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
      * @param plan   plan of the base width; tuning may have changed it
      * @param widths to choose from, each of them a candidate width of the table
      */
-    public static Candidates of(Graph model, QuantizationPlan plan, Width base, CalibrationTable table, Collection<Width> widths) {
+    public static Candidates of(
+            Graph model, QuantizationPlan plan, Width base, CalibrationTable table, Collection<Width> widths) {
         var plans = new TreeMap<Width, QuantizationPlan>();
-        var tables = model.nodes().stream().filter(node -> node.is("Gather")).map(Node::name).collect(Collectors.toSet());
+        var tables = model.nodes().stream()
+                .filter(node -> node.is("Gather"))
+                .map(Node::name)
+                .collect(Collectors.toSet());
         for (var width : widths) {
-            var activations = width.activations() == base.activations() ? plan.activations()
-                : activations(plan, table, width.activations());
-            var weights = plan.weights().stream().map(weight -> tables.contains(weight.node()) && width.weights() < FEWEST_TABLE_BITS
-                ? weight(weight, RowScales.of(model.initializers().get(weight.tensor()), width.weights()))
-                : width.weights() == base.weights() ? weight : weight(weight, table, width.weights())).toList();
+            var activations = width.activations() == base.activations()
+                    ? plan.activations()
+                    : activations(plan, table, width.activations());
+            var weights = plan.weights().stream()
+                    .map(weight -> tables.contains(weight.node()) && width.weights() < FEWEST_TABLE_BITS
+                            ? weight(weight, RowScales.of(model.initializers().get(weight.tensor()), width.weights()))
+                            : width.weights() == base.weights() ? weight : weight(weight, table, width.weights()))
+                    .toList();
             plans.put(width, new QuantizationPlan(activations, weights));
         }
         plans.putIfAbsent(base, plan);
-        return new Candidates(base, List.copyOf(widths), plans, table.activations().stream()
-            .collect(Collectors.toMap(CalibrationTable.Site::tensor, CalibrationTable.Site::gridOf, (one, other) -> one)));
+        return new Candidates(
+                base,
+                List.copyOf(widths),
+                plans,
+                table.activations().stream()
+                        .collect(Collectors.toMap(
+                                CalibrationTable.Site::tensor, CalibrationTable.Site::gridOf, (one, other) -> one)));
     }
 
-    private static List<QuantizationPlan.Activation> activations(QuantizationPlan plan, CalibrationTable table, int bits) {
-        return plan.activations().stream().flatMap(activation -> table.activation(activation.tensor(), bits).stream().map(grid ->
-            new QuantizationPlan.Activation(activation.tensor(), activation.readers(), grid.quantizer(), grid.range()))).toList();
+    private static List<QuantizationPlan.Activation> activations(
+            QuantizationPlan plan, CalibrationTable table, int bits) {
+        return plan.activations().stream()
+                .flatMap(activation -> table.activation(activation.tensor(), bits).stream()
+                        .map(grid -> new QuantizationPlan.Activation(
+                                activation.tensor(), activation.readers(), grid.quantizer(), grid.range())))
+                .toList();
     }
 
     private static QuantizationPlan.Weight weight(QuantizationPlan.Weight weight, CalibrationTable table, int bits) {
-        return table.weights().stream().filter(constant -> constant.node().equals(weight.node()) && constant.input() == weight.input())
-            .flatMap(constant -> constant.candidates().stream().filter(scales ->
-                scales.bits() == Math.max(bits, constant.candidates().getFirst().bits()))).findFirst()
-            .map(scales -> weight(weight, scales.quantizer()))
-            .orElseThrow(() -> new IllegalArgumentException(bits + " bits were no candidate of calibration for '" + weight.node() + "'"));
+        return table.weights().stream()
+                .filter(constant -> constant.node().equals(weight.node()) && constant.input() == weight.input())
+                .flatMap(constant -> constant.candidates().stream()
+                        .filter(scales -> scales.bits()
+                                == Math.max(
+                                        bits, constant.candidates().getFirst().bits())))
+                .findFirst()
+                .map(scales -> weight(weight, scales.quantizer()))
+                .orElseThrow(() -> new IllegalArgumentException(
+                        bits + " bits were no candidate of calibration for '" + weight.node() + "'"));
     }
 
     private static QuantizationPlan.Weight weight(QuantizationPlan.Weight weight, Uniform quantizer) {
@@ -91,7 +115,10 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
 
     /** The layers that choose, in the order of the plan: nodes with weights. */
     public List<String> layers() {
-        return basePlan().weights().stream().map(QuantizationPlan.Weight::node).distinct().toList();
+        return basePlan().weights().stream()
+                .map(QuantizationPlan.Weight::node)
+                .distinct()
+                .toList();
     }
 
     QuantizationPlan basePlan() {
@@ -101,17 +128,27 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
     /** The activation {@code node} reads that everybody reads quantized, so that its width is not the node's alone; "" for none. */
     String gridOf(List<String> inputs) {
         return basePlan().activations().stream()
-            .filter(activation -> activation.readers().isEmpty() && inputs.contains(activation.tensor()))
-            .map(activation -> grids.getOrDefault(activation.tensor(), activation.tensor())).findFirst().orElse("");
+                .filter(activation -> activation.readers().isEmpty() && inputs.contains(activation.tensor()))
+                .map(activation -> grids.getOrDefault(activation.tensor(), activation.tensor()))
+                .findFirst()
+                .orElse("");
     }
 
     /** The plan of one layer alone at a width: its weights and the activations it reads. */
     QuantizationPlan alone(String node, List<String> inputs, Width width) {
         var plan = plans.get(width);
-        var activations = plan.activations().stream().filter(activation -> inputs.contains(activation.tensor())
-            && (activation.readers().isEmpty() || activation.readers().contains(node))).map(activation ->
-            new QuantizationPlan.Activation(activation.tensor(), Set.of(node), activation.quantizer(), activation.range())).toList();
-        return new QuantizationPlan(activations, plan.weights().stream().filter(weight -> weight.node().equals(node)).toList());
+        var activations = plan.activations().stream()
+                .filter(activation -> inputs.contains(activation.tensor())
+                        && (activation.readers().isEmpty()
+                                || activation.readers().contains(node)))
+                .map(activation -> new QuantizationPlan.Activation(
+                        activation.tensor(), Set.of(node), activation.quantizer(), activation.range()))
+                .toList();
+        return new QuantizationPlan(
+                activations,
+                plan.weights().stream()
+                        .filter(weight -> weight.node().equals(node))
+                        .toList());
     }
 
     /**
@@ -122,8 +159,12 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
      * @param inputs names of the tensors a layer reads, by layer
      */
     public QuantizationPlan splice(Map<String, Width> chosen, Map<String, List<String>> inputs) {
-        var weights = basePlan().weights().stream().map(weight -> plans.get(chosen.getOrDefault(weight.node(), base)).weights().stream()
-            .filter(other -> other.node().equals(weight.node()) && other.input() == weight.input()).findFirst().orElseThrow()).toList();
+        var weights = basePlan().weights().stream()
+                .map(weight -> plans.get(chosen.getOrDefault(weight.node(), base)).weights().stream()
+                        .filter(other -> other.node().equals(weight.node()) && other.input() == weight.input())
+                        .findFirst()
+                        .orElseThrow())
+                .toList();
         var activations = new ArrayList<QuantizationPlan.Activation>();
         for (var activation : basePlan().activations()) {
             if (activation.readers().isEmpty()) {
@@ -137,8 +178,12 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
 
     private Width shared(String tensor, Map<String, Width> chosen, Map<String, List<String>> inputs) {
         String grid = grids.getOrDefault(tensor, tensor);
-        return inputs.keySet().stream().filter(layer -> gridOf(inputs.get(layer)).equals(grid)).map(chosen::get).filter(Objects::nonNull)
-            .max((one, other) -> Integer.compare(one.activations(), other.activations())).orElse(base);
+        return inputs.keySet().stream()
+                .filter(layer -> gridOf(inputs.get(layer)).equals(grid))
+                .map(chosen::get)
+                .filter(Objects::nonNull)
+                .max((one, other) -> Integer.compare(one.activations(), other.activations()))
+                .orElse(base);
     }
 
     private List<QuantizationPlan.Activation> own(QuantizationPlan.Activation activation, Map<String, Width> chosen) {
@@ -153,8 +198,8 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
                 }
             }
             left.removeAll(together);
-            first.ifPresent(found -> parts.add(new QuantizationPlan.Activation(found.tensor(), new TreeSet<>(together), found.quantizer(),
-                found.range())));
+            first.ifPresent(found -> parts.add(new QuantizationPlan.Activation(
+                    found.tensor(), new TreeSet<>(together), found.quantizer(), found.range())));
         }
         return parts;
     }
@@ -165,8 +210,10 @@ public record Candidates(Width base, List<Width> widths, Map<Width, Quantization
 
     /** The same place in the plan of a width; empty where that plan leaves it float. */
     private Optional<QuantizationPlan.Activation> at(QuantizationPlan.Activation activation, Width width) {
-        return plans.get(width).activations().stream().filter(other -> other.tensor().equals(activation.tensor())
-            && other.readers().equals(activation.readers())).findFirst();
+        return plans.get(width).activations().stream()
+                .filter(other -> other.tensor().equals(activation.tensor())
+                        && other.readers().equals(activation.readers()))
+                .findFirst();
     }
 
     /** Writes JSON. */

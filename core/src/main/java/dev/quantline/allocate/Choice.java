@@ -36,17 +36,35 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
         long fixed = structure(candidates.basePlan(), models.ofBase(), size);
         var extra = new HashMap<Width, Long>();
         for (var width : candidates.widths()) {
-            long more = width.equals(candidates.base()) ? 0 : structure(candidates.plans().get(width), models.of(width), size) - fixed;
+            long more = width.equals(candidates.base())
+                    ? 0
+                    : structure(candidates.plans().get(width), models.of(width), size) - fixed;
             extra.put(width, Math.ceilDiv(more, Math.max(1, table.rows().size())));
         }
-        return new Table(table.rows().stream().map(row -> new Table.Row(row.layer(), row.op(), row.grid(), row.options().stream()
-            .map(option -> new Table.Option(option.width(), option.loss(), Math.max(0, option.bytes() + extra.get(option.width())),
-                option.bitOperations(), option.milliseconds())).toList())).toList(), fixed);
+        return new Table(
+                table.rows().stream()
+                        .map(row -> new Table.Row(
+                                row.layer(),
+                                row.op(),
+                                row.grid(),
+                                row.options().stream()
+                                        .map(option -> new Table.Option(
+                                                option.width(),
+                                                option.loss(),
+                                                Math.max(0, option.bytes() + extra.get(option.width())),
+                                                option.bitOperations(),
+                                                option.milliseconds()))
+                                        .toList()))
+                        .toList(),
+                fixed);
     }
 
     private static long structure(QuantizationPlan plan, Graph model, FileSize size) {
-        return size.of(model, plan) - plan.weights().stream()
-            .mapToLong(weight -> Storage.bytes(model.initializers().get(weight.tensor()), weight.quantizer())).sum();
+        return size.of(model, plan)
+                - plan.weights().stream()
+                        .mapToLong(
+                                weight -> Storage.bytes(model.initializers().get(weight.tensor()), weight.quantizer()))
+                        .sum();
     }
 
     /**
@@ -74,7 +92,7 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
         var smallest = smallest(table, candidates, models, budget, size);
         if (smallest.allocation().bytes() > budget.bytes()) {
             throw new BadInput("budget: no choice of bits makes a file of %d bytes; the smallest feasible is %d bytes"
-                .formatted(budget.bytes(), smallest.allocation().bytes()));
+                    .formatted(budget.bytes(), smallest.allocation().bytes()));
         }
         return smallest;
     }
@@ -84,7 +102,8 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
      *
      * @throws BadInput when nothing keeps them
      */
-    public static Choice smallest(Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
+    public static Choice smallest(
+            Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
         return of(Allocator.solve(table, budget.smallest(), LIMIT), candidates, models, size);
     }
 
@@ -92,11 +111,21 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
     public static Choice of(Allocation solved, Candidates candidates, FloatModels models, FileSize size) {
         var model = models.splice(solved.widths());
         var plan = candidates.splice(solved.widths(), inputs(model, candidates.layers()));
-        return new Choice(new Allocation(solved.widths(), solved.loss(), size.of(model, plan), solved.bitOperations(),
-            solved.milliseconds(), solved.gap()), model, plan);
+        return new Choice(
+                new Allocation(
+                        solved.widths(),
+                        solved.loss(),
+                        size.of(model, plan),
+                        solved.bitOperations(),
+                        solved.milliseconds(),
+                        solved.gap()),
+                model,
+                plan);
     }
 
     private static Map<String, List<String>> inputs(Graph model, List<String> layers) {
-        return model.nodes().stream().filter(node -> layers.contains(node.name())).collect(Collectors.toMap(Node::name, Node::inputs));
+        return model.nodes().stream()
+                .filter(node -> layers.contains(node.name()))
+                .collect(Collectors.toMap(Node::name, Node::inputs));
     }
 }

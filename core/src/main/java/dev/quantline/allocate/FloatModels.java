@@ -42,8 +42,8 @@ public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWe
     private static Graph of(Map<Integer, Graph> byWeights, Width width) {
         var model = byWeights.get(width.weights());
         if (model == null) {
-            throw new IllegalArgumentException("float models are there for weights of " + byWeights.keySet() + " bits, not for "
-                + width);
+            throw new IllegalArgumentException(
+                    "float models are there for weights of " + byWeights.keySet() + " bits, not for " + width);
         }
         return model;
     }
@@ -56,7 +56,9 @@ public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWe
             if (chosen.containsKey(node.name())) {
                 var owned = new ArrayList<>(List.of(node));
                 // The bias of a MatMul is added behind it.
-                index.consumers(node.output()).stream().filter(next -> next.is("Add")).forEach(owned::add);
+                index.consumers(node.output()).stream()
+                        .filter(next -> next.is("Add"))
+                        .forEach(owned::add);
                 var from = of(chosen.get(node.name()));
                 owned.forEach(to -> copyConstants(from, from.node(to.name()).orElse(null), spliced, to));
             }
@@ -77,7 +79,8 @@ public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWe
             var present = to.initializers().get(target.input(i));
             if (present != null && present.type() == DataType.FLOAT) {
                 var other = source == null ? null : from.initializers().get(source.input(i));
-                to.initializers().put(target.input(i), other == null ? Tensor.zeros(DataType.FLOAT, present.shape()) : other);
+                to.initializers()
+                        .put(target.input(i), other == null ? Tensor.zeros(DataType.FLOAT, present.shape()) : other);
             }
         }
     }

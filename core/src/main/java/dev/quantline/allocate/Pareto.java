@@ -10,8 +10,7 @@ public final class Pareto {
     private static final int STEPS = 16;
     private static final Duration LIMIT = Duration.ofSeconds(2);
 
-    private Pareto() {
-    }
+    private Pareto() {}
 
     /**
      * Solves for sizes evenly spread.

@@ -23,6 +23,7 @@ import java.util.stream.DoubleStream;
 final class Program {
     /** Units of the objective, and of what decides between equals: multiplied, and times the options of a layer, they fit 62 bits. */
     private static final int FIRST = 32;
+
     private static final int SECOND = 22;
     /** No limit is larger than this power of two. */
     private static final int LARGEST = 50;
@@ -76,7 +77,8 @@ final class Program {
         var literals = new TreeMap<Integer, List<Literal>>();
         var options = table.rows().get(layer).options();
         for (int k = 0; k < options.size(); k++) {
-            literals.computeIfAbsent(options.get(k).width().activations(), key -> new ArrayList<>()).add(chosen.get(layer).get(k));
+            literals.computeIfAbsent(options.get(k).width().activations(), key -> new ArrayList<>())
+                    .add(chosen.get(layer).get(k));
         }
         return literals;
     }
@@ -87,8 +89,12 @@ final class Program {
             var scale = new Scale(resource, FIRST);
             double unit = resource == Resource.SIZE ? 1 : scale.unit();
             var costs = LinearExpr.newBuilder();
-            each((i, option, variable) -> costs.addTerm(variable, (long) Math.ceil((resource.of(option) - scale.least()[i]) / unit)));
-            double room = Math.floor((most - resource.fixed(table) - DoubleStream.of(scale.least()).sum()) / unit);
+            each((i, option, variable) ->
+                    costs.addTerm(variable, (long) Math.ceil((resource.of(option) - scale.least()[i]) / unit)));
+            double room = Math.floor((most
+                            - resource.fixed(table)
+                            - DoubleStream.of(scale.least()).sum())
+                    / unit);
             model.addLessOrEqual(costs, (long) Math.clamp(room, -1.0, 1L << LARGEST));
         }
     }
@@ -105,7 +111,8 @@ final class Program {
         var two = new Scale(second, SECOND);
         long weight = (1L << SECOND) + table.rows().size();
         var objective = LinearExpr.newBuilder();
-        each((i, option, variable) -> objective.addTerm(variable, weight * one.units(i, option) + two.units(i, option)));
+        each((i, option, variable) ->
+                objective.addTerm(variable, weight * one.units(i, option) + two.units(i, option)));
         model.minimize(objective);
         var solver = new CpSolver();
         solver.getParameters().setNumWorkers(WORKERS).setRandomSeed(0).setMaxDeterministicTime(seconds);
@@ -133,9 +140,15 @@ final class Program {
             }
         });
         double objective = solver.objectiveValue();
-        double gap = objective <= 0 ? 0 : (objective - Math.clamp(solver.bestObjectiveBound(), 0, objective)) / objective;
-        return new Allocation(widths, sums.get(Resource.LOSS), sums.get(Resource.SIZE).longValue() + table.fixed(),
-            sums.get(Resource.BIT_OPERATIONS), sums.get(Resource.LATENCY), gap < PROVEN ? 0 : gap);
+        double gap =
+                objective <= 0 ? 0 : (objective - Math.clamp(solver.bestObjectiveBound(), 0, objective)) / objective;
+        return new Allocation(
+                widths,
+                sums.get(Resource.LOSS),
+                sums.get(Resource.SIZE).longValue() + table.fixed(),
+                sums.get(Resource.BIT_OPERATIONS),
+                sums.get(Resource.LATENCY),
+                gap < PROVEN ? 0 : gap);
     }
 
     private interface Visitor {
@@ -160,13 +173,17 @@ final class Program {
         Scale(Resource resource, int bits) {
             this.resource = resource;
             least = extremes(DoubleStream::min).toArray();
-            double spread = extremes(DoubleStream::max).sum() - DoubleStream.of(least).sum();
-            unit = spread <= 0 ? 1 : resource == Resource.SIZE ? Math.max(1, spread / (1L << bits)) : spread / (1L << bits);
+            double spread =
+                    extremes(DoubleStream::max).sum() - DoubleStream.of(least).sum();
+            unit = spread <= 0
+                    ? 1
+                    : resource == Resource.SIZE ? Math.max(1, spread / (1L << bits)) : spread / (1L << bits);
         }
 
         private DoubleStream extremes(Function<DoubleStream, OptionalDouble> extreme) {
             return table.rows().stream()
-                .mapToDouble(row -> extreme.apply(row.options().stream().mapToDouble(resource::of)).orElseThrow());
+                    .mapToDouble(row -> extreme.apply(row.options().stream().mapToDouble(resource::of))
+                            .orElseThrow());
         }
 
         double[] least() {

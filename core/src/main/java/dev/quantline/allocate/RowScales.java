@@ -13,8 +13,7 @@ final class RowScales {
     private static final int NARROWEST = 25;
     private static final double TOLERANCE = 1e-3;
 
-    private RowScales() {
-    }
+    private RowScales() {}
 
     /** @param table FLOAT {@code [rows, columns]} */
     static Uniform of(Tensor table, int bits) {

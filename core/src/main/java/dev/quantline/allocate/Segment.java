@@ -67,6 +67,7 @@ final class Segment {
     /** The type alone: shapes follow from what is fed. */
     private ValueInfoProto declared(String tensor) {
         var type = types.containsKey(tensor) ? ValueInfos.type(types.get(tensor)) : Optional.<DataType>empty();
-        return type.map(known -> ValueInfos.of(tensor, known)).orElseGet(() -> ValueInfoProto.newBuilder().setName(tensor).build());
+        return type.map(known -> ValueInfos.of(tensor, known))
+                .orElseGet(() -> ValueInfoProto.newBuilder().setName(tensor).build());
     }
 }

@@ -22,7 +22,10 @@ public record Sensitivities(String loss, int samples, Table table) {
     /** Parts measured layer group by layer group, put together in order. */
     public static Sensitivities join(List<Sensitivities> parts) {
         var rows = parts.stream().flatMap(part -> part.table().rows().stream()).toList();
-        return new Sensitivities(parts.getFirst().loss(), parts.getFirst().samples(), new Table(rows, parts.getFirst().table().fixed()));
+        return new Sensitivities(
+                parts.getFirst().loss(),
+                parts.getFirst().samples(),
+                new Table(rows, parts.getFirst().table().fixed()));
     }
 
     /** Losses by layer and by width. */

@@ -45,7 +45,8 @@ public final class Sensitivity {
     private TensorBatches alive;
     private int samples;
 
-    private Sensitivity(FloatModels models, Candidates candidates, OutputLoss loss, Provider provider, Spilling spilling) {
+    private Sensitivity(
+            FloatModels models, Candidates candidates, OutputLoss loss, Provider provider, Spilling spilling) {
         this.models = models;
         model = Ends.of(models.calibrated()).alone(models.calibrated());
         this.candidates = candidates;
@@ -69,8 +70,18 @@ public final class Sensitivity {
      * @return the table with nothing fixed; losses are means over the samples, those below 0 count as 0
      * @throws BadInput when the samples do not fill one batch
      */
-    public static Table measure(FloatModels models, Candidates candidates, Set<String> layers, Samples samples, int from, int to, int batch,
-                                OutputLoss loss, Provider provider, Spilling spilling, Progress progress) {
+    public static Table measure(
+            FloatModels models,
+            Candidates candidates,
+            Set<String> layers,
+            Samples samples,
+            int from,
+            int to,
+            int batch,
+            OutputLoss loss,
+            Provider provider,
+            Spilling spilling,
+            Progress progress) {
         var sensitivity = new Sensitivity(models, candidates, loss, provider, spilling);
         try {
             sensitivity.feed(samples, from, to, batch);
@@ -86,12 +97,19 @@ public final class Sensitivity {
      *
      * @param quantized the model a plan became
      */
-    public static double loss(Graph model, Graph quantized, Samples samples, int from, int to, int batch, OutputLoss loss,
-                              Provider provider) {
+    public static double loss(
+            Graph model,
+            Graph quantized,
+            Samples samples,
+            int from,
+            int to,
+            int batch,
+            OutputLoss loss,
+            Provider provider) {
         double[] sum = new double[2];
         var ends = Ends.of(model).in(quantized);
         try (var before = Session.open(ends.alone(model), provider, Session.Optimization.EXACT);
-             var after = Session.open(ends.alone(quantized), provider, Session.Optimization.EXACT)) {
+                var after = Session.open(ends.alone(quantized), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, batch, arrays -> {
                 sum[0] += loss.of(arrays, before.run(arrays.arrays()), after.run(arrays.arrays()));
                 sum[1] += arrays.size();
@@ -127,7 +145,9 @@ public final class Sensitivity {
                 advance(done, i);
                 done = i;
                 rows.add(row(node, i));
-                progress.report((double) rows.size() / layers.size(), "sensitivity of layer " + rows.size() + " of " + layers.size());
+                progress.report(
+                        (double) rows.size() / layers.size(),
+                        "sensitivity of layer " + rows.size() + " of " + layers.size());
             }
         }
         return new Table(rows, 0);
@@ -140,7 +160,8 @@ public final class Sensitivity {
         var made = new HashSet<String>();
         nodes.forEach(node -> made.addAll(node.outputs()));
         var wanted = later.stream().filter(made::contains).toList();
-        try (var before = alive; var session = wanted.isEmpty() ? null : open(segments.of(nodes, before.get(0), wanted))) {
+        try (var before = alive;
+                var session = wanted.isEmpty() ? null : open(segments.of(nodes, before.get(0), wanted))) {
             alive = new TensorBatches(spilling);
             for (int i = 0; i < before.size(); i++) {
                 var tensors = before.get(i);
@@ -163,8 +184,11 @@ public final class Sensitivity {
             known.putAll(alone.run(known));
         }
         // Outputs that do not depend on the layer stay as they are.
-        var changed = model.outputs().stream().map(output -> output.getName())
-            .filter(name -> made.contains(name) || rest.stream().anyMatch(node -> node.outputs().contains(name))).toList();
+        var changed = model.outputs().stream()
+                .map(output -> output.getName())
+                .filter(name -> made.contains(name)
+                        || rest.stream().anyMatch(node -> node.outputs().contains(name)))
+                .toList();
         var behind = changed.stream().filter(name -> !made.contains(name)).toList();
         try (var suffix = behind.isEmpty() ? null : open(segments.of(rest, known, behind))) {
             for (var width : candidates.widths()) {
@@ -197,10 +221,17 @@ public final class Sensitivity {
         try (var deployed = Session.open(quantized, provider, Session.Optimization.ALL)) {
             milliseconds = milliseconds(deployed) / fed.getFirst().size();
         }
-        long bytes = plan.weights().stream().mapToLong(weight -> Storage.bytes(model.initializers().get(weight.tensor()),
-            weight.quantizer())).sum();
-        double operations = multiplications(layer, plan.weights().getFirst(), output) / fed.getFirst().size();
-        return new Table.Option(width, Math.max(0, sum / samples), bytes, operations * width.weights() * width.activations(), milliseconds);
+        long bytes = plan.weights().stream()
+                .mapToLong(weight -> Storage.bytes(model.initializers().get(weight.tensor()), weight.quantizer()))
+                .sum();
+        double operations = multiplications(layer, plan.weights().getFirst(), output)
+                / fed.getFirst().size();
+        return new Table.Option(
+                width,
+                Math.max(0, sum / samples),
+                bytes,
+                operations * width.weights() * width.activations(),
+                milliseconds);
     }
 
     /** Median time of one run on the first batch. */
@@ -222,8 +253,9 @@ public final class Sensitivity {
             return 0;
         }
         var constant = model.initializers().get(weight.tensor());
-        int channels = layer.is("Conv") ? constant.dim(0)
-            : constant.dim(layer.is("Gemm") && layer.intOf("transB", 0) == 1 ? 0 : weight.input() == 1 ? -1 : -2);
+        int channels = layer.is("Conv")
+                ? constant.dim(0)
+                : constant.dim(layer.is("Gemm") && layer.intOf("transB", 0) == 1 ? 0 : weight.input() == 1 ? -1 : -2);
         return (double) output.size() * constant.size() / channels;
     }
 }

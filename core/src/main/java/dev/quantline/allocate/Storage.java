@@ -6,8 +6,7 @@ import dev.quantline.quantizer.Uniform;
 
 /** What codes take in a file: 4 bits packed two a byte, 5 to 8 bits a byte each, more two. */
 final class Storage {
-    private Storage() {
-    }
+    private Storage() {}
 
     private static DataType scaleType(Uniform quantizer) {
         return quantizer.hasHalfScales() ? DataType.FLOAT16 : DataType.FLOAT;

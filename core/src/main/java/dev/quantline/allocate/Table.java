@@ -25,7 +25,8 @@ public record Table(List<Row> rows, long fixed) {
      */
     public record Row(String layer, String op, String grid, List<Option> options) {
         public Row {
-            options = options.stream().sorted(Comparator.comparing(Option::width)).toList();
+            options =
+                    options.stream().sorted(Comparator.comparing(Option::width)).toList();
             if (options.isEmpty()) {
                 throw new IllegalArgumentException("layer '" + layer + "' has no option");
             }
@@ -40,6 +41,5 @@ public record Table(List<Row> rows, long fixed) {
      * @param bitOperations multiplications of one sample times weight bits times activation bits
      * @param milliseconds  measured time of the layer for one sample
      */
-    public record Option(Width width, double loss, long bytes, double bitOperations, double milliseconds) {
-    }
+    public record Option(Width width, double loss, long bytes, double bitOperations, double milliseconds) {}
 }

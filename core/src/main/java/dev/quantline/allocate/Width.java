@@ -11,7 +11,8 @@ import java.util.Comparator;
  * @param activations bits of an activation code; 32 leaves the activation float
  */
 public record Width(int weights, int activations) implements Comparable<Width> {
-    private static final Comparator<Width> ORDER = Comparator.comparingInt(Width::weights).thenComparingInt(Width::activations);
+    private static final Comparator<Width> ORDER =
+            Comparator.comparingInt(Width::weights).thenComparingInt(Width::activations);
 
     /** Reads what {@link #toString} wrote. */
     @JsonCreator

@@ -19,6 +19,7 @@ final class Bins implements Distribution {
     private final double[] logarithms;
     /** How many of the first i bins hold anything. */
     private final int[] occupied;
+
     private final double min;
     private final double max;
     private final double width;
@@ -80,8 +81,10 @@ final class Bins implements Distribution {
                 cost += between(2, from, to) - 2 * value * between(1, from, to) + value * value * between(0, from, to);
             } else if (to > from) {
                 int middle = Math.clamp(upTo(value), from, to);
-                cost += value * between(0, from, middle) - between(1, from, middle)
-                    + between(1, middle, to) - value * between(0, middle, to);
+                cost += value * between(0, from, middle)
+                        - between(1, from, middle)
+                        + between(1, middle, to)
+                        - value * between(0, middle, to);
             }
             from = to;
         }
@@ -117,7 +120,9 @@ final class Bins implements Distribution {
         double atLowest = 0;
         double atHighest = 0;
         int from = lowest;
-        for (int q = (int) Math.clamp(Math.rint(centres[lowest] / s) + z, qmin, qmax); q <= qmax && from <= highest; q++) {
+        for (int q = (int) Math.clamp(Math.rint(centres[lowest] / s) + z, qmin, qmax);
+                q <= qmax && from <= highest;
+                q++) {
             int to = q == qmax ? highest + 1 : Math.clamp(upTo((q - z) * s + s / 2), from, highest + 1);
             double inCode = between(0, from, to);
             if (inCode > 0) {
@@ -128,7 +133,8 @@ final class Bins implements Distribution {
             }
             from = to;
         }
-        divergence += moved(lowest, sums[0][lowest] + (lowest == highest ? total() - sums[0][highest + 1] : 0), atLowest);
+        divergence +=
+                moved(lowest, sums[0][lowest] + (lowest == highest ? total() - sums[0][highest + 1] : 0), atLowest);
         divergence += lowest == highest ? 0 : moved(highest, total() - sums[0][highest + 1], atHighest);
         return divergence / total();
     }

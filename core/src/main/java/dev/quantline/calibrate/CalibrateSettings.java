@@ -24,9 +24,19 @@ import java.util.stream.Stream;
  * @param pairLimit      what two codes of one sign of an integer product's weights may add up to ({@link Target#pairLimit}); 0 for any
  * @param spilling       how much of those samples' activations stays in memory, and where the rest goes; changes no result
  */
-public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
-                                int weightBits, int activationBits, List<String> exclude, int samples, Granularity granularity,
-                                List<Integer> candidates, int pairLimit, Spilling spilling) {
+public record CalibrateSettings(
+        RangeCriterion range,
+        WeightRange weightRange,
+        SoftmaxQuantizer softmax,
+        Migration layernorm,
+        int weightBits,
+        int activationBits,
+        List<String> exclude,
+        int samples,
+        Granularity granularity,
+        List<Integer> candidates,
+        int pairLimit,
+        Spilling spilling) {
     /** Width of activations that stay float. */
     public static final int FLOAT = 32;
     /** Samples kept by default. */
@@ -34,8 +44,11 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** What the scale of a weight channel is chosen by. */
     public enum WeightRange {
-        MAX(new RangeCriterion.MinMax()), PERCENTILE(new RangeCriterion.Percentile(0.999)), ENTROPY(new RangeCriterion.Entropy()),
-        MSE(new RangeCriterion.Mse()), MAE(new RangeCriterion.Mae()),
+        MAX(new RangeCriterion.MinMax()),
+        PERCENTILE(new RangeCriterion.Percentile(0.999)),
+        ENTROPY(new RangeCriterion.Entropy()),
+        MSE(new RangeCriterion.Mse()),
+        MAE(new RangeCriterion.Mae()),
         /** The error of the layer's output where the layer is linear and gets no blocks; MSE elsewhere. */
         AUTO(new RangeCriterion.Auto());
 
@@ -51,18 +64,30 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     }
 
     /** The quantizer of post-softmax activations; AUTO takes whichever hurts the product that reads it least. */
-    public enum SoftmaxQuantizer { UNIFORM, LOG2, LOGSQRT2, TAN, AUTO }
+    public enum SoftmaxQuantizer {
+        UNIFORM,
+        LOG2,
+        LOGSQRT2,
+        TAN,
+        AUTO
+    }
 
     /**
      * Common scale that channels are brought to behind a norm: none, their mean (RepQ-ViT, arXiv 2212.08254), their median
      * (MOSF, arXiv 2408.03291), or the median with a strength searched on the readers' output error (ours). The search also serves
      * other activations that only linear layers read, where one multiplication more takes a fifth of the error away.
      */
-    public enum Migration { OFF, MEAN, MEDIAN, SEARCH }
+    public enum Migration {
+        OFF,
+        MEAN,
+        MEDIAN,
+        SEARCH
+    }
 
     public CalibrateSettings {
         if (weightBits < 2 || weightBits > 16 || activationBits < 2 || activationBits > 16 && activationBits != FLOAT) {
-            throw new BadInput("weights and activations need 2 to 16 bits, not " + weightBits + " and " + activationBits);
+            throw new BadInput(
+                    "weights and activations need 2 to 16 bits, not " + weightBits + " and " + activationBits);
         }
         if (samples < 1) {
             throw new BadInput("calibrate.samples must be at least 1, not " + samples);
@@ -72,40 +97,110 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
     }
 
     /** One scale for each output channel of weights, no other widths, for every processor. */
-    public CalibrateSettings(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm,
-                             int weightBits, int activationBits, List<String> exclude, int samples) {
-        this(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, new Granularity.PerChannel(), List.of(),
-            Target.CPU.pairLimit(activationBits), Spilling.usual());
+    public CalibrateSettings(
+            RangeCriterion range,
+            WeightRange weightRange,
+            SoftmaxQuantizer softmax,
+            Migration layernorm,
+            int weightBits,
+            int activationBits,
+            List<String> exclude,
+            int samples) {
+        this(
+                range,
+                weightRange,
+                softmax,
+                layernorm,
+                weightBits,
+                activationBits,
+                exclude,
+                samples,
+                new Granularity.PerChannel(),
+                List.of(),
+                Target.CPU.pairLimit(activationBits),
+                Spilling.usual());
     }
 
     /** The same with weights of another granularity. */
     public CalibrateSettings with(Granularity other) {
-        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, other,
-            candidates, pairLimit, spilling);
+        return new CalibrateSettings(
+                range,
+                weightRange,
+                softmax,
+                layernorm,
+                weightBits,
+                activationBits,
+                exclude,
+                samples,
+                other,
+                candidates,
+                pairLimit,
+                spilling);
     }
 
     /** The same with these candidate widths, 2 to 16. */
     public CalibrateSettings withCandidates(List<Integer> widths) {
-        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
-            widths, pairLimit, spilling);
+        return new CalibrateSettings(
+                range,
+                weightRange,
+                softmax,
+                layernorm,
+                weightBits,
+                activationBits,
+                exclude,
+                samples,
+                granularity,
+                widths,
+                pairLimit,
+                spilling);
     }
 
     /** The same with another limit of pairs. */
     public CalibrateSettings withPairLimit(int limit) {
-        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
-            candidates, limit, spilling);
+        return new CalibrateSettings(
+                range,
+                weightRange,
+                softmax,
+                layernorm,
+                weightBits,
+                activationBits,
+                exclude,
+                samples,
+                granularity,
+                candidates,
+                limit,
+                spilling);
     }
 
     /** The same with activations kept as this says. */
     public CalibrateSettings with(Spilling other) {
-        return new CalibrateSettings(range, weightRange, softmax, layernorm, weightBits, activationBits, exclude, samples, granularity,
-            candidates, pairLimit, other);
+        return new CalibrateSettings(
+                range,
+                weightRange,
+                softmax,
+                layernorm,
+                weightBits,
+                activationBits,
+                exclude,
+                samples,
+                granularity,
+                candidates,
+                pairLimit,
+                other);
     }
 
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
-    public static CalibrateSettings plain(RangeCriterion range, int weightBits, int activationBits, List<String> exclude) {
-        return new CalibrateSettings(range, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.OFF, weightBits, activationBits,
-            exclude, SAMPLES);
+    public static CalibrateSettings plain(
+            RangeCriterion range, int weightBits, int activationBits, List<String> exclude) {
+        return new CalibrateSettings(
+                range,
+                WeightRange.MAX,
+                SoftmaxQuantizer.UNIFORM,
+                Migration.OFF,
+                weightBits,
+                activationBits,
+                exclude,
+                SAMPLES);
     }
 
     /** 8 bits everywhere, ranges by least squared error. */
@@ -115,13 +210,23 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** Everything searched, for widths below 8 bits. */
     public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
-        return new CalibrateSettings(new RangeCriterion.Auto(), WeightRange.AUTO, SoftmaxQuantizer.AUTO, Migration.SEARCH, weightBits,
-            activationBits, exclude, SAMPLES);
+        return new CalibrateSettings(
+                new RangeCriterion.Auto(),
+                WeightRange.AUTO,
+                SoftmaxQuantizer.AUTO,
+                Migration.SEARCH,
+                weightBits,
+                activationBits,
+                exclude,
+                SAMPLES);
     }
 
     /** Every width of the calibration table, the narrowest first; {@code own} is the one of the plan. */
     List<Integer> widths(int own) {
-        return Stream.concat(Stream.of(own), candidates.stream()).distinct().sorted().toList();
+        return Stream.concat(Stream.of(own), candidates.stream())
+                .distinct()
+                .sorted()
+                .toList();
     }
 
     /** Whether activations are quantized at all. */
@@ -136,7 +241,9 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
 
     /** Whether activations of some samples are needed. */
     boolean needsSamples() {
-        return weightRange == WeightRange.AUTO || measuresReaders() || quantizesActivations() && layernorm != Migration.OFF;
+        return weightRange == WeightRange.AUTO
+                || measuresReaders()
+                || quantizesActivations() && layernorm != Migration.OFF;
     }
 
     /** Parses a lower-case setting of an enum. @throws BadInput naming the field and the values it takes */
@@ -147,6 +254,10 @@ public record CalibrateSettings(RangeCriterion range, WeightRange weightRange, S
             }
         }
         throw new BadInput(field + " '" + value + "' is unknown: "
-            + Nearest.hint(value, Stream.of(type.getEnumConstants()).map(constant -> constant.name().toLowerCase(Locale.ROOT)).toList()));
+                + Nearest.hint(
+                        value,
+                        Stream.of(type.getEnumConstants())
+                                .map(constant -> constant.name().toLowerCase(Locale.ROOT))
+                                .toList()));
     }
 }

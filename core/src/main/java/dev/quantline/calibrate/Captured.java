@@ -32,7 +32,8 @@ record Captured(Graph model, Collection<String> shown, Collection<String> kept) 
      * @return to be closed by the caller
      */
     TensorBatches run(Samples samples, int count, int batch, Provider provider, Spilling spilling) {
-        Set<String> inputs = model.inputs().stream().map(input -> input.getName()).collect(Collectors.toSet());
+        Set<String> inputs =
+                model.inputs().stream().map(input -> input.getName()).collect(Collectors.toSet());
         var outputs = computed(shown, inputs);
         var wanted = computed(kept, inputs);
         var captured = new TensorBatches(spilling);
@@ -51,14 +52,20 @@ record Captured(Graph model, Collection<String> shown, Collection<String> kept) 
     }
 
     private static List<String> computed(Collection<String> tensors, Set<String> inputs) {
-        return tensors.stream().filter(tensor -> !inputs.contains(tensor)).distinct().toList();
+        return tensors.stream()
+                .filter(tensor -> !inputs.contains(tensor))
+                .distinct()
+                .toList();
     }
 
     private Graph graph(List<String> outputs) {
         var graph = model.copy();
-        var known = graph.outputs().stream().map(output -> output.getName()).collect(Collectors.toCollection(LinkedHashSet::new));
-        outputs.stream().filter(tensor -> !known.contains(tensor))
-            .forEach(tensor -> graph.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
+        var known = graph.outputs().stream()
+                .map(output -> output.getName())
+                .collect(Collectors.toCollection(LinkedHashSet::new));
+        outputs.stream()
+                .filter(tensor -> !known.contains(tensor))
+                .forEach(tensor -> graph.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
         return graph;
     }
 }

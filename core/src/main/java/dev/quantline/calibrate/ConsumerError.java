@@ -49,7 +49,9 @@ final class ConsumerError implements AutoCloseable {
             }
         }
         inputs.forEach(input -> layers.inputs().add(ValueInfos.of(input, DataType.FLOAT)));
-        inputs.stream().filter(model.initializers()::containsKey).forEach(input -> constants.put(input, model.initializers().get(input)));
+        inputs.stream()
+                .filter(model.initializers()::containsKey)
+                .forEach(input -> constants.put(input, model.initializers().get(input)));
         session = Session.open(layers, provider, Session.Optimization.EXACT);
         for (int i = 0; i < captured.size(); i++) {
             references.add(session.run(feed(i)));
@@ -73,9 +75,11 @@ final class ConsumerError implements AutoCloseable {
             var feed = feed(i);
             quantized.forEach((name, change) -> feed.computeIfPresent(name, (key, tensor) -> change.apply(tensor)));
             int batch = i;
-            session.run(feed).forEach((name, values) ->
-                sums.computeIfAbsent(name, output -> new Sums(linear.contains(output) ? values.dim(values.rank() - 1) : 1))
-                    .add(references.get(batch, name).toFloats(), values.toFloats()));
+            session.run(feed)
+                    .forEach((name, values) -> sums.computeIfAbsent(
+                                    name,
+                                    output -> new Sums(linear.contains(output) ? values.dim(values.rank() - 1) : 1))
+                            .add(references.get(batch, name).toFloats(), values.toFloats()));
         }
         return sums.values().stream().mapToDouble(Sums::error).average().orElseThrow();
     }
@@ -95,8 +99,11 @@ final class ConsumerError implements AutoCloseable {
         }
 
         double error() {
-            return IntStream.range(0, noise.length).filter(c -> power[c] > 0).mapToDouble(c -> noise[c] / power[c]).average()
-                .orElseGet(() -> Arrays.stream(noise).sum());
+            return IntStream.range(0, noise.length)
+                    .filter(c -> power[c] > 0)
+                    .mapToDouble(c -> noise[c] / power[c])
+                    .average()
+                    .orElseGet(() -> Arrays.stream(noise).sum());
         }
     }
 

@@ -10,12 +10,10 @@ import java.util.List;
  */
 public sealed interface Granularity {
     /** One scale for the whole weight. */
-    record PerTensor() implements Granularity {
-    }
+    record PerTensor() implements Granularity {}
 
     /** One for each output channel. */
-    record PerChannel() implements Granularity {
-    }
+    record PerChannel() implements Granularity {}
 
     /**
      * One for every {@code size} inputs of each output channel of MatMul and Gemm; convolutions and tables keep one a channel.
@@ -39,8 +37,9 @@ public sealed interface Granularity {
             case "tensor" -> new PerTensor();
             case "channel" -> new PerChannel();
             case "block" -> new PerBlock(block);
-            default -> throw new BadInput("calibrate.granularity '" + name + "' is unknown: "
-                + Nearest.hint(name, List.of("tensor", "channel", "block")));
+            default ->
+                throw new BadInput("calibrate.granularity '" + name + "' is unknown: "
+                        + Nearest.hint(name, List.of("tensor", "channel", "block")));
         };
     }
 }

@@ -6,8 +6,7 @@ import dev.quantline.profile.TensorProfile;
 
 /** How much an error in each element of a weight matters: the mean square of the input channel it is multiplied with. */
 final class Importance {
-    private Importance() {
-    }
+    private Importance() {}
 
     /**
      * @param seen profile of the layer's data input; null when it has none

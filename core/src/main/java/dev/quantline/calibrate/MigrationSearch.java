@@ -35,11 +35,13 @@ final class MigrationSearch {
     }
 
     /** What a channel's own scale is taken from. */
-    private enum Spread { RANGE, DEVIATION }
+    private enum Spread {
+        RANGE,
+        DEVIATION
+    }
 
     /** What every channel is divided by after it was shifted. */
-    record Choice(float[] ratio, float[] shift) {
-    }
+    record Choice(float[] ratio, float[] shift) {}
 
     /** The common scale of a norm's output that the setting names; empty when its channels are not known. */
     Optional<Choice> fixed(TensorProfile seen) {
@@ -54,15 +56,22 @@ final class MigrationSearch {
      * @param error the readers of {@code tensor}, ready to run on its captured values
      * @return empty when leaving it alone is best
      */
-    Optional<Choice> best(Graph model, TensorProfile seen, boolean norm, List<Node> readers, TensorBatches captured, ConsumerError error) {
+    Optional<Choice> best(
+            Graph model,
+            TensorProfile seen,
+            boolean norm,
+            List<Node> readers,
+            TensorBatches captured,
+            ConsumerError error) {
         if (seen.channelMin().length < 2) {
             return Optional.empty();
         }
         boolean free = ScaleMigration.shiftsFreely(model, readers);
         double least = cost(model, seen.tensor(), readers, captured, error, choice(seen, Spread.RANGE, 0, false))
-            * (norm ? 1 : WORTH_AN_OPERATION);
+                * (norm ? 1 : WORTH_AN_OPERATION);
         Choice best = null;
-        for (boolean shifted : !norm ? new boolean[] {false} : free ? new boolean[] {true} : new boolean[] {false, true}) {
+        for (boolean shifted :
+                !norm ? new boolean[] {false} : free ? new boolean[] {true} : new boolean[] {false, true}) {
             double worth = shifted && !free ? WORTH_AN_OPERATION : 1;
             for (var spread : Spread.values()) {
                 for (double alpha : STRENGTHS) {
@@ -93,7 +102,8 @@ final class MigrationSearch {
             };
         }
         double least = Math.max(SMALLEST * Arrays.stream(scale).max().orElseThrow(), Float.MIN_NORMAL);
-        int[] alive = IntStream.range(0, scale.length).filter(c -> scale[c] > least).toArray();
+        int[] alive =
+                IntStream.range(0, scale.length).filter(c -> scale[c] > least).toArray();
         double commonScale = common(scale, alive, 1);
         for (int c = 0; c < scale.length; c++) {
             scale[c] = scale[c] > least ? scale[c] : commonScale;
@@ -116,7 +126,9 @@ final class MigrationSearch {
     /** Mean or median over the channels that are alive; dead ones then have the common scale, and are divided by nothing. */
     private double common(double[] values, int[] alive, double none) {
         var known = Arrays.stream(alive).mapToDouble(c -> values[c]);
-        return alive.length == 0 ? none : settings.layernorm() == Migration.MEAN ? known.average().orElseThrow() : median(known.toArray());
+        return alive.length == 0
+                ? none
+                : settings.layernorm() == Migration.MEAN ? known.average().orElseThrow() : median(known.toArray());
     }
 
     private static double median(double[] sorted) {
@@ -126,7 +138,13 @@ final class MigrationSearch {
     }
 
     /** Error of the readers when activation and weights are quantized after the move and brought back. */
-    private double cost(Graph model, String tensor, List<Node> readers, TensorBatches captured, ConsumerError error, Choice choice) {
+    private double cost(
+            Graph model,
+            String tensor,
+            List<Node> readers,
+            TensorBatches captured,
+            ConsumerError error,
+            Choice choice) {
         var moved = TensorProfile.of(tensor, -1, captured.all(tensor).map(values -> migrate(values, choice))::iterator);
         var grid = new RangeCriterion.Mse().choose(moved, settings.activationBits());
         var quantized = new HashMap<String, UnaryOperator<Tensor>>();
@@ -146,8 +164,13 @@ final class MigrationSearch {
             w[i] *= choice.ratio()[transposed ? i % columns : i / columns];
         }
         var scaled = Tensor.of(w, weight.shape());
-        Uniform grid = WeightSearch.choose(scaled, settings.weightBits(), transposed ? 0 : 1, 0,
-            Importance.of(reader, 1, scaled, moved), settings.weightRange().criterion());
+        Uniform grid = WeightSearch.choose(
+                scaled,
+                settings.weightBits(),
+                transposed ? 0 : 1,
+                0,
+                Importance.of(reader, 1, scaled, moved),
+                settings.weightRange().criterion());
         var rounded = grid.fakeQuantize(scaled).toFloats();
         for (int i = 0; i < w.length; i++) {
             rounded[i] /= choice.ratio()[transposed ? i % columns : i / columns];

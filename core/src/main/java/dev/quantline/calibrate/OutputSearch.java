@@ -34,7 +34,8 @@ final class OutputSearch {
     private OutputSearch(LayerWeight weight, int bits, Product product) {
         this.weight = weight;
         this.bits = bits;
-        products = IntStream.range(0, product.groups()).mapToObj(product::matrix).toList();
+        products =
+                IntStream.range(0, product.groups()).mapToObj(product::matrix).toList();
         rows = weight.rows(weight.tensor());
         largest = new double[weight.outputs()];
         for (int i = 0; i < rows.length; i++) {
@@ -78,7 +79,9 @@ final class OutputSearch {
             var power = qh.muli(q).sum(1).toDoubleVector();
             for (int o = 0; o < outputs; o++) {
                 int output = g * outputs + o;
-                fitted[output] = power[o] > 0 && along[o] > 0 ? Math.min(1, chosen[output] * along[o] / power[o]) : chosen[output];
+                fitted[output] = power[o] > 0 && along[o] > 0
+                        ? Math.min(1, chosen[output] * along[o] / power[o])
+                        : chosen[output];
             }
         }
         return fitted;
@@ -87,8 +90,8 @@ final class OutputSearch {
     /** The rows of one group. */
     private INDArray part(float[] values, int group) {
         int size = values.length / products.size();
-        return Nd4j.createFromArray(Arrays.copyOfRange(values, group * size, (group + 1) * size)).reshape('c', size / weight.inputs(),
-            weight.inputs());
+        return Nd4j.createFromArray(Arrays.copyOfRange(values, group * size, (group + 1) * size))
+                .reshape('c', size / weight.inputs(), weight.inputs());
     }
 
     private Uniform grid(IntToDoubleFunction alpha) {

@@ -11,12 +11,10 @@ import java.util.Locale;
 /** How a range is chosen: that of an activation from its profile, that of a channel or block of a weight from its elements. */
 public sealed interface RangeCriterion {
     /** The extremes. */
-    record MinMax() implements RangeCriterion {
-    }
+    record MinMax() implements RangeCriterion {}
 
     /** The moving average of the samples' extremes: what is seen later counts more, and a single sample counts little. */
-    record MovingAverage() implements RangeCriterion {
-    }
+    record MovingAverage() implements RangeCriterion {}
 
     /** Cuts {@code 1 - share} of the values, half at either end. */
     record Percentile(double share) implements RangeCriterion {
@@ -28,24 +26,20 @@ public sealed interface RangeCriterion {
     }
 
     /** Least Kullback-Leibler divergence of the quantized from the seen distribution, as TensorRT calibrates. */
-    record Entropy() implements RangeCriterion {
-    }
+    record Entropy() implements RangeCriterion {}
 
     /** Least mean squared error of quantization. */
-    record Mse() implements RangeCriterion {
-    }
+    record Mse() implements RangeCriterion {}
 
     /** Least mean absolute error of quantization (RepAPQ, arXiv 2402.16121): tolerates clipping a rare outlier. */
-    record Mae() implements RangeCriterion {
-    }
+    record Mae() implements RangeCriterion {}
 
     /** Whichever of the others leaves the least error in the outputs of the layers that read the activation (ours). */
-    record Auto() implements RangeCriterion {
-    }
+    record Auto() implements RangeCriterion {}
 
     /** The criteria that Auto tries, the first wins ties. */
-    List<RangeCriterion> ALL = List.of(new Mse(), new Mae(), new Entropy(), new Percentile(0.9999), new MovingAverage(),
-        new MinMax());
+    List<RangeCriterion> ALL =
+            List.of(new Mse(), new Mae(), new Entropy(), new Percentile(0.9999), new MovingAverage(), new MinMax());
 
     /**
      * Reads {@code minmax}, {@code movingaverage}, {@code percentile}, {@code entropy}, {@code mse}, {@code mae} or {@code auto}.
@@ -61,8 +55,11 @@ public sealed interface RangeCriterion {
             case "mse" -> new Mse();
             case "mae" -> new Mae();
             case "auto" -> new Auto();
-            default -> throw new BadInput("calibrate.range '" + name + "' is unknown: "
-                + Nearest.hint(name, List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")));
+            default ->
+                throw new BadInput("calibrate.range '" + name + "' is unknown: "
+                        + Nearest.hint(
+                                name,
+                                List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")));
         };
     }
 
@@ -77,8 +74,8 @@ public sealed interface RangeCriterion {
         return switch (this) {
             case MinMax() -> Uniform.asymmetric(bits, histogram.min(), histogram.max());
             case MovingAverage() -> Uniform.asymmetric(bits, seen.averageMin(), seen.averageMax());
-            case Percentile(double share) -> Uniform.asymmetric(bits, histogram.quantile((1 - share) / 2),
-                histogram.quantile((1 + share) / 2));
+            case Percentile(double share) ->
+                Uniform.asymmetric(bits, histogram.quantile((1 - share) / 2), histogram.quantile((1 + share) / 2));
             case Entropy() -> RangeSearch.asymmetric(new Bins(histogram), bits, Bins::divergence);
             case Mse(), Auto() -> RangeSearch.asymmetric(new Bins(histogram), bits, RangeSearch.SQUARED);
             case Mae() -> RangeSearch.asymmetric(new Bins(histogram), bits, RangeSearch.ABSOLUTE);
@@ -93,7 +90,10 @@ public sealed interface RangeCriterion {
      */
     default double largest(float[] values, float[] importance, int bits) {
         return switch (this) {
-            case MinMax(), MovingAverage() -> Math.max(-Elements.of(values, null).min(), Elements.of(values, null).max());
+            case MinMax(), MovingAverage() ->
+                Math.max(
+                        -Elements.of(values, null).min(),
+                        Elements.of(values, null).max());
             case Percentile(double share) -> magnitudes(values).quantile(share);
             case Entropy() -> RangeSearch.symmetric(new Bins(magnitudes(values)), bits, Bins::divergence);
             case Mse(), Auto() -> RangeSearch.symmetric(Elements.of(values, importance), bits, RangeSearch.SQUARED);

@@ -16,8 +16,7 @@ final class RangeSearch {
     private static final int COARSE = 10;
     private static final int SYMMETRIC = 2;
 
-    private RangeSearch() {
-    }
+    private RangeSearch() {}
 
     /** What the grid {@code (q - z) s}, q from qmin to qmax, costs. */
     interface Cost<D extends Distribution> {

@@ -13,8 +13,7 @@ final class Sketch {
     private static final int BINS = 100;
     private static final int CHANNELS = 16;
 
-    private Sketch() {
-    }
+    private Sketch() {}
 
     static Observed of(TensorProfile seen) {
         var outliers = seen.outliers();
@@ -28,8 +27,16 @@ final class Sketch {
                 bins[(int) Math.clamp((histogram.centre(i) - low) / width, 0, BINS - 1)] += counts[i];
             }
         }
-        return new Observed(low, width, Arrays.stream(bins).boxed().toList(), seen.mean(), seen.deviation(), outliers.kurtosis(),
-            outliers.energyBeyond(), reaches(seen), outliers.samples().stream().map(SamplePeak::sample).toList());
+        return new Observed(
+                low,
+                width,
+                Arrays.stream(bins).boxed().toList(),
+                seen.mean(),
+                seen.deviation(),
+                outliers.kurtosis(),
+                outliers.energyBeyond(),
+                reaches(seen),
+                outliers.samples().stream().map(SamplePeak::sample).toList());
     }
 
     private static List<Observed.Reach> reaches(TensorProfile seen) {
@@ -40,6 +47,9 @@ final class Sketch {
             double sigmas = Math.max(max[c] - seen.mean(), seen.mean() - min[c]) / seen.deviation();
             reaches.add(new Observed.Reach(c, min[c], max[c], sigmas));
         }
-        return reaches.stream().sorted(Comparator.comparingDouble(Observed.Reach::sigmas).reversed()).limit(CHANNELS).toList();
+        return reaches.stream()
+                .sorted(Comparator.comparingDouble(Observed.Reach::sigmas).reversed())
+                .limit(CHANNELS)
+                .toList();
     }
 }

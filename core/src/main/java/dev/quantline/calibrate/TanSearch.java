@@ -12,8 +12,7 @@ final class TanSearch {
     private static final double[] CENTRES = {0, 0.25, 0.5, 0.75, 1};
     private static final double[] CURVATURES = {0.1, 0.3, 0.5, 0.7, 0.85, 0.95};
 
-    private TanSearch() {
-    }
+    private TanSearch() {}
 
     /**
      * @param scales candidates for s, the largest first

@@ -37,8 +37,12 @@ final class WeightCandidates {
     private final InputProducts products;
 
     /** @param activations the plan's, whose scales biases have to fit */
-    WeightCandidates(Graph model, Map<String, TensorProfile> profiles, List<QuantizationPlan.Activation> activations,
-                     CalibrateSettings settings, InputProducts products) {
+    WeightCandidates(
+            Graph model,
+            Map<String, TensorProfile> profiles,
+            List<QuantizationPlan.Activation> activations,
+            CalibrateSettings settings,
+            InputProducts products) {
         this.model = model;
         this.products = products;
         this.profiles = profiles;
@@ -61,11 +65,15 @@ final class WeightCandidates {
         var node = nodes.get(place.node());
         boolean layer = node.is("MatMul", "Gemm", "Conv");
         int fewest = layer ? 2 : FEWEST_PLAIN_BITS;
-        var importance = layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;
+        var importance =
+                layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;
         int block = block(node, place, tensor.rank());
         int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.Scales>();
-        for (int bits : settings.widths(settings.weightBits()).stream().map(width -> Math.max(fewest, width)).distinct().toList()) {
+        for (int bits : settings.widths(settings.weightBits()).stream()
+                .map(width -> Math.max(fewest, width))
+                .distinct()
+                .toList()) {
             var free = roomForBias(node, tensor, scales(tensor, node, bits, axis, block, importance));
             double error = WeightSearch.error(tensor, free, importance);
             int limit = block > 0 ? 0 : pairLimit(node, place, tensor);
@@ -75,7 +83,8 @@ final class WeightCandidates {
                 candidates.add(new CalibrationTable.Scales(bits, free, error, null));
             } else {
                 var limited = WeightSearch.limited(tensor, free.withPairLimit(limit), importance);
-                candidates.add(new CalibrationTable.Scales(bits, limited, WeightSearch.error(tensor, limited, importance), error));
+                candidates.add(new CalibrationTable.Scales(
+                        bits, limited, WeightSearch.error(tensor, limited, importance), error));
             }
         }
         return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);
@@ -84,14 +93,25 @@ final class WeightCandidates {
     /** What pairs of codes may add up to: products with quantized activations run on integer kernels. */
     private int pairLimit(Node node, Placement.Weight place, Tensor tensor) {
         return IntegerProducts.addPairs(node, tensor)
-            && activations.activationOf(node.input(1 - place.input()), node.name()).orElse(null) instanceof Uniform
-            ? settings.pairLimit() : 0;
+                        && activations
+                                        .activationOf(node.input(1 - place.input()), node.name())
+                                        .orElse(null)
+                                instanceof Uniform
+                ? settings.pairLimit()
+                : 0;
     }
 
     private Uniform scales(Tensor tensor, Node node, int bits, int axis, int block, float[] importance) {
         var product = products.of(model, node).filter(known -> axis != Uniform.PER_TENSOR && block == 0);
-        return product.isPresent() ? OutputSearch.choose(LayerWeight.of(model, node).orElseThrow(), bits, product.get())
-            : WeightSearch.choose(tensor, bits, axis, block, importance, settings.weightRange().criterion());
+        return product.isPresent()
+                ? OutputSearch.choose(LayerWeight.of(model, node).orElseThrow(), bits, product.get())
+                : WeightSearch.choose(
+                        tensor,
+                        bits,
+                        axis,
+                        block,
+                        importance,
+                        settings.weightRange().criterion());
     }
 
     private int block(Node node, Placement.Weight place, int rank) {
@@ -106,8 +126,11 @@ final class WeightCandidates {
     private Uniform roomForBias(Node node, Tensor weight, Uniform quantizer) {
         Optional<Quantizer> input = activations.activationOf(node.input(0), node.name());
         var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
-        if (!node.is("Conv", "Gemm") || bias == null || quantizer.axis() == Uniform.PER_TENSOR || quantizer.block() > 0
-            || !(input.orElse(null) instanceof Uniform grid)) {
+        if (!node.is("Conv", "Gemm")
+                || bias == null
+                || quantizer.axis() == Uniform.PER_TENSOR
+                || quantizer.block() > 0
+                || !(input.orElse(null) instanceof Uniform grid)) {
             return quantizer;
         }
         var b = bias.toFloats();
@@ -120,7 +143,8 @@ final class WeightCandidates {
         }
         for (int c = 0; c < scale.length && c < b.length; c++) {
             double fits = Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]);
-            scale[c] = (float) Math.clamp(alive[c] || b[c] == 0 ? Math.max(scale[c], fits) : fits, Float.MIN_NORMAL, Float.MAX_VALUE);
+            scale[c] = (float) Math.clamp(
+                    alive[c] || b[c] == 0 ? Math.max(scale[c], fits) : fits, Float.MIN_NORMAL, Float.MAX_VALUE);
         }
         return quantizer.withScale(scale);
     }

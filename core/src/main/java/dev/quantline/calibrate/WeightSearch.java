@@ -13,10 +13,10 @@ import java.util.stream.IntStream;
 final class WeightSearch {
     /** Twice the scale has codes of half the size: no pair of them exceeds what a single code may reach. */
     private static final double WIDEST = 2;
+
     private static final int FACTORS = 16;
 
-    private WeightSearch() {
-    }
+    private WeightSearch() {}
 
     /**
      * @param weight     FLOAT constant
@@ -28,8 +28,10 @@ final class WeightSearch {
         var groups = Groups.of(weight, axis, block);
         var values = weight.toFloats();
         var largest = new double[groups.count()];
-        IntStream.range(0, largest.length).parallel().forEach(g -> largest[g] = criterion.largest(groups.of(values, g),
-            importance == null ? null : groups.of(importance, g), bits));
+        IntStream.range(0, largest.length)
+                .parallel()
+                .forEach(g -> largest[g] = criterion.largest(
+                        groups.of(values, g), importance == null ? null : groups.of(importance, g), bits));
         return Uniform.symmetric(bits, block > 0 ? 1 - axis : axis, block, largest);
     }
 
@@ -43,17 +45,26 @@ final class WeightSearch {
     static Uniform limited(Tensor weight, Uniform limited, float[] importance) {
         var values = weight.toFloats();
         var channel = limited.scaleIndex(weight.shape());
-        var errors = IntStream.rangeClosed(0, FACTORS).parallel().mapToObj(i -> {
-            var rounded = limited.withScale(widened(limited, c -> factor(i))).fakeQuantize(weight).floats();
-            var error = new double[limited.scale().length];
-            for (int k = 0; k < values.length; k++) {
-                double difference = values[k] - rounded.get(k);
-                error[channel[k]] += (importance == null ? 1 : importance[k]) * difference * difference;
-            }
-            return error;
-        }).toList();
-        return limited.withScale(widened(limited, c -> factor(IntStream.rangeClosed(0, FACTORS).boxed()
-            .min(Comparator.comparingDouble(i -> errors.get(i)[c])).orElseThrow())));
+        var errors = IntStream.rangeClosed(0, FACTORS)
+                .parallel()
+                .mapToObj(i -> {
+                    var rounded = limited.withScale(widened(limited, c -> factor(i)))
+                            .fakeQuantize(weight)
+                            .floats();
+                    var error = new double[limited.scale().length];
+                    for (int k = 0; k < values.length; k++) {
+                        double difference = values[k] - rounded.get(k);
+                        error[channel[k]] += (importance == null ? 1 : importance[k]) * difference * difference;
+                    }
+                    return error;
+                })
+                .toList();
+        return limited.withScale(widened(
+                limited,
+                c -> factor(IntStream.rangeClosed(0, FACTORS)
+                        .boxed()
+                        .min(Comparator.comparingDouble(i -> errors.get(i)[c]))
+                        .orElseThrow())));
     }
 
     private static double factor(int i) {

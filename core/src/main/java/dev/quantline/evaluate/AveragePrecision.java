@@ -20,6 +20,7 @@ import java.util.stream.IntStream;
 final class AveragePrecision {
     /** Boxes that count of one class in one picture. */
     static final int MOST = 100;
+
     private static final int RECALLS = 101;
 
     private final double[] thresholds;
@@ -31,7 +32,9 @@ final class AveragePrecision {
 
     /** Over the thresholds .5, .55, ..., .95, each the double that pycocotools takes: boxes of whole numbers often overlap by just that. */
     static AveragePrecision overThresholds() {
-        return new AveragePrecision(IntStream.range(0, 10).mapToDouble(i -> .5 + i * ((.95 - .5) / 9)).toArray());
+        return new AveragePrecision(IntStream.range(0, 10)
+                .mapToDouble(i -> .5 + i * ((.95 - .5) / 9))
+                .toArray());
     }
 
     /** At the threshold .5. */
@@ -44,6 +47,7 @@ final class AveragePrecision {
         private double[] scores = new double[0];
         /** A bit for each threshold. */
         private int[] matched = new int[0];
+
         private int found;
         private int right;
 
@@ -69,13 +73,17 @@ final class AveragePrecision {
         labels.addAll(right.keySet());
         for (int label : labels) {
             var best = byClass.getOrDefault(label, List.of()).stream()
-                .sorted(Comparator.comparingDouble(each -> -each.score())).limit(MOST).toList();
+                    .sorted(Comparator.comparingDouble(each -> -each.score()))
+                    .limit(MOST)
+                    .toList();
             add(classes.computeIfAbsent(label, first -> new Ranking()), best, right.getOrDefault(label, List.of()));
         }
     }
 
     private void add(Ranking ranking, List<Detection> found, List<Box> right) {
-        var overlaps = found.stream().map(each -> right.stream().mapToDouble(each.box()::overlap).toArray()).toList();
+        var overlaps = found.stream()
+                .map(each -> right.stream().mapToDouble(each.box()::overlap).toArray())
+                .toList();
         var matched = new int[found.size()];
         for (int t = 0; t < thresholds.length; t++) {
             var taken = new boolean[right.size()];
@@ -108,13 +116,24 @@ final class AveragePrecision {
 
     /** The mean, 0 to 1; not a number where there are no right boxes. */
     double value() {
-        return classes.values().stream().filter(ranking -> ranking.right > 0).flatMapToDouble(this::ofClass).average().orElse(Double.NaN);
+        return classes.values().stream()
+                .filter(ranking -> ranking.right > 0)
+                .flatMapToDouble(this::ofClass)
+                .average()
+                .orElse(Double.NaN);
     }
 
     private DoubleStream ofClass(Ranking ranking) {
-        var order = IntStream.range(0, ranking.found).boxed().sorted(Comparator.comparingDouble(i -> -ranking.scores[i])).toList();
+        var order = IntStream.range(0, ranking.found)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -ranking.scores[i]))
+                .toList();
         return IntStream.range(0, thresholds.length)
-            .mapToDouble(t -> area(order.stream().mapToInt(i -> ranking.matched[i] >> t & 1).toArray(), ranking.right));
+                .mapToDouble(t -> area(
+                        order.stream()
+                                .mapToInt(i -> ranking.matched[i] >> t & 1)
+                                .toArray(),
+                        ranking.right));
     }
 
     /** @param matched 1 or 0, by falling score */

@@ -35,11 +35,15 @@ final class CharacterErrors implements OneOutput {
         var texts = targets.next(fed.size());
         var output = outputs.get(output(outputs));
         if (output.rank() != 3 || output.dim(0) != fed.size() || texts.rank() != 2) {
-            throw new BadInput("metric cer needs scores [samples, time, characters] and targets [samples, length], and output '"
-                + output(outputs) + "' is " + output + ", targets are " + texts + ": name another with evaluation.output");
+            throw new BadInput(
+                    "metric cer needs scores [samples, time, characters] and targets [samples, length], and output '"
+                            + output(outputs) + "' is " + output + ", targets are " + texts
+                            + ": name another with evaluation.output");
         }
         for (int i = 0; i < fed.size(); i++) {
-            var wanted = Arrays.stream(texts.rows(i, i + 1).toLongs()).filter(character -> character >= 0).toArray();
+            var wanted = Arrays.stream(texts.rows(i, i + 1).toLongs())
+                    .filter(character -> character >= 0)
+                    .toArray();
             wrong += edits(decoded(output.rows(i, i + 1)), wanted);
             characters += wanted.length;
         }
@@ -70,7 +74,8 @@ final class CharacterErrors implements OneOutput {
             var row = new long[to.length + 1];
             row[0] = i;
             for (int j = 1; j <= to.length; j++) {
-                row[j] = Math.min(above[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1), 1 + Math.min(above[j], row[j - 1]));
+                row[j] =
+                        Math.min(above[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1), 1 + Math.min(above[j], row[j - 1]));
             }
             above = row;
         }

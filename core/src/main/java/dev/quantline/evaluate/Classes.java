@@ -45,8 +45,9 @@ final class Classes implements OneOutput {
         var found = output.type().isFloating() ? largest(output) : output.toLongs();
         var wanted = (rows.size() == found.length ? rows : targets.trimmed(rows, fed)).toLongs();
         if (found.length != wanted.length) {
-            throw new BadInput("output '" + output(outputs) + "' is " + output + ", which makes " + found.length + " classes, and the data"
-                + " has " + wanted.length + " for " + fed.size() + " samples: name another with evaluation.output");
+            throw new BadInput("output '" + output(outputs) + "' is " + output + ", which makes " + found.length
+                    + " classes, and the data" + " has " + wanted.length + " for " + fed.size()
+                    + " samples: name another with evaluation.output");
         }
         for (int i = 0; i < fed.size(); i++) {
             int each = wanted.length / fed.size();

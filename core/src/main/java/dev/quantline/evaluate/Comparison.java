@@ -28,10 +28,12 @@ public final class Comparison {
     void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other, Optional<Metric> metric) {
         var judged = metric.map(present -> present.outputs(reference)).orElse(List.of());
         reference.forEach((name, tensor) -> {
-            var closeness = outputs.computeIfAbsent(name, first -> tensor.type().isFloating() ? new Fidelity() : new Agreement());
+            var closeness = outputs.computeIfAbsent(
+                    name, first -> tensor.type().isFloating() ? new Fidelity() : new Agreement());
             boolean own = judged.contains(name);
-            closeness.add(own ? metric.get().looksAt(fed, tensor) : Metric.rows(fed, tensor),
-                own ? metric.get().looksAt(fed, other.get(name)) : Metric.rows(fed, other.get(name)));
+            closeness.add(
+                    own ? metric.get().looksAt(fed, tensor) : Metric.rows(fed, tensor),
+                    own ? metric.get().looksAt(fed, other.get(name)) : Metric.rows(fed, other.get(name)));
         });
     }
 
@@ -46,8 +48,11 @@ public final class Comparison {
      * @throws BadInput when no output holds floats
      */
     public Fidelity worst() {
-        return worst(outputs.values().stream()).orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
-            + " holds floats, and no float tensor before them is known: nothing says how close the quantized model is"));
+        return worst(outputs.values().stream())
+                .orElseThrow(
+                        () -> new BadInput(
+                                "none of the outputs " + outputs.keySet()
+                                        + " holds floats, and no float tensor before them is known: nothing says how close the quantized model is"));
     }
 
     /** The farthest of these outputs, or of all where none of these holds floats. @throws BadInput when none at all does */
@@ -56,16 +61,24 @@ public final class Comparison {
     }
 
     private static Optional<Fidelity> worst(Stream<Closeness> among) {
-        return among.filter(Fidelity.class::isInstance).map(Fidelity.class::cast)
-            .min(Comparator.comparing((Fidelity each) -> !Double.isNaN(each.sqnrDb())).thenComparing(Fidelity::sqnrDb));
+        return among.filter(Fidelity.class::isInstance)
+                .map(Fidelity.class::cast)
+                .min(Comparator.comparing((Fidelity each) -> !Double.isNaN(each.sqnrDb()))
+                        .thenComparing(Fidelity::sqnrDb));
     }
 
     /** Mean over the outputs of floats of squared error over power. */
     public double relativeError() {
-        return floats().stream().mapToDouble(Fidelity::relativeError).average().orElseGet(() -> worst().relativeError());
+        return floats().stream()
+                .mapToDouble(Fidelity::relativeError)
+                .average()
+                .orElseGet(() -> worst().relativeError());
     }
 
     private List<Fidelity> floats() {
-        return outputs.values().stream().filter(Fidelity.class::isInstance).map(Fidelity.class::cast).toList();
+        return outputs.values().stream()
+                .filter(Fidelity.class::isInstance)
+                .map(Fidelity.class::cast)
+                .toList();
     }
 }

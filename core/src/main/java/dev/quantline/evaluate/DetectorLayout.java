@@ -20,6 +20,7 @@ final class DetectorLayout {
     private static final int CORNERS = 4;
     /** A box, its score, and perhaps its class. */
     private static final int SCORED = 5;
+
     private static final int ROW = 6;
 
     private final Map<String, Tensor> outputs;
@@ -41,9 +42,14 @@ final class DetectorLayout {
     static DetectorOutputs of(Map<String, Tensor> outputs, Optional<String> named, boolean sigmoid) {
         named.ifPresent(name -> Metric.named(outputs, name));
         var layout = new DetectorLayout(outputs, sigmoid);
-        var candidates = sigmoid ? layout.queries()
-            : Stream.<Supplier<Stream<? extends DetectorOutputs>>>of(layout::queries, () -> layout.labelled(named), layout::anchors,
-                () -> layout.single(named)).flatMap(Supplier::get);
+        var candidates = sigmoid
+                ? layout.queries()
+                : Stream.<Supplier<Stream<? extends DetectorOutputs>>>of(
+                                layout::queries,
+                                () -> layout.labelled(named),
+                                layout::anchors,
+                                () -> layout.single(named))
+                        .flatMap(Supplier::get);
         return candidates.filter(found -> reads(found, named)).findFirst().orElseThrow(() -> layout.unknown(named));
     }
 
@@ -52,21 +58,23 @@ final class DetectorLayout {
     }
 
     private BadInput unknown(Optional<String> named) {
-        String wanted = sigmoid ? "no pred_boxes [samples, queries, 4] and logits [samples, queries, classes]"
-            : "no boxes, scores and labels, no pred_boxes and logits, and no output [samples, 4 + classes, anchors] or [samples, found, 6]";
-        return new BadInput("metric map finds " + wanted + named.map(name -> " with '" + name + "' among them").orElse("")
-            + " in the outputs " + outputs + ": docs/job.md#metrics says how they are recognised");
+        String wanted = sigmoid
+                ? "no pred_boxes [samples, queries, 4] and logits [samples, queries, classes]"
+                : "no boxes, scores and labels, no pred_boxes and logits, and no output [samples, 4 + classes, anchors] or [samples, found, 6]";
+        return new BadInput("metric map finds " + wanted
+                + named.map(name -> " with '" + name + "' among them").orElse("") + " in the outputs " + outputs
+                + ": docs/job.md#metrics says how they are recognised");
     }
 
     private Stream<DetectorOutputs> queries() {
         return pairs(List.of("pred_boxes", "boxes", "dets"), List.of("logits", "pred_logits", "labels"))
-            .map(pair -> queries(pair.getFirst(), pair.getLast()));
+                .map(pair -> queries(pair.getFirst(), pair.getLast()));
     }
 
     private DetectorOutputs queries(String boxes, String logits) {
         if (!sigmoid && outputs.get(logits).dim(2) == 1) {
-            throw new BadInput("metric map: output '" + logits + "' has one class, and the last of softmax is that there is nothing: take"
-                + " map-sigmoid");
+            throw new BadInput("metric map: output '" + logits
+                    + "' has one class, and the last of softmax is that there is nothing: take" + " map-sigmoid");
         }
         return new Queries(boxes, logits, sigmoid);
     }
@@ -77,9 +85,15 @@ final class DetectorLayout {
 
     /** Boxes {@code [samples, n, 4]} and a figure for each of the classes, {@code [samples, n, classes]}. */
     private Stream<List<String>> pairs(List<String> boxes, List<String> classes) {
-        return boxes.stream().filter(name -> is(name, true, 3) && outputs.get(name).dim(2) == CORNERS).flatMap(box -> classes.stream()
-            .filter(name -> is(name, true, 3) && same(outputs.get(name).shape(), outputs.get(box).shape(), 2))
-            .map(name -> List.of(box, name)));
+        return boxes.stream()
+                .filter(name -> is(name, true, 3) && outputs.get(name).dim(2) == CORNERS)
+                .flatMap(box -> classes.stream()
+                        .filter(name -> is(name, true, 3)
+                                && same(
+                                        outputs.get(name).shape(),
+                                        outputs.get(box).shape(),
+                                        2))
+                        .map(name -> List.of(box, name)));
     }
 
     private boolean is(String name, boolean floating, int rank) {
@@ -98,10 +112,14 @@ final class DetectorLayout {
             if (outputs.get(labels).type().isFloating() || shape.length < 1 || shape.length > 2) {
                 continue;
             }
-            var besides = outputs.keySet().stream().filter(name -> is(name, true, shape.length + 1)
-                && same(outputs.get(name).shape(), shape, shape.length)).toList();
-            var scores = outputs.keySet().stream().filter(name -> is(name, true, shape.length)
-                && Arrays.equals(outputs.get(name).shape(), shape)).toList();
+            var besides = outputs.keySet().stream()
+                    .filter(name -> is(name, true, shape.length + 1)
+                            && same(outputs.get(name).shape(), shape, shape.length))
+                    .toList();
+            var scores = outputs.keySet().stream()
+                    .filter(name -> is(name, true, shape.length)
+                            && Arrays.equals(outputs.get(name).shape(), shape))
+                    .toList();
             for (String boxes : besides) {
                 int width = outputs.get(boxes).dim(-1);
                 if (width == SCORED) {
@@ -114,8 +132,10 @@ final class DetectorLayout {
         found.removeIf(each -> !reads(each, named));
         var called = new Labelled("boxes", Optional.of("scores"), "labels");
         if (found.size() > 1 && !found.contains(called)) {
-            throw new BadInput("metric map: boxes, scores and labels may be any of " + found.stream().map(Labelled::names).toList()
-                + ": call the outputs boxes, scores and labels, or name the one that tells them apart with evaluation.output");
+            throw new BadInput(
+                    "metric map: boxes, scores and labels may be any of "
+                            + found.stream().map(Labelled::names).toList()
+                            + ": call the outputs boxes, scores and labels, or name the one that tells them apart with evaluation.output");
         }
         return found.size() > 1 ? Stream.of(called) : found.stream();
     }
@@ -126,7 +146,8 @@ final class DetectorLayout {
         if (tensor.rank() != 3) {
             return Stream.empty();
         }
-        return tensor.dim(2) == ROW ? Stream.of(new Rows(name))
-            : tensor.dim(1) > CORNERS && tensor.dim(2) > tensor.dim(1) ? Stream.of(new Head(name)) : Stream.empty();
+        return tensor.dim(2) == ROW
+                ? Stream.of(new Rows(name))
+                : tensor.dim(1) > CORNERS && tensor.dim(2) > tensor.dim(1) ? Stream.of(new Head(name)) : Stream.empty();
     }
 }

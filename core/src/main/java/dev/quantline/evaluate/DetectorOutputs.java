@@ -50,9 +50,12 @@ sealed interface DetectorOutputs {
             int count = label.dim(-1);
             var of = picture.get(boxes);
             int width = of.dim(-1);
-            return IntStream.range(0, count).mapToObj(i -> new Detection((int) label.get(i),
-                scores.map(name -> picture.get(name).get(i)).orElseGet(() -> of.get(i * width + width - 1)),
-                corners(of, i * width))).toList();
+            return IntStream.range(0, count)
+                    .mapToObj(i -> new Detection(
+                            (int) label.get(i),
+                            scores.map(name -> picture.get(name).get(i)).orElseGet(() -> of.get(i * width + width - 1)),
+                            corners(of, i * width)))
+                    .toList();
         }
     }
 
@@ -83,11 +86,14 @@ sealed interface DetectorOutputs {
             int classes = picture.get(logits).dim(2);
             var all = IntStream.range(0, queries).boxed().flatMap(i -> {
                 var box = centred(of, 4 * i, 1);
-                return sigmoid ? IntStream.range(0, classes).mapToObj(c ->
-                    new Detection(c, 1 / (1 + Math.exp(-values[i * classes + c])), box))
-                    : Stream.of(likeliest(values, i * classes, classes, box));
+                return sigmoid
+                        ? IntStream.range(0, classes)
+                                .mapToObj(c -> new Detection(c, 1 / (1 + Math.exp(-values[i * classes + c])), box))
+                        : Stream.of(likeliest(values, i * classes, classes, box));
             });
-            return all.sorted(Comparator.comparingDouble(each -> -each.score())).limit(queries).toList();
+            return all.sorted(Comparator.comparingDouble(each -> -each.score()))
+                    .limit(queries)
+                    .toList();
         }
 
         private static Detection likeliest(float[] values, int from, int classes, Box box) {
@@ -107,8 +113,10 @@ sealed interface DetectorOutputs {
         public List<Detection> found(Map<String, Tensor> picture) {
             var rows = picture.get(output);
             int count = rows.dim(1);
-            return IntStream.range(0, count).mapToObj(i ->
-                new Detection((int) Math.round(rows.get(6 * i + 5)), rows.get(6 * i + 4), corners(rows, 6 * i))).toList();
+            return IntStream.range(0, count)
+                    .mapToObj(i -> new Detection(
+                            (int) Math.round(rows.get(6 * i + 5)), rows.get(6 * i + 4), corners(rows, 6 * i)))
+                    .toList();
         }
     }
 
@@ -125,7 +133,9 @@ sealed interface DetectorOutputs {
             int anchors = of.dim(1);
             var values = picture.get(scores).toFloats();
             int classes = picture.get(scores).dim(2);
-            var all = IntStream.range(0, anchors).mapToObj(i -> corners(of, 4 * i)).toList();
+            var all = IntStream.range(0, anchors)
+                    .mapToObj(i -> corners(of, 4 * i))
+                    .toList();
             return Suppression.of(all, classes, (i, c) -> values[i * classes + c]);
         }
     }
@@ -142,7 +152,9 @@ sealed interface DetectorOutputs {
             var head = picture.get(output);
             int rows = head.dim(1);
             int anchors = head.dim(2);
-            var all = IntStream.range(0, anchors).mapToObj(i -> centred(head, i, anchors)).toList();
+            var all = IntStream.range(0, anchors)
+                    .mapToObj(i -> centred(head, i, anchors))
+                    .toList();
             return Suppression.of(all, rows - 4, (i, c) -> head.get((4 + c) * anchors + i));
         }
     }

@@ -41,7 +41,9 @@ public final class Ends {
         var search = new Search(model);
         var outputs = model.outputs().stream().map(ValueInfoProto::getName).toList();
         outputs.stream().filter(search::isEnd).forEach(output -> search.found.put(output, output));
-        outputs.stream().filter(output -> !search.found.containsKey(output)).forEach(output -> search.before(output, output));
+        outputs.stream()
+                .filter(output -> !search.found.containsKey(output))
+                .forEach(output -> search.before(output, output));
         return new Ends(outputs, search.found);
     }
 
@@ -66,13 +68,16 @@ public final class Ends {
             if (producer.isEmpty() || producer.get().is("Shape", "Size")) {
                 return;
             }
-            Stream.concat(producer.get().inputs().stream(), producer.get().captured().stream()).filter(seen::add).forEach(input -> {
-                if (isEnd(input) && !index.producer(input, "Identity", "Dropout").isPresent()) {
-                    found.putIfAbsent(input, output);
-                } else {
-                    before(input, output);
-                }
-            });
+            Stream.concat(producer.get().inputs().stream(), producer.get().captured().stream())
+                    .filter(seen::add)
+                    .forEach(input -> {
+                        if (isEnd(input)
+                                && !index.producer(input, "Identity", "Dropout").isPresent()) {
+                            found.putIfAbsent(input, output);
+                        } else {
+                            before(input, output);
+                        }
+                    });
         }
     }
 
@@ -87,7 +92,8 @@ public final class Ends {
         var kept = new LinkedHashMap<>(ends);
         kept.values().retainAll(Set.of(wanted));
         if (kept.isEmpty()) {
-            throw new BadInput("evaluation.output: no float tensor is, or leads to, an output '" + wanted + "'; outputs are " + outputs);
+            throw new BadInput("evaluation.output: no float tensor is, or leads to, an output '" + wanted
+                    + "'; outputs are " + outputs);
         }
         return new Ends(outputs, kept);
     }
@@ -104,7 +110,8 @@ public final class Ends {
 
     /** Those that another form of the model still has. */
     public Ends in(Graph form) {
-        var made = form.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
+        var made =
+                form.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
         var kept = new LinkedHashMap<>(ends);
         kept.keySet().retainAll(made);
         return new Ends(outputs, kept);
@@ -121,14 +128,16 @@ public final class Ends {
     /** A form of the model that puts out these tensors behind its outputs. */
     public Graph beside(Graph form) {
         var shown = form.copy();
-        ends.keySet().stream().filter(end -> !outputs.contains(end))
-            .forEach(end -> shown.outputs().add(ValueInfos.of(end, DataType.FLOAT)));
+        ends.keySet().stream()
+                .filter(end -> !outputs.contains(end))
+                .forEach(end -> shown.outputs().add(ValueInfos.of(end, DataType.FLOAT)));
         return shown;
     }
 
     /** Loads a file as its user would; one that does not put out all of these tensors is made to. */
     public Session open(Path file, Provider provider, Session.Optimization optimization) throws IOException {
-        return outputs.containsAll(ends.keySet()) ? Session.open(file, provider, optimization)
-            : Session.open(beside(ModelFile.read(file)), provider, optimization);
+        return outputs.containsAll(ends.keySet())
+                ? Session.open(file, provider, optimization)
+                : Session.open(beside(ModelFile.read(file)), provider, optimization);
     }
 }

@@ -24,15 +24,22 @@ import java.util.concurrent.atomic.AtomicReference;
  *                 looks at none of floats
  * @param outputs  closeness of every output, by name
  */
-public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble changed, boolean largerIsBetter, List<String> lookedAt,
-                         Fidelity fidelity, Map<String, Closeness> outputs) {
+public record Evaluation(
+        String metric,
+        OptionalDouble baseline,
+        OptionalDouble changed,
+        boolean largerIsBetter,
+        List<String> lookedAt,
+        Fidelity fidelity,
+        Map<String, Closeness> outputs) {
     /**
      * Runs both models over all samples.
      *
      * @param batch samples run at once at most; sentences go one at a time where no metric leaves their padding out
      */
-    public static Evaluation run(Session baseline, Session changed, Samples samples, Measure measure, int batch, Progress progress)
-        throws IOException {
+    public static Evaluation run(
+            Session baseline, Session changed, Samples samples, Measure measure, int batch, Progress progress)
+            throws IOException {
         return run(baseline, changed, samples, samples.size(), measure, batch, progress);
     }
 
@@ -42,17 +49,40 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
      * @param count how many, at most as many as there are
      * @param batch samples run at once
      */
-    public static Evaluation run(Session baseline, Session changed, Samples samples, int count, Measure measure, int batch,
-                                 Progress progress) throws IOException {
+    public static Evaluation run(
+            Session baseline,
+            Session changed,
+            Samples samples,
+            int count,
+            Measure measure,
+            int batch,
+            Progress progress)
+            throws IOException {
         try (var first = Metric.of(measure, samples.dataset()).orElse(null);
-             var second = Metric.of(measure, samples.dataset()).orElse(null)) {
-            return run(baseline, changed, samples, count, measure, batch, Optional.ofNullable(first), Optional.ofNullable(second),
-                progress);
+                var second = Metric.of(measure, samples.dataset()).orElse(null)) {
+            return run(
+                    baseline,
+                    changed,
+                    samples,
+                    count,
+                    measure,
+                    batch,
+                    Optional.ofNullable(first),
+                    Optional.ofNullable(second),
+                    progress);
         }
     }
 
-    private static Evaluation run(Session baseline, Session changed, Samples samples, int count, Measure measure, int batch,
-                                  Optional<Metric> first, Optional<Metric> second, Progress progress) {
+    private static Evaluation run(
+            Session baseline,
+            Session changed,
+            Samples samples,
+            int count,
+            Measure measure,
+            int batch,
+            Optional<Metric> first,
+            Optional<Metric> second,
+            Progress progress) {
         var comparison = new Comparison();
         var axes = samples.axes(baseline);
         var judged = new AtomicReference<>(List.<String>of());
@@ -63,15 +93,23 @@ public record Evaluation(String metric, OptionalDouble baseline, OptionalDouble 
             second.ifPresent(value -> value.add(fed, after));
             comparison.add(fed, before, after, first);
             first.ifPresent(value -> judged.set(value.outputs(before)));
-            progress.report((double) (fed.first() + fed.size()) / count, "evaluating sample " + (fed.first() + fed.size()));
+            progress.report(
+                    (double) (fed.first() + fed.size()) / count, "evaluating sample " + (fed.first() + fed.size()));
         });
-        return new Evaluation(measure.metric(), value(first), value(second),
-            first.map(Metric::largerIsBetter).orElse(true), judged.get(), comparison.worst(judged.get()), comparison.outputs());
+        return new Evaluation(
+                measure.metric(),
+                value(first),
+                value(second),
+                first.map(Metric::largerIsBetter).orElse(true),
+                judged.get(),
+                comparison.worst(judged.get()),
+                comparison.outputs());
     }
 
     private static Map<String, Tensor> samplesFirst(Map<String, Tensor> outputs, Map<String, BatchAxis> axes) {
         var turned = new LinkedHashMap<String, Tensor>();
-        outputs.forEach((name, tensor) -> turned.put(name, axes.getOrDefault(name, BatchAxis.FIRST).toFront(tensor)));
+        outputs.forEach((name, tensor) ->
+                turned.put(name, axes.getOrDefault(name, BatchAxis.FIRST).toFront(tensor)));
         return turned;
     }
 

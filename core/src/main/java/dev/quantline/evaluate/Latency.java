@@ -11,8 +11,7 @@ public final class Latency {
     private static final int RUNS = 31;
     private static final long LONGEST = 3_000_000_000L;
 
-    private Latency() {
-    }
+    private Latency() {}
 
     /**
      * Medians of two models on the same input, run in turns so that a noisy machine hits both alike.

@@ -4,8 +4,7 @@ import java.nio.FloatBuffer;
 
 /** Logarithms of class probabilities. */
 public final class LogSoftmax {
-    private LogSoftmax() {
-    }
+    private LogSoftmax() {}
 
     /** Of {@code classes} logits from {@code start} on; sums to 1 after exp. */
     public static double[] of(FloatBuffer logits, int start, int classes) {

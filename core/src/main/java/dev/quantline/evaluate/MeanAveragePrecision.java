@@ -49,7 +49,9 @@ final class MeanAveragePrecision implements Metric {
         var names = outputs(outputs);
         var wanted = targets.next(fed.size());
         if (wanted.rank() != 3 || wanted.dim(2) != COLUMNS) {
-            throw new BadInput("metric map needs targets [samples, boxes, 5], each class, x1, y1, x2, y2, and targets are " + wanted);
+            throw new BadInput(
+                    "metric map needs targets [samples, boxes, 5], each class, x1, y1, x2, y2, and targets are "
+                            + wanted);
         }
         for (int i = 0; i < fed.size(); i++) {
             var picture = new HashMap<String, Tensor>();
@@ -58,7 +60,8 @@ final class MeanAveragePrecision implements Metric {
             }
             var right = right(wanted.rows(i, i + 1), fed.first() + i);
             anyRight |= !right.isEmpty();
-            precision.add(layout.found(picture).stream().filter(Detection::isFound).toList(), right);
+            precision.add(
+                    layout.found(picture).stream().filter(Detection::isFound).toList(), right);
         }
     }
 
@@ -67,8 +70,9 @@ final class MeanAveragePrecision implements Metric {
             return output;
         }
         if (output.dim(0) != samples) {
-            throw new BadInput("output '" + name + "' is " + output + " for " + samples + " pictures, and nothing says which box is whose:"
-                + " export the model for one picture at a time");
+            throw new BadInput("output '" + name + "' is " + output + " for " + samples
+                    + " pictures, and nothing says which box is whose:"
+                    + " export the model for one picture at a time");
         }
         return output.rows(sample, sample + 1);
     }
@@ -80,15 +84,20 @@ final class MeanAveragePrecision implements Metric {
             if (label < 0) {
                 continue;
             }
-            var box = new Box(rows.get(COLUMNS * k + 1), rows.get(COLUMNS * k + 2), rows.get(COLUMNS * k + 3), rows.get(COLUMNS * k + 4));
-            String what = "targets: box " + k + " of sample " + sample + " is [" + label + ", " + box.x1() + ", " + box.y1() + ", "
-                + box.x2() + ", " + box.y2() + "]";
+            var box = new Box(
+                    rows.get(COLUMNS * k + 1),
+                    rows.get(COLUMNS * k + 2),
+                    rows.get(COLUMNS * k + 3),
+                    rows.get(COLUMNS * k + 4));
+            String what = "targets: box " + k + " of sample " + sample + " is [" + label + ", " + box.x1() + ", "
+                    + box.y1() + ", " + box.x2() + ", " + box.y2() + "]";
             if (label != (int) label || !box.isFinite() || box.x2() < box.x1() || box.y2() < box.y1()) {
                 throw new BadInput(what + ": write class, x1, y1, x2, y2 with x2 and y2 the right and lower edge");
             }
             if (layout.areShares() && box.x2() > LARGEST_SHARE) {
-                throw new BadInput(what + ", and the model's boxes are shares of the picture's sides: divide x by its width, y by its"
-                    + " height");
+                throw new BadInput(what
+                        + ", and the model's boxes are shares of the picture's sides: divide x by its width, y by its"
+                        + " height");
             }
             right.computeIfAbsent((int) label, first -> new ArrayList<>()).add(box);
         }

@@ -12,8 +12,22 @@ import java.util.Optional;
 /** A figure of merit that sees a data set batch by batch. */
 public interface Metric extends AutoCloseable {
     /** Names of all metrics. */
-    List<String> NAMES = List.of("top1", "top5", "f1", "exact", "pairs", "pairs-cls", "perplexity", "cer", "cer-blank-last", "psnr",
-        "map", "map50", "map-sigmoid", "map50-sigmoid", "fidelity");
+    List<String> NAMES = List.of(
+            "top1",
+            "top5",
+            "f1",
+            "exact",
+            "pairs",
+            "pairs-cls",
+            "perplexity",
+            "cer",
+            "cer-blank-last",
+            "psnr",
+            "map",
+            "map50",
+            "map-sigmoid",
+            "map50-sigmoid",
+            "fidelity");
 
     /**
      * Sees one batch.
@@ -53,9 +67,13 @@ public interface Metric extends AutoCloseable {
      * @throws BadInput when there is none
      */
     static String output(Map<String, Tensor> outputs, Optional<String> named) {
-        return named.map(name -> named(outputs, name)).orElseGet(() -> outputs.entrySet().stream()
-            .filter(output -> output.getValue().type().isFloating()).map(Map.Entry::getKey).findFirst()
-            .orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet() + " holds floats, which the metric needs")));
+        return named.map(name -> named(outputs, name))
+                .orElseGet(() -> outputs.entrySet().stream()
+                        .filter(output -> output.getValue().type().isFloating())
+                        .map(Map.Entry::getKey)
+                        .findFirst()
+                        .orElseThrow(() -> new BadInput(
+                                "none of the outputs " + outputs.keySet() + " holds floats, which the metric needs")));
     }
 
     /** The output of this name. @throws BadInput when there is none */
@@ -68,8 +86,7 @@ public interface Metric extends AutoCloseable {
 
     /** Lets go of the data it reads. */
     @Override
-    default void close() {
-    }
+    default void close() {}
 
     /**
      * The metric on this data, to be closed; {@code fidelity} has none and is empty.
@@ -81,24 +98,32 @@ public interface Metric extends AutoCloseable {
             return Optional.of(new OwnMetric(measure.own().get(), data));
         }
         var output = measure.output();
-        return Optional.ofNullable(switch (measure.metric()) {
-            case "top1" -> new TopK(1, output, data.target("labels"));
-            case "top5" -> new TopK(5, output, data.target("labels"));
-            case "pairs" -> new Pairs(Pairs.Pooling.MEAN, output, data.target("scores"));
-            case "pairs-cls" -> new Pairs(Pairs.Pooling.CLS, output, data.target("scores"));
-            case "perplexity" -> new Perplexity(output);
-            case "f1" -> new Classes(Classes.Figure.MACRO_F1, output, data.targets("targets", "labels"));
-            case "exact" -> new Classes(Classes.Figure.EXACT_MATCH, output, data.targets("targets", "labels"));
-            case "cer" -> new CharacterErrors(false, output, data.targets("targets"));
-            case "cer-blank-last" -> new CharacterErrors(true, output, data.targets("targets"));
-            case "psnr" -> new PeakSignalToNoise(output, data.targets("targets"));
-            case "map" -> new MeanAveragePrecision(AveragePrecision.overThresholds(), false, output, data.targets("targets"));
-            case "map50" -> new MeanAveragePrecision(AveragePrecision.at50(), false, output, data.targets("targets"));
-            case "map-sigmoid" -> new MeanAveragePrecision(AveragePrecision.overThresholds(), true, output, data.targets("targets"));
-            case "map50-sigmoid" -> new MeanAveragePrecision(AveragePrecision.at50(), true, output, data.targets("targets"));
-            case "fidelity" -> null;
-            default -> throw new BadInput("metric '" + measure.metric() + "' is unknown: "
-                + Nearest.hint(measure.metric(), NAMES));
-        });
+        return Optional.ofNullable(
+                switch (measure.metric()) {
+                    case "top1" -> new TopK(1, output, data.target("labels"));
+                    case "top5" -> new TopK(5, output, data.target("labels"));
+                    case "pairs" -> new Pairs(Pairs.Pooling.MEAN, output, data.target("scores"));
+                    case "pairs-cls" -> new Pairs(Pairs.Pooling.CLS, output, data.target("scores"));
+                    case "perplexity" -> new Perplexity(output);
+                    case "f1" -> new Classes(Classes.Figure.MACRO_F1, output, data.targets("targets", "labels"));
+                    case "exact" -> new Classes(Classes.Figure.EXACT_MATCH, output, data.targets("targets", "labels"));
+                    case "cer" -> new CharacterErrors(false, output, data.targets("targets"));
+                    case "cer-blank-last" -> new CharacterErrors(true, output, data.targets("targets"));
+                    case "psnr" -> new PeakSignalToNoise(output, data.targets("targets"));
+                    case "map" ->
+                        new MeanAveragePrecision(
+                                AveragePrecision.overThresholds(), false, output, data.targets("targets"));
+                    case "map50" ->
+                        new MeanAveragePrecision(AveragePrecision.at50(), false, output, data.targets("targets"));
+                    case "map-sigmoid" ->
+                        new MeanAveragePrecision(
+                                AveragePrecision.overThresholds(), true, output, data.targets("targets"));
+                    case "map50-sigmoid" ->
+                        new MeanAveragePrecision(AveragePrecision.at50(), true, output, data.targets("targets"));
+                    case "fidelity" -> null;
+                    default ->
+                        throw new BadInput("metric '" + measure.metric() + "' is unknown: "
+                                + Nearest.hint(measure.metric(), NAMES));
+                });
     }
 }

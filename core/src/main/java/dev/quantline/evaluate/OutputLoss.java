@@ -33,7 +33,8 @@ public sealed interface OutputLoss {
     static OutputLoss of(Measure measure, Dataset data, boolean task) throws IOException {
         var output = measure.output();
         return switch (measure.metric()) {
-            case "top1", "top5" -> task && data.has("labels") ? new CrossEntropy(output, data.target("labels")) : new Divergence(output);
+            case "top1", "top5" ->
+                task && data.has("labels") ? new CrossEntropy(output, data.target("labels")) : new Divergence(output);
             case "perplexity" -> new Divergence(output);
             case "pairs" -> new SentenceDistance(Pairs.Pooling.MEAN, output);
             case "pairs-cls" -> new SentenceDistance(Pairs.Pooling.CLS, output);
@@ -53,7 +54,7 @@ public sealed interface OutputLoss {
             for (int i = 0; i < fed.size(); i++) {
                 int label = (int) labels[fed.first() + i];
                 sum += LogSoftmax.of(before.floats(), i * classes, classes)[label]
-                    - LogSoftmax.of(after.floats(), i * classes, classes)[label];
+                        - LogSoftmax.of(after.floats(), i * classes, classes)[label];
             }
             return sum;
         }
@@ -79,8 +80,9 @@ public sealed interface OutputLoss {
             double counted = 0;
             for (int row = 0; row < rows; row++) {
                 if (!masked || mask.get(row) != 0) {
-                    sum += divergence(LogSoftmax.of(before.floats(), row * classes, classes),
-                        LogSoftmax.of(after.floats(), row * classes, classes));
+                    sum += divergence(
+                            LogSoftmax.of(before.floats(), row * classes, classes),
+                            LogSoftmax.of(after.floats(), row * classes, classes));
                     counted++;
                 }
             }
@@ -105,9 +107,16 @@ public sealed interface OutputLoss {
     record Distance() implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
-            var floats = reference.keySet().stream().filter(output -> reference.get(output).type().isFloating()).toList();
-            return floats.stream().mapToDouble(output -> of(fed, Metric.rows(fed, reference.get(output)),
-                Metric.rows(fed, changed.get(output)))).sum() / Math.max(1, floats.size());
+            var floats = reference.keySet().stream()
+                    .filter(output -> reference.get(output).type().isFloating())
+                    .toList();
+            return floats.stream()
+                            .mapToDouble(output -> of(
+                                    fed,
+                                    Metric.rows(fed, reference.get(output)),
+                                    Metric.rows(fed, changed.get(output))))
+                            .sum()
+                    / Math.max(1, floats.size());
         }
 
         /** Sum over samples; an output that is one for all of them counts as often as there are. */
@@ -139,7 +148,10 @@ public sealed interface OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
             String judged = Metric.output(reference, output);
-            return Distance.of(fed, Pairs.pool(pooling, fed, reference.get(judged)), Pairs.pool(pooling, fed, changed.get(judged)));
+            return Distance.of(
+                    fed,
+                    Pairs.pool(pooling, fed, reference.get(judged)),
+                    Pairs.pool(pooling, fed, changed.get(judged)));
         }
 
         @Override

@@ -25,6 +25,7 @@ import java.util.stream.Collectors;
 public record OwnGraph(String name, Graph graph, boolean largerIsBetter) {
     /** Entry of the model's metadata that says which figures are better: {@code higher} or {@code lower}. */
     public static final String BETTER = "quantline.better";
+
     private static final String HIGHER = "higher";
     private static final List<String> DIRECTIONS = List.of(HIGHER, "lower");
     private static final long LARGEST = 16L << 20;
@@ -39,7 +40,8 @@ public record OwnGraph(String name, Graph graph, boolean largerIsBetter) {
     public static OwnGraph read(Path file, Optional<String> stated) throws IOException {
         String name = file.getFileName().toString();
         if (Files.size(file) > LARGEST) {
-            throw new BadInput("evaluation.metric: " + name + " has " + Files.size(file) + " bytes, and a metric may have " + LARGEST);
+            throw new BadInput("evaluation.metric: " + name + " has " + Files.size(file)
+                    + " bytes, and a metric may have " + LARGEST);
         }
         if (!ModelFile.externalNames(file).isEmpty()) {
             throw new BadInput("evaluation.metric: " + name + " keeps tensors in other files: store them inside");
@@ -48,17 +50,22 @@ public record OwnGraph(String name, Graph graph, boolean largerIsBetter) {
         refuseForeign(name, graph.toProto().getGraph());
         OnnxLibrary.check(graph);
         if (graph.outputs().size() != 1) {
-            throw new BadInput("evaluation.metric: " + name + " has the outputs " + graph.outputs().stream().map(ValueInfoProto::getName)
-                .toList() + ", and a metric has one, a figure for each sample");
+            throw new BadInput("evaluation.metric: " + name + " has the outputs "
+                    + graph.outputs().stream().map(ValueInfoProto::getName).toList()
+                    + ", and a metric has one, a figure for each sample");
         }
-        return new OwnGraph(name, graph, direction(name, Optional.ofNullable(graph.metadata().get(BETTER)), stated).equals(HIGHER));
+        return new OwnGraph(
+                name,
+                graph,
+                direction(name, Optional.ofNullable(graph.metadata().get(BETTER)), stated)
+                        .equals(HIGHER));
     }
 
     private static void refuseForeign(String name, GraphProto graph) {
         for (var node : graph.getNodeList()) {
             if (!node.getDomain().isEmpty() && !node.getDomain().equals("ai.onnx")) {
-                throw new BadInput("evaluation.metric: " + name + " calls " + node.getDomain() + "." + node.getOpType() + " in node '"
-                    + node.getName() + "', and a metric is made of ONNX's own operators");
+                throw new BadInput("evaluation.metric: " + name + " calls " + node.getDomain() + "." + node.getOpType()
+                        + " in node '" + node.getName() + "', and a metric is made of ONNX's own operators");
             }
             node.getAttributeList().forEach(attribute -> {
                 refuseForeign(name, attribute.getG());
@@ -69,14 +76,16 @@ public record OwnGraph(String name, Graph graph, boolean largerIsBetter) {
 
     private static String direction(String name, Optional<String> inFile, Optional<String> stated) {
         inFile.filter(word -> !DIRECTIONS.contains(word)).ifPresent(word -> {
-            throw new BadInput("evaluation.metric: " + name + " has '" + word + "' as " + BETTER + ", which is higher or lower");
+            throw new BadInput(
+                    "evaluation.metric: " + name + " has '" + word + "' as " + BETTER + ", which is higher or lower");
         });
         if (inFile.isPresent() && stated.isPresent() && !inFile.equals(stated)) {
-            throw new BadInput("evaluation.better is " + stated.get() + ", and " + name + " says itself that " + inFile.get()
-                + " is better");
+            throw new BadInput("evaluation.better is " + stated.get() + ", and " + name + " says itself that "
+                    + inFile.get() + " is better");
         }
-        return inFile.or(() -> stated).orElseThrow(() -> new BadInput("evaluation.better: nothing says whether a higher or a lower figure"
-            + " of " + name + " is better: say so here, or as " + BETTER + " in the file's metadata"));
+        return inFile.or(() -> stated)
+                .orElseThrow(() -> new BadInput("evaluation.better: nothing says whether a higher or a lower figure"
+                        + " of " + name + " is better: say so here, or as " + BETTER + " in the file's metadata"));
     }
 
     /** What it reads: outputs and inputs of the judged model, and arrays of the data. */
@@ -85,6 +94,8 @@ public record OwnGraph(String name, Graph graph, boolean largerIsBetter) {
     }
 
     List<ValueInfoProto> inputs() {
-        return graph.inputs().stream().filter(input -> !graph.initializers().containsKey(input.getName())).toList();
+        return graph.inputs().stream()
+                .filter(input -> !graph.initializers().containsKey(input.getName()))
+                .toList();
     }
 }

@@ -45,9 +45,15 @@ final class OwnMetric implements Metric {
 
     @Override
     public List<String> outputs(Map<String, Tensor> outputs) {
-        var read = own.inputs().stream().map(ValueInfoProto::getName).filter(outputs::containsKey).toList();
+        var read = own.inputs().stream()
+                .map(ValueInfoProto::getName)
+                .filter(outputs::containsKey)
+                .toList();
         if (read.isEmpty()) {
-            throw wrong("it reads none of the model's outputs " + outputs.keySet() + ": call an input as the output it reads", null);
+            throw wrong(
+                    "it reads none of the model's outputs " + outputs.keySet()
+                            + ": call an input as the output it reads",
+                    null);
         }
         return read;
     }
@@ -58,7 +64,10 @@ final class OwnMetric implements Metric {
         own.inputs().forEach(input -> given.put(input.getName(), checked(input, value(input.getName(), fed, outputs))));
         var figures = figures(given);
         if (figures.rank() != 1 || figures.dim(0) != fed.size()) {
-            throw wrong("it gives " + figures + " for " + fed.size() + " samples, and is to give one figure for each, [samples]", null);
+            throw wrong(
+                    "it gives " + figures + " for " + fed.size()
+                            + " samples, and is to give one figure for each, [samples]",
+                    null);
         }
         for (int i = 0; i < fed.size(); i++) {
             double figure = figures.get(i);
@@ -72,7 +81,9 @@ final class OwnMetric implements Metric {
 
     private Tensor figures(Map<String, Tensor> given) {
         try {
-            return session.run(given).values().stream().findFirst().orElseThrow(() -> wrong("its output is no tensor of numbers", null));
+            return session.run(given).values().stream()
+                    .findFirst()
+                    .orElseThrow(() -> wrong("its output is no tensor of numbers", null));
         } catch (BadInput refused) {
             throw wrong(refused.getMessage(), refused);
         }
@@ -80,30 +91,39 @@ final class OwnMetric implements Metric {
 
     /** Of an output of the model; else of an input, as the model gets it; else of an array that is there for the metric. */
     private Tensor value(String name, Dataset.Batch fed, Map<String, Tensor> outputs) {
-        return Optional.ofNullable(outputs.getOrDefault(name, fed.arrays().get(name))).orElseGet(() -> {
-            if (!data.has(name) || name.equals(SCORES)) {
-                var known = new LinkedHashSet<>(outputs.keySet());
-                known.addAll(fed.arrays().keySet());
-                known.addAll(data.names());
-                Dataset.TARGETS.stream().filter(array -> data.has(array) && !array.equals(SCORES)).forEach(known::add);
-                throw wrong("its input '" + name + "' is no output of the model and no array of the data: "
-                    + Nearest.hint(name, known), null);
-            }
-            var rows = arrays.computeIfAbsent(name, data::targets);
-            return rows.trimmed(rows.next(fed.size()), fed);
-        });
+        return Optional.ofNullable(outputs.getOrDefault(name, fed.arrays().get(name)))
+                .orElseGet(() -> {
+                    if (!data.has(name) || name.equals(SCORES)) {
+                        var known = new LinkedHashSet<>(outputs.keySet());
+                        known.addAll(fed.arrays().keySet());
+                        known.addAll(data.names());
+                        Dataset.TARGETS.stream()
+                                .filter(array -> data.has(array) && !array.equals(SCORES))
+                                .forEach(known::add);
+                        throw wrong(
+                                "its input '" + name + "' is no output of the model and no array of the data: "
+                                        + Nearest.hint(name, known),
+                                null);
+                    }
+                    var rows = arrays.computeIfAbsent(name, data::targets);
+                    return rows.trimmed(rows.next(fed.size()), fed);
+                });
     }
 
     private Tensor checked(ValueInfoProto input, Tensor value) {
         var shape = ValueInfos.shape(input);
-        boolean fits = ValueInfos.type(input).filter(value.type()::equals).isPresent() && shape.map(wanted -> wanted.length == value.rank())
-            .orElse(true);
+        boolean fits = ValueInfos.type(input).filter(value.type()::equals).isPresent()
+                && shape.map(wanted -> wanted.length == value.rank()).orElse(true);
         for (int axis = 0; fits && axis < shape.map(wanted -> wanted.length).orElse(0); axis++) {
             fits = shape.get()[axis] < 0 || shape.get()[axis] == value.dim(axis);
         }
         if (!fits) {
-            throw wrong("its input '" + input.getName() + "' takes " + ValueInfos.type(input).map(Enum::name).orElse("no numbers")
-                + shape.map(Arrays::toString).orElse("") + " (-1: any), and '" + input.getName() + "' is " + value, null);
+            throw wrong(
+                    "its input '" + input.getName() + "' takes "
+                            + ValueInfos.type(input).map(Enum::name).orElse("no numbers")
+                            + shape.map(Arrays::toString).orElse("") + " (-1: any), and '" + input.getName() + "' is "
+                            + value,
+                    null);
         }
         return value;
     }

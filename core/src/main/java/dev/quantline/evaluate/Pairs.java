@@ -78,7 +78,9 @@ final class Pairs implements OneOutput {
     private static Tensor mean(Dataset.Batch fed, Tensor output) {
         var mask = fed.arrays().get(Samples.MASK);
         if (output.rank() != 3 || mask == null) {
-            throw new BadInput("metric pairs needs an output [sentences, tokens, channels] and an input 'attention_mask', not " + output);
+            throw new BadInput(
+                    "metric pairs needs an output [sentences, tokens, channels] and an input 'attention_mask', not "
+                            + output);
         }
         int tokens = output.dim(1);
         int channels = output.dim(2);
@@ -107,7 +109,7 @@ final class Pairs implements OneOutput {
         int pairs = embeddings.size() / 2;
         if (pairs < 2 || pairs > scores.length) {
             throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, and there are "
-                + scores.length + " scores");
+                    + scores.length + " scores");
         }
         var cosines = new double[pairs];
         var wanted = new double[pairs];

@@ -33,8 +33,8 @@ final class PeakSignalToNoise implements OneOutput {
         var wanted = targets.next(fed.size());
         var output = outputs.get(output(outputs));
         if (output.size() != wanted.size()) {
-            throw new BadInput("metric psnr needs targets of the size of output '" + output(outputs) + "', which is " + output
-                + ", and targets are " + wanted + ": name another with evaluation.output");
+            throw new BadInput("metric psnr needs targets of the size of output '" + output(outputs) + "', which is "
+                    + output + ", and targets are " + wanted + ": name another with evaluation.output");
         }
         double unit = wanted.type() == DataType.UINT8 ? WHITE : 1;
         int each = output.size() / fed.size();

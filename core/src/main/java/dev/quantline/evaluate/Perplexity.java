@@ -31,8 +31,9 @@ final class Perplexity implements OneOutput {
         var ids = fed.arrays().get("input_ids");
         var logits = outputs.get(output(outputs));
         if (ids == null || logits.rank() != 3 || ids.size() != (long) logits.dim(0) * logits.dim(1)) {
-            throw new BadInput("metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], and output '"
-                + output(outputs) + "' is " + logits + ": name another with evaluation.output");
+            throw new BadInput(
+                    "metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], and output '"
+                            + output(outputs) + "' is " + logits + ": name another with evaluation.output");
         }
         int tokens = logits.dim(1);
         int vocabulary = logits.dim(2);
@@ -46,7 +47,7 @@ final class Perplexity implements OneOutput {
                 }
                 if (ids.get(asked) < 0 || ids.get(asked) >= vocabulary) {
                     throw new BadInput("input_ids: sample " + (fed.first() + i) + " has token " + (long) ids.get(asked)
-                        + ", the model knows " + vocabulary);
+                            + ", the model knows " + vocabulary);
                 }
                 loss -= LogSoftmax.of(values, (asked - 1) * vocabulary, vocabulary)[(int) ids.get(asked)];
                 tokensSeen++;

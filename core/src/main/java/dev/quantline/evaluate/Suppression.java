@@ -15,8 +15,7 @@ final class Suppression {
     private static final double LEAST_SCORE = .001;
     private static final double LARGEST_OVERLAP = .7;
 
-    private Suppression() {
-    }
+    private Suppression() {}
 
     /** How sure the model is that a box is of a class. */
     interface Score {
@@ -25,14 +24,20 @@ final class Suppression {
 
     /** What remains of the boxes of a picture, class after class. */
     static List<Detection> of(List<Box> boxes, int classes, Score score) {
-        return IntStream.range(0, classes).boxed().flatMap(label -> of(boxes, label, box -> score.of(box, label)).stream()).toList();
+        return IntStream.range(0, classes)
+                .boxed()
+                .flatMap(label -> of(boxes, label, box -> score.of(box, label)).stream())
+                .toList();
     }
 
     /** What remains of them for one class, highest score first. */
     private static List<Detection> of(List<Box> boxes, int label, IntToDoubleFunction score) {
         var kept = new ArrayList<Detection>();
-        var order = IntStream.range(0, boxes.size()).filter(i -> score.applyAsDouble(i) > LEAST_SCORE).boxed()
-            .sorted(Comparator.comparingDouble(i -> -score.applyAsDouble(i))).iterator();
+        var order = IntStream.range(0, boxes.size())
+                .filter(i -> score.applyAsDouble(i) > LEAST_SCORE)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -score.applyAsDouble(i)))
+                .iterator();
         while (order.hasNext() && kept.size() < AveragePrecision.MOST) {
             int i = order.next();
             var box = boxes.get(i);

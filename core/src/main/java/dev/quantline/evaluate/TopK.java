@@ -26,16 +26,16 @@ final class TopK implements OneOutput {
         var output = outputs.get(output(outputs));
         var logits = Metric.rows(fed, output);
         if (logits.dim(0) != fed.size()) {
-            throw new BadInput("metric top" + k + " needs scores [samples, classes], and output '" + output(outputs) + "' is " + output
-                + ": name another with evaluation.output");
+            throw new BadInput("metric top" + k + " needs scores [samples, classes], and output '" + output(outputs)
+                    + "' is " + output + ": name another with evaluation.output");
         }
         int classes = logits.dim(1);
         var values = logits.toFloats();
         for (int i = 0; i < fed.size(); i++) {
             int label = (int) labels[fed.first() + i];
             if (label < 0 || label >= classes) {
-                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label + ", the model knows " + classes
-                    + " classes");
+                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label + ", the model knows "
+                        + classes + " classes");
             }
             float score = values[i * classes + label];
             int better = 0;

@@ -32,8 +32,12 @@ final class BlockProducts {
         var products = new BlockProducts(model.copy());
         var index = model.index();
         int before = model.nodes().size();
-        products.graph.rewrite(node -> List.of(node.is("MatMul") ? index.producer(node.input(1), "DequantizeLinear")
-            .flatMap(restore -> products.product(node, restore)).orElse(node) : node));
+        products.graph.rewrite(node -> List.of(
+                node.is("MatMul")
+                        ? index.producer(node.input(1), "DequantizeLinear")
+                                .flatMap(restore -> products.product(node, restore))
+                                .orElse(node)
+                        : node));
         products.graph.prune();
         boolean changed = products.graph.nodes().size() < before;
         return changed ? products.graph.withOpset(DOMAIN, 1) : model;
@@ -44,15 +48,31 @@ final class BlockProducts {
         var scales = graph.initializers().get(restore.input(1));
         int block = (int) restore.intOf("block_size", 0);
         boolean symmetric = !restore.hasInput(2) || isZero(graph.initializers().get(restore.input(2)));
-        if (codes == null || scales == null || codes.type() != DataType.INT8 && codes.type() != DataType.INT4 || codes.rank() != 2
-            || block == 0 || restore.intOf("axis", 1) != 0 || codes.dim(0) % block != 0 || !symmetric || !fits(codes)) {
+        if (codes == null
+                || scales == null
+                || codes.type() != DataType.INT8 && codes.type() != DataType.INT4
+                || codes.rank() != 2
+                || block == 0
+                || restore.intOf("axis", 1) != 0
+                || codes.dim(0) % block != 0
+                || !symmetric
+                || !fits(codes)) {
             return Optional.empty();
         }
         String weights = graph.addConstant(restore.input(0) + "/blocks", blocks(codes, block));
         String scale = graph.addConstant(restore.input(1) + "/blocks", transposed(scales));
-        return Optional.of(new Node(node.name(), "MatMulNBits", DOMAIN, List.of(node.input(0), weights, scale), node.outputs(),
-            Map.of()).with("K", (long) codes.dim(0)).with("N", (long) codes.dim(1)).with("bits", 4L)
-            .with("block_size", (long) block).with("accuracy_level", INTEGER_SUMS));
+        return Optional.of(new Node(
+                        node.name(),
+                        "MatMulNBits",
+                        DOMAIN,
+                        List.of(node.input(0), weights, scale),
+                        node.outputs(),
+                        Map.of())
+                .with("K", (long) codes.dim(0))
+                .with("N", (long) codes.dim(1))
+                .with("bits", 4L)
+                .with("block_size", (long) block)
+                .with("accuracy_level", INTEGER_SUMS));
     }
 
     private static boolean isZero(Tensor tensor) {

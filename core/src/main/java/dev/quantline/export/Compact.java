@@ -23,8 +23,9 @@ final class Compact {
 
     private Compact(Graph model, Graph quantized) {
         graph = quantized.copy();
-        Stream.of(model.inputs(), model.outputs(), quantized.inputs(), quantized.outputs()).flatMap(List::stream)
-            .forEach(info -> kept.add(info.getName()));
+        Stream.of(model.inputs(), model.outputs(), quantized.inputs(), quantized.outputs())
+                .flatMap(List::stream)
+                .forEach(info -> kept.add(info.getName()));
         kept.addAll(model.initializers().keySet());
         for (var node : model.nodes()) {
             kept.add(node.name());
@@ -47,8 +48,9 @@ final class Compact {
         // In order: a Map.copyOf has another order in every process, and equal jobs leave equal files.
         var merged = new LinkedHashMap<>(graph.initializers());
         graph.initializers().entrySet().removeIf(constant -> {
-            String first = kept.contains(constant.getKey()) ? constant.getKey() : constants.computeIfAbsent(constant.getValue(),
-                tensor -> name(constant.getKey()));
+            String first = kept.contains(constant.getKey())
+                    ? constant.getKey()
+                    : constants.computeIfAbsent(constant.getValue(), tensor -> name(constant.getKey()));
             renamed.put(constant.getKey(), first);
             return !first.equals(constant.getKey());
         });
@@ -58,7 +60,8 @@ final class Compact {
     }
 
     private Node shortened(Node node) {
-        var changed = node.mapInputs(this::name).withOutputs(node.outputs().stream().map(this::name).toList());
+        var changed = node.mapInputs(this::name)
+                .withOutputs(node.outputs().stream().map(this::name).toList());
         return kept.contains(node.name()) ? changed : changed.withName("");
     }
 

@@ -36,8 +36,7 @@ public final class Exporter {
     /** Times of one run differ by so much from one measurement to the next. */
     private static final double SLOWER = 1.1;
 
-    private Exporter() {
-    }
+    private Exporter() {}
 
     /**
      * What is exported and how it is judged.
@@ -56,10 +55,23 @@ public final class Exporter {
      * @param products   what products with 4-bit weights in blocks are written as
      * @param batch      samples run at once
      */
-    public record Job(String job, String recipe, Path original, Graph model, QuantizationPlan plan, CalibrationTable table, Target target,
-                      Optional<Allocated> allocated, Samples evaluation, Measure measure, OptionalDouble goal, List<Report.Step> tuning,
-                      Report.Provenance provenance, Products products, int batch, Provider provider) {
-    }
+    public record Job(
+            String job,
+            String recipe,
+            Path original,
+            Graph model,
+            QuantizationPlan plan,
+            CalibrationTable table,
+            Target target,
+            Optional<Allocated> allocated,
+            Samples evaluation,
+            Measure measure,
+            OptionalDouble goal,
+            List<Report.Step> tuning,
+            Report.Provenance provenance,
+            Products products,
+            int batch,
+            Provider provider) {}
 
     /** What products with 4-bit weights in blocks are written as. */
     public enum Products {
@@ -81,9 +93,11 @@ public final class Exporter {
      * @param front  the best plans for all sizes
      * @param notes  for the report
      */
-    public record Allocated(Report.Allocation summary, Map<String, Map<String, Double>> losses, List<Report.Point> front,
-                            List<String> notes) {
-    }
+    public record Allocated(
+            Report.Allocation summary,
+            Map<String, Map<String, Double>> losses,
+            List<Report.Point> front,
+            List<String> notes) {}
 
     /**
      * The graph of a plan as it is written to a file.
@@ -122,32 +136,46 @@ public final class Exporter {
         boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
         var ends = Ends.of(ModelFile.read(job.original())).in(simulated);
         try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = ends.open(file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
+                var after = ends.open(
+                        file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
             var verified = Verification.of(after, before, ends.beside(simulated), job.evaluation(), job.provider());
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), progress);
-            return report(job, file, latency, result, JudgedOutput.of(result, ends),
-                new Checked(notes, kernels, verified, saturation, machine(exactly), usage));
+            return report(
+                    job,
+                    file,
+                    latency,
+                    result,
+                    JudgedOutput.of(result, ends),
+                    new Checked(notes, kernels, verified, saturation, machine(exactly), usage));
         }
     }
 
     private static double[] latency(Job job, Path file) {
         try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
+                var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
             return Latency.compare(before, after, sample(job));
         }
     }
 
     private static Report.Machine machine(boolean exactly) {
         var processor = Processor.current();
-        return new Report.Machine(processor.name(), processor.integerInstructions(), Processor.saturates(), exactly
-            ? "latency as ONNX Runtime runs the file by default; metric and fidelity exactly, since its integer kernels saturate here"
-            : "latency, metric and fidelity, as ONNX Runtime runs the file by default");
+        return new Report.Machine(
+                processor.name(),
+                processor.integerInstructions(),
+                Processor.saturates(),
+                exactly
+                        ? "latency as ONNX Runtime runs the file by default; metric and fidelity exactly, since its integer kernels saturate here"
+                        : "latency, metric and fidelity, as ONNX Runtime runs the file by default");
     }
 
     /** What checking a file found. */
-    private record Checked(List<String> notes, Kernels kernels, Verification simulation, Saturation saturation, Report.Machine machine,
-                           Usage usage) {
-    }
+    private record Checked(
+            List<String> notes,
+            Kernels kernels,
+            Verification simulation,
+            Saturation saturation,
+            Report.Machine machine,
+            Usage usage) {}
 
     /**
      * Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each.
@@ -156,7 +184,9 @@ public final class Exporter {
      * @return what was written
      */
     private static Graph write(Job job, Graph simulated, Path file, List<String> notes) throws IOException {
-        var packed = finish(job.model(), simulated, job.products(), job.allocated().isPresent()).withMetadata(metadata(job, job.plan()));
+        var packed = finish(
+                        job.model(), simulated, job.products(), job.allocated().isPresent())
+                .withMetadata(metadata(job, job.plan()));
         OnnxLibrary.check(packed);
         ModelFile.write(packed, file);
         try {
@@ -178,36 +208,81 @@ public final class Exporter {
 
     private static Map<String, Tensor> sample(Job job) {
         var sample = new ArrayList<Map<String, Tensor>>();
-        job.evaluation().forEachBatch(0, Math.min(job.evaluation().batchSize(1), job.evaluation().size()), 1,
-            fed -> sample.add(fed.arrays()));
+        job.evaluation()
+                .forEachBatch(
+                        0,
+                        Math.min(job.evaluation().batchSize(1), job.evaluation().size()),
+                        1,
+                        fed -> sample.add(fed.arrays()));
         return sample.getFirst();
     }
 
     private static Map<String, String> metadata(Job job, QuantizationPlan plan) {
         var origin = job.provenance();
         // Sorted: a Map.of has another order in every process, and equal jobs leave equal files.
-        return new TreeMap<>(Map.of("quantline.version", origin.version(), "quantline.recipe", job.recipe(),
-            "quantline.model.sha256", origin.modelSha256(), "quantline.data.sha256", origin.dataSha256(),
-            "quantline.settings.sha256", origin.settingsSha256(), "quantline.seed", Long.toString(origin.seed()),
-            "quantline.layers", Layers.describe(job.model(), plan), "quantline.target", job.target().label()));
+        return new TreeMap<>(Map.of(
+                "quantline.version",
+                origin.version(),
+                "quantline.recipe",
+                job.recipe(),
+                "quantline.model.sha256",
+                origin.modelSha256(),
+                "quantline.data.sha256",
+                origin.dataSha256(),
+                "quantline.settings.sha256",
+                origin.settingsSha256(),
+                "quantline.seed",
+                Long.toString(origin.seed()),
+                "quantline.layers",
+                Layers.describe(job.model(), plan),
+                "quantline.target",
+                job.target().label()));
     }
 
-    private static Report report(Job job, Path file, double[] latency, Evaluation result, List<JudgedOutput> outputs, Checked checked)
-        throws IOException {
-        var fidelity = new Report.Closeness(result.fidelity().cosine(), result.fidelity().sqnrDb());
+    private static Report report(
+            Job job, Path file, double[] latency, Evaluation result, List<JudgedOutput> outputs, Checked checked)
+            throws IOException {
+        var fidelity = new Report.Closeness(
+                result.fidelity().cosine(), result.fidelity().sqnrDb());
         var before = new Report.Value(result.metric(), result.baseline().orElse(1));
         var after = new Report.Value(result.metric(), result.changed().orElse(fidelity.cosine()));
         var verdict = Verdict.of(result, outputs, job.goal(), advice(job));
-        var layers = Layers.of(job.model(), job.plan(), job.table(), job.allocated().map(Allocated::losses).orElse(Map.of()));
-        return new Report(job.job(), verdict.missed() ? "goal-missed" : "done", verdict.message(), job.recipe(),
-            new Report.Original(bytes(job.original()), before, latency[0]), null,
-            new Report.Quantized(bytes(file), after, latency[1], Layers.weightBits(job.model(), job.plan()),
-                Layers.activationBits(job.plan())),
-            fidelity, outputs, job.evaluation().batchSize(1), layers, job.tuning(), Map.of(), notes(job, checked, latency),
-            checked.kernels(), checked.simulation(),
-            job.allocated().map(Allocated::summary).orElse(null), job.allocated().map(Allocated::front).orElse(List.of()),
-            job.provenance(), checked.saturation(), checked.machine(),
-            new Report.Judged(result.metric(), judged(result), job.evaluation().size()), checked.usage(), null);
+        var layers = Layers.of(
+                job.model(),
+                job.plan(),
+                job.table(),
+                job.allocated().map(Allocated::losses).orElse(Map.of()));
+        return new Report(
+                job.job(),
+                verdict.missed() ? "goal-missed" : "done",
+                verdict.message(),
+                job.recipe(),
+                new Report.Original(bytes(job.original()), before, latency[0]),
+                null,
+                new Report.Quantized(
+                        bytes(file),
+                        after,
+                        latency[1],
+                        Layers.weightBits(job.model(), job.plan()),
+                        Layers.activationBits(job.plan())),
+                fidelity,
+                outputs,
+                job.evaluation().batchSize(1),
+                layers,
+                job.tuning(),
+                Map.of(),
+                notes(job, checked, latency),
+                checked.kernels(),
+                checked.simulation(),
+                job.allocated().map(Allocated::summary).orElse(null),
+                job.allocated().map(Allocated::front).orElse(List.of()),
+                job.provenance(),
+                checked.saturation(),
+                checked.machine(),
+                new Report.Judged(
+                        result.metric(), judged(result), job.evaluation().size()),
+                checked.usage(),
+                null);
     }
 
     /** The outputs that a metric looks at; null where every output is compared and the farthest counts. */
@@ -220,23 +295,35 @@ public final class Exporter {
         var notes = new ArrayList<>(job.allocated().map(Allocated::notes).orElse(List.of()));
         notes.addAll(checked.notes());
         var constants = job.model().initializers();
-        var floating = job.model().nodes().stream().filter(node -> node.is("Conv") && constants.containsKey(node.input(1))
-            && FloatKernels.isFaster(node, constants.get(node.input(1)))).map(Node::name).toList();
+        var floating = job.model().nodes().stream()
+                .filter(node -> node.is("Conv")
+                        && constants.containsKey(node.input(1))
+                        && FloatKernels.isFaster(node, constants.get(node.input(1))))
+                .map(Node::name)
+                .toList();
         if (!floating.isEmpty()) {
-            notes.add("computed on floats, which is faster for volumes of few channels: " + String.join(", ", floating));
+            notes.add(
+                    "computed on floats, which is faster for volumes of few channels: " + String.join(", ", floating));
         }
-        job.model().outputs().stream().filter(output -> ValueInfos.type(output).isEmpty()).forEach(output -> notes.add("output '"
-            + output.getName() + "' is no tensor of numbers: what it was made of is judged instead"));
+        job.model().outputs().stream()
+                .filter(output -> ValueInfos.type(output).isEmpty())
+                .forEach(output -> notes.add("output '" + output.getName()
+                        + "' is no tensor of numbers: what it was made of is judged instead"));
         if (latency[1] > latency[0] * SLOWER) {
-            notes.add("one sample takes %.2f ms, %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
-                .formatted(latency[1], latency[0]));
+            notes.add(
+                    "one sample takes %.2f ms, %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
+                            .formatted(latency[1], latency[0]));
         }
         return notes;
     }
 
     private static String advice(Job job) {
-        return job.allocated().map(Allocated::summary).map(Report.Allocation::budget)
-            .map(size -> " within %s of the float model's size: a larger allocate.size may keep the goal".formatted(size)).orElse("");
+        return job.allocated()
+                .map(Allocated::summary)
+                .map(Report.Allocation::budget)
+                .map(size -> " within %s of the float model's size: a larger allocate.size may keep the goal"
+                        .formatted(size))
+                .orElse("");
     }
 
     /** Bytes of a model with its external data. */

@@ -24,22 +24,57 @@ public record Gallery(List<Picture> sites, List<Rewrite> rewrites) {
      * @param low       smallest number that is not clipped
      * @param high      largest number that is not clipped
      */
-    public record Picture(String tensor, String kind, Observed observed, String left, String quantizer, String range, Integer bits,
-                          Float low, Float high, Double sqnrDb) {
-    }
+    public record Picture(
+            String tensor,
+            String kind,
+            Observed observed,
+            String left,
+            String quantizer,
+            String range,
+            Integer bits,
+            Float low,
+            Float high,
+            Double sqnrDb) {}
 
     /** Pictures of what calibration saw, with the ranges of the plan that was exported. */
     public static Gallery of(CalibrationTable table, QuantizationPlan plan) {
-        return new Gallery(table.activations().stream().map(site -> picture(site, plan, table)).toList(), table.rewrites());
+        return new Gallery(
+                table.activations().stream()
+                        .map(site -> picture(site, plan, table))
+                        .toList(),
+                table.rewrites());
     }
 
     private static Picture picture(CalibrationTable.Site site, QuantizationPlan plan, CalibrationTable table) {
-        return plan.activations().stream().filter(planned -> planned.tensor().equals(site.tensor())).findFirst().map(planned -> {
-            var quantizer = planned.quantizer();
-            return new Picture(site.tensor(), site.kind(), site.observed(), null, quantizer.label(), planned.range(), quantizer.bits(),
-                quantizer.lowest(0), quantizer.highest(0),
-                table.activation(site.tensor(), quantizer.bits()).map(CalibrationTable.Grid::sqnrDb).orElse(null));
-        }).orElseGet(() -> new Picture(site.tensor(), site.kind(), site.observed(), site.left() == null ? "not in the plan" : site.left(),
-            null, null, null, null, null, null));
+        return plan.activations().stream()
+                .filter(planned -> planned.tensor().equals(site.tensor()))
+                .findFirst()
+                .map(planned -> {
+                    var quantizer = planned.quantizer();
+                    return new Picture(
+                            site.tensor(),
+                            site.kind(),
+                            site.observed(),
+                            null,
+                            quantizer.label(),
+                            planned.range(),
+                            quantizer.bits(),
+                            quantizer.lowest(0),
+                            quantizer.highest(0),
+                            table.activation(site.tensor(), quantizer.bits())
+                                    .map(CalibrationTable.Grid::sqnrDb)
+                                    .orElse(null));
+                })
+                .orElseGet(() -> new Picture(
+                        site.tensor(),
+                        site.kind(),
+                        site.observed(),
+                        site.left() == null ? "not in the plan" : site.left(),
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null));
     }
 }

@@ -22,7 +22,9 @@ import java.util.List;
 public record JudgedOutput(String name, String kind, String before, Double cosine, Double sqnrDb, Double agreement) {
     /** In the order of the evaluation. @throws BadInput naming a float output that is not finite everywhere */
     static List<JudgedOutput> of(Evaluation evaluation, Ends ends) {
-        return evaluation.outputs().entrySet().stream().map(output -> of(output.getKey(), output.getValue(), ends)).toList();
+        return evaluation.outputs().entrySet().stream()
+                .map(output -> of(output.getKey(), output.getValue(), ends))
+                .toList();
     }
 
     private static JudgedOutput of(String name, Closeness closeness, Ends ends) {
@@ -31,11 +33,17 @@ public record JudgedOutput(String name, String kind, String before, Double cosin
             case Agreement agreement -> new JudgedOutput(name, "integer", null, null, null, agreement.share());
             case Fidelity fidelity -> {
                 if (!Double.isFinite(fidelity.cosine())) {
-                    throw new BadInput("on this data '" + name + "' is not finite everywhere in the model or in its quantized form"
-                        + ": check the data, or exclude the layers that overflow");
+                    throw new BadInput(
+                            "on this data '" + name + "' is not finite everywhere in the model or in its quantized form"
+                                    + ": check the data, or exclude the layers that overflow");
                 }
-                yield new JudgedOutput(name, "float", output == null || output.equals(name) ? null : output, fidelity.cosine(),
-                    fidelity.sqnrDb(), null);
+                yield new JudgedOutput(
+                        name,
+                        "float",
+                        output == null || output.equals(name) ? null : output,
+                        fidelity.cosine(),
+                        fidelity.sqnrDb(),
+                        null);
             }
         };
     }

@@ -19,11 +19,27 @@ import java.util.Set;
  * @param floating products of floats
  */
 public record Kernels(int integer, int packed, int floating) {
-    private static final Set<String> INTEGER = Set.of("MatMulIntegerToFloat", "QLinearMatMul", "MatMulInteger", "QGemm", "QLinearConv",
-        "ConvInteger", "DynamicQuantizeMatMul", "QAttention");
+    private static final Set<String> INTEGER = Set.of(
+            "MatMulIntegerToFloat",
+            "QLinearMatMul",
+            "MatMulInteger",
+            "QGemm",
+            "QLinearConv",
+            "ConvInteger",
+            "DynamicQuantizeMatMul",
+            "QAttention");
     private static final Set<String> PACKED = Set.of("MatMulNBits", "MatMulBnb4");
-    private static final Set<String> FLOATING = Set.of("MatMul", "Gemm", "Conv", "FusedMatMul", "FusedGemm", "FusedConv", "Attention",
-        "MultiHeadAttention", "NhwcFusedConv", "TransposeMatMul");
+    private static final Set<String> FLOATING = Set.of(
+            "MatMul",
+            "Gemm",
+            "Conv",
+            "FusedMatMul",
+            "FusedGemm",
+            "FusedConv",
+            "Attention",
+            "MultiHeadAttention",
+            "NhwcFusedConv",
+            "TransposeMatMul");
 
     /** Loads a file and counts. @throws dev.quantline.onnx.BadInput when ONNX Runtime refuses it */
     static Kernels of(Path file, Provider provider) throws IOException {

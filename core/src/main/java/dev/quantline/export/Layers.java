@@ -16,8 +16,7 @@ final class Layers {
     private static final int FLOAT_BITS = 32;
     private static final CalibrationTable NO_TABLE = new CalibrationTable(List.of(), List.of(), List.of());
 
-    private Layers() {
-    }
+    private Layers() {}
 
     /**
      * Every node with quantized inputs.
@@ -25,23 +24,48 @@ final class Layers {
      * @param table  errors that calibration expected
      * @param losses by layer and width; empty when they were not measured
      */
-    static List<Report.Layer> of(Graph model, QuantizationPlan plan, CalibrationTable table, Map<String, Map<String, Double>> losses) {
+    static List<Report.Layer> of(
+            Graph model, QuantizationPlan plan, CalibrationTable table, Map<String, Map<String, Double>> losses) {
         var layers = new ArrayList<Report.Layer>();
         for (var node : model.nodes()) {
-            var weights = plan.weights().stream().filter(weight -> weight.node().equals(node.name())).toList();
+            var weights = plan.weights().stream()
+                    .filter(weight -> weight.node().equals(node.name()))
+                    .toList();
             var activation = node.is("MatMul", "Gemm", "Conv") ? activation(plan, node) : null;
             if (!weights.isEmpty() || activation != null) {
-                Integer weightBits = weights.isEmpty() ? null : weights.getFirst().quantizer().bits();
-                Integer activationBits = activation == null ? null : activation.quantizer().bits();
+                Integer weightBits = weights.isEmpty()
+                        ? null
+                        : weights.getFirst().quantizer().bits();
+                Integer activationBits =
+                        activation == null ? null : activation.quantizer().bits();
                 var measured = losses.get(node.name());
-                layers.add(new Report.Layer(node.name(), node.op(), weightBits, activationBits,
-                    activation == null ? null : activation.quantizer().label(), activation == null ? null : activation.range(),
-                    weights.stream().mapToLong(weight -> model.initializers().get(weight.tensor()).size()).sum(),
-                    weights.stream().mapToLong(weight -> bytes(model, weight)).sum(),
-                    measured == null ? null : sensitivity(measured, weightBits, activationBits),
-                    weights.isEmpty() ? null : table.weight(node.name(), weightBits).map(CalibrationTable.Scales::error).orElse(null),
-                    activation == null ? null : table.activation(activation.tensor(), activationBits)
-                        .map(CalibrationTable.Grid::sqnrDb).orElse(null), measured));
+                layers.add(new Report.Layer(
+                        node.name(),
+                        node.op(),
+                        weightBits,
+                        activationBits,
+                        activation == null ? null : activation.quantizer().label(),
+                        activation == null ? null : activation.range(),
+                        weights.stream()
+                                .mapToLong(weight -> model.initializers()
+                                        .get(weight.tensor())
+                                        .size())
+                                .sum(),
+                        weights.stream()
+                                .mapToLong(weight -> bytes(model, weight))
+                                .sum(),
+                        measured == null ? null : sensitivity(measured, weightBits, activationBits),
+                        weights.isEmpty()
+                                ? null
+                                : table.weight(node.name(), weightBits)
+                                        .map(CalibrationTable.Scales::error)
+                                        .orElse(null),
+                        activation == null
+                                ? null
+                                : table.activation(activation.tensor(), activationBits)
+                                        .map(CalibrationTable.Grid::sqnrDb)
+                                        .orElse(null),
+                        measured));
             }
         }
         return layers;
@@ -49,8 +73,12 @@ final class Layers {
 
     /** A table's width has an activation although it reads none that is quantized. */
     private static Double sensitivity(Map<String, Double> measured, Integer weightBits, Integer activationBits) {
-        return measured.entrySet().stream().filter(loss -> loss.getKey().startsWith(weightBits + "/")
-            && (activationBits == null || loss.getKey().endsWith("/" + activationBits))).map(Map.Entry::getValue).findFirst().orElse(null);
+        return measured.entrySet().stream()
+                .filter(loss -> loss.getKey().startsWith(weightBits + "/")
+                        && (activationBits == null || loss.getKey().endsWith("/" + activationBits)))
+                .map(Map.Entry::getValue)
+                .findFirst()
+                .orElse(null);
     }
 
     private static long bytes(Graph model, QuantizationPlan.Weight weight) {
@@ -60,8 +88,12 @@ final class Layers {
     }
 
     private static QuantizationPlan.Activation activation(QuantizationPlan plan, Node node) {
-        return plan.activations().stream().filter(activation -> node.inputs().contains(activation.tensor())
-            && (activation.readers().isEmpty() || activation.readers().contains(node.name()))).findFirst().orElse(null);
+        return plan.activations().stream()
+                .filter(activation -> node.inputs().contains(activation.tensor())
+                        && (activation.readers().isEmpty()
+                                || activation.readers().contains(node.name())))
+                .findFirst()
+                .orElse(null);
     }
 
     static double weightBits(Graph model, QuantizationPlan plan) {
@@ -76,15 +108,22 @@ final class Layers {
     }
 
     static double activationBits(QuantizationPlan plan) {
-        return plan.activations().stream().mapToInt(activation -> activation.quantizer().bits()).average().orElse(FLOAT_BITS);
+        return plan.activations().stream()
+                .mapToInt(activation -> activation.quantizer().bits())
+                .average()
+                .orElse(FLOAT_BITS);
     }
 
     /** How many layers have which widths and quantizers, for the file's metadata: {@code 12 x 4/8 uniform, 3 x 8/8 uniform}. */
     static String describe(Graph model, QuantizationPlan plan) {
-        return of(model, plan, NO_TABLE, Map.of()).stream().map(layer -> (layer.weightBits() == null ? "-" : layer.weightBits()) + "/"
-                + (layer.activationBits() == null ? "-" : layer.activationBits()) + " "
-                + (layer.activationQuantizer() == null ? "uniform" : layer.activationQuantizer()))
-            .collect(Collectors.groupingBy(kind -> kind, TreeMap::new, Collectors.counting())).entrySet().stream()
-            .map(kind -> kind.getValue() + " x " + kind.getKey()).collect(Collectors.joining(", "));
+        return of(model, plan, NO_TABLE, Map.of()).stream()
+                .map(layer -> (layer.weightBits() == null ? "-" : layer.weightBits()) + "/"
+                        + (layer.activationBits() == null ? "-" : layer.activationBits()) + " "
+                        + (layer.activationQuantizer() == null ? "uniform" : layer.activationQuantizer()))
+                .collect(Collectors.groupingBy(kind -> kind, TreeMap::new, Collectors.counting()))
+                .entrySet()
+                .stream()
+                .map(kind -> kind.getValue() + " x " + kind.getKey())
+                .collect(Collectors.joining(", "));
     }
 }

@@ -9,8 +9,7 @@ import java.util.List;
 
 /** What a user should know about the quantized form of a model before any of it is measured. */
 final class Notes {
-    private Notes() {
-    }
+    private Notes() {}
 
     /**
      * What became of parts of a model that are no plain float32 layers.
@@ -25,7 +24,8 @@ final class Notes {
             notes.add("layers that came quantized stay as they were: %s".formatted(String.join(", ", given)));
         }
         if (SinglePrecision.isNeeded(original)) {
-            notes.add("the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types");
+            notes.add(
+                    "the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types");
         }
         long inside = Bodies.products(model);
         if (inside > 0) {

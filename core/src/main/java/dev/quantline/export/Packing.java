@@ -20,10 +20,10 @@ import java.util.Map;
 final class Packing {
     /** Smaller constants would gain less than the Cast takes; vectors are zero points. */
     private static final int SMALLEST = 512;
+
     private static final int OPSET = 21;
 
-    private Packing() {
-    }
+    private Packing() {}
 
     static Graph apply(Graph model) {
         if (model.initializers().values().stream().noneMatch(Packing::fits)) {
@@ -39,11 +39,13 @@ final class Packing {
         var inBlocks = new HashMap<String, String>();
         packed.rewrite(node -> List.of(blocks(packed, node, bytes, inBlocks)));
         bytes.forEach((name, tensor) -> {
-            boolean read = packed.nodes().stream().anyMatch(node -> node.inputs().contains(name));
+            boolean read =
+                    packed.nodes().stream().anyMatch(node -> node.inputs().contains(name));
             if (read) {
                 String codes = packed.addConstant(name + "/packed", pack(tensor));
                 packed.initializers().remove(name);
-                packed.nodes().addFirst(Node.of("Cast", List.of(codes), name).with("to", (long) tensor.type().code()));
+                packed.nodes().addFirst(Node.of("Cast", List.of(codes), name).with("to", (long)
+                        tensor.type().code()));
             }
         });
         packed.prune();
@@ -58,8 +60,10 @@ final class Packing {
         for (int input : List.of(0, 2)) {
             var constant = graph.initializers().get(node.input(input));
             if (constant != null) {
-                node = node.withInput(input, packed.computeIfAbsent(node.input(input),
-                    name -> graph.addConstant(name + "/packed", pack(constant))));
+                node = node.withInput(
+                        input,
+                        packed.computeIfAbsent(
+                                node.input(input), name -> graph.addConstant(name + "/packed", pack(constant))));
             }
         }
         return node;

@@ -41,15 +41,34 @@ import java.util.stream.Stream;
  * @param usage      how the file is run
  * @param asked      what was asked for and when it was done; null where nobody asked through a job
  */
-public record Report(String job, String status, @JsonInclude(JsonInclude.Include.NON_NULL) String message, String recipe,
-                     @JsonProperty("float") Original original, @JsonInclude(JsonInclude.Include.NON_NULL) Value fineTuned,
-                     Quantized quantized, Closeness fidelity, List<JudgedOutput> outputs, int latencySamples, List<Layer> layers,
-                     List<Step> tuning, Map<String, Stage> stages, List<String> notes, Kernels kernels, Verification simulation,
-                     @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation, List<Point> pareto, Provenance provenance,
-                     Saturation saturation, Machine processor, @JsonInclude(JsonInclude.Include.NON_NULL) Judged judged,
-                     @JsonInclude(JsonInclude.Include.NON_NULL) Usage usage, @JsonInclude(JsonInclude.Include.NON_NULL) Asked asked) {
-    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT)
-        .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+public record Report(
+        String job,
+        String status,
+        @JsonInclude(JsonInclude.Include.NON_NULL) String message,
+        String recipe,
+        @JsonProperty("float") Original original,
+        @JsonInclude(JsonInclude.Include.NON_NULL) Value fineTuned,
+        Quantized quantized,
+        Closeness fidelity,
+        List<JudgedOutput> outputs,
+        int latencySamples,
+        List<Layer> layers,
+        List<Step> tuning,
+        Map<String, Stage> stages,
+        List<String> notes,
+        Kernels kernels,
+        Verification simulation,
+        @JsonInclude(JsonInclude.Include.NON_NULL) Allocation allocation,
+        List<Point> pareto,
+        Provenance provenance,
+        Saturation saturation,
+        Machine processor,
+        @JsonInclude(JsonInclude.Include.NON_NULL) Judged judged,
+        @JsonInclude(JsonInclude.Include.NON_NULL) Usage usage,
+        @JsonInclude(JsonInclude.Include.NON_NULL) Asked asked) {
+    private static final ObjectMapper JSON = new ObjectMapper()
+            .enable(SerializationFeature.INDENT_OUTPUT)
+            .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
     public Report {
         outputs = outputs == null ? List.of() : outputs;
@@ -67,8 +86,10 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      *                counts
      * @param samples of the evaluation data
      */
-    public record Judged(String metric, @JsonInclude(JsonInclude.Include.NON_NULL) String output, int samples) {
-    }
+    public record Judged(
+            String metric,
+            @JsonInclude(JsonInclude.Include.NON_NULL) String output,
+            int samples) {}
 
     /**
      * A job as it was asked for.
@@ -81,24 +102,21 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param request     complete, every default filled in, without its id
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record Asked(String model, String calibration, String evaluation, String finished, String command, JsonNode request) {
-    }
+    public record Asked(
+            String model, String calibration, String evaluation, String finished, String command, JsonNode request) {}
 
     /** A metric's value. */
-    public record Value(String name, double value) {
-    }
+    public record Value(String name, double value) {}
 
     /** Figures of the float model; latency is the median of several runs of one sample. */
-    public record Original(long bytes, Value metric, double latencyMs) {
-    }
+    public record Original(long bytes, Value metric, double latencyMs) {}
 
     /** Figures of the exported model; bits are averages over the weights that are codes and over the quantized activations. */
-    public record Quantized(long bytes, Value metric, double latencyMs, double averageWeightBits, double averageActivationBits) {
-    }
+    public record Quantized(
+            long bytes, Value metric, double latencyMs, double averageWeightBits, double averageActivationBits) {}
 
     /** How close the exported model's outputs are to the original's on the evaluation data. */
-    public record Closeness(double cosine, double sqnrDb) {
-    }
+    public record Closeness(double cosine, double sqnrDb) {}
 
     /**
      * A layer with quantized inputs.
@@ -113,12 +131,19 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param inputSqnrDb    of the activation it reads, on the calibration data, in decibels; null when it reads none that is quantized
      * @param losses         the sensitivity for every width it might have had, {@code weights/activations}; null when not measured
      */
-    public record Layer(String name, String type, Integer weightBits, Integer activationBits, String activationQuantizer,
-                        String range, long weights, long bytes, Double sensitivity,
-                        @JsonInclude(JsonInclude.Include.NON_NULL) Double weightError,
-                        @JsonInclude(JsonInclude.Include.NON_NULL) Double inputSqnrDb,
-                        @JsonInclude(JsonInclude.Include.NON_NULL) Map<String, Double> losses) {
-    }
+    public record Layer(
+            String name,
+            String type,
+            Integer weightBits,
+            Integer activationBits,
+            String activationQuantizer,
+            String range,
+            long weights,
+            long bytes,
+            Double sensitivity,
+            @JsonInclude(JsonInclude.Include.NON_NULL) Double weightError,
+            @JsonInclude(JsonInclude.Include.NON_NULL) Double inputSqnrDb,
+            @JsonInclude(JsonInclude.Include.NON_NULL) Map<String, Double> losses) {}
 
     /**
      * How bits were chosen.
@@ -131,8 +156,14 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param measuredLoss  loss of the chosen plan as a whole
      * @param gap           how far, relative to the predicted loss, a better choice may be at most; 0: there is none
      */
-    public record Allocation(String loss, int samples, Double budget, Double goal, double predictedLoss, double measuredLoss, double gap) {
-    }
+    public record Allocation(
+            String loss,
+            int samples,
+            Double budget,
+            Double goal,
+            double predictedLoss,
+            double measuredLoss,
+            double gap) {}
 
     /**
      * What a tuning method did to the error on held-out samples.
@@ -140,10 +171,10 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param part  the part of the network it worked on; empty for all of it
      * @param curve held-out error after so many training steps; empty where nothing was trained
      */
-    public record Step(String method, String part, double errorBefore, double errorAfter, boolean kept, List<Point> curve) {
+    public record Step(
+            String method, String part, double errorBefore, double errorAfter, boolean kept, List<Point> curve) {
         /** Held-out error, lower is better. */
-        public record Point(int step, double score) {
-        }
+        public record Point(int step, double score) {}
     }
 
     /**
@@ -152,8 +183,7 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param seconds   from its trigger to its event
      * @param machinery seconds of those spent on events and storage instead of computing
      */
-    public record Stage(double seconds, double machinery) {
-    }
+    public record Stage(double seconds, double machinery) {}
 
     /**
      * The best plan of a size.
@@ -162,8 +192,7 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param measured loss of the plan as a whole; null where only the prediction is known
      * @param chosen   whether it is the one exported
      */
-    public record Point(double size, long bytes, double predictedLoss, Double measured, boolean chosen) {
-    }
+    public record Point(double size, long bytes, double predictedLoss, Double measured, boolean chosen) {}
 
     /**
      * A processor, and what was measured on it.
@@ -172,37 +201,125 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
      * @param saturates           whether ONNX Runtime's integer kernels saturate there
      * @param measured            which figures are from it, and how they were computed
      */
-    public record Machine(String name, String integerInstructions, boolean saturates, String measured) {
-    }
+    public record Machine(String name, String integerInstructions, boolean saturates, String measured) {}
 
     /** What the result depends on. */
-    public record Provenance(String modelSha256, String dataSha256, String settingsSha256, String version, long seed) {
-    }
+    public record Provenance(String modelSha256, String dataSha256, String settingsSha256, String version, long seed) {}
 
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
-        return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
-            times, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor, judged, usage, asked);
+        return new Report(
+                job,
+                status,
+                message,
+                recipe,
+                original,
+                fineTuned,
+                quantized,
+                fidelity,
+                outputs,
+                latencySamples,
+                layers,
+                tuning,
+                times,
+                notes,
+                kernels,
+                simulation,
+                allocation,
+                pareto,
+                provenance,
+                saturation,
+                processor,
+                judged,
+                usage,
+                asked);
     }
 
     /** The same report with more that a user should know. */
     public Report withNotes(List<String> more) {
-        return new Report(job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers, tuning,
-            stages, Stream.concat(more.stream(), notes.stream()).toList(), kernels, simulation, allocation, pareto, provenance, saturation,
-            processor, judged, usage, asked);
+        return new Report(
+                job,
+                status,
+                message,
+                recipe,
+                original,
+                fineTuned,
+                quantized,
+                fidelity,
+                outputs,
+                latencySamples,
+                layers,
+                tuning,
+                stages,
+                Stream.concat(more.stream(), notes.stream()).toList(),
+                kernels,
+                simulation,
+                allocation,
+                pareto,
+                provenance,
+                saturation,
+                processor,
+                judged,
+                usage,
+                asked);
     }
 
     /** The same report with what the metric is after fine-tuning, before quantization. */
     public Report withFineTuned(double metric) {
-        return new Report(job, status, message, recipe, original, new Value(original.metric().name(), metric), quantized, fidelity, outputs,
-            latencySamples, layers, tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation,
-            processor, judged, usage, asked);
+        return new Report(
+                job,
+                status,
+                message,
+                recipe,
+                original,
+                new Value(original.metric().name(), metric),
+                quantized,
+                fidelity,
+                outputs,
+                latencySamples,
+                layers,
+                tuning,
+                stages,
+                notes,
+                kernels,
+                simulation,
+                allocation,
+                pareto,
+                provenance,
+                saturation,
+                processor,
+                judged,
+                usage,
+                asked);
     }
 
     /** The same report with what was asked for. */
     public Report withAsked(Asked job) {
-        return new Report(this.job, status, message, recipe, original, fineTuned, quantized, fidelity, outputs, latencySamples, layers,
-            tuning, stages, notes, kernels, simulation, allocation, pareto, provenance, saturation, processor, judged, usage, job);
+        return new Report(
+                this.job,
+                status,
+                message,
+                recipe,
+                original,
+                fineTuned,
+                quantized,
+                fidelity,
+                outputs,
+                latencySamples,
+                layers,
+                tuning,
+                stages,
+                notes,
+                kernels,
+                simulation,
+                allocation,
+                pareto,
+                provenance,
+                saturation,
+                processor,
+                judged,
+                usage,
+                job);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */
@@ -231,8 +348,12 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
 
     /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
     public String toHtml(Gallery gallery) {
-        return script(script(script(script(script(resource("report.html"), "page"), "usage"), "sites"), "bits"), "curves")
-            .replace("\"@chart@\"", chartLibrary()).replace("\"@gallery@\"", inScript(gallery)).replace("\"@report@\"", inScript(this));
+        return script(
+                        script(script(script(script(resource("report.html"), "page"), "usage"), "sites"), "bits"),
+                        "curves")
+                .replace("\"@chart@\"", chartLibrary())
+                .replace("\"@gallery@\"", inScript(gallery))
+                .replace("\"@report@\"", inScript(this));
     }
 
     private static String script(String page, String name) {
@@ -252,7 +373,7 @@ public record Report(String job, String status, @JsonInclude(JsonInclude.Include
             throw new UncheckedIOException(e);
         }
         return resource("/META-INF/resources/webjars/chart.js/" + jar.getProperty("version") + "/dist/chart.umd.js")
-            .replaceAll("//# sourceMappingURL=.*", "");
+                .replaceAll("//# sourceMappingURL=.*", "");
     }
 
     private static String resource(String name) {

@@ -30,8 +30,7 @@ public record Saturation(String target, int products, List<String> saturating, L
      * @param error squared error over power of the layer's weights, each counting by the mean square of the input it meets
      * @param free  the same if codes could reach as far as they may
      */
-    public record Narrowed(String layer, double error, double free) {
-    }
+    public record Narrowed(String layer, double error, double free) {}
 
     /**
      * Goes through the codes.
@@ -48,14 +47,17 @@ public record Saturation(String target, int products, List<String> saturating, L
         for (var weight : plan.weights()) {
             var node = written.node(weight.node()).orElseThrow();
             var restored = index.producer(node.input(weight.input()), "DequantizeLinear");
-            var codes = restored.flatMap(restore -> index.constant(restore.input(0))).orElse(null);
+            var codes = restored.flatMap(restore -> index.constant(restore.input(0)))
+                    .orElse(null);
             if (codes == null || codes.type() != DataType.INT8 || !IntegerProducts.addPairs(node, codes)) {
                 continue;
             }
-            var activation = plan.activationOf(model.node(weight.node()).orElseThrow().input(1 - weight.input()), weight.node());
+            var activation =
+                    plan.activationOf(model.node(weight.node()).orElseThrow().input(1 - weight.input()), weight.node());
             if (activation.orElse(null) instanceof Uniform grid && grid.bits() <= Byte.SIZE) {
                 products++;
-                if (largestPair(codes, restored.get(), weight.quantizer()) * ((1L << grid.bits()) - 1) > Short.MAX_VALUE) {
+                if (largestPair(codes, restored.get(), weight.quantizer()) * ((1L << grid.bits()) - 1)
+                        > Short.MAX_VALUE) {
                     saturating.add(weight.node());
                 }
             }
@@ -90,9 +92,11 @@ public record Saturation(String target, int products, List<String> saturating, L
         var narrowed = new ArrayList<Narrowed>();
         for (var weight : plan.weights()) {
             Optional<CalibrationTable.Scales> scales = table.weights().stream()
-                .filter(constant -> constant.node().equals(weight.node()) && constant.input() == weight.input())
-                .flatMap(constant -> constant.candidates().stream())
-                .filter(one -> one.bits() == weight.quantizer().bits() && one.free() != null && one.error() != one.free()).findFirst();
+                    .filter(constant -> constant.node().equals(weight.node()) && constant.input() == weight.input())
+                    .flatMap(constant -> constant.candidates().stream())
+                    .filter(one ->
+                            one.bits() == weight.quantizer().bits() && one.free() != null && one.error() != one.free())
+                    .findFirst();
             scales.ifPresent(one -> narrowed.add(new Narrowed(weight.node(), one.error(), one.free())));
         }
         return narrowed;

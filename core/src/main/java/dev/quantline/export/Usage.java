@@ -36,26 +36,38 @@ public record Usage(List<Input> inputs, List<String> outputs, long opset, List<S
      * @param normalize what the data went through before; null where it was fed as it is
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
-    public record Input(String name, String type, List<String> shape, Integer batchAxis, Scaling normalize) {
-    }
+    public record Input(String name, String type, List<String> shape, Integer batchAxis, Scaling normalize) {}
 
     /** {@code (value / 255 - mean[c]) / std[c]} for channel c of uint8 images. */
-    public record Scaling(List<Float> mean, List<Float> std) {
-    }
+    public record Scaling(List<Float> mean, List<Float> std) {}
 
     /** Of a file with this graph, as the evaluation fed it. */
     static Usage of(Graph written, Samples samples) {
-        return new Usage(written.inputs().stream().map(input -> input(input, samples)).toList(),
-            written.outputs().stream().map(ValueInfoProto::getName).toList(), written.opset(),
-            written.nodes().stream().map(Node::domain).filter(domain -> !domain.isEmpty() && !domain.equals("ai.onnx")).distinct()
-                .sorted().toList(), Runtimes.oldest(written).orElse(null));
+        return new Usage(
+                written.inputs().stream().map(input -> input(input, samples)).toList(),
+                written.outputs().stream().map(ValueInfoProto::getName).toList(),
+                written.opset(),
+                written.nodes().stream()
+                        .map(Node::domain)
+                        .filter(domain -> !domain.isEmpty() && !domain.equals("ai.onnx"))
+                        .distinct()
+                        .sorted()
+                        .toList(),
+                Runtimes.oldest(written).orElse(null));
     }
 
     private static Input input(ValueInfoProto input, Samples samples) {
         var axis = samples.axis(input.getName());
-        return new Input(input.getName(), ValueInfos.type(input).map(DataType::name).orElse("?"),
-            input.getType().getTensorType().getShape().getDimList().stream().map(Usage::size).toList(), axis.isNone() ? null : axis.axis(),
-            samples.normalization(input.getName()).map(by -> new Scaling(list(by.mean()), list(by.std()))).orElse(null));
+        return new Input(
+                input.getName(),
+                ValueInfos.type(input).map(DataType::name).orElse("?"),
+                input.getType().getTensorType().getShape().getDimList().stream()
+                        .map(Usage::size)
+                        .toList(),
+                axis.isNone() ? null : axis.axis(),
+                samples.normalization(input.getName())
+                        .map(by -> new Scaling(list(by.mean()), list(by.std())))
+                        .orElse(null));
     }
 
     private static List<Float> list(float[] values) {
@@ -67,6 +79,8 @@ public record Usage(List<Input> inputs, List<String> outputs, long opset, List<S
     }
 
     private static String size(TensorShapeProto.Dimension dim) {
-        return dim.hasDimValue() ? Long.toString(dim.getDimValue()) : dim.getDimParam().isEmpty() ? "?" : dim.getDimParam();
+        return dim.hasDimValue()
+                ? Long.toString(dim.getDimValue())
+                : dim.getDimParam().isEmpty() ? "?" : dim.getDimParam();
     }
 }

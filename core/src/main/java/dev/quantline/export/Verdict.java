@@ -28,19 +28,28 @@ record Verdict(boolean missed, String message) {
         var sentences = new ArrayList<String>();
         if (missed) {
             sentences.add("the metric dropped by %.4f, the goal allows %.4f; this is the best model found%s"
-                .formatted(drop, goal.getAsDouble(), advice));
+                    .formatted(drop, goal.getAsDouble(), advice));
         }
-        var far = outputs.stream().filter(output -> output.sqnrDb() != null && output.sqnrDb() < FAR_DB).toList();
+        var far = outputs.stream()
+                .filter(output -> output.sqnrDb() != null && output.sqnrDb() < FAR_DB)
+                .toList();
         if (!far.isEmpty()) {
-            sentences.add(String.join(", ", far.stream().map(output -> "'%s' is at %.1f dB".formatted(output.name(), output.sqnrDb()))
-                .toList()) + (", below %.0f dB: the quantized model does not compute what the float model does; use more bits, or exclude"
-                + " layers").formatted(FAR_DB));
+            sentences.add(String.join(
+                            ", ",
+                            far.stream()
+                                    .map(output -> "'%s' is at %.1f dB".formatted(output.name(), output.sqnrDb()))
+                                    .toList())
+                    + (", below %.0f dB: the quantized model does not compute what the float model does; use more bits, or exclude"
+                                    + " layers")
+                            .formatted(FAR_DB));
         }
         return new Verdict(missed, sentences.isEmpty() ? null : String.join("; ", sentences));
     }
 
     /** How much worse the quantized model is, by the metric or by the cosine. */
     static double drop(Evaluation result) {
-        return result.baseline().isPresent() ? result.drop() : 1 - result.fidelity().cosine();
+        return result.baseline().isPresent()
+                ? result.drop()
+                : 1 - result.fidelity().cosine();
     }
 }

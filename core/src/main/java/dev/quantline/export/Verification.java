@@ -44,7 +44,8 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
         var quantization = new Comparison();
         try (var plan = Session.open(simulated, provider, Session.Optimization.NONE)) {
             int first = 0;
-            for (int batch : Arrays.stream(BATCHES).map(samples::batchSize).distinct().toArray()) {
+            for (int batch :
+                    Arrays.stream(BATCHES).map(samples::batchSize).distinct().toArray()) {
                 var fed = new ArrayList<Dataset.Batch>();
                 samples.forEachBatch(first, Math.min(first + batch, samples.size()), batch, fed::add);
                 if (!fed.isEmpty()) {
@@ -65,14 +66,18 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
                 check(name, file.sqnrDb(), plan.sqnrDb());
             }
         });
-        return new Verification(List.copyOf(shapes), difference.worst().cosine(), difference.worst().sqnrDb());
+        return new Verification(
+                List.copyOf(shapes),
+                difference.worst().cosine(),
+                difference.worst().sqnrDb());
     }
 
     private static void check(String output, double file, double plan) {
         if (file < Math.min(plan, NEGLIGIBLE_DB)) {
-            throw new BadInput(("at '%s' the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
-                + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model").formatted(
-                output, file, plan));
+            throw new BadInput(
+                    ("at '%s' the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
+                                    + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model")
+                            .formatted(output, file, plan));
         }
     }
 }

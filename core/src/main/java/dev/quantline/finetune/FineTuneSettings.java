@@ -20,17 +20,39 @@ import java.util.Optional;
  * @param clip   longest gradient, longer ones are scaled down to it; 0 for no limit
  * @param seed   of the order of samples
  */
-public record FineTuneSettings(Task task, boolean logits, Optional<String> output, double lambda, double width, int epochs, int steps,
-                               int batch, double rate, double decay, double clip, long seed) {
+public record FineTuneSettings(
+        Task task,
+        boolean logits,
+        Optional<String> output,
+        double lambda,
+        double width,
+        int epochs,
+        int steps,
+        int batch,
+        double rate,
+        double decay,
+        double clip,
+        long seed) {
     public FineTuneSettings {
         if (lambda < 0 || width <= 0 || epochs < 1 || steps < 1 || batch < 1 || rate <= 0 || decay < 0 || clip < 0) {
-            throw new BadInput("tune.quanttune: k, epochs, steps, batch and rate must be above 0, lambda, decay and clip not below it");
+            throw new BadInput(
+                    "tune.quanttune: k, epochs, steps, batch and rate must be above 0, lambda, decay and clip not below it");
         }
     }
 
     /** Of the first output of floats. */
-    public FineTuneSettings(Task task, boolean logits, double lambda, double width, int epochs, int steps, int batch, double rate,
-                            double decay, double clip, long seed) {
+    public FineTuneSettings(
+            Task task,
+            boolean logits,
+            double lambda,
+            double width,
+            int epochs,
+            int steps,
+            int batch,
+            double rate,
+            double decay,
+            double clip,
+            long seed) {
         this(task, logits, Optional.empty(), lambda, width, epochs, steps, batch, rate, decay, clip, seed);
     }
 

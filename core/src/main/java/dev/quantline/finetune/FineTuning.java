@@ -48,8 +48,14 @@ public final class FineTuning implements AutoCloseable {
      * @param exclude   names of nodes or tensors that stay float, globs allowed
      * @throws dev.quantline.onnx.BadInput when model or data do not have what the task needs
      */
-    public FineTuning(Graph model, Graph quantized, Samples training, FineTuneSettings settings, List<String> exclude, Provider provider)
-        throws IOException {
+    public FineTuning(
+            Graph model,
+            Graph quantized,
+            Samples training,
+            FineTuneSettings settings,
+            List<String> exclude,
+            Provider provider)
+            throws IOException {
         this.model = model;
         this.quantized = quantized;
         this.settings = settings;
@@ -67,14 +73,23 @@ public final class FineTuning implements AutoCloseable {
         graph.sort();
         statistics = new OutlierStatistics(observed, settings.width());
         var learned = Learned.of(model);
-        var forTraining = TrainingGraph.of(graph, data.sizes(), learned, new Loss.Sum(terms),
-            observed.stream().map(OutlierSites.Site::observed).toList());
+        var forTraining = TrainingGraph.of(
+                graph,
+                data.sizes(),
+                learned,
+                new Loss.Sum(terms),
+                observed.stream().map(OutlierSites.Site::observed).toList());
         // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
         boolean still = settings.task() == Task.DISTILL && settings.lambda() == 0;
         steps = still ? 0 : (int) Math.min(settings.steps(), (long) settings.epochs() * data.perEpoch());
         var groups = List.of(new Group(learned, Optimizer.adamW(settings.rate(), settings.decay())));
-        trainer = new Trainer(forTraining, model.initializers(), new Trainer.Settings(groups, Schedule.cosine(steps), settings.clip()),
-            List.of(), statistics, provider);
+        trainer = new Trainer(
+                forTraining,
+                model.initializers(),
+                new Trainer.Settings(groups, Schedule.cosine(steps), settings.clip()),
+                List.of(),
+                statistics,
+                provider);
         heldOut = judge(model, learned);
         run = new Run(trainer, data.training(), heldOut, steps, Math.max(1, steps / EVALUATIONS));
     }
@@ -83,7 +98,11 @@ public final class FineTuning implements AutoCloseable {
         var graph = network.copy();
         var loss = task.addTo(graph);
         graph.sort();
-        return HeldOut.loss(TrainingGraph.forward(graph, data.sizes(), learned, loss, List.of()), data.judging(), data.heldOut(), provider);
+        return HeldOut.loss(
+                TrainingGraph.forward(graph, data.sizes(), learned, loss, List.of()),
+                data.judging(),
+                data.heldOut(),
+                provider);
     }
 
     /** The task's loss of any form of the network on samples it was not trained on. */

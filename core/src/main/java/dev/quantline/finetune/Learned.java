@@ -12,8 +12,7 @@ import java.util.Set;
  * added or multiplied. Masks, scalars and whatever shapes are made of are not among them.
  */
 final class Learned {
-    private Learned() {
-    }
+    private Learned() {}
 
     /** Their names, in graph order. */
     static List<String> of(Graph graph) {
@@ -21,7 +20,10 @@ final class Learned {
         for (var node : graph.nodes()) {
             for (int i = 0; i < node.inputs().size(); i++) {
                 var constant = graph.initializers().get(node.input(i));
-                if (constant != null && constant.type() == DataType.FLOAT && constant.size() > 1 && isParameter(node, i, constant.rank())) {
+                if (constant != null
+                        && constant.type() == DataType.FLOAT
+                        && constant.size() > 1
+                        && isParameter(node, i, constant.rank())) {
                     learned.add(node.input(i));
                 }
             }
@@ -29,12 +31,13 @@ final class Learned {
         return List.copyOf(learned);
     }
 
-    private static final Set<String> LAYERS = Set.of("MatMul", "Gemm", "Conv", "ConvTranspose", "LayerNormalization",
-        "InstanceNormalization", "PRelu");
+    private static final Set<String> LAYERS =
+            Set.of("MatMul", "Gemm", "Conv", "ConvTranspose", "LayerNormalization", "InstanceNormalization", "PRelu");
 
     private static boolean isParameter(Node node, int input, int rank) {
-        return node.domain().isEmpty() && (LAYERS.contains(node.op())
-            || node.is("Gather") && input == 0 && rank == 2
-            || node.is("Add", "Mul") && rank == 1);
+        return node.domain().isEmpty()
+                && (LAYERS.contains(node.op())
+                        || node.is("Gather") && input == 0 && rank == 2
+                        || node.is("Add", "Mul") && rank == 1);
     }
 }

@@ -53,7 +53,9 @@ final class OutlierSites {
         boolean padded = TaskLoss.has(graph, Samples.MASK);
         for (var site : Placement.of(graph, exclude).activations().values()) {
             if (site.gridOf().equals(site.tensor()) && !LEFT.contains(kinds.kindOf(site.tensor()))) {
-                var shape = Optional.ofNullable(shapes.get(site.tensor())).flatMap(ValueInfos::shape).orElse(new long[0]);
+                var shape = Optional.ofNullable(shapes.get(site.tensor()))
+                        .flatMap(ValueInfos::shape)
+                        .orElse(new long[0]);
                 int tokens = padded ? Padded.tokenAxis(shape) : -1;
                 String counted = tokens < 0 ? site.tensor() : Padded.zeroed(graph, site.tensor(), shape.length, tokens);
                 sites.add(new Site(counted, observe(graph, counted)));
@@ -66,8 +68,11 @@ final class OutlierSites {
         String square = graph.fresh(tensor + "/square");
         String observed = graph.fresh(tensor + "/observed");
         graph.nodes().add(Node.of("Mul", List.of(tensor, tensor), square));
-        var parts = List.of(all(graph, "ReduceMean", tensor), all(graph, "ReduceMean", square), all(graph, "ReduceMin", tensor),
-            all(graph, "ReduceMax", tensor));
+        var parts = List.of(
+                all(graph, "ReduceMean", tensor),
+                all(graph, "ReduceMean", square),
+                all(graph, "ReduceMin", tensor),
+                all(graph, "ReduceMax", tensor));
         graph.nodes().add(Node.of("Concat", parts, observed).with("axis", 0));
         return observed;
     }
@@ -77,7 +82,9 @@ final class OutlierSites {
         String scalar = graph.fresh(tensor + "/" + reduction);
         String vector = graph.fresh(tensor + "/" + reduction);
         graph.nodes().add(Node.of(reduction, List.of(tensor), scalar).with("keepdims", 0));
-        graph.nodes().add(Node.of("Reshape", List.of(scalar, graph.addConstant(tensor + "/one", Tensor.vector(1L))), vector));
+        graph.nodes()
+                .add(Node.of(
+                        "Reshape", List.of(scalar, graph.addConstant(tensor + "/one", Tensor.vector(1L))), vector));
         return vector;
     }
 
@@ -87,6 +94,8 @@ final class OutlierSites {
 
     /** One term a site, each weighted from outside. */
     List<Loss.Term> terms() {
-        return sites.stream().map(site -> new Loss.Term(1, site.weight(), new Loss.Outliers(site.tensor(), site.statistics()))).toList();
+        return sites.stream()
+                .map(site -> new Loss.Term(1, site.weight(), new Loss.Outliers(site.tensor(), site.statistics())))
+                .toList();
     }
 }

@@ -95,9 +95,14 @@ final class OutlierStatistics implements Running {
         for (int i = 0; i < sites.size(); i++) {
             float mean = figure(i, MEAN);
             double deviation = deviation(i);
-            inputs.put(sites.get(i).statistics(), known ? Tensor.vector(mean, (float) (width * deviation), (float) (deviation * deviation))
-                : Tensor.vector(0, Float.MAX_VALUE, 1));
-            inputs.put(sites.get(i).weight(), Tensor.scalar(known ? (float) (coefficient.floats().get(0) * spread(i) / sum) : 0));
+            inputs.put(
+                    sites.get(i).statistics(),
+                    known
+                            ? Tensor.vector(mean, (float) (width * deviation), (float) (deviation * deviation))
+                            : Tensor.vector(0, Float.MAX_VALUE, 1));
+            inputs.put(
+                    sites.get(i).weight(),
+                    Tensor.scalar(known ? (float) (coefficient.floats().get(0) * spread(i) / sum) : 0));
         }
     }
 
@@ -113,6 +118,7 @@ final class OutlierStatistics implements Running {
 
     /** range / (2 k sd); above 0. */
     private double spread(int site) {
-        return Math.max(Float.MIN_NORMAL, (figure(site, GREATEST) - figure(site, LEAST)) / (2 * width * deviation(site)));
+        return Math.max(
+                Float.MIN_NORMAL, (figure(site, GREATEST) - figure(site, LEAST)) / (2 * width * deviation(site)));
     }
 }

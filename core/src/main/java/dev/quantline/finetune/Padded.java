@@ -9,8 +9,7 @@ import java.util.List;
 
 /** Tensors of sentences with 0 in place of what padding gave. */
 final class Padded {
-    private Padded() {
-    }
+    private Padded() {}
 
     /**
      * Adds a product with {@code attention_mask} to the graph.
@@ -28,7 +27,11 @@ final class Padded {
         String shaped = graph.fresh(tensor + "/mask_shaped");
         String zeroed = graph.fresh(tensor + "/counted");
         graph.nodes().add(Node.of("Cast", List.of(Samples.MASK), floats).with("to", 1));
-        graph.nodes().add(Node.of("Reshape", List.of(floats, graph.addConstant(tensor + "/mask_shape", Tensor.vector(broadcast))), shaped));
+        graph.nodes()
+                .add(Node.of(
+                        "Reshape",
+                        List.of(floats, graph.addConstant(tensor + "/mask_shape", Tensor.vector(broadcast))),
+                        shaped));
         graph.nodes().add(Node.of("Mul", List.of(tensor, shaped), zeroed));
         return zeroed;
     }

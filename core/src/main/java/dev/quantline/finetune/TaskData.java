@@ -44,7 +44,9 @@ final class TaskData implements AutoCloseable {
         int unit = task.unit();
         int most = Math.max(unit, Math.min(samples.batchSize(settings.batch()), samples.size()) / unit * unit);
         batch = samples.batchSize(most);
-        int judging = samples.size() < 2 * batch ? 0 : Math.max(batch, Math.min(HELD, samples.size() / SHARE) / batch * batch);
+        int judging = samples.size() < 2 * batch
+                ? 0
+                : Math.max(batch, Math.min(HELD, samples.size() / SHARE) / batch * batch);
         int trained = samples.size() - judging;
         shuffled = new Minibatches(samples, trained - trained % unit, batch, unit, task.targets(), settings.seed());
         scoreUnit = task == Task.PAIRS ? scoreUnit(samples.dataset().target("scores")) : 1;
@@ -80,7 +82,8 @@ final class TaskData implements AutoCloseable {
         samples.forEachBatch(first, first + count, batch, fed -> {
             if (fed.size() == batch) {
                 var arrays = new LinkedHashMap<>(fed.arrays());
-                targets.forEach((name, values) -> arrays.put(name, slice(name, values, fed.first() / unit, fed.size() / unit)));
+                targets.forEach(
+                        (name, values) -> arrays.put(name, slice(name, values, fed.first() / unit, fed.size() / unit)));
                 held.add(complete(arrays));
             }
         });
@@ -100,7 +103,9 @@ final class TaskData implements AutoCloseable {
         var inputs = new LinkedHashMap<>(batch);
         inputs.keySet().removeAll(task.targets());
         var all = new LinkedHashMap<>(samples.trimmed(inputs));
-        task.targets().forEach(target -> all.put(target, target.equals("scores") ? cosines(batch.get(target)) : batch.get(target)));
+        task.targets()
+                .forEach(target ->
+                        all.put(target, target.equals("scores") ? cosines(batch.get(target)) : batch.get(target)));
         if (teacher != null) {
             all.put(TaskLoss.TEACHER, teacher.run(all, List.of(taught)).get(taught));
         }
@@ -155,10 +160,21 @@ final class TaskData implements AutoCloseable {
     /** Sizes of the inputs; sentences stay open in length. */
     Map<String, long[]> sizes() {
         var sizes = new LinkedHashMap<String, long[]>();
-        boolean alike = held.stream().allMatch(batch -> batch.values().stream().filter(tensor -> tensor.rank() == 2)
-            .mapToLong(tensor -> tensor.dim(1)).distinct().count() == 1);
-        held.getFirst().forEach((name, tensor) -> sizes.put(name, samples.openLength() && tensor.rank() == 2
-            && !samples.axis(name).isNone() ? new long[] {tensor.dim(0), alike ? -2 : -1} : tensor.shape()));
+        boolean alike = held.stream()
+                .allMatch(batch -> batch.values().stream()
+                                .filter(tensor -> tensor.rank() == 2)
+                                .mapToLong(tensor -> tensor.dim(1))
+                                .distinct()
+                                .count()
+                        == 1);
+        held.getFirst()
+                .forEach((name, tensor) -> sizes.put(
+                        name,
+                        samples.openLength()
+                                        && tensor.rank() == 2
+                                        && !samples.axis(name).isNone()
+                                ? new long[] {tensor.dim(0), alike ? -2 : -1}
+                                : tensor.shape()));
         return sizes;
     }
 

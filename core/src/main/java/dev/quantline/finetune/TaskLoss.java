@@ -14,6 +14,7 @@ import java.util.Optional;
 final class TaskLoss {
     /** Input with the outputs of the network as it was. */
     static final String TEACHER = "finetune/teacher";
+
     private static final String TOKENS = "input_ids";
     private static final double TEMPERATURE = 1;
 
@@ -36,24 +37,30 @@ final class TaskLoss {
         int rank = rank(graph, output);
         return switch (settings.task()) {
             case CROSS_ENTROPY -> {
-                require(rank == 2, "cross_entropy takes logits [samples, classes], '" + output + "' is of rank " + rank);
+                require(
+                        rank == 2,
+                        "cross_entropy takes logits [samples, classes], '" + output + "' is of rank " + rank);
                 yield new Loss.CrossEntropy(output, "labels", 0);
             }
             case PAIRS -> {
-                require(rank == 2 || rank == 3 && has(graph, Samples.MASK),
-                    "pairs takes embeddings [samples, channels], or [samples, tokens,"
-                    + " channels] and an input attention_mask; '" + output + "' is of rank " + rank);
+                require(
+                        rank == 2 || rank == 3 && has(graph, Samples.MASK),
+                        "pairs takes embeddings [samples, channels], or [samples, tokens,"
+                                + " channels] and an input attention_mask; '" + output + "' is of rank " + rank);
                 yield new Loss.CosinePairs(output, rank == 3 ? Samples.MASK : null, "scores");
             }
             case NEXT_TOKEN -> {
-                require(rank == 3 && has(graph, TOKENS), "next_token takes logits [samples, tokens, vocabulary] and an input input_ids;"
-                    + " '" + output + "' is of rank " + rank);
+                require(
+                        rank == 3 && has(graph, TOKENS),
+                        "next_token takes logits [samples, tokens, vocabulary] and an input input_ids;" + " '" + output
+                                + "' is of rank " + rank);
                 yield new Loss.NextToken(output, TOKENS);
             }
             case DISTILL -> {
                 String counted = counted(graph, settings);
-                yield settings.logits() ? new Loss.Distillation(counted, TEACHER, TEMPERATURE)
-                    : new Loss.Sum(List.of(Loss.Term.of(1 / power, new Loss.MeanSquared(counted, TEACHER))));
+                yield settings.logits()
+                        ? new Loss.Distillation(counted, TEACHER, TEMPERATURE)
+                        : new Loss.Sum(List.of(Loss.Term.of(1 / power, new Loss.MeanSquared(counted, TEACHER))));
             }
         };
     }
@@ -69,8 +76,10 @@ final class TaskLoss {
     }
 
     private static int rank(Graph graph, String tensor) {
-        return Optional.ofNullable(OnnxLibrary.inferShapes(graph).get(tensor)).flatMap(ValueInfos::shape).map(shape -> shape.length)
-            .orElse(-1);
+        return Optional.ofNullable(OnnxLibrary.inferShapes(graph).get(tensor))
+                .flatMap(ValueInfos::shape)
+                .map(shape -> shape.length)
+                .orElse(-1);
     }
 
     static boolean has(Graph graph, String input) {

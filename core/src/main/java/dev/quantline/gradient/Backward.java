@@ -82,10 +82,13 @@ final class Backward {
         var active = new HashSet<>(trained);
         for (var node : graph.nodes()) {
             if (node.captured().stream().anyMatch(active::contains)) {
-                throw new BadInput("no gradient through " + node + ": its body reads a tensor that depends on trained ones");
+                throw new BadInput(
+                        "no gradient through " + node + ": its body reads a tensor that depends on trained ones");
             }
             if (Rules.flows(node) && node.inputs().stream().anyMatch(active::contains)) {
-                node.outputs().stream().filter(output -> carries(node, output, active)).forEach(active::add);
+                node.outputs().stream()
+                        .filter(output -> carries(node, output, active))
+                        .forEach(active::add);
             }
         }
         return active;
@@ -96,7 +99,9 @@ final class Backward {
         if (output.isEmpty() || node.is("QuantizeLinear")) {
             return !output.isEmpty();
         }
-        return isReal(output) || node.is(KEEP_CODES) && node.inputs().stream().anyMatch(input -> active.contains(input) && !isReal(input));
+        return isReal(output)
+                || node.is(KEEP_CODES)
+                        && node.inputs().stream().anyMatch(input -> active.contains(input) && !isReal(input));
     }
 
     private boolean isReal(String tensor) {
@@ -121,12 +126,16 @@ final class Backward {
             return;
         }
         emitter.scope(node.name() + "/gradient");
-        var wanted = IntStream.range(0, node.inputs().size()).filter(i -> active.contains(node.input(i))).boxed()
-            .collect(Collectors.toSet());
+        var wanted = IntStream.range(0, node.inputs().size())
+                .filter(i -> active.contains(node.input(i)))
+                .boxed()
+                .collect(Collectors.toSet());
         var call = new Call(emitter, node, outputs, wanted, index, totals);
         Rules.of(node).backward(call);
-        call.given().forEach((i, gradient) ->
-            contributions.computeIfAbsent(node.input(i), key -> new ArrayList<>()).add(gradient));
+        call.given()
+                .forEach((i, gradient) -> contributions
+                        .computeIfAbsent(node.input(i), key -> new ArrayList<>())
+                        .add(gradient));
     }
 
     /** Sum of what has been sent back to {@code tensor}; empty when nothing has. */
@@ -150,8 +159,11 @@ final class Backward {
         names.addAll(gradients.values());
         names.addAll(observed);
         for (String name : names) {
-            extended.outputs().add(shapes.find(name).isPresent() ? ValueInfos.of(name, emitter.type(name), shapes.of(name))
-                : ValueInfos.of(name, emitter.type(name)));
+            extended.outputs()
+                    .add(
+                            shapes.find(name).isPresent()
+                                    ? ValueInfos.of(name, emitter.type(name), shapes.of(name))
+                                    : ValueInfos.of(name, emitter.type(name)));
         }
         extended.prune();
         return extended;

@@ -28,7 +28,9 @@ final class Fusions {
         var fusions = new Fusions(fused);
         Map<String, Node> replacements = new HashMap<>();
         for (var node : fused.nodes()) {
-            var match = node.is("Div") ? fusions.layerNorm(node) : node.is("Erf") ? fusions.gelu(node) : Optional.<Node>empty();
+            var match = node.is("Div")
+                    ? fusions.layerNorm(node)
+                    : node.is("Erf") ? fusions.gelu(node) : Optional.<Node>empty();
             match.ifPresent(replacement -> replacements.put(replacement.output(), replacement));
         }
         fused.rewrite(node -> List.of(replacements.getOrDefault(node.output(), node)));
@@ -43,8 +45,11 @@ final class Fusions {
         var shifted = root.flatMap(node -> index.producer(node.input(0), "Add"));
         var epsilon = shifted.flatMap(node -> operandBeside(node, "ReduceMean")).flatMap(this::number);
         var variance = shifted.flatMap(node -> producerAmong(node, "ReduceMean"));
-        if (centered.isEmpty() || epsilon.isEmpty() || variance.isEmpty() || !isLastAxis(variance.get())
-            || !isSquareOf(variance.get().input(0), centered.get())) {
+        if (centered.isEmpty()
+                || epsilon.isEmpty()
+                || variance.isEmpty()
+                || !isLastAxis(variance.get())
+                || !isSquareOf(variance.get().input(0), centered.get())) {
             return Optional.empty();
         }
         var scaled = index.onlyConsumer(division.output()).filter(node -> node.is("Mul"));
@@ -54,37 +59,53 @@ final class Fusions {
         if (gamma.isEmpty() || beta.isEmpty()) {
             return Optional.empty();
         }
-        return Optional.of(new Node(added.get().name(), "LayerNormalization", "",
-            List.of(centered.get().input(0), gamma.get(), beta.get()), added.get().outputs(), Map.of())
-            .with("axis", -1).with("epsilon", epsilon.get().floatValue()));
+        return Optional.of(new Node(
+                        added.get().name(),
+                        "LayerNormalization",
+                        "",
+                        List.of(centered.get().input(0), gamma.get(), beta.get()),
+                        added.get().outputs(),
+                        Map.of())
+                .with("axis", -1)
+                .with("epsilon", epsilon.get().floatValue()));
     }
 
     private boolean subtractsMean(Node difference) {
         return index.producer(difference.input(1), "ReduceMean")
-            .filter(mean -> mean.input(0).equals(difference.input(0)) && isLastAxis(mean)).isPresent();
+                .filter(mean -> mean.input(0).equals(difference.input(0)) && isLastAxis(mean))
+                .isPresent();
     }
 
     private boolean isLastAxis(Node reduction) {
-        return reduction.intOf("keepdims", 1) == 1 && index.constant(reduction.input(1))
-            .map(axes -> axes.size() == 1 && axes.get(0) == -1).orElse(false);
+        return reduction.intOf("keepdims", 1) == 1
+                && index.constant(reduction.input(1))
+                        .map(axes -> axes.size() == 1 && axes.get(0) == -1)
+                        .orElse(false);
     }
 
     /** Whether {@code tensor} is the square of a difference equal to {@code centered}, which exporters may write twice. */
     private boolean isSquareOf(String tensor, Node centered) {
         var square = index.producer(tensor, "Pow", "Mul");
         var base = square.flatMap(node -> index.producer(node.input(0), "Sub"));
-        boolean squared = square.map(node -> node.is("Pow") ? number(node.input(1)).orElse(0.0) == 2
-            : node.input(0).equals(node.input(1))).orElse(false);
-        return squared && base.filter(node -> node.input(0).equals(centered.input(0)) && subtractsMean(node)).isPresent();
+        boolean squared = square.map(node -> node.is("Pow")
+                        ? number(node.input(1)).orElse(0.0) == 2
+                        : node.input(0).equals(node.input(1)))
+                .orElse(false);
+        return squared
+                && base.filter(node -> node.input(0).equals(centered.input(0)) && subtractsMean(node))
+                        .isPresent();
     }
 
     /** x/2 (1 + erf(x / sqrt 2)) in any order of its factors, from its error function. */
     private Optional<Node> gelu(Node erf) {
         var argument = index.producer(erf.input(0), "Div", "Mul");
         var divisor = argument.flatMap(node -> number(node.input(1)));
-        boolean root = divisor.map(value -> Math.abs((argument.get().is("Div") ? value : 1 / value) - Math.sqrt(2)) < 1e-3).orElse(false);
-        var plusOne = index.onlyConsumer(erf.output()).filter(node -> node.is("Add"))
-            .filter(node -> number(other(node, erf.output())).orElse(0.0) == 1);
+        boolean root = divisor.map(
+                        value -> Math.abs((argument.get().is("Div") ? value : 1 / value) - Math.sqrt(2)) < 1e-3)
+                .orElse(false);
+        var plusOne = index.onlyConsumer(erf.output())
+                .filter(node -> node.is("Add"))
+                .filter(node -> number(other(node, erf.output())).orElse(0.0) == 1);
         if (!root || plusOne.isEmpty()) {
             return Optional.empty();
         }
@@ -99,8 +120,10 @@ final class Fusions {
                 return Optional.empty();
             }
             String factor = other(next.get(), factors);
-            boolean halfOfX = index.producer(factor, "Mul").filter(node -> node.inputs().contains(x)
-                && number(other(node, x)).orElse(0.0) == 0.5).isPresent();
+            boolean halfOfX = index.producer(factor, "Mul")
+                    .filter(node ->
+                            node.inputs().contains(x) && number(other(node, x)).orElse(0.0) == 0.5)
+                    .isPresent();
             boolean half = number(factor).orElse(0.0) == 0.5;
             if (!halfOfX && !half && !factor.equals(x)) {
                 return Optional.empty();
@@ -109,7 +132,8 @@ final class Fusions {
             seenHalf |= halfOfX || half;
             product = next;
         }
-        return Optional.of(new Node(product.get().name(), "Gelu", "", List.of(x), product.get().outputs(), Map.of()));
+        return Optional.of(new Node(
+                product.get().name(), "Gelu", "", List.of(x), product.get().outputs(), Map.of()));
     }
 
     private static String other(Node binary, String operand) {
@@ -129,8 +153,13 @@ final class Fusions {
     }
 
     private boolean isVector(String tensor) {
-        return index.constant(tensor).map(value -> value.rank() == 1).orElseGet(() -> graph.inputs().stream()
-            .filter(input -> input.getName().equals(tensor)).findFirst().flatMap(ValueInfos::shape)
-            .map(shape -> shape.length == 1).orElse(false));
+        return index.constant(tensor)
+                .map(value -> value.rank() == 1)
+                .orElseGet(() -> graph.inputs().stream()
+                        .filter(input -> input.getName().equals(tensor))
+                        .findFirst()
+                        .flatMap(ValueInfos::shape)
+                        .map(shape -> shape.length == 1)
+                        .orElse(false));
     }
 }

@@ -22,8 +22,7 @@ final class Preparation {
     /** Every round fixes shapes that further shapes depend on; two do for every network seen. */
     private static final int ROUNDS = 4;
 
-    private Preparation() {
-    }
+    private Preparation() {}
 
     /**
      * @param sizes   shapes of graph inputs; inputs not named keep their open sizes
@@ -35,17 +34,26 @@ final class Preparation {
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
         trained.forEach(tensor -> moveToInputs(graph, tensor));
         var converted = convert(graph);
-        converted.inputs().replaceAll(input -> sizes.containsKey(input.getName())
-            ? ValueInfos.of(input.getName(), ValueInfos.type(input).orElseThrow(), sizes.get(input.getName())) : input);
+        converted
+                .inputs()
+                .replaceAll(input -> sizes.containsKey(input.getName())
+                        ? ValueInfos.of(
+                                input.getName(), ValueInfos.type(input).orElseThrow(), sizes.get(input.getName()))
+                        : input);
         return fixShapes(converted);
     }
 
     private static void moveToInputs(Graph graph, String tensor) {
         var value = graph.initializers().get(tensor);
-        var type = value == null ? graph.inputs().stream().filter(input -> input.getName().equals(tensor)).findFirst()
-            .flatMap(ValueInfos::type) : Optional.of(value.type());
+        var type = value == null
+                ? graph.inputs().stream()
+                        .filter(input -> input.getName().equals(tensor))
+                        .findFirst()
+                        .flatMap(ValueInfos::type)
+                : Optional.of(value.type());
         if (type.isEmpty() || !type.get().isFloating()) {
-            throw new BadInput("tensor '" + tensor + "' cannot be trained: it must be a floating-point initializer or input");
+            throw new BadInput(
+                    "tensor '" + tensor + "' cannot be trained: it must be a floating-point initializer or input");
         }
         if (value != null) {
             graph.initializers().remove(tensor);
@@ -77,11 +85,15 @@ final class Preparation {
         var infos = OnnxLibrary.inferShapes(graph);
         result.rewrite(node -> {
             var shape = node.is("Shape") && infos.containsKey(node.input(0))
-                ? ValueInfos.shape(infos.get(node.input(0))).orElse(new long[] {-1}) : new long[] {-1};
+                    ? ValueInfos.shape(infos.get(node.input(0))).orElse(new long[] {-1})
+                    : new long[] {-1};
             if (!node.is("Shape") || LongStream.of(shape).anyMatch(size -> size < 0)) {
                 return List.of(node);
             }
-            result.initializers().put(node.output(), Tensor.vector(cut(shape, node.intOf("start", 0), node.intOf("end", shape.length))));
+            result.initializers()
+                    .put(
+                            node.output(),
+                            Tensor.vector(cut(shape, node.intOf("start", 0), node.intOf("end", shape.length))));
             return List.of();
         });
         return result;

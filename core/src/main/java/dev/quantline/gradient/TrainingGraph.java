@@ -36,8 +36,12 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
      * @throws BadInput before anything runs: a trained tensor that does not exist, an operator without a gradient rule
      *                  between a trained tensor and the loss, a loss of something the model does not compute
      */
-    public static TrainingGraph of(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
-                                   Collection<String> observed) {
+    public static TrainingGraph of(
+            Graph model,
+            Map<String, long[]> sizes,
+            Collection<String> trained,
+            Loss loss,
+            Collection<String> observed) {
         var prepared = withLoss(model, sizes, trained, loss, observed);
         return Backward.append(prepared.graph(), prepared.loss(), trained, observed);
     }
@@ -45,15 +49,25 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
     /**
      * The same without gradients, for held-out data.
      */
-    public static TrainingGraph forward(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
-                                        Collection<String> observed) {
+    public static TrainingGraph forward(
+            Graph model,
+            Map<String, long[]> sizes,
+            Collection<String> trained,
+            Loss loss,
+            Collection<String> observed) {
         var prepared = withLoss(model, sizes, trained, loss, observed);
-        prepared.graph().outputs().removeIf(output -> !output.getName().equals(prepared.loss()) && !observed.contains(output.getName()));
+        prepared.graph()
+                .outputs()
+                .removeIf(output -> !output.getName().equals(prepared.loss()) && !observed.contains(output.getName()));
         return prepared;
     }
 
-    private static TrainingGraph withLoss(Graph model, Map<String, long[]> sizes, Collection<String> trained, Loss loss,
-                                          Collection<String> observed) {
+    private static TrainingGraph withLoss(
+            Graph model,
+            Map<String, long[]> sizes,
+            Collection<String> trained,
+            Loss loss,
+            Collection<String> observed) {
         var read = new LinkedHashSet<>(observed);
         read.addAll(loss.tensors());
         var graph = Fusions.apply(Preparation.of(withOutputs(model, sizes, read, trained), sizes, trained));
@@ -69,29 +83,41 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
     }
 
     /** The part of a model that computes {@code tensors}, which no rewrite may fuse away from here on, and all trained ones. */
-    private static Graph withOutputs(Graph model, Map<String, long[]> sizes, Collection<String> tensors, Collection<String> trained) {
+    private static Graph withOutputs(
+            Graph model, Map<String, long[]> sizes, Collection<String> tensors, Collection<String> trained) {
         var part = model.copy();
         var infos = OnnxLibrary.inferShapes(model);
         part.outputs().clear();
         for (String tensor : tensors) {
             var type = Optional.ofNullable(infos.get(tensor)).flatMap(ValueInfos::type);
-            part.outputs().add(ValueInfos.of(tensor, type.orElseThrow(() -> new BadInput("the model computes no tensor '" + tensor
-                + "' that a loss could look at"))));
+            part.outputs()
+                    .add(ValueInfos.of(
+                            tensor,
+                            type.orElseThrow(() -> new BadInput(
+                                    "the model computes no tensor '" + tensor + "' that a loss could look at"))));
         }
         part.prune();
-        trained.stream().filter(model.initializers()::containsKey)
-            .forEach(name -> part.initializers().put(name, model.initializers().get(name)));
+        trained.stream()
+                .filter(model.initializers()::containsKey)
+                .forEach(name ->
+                        part.initializers().put(name, model.initializers().get(name)));
         declareHidden(part, sizes);
         return part;
     }
 
     /** Shape inference goes on from an output whose shape is stated. */
     private static void declareHidden(Graph graph, Map<String, long[]> sizes) {
-        graph.nodes().stream().filter(node -> !node.domain().isEmpty()).flatMap(node -> node.outputs().stream())
-            .filter(sizes::containsKey).forEach(tensor -> {
-                var type = graph.outputs().stream().filter(output -> output.getName().equals(tensor)).findFirst().flatMap(ValueInfos::type);
-                graph.outputs().removeIf(output -> output.getName().equals(tensor));
-                graph.outputs().add(ValueInfos.of(tensor, type.orElse(DataType.FLOAT), sizes.get(tensor)));
-            });
+        graph.nodes().stream()
+                .filter(node -> !node.domain().isEmpty())
+                .flatMap(node -> node.outputs().stream())
+                .filter(sizes::containsKey)
+                .forEach(tensor -> {
+                    var type = graph.outputs().stream()
+                            .filter(output -> output.getName().equals(tensor))
+                            .findFirst()
+                            .flatMap(ValueInfos::type);
+                    graph.outputs().removeIf(output -> output.getName().equals(tensor));
+                    graph.outputs().add(ValueInfos.of(tensor, type.orElse(DataType.FLOAT), sizes.get(tensor)));
+                });
     }
 }

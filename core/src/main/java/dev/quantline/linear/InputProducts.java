@@ -36,8 +36,7 @@ public final class InputProducts {
     private final Map<String, String> names = new HashMap<>();
     private final Map<String, Product> products = new HashMap<>();
 
-    private InputProducts() {
-    }
+    private InputProducts() {}
 
     /**
      * X^T X of one layer.
@@ -68,19 +67,21 @@ public final class InputProducts {
     }
 
     /** Runs samples {@code from} to {@code to} and keeps the products of every such layer. */
-    public static InputProducts of(Graph model, Samples samples, int from, int to, int batch, Provider provider, Progress progress) {
+    public static InputProducts of(
+            Graph model, Samples samples, int from, int to, int batch, Provider provider, Progress progress) {
         var all = new InputProducts();
         var graph = model.copy();
         graph.outputs().clear();
         var made = new LinkedHashMap<String, Integer>();
         for (var node : model.nodes()) {
-            LayerWeight.of(model, node).filter(layer -> layer.inputs() <= WIDEST).ifPresent(layer ->
-                all.names.computeIfAbsent(key(layer, node), first -> {
-                    String name = add(graph, node, layer, node.input(0), node.input(0));
-                    graph.outputs().add(ValueInfos.of(name, DataType.FLOAT));
-                    made.put(name, layer.groups());
-                    return name;
-                }));
+            LayerWeight.of(model, node)
+                    .filter(layer -> layer.inputs() <= WIDEST)
+                    .ifPresent(layer -> all.names.computeIfAbsent(key(layer, node), first -> {
+                        String name = add(graph, node, layer, node.input(0), node.input(0));
+                        graph.outputs().add(ValueInfos.of(name, DataType.FLOAT));
+                        made.put(name, layer.groups());
+                        return name;
+                    }));
         }
         if (made.isEmpty()) {
             return all;
@@ -89,7 +90,9 @@ public final class InputProducts {
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, samples.unpadded(samples.batchSize(Math.min(batch, BATCH))), fed -> {
                 session.run(fed.arrays()).forEach((name, tensor) -> all.add(name, tensor, made.get(name)));
-                progress.report((double) (fed.first() + fed.size() - from) / (to - from), "running samples to weigh errors of weights");
+                progress.report(
+                        (double) (fed.first() + fed.size() - from) / (to - from),
+                        "running samples to weigh errors of weights");
             });
         }
         return all;
@@ -97,19 +100,30 @@ public final class InputProducts {
 
     /** Empty where the node is no layer with constant weights that was seen. */
     public Optional<Product> of(Graph model, Node node) {
-        return LayerWeight.of(model, node).map(layer -> names.get(key(layer, node))).map(products::get);
+        return LayerWeight.of(model, node)
+                .map(layer -> names.get(key(layer, node)))
+                .map(products::get);
     }
 
     /** Layers that read the same rows or patches share one product. */
     public static String key(LayerWeight layer, Node node) {
-        return !node.is("Conv") ? node.input(0) : String.join(" ", node.input(0), Arrays.toString(layer.kernel()),
-            "" + layer.groups(), Arrays.toString(node.intsOf("strides", null)), Arrays.toString(node.intsOf("dilations", null)),
-            Arrays.toString(node.intsOf("pads", null)), node.stringOf("auto_pad", ""));
+        return !node.is("Conv")
+                ? node.input(0)
+                : String.join(
+                        " ",
+                        node.input(0),
+                        Arrays.toString(layer.kernel()),
+                        "" + layer.groups(),
+                        Arrays.toString(node.intsOf("strides", null)),
+                        Arrays.toString(node.intsOf("dilations", null)),
+                        Arrays.toString(node.intsOf("pads", null)),
+                        node.stringOf("auto_pad", ""));
     }
 
     private void add(String name, Tensor tensor, int groups) {
         int inputs = tensor.dim(-1);
-        var sums = products.computeIfAbsent(name, first -> new Product(groups, inputs, new double[tensor.size()])).sums();
+        var sums = products.computeIfAbsent(name, first -> new Product(groups, inputs, new double[tensor.size()]))
+                .sums();
         var values = tensor.floats();
         for (int i = 0; i < sums.length; i++) {
             sums[i] += values.get(i);
@@ -149,10 +163,14 @@ public final class InputProducts {
         for (int i = 0; i < laidOut; i++) {
             ones[i * places + i % places] = 1;
         }
-        var kernel = LongStream.concat(LongStream.of(laidOut, 1), LongStream.of(layer.kernel())).toArray();
+        var kernel = LongStream.concat(LongStream.of(laidOut, 1), LongStream.of(layer.kernel()))
+                .toArray();
         String patches = graph.fresh(tensor + "/patches");
-        graph.nodes().add(node.withName(patches).withInputs(List.of(tensor, graph.addConstant(patches + "/kernel",
-            Tensor.of(ones, kernel)))).withOutputs(List.of(patches)).with("group", (long) laidOut / places));
+        graph.nodes()
+                .add(node.withName(patches)
+                        .withInputs(List.of(tensor, graph.addConstant(patches + "/kernel", Tensor.of(ones, kernel))))
+                        .withOutputs(List.of(patches))
+                        .with("group", (long) laidOut / places));
         String rows = reshape(graph, patches, 0, layer.groups(), layer.inputs(), -1);
         String byGroup = graph.fresh(rows + "/by_group");
         graph.nodes().add(Node.of("Transpose", List.of(rows), byGroup).with("perm", new long[] {1, 2, 0, 3}));
@@ -161,7 +179,11 @@ public final class InputProducts {
 
     private static String reshape(Graph graph, String tensor, long... shape) {
         String reshaped = graph.fresh(tensor + "/reshaped");
-        graph.nodes().add(Node.of("Reshape", List.of(tensor, graph.addConstant(reshaped + "/shape", Tensor.vector(shape))), reshaped));
+        graph.nodes()
+                .add(Node.of(
+                        "Reshape",
+                        List.of(tensor, graph.addConstant(reshaped + "/shape", Tensor.vector(shape))),
+                        reshaped));
         return reshaped;
     }
 }

@@ -27,7 +27,8 @@ public record LayerWeight(Tensor tensor, int outputs, int inputs, int groups, lo
         boolean columns = !node.is("Conv") && node.intOf("transB", 0) == 0;
         int outputs = weight.dim(columns ? 1 : 0);
         var kernel = node.is("Conv") ? Arrays.copyOfRange(weight.shape(), 2, weight.rank()) : new long[0];
-        return Optional.of(new LayerWeight(weight, outputs, weight.size() / outputs, (int) node.intOf("group", 1), kernel, columns));
+        return Optional.of(new LayerWeight(
+                weight, outputs, weight.size() / outputs, (int) node.intOf("group", 1), kernel, columns));
     }
 
     /** The same layer with other values. */

@@ -6,8 +6,7 @@ import com.google.protobuf.ByteString;
 
 /** Builds ONNX attributes from Java values. */
 final class Attributes {
-    private Attributes() {
-    }
+    private Attributes() {}
 
     static AttributeProto of(String name, Object value) {
         var attribute = AttributeProto.newBuilder().setName(name);
@@ -29,7 +28,8 @@ final class Attributes {
                 }
             }
             case Tensor tensor -> attribute.setType(AttributeType.TENSOR).setT(TensorProtos.toProto(name, tensor));
-            default -> throw new IllegalArgumentException("attribute " + name + ": no ONNX form for " + value.getClass());
+            default ->
+                throw new IllegalArgumentException("attribute " + name + ": no ONNX form for " + value.getClass());
         }
         return attribute.build();
     }

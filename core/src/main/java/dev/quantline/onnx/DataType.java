@@ -5,8 +5,21 @@ import java.util.Map;
 
 /** ONNX element types that hold numbers, with their {@code TensorProto.DataType} code and width in bits. */
 public enum DataType {
-    FLOAT(1, 32), UINT8(2, 8), INT8(3, 8), UINT16(4, 16), INT16(5, 16), INT32(6, 32), INT64(7, 64), BOOL(9, 8),
-    FLOAT16(10, 16), DOUBLE(11, 64), UINT32(12, 32), UINT64(13, 64), BFLOAT16(16, 16), UINT4(21, 4), INT4(22, 4);
+    FLOAT(1, 32),
+    UINT8(2, 8),
+    INT8(3, 8),
+    UINT16(4, 16),
+    INT16(5, 16),
+    INT32(6, 32),
+    INT64(7, 64),
+    BOOL(9, 8),
+    FLOAT16(10, 16),
+    DOUBLE(11, 64),
+    UINT32(12, 32),
+    UINT64(13, 64),
+    BFLOAT16(16, 16),
+    UINT4(21, 4),
+    INT4(22, 4);
 
     private static final Map<Integer, DataType> BY_CODE = new HashMap<>();
 
@@ -52,7 +65,8 @@ public enum DataType {
     public static DataType of(int code) {
         var type = BY_CODE.get(code);
         if (type == null) {
-            throw new BadInput("tensor element type " + code + " is not supported: use a number type of at least 4 bits");
+            throw new BadInput(
+                    "tensor element type " + code + " is not supported: use a number type of at least 4 bits");
         }
         return type;
     }

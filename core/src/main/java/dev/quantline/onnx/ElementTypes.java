@@ -22,7 +22,8 @@ public final class ElementTypes {
 
     private ElementTypes(Graph graph) {
         opset = Math.min(graph.opset(), KnownPart.OPSET);
-        OnnxLibrary.inferShapes(graph).forEach((name, info) -> ValueInfos.type(info).ifPresent(type -> known.put(name, type)));
+        OnnxLibrary.inferShapes(graph)
+                .forEach((name, info) -> ValueInfos.type(info).ifPresent(type -> known.put(name, type)));
         graph.initializers().forEach((name, tensor) -> known.put(name, tensor.type()));
     }
 
@@ -41,16 +42,20 @@ public final class ElementTypes {
     private boolean spread(List<List<String>> groups) {
         int before = known.size();
         for (var group : groups) {
-            group.stream().map(known::get).filter(type -> type != null).findFirst()
-                .ifPresent(type -> group.forEach(tensor -> known.putIfAbsent(tensor, type)));
+            group.stream()
+                    .map(known::get)
+                    .filter(type -> type != null)
+                    .findFirst()
+                    .ifPresent(type -> group.forEach(tensor -> known.putIfAbsent(tensor, type)));
         }
         return known.size() > before;
     }
 
     /** Tensors of a node that have the same type, whatever it is. */
     private List<List<String>> alike(Node node) {
-        var schema = node.domain().isEmpty() ? schemas.computeIfAbsent(node.op(),
-            op -> Optional.ofNullable(OpSchemaRegistry.Schema(op, opset, ""))) : Optional.<OpSchema>empty();
+        var schema = node.domain().isEmpty()
+                ? schemas.computeIfAbsent(node.op(), op -> Optional.ofNullable(OpSchemaRegistry.Schema(op, opset, "")))
+                : Optional.<OpSchema>empty();
         var groups = new LinkedHashMap<String, List<String>>();
         schema.ifPresent(found -> {
             collect(found.inputs(), node.inputs(), groups);
@@ -64,7 +69,8 @@ public final class ElementTypes {
             var formal = formals.get(Math.min(i, formals.size() - 1));
             boolean own = formal.GetOption() == OpSchema.Variadic && !formal.GetIsHomogeneous();
             if (!own && !tensors.get(i).isEmpty()) {
-                groups.computeIfAbsent(formal.GetTypeStr().getString(), name -> new ArrayList<>()).add(tensors.get(i));
+                groups.computeIfAbsent(formal.GetTypeStr().getString(), name -> new ArrayList<>())
+                        .add(tensors.get(i));
             }
         }
     }

@@ -19,6 +19,7 @@ final class Expansion {
     private static final long MOST_NODES = 1 << 18;
     /** What one protobuf message can hold. */
     private static final long MOST_BYTES = Integer.MAX_VALUE;
+
     private static final int DEEPEST = 100;
 
     private final Map<String, FunctionProto> functions;
@@ -30,7 +31,8 @@ final class Expansion {
         static final Size NONE = new Size(0, 0);
 
         Size plus(Size other) {
-            return new Size(Math.min(MOST_NODES + 1, nodes + other.nodes), Math.min(MOST_BYTES + 1, bytes + other.bytes));
+            return new Size(
+                    Math.min(MOST_NODES + 1, nodes + other.nodes), Math.min(MOST_BYTES + 1, bytes + other.bytes));
         }
     }
 
@@ -48,8 +50,8 @@ final class Expansion {
         functions.keySet().forEach(expansion::sizeOf);
         var whole = expansion.sizeOf(model.getGraph().getNodeList());
         if (whole.nodes > MOST_NODES || whole.bytes > MOST_BYTES) {
-            throw new BadInput("written out where they are called, the model's functions make more than " + MOST_NODES + " nodes or "
-                + MOST_BYTES + " bytes: export the model without functions");
+            throw new BadInput("written out where they are called, the model's functions make more than " + MOST_NODES
+                    + " nodes or " + MOST_BYTES + " bytes: export the model without functions");
         }
     }
 
@@ -63,7 +65,7 @@ final class Expansion {
         }
         if (open.size() > DEEPEST) {
             throw new BadInput("functions call each other more than " + DEEPEST + " deep, down to '" + function
-                + "': export the model without functions");
+                    + "': export the model without functions");
         }
         var size = sizeOf(functions.get(function).getNodeList());
         open.remove(function);
@@ -85,7 +87,9 @@ final class Expansion {
     }
 
     private Size sizeOf(AttributeProto attribute) {
-        return attribute.getGraphsList().stream().map(GraphProto::getNodeList).map(this::sizeOf)
-            .reduce(sizeOf(attribute.getG().getNodeList()), Size::plus);
+        return attribute.getGraphsList().stream()
+                .map(GraphProto::getNodeList)
+                .map(this::sizeOf)
+                .reduce(sizeOf(attribute.getG().getNodeList()), Size::plus);
     }
 }

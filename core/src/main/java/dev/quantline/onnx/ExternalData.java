@@ -24,8 +24,7 @@ final class ExternalData {
     /** The JDK copies heap memory into direct memory of the same size before it writes it. */
     private static final int CHUNK = 1 << 20;
 
-    private ExternalData() {
-    }
+    private ExternalData() {}
 
     static boolean isIn(TensorProto tensor) {
         return tensor.getDataLocation() == TensorProto.DataLocation.EXTERNAL;
@@ -40,7 +39,10 @@ final class ExternalData {
         String location = entries(tensor).getOrDefault("location", "");
         boolean named = !location.isEmpty() && location.indexOf('\0') < 0;
         var path = Path.of(named ? location : "").normalize();
-        if (!named || path.isAbsolute() || path.startsWith("..") || path.toString().isEmpty()) {
+        if (!named
+                || path.isAbsolute()
+                || path.startsWith("..")
+                || path.toString().isEmpty()) {
             throw refused(tensor, location);
         }
         return path;
@@ -68,7 +70,7 @@ final class ExternalData {
 
     private static BadInput refused(TensorProto tensor, String location) {
         return new BadInput("tensor '" + tensor.getName() + "': external data location '" + location
-            + "' must be a plain file inside the model's folder");
+                + "' must be a plain file inside the model's folder");
     }
 
     /** The tensor, memory mapped. */
@@ -79,7 +81,9 @@ final class ExternalData {
             var type = DataType.of(tensor.getDataType());
             var shape = tensor.getDimsList().stream().mapToLong(Long::longValue).toArray();
             long offset = Long.parseLong(entries.getOrDefault("offset", "0"));
-            long length = entries.containsKey("length") ? Long.parseLong(entries.get("length")) : type.bytes(Tensor.count(shape));
+            long length = entries.containsKey("length")
+                    ? Long.parseLong(entries.get("length"))
+                    : type.bytes(Tensor.count(shape));
             if (offset < 0 || length < 0 || length > channel.size() || offset > channel.size() - length) {
                 throw new BadInput("external data '" + entries.get("location") + "' is shorter than the tensor needs");
             }
@@ -90,8 +94,10 @@ final class ExternalData {
         } catch (BadInput bad) {
             throw new BadInput("tensor '" + tensor.getName() + "': " + bad.getMessage(), bad);
         } catch (IOException | NumberFormatException | ArithmeticException e) {
-            throw new BadInput("tensor '" + tensor.getName() + "': external data '" + entries.get("location")
-                + "' cannot be read (" + e.getMessage() + ")", e);
+            throw new BadInput(
+                    "tensor '" + tensor.getName() + "': external data '" + entries.get("location")
+                            + "' cannot be read (" + e.getMessage() + ")",
+                    e);
         }
     }
 
@@ -108,9 +114,12 @@ final class ExternalData {
 
     /** The declaration of a tensor that begins at a byte of a file beside the model. */
     static TensorProto declared(String name, Tensor tensor, String location, long offset) {
-        return TensorProtos.header(name, tensor).setDataLocation(TensorProto.DataLocation.EXTERNAL)
-            .addExternalData(entry("location", location)).addExternalData(entry("offset", Long.toString(offset)))
-            .addExternalData(entry("length", Integer.toString(tensor.data().capacity()))).build();
+        return TensorProtos.header(name, tensor)
+                .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+                .addExternalData(entry("location", location))
+                .addExternalData(entry("offset", Long.toString(offset)))
+                .addExternalData(entry("length", Integer.toString(tensor.data().capacity())))
+                .build();
     }
 
     private static StringStringEntryProto entry(String key, String value) {
@@ -121,7 +130,7 @@ final class ExternalData {
     static long append(FileChannel file, Tensor tensor) throws IOException {
         long offset = Math.ceilDiv(file.size(), PAGE) * PAGE;
         long at = offset;
-        for (ByteBuffer data = tensor.data(); data.hasRemaining();) {
+        for (ByteBuffer data = tensor.data(); data.hasRemaining(); ) {
             var chunk = data.slice(data.position(), Math.min(CHUNK, data.remaining()));
             data.position(data.position() + chunk.remaining());
             while (chunk.hasRemaining()) {

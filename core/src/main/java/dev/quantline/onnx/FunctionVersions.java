@@ -33,8 +33,7 @@ final class FunctionVersions {
     /** Calls with the same attributes have the same nodes. */
     private final Map<Body, List<NodeProto>> converted = new HashMap<>();
 
-    private record Body(FunctionProto function, List<NodeProto> nodes) {
-    }
+    private record Body(FunctionProto function, List<NodeProto> nodes) {}
 
     FunctionVersions(ModelProto model) {
         model.getOpsetImportList().forEach(imported -> imports.put(domain(imported), imported.getVersion()));
@@ -47,9 +46,10 @@ final class FunctionVersions {
                 var other = imports.putIfAbsent(domain(imported), imported.getVersion());
                 boolean differs = other != null && other != imported.getVersion();
                 if (differs && !domain(imported).isEmpty() && !own.contains(domain(imported))) {
-                    throw new BadInput("function '" + function.getName() + "' is written in version " + imported.getVersion()
-                        + " of operator set '" + imported.getDomain() + "', and others in version " + other
-                        + ": export the model with one");
+                    throw new BadInput(
+                            "function '" + function.getName() + "' is written in version " + imported.getVersion()
+                                    + " of operator set '" + imported.getDomain() + "', and others in version " + other
+                                    + ": export the model with one");
                 }
             }
         }
@@ -65,8 +65,11 @@ final class FunctionVersions {
 
     /** Version of ONNX's own operators a function is written in; 0 when it uses none. */
     private static long version(FunctionProto function) {
-        return function.getOpsetImportList().stream().filter(imported -> domain(imported).isEmpty())
-            .mapToLong(OperatorSetIdProto::getVersion).max().orElse(0);
+        return function.getOpsetImportList().stream()
+                .filter(imported -> domain(imported).isEmpty())
+                .mapToLong(OperatorSetIdProto::getVersion)
+                .max()
+                .orElse(0);
     }
 
     /** What the model without functions imports: no longer the domains that only functions had. */
@@ -76,7 +79,10 @@ final class FunctionVersions {
         var all = new ArrayList<OperatorSetIdProto>();
         imports.forEach((domain, version) -> {
             if (domain.isEmpty() || !own.contains(domain) || used.contains(domain)) {
-                all.add(OperatorSetIdProto.newBuilder().setDomain(domain).setVersion(version).build());
+                all.add(OperatorSetIdProto.newBuilder()
+                        .setDomain(domain)
+                        .setVersion(version)
+                        .build());
             }
         });
         return all;
@@ -99,7 +105,9 @@ final class FunctionVersions {
         main.getInputList().forEach(draft.inputs()::add);
         main.getOutputList().forEach(draft.outputs()::add);
         for (var tensor : main.getInitializerList()) {
-            if (ExternalData.isIn(tensor) || tensor.getSerializedSize() > LARGE || !DataType.isKnown(tensor.getDataType())) {
+            if (ExternalData.isIn(tensor)
+                    || tensor.getSerializedSize() > LARGE
+                    || !DataType.isKnown(tensor.getDataType())) {
                 draft.inputs().removeIf(input -> input.getName().equals(tensor.getName()));
                 draft.inputs().add(declared(tensor));
             } else {
@@ -121,28 +129,44 @@ final class FunctionVersions {
 
     private static ValueInfoProto declared(TensorProto tensor) {
         var type = TypeProto.Tensor.newBuilder().setElemType(tensor.getDataType());
-        tensor.getDimsList().forEach(dim -> type.getShapeBuilder().addDimBuilder().setDimValue(dim));
-        return ValueInfoProto.newBuilder().setName(tensor.getName()).setType(TypeProto.newBuilder().setTensorType(type)).build();
+        tensor.getDimsList()
+                .forEach(dim -> type.getShapeBuilder().addDimBuilder().setDimValue(dim));
+        return ValueInfoProto.newBuilder()
+                .setName(tensor.getName())
+                .setType(TypeProto.newBuilder().setTensorType(type))
+                .build();
     }
 
     /** Nodes of a function in the common version; their constants may be nodes of their own then. */
     List<NodeProto> converted(FunctionProto function, List<NodeProto> nodes) {
         long version = version(function);
-        return version == 0 || version == common ? nodes
-            : converted.computeIfAbsent(new Body(function, nodes), body -> convert(body, version));
+        return version == 0 || version == common
+                ? nodes
+                : converted.computeIfAbsent(new Body(function, nodes), body -> convert(body, version));
     }
 
     private List<NodeProto> convert(Body body, long version) {
         var function = body.function();
         var draft = draft(version);
-        function.getInputList().forEach(name -> draft.inputs().add(ValueInfoProto.newBuilder().setName(name).build()));
-        function.getOutputList().forEach(name -> draft.outputs().add(ValueInfoProto.newBuilder().setName(name).build()));
+        function.getInputList()
+                .forEach(name -> draft.inputs()
+                        .add(ValueInfoProto.newBuilder().setName(name).build()));
+        function.getOutputList()
+                .forEach(name -> draft.outputs()
+                        .add(ValueInfoProto.newBuilder().setName(name).build()));
         body.nodes().forEach(node -> draft.nodes().add(Node.of(node)));
         var converted = convert(draft);
         var all = new ArrayList<NodeProto>();
-        converted.initializers().forEach((name, tensor) -> all.add(NodeProto.newBuilder().setOpType("Constant").addOutput(name)
-            .addAttribute(AttributeProto.newBuilder().setName("value").setType(AttributeType.TENSOR)
-                .setT(TensorProtos.toProto(name, tensor))).build()));
+        converted
+                .initializers()
+                .forEach((name, tensor) -> all.add(NodeProto.newBuilder()
+                        .setOpType("Constant")
+                        .addOutput(name)
+                        .addAttribute(AttributeProto.newBuilder()
+                                .setName("value")
+                                .setType(AttributeType.TENSOR)
+                                .setT(TensorProtos.toProto(name, tensor)))
+                        .build()));
         converted.nodes().forEach(node -> all.add(node.toProto()));
         return all;
     }
@@ -151,7 +175,8 @@ final class FunctionVersions {
         var draft = Graph.empty((int) Math.clamp(version, 0L, Integer.MAX_VALUE));
         for (var imported : imports.entrySet()) {
             if (!imported.getKey().isEmpty()) {
-                draft = draft.withOpset(imported.getKey(), (int) Math.clamp(imported.getValue(), 0L, Integer.MAX_VALUE));
+                draft = draft.withOpset(
+                        imported.getKey(), (int) Math.clamp(imported.getValue(), 0L, Integer.MAX_VALUE));
             }
         }
         return draft;

@@ -26,8 +26,9 @@ final class Functions {
     private final Map<String, Integer> taken = new HashMap<>();
 
     private Functions(ModelProto model) {
-        model.getFunctionsList().forEach(function -> functions.put(
-            key(function.getDomain(), function.getName(), function.getOverload()), function));
+        model.getFunctionsList()
+                .forEach(function ->
+                        functions.put(key(function.getDomain(), function.getName(), function.getOverload()), function));
         versions = new FunctionVersions(model);
     }
 
@@ -45,8 +46,12 @@ final class Functions {
         var main = versions.converted(model.getGraph());
         claim(main);
         var graph = main.toBuilder().clearNode().addAllNode(expanded(main.getNodeList()));
-        return model.toBuilder().clearFunctions().clearOpsetImport().addAllOpsetImport(versions.imports(graph.getNodeList()))
-            .setGraph(graph).build();
+        return model.toBuilder()
+                .clearFunctions()
+                .clearOpsetImport()
+                .addAllOpsetImport(versions.imports(graph.getNodeList()))
+                .setGraph(graph)
+                .build();
     }
 
     static String called(NodeProto node) {
@@ -64,7 +69,8 @@ final class Functions {
             take(node.getName());
             node.getOutputList().forEach(this::take);
             node.getAttributeList().stream().filter(AttributeProto::hasG).forEach(attribute -> claim(attribute.getG()));
-            node.getAttributeList().forEach(attribute -> attribute.getGraphsList().forEach(this::claim));
+            node.getAttributeList()
+                    .forEach(attribute -> attribute.getGraphsList().forEach(this::claim));
         }
     }
 
@@ -108,7 +114,10 @@ final class Functions {
     }
 
     private GraphProto expanded(GraphProto body) {
-        return body.toBuilder().clearNode().addAllNode(expanded(body.getNodeList())).build();
+        return body.toBuilder()
+                .clearNode()
+                .addAllNode(expanded(body.getNodeList()))
+                .build();
     }
 
     /** The nodes of one call, which may be calls themselves. */
@@ -119,7 +128,9 @@ final class Functions {
         for (int i = 0; i < function.getInputCount(); i++) {
             names.put(function.getInput(i), i < call.getInputCount() ? call.getInput(i) : "");
         }
-        var made = function.getNodeList().stream().flatMap(node -> node.getOutputList().stream()).collect(Collectors.toSet());
+        var made = function.getNodeList().stream()
+                .flatMap(node -> node.getOutputList().stream())
+                .collect(Collectors.toSet());
         var passed = new ArrayList<NodeProto>();
         for (int i = 0; i < Math.min(function.getOutputCount(), call.getOutputCount()); i++) {
             String formal = function.getOutput(i);
@@ -129,8 +140,11 @@ final class Functions {
             if (made.contains(formal) && !names.containsKey(formal)) {
                 names.put(formal, call.getOutput(i));
             } else {
-                passed.add(NodeProto.newBuilder().setOpType("Identity").addInput(names.getOrDefault(formal, ""))
-                    .addOutput(call.getOutput(i)).build());
+                passed.add(NodeProto.newBuilder()
+                        .setOpType("Identity")
+                        .addInput(names.getOrDefault(formal, ""))
+                        .addOutput(call.getOutput(i))
+                        .build());
             }
         }
         var attributes = new HashMap<String, AttributeProto>();
@@ -140,26 +154,37 @@ final class Functions {
         var nodes = new ArrayList<NodeProto>();
         for (var node : versions.converted(function, bound(function.getNodeList(), attributes))) {
             var renamed = renaming.of(node);
-            nodes.add(node.getName().isEmpty() ? renamed : renamed.toBuilder().setName(fresh(prefix + node.getName())).build());
+            nodes.add(
+                    node.getName().isEmpty()
+                            ? renamed
+                            : renamed.toBuilder()
+                                    .setName(fresh(prefix + node.getName()))
+                                    .build());
         }
         nodes.addAll(passed);
         return nodes;
     }
 
     private static String prefix(NodeProto call) {
-        String name = call.getName().isEmpty() ? call.getOutputList().stream().filter(output -> !output.isEmpty()).findFirst().orElse("")
-            : call.getName();
+        String name = call.getName().isEmpty()
+                ? call.getOutputList().stream()
+                        .filter(output -> !output.isEmpty())
+                        .findFirst()
+                        .orElse("")
+                : call.getName();
         // Names of calls in calls would grow with every level.
         return name.substring(0, Math.min(LONGEST_PREFIX, name.length())) + "/";
     }
 
     /** What a body of the call reads has the names of the call's surroundings, not of the function's. */
     private static void refuseBodies(FunctionProto function, NodeProto call) {
-        call.getAttributeList().stream().filter(attribute -> attribute.hasG() || attribute.getGraphsCount() > 0).findFirst()
-            .ifPresent(attribute -> {
-                throw new BadInput("function '" + function.getName() + "' is given a graph as its attribute '" + attribute.getName()
-                    + "', which is not supported: export the model without functions");
-            });
+        call.getAttributeList().stream()
+                .filter(attribute -> attribute.hasG() || attribute.getGraphsCount() > 0)
+                .findFirst()
+                .ifPresent(attribute -> {
+                    throw new BadInput("function '" + function.getName() + "' is given a graph as its attribute '"
+                            + attribute.getName() + "', which is not supported: export the model without functions");
+                });
     }
 
     private static List<NodeProto> bound(List<NodeProto> nodes, Map<String, AttributeProto> attributes) {
@@ -178,13 +203,17 @@ final class Functions {
                 attribute.getGraphsList().forEach(body -> inner.addGraphs(bound(body, attributes)));
                 changed.addAttribute(inner);
             } else if (attributes.containsKey(attribute.getRefAttrName())) {
-                changed.addAttribute(attributes.get(attribute.getRefAttrName()).toBuilder().setName(attribute.getName()));
+                changed.addAttribute(
+                        attributes.get(attribute.getRefAttrName()).toBuilder().setName(attribute.getName()));
             }
         }
         return changed.build();
     }
 
     private static GraphProto bound(GraphProto body, Map<String, AttributeProto> attributes) {
-        return body.toBuilder().clearNode().addAllNode(bound(body.getNodeList(), attributes)).build();
+        return body.toBuilder()
+                .clearNode()
+                .addAllNode(bound(body.getNodeList(), attributes))
+                .build();
     }
 }

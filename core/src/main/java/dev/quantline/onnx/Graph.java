@@ -31,8 +31,12 @@ public final class Graph {
     private List<Node> nodes;
     private final Set<String> taken = new HashSet<>();
 
-    private Graph(ModelProto frame, List<ValueInfoProto> inputs, List<ValueInfoProto> outputs,
-                  Map<String, Tensor> initializers, List<Node> nodes) {
+    private Graph(
+            ModelProto frame,
+            List<ValueInfoProto> inputs,
+            List<ValueInfoProto> outputs,
+            Map<String, Tensor> initializers,
+            List<Node> nodes) {
         this.frame = frame;
         this.inputs = new ArrayList<>(inputs);
         this.outputs = new ArrayList<>(outputs);
@@ -42,9 +46,12 @@ public final class Graph {
 
     /** An empty graph at the given opset of ONNX's own operators. */
     public static Graph empty(int opset) {
-        var frame = ModelProto.newBuilder().setIrVersion(irVersion(opset)).setProducerName("quantline")
-            .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
-            .setGraph(GraphProto.newBuilder().setName("graph")).build();
+        var frame = ModelProto.newBuilder()
+                .setIrVersion(irVersion(opset))
+                .setProducerName("quantline")
+                .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
+                .setGraph(GraphProto.newBuilder().setName("graph"))
+                .build();
         return new Graph(frame, List.of(), List.of(), Map.of(), List.of());
     }
 
@@ -69,10 +76,21 @@ public final class Graph {
                 kept.add(proto);
             }
         }
-        var frame = model.toBuilder().setGraph(graph.toBuilder().clearNode().clearInitializer().addAllInitializer(kept)
-            .clearInput().clearOutput().clearValueInfo()).build();
-        return new Graph(frame, graph.getInputList(), graph.getOutputList(), initializers,
-            graph.getNodeList().stream().map(Node::of).toList());
+        var frame = model.toBuilder()
+                .setGraph(graph.toBuilder()
+                        .clearNode()
+                        .clearInitializer()
+                        .addAllInitializer(kept)
+                        .clearInput()
+                        .clearOutput()
+                        .clearValueInfo())
+                .build();
+        return new Graph(
+                frame,
+                graph.getInputList(),
+                graph.getOutputList(),
+                initializers,
+                graph.getNodeList().stream().map(Node::of).toList());
     }
 
     /** Decodes one initializer of a file. */
@@ -87,8 +105,9 @@ public final class Graph {
 
     /** The same with these constants declared only: whoever loads it must bring their values. */
     public ModelProto toProtoWithout(Set<String> constants) {
-        return toProto((name, tensor) -> constants.contains(name) ? ExternalData.declared(name, tensor, "memory", 0)
-            : TensorProtos.toProto(name, tensor));
+        return toProto((name, tensor) -> constants.contains(name)
+                ? ExternalData.declared(name, tensor, "memory", 0)
+                : TensorProtos.toProto(name, tensor));
     }
 
     ModelProto toProto(TensorWriter writer) {
@@ -117,20 +136,26 @@ public final class Graph {
     public Graph withOpset(String domain, int version) {
         return withFrame(frame -> {
             var others = frame.getOpsetImportList().stream()
-                .filter(imported -> !sameDomain(imported.getDomain(), domain)).toList();
+                    .filter(imported -> !sameDomain(imported.getDomain(), domain))
+                    .toList();
             long ir = domain.isEmpty() ? Math.max(frame.getIrVersion(), irVersion(version)) : frame.getIrVersion();
-            return frame.clearOpsetImport().addAllOpsetImport(others).setIrVersion(ir)
-                .addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(domain).setVersion(version));
+            return frame.clearOpsetImport()
+                    .addAllOpsetImport(others)
+                    .setIrVersion(ir)
+                    .addOpsetImport(
+                            OperatorSetIdProto.newBuilder().setDomain(domain).setVersion(version));
         });
     }
 
     /** A copy with these metadata entries added or replaced. */
     public Graph withMetadata(Map<String, String> entries) {
         return withFrame(frame -> {
-            var kept = frame.getMetadataPropsList().stream().filter(entry -> !entries.containsKey(entry.getKey())).toList();
+            var kept = frame.getMetadataPropsList().stream()
+                    .filter(entry -> !entries.containsKey(entry.getKey()))
+                    .toList();
             frame.clearMetadataProps().addAllMetadataProps(kept);
             entries.forEach((key, value) -> frame.addMetadataProps(
-                StringStringEntryProto.newBuilder().setKey(key).setValue(value)));
+                    StringStringEntryProto.newBuilder().setKey(key).setValue(value)));
             return frame;
         });
     }
@@ -144,8 +169,11 @@ public final class Graph {
 
     /** Version of ONNX's own operator set the graph is written in. */
     public int opset() {
-        return frame.getOpsetImportList().stream().filter(imported -> sameDomain(imported.getDomain(), ""))
-            .mapToInt(imported -> (int) imported.getVersion()).max().orElse(1);
+        return frame.getOpsetImportList().stream()
+                .filter(imported -> sameDomain(imported.getDomain(), ""))
+                .mapToInt(imported -> (int) imported.getVersion())
+                .max()
+                .orElse(1);
     }
 
     private static boolean sameDomain(String imported, String domain) {
@@ -186,7 +214,8 @@ public final class Graph {
 
     /** Replaces every node by what {@code change} makes of it; the list may be empty or longer. */
     public void rewrite(Function<Node, List<Node>> change) {
-        nodes = new ArrayList<>(nodes.stream().flatMap(node -> change.apply(node).stream()).toList());
+        nodes = new ArrayList<>(
+                nodes.stream().flatMap(node -> change.apply(node).stream()).toList());
     }
 
     /** A tensor or node name not used so far, {@code base} itself if it is free. */

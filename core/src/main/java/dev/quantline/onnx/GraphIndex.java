@@ -20,8 +20,13 @@ public final class GraphIndex {
         outputs = graph.outputs().stream().map(output -> output.getName()).collect(Collectors.toUnmodifiableSet());
         for (var node : graph.nodes()) {
             node.outputs().stream().filter(output -> !output.isEmpty()).forEach(output -> producers.put(output, node));
-            node.inputs().stream().distinct().filter(input -> !input.isEmpty()).forEach(input -> addConsumer(input, node));
-            node.captured().stream().filter(input -> !node.inputs().contains(input)).forEach(input -> addConsumer(input, node));
+            node.inputs().stream()
+                    .distinct()
+                    .filter(input -> !input.isEmpty())
+                    .forEach(input -> addConsumer(input, node));
+            node.captured().stream()
+                    .filter(input -> !node.inputs().contains(input))
+                    .forEach(input -> addConsumer(input, node));
         }
     }
 

@@ -17,24 +17,30 @@ import org.bytedeco.onnx.OpSchemaRegistry;
 final class KnownPart {
     /** The newest version of ONNX's own operators that the library knows. */
     static final int OPSET = 22;
+
     private static final int IR = 10;
     private static final String NEWER = "newer.onnx";
     private static final Set<String> NEWER_ATTRIBUTES = Set.of("output_dtype", "precision", "round_mode");
 
-    private KnownPart() {
-    }
+    private KnownPart() {}
 
     /** The model itself when the library knows its version. */
     static ModelProto of(ModelProto model) {
-        var known = model.toBuilder().setIrVersion(Math.min(model.getIrVersion(), IR)).clearOpsetImport();
+        var known = model.toBuilder()
+                .setIrVersion(Math.min(model.getIrVersion(), IR))
+                .clearOpsetImport();
         boolean newer = false;
         for (var imported : model.getOpsetImportList()) {
             boolean tooNew = isOnnx(imported.getDomain()) && imported.getVersion() > OPSET;
             newer |= tooNew;
             known.addOpsetImport(tooNew ? imported.toBuilder().setVersion(OPSET).build() : imported);
         }
-        return newer ? known.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain(NEWER).setVersion(1))
-            .setGraph(of(model.getGraph())).build() : known.build();
+        return newer
+                ? known.addOpsetImport(
+                                OperatorSetIdProto.newBuilder().setDomain(NEWER).setVersion(1))
+                        .setGraph(of(model.getGraph()))
+                        .build()
+                : known.build();
     }
 
     private static GraphProto of(GraphProto graph) {
@@ -46,8 +52,10 @@ final class KnownPart {
     private static NodeProto of(NodeProto node) {
         var known = node.toBuilder().clearAttribute();
         node.getAttributeList().forEach(attribute -> known.addAttribute(of(attribute)));
-        boolean newer = isOnnx(node.getDomain()) && (OpSchemaRegistry.Schema(node.getOpType(), OPSET, "") == null
-            || node.getAttributeList().stream().anyMatch(attribute -> NEWER_ATTRIBUTES.contains(attribute.getName())));
+        boolean newer = isOnnx(node.getDomain())
+                && (OpSchemaRegistry.Schema(node.getOpType(), OPSET, "") == null
+                        || node.getAttributeList().stream()
+                                .anyMatch(attribute -> NEWER_ATTRIBUTES.contains(attribute.getName())));
         return newer ? known.setDomain(NEWER).build() : known.build();
     }
 

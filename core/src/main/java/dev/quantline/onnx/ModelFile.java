@@ -29,8 +29,7 @@ public final class ModelFile {
     /** What one protobuf message can hold. */
     private static final long LARGEST = Integer.MAX_VALUE;
 
-    private ModelFile() {
-    }
+    private ModelFile() {}
 
     /**
      * Reads a model.
@@ -41,7 +40,10 @@ public final class ModelFile {
     public static Graph read(Path file) throws IOException {
         var model = parse(file);
         var folder = file.toAbsolutePath().getParent();
-        return Graph.of(model, tensor -> ExternalData.isIn(tensor) ? ExternalData.read(folder, tensor) : TensorProtos.fromProto(tensor));
+        return Graph.of(
+                model,
+                tensor ->
+                        ExternalData.isIn(tensor) ? ExternalData.read(folder, tensor) : TensorProtos.fromProto(tensor));
     }
 
     /**
@@ -59,7 +61,7 @@ public final class ModelFile {
      * @throws BadInput when one is no place inside the model's folder
      */
     public static Set<String> externalNames(Path file) throws IOException {
-        return external(file, tensor -> { });
+        return external(file, tensor -> {});
     }
 
     /**
@@ -108,13 +110,16 @@ public final class ModelFile {
             if (channel.size() > LARGEST) {
                 throw new BadInput(file.getFileName() + " is larger than 2 GB: export the model with external data");
             }
-            var coded = UnsafeByteOperations.unsafeWrap(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size())).newCodedInput();
+            var coded = UnsafeByteOperations.unsafeWrap(channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size()))
+                    .newCodedInput();
             coded.setSizeLimit(Integer.MAX_VALUE);
             coded.enableAliasing(true);
             model = ModelProto.parseFrom(coded);
         } catch (InvalidProtocolBufferException e) {
-            throw new BadInput(file.getFileName() + " is not an ONNX model or is cut short (" + e.getMessage()
-                + "): export it again", e);
+            throw new BadInput(
+                    file.getFileName() + " is not an ONNX model or is cut short (" + e.getMessage()
+                            + "): export it again",
+                    e);
         }
         if (!model.hasGraph() || model.getOpsetImportCount() == 0) {
             throw new BadInput(file.getFileName() + " is not an ONNX model: it has no graph or no operator set");
@@ -150,7 +155,7 @@ public final class ModelFile {
     private static void refuseExternal(TensorProto tensor) {
         if (ExternalData.isIn(tensor)) {
             throw new BadInput("tensor '" + tensor.getName() + "' inside a node keeps its data in another file: only"
-                + " initializers of the main graph may, export the model with the others inline");
+                    + " initializers of the main graph may, export the model with the others inline");
         }
     }
 
@@ -161,8 +166,14 @@ public final class ModelFile {
             data += tensor.data().capacity();
         }
         // Lengths of the bytes themselves, and of the tensor around them, are written as up to five bytes each.
-        long lengths = graph.initializers().values().stream().mapToLong(tensor -> tensor.data().capacity() < 128 ? 2 : 6).sum();
-        return data + lengths + graph.toProto((name, tensor) -> TensorProtos.header(name, tensor).build()).getSerializedSize();
+        long lengths = graph.initializers().values().stream()
+                .mapToLong(tensor -> tensor.data().capacity() < 128 ? 2 : 6)
+                .sum();
+        return data
+                + lengths
+                + graph.toProto((name, tensor) ->
+                                TensorProtos.header(name, tensor).build())
+                        .getSerializedSize();
     }
 
     /**
@@ -184,8 +195,8 @@ public final class ModelFile {
         var data = file.resolveSibling(file.getFileName() + ".data");
         var part = part(data);
         var offsets = new HashMap<String, Long>();
-        try (var channel = FileChannel.open(part, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
+        try (var channel = FileChannel.open(
+                part, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
             for (var entry : graph.initializers().entrySet()) {
                 if (ExternalData.fits(entry.getValue())) {
                     offsets.put(entry.getKey(), ExternalData.append(channel, entry.getValue()));
@@ -194,8 +205,11 @@ public final class ModelFile {
         }
         Files.move(part, data, StandardCopyOption.REPLACE_EXISTING);
         String location = data.getFileName().toString();
-        write(graph.toProto((name, tensor) -> offsets.containsKey(name)
-            ? ExternalData.declared(name, tensor, location, offsets.get(name)) : TensorProtos.toProto(name, tensor)), file);
+        write(
+                graph.toProto((name, tensor) -> offsets.containsKey(name)
+                        ? ExternalData.declared(name, tensor, location, offsets.get(name))
+                        : TensorProtos.toProto(name, tensor)),
+                file);
         return List.of(file, data);
     }
 

@@ -11,8 +11,7 @@ public final class Nearest {
     /** More names than these are no advice. */
     private static final int LISTED = 16;
 
-    private Nearest() {
-    }
+    private Nearest() {}
 
     /** The known name with the fewest letters to change, the first of several; empty where none is like it. */
     public static Optional<String> to(String word, Collection<String> known) {
@@ -30,9 +29,13 @@ public final class Nearest {
 
     /** What a message about an unknown name ends with: the name that was probably meant, or else those there are. */
     public static String hint(String word, Collection<String> known) {
-        return to(word, known).map(name -> "did you mean '" + name + "'?").orElseGet(() -> known.isEmpty() ? "there are none"
-            : "there " + (known.size() == 1 ? "is " : "are ") + String.join(", ", known.stream().limit(LISTED).toList())
-                + (known.size() > LISTED ? " and " + (known.size() - LISTED) + " more" : ""));
+        return to(word, known)
+                .map(name -> "did you mean '" + name + "'?")
+                .orElseGet(() -> known.isEmpty()
+                        ? "there are none"
+                        : "there " + (known.size() == 1 ? "is " : "are ")
+                                + String.join(", ", known.stream().limit(LISTED).toList())
+                                + (known.size() > LISTED ? " and " + (known.size() - LISTED) + " more" : ""));
     }
 
     /** Letters to insert, leave out, replace or swap with their neighbour (Damerau, optimal string alignment). */
@@ -46,7 +49,10 @@ public final class Nearest {
                 }
                 int replaced = counts[i - 1][j - 1] + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
                 counts[i][j] = Math.min(replaced, 1 + Math.min(counts[i - 1][j], counts[i][j - 1]));
-                if (i > 1 && j > 1 && from.charAt(i - 1) == to.charAt(j - 2) && from.charAt(i - 2) == to.charAt(j - 1)) {
+                if (i > 1
+                        && j > 1
+                        && from.charAt(i - 1) == to.charAt(j - 2)
+                        && from.charAt(i - 2) == to.charAt(j - 1)) {
                     counts[i][j] = Math.min(counts[i][j], counts[i - 2][j - 2] + 1);
                 }
             }

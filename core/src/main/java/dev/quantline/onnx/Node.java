@@ -21,8 +21,13 @@ import java.util.function.UnaryOperator;
  * @param outputs    tensor names; an empty name is an unused optional output
  * @param attributes by name, in file order
  */
-public record Node(String name, String op, String domain, List<String> inputs, List<String> outputs,
-                   Map<String, AttributeProto> attributes) {
+public record Node(
+        String name,
+        String op,
+        String domain,
+        List<String> inputs,
+        List<String> outputs,
+        Map<String, AttributeProto> attributes) {
 
     public Node {
         inputs = List.copyOf(inputs);
@@ -39,12 +44,19 @@ public record Node(String name, String op, String domain, List<String> inputs, L
         var attributes = new LinkedHashMap<String, AttributeProto>();
         proto.getAttributeList().forEach(attribute -> attributes.put(attribute.getName(), attribute));
         String domain = proto.getDomain().equals("ai.onnx") ? "" : proto.getDomain();
-        return new Node(proto.getName(), proto.getOpType(), domain, proto.getInputList(), proto.getOutputList(), attributes);
+        return new Node(
+                proto.getName(), proto.getOpType(), domain, proto.getInputList(), proto.getOutputList(), attributes);
     }
 
     NodeProto toProto() {
-        return NodeProto.newBuilder().setName(name).setOpType(op).setDomain(domain).addAllInput(inputs)
-            .addAllOutput(outputs).addAllAttribute(attributes.values()).build();
+        return NodeProto.newBuilder()
+                .setName(name)
+                .setOpType(op)
+                .setDomain(domain)
+                .addAllInput(inputs)
+                .addAllOutput(outputs)
+                .addAllAttribute(attributes.values())
+                .build();
     }
 
     /** Whether this is ONNX's own operator {@code op}. */
@@ -100,7 +112,9 @@ public record Node(String name, String op, String domain, List<String> inputs, L
 
     /** The same call with every input name mapped. */
     public Node mapInputs(UnaryOperator<String> rename) {
-        return withInputs(inputs.stream().map(input -> input.isEmpty() ? "" : rename.apply(input)).toList());
+        return withInputs(inputs.stream()
+                .map(input -> input.isEmpty() ? "" : rename.apply(input))
+                .toList());
     }
 
     /** The same call with every name of a tensor mapped, also of what it makes and of what bodies read and make. */
@@ -140,7 +154,11 @@ public record Node(String name, String op, String domain, List<String> inputs, L
 
     /** Integers of a list attribute, or {@code otherwise} (which may be null) when it is missing. */
     public long[] intsOf(String attribute, long[] otherwise) {
-        return has(attribute) ? attributes.get(attribute).getIntsList().stream().mapToLong(Long::longValue).toArray() : otherwise;
+        return has(attribute)
+                ? attributes.get(attribute).getIntsList().stream()
+                        .mapToLong(Long::longValue)
+                        .toArray()
+                : otherwise;
     }
 
     /** Names that bodies of If, Loop and Scan read from the graph around them. */

@@ -26,8 +26,7 @@ public final class OnnxLibrary {
     /** Larger constants than this are never shapes, axes or other values the library must know. */
     private static final int LARGE = 4096;
 
-    private OnnxLibrary() {
-    }
+    private OnnxLibrary() {}
 
     /**
      * Runs the official checker.
@@ -48,12 +47,12 @@ public final class OnnxLibrary {
      * @throws BadInput when an operator has no conversion
      */
     public static Graph convert(Graph graph, int opset) {
-        var nodes = Graph.of(call("the model cannot be converted from opset " + graph.opset() + " to " + opset,
-            light(graph), model -> {
-                try (var result = ConvertVersion(model, opset)) {
-                    return parse(result);
-                }
-            }));
+        var nodes = Graph.of(call(
+                "the model cannot be converted from opset " + graph.opset() + " to " + opset, light(graph), model -> {
+                    try (var result = ConvertVersion(model, opset)) {
+                        return parse(result);
+                    }
+                }));
         var converted = graph.withOpset("", opset);
         converted.nodes().clear();
         converted.nodes().addAll(nodes.nodes());
@@ -100,7 +99,8 @@ public final class OnnxLibrary {
 
     private static <T> T call(String failure, OnnxMl.ModelProto proto, Function<ModelProto, T> action) {
         var bytes = proto.toByteArray();
-        try (var model = new ModelProto(); var pointer = new BytePointer(bytes)) {
+        try (var model = new ModelProto();
+                var pointer = new BytePointer(bytes)) {
             if (!model.ParseFromArray(pointer, bytes.length)) {
                 throw new BadInput(failure + ": it cannot be parsed");
             }
@@ -119,6 +119,8 @@ public final class OnnxLibrary {
     }
 
     private static String firstLine(String message) {
-        return message == null ? "no reason given" : message.strip().lines().findFirst().orElse("");
+        return message == null
+                ? "no reason given"
+                : message.strip().lines().findFirst().orElse("");
     }
 }

@@ -11,15 +11,15 @@ import java.util.PriorityQueue;
 
 /** Topological order that keeps the given order wherever it already can run. */
 final class Ordering {
-    private Ordering() {
-    }
+    private Ordering() {}
 
     static List<Node> topological(Graph graph, GraphProto frame) {
         var ready = new HashSet<String>();
         ready.add("");
         graph.inputs().forEach(input -> ready.add(input.getName()));
         frame.getInitializerList().forEach(tensor -> ready.add(tensor.getName()));
-        frame.getSparseInitializerList().forEach(tensor -> ready.add(tensor.getValues().getName()));
+        frame.getSparseInitializerList()
+                .forEach(tensor -> ready.add(tensor.getValues().getName()));
         ready.addAll(graph.initializers().keySet());
 
         var nodes = graph.nodes();
@@ -53,8 +53,8 @@ final class Ordering {
         if (order.size() < nodes.size()) {
             var stuck = new ArrayDeque<>(nodes);
             stuck.removeAll(order);
-            throw new BadInput(stuck.getFirst() + " can never run: its inputs " + stuck.getFirst().inputs()
-                + " lie on a cycle or are made by nobody");
+            throw new BadInput(stuck.getFirst() + " can never run: its inputs "
+                    + stuck.getFirst().inputs() + " lie on a cycle or are made by nobody");
         }
         return order;
     }

@@ -34,10 +34,16 @@ final class Renaming {
     }
 
     private GraphProto of(GraphProto body) {
-        var changed = body.toBuilder().clearNode().clearInput().clearOutput().clearInitializer().clearValueInfo();
+        var changed = body.toBuilder()
+                .clearNode()
+                .clearInput()
+                .clearOutput()
+                .clearInitializer()
+                .clearValueInfo();
         body.getInputList().forEach(info -> changed.addInput(info.toBuilder().setName(rename.apply(info.getName()))));
         body.getOutputList().forEach(info -> changed.addOutput(info.toBuilder().setName(rename.apply(info.getName()))));
-        body.getInitializerList().forEach(tensor -> changed.addInitializer(tensor.toBuilder().setName(rename.apply(tensor.getName()))));
+        body.getInitializerList()
+                .forEach(tensor -> changed.addInitializer(tensor.toBuilder().setName(rename.apply(tensor.getName()))));
         body.getNodeList().forEach(node -> changed.addNode(of(node)));
         return changed.build();
     }

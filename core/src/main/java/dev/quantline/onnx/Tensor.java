@@ -30,7 +30,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         }
         if (data.remaining() != type.bytes(count(shape))) {
             throw new BadInput("tensor of " + type + " " + Arrays.toString(shape) + " needs " + type.bytes(count(shape))
-                + " bytes and has " + data.remaining());
+                    + " bytes and has " + data.remaining());
         }
     }
 
@@ -194,14 +194,18 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         var rowShape = shape();
         rowShape[0] = to - from;
         long row = type.bytes(count(shape) / Math.max(1, shape[0]));
-        return new Tensor(type, rowShape, data().slice(Math.toIntExact(from * row), Math.toIntExact((to - from) * row)));
+        return new Tensor(
+                type, rowShape, data().slice(Math.toIntExact(from * row), Math.toIntExact((to - from) * row)));
     }
 
     /** The tensor twice, one behind the other along the first axis. */
     public Tensor repeated() {
         var twice = shape();
         twice[0] *= 2;
-        return new Tensor(type, twice, ByteBuffer.allocateDirect(2 * data.capacity()).put(data()).put(data()));
+        return new Tensor(
+                type,
+                twice,
+                ByteBuffer.allocateDirect(2 * data.capacity()).put(data()).put(data()));
     }
 
     /** Number of elements of a shape. */
@@ -211,7 +215,10 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Tensor that && type == that.type && Arrays.equals(shape, that.shape) && data.equals(that.data);
+        return other instanceof Tensor that
+                && type == that.type
+                && Arrays.equals(shape, that.shape)
+                && data.equals(that.data);
     }
 
     @Override

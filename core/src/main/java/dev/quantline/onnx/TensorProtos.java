@@ -8,8 +8,7 @@ import java.util.Arrays;
 
 /** Tensors to and from their protobuf form; both ways of storing values (raw bytes, typed lists) are read. */
 public final class TensorProtos {
-    private TensorProtos() {
-    }
+    private TensorProtos() {}
 
     /**
      * Decodes an inline tensor.
@@ -27,7 +26,9 @@ public final class TensorProtos {
         } catch (BadInput bad) {
             throw new BadInput("tensor '" + proto.getName() + "': " + bad.getMessage(), bad);
         } catch (ArithmeticException e) {
-            throw new BadInput("tensor '" + proto.getName() + "': the shape " + proto.getDimsList() + " is larger than any memory", e);
+            throw new BadInput(
+                    "tensor '" + proto.getName() + "': the shape " + proto.getDimsList() + " is larger than any memory",
+                    e);
         }
     }
 
@@ -42,9 +43,11 @@ public final class TensorProtos {
         // Compared before anything is allocated: a few bytes of file may declare any shape.
         long needed = type.bits() < 8 ? type.bytes(Tensor.count(shape)) : Tensor.count(shape);
         if (given != needed) {
-            throw new BadInput("has " + given + " values, and its shape " + Arrays.toString(shape) + " needs " + needed);
+            throw new BadInput(
+                    "has " + given + " values, and its shape " + Arrays.toString(shape) + " needs " + needed);
         }
-        var bytes = ByteBuffer.allocate(Math.toIntExact(type.bytes(Tensor.count(shape)))).order(ByteOrder.LITTLE_ENDIAN);
+        var bytes = ByteBuffer.allocate(Math.toIntExact(type.bytes(Tensor.count(shape))))
+                .order(ByteOrder.LITTLE_ENDIAN);
         switch (type) {
             case FLOAT -> proto.getFloatDataList().forEach(bytes::putFloat);
             case DOUBLE -> proto.getDoubleDataList().forEach(bytes::putDouble);
@@ -62,12 +65,15 @@ public final class TensorProtos {
 
     /** Encodes with raw bytes under {@code name}; the bytes are shared, not copied. */
     public static TensorProto toProto(String name, Tensor tensor) {
-        return header(name, tensor).setRawData(UnsafeByteOperations.unsafeWrap(tensor.data())).build();
+        return header(name, tensor)
+                .setRawData(UnsafeByteOperations.unsafeWrap(tensor.data()))
+                .build();
     }
 
     /** Name, type and shape, no values. */
     static TensorProto.Builder header(String name, Tensor tensor) {
-        var proto = TensorProto.newBuilder().setName(name).setDataType(tensor.type().code());
+        var proto =
+                TensorProto.newBuilder().setName(name).setDataType(tensor.type().code());
         for (long dim : tensor.shape()) {
             proto.addDims(dim);
         }

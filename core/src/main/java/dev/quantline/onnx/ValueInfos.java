@@ -10,8 +10,7 @@ import java.util.regex.Pattern;
 public final class ValueInfos {
     private static final Pattern NUMBERED = Pattern.compile("size(\\d{1,9})");
 
-    private ValueInfos() {
-    }
+    private ValueInfos() {}
 
     /** A declaration with fixed sizes; -1 leaves an axis open, and so do smaller numbers, the same of which are the same size. */
     public static ValueInfoProto of(String name, DataType type, long... shape) {
@@ -24,14 +23,22 @@ public final class ValueInfos {
                 proto.setDimParam("size" + -dim);
             }
         }
-        return ValueInfoProto.newBuilder().setName(name).setType(TypeProto.newBuilder()
-            .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type.code()).setShape(dims))).build();
+        return ValueInfoProto.newBuilder()
+                .setName(name)
+                .setType(TypeProto.newBuilder()
+                        .setTensorType(TypeProto.Tensor.newBuilder()
+                                .setElemType(type.code())
+                                .setShape(dims)))
+                .build();
     }
 
     /** A declaration of the type alone, of any shape. */
     public static ValueInfoProto of(String name, DataType type) {
-        return ValueInfoProto.newBuilder().setName(name).setType(TypeProto.newBuilder()
-            .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type.code()))).build();
+        return ValueInfoProto.newBuilder()
+                .setName(name)
+                .setType(TypeProto.newBuilder()
+                        .setTensorType(TypeProto.Tensor.newBuilder().setElemType(type.code())))
+                .build();
     }
 
     /** Element type, empty for sequences, maps and strings. */
@@ -46,7 +53,8 @@ public final class ValueInfos {
             return Optional.empty();
         }
         return Optional.of(info.getType().getTensorType().getShape().getDimList().stream()
-            .mapToLong(dim -> dim.hasDimValue() ? dim.getDimValue() : -1).toArray());
+                .mapToLong(dim -> dim.hasDimValue() ? dim.getDimValue() : -1)
+                .toArray());
     }
 
     /** The same, with the numbers that {@link #of} was given where a size is open. */
@@ -54,9 +62,13 @@ public final class ValueInfos {
         if (!info.getType().getTensorType().hasShape()) {
             return Optional.empty();
         }
-        return Optional.of(info.getType().getTensorType().getShape().getDimList().stream().mapToLong(dim -> {
-            var numbered = NUMBERED.matcher(dim.getDimParam());
-            return dim.hasDimValue() ? dim.getDimValue() : numbered.matches() ? -Long.parseLong(numbered.group(1)) : -1;
-        }).toArray());
+        return Optional.of(info.getType().getTensorType().getShape().getDimList().stream()
+                .mapToLong(dim -> {
+                    var numbered = NUMBERED.matcher(dim.getDimParam());
+                    return dim.hasDimValue()
+                            ? dim.getDimValue()
+                            : numbered.matches() ? -Long.parseLong(numbered.group(1)) : -1;
+                })
+                .toArray());
     }
 }

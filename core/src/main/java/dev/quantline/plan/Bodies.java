@@ -9,20 +9,27 @@ import java.util.Set;
 public final class Bodies {
     private static final Set<String> PRODUCTS = Set.of("MatMul", "Gemm", "Conv");
 
-    private Bodies() {
-    }
+    private Bodies() {}
 
     /** How many products of ONNX's own operators stand in bodies. */
     public static long products(Graph graph) {
-        return graph.nodes().stream().flatMap(node -> node.attributes().values().stream()).mapToLong(Bodies::products).sum();
+        return graph.nodes().stream()
+                .flatMap(node -> node.attributes().values().stream())
+                .mapToLong(Bodies::products)
+                .sum();
     }
 
     private static long products(AttributeProto attribute) {
-        return products(attribute.getG()) + attribute.getGraphsList().stream().mapToLong(Bodies::products).sum();
+        return products(attribute.getG())
+                + attribute.getGraphsList().stream().mapToLong(Bodies::products).sum();
     }
 
     private static long products(GraphProto body) {
-        return body.getNodeList().stream().mapToLong(node -> (PRODUCTS.contains(node.getOpType()) ? 1 : 0)
-            + node.getAttributeList().stream().mapToLong(Bodies::products).sum()).sum();
+        return body.getNodeList().stream()
+                .mapToLong(node -> (PRODUCTS.contains(node.getOpType()) ? 1 : 0)
+                        + node.getAttributeList().stream()
+                                .mapToLong(Bodies::products)
+                                .sum())
+                .sum();
     }
 }

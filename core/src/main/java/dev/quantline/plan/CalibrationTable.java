@@ -34,9 +34,14 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param left       why it stays float; null when it does not
      * @param candidates by width, the narrowest first; empty when it stays float
      */
-    public record Site(String tensor, String kind, Set<String> readers, String gridOf, Observed observed,
-                       @JsonInclude(JsonInclude.Include.NON_NULL) String left, List<Grid> candidates) {
-    }
+    public record Site(
+            String tensor,
+            String kind,
+            Set<String> readers,
+            String gridOf,
+            Observed observed,
+            @JsonInclude(JsonInclude.Include.NON_NULL) String left,
+            List<Grid> candidates) {}
 
     /**
      * An activation at one width.
@@ -46,12 +51,10 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param consumerError squared error over power of the outputs of the layers that read it, it alone being quantized;
      *                      null when that was not measured
      */
-    public record Grid(int bits, Quantizer quantizer, String range, double sqnrDb, Double consumerError) {
-    }
+    public record Grid(int bits, Quantizer quantizer, String range, double sqnrDb, Double consumerError) {}
 
     /** A constant: input {@code input} of node {@code node}, by width, the narrowest first. */
-    public record Constant(String tensor, String node, int input, List<Scales> candidates) {
-    }
+    public record Constant(String tensor, String node, int input, List<Scales> candidates) {}
 
     /**
      * A constant at one width.
@@ -59,19 +62,28 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param error squared error over power of the elements, each counting by the mean square of the input it meets
      * @param free  the error if pairs of codes were not limited; null where they are not
      */
-    public record Scales(int bits, Uniform quantizer, double error, @JsonInclude(JsonInclude.Include.NON_NULL) Double free) {
-    }
+    public record Scales(
+            int bits,
+            Uniform quantizer,
+            double error,
+            @JsonInclude(JsonInclude.Include.NON_NULL) Double free) {}
 
     /** An activation at a width; empty when it stays float or that width was no candidate. */
     public Optional<Grid> activation(String tensor, int bits) {
-        return activations.stream().filter(site -> site.tensor().equals(tensor)).flatMap(site -> site.candidates().stream())
-            .filter(grid -> grid.bits() == bits).findFirst();
+        return activations.stream()
+                .filter(site -> site.tensor().equals(tensor))
+                .flatMap(site -> site.candidates().stream())
+                .filter(grid -> grid.bits() == bits)
+                .findFirst();
     }
 
     /** The constant that {@code node} reads, at a width; empty when that was no candidate. */
     public Optional<Scales> weight(String node, int bits) {
-        return weights.stream().filter(constant -> constant.node().equals(node)).flatMap(constant -> constant.candidates().stream())
-            .filter(scales -> scales.bits() == bits).findFirst();
+        return weights.stream()
+                .filter(constant -> constant.node().equals(node))
+                .flatMap(constant -> constant.candidates().stream())
+                .filter(scales -> scales.bits() == bits)
+                .findFirst();
     }
 
     /** Writes JSON. */

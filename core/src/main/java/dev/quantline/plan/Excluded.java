@@ -25,7 +25,8 @@ final class Excluded {
             try {
                 globs.add(FileSystems.getDefault().getPathMatcher("glob:" + plain(pattern)));
             } catch (PatternSyntaxException e) {
-                throw new BadInput("exclude: '" + pattern + "' is not a name or a glob (" + e.getDescription() + ")", e);
+                throw new BadInput(
+                        "exclude: '" + pattern + "' is not a name or a glob (" + e.getDescription() + ")", e);
             }
         }
     }
@@ -42,8 +43,10 @@ final class Excluded {
             if (graphs.stream().noneMatch(graph -> one.hasAnyOf(graph))) {
                 var names = graphs.stream().flatMap(Excluded::all).distinct().toList();
                 throw new BadInput("exclude: '" + pattern + "' fits no node and no tensor of the model: "
-                    + Nearest.to(pattern.replace("*", ""), names).map(name -> "did you mean '" + name + "'? ").orElse("")
-                    + "./quantline inspect lists its layers");
+                        + Nearest.to(pattern.replace("*", ""), names)
+                                .map(name -> "did you mean '" + name + "'? ")
+                                .orElse("")
+                        + "./quantline inspect lists its layers");
             }
         }
     }
@@ -54,8 +57,11 @@ final class Excluded {
 
     /** What a user may write: all nodes, and the tensors they read and write. */
     private static Stream<String> all(Graph graph) {
-        return graph.nodes().stream().flatMap(node -> Stream.concat(Stream.of(node.name()),
-            Stream.concat(node.inputs().stream(), node.outputs().stream()).filter(tensor -> !tensor.isEmpty())));
+        return graph.nodes().stream()
+                .flatMap(node -> Stream.concat(
+                        Stream.of(node.name()),
+                        Stream.concat(node.inputs().stream(), node.outputs().stream())
+                                .filter(tensor -> !tensor.isEmpty())));
     }
 
     /** Whether the name is written out. */

@@ -20,8 +20,7 @@ public final class FloatKernels {
     /** With fewer channels onnxruntime's integer kernel for volumes is slower than its float one: {@code bench export.Convolutions}. */
     private static final int FEWEST_CHANNELS = 16;
 
-    private FloatKernels() {
-    }
+    private FloatKernels() {}
 
     /** Which inputs of a node a float kernel multiplies by, if they are constant; none where the kernel is an integer one. */
     public static List<Integer> weights(Node node) {
@@ -35,8 +34,9 @@ public final class FloatKernels {
             return List.of(1);
         }
         boolean fused = node.domain().equals("com.microsoft");
-        return fused && PRODUCTS.contains(node.op()) ? List.of(0, 1)
-            : fused && (CONVOLUTIONS.contains(node.op()) || node.op().equals("Attention")) ? List.of(1) : List.of();
+        return fused && PRODUCTS.contains(node.op())
+                ? List.of(0, 1)
+                : fused && (CONVOLUTIONS.contains(node.op()) || node.op().equals("Attention")) ? List.of(1) : List.of();
     }
 
     /** Whether a convolution with this weight is faster on floats. */

@@ -5,8 +5,7 @@ import dev.quantline.onnx.Tensor;
 
 /** Layers with constant weights that integer kernels multiply in pairs, where their activations are quantized. */
 public final class IntegerProducts {
-    private IntegerProducts() {
-    }
+    private IntegerProducts() {}
 
     /**
      * Whether a kernel for unsigned activations and signed weights adds neighbouring products of this layer, and so can saturate without
@@ -17,6 +16,8 @@ public final class IntegerProducts {
      */
     public static boolean addPairs(Node node, Tensor weight) {
         boolean depthwise = node.is("Conv") && weight.dim(1) == 1 && weight.dim(0) == node.intOf("group", 1);
-        return node.is("MatMul", "Gemm", "Conv") && !depthwise && !(node.is("Conv") && FloatKernels.isFaster(node, weight));
+        return node.is("MatMul", "Gemm", "Conv")
+                && !depthwise
+                && !(node.is("Conv") && FloatKernels.isFaster(node, weight));
     }
 }

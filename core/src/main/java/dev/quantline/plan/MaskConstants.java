@@ -17,12 +17,35 @@ import java.util.Set;
 final class MaskConstants {
     /** Magnitudes from here on are no weights, scores or activations. */
     private static final float SMALLEST = 1e4f;
-    private static final Set<String> CARRIERS = Set.of("Where", "Add", "Sub", "Mul", "Neg", "Concat", "Expand", "Tile", "Reshape",
-        "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Gather", "GatherElements", "Cast", "Identity", "Pad", "Trilu",
-        "Dropout", "ScatterND", "ScatterElements", "ConstantOfShape");
 
-    private MaskConstants() {
-    }
+    private static final Set<String> CARRIERS = Set.of(
+            "Where",
+            "Add",
+            "Sub",
+            "Mul",
+            "Neg",
+            "Concat",
+            "Expand",
+            "Tile",
+            "Reshape",
+            "Flatten",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+            "Slice",
+            "Split",
+            "Gather",
+            "GatherElements",
+            "Cast",
+            "Identity",
+            "Pad",
+            "Trilu",
+            "Dropout",
+            "ScatterND",
+            "ScatterElements",
+            "ConstantOfShape");
+
+    private MaskConstants() {}
 
     /** Names of all tensors a mask's constants may stand in. */
     static Set<String> in(Graph graph) {
@@ -30,7 +53,10 @@ final class MaskConstants {
         var carrying = new HashSet<String>();
         for (var node : graph.nodes()) {
             boolean carries = node.domain().isEmpty() && CARRIERS.contains(node.op());
-            if (carries && (makes(node) || node.inputs().stream().anyMatch(input -> carrying.contains(input) || holds(index, input)))) {
+            if (carries
+                    && (makes(node)
+                            || node.inputs().stream()
+                                    .anyMatch(input -> carrying.contains(input) || holds(index, input)))) {
                 carrying.addAll(node.outputs());
             }
         }
@@ -44,7 +70,9 @@ final class MaskConstants {
     }
 
     private static boolean makes(Node node) {
-        return node.is("ConstantOfShape") && node.has("value") && holds(TensorProtos.fromProto(node.attributes().get("value").getT()));
+        return node.is("ConstantOfShape")
+                && node.has("value")
+                && holds(TensorProtos.fromProto(node.attributes().get("value").getT()));
     }
 
     private static boolean holds(Tensor constant) {

@@ -14,9 +14,16 @@ import java.util.Map;
  * @param channels     channels that reach farthest, the farthest first; empty where there are none to tell
  * @param samples      samples that reach farther than six standard deviations, the farthest first
  */
-public record Observed(double low, double width, List<Long> counts, double mean, double deviation, double kurtosis,
-                       Map<Integer, Double> energyBeyond, List<Reach> channels, List<Integer> samples) {
+public record Observed(
+        double low,
+        double width,
+        List<Long> counts,
+        double mean,
+        double deviation,
+        double kurtosis,
+        Map<Integer, Double> energyBeyond,
+        List<Reach> channels,
+        List<Integer> samples) {
     /** Extremes of a channel, and how many standard deviations of the whole tensor they lie from its mean. */
-    public record Reach(int channel, double low, double high, double sigmas) {
-    }
+    public record Reach(int channel, double low, double high, double sigmas) {}
 }

@@ -30,8 +30,7 @@ public record Outlook(List<Operator> operators, long bytes) {
     private static final int NODE_BYTES = 50;
 
     /** Widths and what shares a weight scale. @param block inputs that share one; 0 for a scale an output channel */
-    public record Widths(int weights, int activations, int block) {
-    }
+    public record Widths(int weights, int activations, int block) {}
 
     /**
      * A type of operator.
@@ -42,7 +41,8 @@ public record Outlook(List<Operator> operators, long bytes) {
      * @param given    nodes that came quantized and stay as they are
      * @param floating nodes that stay as they are, by the reason
      */
-    public record Operator(String name, int integer, int onCodes, int stored, int given, Map<String, Integer> floating) {
+    public record Operator(
+            String name, int integer, int onCodes, int stored, int given, Map<String, Integer> floating) {
         /** Nodes in all. */
         @JsonIgnore
         public int nodes() {
@@ -73,6 +73,7 @@ public record Outlook(List<Operator> operators, long bytes) {
         private final Placement placement;
         /** Where nothing is excluded: what is missing here is so by the user's wish. */
         private final Placement unrestrained;
+
         private final Map<String, DataType> types;
         private final Set<String> given;
 
@@ -99,15 +100,16 @@ public record Outlook(List<Operator> operators, long bytes) {
                 }
             }
             var operators = new ArrayList<Operator>();
-            counts.forEach((name, count) -> operators.add(new Operator(name, count[0], count[1], count[2], count[3],
-                reasons.getOrDefault(name, Map.of()))));
+            counts.forEach((name, count) -> operators.add(
+                    new Operator(name, count[0], count[1], count[2], count[3], reasons.getOrDefault(name, Map.of()))));
             operators.sort((one, other) -> Integer.compare(other.nodes(), one.nodes()));
             return new Outlook(operators, bytes(fileBytes));
         }
 
         /** 0: integer kernel, 1: codes in and out, 2: weights stored as codes, 3: came quantized, 4: float. */
         private int kind(Node node, Placement placement) {
-            boolean stored = placement.weights().stream().anyMatch(weight -> weight.node().equals(node.name()));
+            boolean stored = placement.weights().stream()
+                    .anyMatch(weight -> weight.node().equals(node.name()));
             boolean activations = widths.activations() <= INTEGER_KERNEL;
             boolean product = node.is("MatMul", "Gemm", "Conv");
             if (given.contains(node.name())) {
@@ -119,8 +121,14 @@ public record Outlook(List<Operator> operators, long bytes) {
             if (stored) {
                 return 2;
             }
-            return activations && !product && node.outputs().stream().anyMatch(output -> onGrid(output, placement)
-                || node.inputs().stream().allMatch(input -> onGrid(input, placement)) && isSwallowed(output, placement)) ? 1 : 4;
+            return activations
+                            && !product
+                            && node.outputs().stream()
+                                    .anyMatch(output -> onGrid(output, placement)
+                                            || node.inputs().stream().allMatch(input -> onGrid(input, placement))
+                                                    && isSwallowed(output, placement))
+                    ? 1
+                    : 4;
         }
 
         /** Every input that is no constant weight or bias comes as codes. */
@@ -131,17 +139,22 @@ public record Outlook(List<Operator> operators, long bytes) {
         private static boolean isCoded(String tensor, Node node, Placement placement) {
             var site = placement.activations().get(tensor);
             return site != null && (site.readers().isEmpty() || site.readers().contains(node.name()))
-                || placement.weights().stream().anyMatch(weight -> weight.node().equals(node.name()) && weight.tensor().equals(tensor));
+                    || placement.weights().stream()
+                            .anyMatch(weight -> weight.node().equals(node.name())
+                                    && weight.tensor().equals(tensor));
         }
 
         /** What is quantized for some readers alone is written as floats. */
         private static boolean onGrid(String tensor, Placement placement) {
-            return placement.activations().containsKey(tensor) && placement.activations().get(tensor).readers().isEmpty();
+            return placement.activations().containsKey(tensor)
+                    && placement.activations().get(tensor).readers().isEmpty();
         }
 
         /** A Relu or Clip right behind, whose output is what gets quantized. */
         private boolean isSwallowed(String tensor, Placement placement) {
-            return index.onlyConsumer(tensor).filter(next -> next.is("Relu", "Clip") && onGrid(next.output(), placement)).isPresent();
+            return index.onlyConsumer(tensor)
+                    .filter(next -> next.is("Relu", "Clip") && onGrid(next.output(), placement))
+                    .isPresent();
         }
 
         private String why(Node node) {
@@ -152,14 +165,19 @@ public record Outlook(List<Operator> operators, long bytes) {
             if (node.outputs().stream().map(types::get).noneMatch(type -> type == null || type.isFloating())) {
                 return "it computes no floats";
             }
-            if (product && node.inputs().stream().map(types::get).anyMatch(type -> type != null && type != DataType.FLOAT)) {
+            if (product
+                    && node.inputs().stream()
+                            .map(types::get)
+                            .anyMatch(type -> type != null && type != DataType.FLOAT)) {
                 return "its numbers are not of type FLOAT";
             }
             if (widths.activations() > INTEGER_KERNEL && (product || Placement.hasIntegerKernel(node))) {
                 return "the recipe leaves activations float";
             }
             if (product) {
-                return node.is("Conv") ? "its weights or its bias are computed" : "an input carries the constants of a mask";
+                return node.is("Conv")
+                        ? "its weights or its bias are computed"
+                        : "an input carries the constants of a mask";
             }
             if (!FloatKernels.weights(node).isEmpty() || node.is("Gather")) {
                 return "it has no large constant weights";
@@ -178,17 +196,22 @@ public record Outlook(List<Operator> operators, long bytes) {
                 before += whole;
                 after += weight == null ? whole : codes(constant.getValue(), weight);
             }
-            long sites = widths.activations() <= 2 * INTEGER_KERNEL ? placement.activations().size() : 0;
+            long sites = widths.activations() <= 2 * INTEGER_KERNEL
+                    ? placement.activations().size()
+                    : 0;
             return Math.max(0, fileBytes - before) + after + NODE_BYTES * (2 * sites + coded.size());
         }
 
         /** Codes, scales and zero points. */
         private long codes(Tensor constant, Placement.Weight weight) {
-            boolean table = model.node(weight.node()).filter(node -> node.is("Gather", "Add")).isPresent();
+            boolean table = model.node(weight.node())
+                    .filter(node -> node.is("Gather", "Add"))
+                    .isPresent();
             int bits = table ? Math.max(TABLE, widths.weights()) : widths.weights();
             var type = bits <= PACKED ? DataType.INT4 : bits <= INTEGER_KERNEL ? DataType.INT8 : DataType.INT16;
-            long scales = weight.axis() < 0 ? 1 : widths.block() > 0 && !table ? constant.size() / widths.block() + 1
-                : constant.dim(weight.axis());
+            long scales = weight.axis() < 0
+                    ? 1
+                    : widths.block() > 0 && !table ? constant.size() / widths.block() + 1 : constant.dim(weight.axis());
             return type.bytes(constant.size()) + scales * (Float.BYTES + 1);
         }
     }

@@ -32,10 +32,11 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
     /** Weights of float kernels smaller than this many elements stay float: what restores them takes as much. */
     private static final int SMALLEST_WEIGHT = 512;
     /** Operators whose output takes exactly values of their input: same grid on both sides. */
-    private static final Set<String> MOVES = Set.of("MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze",
-        "Split", "Slice", "DepthToSpace");
+    private static final Set<String> MOVES = Set.of(
+            "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Split", "Slice", "DepthToSpace");
     /** Operators with integer kernels between convolutions, on a grid of their own. */
-    private static final Set<String> CARRIES = Set.of("Relu", "Add", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu");
+    private static final Set<String> CARRIES =
+            Set.of("Relu", "Add", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu");
 
     /**
      * An activation to quantize.
@@ -45,8 +46,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
      * @param gridOf  the tensor whose quantizer it must share; its own name if free
      * @param axis    channel axis counted from the end (-1) or the front (1), for per-channel statistics
      */
-    public record Site(String tensor, Set<String> readers, String gridOf, int axis) {
-    }
+    public record Site(String tensor, Set<String> readers, String gridOf, int axis) {}
 
     /**
      * A constant to store as codes.
@@ -55,8 +55,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
      * @param input which input of the node it is
      * @param axis  output-channel axis of the constant; {@code Uniform.PER_TENSOR} for one scale
      */
-    public record Weight(String tensor, String node, int input, int axis) {
-    }
+    public record Weight(String tensor, String node, int input, int axis) {}
 
     /**
      * Finds the places.
@@ -123,8 +122,14 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                 } else if (node.is("Gather")) {
                     table(node);
                 } else if (node.is("Add") && position(node)) {
-                    weights.add(new Weight(node.input(constantOf(node)), node.name(), constantOf(node),
-                        index.constant(node.input(constantOf(node))).orElseThrow().rank() - 1));
+                    weights.add(new Weight(
+                            node.input(constantOf(node)),
+                            node.name(),
+                            constantOf(node),
+                            index.constant(node.input(constantOf(node)))
+                                            .orElseThrow()
+                                            .rank()
+                                    - 1));
                 } else if (!FloatKernels.weights(node).isEmpty()) {
                     FloatKernels.weights(node).forEach(input -> stored(node, input));
                 } else if (hasIntegerKernel(node)) {
@@ -139,19 +144,29 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
          * type it is the same tensor.
          */
         private boolean isExcluded(Node node) {
-            return excluded.has(node.name()) || node.outputs().stream().anyMatch(output -> excluded.has(output)
-                    || index.onlyConsumer(output).filter(next -> next.is("Cast") && excluded.has(next.output())).isPresent())
-                || node.inputs().stream().anyMatch(input -> excludesReader(input)
-                    || index.producer(input, "Cast").filter(cast -> excludesReader(cast.input(0))).isPresent());
+            return excluded.has(node.name())
+                    || node.outputs().stream()
+                            .anyMatch(output -> excluded.has(output)
+                                    || index.onlyConsumer(output)
+                                            .filter(next -> next.is("Cast") && excluded.has(next.output()))
+                                            .isPresent())
+                    || node.inputs().stream()
+                            .anyMatch(input -> excludesReader(input)
+                                    || index.producer(input, "Cast")
+                                            .filter(cast -> excludesReader(cast.input(0)))
+                                            .isPresent());
         }
 
         private boolean excludesReader(String tensor) {
-            return excluded.names(tensor) || !tensor.isEmpty() && index.producer(tensor).isEmpty() && excluded.has(tensor);
+            return excluded.names(tensor)
+                    || !tensor.isEmpty() && index.producer(tensor).isEmpty() && excluded.has(tensor);
         }
 
         private void product(Node node) {
-            boolean usable = floats.contains(node.input(0)) && floats.contains(node.input(1))
-                && (index.constant(node.input(0)).isEmpty() || index.constant(node.input(1)).isEmpty());
+            boolean usable = floats.contains(node.input(0))
+                    && floats.contains(node.input(1))
+                    && (index.constant(node.input(0)).isEmpty()
+                            || index.constant(node.input(1)).isEmpty());
             if (!usable) {
                 return;
             }
@@ -169,7 +184,9 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
 
         private void convolution(Node node) {
             var weight = index.constant(node.input(1));
-            if (weight.isEmpty() || !floats.contains(node.input(0)) || node.hasInput(2) && index.constant(node.input(2)).isEmpty()) {
+            if (weight.isEmpty()
+                    || !floats.contains(node.input(0))
+                    || node.hasInput(2) && index.constant(node.input(2)).isEmpty()) {
                 return;
             }
             if (FloatKernels.isFaster(node, weight.get())) {
@@ -184,17 +201,26 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         /** A constant that a float kernel multiplies by. */
         private void stored(Node node, int input) {
             var weight = index.constant(node.input(input));
-            if (weight.filter(constant -> constant.type() == DataType.FLOAT && constant.rank() > 1
-                && constant.size() >= SMALLEST_WEIGHT).isPresent() && !MaskConstants.holds(index, node.input(input))) {
-                weights.add(new Weight(node.input(input), node.name(), input, FloatKernels.axis(node, input, weight.get())));
+            if (weight.filter(constant -> constant.type() == DataType.FLOAT
+                                    && constant.rank() > 1
+                                    && constant.size() >= SMALLEST_WEIGHT)
+                            .isPresent()
+                    && !MaskConstants.holds(index, node.input(input))) {
+                weights.add(new Weight(
+                        node.input(input), node.name(), input, FloatKernels.axis(node, input, weight.get())));
             }
         }
 
         private void table(Node node) {
             var table = index.constant(node.input(0));
-            boolean large = table.isPresent() && table.get().type() == DataType.FLOAT && table.get().rank() == 2
-                && table.get().size() >= SMALLEST_TABLE && !MaskConstants.holds(index, node.input(0));
-            if (large && node.intOf("axis", 0) == 0 && index.constant(node.input(1)).isEmpty()) {
+            boolean large = table.isPresent()
+                    && table.get().type() == DataType.FLOAT
+                    && table.get().rank() == 2
+                    && table.get().size() >= SMALLEST_TABLE
+                    && !MaskConstants.holds(index, node.input(0));
+            if (large
+                    && node.intOf("axis", 0) == 0
+                    && index.constant(node.input(1)).isEmpty()) {
                 weights.add(new Weight(node.input(0), node.name(), 0, 1));
             }
         }
@@ -202,9 +228,12 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         /** A table that is added as it is: a place in it for every token and channel. */
         private boolean position(Node node) {
             var table = index.constant(node.input(constantOf(node)));
-            return table.isPresent() && table.get().type() == DataType.FLOAT && table.get().rank() > 1
-                && table.get().dim(-1) < table.get().size() && table.get().size() >= SMALLEST_TABLE
-                && !MaskConstants.holds(index, node.input(constantOf(node)));
+            return table.isPresent()
+                    && table.get().type() == DataType.FLOAT
+                    && table.get().rank() > 1
+                    && table.get().dim(-1) < table.get().size()
+                    && table.get().size() >= SMALLEST_TABLE
+                    && !MaskConstants.holds(index, node.input(constantOf(node)));
         }
 
         private int constantOf(Node node) {
@@ -214,13 +243,18 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         private void carry(Node node) {
             boolean moves = MOVES.contains(node.op());
             var data = moves ? List.of(node.input(0)) : node.inputs();
-            if (!data.stream().allMatch(onGrid::contains) || node.outputs().stream().anyMatch(graph.initializers()::containsKey)) {
+            if (!data.stream().allMatch(onGrid::contains)
+                    || node.outputs().stream().anyMatch(graph.initializers()::containsKey)) {
                 return;
             }
-            for (String output : node.outputs().stream().filter(floats::contains).toList()) {
+            for (String output :
+                    node.outputs().stream().filter(floats::contains).toList()) {
                 if (moves) {
                     onGrid.add(output);
-                    sites.put(output, new Site(output, Set.of(), sites.get(data.getFirst()).gridOf(), 1));
+                    sites.put(
+                            output,
+                            new Site(
+                                    output, Set.of(), sites.get(data.getFirst()).gridOf(), 1));
                 } else {
                     write(output);
                 }
@@ -230,7 +264,8 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         /** A tensor that is read quantized by {@code node}; already on a grid, it stays as it is. */
         private void read(String tensor, Node node, int axis) {
             if (!onGrid.contains(tensor) && !masked.contains(tensor)) {
-                var readers = new LinkedHashSet<>(sites.containsKey(tensor) ? sites.get(tensor).readers() : Set.of());
+                var readers = new LinkedHashSet<>(
+                        sites.containsKey(tensor) ? sites.get(tensor).readers() : Set.of());
                 readers.add(node.name());
                 sites.put(tensor, new Site(tensor, readers, tensor, axis));
             }
@@ -241,8 +276,10 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
          * already.
          */
         private void write(String tensor) {
-            var bounded = index.onlyConsumer(tensor).filter(next -> !isExcluded(next)
-                && (next.is("Relu") || next.is("Clip") && next.input(0).equals(tensor)));
+            var bounded = index.onlyConsumer(tensor)
+                    .filter(next -> !isExcluded(next)
+                            && (next.is("Relu")
+                                    || next.is("Clip") && next.input(0).equals(tensor)));
             String written = bounded.map(Node::output).orElse(tensor);
             if (GivenCodes.areMadeOf(index, written)) {
                 return;

@@ -27,19 +27,25 @@ final class QdqRewrite {
     private final QuantizationPlan plan;
     /** New name of input i of a node, by node name and input. */
     private final Map<String, Map<Integer, String>> replaced = new HashMap<>();
+
     private final Map<String, String> renamedOutputs = new HashMap<>();
     private final Map<Stored, String> codes = new HashMap<>();
     /** What is written once the model's own nodes are renamed. */
     private final List<Runnable> writes = new ArrayList<>();
 
     /** Codes of a constant; readers may need scales of their own. */
-    private record Stored(String tensor, Uniform quantizer) {
-    }
+    private record Stored(String tensor, Uniform quantizer) {}
 
     QdqRewrite(Graph model, QuantizationPlan plan) {
-        int needed = Stream.concat(plan.weights().stream().map(QuantizationPlan.Weight::quantizer),
-            plan.activations().stream().map(QuantizationPlan.Activation::quantizer).filter(Uniform.class::isInstance)
-                .map(Uniform.class::cast)).mapToInt(Uniform::opset).max().orElse(0);
+        int needed = Stream.concat(
+                        plan.weights().stream().map(QuantizationPlan.Weight::quantizer),
+                        plan.activations().stream()
+                                .map(QuantizationPlan.Activation::quantizer)
+                                .filter(Uniform.class::isInstance)
+                                .map(Uniform.class::cast))
+                .mapToInt(Uniform::opset)
+                .max()
+                .orElse(0);
         graph = model.opset() < needed ? OnnxLibrary.convert(model, needed) : model.copy();
         index = graph.index();
         this.plan = plan;
@@ -60,7 +66,9 @@ final class QdqRewrite {
         for (var input : replaced.getOrDefault(node.name(), Map.of()).entrySet()) {
             node = node.withInput(input.getKey(), input.getValue());
         }
-        return node.withOutputs(node.outputs().stream().map(name -> renamedOutputs.getOrDefault(name, name)).toList());
+        return node.withOutputs(node.outputs().stream()
+                .map(name -> renamedOutputs.getOrDefault(name, name))
+                .toList());
     }
 
     private void replace(String node, int input, String tensor) {
@@ -68,8 +76,9 @@ final class QdqRewrite {
     }
 
     private void weight(QuantizationPlan.Weight weight) {
-        var reader = graph.node(weight.node()).orElseThrow(
-            () -> new IllegalStateException("the plan names node '" + weight.node() + "', and the model has none"));
+        var reader = graph.node(weight.node())
+                .orElseThrow(() -> new IllegalStateException(
+                        "the plan names node '" + weight.node() + "', and the model has none"));
         if (reader.is("Gather")) {
             table(weight, reader);
         } else {
@@ -79,7 +88,13 @@ final class QdqRewrite {
             boolean taken = takesCodes(reader, weight);
             writes.add(() -> {
                 if (taken) {
-                    weight.quantizer().writeRestore(graph, weight.tensor(), constant, weight.quantizer().axis(), restored);
+                    weight.quantizer()
+                            .writeRestore(
+                                    graph,
+                                    weight.tensor(),
+                                    constant,
+                                    weight.quantizer().axis(),
+                                    restored);
                 } else {
                     weight.quantizer().writeProduct(graph, weight.tensor(), constant, restored);
                 }
@@ -96,13 +111,17 @@ final class QdqRewrite {
         if (weight.quantizer().block() > 0) {
             return true;
         }
-        if (!reader.is("MatMul", "Gemm", "Conv") || reader.is("Conv") && FloatKernels.isFaster(reader, tensor)
-            || weight.quantizer().bits() > BYTE) {
+        if (!reader.is("MatMul", "Gemm", "Conv")
+                || reader.is("Conv") && FloatKernels.isFaster(reader, tensor)
+                || weight.quantizer().bits() > BYTE) {
             return false;
         }
         var input = plan.activationOf(reader.input(1 - weight.input()), reader.name());
-        boolean matrix = !reader.is("Conv") && tensor.rank() == 2 && weight.input() == 1 && reader.intOf("transB", 0) == 0;
-        return matrix || input.filter(grid -> grid instanceof Uniform && grid.bits() <= BYTE).isPresent();
+        boolean matrix =
+                !reader.is("Conv") && tensor.rank() == 2 && weight.input() == 1 && reader.intOf("transB", 0) == 0;
+        return matrix
+                || input.filter(grid -> grid instanceof Uniform && grid.bits() <= BYTE)
+                        .isPresent();
     }
 
     /** Rows are gathered as codes and restored afterwards: the table never exists as floats. */
@@ -138,8 +157,11 @@ final class QdqRewrite {
     }
 
     private String codesOf(QuantizationPlan.Weight weight) {
-        return codes.computeIfAbsent(new Stored(weight.tensor(), weight.quantizer()), first -> graph.addConstant(
-            weight.tensor() + "/quantized", weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
+        return codes.computeIfAbsent(
+                new Stored(weight.tensor(), weight.quantizer()),
+                first -> graph.addConstant(
+                        weight.tensor() + "/quantized",
+                        weight.quantizer().quantize(graph.initializers().get(weight.tensor()))));
     }
 
     /** Integer kernels add the bias to the int32 sum: its scale is s_x s_w of each channel. */
@@ -148,8 +170,14 @@ final class QdqRewrite {
         var weight = plan.weightOf(node.name());
         var input = plan.activationOf(node.input(0), node.name());
         boolean scaled = node.floatOf("alpha", 1) != 1 || node.floatOf("beta", 1) != 1;
-        if (!node.is("Conv", "Gemm") || constant == null || weight.isEmpty() || scaled || constant.rank() != 1
-            || !takesCodes(node, weight.get()) || weight.get().quantizer().block() > 0 || !(input.orElse(null) instanceof Uniform grid)) {
+        if (!node.is("Conv", "Gemm")
+                || constant == null
+                || weight.isEmpty()
+                || scaled
+                || constant.rank() != 1
+                || !takesCodes(node, weight.get())
+                || weight.get().quantizer().block() > 0
+                || !(input.orElse(null) instanceof Uniform grid)) {
             return;
         }
         var values = constant.toFloats();
@@ -161,9 +189,13 @@ final class QdqRewrite {
             sums[c] = (int) Math.clamp(Math.rint(values[c] / (double) scale[c]), Integer.MIN_VALUE, Integer.MAX_VALUE);
         }
         String restored = graph.fresh(node.input(2) + "/dequantized");
-        var restore = Node.of("DequantizeLinear", List.of(
-            graph.addConstant(node.input(2) + "/quantized", Tensor.of(sums, sums.length)),
-            graph.addConstant(node.input(2) + "/scale", Tensor.vector(scale))), restored).with("axis", 0L);
+        var restore = Node.of(
+                        "DequantizeLinear",
+                        List.of(
+                                graph.addConstant(node.input(2) + "/quantized", Tensor.of(sums, sums.length)),
+                                graph.addConstant(node.input(2) + "/scale", Tensor.vector(scale))),
+                        restored)
+                .with("axis", 0L);
         writes.add(() -> graph.nodes().add(restore));
         replace(node.name(), 2, restored);
     }
@@ -183,7 +215,9 @@ final class QdqRewrite {
                 }
             }
         }
-        String input = activation.readers().isEmpty() ? withoutClip(tensor, activation.quantizer()).orElse(from) : from;
+        String input = activation.readers().isEmpty()
+                ? withoutClip(tensor, activation.quantizer()).orElse(from)
+                : from;
         writes.add(() -> activation.quantizer().write(graph, tensor, input, to));
     }
 
@@ -192,12 +226,18 @@ final class QdqRewrite {
      * kernels of convolutions take no Clip between their sum and their output.
      */
     private Optional<String> withoutClip(String tensor, Quantizer quantizer) {
-        return index.producer(tensor, "Clip").filter(clip -> quantizer instanceof Uniform grid && grid.axis() == Uniform.PER_TENSOR
-            && saturates(clip, 1, bound -> grid.quantize(bound, 0) == grid.qmin())
-            && saturates(clip, 2, bound -> grid.quantize(bound, 0) == grid.qmax())).map(clip -> clip.input(0));
+        return index.producer(tensor, "Clip")
+                .filter(clip -> quantizer instanceof Uniform grid
+                        && grid.axis() == Uniform.PER_TENSOR
+                        && saturates(clip, 1, bound -> grid.quantize(bound, 0) == grid.qmin())
+                        && saturates(clip, 2, bound -> grid.quantize(bound, 0) == grid.qmax()))
+                .map(clip -> clip.input(0));
     }
 
     private boolean saturates(Node clip, int bound, Predicate<Float> ends) {
-        return !clip.hasInput(bound) || index.constant(clip.input(bound)).filter(value -> ends.test((float) value.get(0))).isPresent();
+        return !clip.hasInput(bound)
+                || index.constant(clip.input(bound))
+                        .filter(value -> ends.test((float) value.get(0)))
+                        .isPresent();
     }
 }

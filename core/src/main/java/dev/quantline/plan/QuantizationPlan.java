@@ -33,12 +33,10 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
      * @param readers nodes that read it quantized; empty: everyone does
      * @param range   the criterion that chose the range, for the report
      */
-    public record Activation(String tensor, Set<String> readers, Quantizer quantizer, String range) {
-    }
+    public record Activation(String tensor, Set<String> readers, Quantizer quantizer, String range) {}
 
     /** A constant stored as codes: input {@code input} of node {@code node}. */
-    public record Weight(String tensor, String node, int input, Uniform quantizer) {
-    }
+    public record Weight(String tensor, String node, int input, Uniform quantizer) {}
 
     /** The model with every planned tensor behind QuantizeLinear and DequantizeLinear, nothing else changed. */
     public Graph applyTo(Graph model) {
@@ -47,8 +45,11 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
 
     /** The quantizer of an activation as {@code node} reads it. */
     public Optional<Quantizer> activationOf(String tensor, String node) {
-        return activations.stream().filter(planned -> planned.tensor().equals(tensor)
-            && (planned.readers().isEmpty() || planned.readers().contains(node))).map(Activation::quantizer).findFirst();
+        return activations.stream()
+                .filter(planned -> planned.tensor().equals(tensor)
+                        && (planned.readers().isEmpty() || planned.readers().contains(node)))
+                .map(Activation::quantizer)
+                .findFirst();
     }
 
     /** The weight that {@code node} reads as codes; the first of a recurrent layer's. */

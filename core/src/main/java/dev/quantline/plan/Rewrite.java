@@ -9,5 +9,4 @@ import java.util.List;
  * @param applied names of the nodes or tensors it was applied to
  * @param refused those that looked like it, each with the reason why not
  */
-public record Rewrite(String rule, List<String> applied, List<String> refused) {
-}
+public record Rewrite(String rule, List<String> applied, List<String> refused) {}

@@ -31,14 +31,17 @@ public enum Target {
      * many bits; 0 where any will do. Wider activations run on no integer kernel; there are none narrower than a bit.
      */
     public int pairLimit(int activationBits) {
-        int limit = activationBits < 1 || activationBits > WIDEST_CODE ? 0 : Short.MAX_VALUE / ((1 << activationBits) - 1);
+        int limit =
+                activationBits < 1 || activationBits > WIDEST_CODE ? 0 : Short.MAX_VALUE / ((1 << activationBits) - 1);
         return this == CPU_VNNI || limit >= 2 << WIDEST_CODE - 1 ? 0 : limit;
     }
 
     /** Reads a label. @throws BadInput naming the labels there are */
     public static Target of(String label) {
-        return Arrays.stream(values()).filter(target -> target.label.equals(label)).findFirst()
-            .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: " + Nearest.hint(label, labels())));
+        return Arrays.stream(values())
+                .filter(target -> target.label.equals(label))
+                .findFirst()
+                .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: " + Nearest.hint(label, labels())));
     }
 
     private static List<String> labels() {

@@ -15,8 +15,7 @@ import java.util.stream.Stream;
  * {@code W' = f W} per output channel and {@code b' = f (b - mean) + beta}.
  */
 public final class BatchNormFolding {
-    private BatchNormFolding() {
-    }
+    private BatchNormFolding() {}
 
     /** Folds wherever the convolution's output feeds nothing but its BatchNormalization. */
     public static Rewritten apply(Graph model) {
@@ -31,19 +30,27 @@ public final class BatchNormFolding {
                 continue;
             }
             var conv = index.producer(norm.input(0), "Conv");
-            boolean usable = conv.isPresent() && index.onlyConsumer(conv.get().output()).isPresent()
-                && norm.intOf("training_mode", 0) == 0
-                && Stream.concat(conv.get().inputs().stream().skip(1), norm.inputs().stream().skip(1)).filter(name -> !name.isEmpty())
-                    .allMatch(name -> index.constant(name).filter(constant -> constant.type() == DataType.FLOAT).isPresent());
+            boolean usable = conv.isPresent()
+                    && index.onlyConsumer(conv.get().output()).isPresent()
+                    && norm.intOf("training_mode", 0) == 0
+                    && Stream.concat(
+                                    conv.get().inputs().stream().skip(1),
+                                    norm.inputs().stream().skip(1))
+                            .filter(name -> !name.isEmpty())
+                            .allMatch(name -> index.constant(name)
+                                    .filter(constant -> constant.type() == DataType.FLOAT)
+                                    .isPresent());
             if (!usable) {
-                refused.add(norm.name() + ": its input is not a convolution with constant float weights that feeds it alone");
+                refused.add(norm.name()
+                        + ": its input is not a convolution with constant float weights that feeds it alone");
                 continue;
             }
             replaced.put(conv.get().name(), fold(graph, conv.get(), norm));
             dropped.add(norm.name());
             folded.add(norm.name());
         }
-        graph.rewrite(node -> dropped.contains(node.name()) ? List.of() : List.of(replaced.getOrDefault(node.name(), node)));
+        graph.rewrite(
+                node -> dropped.contains(node.name()) ? List.of() : List.of(replaced.getOrDefault(node.name(), node)));
         graph.prune();
         return new Rewritten(graph, folded, refused);
     }

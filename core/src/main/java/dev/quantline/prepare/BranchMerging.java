@@ -19,8 +19,7 @@ import java.util.Optional;
  * Expects BatchNormalization behind convolutions to be folded.
  */
 public final class BranchMerging {
-    private BranchMerging() {
-    }
+    private BranchMerging() {}
 
     /** Merges wherever all terms of a sum are such branches and at least one is a convolution of the others' size. */
     public static Rewritten apply(Graph model) {
@@ -44,7 +43,12 @@ public final class BranchMerging {
             if (reason.isPresent()) {
                 refused.add(sum.name() + ": " + reason.get());
             } else {
-                merged.put(sum.name(), merge(graph, branches.stream().map(Optional::orElseThrow).toList(), sum));
+                merged.put(
+                        sum.name(),
+                        merge(
+                                graph,
+                                branches.stream().map(Optional::orElseThrow).toList(),
+                                sum));
                 inner.addAll(sums);
             }
         }
@@ -55,7 +59,8 @@ public final class BranchMerging {
 
     private static void collect(GraphIndex index, Node sum, List<String> terms, List<String> sums) {
         for (String input : sum.inputs()) {
-            var nested = index.producer(input, "Add").filter(add -> index.onlyConsumer(input).isPresent());
+            var nested = index.producer(input, "Add")
+                    .filter(add -> index.onlyConsumer(input).isPresent());
             if (nested.isPresent()) {
                 sums.add(nested.get().name());
                 collect(index, nested.get(), terms, sums);
@@ -70,14 +75,15 @@ public final class BranchMerging {
             return Optional.of("a term is neither a convolution that feeds only the sum nor an identity");
         }
         var branches = terms.stream().map(Optional::orElseThrow).toList();
-        var convolutions = branches.stream().filter(branch -> branch.conv.isPresent()).toList();
+        var convolutions =
+                branches.stream().filter(branch -> branch.conv.isPresent()).toList();
         if (convolutions.isEmpty()) {
             return Optional.of("no term is a convolution with constant weights that feeds only the sum");
         }
         var first = largest(convolutions);
         for (var branch : branches) {
-            boolean sameInput = branch.input.equals(first.input)
-                || branch.conv.isEmpty() && branch.output.equals(first.input);
+            boolean sameInput =
+                    branch.input.equals(first.input) || branch.conv.isEmpty() && branch.output.equals(first.input);
             if (!sameInput) {
                 return Optional.of("its terms read different tensors");
             }
@@ -89,19 +95,23 @@ public final class BranchMerging {
     }
 
     private static Branch largest(List<Branch> convolutions) {
-        return convolutions.stream().reduce((one, other) -> other.kernel()[0] > one.kernel()[0] ? other : one).orElseThrow();
+        return convolutions.stream()
+                .reduce((one, other) -> other.kernel()[0] > one.kernel()[0] ? other : one)
+                .orElseThrow();
     }
 
     private static Node merge(Graph graph, List<Branch> branches, Node sum) {
-        var largest = largest(branches.stream().filter(branch -> branch.conv.isPresent()).toList());
+        var largest = largest(
+                branches.stream().filter(branch -> branch.conv.isPresent()).toList());
         var weight = largest.weight.orElseThrow();
         var w = new float[weight.size()];
         var b = new float[weight.dim(0)];
         branches.forEach(branch -> branch.addTo(w, b, weight.shape()));
         var conv = largest.conv.orElseThrow();
-        return conv.withName(sum.name()).withOutputs(sum.outputs())
-            .withInput(1, graph.addConstant(sum.name() + "/weight", Tensor.of(w, weight.shape())))
-            .withInput(2, graph.addConstant(sum.name() + "/bias", Tensor.of(b, b.length)));
+        return conv.withName(sum.name())
+                .withOutputs(sum.outputs())
+                .withInput(1, graph.addConstant(sum.name() + "/weight", Tensor.of(w, weight.shape())))
+                .withInput(2, graph.addConstant(sum.name() + "/bias", Tensor.of(b, b.length)));
     }
 
     /**
@@ -110,32 +120,46 @@ public final class BranchMerging {
      * @param factor per-channel factor of an identity; empty for a convolution
      * @param shift  bias of a convolution, per-channel summand of an identity
      */
-    private record Branch(String input, String output, Optional<Node> conv, Optional<Tensor> weight, float[] factor, float[] shift) {
+    private record Branch(
+            String input, String output, Optional<Node> conv, Optional<Tensor> weight, float[] factor, float[] shift) {
         static Optional<Branch> of(GraphIndex index, String term) {
             var conv = index.producer(term, "Conv");
             if (conv.isPresent() && index.onlyConsumer(term).isPresent()) {
                 return convolution(index, conv.get());
             }
-            var norm = index.producer(term, "BatchNormalization").filter(node -> index.onlyConsumer(term).isPresent());
-            return norm.isPresent() ? identity(index, norm.get())
-                : Optional.of(new Branch(term, term, Optional.empty(), Optional.empty(), new float[0], new float[0]));
+            var norm = index.producer(term, "BatchNormalization")
+                    .filter(node -> index.onlyConsumer(term).isPresent());
+            return norm.isPresent()
+                    ? identity(index, norm.get())
+                    : Optional.of(
+                            new Branch(term, term, Optional.empty(), Optional.empty(), new float[0], new float[0]));
         }
 
         private static Optional<Branch> convolution(GraphIndex index, Node node) {
             var weight = index.constant(node.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
-            boolean constantBias = !node.hasInput(2) || index.constant(node.input(2)).isPresent();
-            if (weight.isEmpty() || !constantBias || !node.stringOf("auto_pad", "NOTSET").equals("NOTSET")) {
+            boolean constantBias =
+                    !node.hasInput(2) || index.constant(node.input(2)).isPresent();
+            if (weight.isEmpty()
+                    || !constantBias
+                    || !node.stringOf("auto_pad", "NOTSET").equals("NOTSET")) {
                 return Optional.empty();
             }
-            var bias = node.hasInput(2) ? index.constant(node.input(2)).orElseThrow().toFloats() : new float[weight.get().dim(0)];
+            var bias = node.hasInput(2)
+                    ? index.constant(node.input(2)).orElseThrow().toFloats()
+                    : new float[weight.get().dim(0)];
             return Optional.of(new Branch(node.input(0), node.output(), Optional.of(node), weight, new float[0], bias));
         }
 
         private static Optional<Branch> identity(GraphIndex index, Node norm) {
-            if (norm.inputs().stream().skip(1).anyMatch(name -> index.constant(name).isEmpty())) {
+            if (norm.inputs().stream()
+                    .skip(1)
+                    .anyMatch(name -> index.constant(name).isEmpty())) {
                 return Optional.empty();
             }
-            var values = norm.inputs().stream().skip(1).map(name -> index.constant(name).orElseThrow().toFloats()).toList();
+            var values = norm.inputs().stream()
+                    .skip(1)
+                    .map(name -> index.constant(name).orElseThrow().toFloats())
+                    .toList();
             var factor = new float[values.getFirst().length];
             var shift = new float[factor.length];
             for (int c = 0; c < factor.length; c++) {
@@ -143,7 +167,8 @@ public final class BranchMerging {
                 factor[c] = (float) f;
                 shift[c] = (float) (values.get(1)[c] - f * values.get(2)[c]);
             }
-            return Optional.of(new Branch(norm.input(0), norm.output(), Optional.empty(), Optional.empty(), factor, shift));
+            return Optional.of(
+                    new Branch(norm.input(0), norm.output(), Optional.empty(), Optional.empty(), factor, shift));
         }
 
         long[] kernel() {
@@ -165,14 +190,24 @@ public final class BranchMerging {
             var shape = largest.weight.orElseThrow().shape();
             long groups = largest.conv.orElseThrow().intOf("group", 1);
             if (conv.isEmpty()) {
-                return plain && Arrays.stream(strides).allMatch(stride -> stride == 1) && shape[0] == shape[1] * groups
-                    && (factor.length == 0 || factor.length == shape[0]) && isCentred(largest, new long[axes], new long[2 * axes]);
+                return plain
+                        && Arrays.stream(strides).allMatch(stride -> stride == 1)
+                        && shape[0] == shape[1] * groups
+                        && (factor.length == 0 || factor.length == shape[0])
+                        && isCentred(largest, new long[axes], new long[2 * axes]);
             }
             var mine = weight.orElseThrow().shape();
-            return plain && Arrays.equals(strides, list("strides", axes, 1)) && groups == conv.get().intOf("group", 1)
-                && mine.length == shape.length && mine[0] == shape[0] && mine[1] == shape[1]
-                && Arrays.stream(list("dilations", axes, 1)).allMatch(dilation -> dilation == 1)
-                && isCentred(largest, Arrays.stream(kernel()).map(size -> size - 1).toArray(), list("pads", 2 * axes, 0));
+            return plain
+                    && Arrays.equals(strides, list("strides", axes, 1))
+                    && groups == conv.get().intOf("group", 1)
+                    && mine.length == shape.length
+                    && mine[0] == shape[0]
+                    && mine[1] == shape[1]
+                    && Arrays.stream(list("dilations", axes, 1)).allMatch(dilation -> dilation == 1)
+                    && isCentred(
+                            largest,
+                            Arrays.stream(kernel()).map(size -> size - 1).toArray(),
+                            list("pads", 2 * axes, 0));
         }
 
         /** Same output positions: the margins of the larger kernel are even and covered by its extra padding. */
@@ -181,8 +216,9 @@ public final class BranchMerging {
             var outer = largest.list("pads", 2 * kernel.length, 0);
             for (int i = 0; i < kernel.length; i++) {
                 long margin = kernel[i] - 1 - reach[i];
-                if (margin % 2 != 0 || outer[i] - pads[i] != margin / 2
-                    || outer[i + kernel.length] - pads[i + kernel.length] != margin / 2) {
+                if (margin % 2 != 0
+                        || outer[i] - pads[i] != margin / 2
+                        || outer[i + kernel.length] - pads[i + kernel.length] != margin / 2) {
                     return false;
                 }
             }

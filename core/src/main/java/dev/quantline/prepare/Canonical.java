@@ -20,8 +20,7 @@ public final class Canonical {
     /** The newest that the ONNX Runtime in use takes. */
     private static final int NEWEST = 26;
 
-    private Canonical() {
-    }
+    private Canonical() {}
 
     /**
      * Brings a model into canonical form. In float it computes the same.
@@ -30,7 +29,8 @@ public final class Canonical {
      */
     public static Graph of(Graph model) {
         if (model.opset() < 7 || model.opset() > NEWEST) {
-            throw new BadInput("opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
+            throw new BadInput(
+                    "opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
         }
         var standard = SimplifiedNorms.apply(model);
         OnnxLibrary.check(standard);
@@ -63,20 +63,26 @@ public final class Canonical {
         var renamed = new HashMap<String, String>();
         var index = graph.index();
         for (var node : graph.nodes()) {
-            boolean inside = !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
+            boolean inside =
+                    !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
             if (inside && (node.is("Identity") || node.is("Dropout") && passesThrough(index, node))) {
                 renamed.put(node.output(), renamed.getOrDefault(node.input(0), node.input(0)));
             }
         }
-        graph.rewrite(node -> renamed.containsKey(node.output()) ? List.of()
-            : List.of(node.mapInputs(input -> renamed.getOrDefault(input, input))));
+        graph.rewrite(node -> renamed.containsKey(node.output())
+                ? List.of()
+                : List.of(node.mapInputs(input -> renamed.getOrDefault(input, input))));
     }
 
     /** Whether a Dropout is in inference mode and nobody reads its mask. */
     private static boolean passesThrough(GraphIndex index, Node dropout) {
-        boolean training = dropout.hasInput(2) && index.constant(dropout.input(2)).filter(mode -> mode.get(0) == 0).isEmpty();
+        boolean training = dropout.hasInput(2)
+                && index.constant(dropout.input(2))
+                        .filter(mode -> mode.get(0) == 0)
+                        .isEmpty();
         boolean masks = dropout.outputs().size() > 1
-            && (index.isOutput(dropout.output(1)) || !index.consumers(dropout.output(1)).isEmpty());
+                && (index.isOutput(dropout.output(1))
+                        || !index.consumers(dropout.output(1)).isEmpty());
         return !training && !masks;
     }
 

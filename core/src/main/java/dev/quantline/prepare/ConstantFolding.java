@@ -22,11 +22,20 @@ import java.util.Set;
  * Shapes of dynamic inputs are not constants: dynamic axes stay dynamic.
  */
 public final class ConstantFolding {
-    private static final Set<String> NOT_CONSTANT = Set.of("RandomNormal", "RandomUniform", "RandomNormalLike",
-        "RandomUniformLike", "Bernoulli", "Multinomial", "If", "Loop", "Scan", "QuantizeLinear", "DequantizeLinear");
+    private static final Set<String> NOT_CONSTANT = Set.of(
+            "RandomNormal",
+            "RandomUniform",
+            "RandomNormalLike",
+            "RandomUniformLike",
+            "Bernoulli",
+            "Multinomial",
+            "If",
+            "Loop",
+            "Scan",
+            "QuantizeLinear",
+            "DequantizeLinear");
 
-    private ConstantFolding() {
-    }
+    private ConstantFolding() {}
 
     /** A copy of {@code graph} with everything computed that depends on initializers and Constant nodes alone. */
     public static Graph apply(Graph graph) {
@@ -35,14 +44,24 @@ public final class ConstantFolding {
         var types = OnnxLibrary.inferShapes(graph);
         folded.rewrite(node -> {
             if (node.is("Constant") && node.has("value") && isNumeric(node)) {
-                folded.initializers().put(node.output(), TensorProtos.fromProto(node.attributes().get("value").getT()));
+                folded.initializers()
+                        .put(
+                                node.output(),
+                                TensorProtos.fromProto(
+                                        node.attributes().get("value").getT()));
                 return List.of();
             }
             // Texts, sequences and what inference cannot tell have no form as initializer.
-            boolean tensor = types.containsKey(node.output()) && ValueInfos.type(types.get(node.output())).isPresent();
-            boolean constant = tensor && node.domain().isEmpty() && !NOT_CONSTANT.contains(node.op()) && node.outputs().size() == 1
-                && node.inputs().stream().allMatch(input -> input.isEmpty() || folded.initializers().containsKey(input)
-                    || computed.containsKey(input));
+            boolean tensor = types.containsKey(node.output())
+                    && ValueInfos.type(types.get(node.output())).isPresent();
+            boolean constant = tensor
+                    && node.domain().isEmpty()
+                    && !NOT_CONSTANT.contains(node.op())
+                    && node.outputs().size() == 1
+                    && node.inputs().stream()
+                            .allMatch(input -> input.isEmpty()
+                                    || folded.initializers().containsKey(input)
+                                    || computed.containsKey(input));
             if (constant) {
                 computed.put(node.output(), node);
                 return List.of();
@@ -58,7 +77,8 @@ public final class ConstantFolding {
     }
 
     /** Values that the rest of the graph reads, of those computed from constants. */
-    private static Map<String, Tensor> evaluate(Graph rest, Map<String, Node> computed, Map<String, ValueInfoProto> types) {
+    private static Map<String, Tensor> evaluate(
+            Graph rest, Map<String, Node> computed, Map<String, ValueInfoProto> types) {
         var read = new LinkedHashSet<String>();
         rest.nodes().forEach(node -> {
             read.addAll(node.inputs());

@@ -12,17 +12,20 @@ import java.util.stream.IntStream;
  * A channel that is only its bias becomes part of the next bias, and would else take a scale of its own.
  */
 public final class DeadChannels {
-    private DeadChannels() {
-    }
+    private DeadChannels() {}
 
     /** Removes such channels; every layer keeps at least one. */
     public static Rewritten apply(Graph model) {
         var graph = model.copy();
         var applied = new ArrayList<String>();
         var refused = new ArrayList<String>();
-        var seconds = graph.nodes().stream().filter(node -> node.is("Conv")).map(Node::name).toList();
+        var seconds = graph.nodes().stream()
+                .filter(node -> node.is("Conv"))
+                .map(Node::name)
+                .toList();
         for (String name : seconds) {
-            var pair = ConvPair.endingAt(graph.index(), graph.node(name).orElseThrow()).pair();
+            var pair = ConvPair.endingAt(graph.index(), graph.node(name).orElseThrow())
+                    .pair();
             if (pair.isEmpty()) {
                 continue;
             }
@@ -58,7 +61,9 @@ public final class DeadChannels {
             read[i / kernel % read.length] |= r[i] != 0;
         }
         boolean grouped = pair.second().intOf("group", 1) > 1;
-        return IntStream.range(0, written.length).filter(c -> written[c] && (grouped || read[c])).toArray();
+        return IntStream.range(0, written.length)
+                .filter(c -> written[c] && (grouped || read[c]))
+                .toArray();
     }
 
     private static String reason(Graph graph, ConvPair pair, int[] kept) {
@@ -68,15 +73,19 @@ public final class DeadChannels {
         if (kept.length == 0) {
             return "no channel would be left";
         }
-        boolean padded = Arrays.stream(pair.second().intsOf("pads", new long[0])).anyMatch(pad -> pad > 0)
-            || !pair.second().stringOf("auto_pad", "NOTSET").equals("NOTSET");
+        boolean padded =
+                Arrays.stream(pair.second().intsOf("pads", new long[0])).anyMatch(pad -> pad > 0)
+                        || !pair.second().stringOf("auto_pad", "NOTSET").equals("NOTSET");
         var constants = constants(graph, pair);
-        boolean shifts = IntStream.range(0, constants.length).anyMatch(c -> Arrays.binarySearch(kept, c) < 0 && constants[c] != 0);
+        boolean shifts = IntStream.range(0, constants.length)
+                .anyMatch(c -> Arrays.binarySearch(kept, c) < 0 && constants[c] != 0);
         if (padded && shifts) {
             return "the bias of one of them is not 0, and padding would meet it";
         }
-        return pair.second().hasInput(2) && !graph.initializers().containsKey(pair.second().input(2))
-            ? "the next bias is no constant" : "";
+        return pair.second().hasInput(2)
+                        && !graph.initializers().containsKey(pair.second().input(2))
+                ? "the next bias is no constant"
+                : "";
     }
 
     /** What a channel without weights holds: its bias behind the activation. */
@@ -84,8 +93,12 @@ public final class DeadChannels {
         var first = pair.first();
         int channels = graph.initializers().get(first.input(1)).dim(0);
         var bias = first.hasInput(2) ? graph.initializers().get(first.input(2)).toFloats() : new float[channels];
-        double slope = pair.between().map(node -> node.is("Relu") ? 0.0 : (double) node.floatOf("alpha", 0.01f)).orElse(1.0);
-        return IntStream.range(0, channels).mapToDouble(c -> bias[c] < 0 ? slope * bias[c] : bias[c]).toArray();
+        double slope = pair.between()
+                .map(node -> node.is("Relu") ? 0.0 : (double) node.floatOf("alpha", 0.01f))
+                .orElse(1.0);
+        return IntStream.range(0, channels)
+                .mapToDouble(c -> bias[c] < 0 ? slope * bias[c] : bias[c])
+                .toArray();
     }
 
     private static void remove(Graph graph, ConvPair pair, int[] kept) {
@@ -97,13 +110,21 @@ public final class DeadChannels {
         int kernel = reads.size() / outputs / inputs;
         var constants = constants(graph, pair);
         var r = reads.toFloats();
-        var bias = second.hasInput(2) ? graph.initializers().get(second.input(2)).toFloats() : new float[outputs];
+        var bias =
+                second.hasInput(2) ? graph.initializers().get(second.input(2)).toFloats() : new float[outputs];
         for (int i = 0; i < r.length; i++) {
             int c = i / kernel % inputs;
             bias[i / kernel / inputs] += Arrays.binarySearch(kept, c) < 0 ? (float) (constants[c] * r[i]) : 0;
         }
-        replace(graph, first.hasInput(2) ? alive(graph, alive(graph, first, 1, 0, kept), 2, 0, kept) : alive(graph, first, 1, 0, kept));
-        replace(graph, alive(graph, second, 1, 1, kept).withInput(2, graph.addConstant(second.name() + "/bias", Tensor.of(bias, outputs))));
+        replace(
+                graph,
+                first.hasInput(2)
+                        ? alive(graph, alive(graph, first, 1, 0, kept), 2, 0, kept)
+                        : alive(graph, first, 1, 0, kept));
+        replace(
+                graph,
+                alive(graph, second, 1, 1, kept)
+                        .withInput(2, graph.addConstant(second.name() + "/bias", Tensor.of(bias, outputs))));
     }
 
     /** The node with only these channels of a constant. */

@@ -13,8 +13,7 @@ import java.util.ArrayList;
 public final class Equalization {
     private static final int ROUNDS = 3;
 
-    private Equalization() {
-    }
+    private Equalization() {}
 
     /** Equalises every pair whose tensors in between feed nothing else. */
     public static Rewritten apply(Graph model) {
@@ -28,18 +27,23 @@ public final class Equalization {
             }
             var found = ConvPair.endingAt(index, second);
             long groups = second.intOf("group", 1);
-            boolean depthwise = groups > 1 && index.constant(second.input(1)).filter(w -> w.dim(1) == 1 && w.dim(0) == groups).isPresent();
+            boolean depthwise = groups > 1
+                    && index.constant(second.input(1))
+                            .filter(w -> w.dim(1) == 1 && w.dim(0) == groups)
+                            .isPresent();
             if (found.pair().isPresent() && (groups == 1 || depthwise)) {
                 pairs.add(found.pair().get());
             } else {
-                refused.add(second.name() + ": " + (found.pair().isPresent() ? "it is grouped and not depthwise" : found.reason()));
+                refused.add(second.name() + ": "
+                        + (found.pair().isPresent() ? "it is grouped and not depthwise" : found.reason()));
             }
         }
         for (int round = 0; round < ROUNDS; round++) {
             pairs.forEach(pair -> equalize(graph, pair));
         }
         graph.prune();
-        return new Rewritten(graph, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
+        return new Rewritten(
+                graph, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
     }
 
     /** W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both. */
@@ -74,16 +78,22 @@ public final class Equalization {
         for (int i = 0; i < w2.length; i++) {
             w2[i] *= s[i / kernel % channels];
         }
-        var changed = first.withInput(1, graph.addConstant(pair.first().input(1) + "/equalized", Tensor.of(w1, one.shape())));
+        var changed =
+                first.withInput(1, graph.addConstant(pair.first().input(1) + "/equalized", Tensor.of(w1, one.shape())));
         if (first.hasInput(2)) {
             var b = constants.get(first.input(2)).toFloats();
             for (int c = 0; c < channels; c++) {
                 b[c] /= s[c];
             }
-            changed = changed.withInput(2, graph.addConstant(pair.first().input(2) + "/equalized", Tensor.of(b, channels)));
+            changed = changed.withInput(
+                    2, graph.addConstant(pair.first().input(2) + "/equalized", Tensor.of(b, channels)));
         }
         replace(graph, first, changed);
-        replace(graph, second, second.withInput(1, graph.addConstant(pair.second().input(1) + "/equalized", Tensor.of(w2, two.shape()))));
+        replace(
+                graph,
+                second,
+                second.withInput(
+                        1, graph.addConstant(pair.second().input(1) + "/equalized", Tensor.of(w2, two.shape()))));
     }
 
     private static void replace(Graph graph, Node node, Node changed) {

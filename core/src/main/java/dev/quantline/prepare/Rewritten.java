@@ -10,5 +10,4 @@ import java.util.List;
  * @param applied names of the nodes the rule was applied to
  * @param refused names of the nodes that looked like it, each with the reason why not
  */
-public record Rewritten(Graph graph, List<String> applied, List<String> refused) {
-}
+public record Rewritten(Graph graph, List<String> applied, List<String> refused) {}

@@ -19,15 +19,12 @@ import java.util.Optional;
  * from y, so that runtimes still recognise and fuse what makes y.
  */
 public final class ScaleMigration {
-    private ScaleMigration() {
-    }
+    private ScaleMigration() {}
 
     /** A reader of the norm's output: MatMul or Gemm with constant weights; {@code bias} holds its bias, if it has one. */
-    private record Reader(Node node, boolean transposed, Optional<Bias> bias) {
-    }
+    private record Reader(Node node, boolean transposed, Optional<Bias> bias) {}
 
-    private record Bias(String holder, int input) {
-    }
+    private record Bias(String holder, int input) {}
 
     /** Whether a shift costs readers nothing: all have a constant bias to fold it into. Others get one, as in RepQ-ViT. */
     public static boolean shiftsFreely(Graph graph, List<Node> readers) {
@@ -48,27 +45,42 @@ public final class ScaleMigration {
         var graph = model.copy();
         var index = graph.index();
         boolean alone = !index.isOutput(tensor) && readers.containsAll(index.consumers(tensor));
-        var norm = NormOutput.of(index, tensor).filter(found -> alone && !found.normalized().isEmpty());
-        String migrated = norm.isPresent() ? changeNorm(graph, norm.get(), ratio, shift) : addAffine(graph, tensor, ratio, shift);
+        var norm = NormOutput.of(index, tensor)
+                .filter(found -> alone && !found.normalized().isEmpty());
+        String migrated =
+                norm.isPresent() ? changeNorm(graph, norm.get(), ratio, shift) : addAffine(graph, tensor, ratio, shift);
         boolean shifted = isAnywhere(shift);
         var changed = new HashMap<String, Node>();
         for (var node : readers) {
             var reader = reader(index, node);
             var weight = graph.initializers().get(node.input(1));
             String scaled = graph.addConstant(node.input(1) + "/migrated", scaled(weight, ratio, reader.transposed()));
-            changed.put(node.name(), changed.getOrDefault(node.name(), node).withInput(0, migrated).withInput(1, scaled));
+            changed.put(
+                    node.name(),
+                    changed.getOrDefault(node.name(), node)
+                            .withInput(0, migrated)
+                            .withInput(1, scaled));
             reader.bias().ifPresent(bias -> {
-                var holder = changed.getOrDefault(bias.holder(), graph.node(bias.holder()).orElseThrow());
+                var holder = changed.getOrDefault(
+                        bias.holder(), graph.node(bias.holder()).orElseThrow());
                 var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader);
-                changed.put(holder.name(), holder.withInput(bias.input(),
-                    graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
+                changed.put(
+                        holder.name(),
+                        holder.withInput(
+                                bias.input(), graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
             });
             if (reader.bias().isEmpty() && shifted) {
                 var none = Tensor.zeros(DataType.FLOAT, weight.dim(reader.transposed() ? 0 : 1));
                 String product = graph.fresh(node.output() + "/unshifted");
                 changed.put(node.name(), changed.get(node.name()).withOutputs(List.of(product)));
-                graph.nodes().add(Node.of("Add", List.of(product,
-                    graph.addConstant(node.output() + "/shift", moved(none, weight, shift, reader))), node.output()));
+                graph.nodes()
+                        .add(Node.of(
+                                "Add",
+                                List.of(
+                                        product,
+                                        graph.addConstant(
+                                                node.output() + "/shift", moved(none, weight, shift, reader))),
+                                node.output()));
             }
         }
         graph.nodes().replaceAll(node -> changed.getOrDefault(node.name(), node));
@@ -78,8 +90,7 @@ public final class ScaleMigration {
     }
 
     /** The rewritten graph and the tensor its quantized readers now read. */
-    public record Result(Graph graph, String migrated) {
-    }
+    public record Result(Graph graph, String migrated) {}
 
     private static String changeNorm(Graph graph, NormOutput norm, float[] ratio, float[] shift) {
         var gamma = norm.gamma().clone();
@@ -93,9 +104,13 @@ public final class ScaleMigration {
             return affine(graph, norm.normalized(), gamma, beta, migrated);
         }
         var node = norm.operator().get();
-        graph.nodes().add(node.withName(graph.fresh(node.name() + "/migrated")).withOutputs(List.of(migrated))
-            .withInputs(List.of(norm.normalized(), graph.addConstant(norm.tensor() + "/gamma", Tensor.vector(gamma)),
-                graph.addConstant(norm.tensor() + "/beta", Tensor.vector(beta)))));
+        graph.nodes()
+                .add(node.withName(graph.fresh(node.name() + "/migrated"))
+                        .withOutputs(List.of(migrated))
+                        .withInputs(List.of(
+                                norm.normalized(),
+                                graph.addConstant(norm.tensor() + "/gamma", Tensor.vector(gamma)),
+                                graph.addConstant(norm.tensor() + "/beta", Tensor.vector(beta)))));
         return migrated;
     }
 
@@ -112,9 +127,15 @@ public final class ScaleMigration {
     private static String affine(Graph graph, String tensor, float[] factor, float[] summand, String output) {
         boolean shifted = isAnywhere(summand);
         String scaled = shifted ? graph.fresh(output + "/scaled") : output;
-        graph.nodes().add(Node.of("Mul", List.of(tensor, graph.addConstant(output + "/factor", Tensor.vector(factor))), scaled));
+        graph.nodes()
+                .add(Node.of(
+                        "Mul", List.of(tensor, graph.addConstant(output + "/factor", Tensor.vector(factor))), scaled));
         if (shifted) {
-            graph.nodes().add(Node.of("Add", List.of(scaled, graph.addConstant(output + "/summand", Tensor.vector(summand))), output));
+            graph.nodes()
+                    .add(Node.of(
+                            "Add",
+                            List.of(scaled, graph.addConstant(output + "/summand", Tensor.vector(summand))),
+                            output));
         }
         return output;
     }
@@ -127,9 +148,14 @@ public final class ScaleMigration {
         boolean transposed = node.is("Gemm") && node.intOf("transB", 0) == 1;
         int outputs = index.constant(node.input(1)).orElseThrow().dim(transposed ? 0 : 1);
         if (node.is("Gemm")) {
-            boolean plain = node.floatOf("alpha", 1) == 1 && node.floatOf("beta", 1) == 1 && node.intOf("transA", 0) == 0;
-            return new Reader(node, transposed,
-                plain && isVector(index, node.input(2), outputs) ? Optional.of(new Bias(node.name(), 2)) : Optional.empty());
+            boolean plain =
+                    node.floatOf("alpha", 1) == 1 && node.floatOf("beta", 1) == 1 && node.intOf("transA", 0) == 0;
+            return new Reader(
+                    node,
+                    transposed,
+                    plain && isVector(index, node.input(2), outputs)
+                            ? Optional.of(new Bias(node.name(), 2))
+                            : Optional.empty());
         }
         var add = index.onlyConsumer(node.output()).filter(next -> next.is("Add"));
         var bias = add.flatMap(next -> {
@@ -140,7 +166,9 @@ public final class ScaleMigration {
     }
 
     private static boolean isVector(GraphIndex index, String tensor, int length) {
-        return index.constant(tensor).filter(constant -> constant.rank() == 1 && constant.dim(0) == length).isPresent();
+        return index.constant(tensor)
+                .filter(constant -> constant.rank() == 1 && constant.dim(0) == length)
+                .isPresent();
     }
 
     private static Tensor scaled(Tensor weight, float[] ratio, boolean transposed) {

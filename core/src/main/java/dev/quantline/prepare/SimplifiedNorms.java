@@ -11,13 +11,15 @@ import java.util.List;
  * standard knows none. It is written out again, x / sqrt(mean(x^2) + epsilon) times scale; runtimes fuse it as before.
  */
 final class SimplifiedNorms {
-    private SimplifiedNorms() {
-    }
+    private SimplifiedNorms() {}
 
     static Graph apply(Graph model) {
         var graph = model.copy();
-        graph.rewrite(node -> node.op().equals("SimplifiedLayerNormalization") && node.output(1).isEmpty()
-            && node.intOf("axis", -1) == -1 ? writtenOut(graph, node) : List.of(node));
+        graph.rewrite(node -> node.op().equals("SimplifiedLayerNormalization")
+                        && node.output(1).isEmpty()
+                        && node.intOf("axis", -1) == -1
+                ? writtenOut(graph, node)
+                : List.of(node));
         return graph;
     }
 
@@ -30,9 +32,17 @@ final class SimplifiedNorms {
         String root = graph.fresh(norm.output() + "/root");
         String unit = graph.fresh(norm.output() + "/unit");
         steps.add(Node.of("Mul", List.of(x, x), square));
-        steps.add(graph.opset() < 18 ? Node.of("ReduceMean", List.of(square), mean).with("axes", new long[] {-1})
-            : Node.of("ReduceMean", List.of(square, graph.addConstant(mean + "/axes", Tensor.vector(-1L))), mean));
-        steps.add(Node.of("Add", List.of(mean, graph.addConstant(safe + "/epsilon", Tensor.scalar(norm.floatOf("epsilon", 1e-5f)))), safe));
+        steps.add(
+                graph.opset() < 18
+                        ? Node.of("ReduceMean", List.of(square), mean).with("axes", new long[] {-1})
+                        : Node.of(
+                                "ReduceMean",
+                                List.of(square, graph.addConstant(mean + "/axes", Tensor.vector(-1L))),
+                                mean));
+        steps.add(Node.of(
+                "Add",
+                List.of(mean, graph.addConstant(safe + "/epsilon", Tensor.scalar(norm.floatOf("epsilon", 1e-5f)))),
+                safe));
         steps.add(Node.of("Sqrt", List.of(safe), root));
         steps.add(Node.of("Div", List.of(x, root), unit));
         steps.add(Node.of("Mul", List.of(unit, norm.input(1)), norm.output()).withName(norm.name()));

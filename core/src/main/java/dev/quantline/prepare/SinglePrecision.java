@@ -27,7 +27,9 @@ import java.util.stream.Stream;
 public final class SinglePrecision {
     private static final Set<DataType> HALVES = Set.of(DataType.FLOAT16, DataType.BFLOAT16);
     /** Attributes of ONNX's own operators that name an element type. */
-    private static final Set<String> NAMES_TYPE = Set.of("to", "dtype", "output_datatype", "output_dtype", "precision", "stash_type");
+    private static final Set<String> NAMES_TYPE =
+            Set.of("to", "dtype", "output_datatype", "output_dtype", "precision", "stash_type");
+
     private static final int FLOAT = DataType.FLOAT.code();
 
     private final Graph graph;
@@ -42,8 +44,8 @@ public final class SinglePrecision {
     /** Whether a model has 16-bit floats anywhere. */
     public static boolean isNeeded(Graph model) {
         return Stream.concat(model.inputs().stream(), model.outputs().stream()).anyMatch(info -> isHalf(info.getType()))
-            || model.initializers().values().stream().anyMatch(tensor -> HALVES.contains(tensor.type()))
-            || model.nodes().stream().anyMatch(node -> !wide(node).equals(node));
+                || model.initializers().values().stream().anyMatch(tensor -> HALVES.contains(tensor.type()))
+                || model.nodes().stream().anyMatch(node -> !wide(node).equals(node));
     }
 
     /** A model without 16-bit floats inside; the model itself when it has none. */
@@ -55,16 +57,22 @@ public final class SinglePrecision {
         var types = ElementTypes.of(graph);
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
         graph.initializers().replaceAll((name, tensor) -> wide(tensor));
-        graph.inputs().stream().filter(input -> isHalf(input.getType())).map(ValueInfoProto::getName).forEach(name ->
-            before.add(cast(name, inside(name), FLOAT)));
+        graph.inputs().stream()
+                .filter(input -> isHalf(input.getType()))
+                .map(ValueInfoProto::getName)
+                .forEach(name -> before.add(cast(name, inside(name), FLOAT)));
         var made = graph.index();
         for (var output : graph.outputs()) {
             if (isHalf(output.getType()) && made.producer(output.getName()).isPresent()) {
-                behind.add(cast(inside(output.getName()), output.getName(), ValueInfos.type(output).orElseThrow().code()));
+                behind.add(cast(
+                        inside(output.getName()),
+                        output.getName(),
+                        ValueInfos.type(output).orElseThrow().code()));
             }
         }
-        graph.rewrite(node -> List.of(wide(changesNothing(node, types) ? pass(node) : node).withName(nameOf(node))
-            .mapNames(name -> renamed.getOrDefault(name, name))));
+        graph.rewrite(node -> List.of(wide(changesNothing(node, types) ? pass(node) : node)
+                .withName(nameOf(node))
+                .mapNames(name -> renamed.getOrDefault(name, name))));
         graph.nodes().addAll(0, before);
         graph.nodes().addAll(behind);
         return graph;
@@ -134,15 +142,23 @@ public final class SinglePrecision {
     }
 
     private static TensorProto wide(TensorProto tensor) {
-        return isHalf(tensor.getDataType()) ? TensorProtos.toProto(tensor.getName(), wide(TensorProtos.fromProto(tensor))) : tensor;
+        return isHalf(tensor.getDataType())
+                ? TensorProtos.toProto(tensor.getName(), wide(TensorProtos.fromProto(tensor)))
+                : tensor;
     }
 
     private static GraphProto wide(GraphProto body) {
-        var changed = body.toBuilder().clearNode().clearInitializer().clearInput().clearOutput().clearValueInfo();
+        var changed = body.toBuilder()
+                .clearNode()
+                .clearInitializer()
+                .clearInput()
+                .clearOutput()
+                .clearValueInfo();
         body.getInitializerList().forEach(tensor -> changed.addInitializer(wide(tensor)));
         body.getInputList().forEach(info -> changed.addInput(info.toBuilder().setType(wide(info.getType()))));
         body.getOutputList().forEach(info -> changed.addOutput(info.toBuilder().setType(wide(info.getType()))));
-        body.getValueInfoList().forEach(info -> changed.addValueInfo(info.toBuilder().setType(wide(info.getType()))));
+        body.getValueInfoList()
+                .forEach(info -> changed.addValueInfo(info.toBuilder().setType(wide(info.getType()))));
         body.getNodeList().forEach(node -> changed.addNode(wide(node)));
         return changed.build();
     }
@@ -160,10 +176,12 @@ public final class SinglePrecision {
             changed.getTensorTypeBuilder().setElemType(FLOAT);
         }
         if (type.hasSequenceType()) {
-            changed.getSequenceTypeBuilder().setElemType(wide(type.getSequenceType().getElemType()));
+            changed.getSequenceTypeBuilder()
+                    .setElemType(wide(type.getSequenceType().getElemType()));
         }
         if (type.hasOptionalType()) {
-            changed.getOptionalTypeBuilder().setElemType(wide(type.getOptionalType().getElemType()));
+            changed.getOptionalTypeBuilder()
+                    .setElemType(wide(type.getOptionalType().getElemType()));
         }
         return changed.build();
     }

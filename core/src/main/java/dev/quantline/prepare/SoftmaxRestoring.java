@@ -14,8 +14,7 @@ import java.util.Optional;
  * Where only the last axis was normalised this is one Softmax of today, which runtimes fuse and quantizers recognise.
  */
 final class SoftmaxRestoring {
-    private SoftmaxRestoring() {
-    }
+    private SoftmaxRestoring() {}
 
     static Graph apply(Graph model) {
         var graph = model.copy();
@@ -23,14 +22,24 @@ final class SoftmaxRestoring {
         var shapes = OnnxLibrary.inferShapes(graph);
         var restored = new HashMap<String, Node>();
         for (var reshape : graph.nodes()) {
-            var softmax = reshape.is("Reshape") ? index.producer(reshape.input(0), "Softmax", "LogSoftmax") : Optional.<Node>empty();
+            var softmax = reshape.is("Reshape")
+                    ? index.producer(reshape.input(0), "Softmax", "LogSoftmax")
+                    : Optional.<Node>empty();
             var flatten = softmax.flatMap(node -> index.producer(node.input(0), "Flatten"));
             var shape = index.producer(reshape.is("Reshape") ? reshape.input(1) : "", "Shape");
-            if (flatten.isPresent() && shape.isPresent() && shape.get().input(0).equals(flatten.get().input(0))
-                && isLast(flatten.get().intOf("axis", 1), shapes.get(flatten.get().input(0)))
-                && index.onlyConsumer(softmax.get().output()).isPresent()) {
-                restored.put(reshape.name(), softmax.get().withInputs(List.of(flatten.get().input(0)))
-                    .withOutputs(reshape.outputs()).with("axis", -1L));
+            if (flatten.isPresent()
+                    && shape.isPresent()
+                    && shape.get().input(0).equals(flatten.get().input(0))
+                    && isLast(
+                            flatten.get().intOf("axis", 1),
+                            shapes.get(flatten.get().input(0)))
+                    && index.onlyConsumer(softmax.get().output()).isPresent()) {
+                restored.put(
+                        reshape.name(),
+                        softmax.get()
+                                .withInputs(List.of(flatten.get().input(0)))
+                                .withOutputs(reshape.outputs())
+                                .with("axis", -1L));
             }
         }
         graph.rewrite(node -> List.of(restored.getOrDefault(node.name(), node)));

@@ -17,8 +17,7 @@ public final class Histogram {
     private long[] counts = new long[BINS];
 
     /** An empty histogram. */
-    public Histogram() {
-    }
+    public Histogram() {}
 
     /**
      * Restores a histogram.

@@ -14,14 +14,14 @@ import java.util.TreeMap;
  * @param channels     channels that reach farther than {@value #FAR} sd, the farthest first
  * @param samples      samples that reach farther than that, the farthest first; at most eight are known
  */
-public record Outliers(double kurtosis, Map<Integer, Double> energyBeyond, List<Channel> channels, List<SamplePeak> samples) {
+public record Outliers(
+        double kurtosis, Map<Integer, Double> energyBeyond, List<Channel> channels, List<SamplePeak> samples) {
     private static final int FAR = 6;
     private static final int MOST_CHANNELS = 32;
     private static final List<Integer> SIGMAS = List.of(3, 4, 6, 8);
 
     /** A channel and how many standard deviations of the whole tensor it reaches from its mean. */
-    public record Channel(int channel, double sigmas) {
-    }
+    public record Channel(int channel, double sigmas) {}
 
     static Outliers of(TensorProfile seen) {
         double mean = seen.mean();
@@ -47,7 +47,9 @@ public record Outliers(double kurtosis, Map<Integer, Double> energyBeyond, List<
         for (int k = 0; k < beyond.length; k++) {
             shares.put(SIGMAS.get(k), beyond[k] / energy);
         }
-        var samples = seen.peaks().stream().filter(sample -> sample.peak() > FAR * deviation + Math.abs(mean)).toList();
+        var samples = seen.peaks().stream()
+                .filter(sample -> sample.peak() > FAR * deviation + Math.abs(mean))
+                .toList();
         return new Outliers(fourth / histogram.total(), shares, channels(seen, mean, deviation), samples);
     }
 
@@ -61,6 +63,9 @@ public record Outliers(double kurtosis, Map<Integer, Double> energyBeyond, List<
                 far.add(new Channel(c, sigmas));
             }
         }
-        return far.stream().sorted(Comparator.comparingDouble(Channel::sigmas).reversed()).limit(MOST_CHANNELS).toList();
+        return far.stream()
+                .sorted(Comparator.comparingDouble(Channel::sigmas).reversed())
+                .limit(MOST_CHANNELS)
+                .toList();
     }
 }

@@ -33,7 +33,9 @@ public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewr
 
     /** Mean bytes of a sample's activations, all together. */
     public long bytesASample() {
-        long values = tensors.values().stream().mapToLong(tensor -> tensor.histogram().total()).sum();
+        long values = tensors.values().stream()
+                .mapToLong(tensor -> tensor.histogram().total())
+                .sum();
         return values * Float.BYTES / Math.max(1, samples);
     }
 
@@ -43,8 +45,8 @@ public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewr
         int samples = 0;
         for (var part : parts) {
             samples += part.samples;
-            part.tensors.forEach((name, profile) -> tensors.computeIfAbsent(name,
-                first -> profile.empty()).add(profile));
+            part.tensors.forEach((name, profile) ->
+                    tensors.computeIfAbsent(name, first -> profile.empty()).add(profile));
         }
         return new Profile(samples, tensors, parts.isEmpty() ? List.of() : parts.getFirst().rewrites);
     }

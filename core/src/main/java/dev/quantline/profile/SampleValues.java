@@ -28,7 +28,8 @@ record SampleValues(int sample, float[] values, int count, long[] shape) {
      * @param visible tokens that count; empty keeps all
      * @param action  takes one sample after the other
      */
-    static void forEach(Tensor batch, int first, int samples, Optional<VisibleTokens> visible, Consumer<SampleValues> action) {
+    static void forEach(
+            Tensor batch, int first, int samples, Optional<VisibleTokens> visible, Consumer<SampleValues> action) {
         if (batch.rank() == 0 || samples < 1 || batch.dim(0) % samples != 0) {
             action.accept(new SampleValues(ALL, batch.toFloats(), batch.size(), batch.shape()));
             return;
@@ -47,8 +48,12 @@ record SampleValues(int sample, float[] values, int count, long[] shape) {
             } else {
                 var smaller = shape.clone();
                 smaller[axis] = kept;
-                int count = copy(all.slice(i * size, size), values, (int) Tensor.count(Arrays.copyOfRange(shape, axis + 1, shape.length)),
-                    visible.get().tokens(), visible.get().runs()[i]);
+                int count = copy(
+                        all.slice(i * size, size),
+                        values,
+                        (int) Tensor.count(Arrays.copyOfRange(shape, axis + 1, shape.length)),
+                        visible.get().tokens(),
+                        visible.get().runs()[i]);
                 action.accept(new SampleValues(first + i, values, count, smaller));
             }
         }

@@ -15,7 +15,9 @@ import java.util.Optional;
  * and moments of each channel, the samples that reach farthest. Its size does not depend on how much was seen, and profiles
  * of parts of a data set join to that of the whole.
  */
-@JsonIgnoreProperties(value = {"mean", "deviation", "outliers"}, allowGetters = true)
+@JsonIgnoreProperties(
+        value = {"mean", "deviation", "outliers"},
+        allowGetters = true)
 public final class TensorProfile {
     private static final double SMALLEST_MASK = 1e4;
     private static final double FEWEST_MASKED = 1e-3;
@@ -25,24 +27,33 @@ public final class TensorProfile {
     /** Channel axis: -1 the last, 1 the second. */
     @JsonProperty
     private final int axis;
+
     private final Histogram histogram;
+
     @JsonProperty
     private double sum;
+
     @JsonProperty
     private double sumOfSquares;
+
     @JsonProperty
     private float[] channelMin = {};
+
     @JsonProperty
     private float[] channelMax = {};
+
     @JsonProperty
     private double[] channelSum = {};
+
     @JsonProperty
     private double[] channelSquares = {};
     /** What the activation is; null where nobody asked. */
     @JsonProperty
     private SiteKind kind;
+
     @JsonProperty
     private RangeAverage average = RangeAverage.NONE;
+
     @JsonProperty
     private List<SamplePeak> peaks = List.of();
     /** Batches disagreed about the number of channels: nothing is known of single ones. */
@@ -61,8 +72,12 @@ public final class TensorProfile {
     }
 
     @JsonCreator
-    TensorProfile(@JsonProperty("tensor") String tensor, @JsonProperty("axis") int axis, @JsonProperty("min") double min,
-                  @JsonProperty("max") double max, @JsonProperty("counts") long[] counts) {
+    TensorProfile(
+            @JsonProperty("tensor") String tensor,
+            @JsonProperty("axis") int axis,
+            @JsonProperty("min") double min,
+            @JsonProperty("max") double max,
+            @JsonProperty("counts") long[] counts) {
         this.tensor = tensor;
         this.axis = axis;
         histogram = new Histogram(min, max, counts);
@@ -227,7 +242,8 @@ public final class TensorProfile {
         double largest = sums.largest();
         double squares = ChannelSums.total(sums.squares);
         if (!Double.isFinite(least + largest) || !Double.isFinite(squares)) {
-            throw new BadInput("activation '" + tensor + "' holds NaN or infinity on this data: the model cannot be quantized with it");
+            throw new BadInput("activation '" + tensor
+                    + "' holds NaN or infinity on this data: the model cannot be quantized with it");
         }
         histogram.add(part.values(), part.count(), least, largest);
         average = average.then(RangeAverage.of(least, largest));
@@ -242,8 +258,11 @@ public final class TensorProfile {
         histogram.add(other.histogram);
         average = average.then(other.average);
         peaks = SamplePeak.highest(peaks, other.peaks);
-        join(new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.channelSquares), other.mixed, other.sum,
-            other.sumOfSquares);
+        join(
+                new ChannelSums(other.channelMin, other.channelMax, other.channelSum, other.channelSquares),
+                other.mixed,
+                other.sum,
+                other.sumOfSquares);
     }
 
     private void join(ChannelSums batch, boolean batchMixed, double total, double totalOfSquares) {

@@ -114,7 +114,9 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
 
     /** Adds an operator on a tensor and a number, in this order, and gives its output. */
     default String write(Graph graph, String op, String output, String input, double number) {
-        graph.nodes().add(Node.of(op, List.of(input, graph.addConstant(output + "/by", Tensor.scalar((float) number))), output));
+        graph.nodes()
+                .add(Node.of(
+                        op, List.of(input, graph.addConstant(output + "/by", Tensor.scalar((float) number))), output));
         return output;
     }
 }

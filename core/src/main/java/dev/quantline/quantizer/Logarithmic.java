@@ -19,7 +19,8 @@ import java.util.List;
 public record Logarithmic(int bits, int root, float scale) implements Codebook {
     public Logarithmic {
         if (bits < 2 || bits > WIDEST || root < 1 || root > 2 || !(scale > 0)) {
-            throw new IllegalArgumentException("no logarithmic quantizer of " + bits + " bits, root " + root + ", scale " + scale);
+            throw new IllegalArgumentException(
+                    "no logarithmic quantizer of " + bits + " bits, root " + root + ", scale " + scale);
         }
     }
 
@@ -50,8 +51,14 @@ public record Logarithmic(int bits, int root, float scale) implements Codebook {
         String down = graph.fresh(base + "/down");
         String back = graph.fresh(base + "/back");
         String number = graph.fresh(base + "/number");
-        graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/smallest", Tensor.scalar((float) at(qmax()))),
-            graph.addConstant(base + "/largest", Tensor.scalar(scale))), positive));
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(
+                                input,
+                                graph.addConstant(base + "/smallest", Tensor.scalar((float) at(qmax()))),
+                                graph.addConstant(base + "/largest", Tensor.scalar(scale))),
+                        positive));
         graph.nodes().add(Node.of("Log", List.of(positive), log));
         String logScale = graph.addConstant(base + "/log_scale", Tensor.scalar((float) Math.log(scale)));
         graph.nodes().add(Node.of("Sub", List.of(logScale, log), down));

@@ -53,7 +53,10 @@ public record PairLimit(int limit, int[] cut, int[] farther) {
         int best = limit / 2;
         double least = Double.POSITIVE_INFINITY;
         for (int cut = limit / 2; cut >= 0; cut--) {
-            double cost = Math.pow(Math.max(0, reach - (limit - cut)), 2) + above[2] - 2 * cut * above[1] + (double) cut * cut * above[0];
+            double cost = Math.pow(Math.max(0, reach - (limit - cut)), 2)
+                    + above[2]
+                    - 2 * cut * above[1]
+                    + (double) cut * cut * above[0];
             if (cost < least) {
                 least = cost;
                 best = cut;

@@ -12,9 +12,11 @@ import dev.quantline.onnx.Tensor;
  * what a code stands for gives the code again.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
-@JsonSubTypes({@JsonSubTypes.Type(value = Uniform.class, name = "uniform"),
+@JsonSubTypes({
+    @JsonSubTypes.Type(value = Uniform.class, name = "uniform"),
     @JsonSubTypes.Type(value = Logarithmic.class, name = "logarithmic"),
-    @JsonSubTypes.Type(value = Tangent.class, name = "tan")})
+    @JsonSubTypes.Type(value = Tangent.class, name = "tan")
+})
 public sealed interface Quantizer permits Uniform, Codebook {
     /** Width of a code. */
     int bits();

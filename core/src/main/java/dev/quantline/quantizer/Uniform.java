@@ -23,18 +23,24 @@ import java.util.stream.IntStream;
  *                  codes keep it, a single number's do not know of each other
  */
 public record Uniform(int bits, boolean signed, int axis, int block, float[] scale, int[] zeroPoint, int pairLimit)
-    implements Quantizer {
+        implements Quantizer {
     /** The axis of a quantizer with a single scale. */
     public static final int PER_TENSOR = -1;
 
     public Uniform {
-        if (bits < 2 || bits > 16 || scale.length == 0 || scale.length != zeroPoint.length || block < 0
-            || axis == PER_TENSOR && (scale.length > 1 || block > 0)) {
-            throw new IllegalArgumentException("no uniform quantizer of " + bits + " bits with " + scale.length + " scales and "
-                + zeroPoint.length + " zero points on axis " + axis + " in blocks of " + block);
+        if (bits < 2
+                || bits > 16
+                || scale.length == 0
+                || scale.length != zeroPoint.length
+                || block < 0
+                || axis == PER_TENSOR && (scale.length > 1 || block > 0)) {
+            throw new IllegalArgumentException("no uniform quantizer of " + bits + " bits with " + scale.length
+                    + " scales and " + zeroPoint.length + " zero points on axis " + axis + " in blocks of " + block);
         }
-        if (pairLimit < 0 || pairLimit > 0 && (block > 0 || IntStream.of(zeroPoint).anyMatch(z -> z != 0))) {
-            throw new IllegalArgumentException("pairs of codes are limited around a zero point of 0, without blocks, not to " + pairLimit);
+        if (pairLimit < 0
+                || pairLimit > 0 && (block > 0 || IntStream.of(zeroPoint).anyMatch(z -> z != 0))) {
+            throw new IllegalArgumentException(
+                    "pairs of codes are limited around a zero point of 0, without blocks, not to " + pairLimit);
         }
         for (float s : scale) {
             if (!(s > 0) || Float.isInfinite(s)) {
@@ -166,7 +172,11 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         var reaches = new float[2][values.length];
         for (int[] elements : members(values.length, channel)) {
             int c = elements.length == 0 ? 0 : channel.of(elements[0]);
-            var limited = PairLimit.of(pairLimit, Arrays.stream(elements).mapToLong(i -> quantize(values[i], c)).toArray());
+            var limited = PairLimit.of(
+                    pairLimit,
+                    Arrays.stream(elements)
+                            .mapToLong(i -> quantize(values[i], c))
+                            .toArray());
             for (int k = 0; k < elements.length; k++) {
                 reaches[0][elements[k]] = limited.bound(k, qmin());
                 reaches[1][elements[k]] = limited.bound(k, qmax());
@@ -213,7 +223,9 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     /** Which of the scales each element of a tensor of this shape has, in row-major order. */
     public int[] scaleIndex(long[] shape) {
         var channel = channels(shape);
-        return IntStream.range(0, Math.toIntExact(Tensor.count(shape))).map(channel::of).toArray();
+        return IntStream.range(0, Math.toIntExact(Tensor.count(shape)))
+                .map(channel::of)
+                .toArray();
     }
 
     /** The same grid with other scales. */
@@ -230,7 +242,8 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         if (axis == PER_TENSOR) {
             return i -> 0;
         }
-        int inner = IntStream.range(axis + 1, shape.length).map(i -> (int) shape[i]).reduce(1, Math::multiplyExact);
+        int inner =
+                IntStream.range(axis + 1, shape.length).map(i -> (int) shape[i]).reduce(1, Math::multiplyExact);
         int count = scale.length;
         if (block == 0) {
             return i -> i / inner % count;
@@ -264,8 +277,14 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     public void write(Graph graph, String base, String input, String output) {
         if (bits < storage().bits()) {
             String clipped = graph.fresh(base + "/clipped");
-            graph.nodes().add(Node.of("Clip", List.of(input, graph.addConstant(base + "/lowest", Tensor.scalar(lowest(0))),
-                graph.addConstant(base + "/highest", Tensor.scalar(highest(0)))), clipped));
+            graph.nodes()
+                    .add(Node.of(
+                            "Clip",
+                            List.of(
+                                    input,
+                                    graph.addConstant(base + "/lowest", Tensor.scalar(lowest(0))),
+                                    graph.addConstant(base + "/highest", Tensor.scalar(highest(0)))),
+                            clipped));
             input = clipped;
         }
         String s = graph.addConstant(base + "/scale", scaleTensor());
@@ -283,13 +302,25 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         if (block > 0) {
             var shape = graph.initializers().get(codes).shape();
             shape[this.axis] = Math.ceilDiv(shape[this.axis], block);
-            graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, graph.addConstant(base + "/scale", Tensor.of(scale, shape)),
-                graph.addConstant(base + "/zero_point", stored(zeroPoint, shape))), output)
-                .with("axis", (long) this.axis).with("block_size", (long) block));
+            graph.nodes()
+                    .add(Node.of(
+                                    "DequantizeLinear",
+                                    List.of(
+                                            codes,
+                                            graph.addConstant(base + "/scale", Tensor.of(scale, shape)),
+                                            graph.addConstant(base + "/zero_point", stored(zeroPoint, shape))),
+                                    output)
+                            .with("axis", (long) this.axis)
+                            .with("block_size", (long) block));
             return;
         }
-        var node = Node.of("DequantizeLinear", List.of(codes, graph.addConstant(base + "/scale", scaleTensor()),
-            graph.addConstant(base + "/zero_point", zeroPointTensor())), output);
+        var node = Node.of(
+                "DequantizeLinear",
+                List.of(
+                        codes,
+                        graph.addConstant(base + "/scale", scaleTensor()),
+                        graph.addConstant(base + "/zero_point", zeroPointTensor())),
+                output);
         graph.nodes().add(this.axis == PER_TENSOR ? node : node.with("axis", (long) axis));
     }
 
@@ -315,8 +346,14 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof Uniform that && bits == that.bits && signed == that.signed && axis == that.axis && block == that.block
-            && pairLimit == that.pairLimit && Arrays.equals(scale, that.scale) && Arrays.equals(zeroPoint, that.zeroPoint);
+        return other instanceof Uniform that
+                && bits == that.bits
+                && signed == that.signed
+                && axis == that.axis
+                && block == that.block
+                && pairLimit == that.pairLimit
+                && Arrays.equals(scale, that.scale)
+                && Arrays.equals(zeroPoint, that.zeroPoint);
     }
 
     @Override

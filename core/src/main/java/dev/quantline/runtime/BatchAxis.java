@@ -20,8 +20,13 @@ public record BatchAxis(int axis) {
 
     /** A tensor {@code [samples, ...]} with the samples along this axis instead, the others in their order. */
     public Tensor place(Tensor samplesFirst) {
-        return axis <= 0 ? samplesFirst : swapped(samplesFirst, place(samplesFirst.shape()), samplesFirst.dim(0),
-            count(samplesFirst.shape(), 1, axis + 1));
+        return axis <= 0
+                ? samplesFirst
+                : swapped(
+                        samplesFirst,
+                        place(samplesFirst.shape()),
+                        samplesFirst.dim(0),
+                        count(samplesFirst.shape(), 1, axis + 1));
     }
 
     /** The same of a shape. */

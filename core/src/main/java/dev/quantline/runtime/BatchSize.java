@@ -10,8 +10,7 @@ public final class BatchSize {
      */
     private static final long LARGEST = 512L << 20;
 
-    private BatchSize() {
-    }
+    private BatchSize() {}
 
     /**
      * As many as {@value #LARGEST} bytes have room for, one at least; found by running one sample.
@@ -23,8 +22,17 @@ public final class BatchSize {
         if (wanted == 1 || shown.isEmpty()) {
             return wanted;
         }
-        return fitting(samples.full().stream().flatMap(sample -> session.run(sample.arrays(), shown,
-            (name, tensor) -> tensor.type().bytes(tensor.size()) / sample.size()).stream()).mapToLong(Long::longValue).sum(), wanted);
+        return fitting(
+                samples.full().stream()
+                        .flatMap(sample -> session
+                                .run(
+                                        sample.arrays(),
+                                        shown,
+                                        (name, tensor) -> tensor.type().bytes(tensor.size()) / sample.size())
+                                .stream())
+                        .mapToLong(Long::longValue)
+                        .sum(),
+                wanted);
     }
 
     /** The same, for samples whose tensors take so many bytes each. */

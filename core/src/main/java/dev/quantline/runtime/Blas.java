@@ -21,8 +21,7 @@ public final class Blas {
         }
     }
 
-    private Blas() {
-    }
+    private Blas() {}
 
     /** Chooses the kernels unless the user has, in the variable {@code OPENBLAS_CORETYPE}; needed before ND4J is first used. */
     public static void settle() {
@@ -32,8 +31,10 @@ public final class Blas {
     /** {@code setenv(3)}: the environment that {@link System#getenv} shows is a copy that native libraries do not see. */
     private static void set(String name, String value) {
         var linker = Linker.nativeLinker();
-        var setenv = linker.downcallHandle(linker.defaultLookup().findOrThrow("setenv"), FunctionDescriptor.of(ValueLayout.JAVA_INT,
-            ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
+        var setenv = linker.downcallHandle(
+                linker.defaultLookup().findOrThrow("setenv"),
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
         try (var arena = Arena.ofConfined()) {
             int failed = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 1);
             if (failed != 0) {

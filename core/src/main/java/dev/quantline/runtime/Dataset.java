@@ -38,8 +38,7 @@ public final class Dataset implements AutoCloseable {
     }
 
     /** Some samples: {@code arrays} by name, their first axes all of length {@code size}, unless they were put elsewhere for a model. */
-    public record Batch(int first, int size, Map<String, Tensor> arrays) {
-    }
+    public record Batch(int first, int size, Map<String, Tensor> arrays) {}
 
     /**
      * Opens the files.
@@ -81,43 +80,48 @@ public final class Dataset implements AutoCloseable {
 
     private void check(Npz file, Path path) {
         if (!file.headers().keySet().equals(files.getFirst().headers().keySet())) {
-            throw new BadInput(path.getFileName() + " has the arrays " + file.headers().keySet() + ", "
-                + paths.getFirst().getFileName() + " has " + files.getFirst().headers().keySet());
+            throw new BadInput(path.getFileName() + " has the arrays "
+                    + file.headers().keySet() + ", " + paths.getFirst().getFileName() + " has "
+                    + files.getFirst().headers().keySet());
         }
         if (names(file).isEmpty()) {
-            throw new BadInput(path.getFileName() + " has no input arrays with samples; the same for all are " + constants);
+            throw new BadInput(
+                    path.getFileName() + " has no input arrays with samples; the same for all are " + constants);
         }
         long rows = rows(file);
         if (rows == 0) {
-            throw new BadInput(path.getFileName() + ": array '" + names(file).iterator().next() + "' has no samples");
+            throw new BadInput(
+                    path.getFileName() + ": array '" + names(file).iterator().next() + "' has no samples");
         }
         for (String name : names(file)) {
             if (file.headers().get(name).rows() != rows) {
-                throw new BadInput(path.getFileName() + ": array '" + name + "' has " + file.headers().get(name).rows()
-                    + " samples, '" + names(file).iterator().next() + "' has " + rows + ": " + Feeding.advice(name));
+                throw new BadInput(path.getFileName() + ": array '" + name + "' has "
+                        + file.headers().get(name).rows() + " samples, '"
+                        + names(file).iterator().next() + "' has " + rows + ": " + Feeding.advice(name));
             }
         }
         checkTarget(file, path, "labels", rows, "one a sample; what has several is to be called targets");
         checkTarget(file, path, "scores", rows / 2, "one for each pair of samples");
         var targets = file.headers().get("targets");
         if (targets != null && targets.rows() != rows) {
-            throw new BadInput(path.getFileName() + ": array 'targets' has " + targets.rows() + " rows, and there are " + rows
-                + " samples");
+            throw new BadInput(path.getFileName() + ": array 'targets' has " + targets.rows() + " rows, and there are "
+                    + rows + " samples");
         }
     }
 
     private static void checkTarget(Npz file, Path path, String name, long wanted, String rule) {
         var header = file.headers().get(name);
         if (header != null && (header.rows() != wanted || Tensor.count(header.shape()) != wanted)) {
-            throw new BadInput(path.getFileName() + ": array '" + name + "' has the shape " + Arrays.toString(header.shape())
-                + ", and " + wanted + " numbers are needed, " + rule);
+            throw new BadInput(path.getFileName() + ": array '" + name + "' has the shape "
+                    + Arrays.toString(header.shape()) + ", and " + wanted + " numbers are needed, " + rule);
         }
     }
 
     /** Those with samples. */
     private Set<String> names(Npz file) {
-        return file.headers().keySet().stream().filter(name -> !TARGETS.contains(name) && !constants.contains(name))
-            .collect(Collectors.toCollection(LinkedHashSet::new));
+        return file.headers().keySet().stream()
+                .filter(name -> !TARGETS.contains(name) && !constants.contains(name))
+                .collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     private int rows(Npz file) {
@@ -162,7 +166,7 @@ public final class Dataset implements AutoCloseable {
                 var entry = repeated ? array.rows(i, i + 1).reshape(Arrays.copyOfRange(shape, 1, shape.length)) : array;
                 if (value != null && !value.equals(entry)) {
                     throw new BadInput("array '" + name + "' has several values, and the model's input '" + name
-                        + "' takes one for all samples: leave one");
+                            + "' takes one for all samples: leave one");
                 }
                 value = entry;
             }
@@ -188,12 +192,13 @@ public final class Dataset implements AutoCloseable {
     public float[] target(String name) throws IOException {
         if (!has(name)) {
             throw new BadInput(paths.getFirst().getFileName() + " has no array '" + name + "': "
-                + Nearest.hint(name, files.getFirst().headers().keySet()));
+                    + Nearest.hint(name, files.getFirst().headers().keySet()));
         }
         var parts = new ArrayList<float[]>();
         for (var file : files) {
             try (var rows = file.rows(name)) {
-                parts.add(rows.next(Math.toIntExact(file.headers().get(name).rows()), true).toFloats());
+                parts.add(rows.next(Math.toIntExact(file.headers().get(name).rows()), true)
+                        .toFloats());
             }
         }
         var all = new float[parts.stream().mapToInt(part -> part.length).sum()];
@@ -216,8 +221,12 @@ public final class Dataset implements AutoCloseable {
      * @throws BadInput when it has none of them
      */
     public Targets targets(String... names) {
-        String name = Arrays.stream(names).filter(this::has).findFirst().orElseThrow(() -> new BadInput(paths.getFirst().getFileName()
-            + " has no array '" + String.join("' or '", names) + "': " + Nearest.hint(names[0], files.getFirst().headers().keySet())));
+        String name = Arrays.stream(names)
+                .filter(this::has)
+                .findFirst()
+                .orElseThrow(() -> new BadInput(paths.getFirst().getFileName() + " has no array '"
+                        + String.join("' or '", names) + "': "
+                        + Nearest.hint(names[0], files.getFirst().headers().keySet())));
         var mask = files.getFirst().headers().get(Samples.MASK);
         return new Targets(files, name, mask != null && mask.shape().length == 2 ? mask.shape()[1] : -1);
     }

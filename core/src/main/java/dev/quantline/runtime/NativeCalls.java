@@ -15,6 +15,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 public final class NativeCalls {
     /** Held for reading by every call, for writing by who waits for the last one. */
     private static final ReentrantReadWriteLock CALLS = new ReentrantReadWriteLock();
+
     private static final Set<RunOptions> RUNS = new HashSet<>();
     private static volatile boolean stopped;
 
@@ -23,8 +24,7 @@ public final class NativeCalls {
         T run() throws OrtException;
     }
 
-    private NativeCalls() {
-    }
+    private NativeCalls() {}
 
     /**
      * Ends all calls for good: runs under way stop behind the operator they are in, and later ones fail with {@link ProcessEnding}.
@@ -58,7 +58,8 @@ public final class NativeCalls {
 
     /** Makes a call unless all were stopped. */
     static <T> T make(Call<T> call) throws OrtException {
-        // Before the lock as well: who waits for the last call must not wait for one that began inside another, in another thread.
+        // Before the lock as well: who waits for the last call must not wait for one that began inside another, in
+        // another thread.
         refuseWhereStopped();
         CALLS.readLock().lock();
         try {

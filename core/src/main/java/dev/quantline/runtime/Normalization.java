@@ -34,7 +34,7 @@ public record Normalization(float[] mean, float[] std) {
     public Tensor apply(Tensor images) {
         if (images.type() != DataType.UINT8 || images.rank() < 2 || images.dim(1) != mean.length) {
             throw new BadInput("normalize with " + mean.length + " channels needs uint8 images [batch, " + mean.length
-                + ", height, width], not " + images);
+                    + ", height, width], not " + images);
         }
         var result = Tensor.zeros(DataType.FLOAT, images.shape());
         var from = images.data();

@@ -19,11 +19,19 @@ record NpyHeader(DataType type, long[] shape) {
     private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([^']*)'");
     private static final Pattern ORDER = Pattern.compile("'fortran_order'\\s*:\\s*(True|False)");
     private static final Pattern SHAPE = Pattern.compile("'shape'\\s*:\\s*\\(([\\d\\s,]*)\\)");
-    private static final Map<String, DataType> TYPES = Map.ofEntries(Map.entry("<f4", DataType.FLOAT),
-        Map.entry("<f8", DataType.DOUBLE), Map.entry("<f2", DataType.FLOAT16), Map.entry("|u1", DataType.UINT8),
-        Map.entry("|i1", DataType.INT8), Map.entry("<u2", DataType.UINT16), Map.entry("<i2", DataType.INT16),
-        Map.entry("<u4", DataType.UINT32), Map.entry("<i4", DataType.INT32), Map.entry("<u8", DataType.UINT64),
-        Map.entry("<i8", DataType.INT64), Map.entry("|b1", DataType.BOOL));
+    private static final Map<String, DataType> TYPES = Map.ofEntries(
+            Map.entry("<f4", DataType.FLOAT),
+            Map.entry("<f8", DataType.DOUBLE),
+            Map.entry("<f2", DataType.FLOAT16),
+            Map.entry("|u1", DataType.UINT8),
+            Map.entry("|i1", DataType.INT8),
+            Map.entry("<u2", DataType.UINT16),
+            Map.entry("<i2", DataType.INT16),
+            Map.entry("<u4", DataType.UINT32),
+            Map.entry("<i4", DataType.INT32),
+            Map.entry("<u8", DataType.UINT64),
+            Map.entry("<i8", DataType.INT64),
+            Map.entry("|b1", DataType.BOOL));
 
     static NpyHeader of(Tensor tensor) {
         return new NpyHeader(tensor.type(), tensor.shape());
@@ -60,8 +68,11 @@ record NpyHeader(DataType type, long[] shape) {
         if (find(ORDER, text).equals("True")) {
             throw new BadInput("is in Fortran order: save it with numpy.ascontiguousarray");
         }
-        var shape = Pattern.compile("\\d+").matcher(find(SHAPE, text)).results()
-            .mapToLong(number -> number.group().length() > 12 ? Long.MAX_VALUE : Long.parseLong(number.group())).toArray();
+        var shape = Pattern.compile("\\d+")
+                .matcher(find(SHAPE, text))
+                .results()
+                .mapToLong(number -> number.group().length() > 12 ? Long.MAX_VALUE : Long.parseLong(number.group()))
+                .toArray();
         try {
             if (type.bytes(Tensor.count(shape)) < 0) {
                 throw new ArithmeticException();
@@ -91,7 +102,11 @@ record NpyHeader(DataType type, long[] shape) {
     }
 
     byte[] toBytes() {
-        String descr = TYPES.entrySet().stream().filter(entry -> entry.getValue() == type).findFirst().orElseThrow().getKey();
+        String descr = TYPES.entrySet().stream()
+                .filter(entry -> entry.getValue() == type)
+                .findFirst()
+                .orElseThrow()
+                .getKey();
         String dims = LongStream.of(shape).mapToObj(dim -> dim + ",").collect(Collectors.joining(" "));
         String text = "{'descr': '" + descr + "', 'fortran_order': False, 'shape': (" + dims + "), }";
         int padding = 64 - (10 + text.length() + 1) % 64;

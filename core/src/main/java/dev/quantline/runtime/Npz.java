@@ -24,6 +24,7 @@ import java.util.zip.ZipOutputStream;
 public final class Npz implements AutoCloseable {
     /** One row (sample) may not be larger than this, so that no header can make the reader allocate the machine away. */
     private static final long LARGEST_ROW = 1L << 30;
+
     private static final int BUFFER = 1 << 20;
 
     private final Path path;
@@ -45,7 +46,8 @@ public final class Npz implements AutoCloseable {
         try {
             npz = new Npz(path, new ZipFile(path.toFile()));
         } catch (ZipException e) {
-            throw new BadInput(path.getFileName() + " is not an .npz file (" + e.getMessage() + "): write it with numpy.savez", e);
+            throw new BadInput(
+                    path.getFileName() + " is not an .npz file (" + e.getMessage() + "): write it with numpy.savez", e);
         }
         try {
             npz.readHeaders();
@@ -65,10 +67,12 @@ public final class Npz implements AutoCloseable {
             try (var in = zip.getInputStream(entry)) {
                 var header = NpyHeader.read(in);
                 if (header.shape().length > 0 && header.rowBytes() > LARGEST_ROW) {
-                    throw new BadInput("one row takes " + header.rowBytes() + " bytes, more than the limit of " + LARGEST_ROW);
+                    throw new BadInput(
+                            "one row takes " + header.rowBytes() + " bytes, more than the limit of " + LARGEST_ROW);
                 }
                 if (header.rows() > Integer.MAX_VALUE) {
-                    throw new BadInput("declares " + header.rows() + " rows: split the file, " + Integer.MAX_VALUE + " are the limit");
+                    throw new BadInput("declares " + header.rows() + " rows: split the file, " + Integer.MAX_VALUE
+                            + " are the limit");
                 }
                 if (headers.put(name, header) != null) {
                     throw new BadInput("stands in the file twice");
@@ -130,14 +134,18 @@ public final class Npz implements AutoCloseable {
             long bytes = rows * header.rowBytes();
             if (bytes > Integer.MAX_VALUE) {
                 throw new BadInput(path.getFileName() + ": " + rows + " rows of array '" + name + "' take " + bytes
-                    + " bytes, and 2 GB may be read at once: use a smaller batch");
+                        + " bytes, and 2 GB may be read at once: use a smaller batch");
             }
             try {
                 var data = in.readNBytes((int) bytes);
                 if (data.length < bytes || last && in.read() >= 0) {
-                    throw new BadInput(path.getFileName() + ": array '" + name + "' does not have the size its header declares");
+                    throw new BadInput(
+                            path.getFileName() + ": array '" + name + "' does not have the size its header declares");
                 }
-                return new Tensor(header.type(), shape, ByteBuffer.allocateDirect(data.length).put(data));
+                return new Tensor(
+                        header.type(),
+                        shape,
+                        ByteBuffer.allocateDirect(data.length).put(data));
             } catch (ZipException | EOFException e) {
                 throw damaged(name, e);
             }
@@ -147,7 +155,8 @@ public final class Npz implements AutoCloseable {
         ByteBuffer scalar() throws IOException {
             var data = in.readNBytes(Math.toIntExact(header.rowBytes()));
             if (data.length < header.rowBytes() || in.read() >= 0) {
-                throw new BadInput(path.getFileName() + ": array '" + name + "' does not have the size its header declares");
+                throw new BadInput(
+                        path.getFileName() + ": array '" + name + "' does not have the size its header declares");
             }
             return ByteBuffer.allocateDirect(data.length).put(data);
         }
@@ -159,7 +168,8 @@ public final class Npz implements AutoCloseable {
     }
 
     private BadInput damaged(String name, IOException cause) {
-        return new BadInput(path.getFileName() + ": array '" + name + "' is damaged (" + cause.getMessage() + ")", cause);
+        return new BadInput(
+                path.getFileName() + ": array '" + name + "' is damaged (" + cause.getMessage() + ")", cause);
     }
 
     /** Writes arrays as an {@code .npz}, uncompressed: trained floats hardly shrink, and deflating them takes longer than storing them. */

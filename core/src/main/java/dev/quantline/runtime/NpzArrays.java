@@ -56,8 +56,12 @@ public final class NpzArrays implements AutoCloseable {
 
     /** All arrays in the file's order. */
     public List<Header> list() {
-        return npz.headers().entrySet().stream().map(entry -> new Header(entry.getKey(), entry.getValue().type(), entry.getValue().shape()))
-            .toList();
+        return npz.headers().entrySet().stream()
+                .map(entry -> new Header(
+                        entry.getKey(),
+                        entry.getValue().type(),
+                        entry.getValue().shape()))
+                .toList();
     }
 
     /**
@@ -86,8 +90,10 @@ public final class NpzArrays implements AutoCloseable {
     }
 
     private Header header(String name) {
-        return list().stream().filter(header -> header.name().equals(name)).findFirst()
-            .orElseThrow(() -> new NoSuchElementException("no array '" + name + "'"));
+        return list().stream()
+                .filter(header -> header.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new NoSuchElementException("no array '" + name + "'"));
     }
 
     @Override

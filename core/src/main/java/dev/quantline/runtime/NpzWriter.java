@@ -61,8 +61,8 @@ public final class NpzWriter implements AutoCloseable {
         }
         var known = arrays.get(array);
         if (known.type != rows.type() || !Arrays.equals(known.row, row)) {
-            throw new IllegalArgumentException("array '" + array + "' has rows of " + known.type + " " + Arrays.toString(known.row)
-                + ", not " + rows);
+            throw new IllegalArgumentException("array '" + array + "' has rows of " + known.type + " "
+                    + Arrays.toString(known.row) + ", not " + rows);
         }
         var data = rows.data();
         while (data.hasRemaining()) {
@@ -73,12 +73,14 @@ public final class NpzWriter implements AutoCloseable {
 
     private FileChannel nameless() throws IOException {
         var waiting = Files.createTempFile(folder, "." + file.getFileName(), ".rows");
-        return FileChannel.open(waiting, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+        return FileChannel.open(
+                waiting, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
     }
 
     /** Writes the file. Nothing may be added afterwards. */
     public void finish() throws IOException {
-        var part = folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
+        var part = folder.resolve(
+                "." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
         try {
             try (var zip = new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(part), BUFFER))) {
                 zip.setLevel(Deflater.NO_COMPRESSION);

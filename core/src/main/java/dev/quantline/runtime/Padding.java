@@ -7,8 +7,7 @@ import java.util.Map;
 
 /** Cuts columns that are padding in every row of a batch. */
 final class Padding {
-    private Padding() {
-    }
+    private Padding() {}
 
     /** Inputs {@code [batch, tokens]} without the trailing columns where {@code attention_mask} is 0 in all rows. */
     static Map<String, Tensor> trim(Map<String, Tensor> feed) {

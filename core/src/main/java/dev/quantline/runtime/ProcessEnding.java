@@ -6,7 +6,7 @@ package dev.quantline.runtime;
  */
 public final class ProcessEnding extends RuntimeException {
     private static final long serialVersionUID = 1;
-    private static final Thread NEVER_ADDED = Thread.ofPlatform().unstarted(() -> { });
+    private static final Thread NEVER_ADDED = Thread.ofPlatform().unstarted(() -> {});
 
     public ProcessEnding(Throwable cause) {
         super("the process is ending", cause);

@@ -25,7 +25,9 @@ import java.util.TreeSet;
  */
 public record Processor(String name, String architecture, Set<String> flags) {
     /** Instructions for products of 8-bit integers, the widest first, by Linux's flag. */
-    private static final Map<String, String> X86 = Map.of("amx_int8", "AMX", "avx512_vnni", "AVX-512 VNNI", "avx_vnni", "AVX-VNNI");
+    private static final Map<String, String> X86 =
+            Map.of("amx_int8", "AMX", "avx512_vnni", "AVX-512 VNNI", "avx_vnni", "AVX-VNNI");
+
     private static final Map<String, String> ARM = Map.of("i8mm", "I8MM", "asimddp", "DotProd");
 
     private static final Processor CURRENT = read(Path.of("/proc/cpuinfo"));
@@ -49,14 +51,22 @@ public record Processor(String name, String architecture, Set<String> flags) {
 
     /** Reads what Linux writes to {@code /proc/cpuinfo}. */
     static Processor of(String architecture, String cpuinfo) {
-        String name = field(cpuinfo, "model name").or(() -> field(cpuinfo, "Model")).orElse(architecture);
-        var flags = field(cpuinfo, "flags").or(() -> field(cpuinfo, "Features")).map(all -> Set.of(all.split("\\s+"))).orElse(Set.of());
+        String name =
+                field(cpuinfo, "model name").or(() -> field(cpuinfo, "Model")).orElse(architecture);
+        var flags = field(cpuinfo, "flags")
+                .or(() -> field(cpuinfo, "Features"))
+                .map(all -> Set.of(all.split("\\s+")))
+                .orElse(Set.of());
         return new Processor(name, architecture, flags);
     }
 
     private static Optional<String> field(String cpuinfo, String name) {
-        return cpuinfo.lines().filter(line -> line.startsWith(name) && line.substring(name.length()).stripLeading().startsWith(":"))
-            .map(line -> line.substring(line.indexOf(':') + 1).strip()).filter(value -> !value.isEmpty()).findFirst();
+        return cpuinfo.lines()
+                .filter(line -> line.startsWith(name)
+                        && line.substring(name.length()).stripLeading().startsWith(":"))
+                .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                .filter(value -> !value.isEmpty())
+                .findFirst();
     }
 
     /** Whether it has an instruction set, by Linux's flag. */
@@ -73,8 +83,9 @@ public record Processor(String name, String architecture, Set<String> flags) {
                 known.add(label);
             }
         });
-        return !known.isEmpty() ? String.join(", ", known) : flags.isEmpty() ? "unknown"
-            : x86 ? "none: pairs of products are added in 16 bits" : "none";
+        return !known.isEmpty()
+                ? String.join(", ", known)
+                : flags.isEmpty() ? "unknown" : x86 ? "none: pairs of products are added in 16 bits" : "none";
     }
 
     /**
@@ -97,14 +108,17 @@ public record Processor(String name, String architecture, Set<String> flags) {
             var graph = Graph.empty(17);
             graph.inputs().add(ValueInfos.of("activations", DataType.UINT8, 1, INPUTS));
             graph.outputs().add(ValueInfos.of("sums", DataType.INT32, 1, OUTPUTS));
-            String weights = graph.addConstant("weights", new Tensor(DataType.INT8, new long[] {INPUTS, OUTPUTS},
-                ByteBuffer.wrap(codes)));
+            String weights = graph.addConstant(
+                    "weights", new Tensor(DataType.INT8, new long[] {INPUTS, OUTPUTS}, ByteBuffer.wrap(codes)));
             graph.nodes().add(Node.of("MatMulInteger", List.of("activations", weights), "sums"));
             var activations = new byte[INPUTS];
             Arrays.fill(activations, (byte) 255);
             try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
-                return (float) session.run(Map.of("activations", new Tensor(DataType.UINT8, new long[] {1, INPUTS},
-                    ByteBuffer.wrap(activations)))).get("sums").get(0);
+                return (float) session.run(Map.of(
+                                "activations",
+                                new Tensor(DataType.UINT8, new long[] {1, INPUTS}, ByteBuffer.wrap(activations))))
+                        .get("sums")
+                        .get(0);
             }
         }
     }

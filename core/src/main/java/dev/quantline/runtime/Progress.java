@@ -28,12 +28,11 @@ public interface Progress {
      * @param loss    of the step's batch; null before the first
      * @param heldOut loss on samples that are not trained on; null where it was not measured
      */
-    record Learning(String part, int step, int steps, Double loss, Double heldOut) {
-    }
+    record Learning(String part, int step, int steps, Double loss, Double heldOut) {}
 
     /** Hears nothing. */
     static Progress none() {
-        return (fraction, message) -> { };
+        return (fraction, message) -> {};
     }
 
     /** The part of this progress between two fractions, itself running from 0 to 1. */

@@ -16,8 +16,12 @@ record ProgressPart(Progress whole, double from, double to, String prefix, Strin
 
     @Override
     public void report(double fraction, String message, Learning learning) {
-        var named = new Learning(learning.part().isEmpty() ? part : learning.part(), learning.step(), learning.steps(), learning.loss(),
-            learning.heldOut());
+        var named = new Learning(
+                learning.part().isEmpty() ? part : learning.part(),
+                learning.step(),
+                learning.steps(),
+                learning.loss(),
+                learning.heldOut());
         whole.report(from + (to - from) * fraction, prefix + message, named);
     }
 }

@@ -9,12 +9,10 @@ import dev.quantline.onnx.BadInput;
 /** Where a session computes: the one switch between CPU and GPU. */
 public sealed interface Provider {
     /** The processor, with this many threads; 0 takes all cores. */
-    record Cpu(int threads) implements Provider {
-    }
+    record Cpu(int threads) implements Provider {}
 
     /** CUDA device number {@code device}, counted from 0. */
-    record Cuda(int device) implements Provider {
-    }
+    record Cuda(int device) implements Provider {}
 
     /** All cores of the processor. */
     static Provider cpu() {
@@ -53,14 +51,17 @@ public sealed interface Provider {
             case Cpu(int threads) -> options.setIntraOpNumThreads(threads);
             case Cuda(int device) -> {
                 if (!OrtEnvironment.getAvailableProviders().contains(OrtProvider.CUDA)) {
-                    throw new BadInput("CUDA device " + device + " was asked for, and this build of ONNX Runtime has no CUDA"
-                        + " provider: use the GPU image (onnxruntime_gpu on the class path), or provider cpu");
+                    throw new BadInput(
+                            "CUDA device " + device + " was asked for, and this build of ONNX Runtime has no CUDA"
+                                    + " provider: use the GPU image (onnxruntime_gpu on the class path), or provider cpu");
                 }
                 try {
                     options.addCUDA(device);
                 } catch (OrtException e) {
-                    throw new BadInput("CUDA device " + device + " cannot be used: " + e.getMessage()
-                        + " (needs an NVIDIA driver, CUDA 12 and cuDNN 9 libraries on the library path)", e);
+                    throw new BadInput(
+                            "CUDA device " + device + " cannot be used: " + e.getMessage()
+                                    + " (needs an NVIDIA driver, CUDA 12 and cuDNN 9 libraries on the library path)",
+                            e);
                 }
             }
         }

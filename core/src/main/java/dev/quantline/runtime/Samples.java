@@ -58,23 +58,35 @@ public final class Samples {
         model.inputs().forEach(input -> inputs.put(input.getName(), input));
         for (String name : normalize.keySet()) {
             if (!dataset.names().contains(name) && !inputs.containsKey(name)) {
-                var known = Stream.concat(dataset.names().stream(), inputs.keySet().stream()).distinct().toList();
-                throw new BadInput("normalize names '" + name + "', which no array and no input of the model is called: "
-                    + Nearest.hint(name, known));
+                var known = Stream.concat(dataset.names().stream(), inputs.keySet().stream())
+                        .distinct()
+                        .toList();
+                throw new BadInput("normalize names '" + name
+                        + "', which no array and no input of the model is called: " + Nearest.hint(name, known));
             }
         }
         for (String input : inputs.keySet()) {
             String array = arrayFor(input);
             arrays.put(input, array);
-            axes.put(input, dataset.isConstant(array) ? BatchAxis.NONE : Feeding.axis(input, dataset.shape(array),
-                ValueInfos.shape(inputs.get(input)), Optional.ofNullable(stated.get(input))));
+            axes.put(
+                    input,
+                    dataset.isConstant(array)
+                            ? BatchAxis.NONE
+                            : Feeding.axis(
+                                    input,
+                                    dataset.shape(array),
+                                    ValueInfos.shape(inputs.get(input)),
+                                    Optional.ofNullable(stated.get(input))));
         }
-        openLength = inputs.values().stream().allMatch(input -> axes.get(input.getName()).isNone() || isOpenSequence(input));
+        openLength = inputs.values().stream()
+                .allMatch(input -> axes.get(input.getName()).isNone() || isOpenSequence(input));
     }
 
     private boolean isOpenSequence(ValueInfoProto input) {
         return axes.get(input.getName()).equals(BatchAxis.FIRST)
-            && ValueInfos.shape(input).filter(shape -> shape.length == 2 && shape[1] < 0).isPresent();
+                && ValueInfos.shape(input)
+                        .filter(shape -> shape.length == 2 && shape[1] < 0)
+                        .isPresent();
     }
 
     private String arrayFor(String input) {
@@ -82,10 +94,13 @@ public final class Samples {
             return input;
         }
         String only = dataset.names().iterator().next();
-        if (inputs.size() == 1 && dataset.names().size() == 1 && (normalize.containsKey(only) || normalize.containsKey(input))) {
+        if (inputs.size() == 1
+                && dataset.names().size() == 1
+                && (normalize.containsKey(only) || normalize.containsKey(input))) {
             return only;
         }
-        throw new BadInput("the data has no array for the model's input '" + input + "': " + Nearest.hint(input, dataset.names()));
+        throw new BadInput(
+                "the data has no array for the model's input '" + input + "': " + Nearest.hint(input, dataset.names()));
     }
 
     /**
@@ -99,7 +114,8 @@ public final class Samples {
             var one = session.run(fed.arrays());
             var two = batchSize(2) == 1 || size > 1 ? Map.<String, Tensor>of() : session.run(twice(fed.arrays()));
             one.forEach((name, tensor) -> {
-                int axis = two.isEmpty() ? 0 : longer(tensor.shape(), two.get(name).shape());
+                int axis =
+                        two.isEmpty() ? 0 : longer(tensor.shape(), two.get(name).shape());
                 if (axis >= 0 && axis < tensor.rank() && tensor.dim(axis) == fed.size()) {
                     found.put(name, new BatchAxis(axis));
                 }
@@ -110,8 +126,11 @@ public final class Samples {
 
     private Map<String, Tensor> twice(Map<String, Tensor> feed) {
         var twice = new LinkedHashMap<String, Tensor>();
-        feed.forEach((input, tensor) -> twice.put(input, axis(input).isNone() ? tensor : axis(input).place(axis(input).toFront(tensor)
-            .repeated())));
+        feed.forEach((input, tensor) -> twice.put(
+                input,
+                axis(input).isNone()
+                        ? tensor
+                        : axis(input).place(axis(input).toFront(tensor).repeated())));
         return twice;
     }
 
@@ -135,12 +154,15 @@ public final class Samples {
     /** The same where something else than the model reads these arrays. */
     public List<String> unused(Set<String> readElsewhere) {
         var found = new ArrayList<String>();
-        dataset.names().stream().filter(name -> !arrays.containsValue(name) && !readElsewhere.contains(name)).forEach(name ->
-            found.add("array '" + name + "' of the data feeds no input of the model: " + Nearest.hint(name, inputs.keySet())));
+        dataset.names().stream()
+                .filter(name -> !arrays.containsValue(name) && !readElsewhere.contains(name))
+                .forEach(name -> found.add("array '" + name + "' of the data feeds no input of the model: "
+                        + Nearest.hint(name, inputs.keySet())));
         arrays.forEach((input, array) -> {
-            if (dataset.type(array) != DataType.UINT8 && (normalize.containsKey(array) || normalize.containsKey(input))) {
-                found.add("normalize." + (normalize.containsKey(array) ? array : input) + " has no effect: array '" + array + "' is "
-                    + dataset.type(array) + ", and only UINT8 is normalized");
+            if (dataset.type(array) != DataType.UINT8
+                    && (normalize.containsKey(array) || normalize.containsKey(input))) {
+                found.add("normalize." + (normalize.containsKey(array) ? array : input) + " has no effect: array '"
+                        + array + "' is " + dataset.type(array) + ", and only UINT8 is normalized");
             }
         });
         return found;
@@ -177,7 +199,7 @@ public final class Samples {
     public Optional<Normalization> normalization(String input) {
         String array = arrays.get(input);
         return Optional.ofNullable(normalize.getOrDefault(array, normalize.get(input)))
-            .filter(stated -> dataset.type(array) == DataType.UINT8);
+                .filter(stated -> dataset.type(array) == DataType.UINT8);
     }
 
     /** Whether all inputs that differ between samples have them along the first axis. */
@@ -192,15 +214,22 @@ public final class Samples {
 
     /** Samples {@code from} to {@code to} (exclusive) as model inputs, at most {@code size} at a time. */
     public void forEachBatch(int from, int to, int size, Consumer<Dataset.Batch> action) {
-        forEachFull(from, to, size, batch -> action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(batch.arrays()))));
+        forEachFull(
+                from,
+                to,
+                size,
+                batch -> action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(batch.arrays()))));
     }
 
     /** With all padding. */
     private void forEachFull(int from, int to, int size, Consumer<Dataset.Batch> action) {
         dataset.forEachBatch(from, to, batchSize(size), batch -> {
             var feed = new LinkedHashMap<String, Tensor>();
-            arrays.forEach((input, array) -> feed.put(input, axis(input).isNone() ? constants.computeIfAbsent(input, this::constant)
-                : fit(input, array, batch.arrays().get(array))));
+            arrays.forEach((input, array) -> feed.put(
+                    input,
+                    axis(input).isNone()
+                            ? constants.computeIfAbsent(input, this::constant)
+                            : fit(input, array, batch.arrays().get(array))));
             if (batch.size() == batchSize(batch.size())) {
                 action.accept(new Dataset.Batch(batch.first(), batch.size(), feed));
             }
@@ -209,7 +238,11 @@ public final class Samples {
 
     private Tensor constant(String input) {
         try {
-            var tensor = dataset.constant(arrays.get(input), ValueInfos.shape(inputs.get(input)).map(shape -> shape.length).orElse(-1));
+            var tensor = dataset.constant(
+                    arrays.get(input),
+                    ValueInfos.shape(inputs.get(input))
+                            .map(shape -> shape.length)
+                            .orElse(-1));
             return checked(input, arrays.get(input), tensor);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -250,11 +283,11 @@ public final class Samples {
     }
 
     private Tensor checked(String input, String array, Tensor tensor) {
-        var wanted = ValueInfos.type(inputs.get(input)).orElseThrow(
-            () -> new BadInput("the model's input '" + input + "' is not a number tensor"));
+        var wanted = ValueInfos.type(inputs.get(input))
+                .orElseThrow(() -> new BadInput("the model's input '" + input + "' is not a number tensor"));
         if (tensor.type() != wanted) {
-            throw new BadInput("array '" + array + "' is " + tensor.type() + ", the model's input '" + input + "' takes " + wanted
-                + (tensor.type() == DataType.UINT8 ? ": say how to normalize it" : ""));
+            throw new BadInput("array '" + array + "' is " + tensor.type() + ", the model's input '" + input
+                    + "' takes " + wanted + (tensor.type() == DataType.UINT8 ? ": say how to normalize it" : ""));
         }
         checkShape(input, array, tensor);
         checkFinite(array, tensor);
@@ -273,7 +306,7 @@ public final class Samples {
         }
         if (!fits) {
             throw new BadInput("array '" + array + "' is " + tensor + ", the model's input '" + input + "' takes "
-                + Arrays.toString(declared.get()) + " (-1: any): " + Feeding.advice(input));
+                    + Arrays.toString(declared.get()) + " (-1: any): " + Feeding.advice(input));
         }
     }
 

@@ -30,7 +30,8 @@ import java.util.function.Function;
 
 /** A model loaded into ONNX Runtime. Not for several threads at once: closing frees native memory. */
 public final class Session implements AutoCloseable {
-    private static final OrtEnvironment ENVIRONMENT = OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
+    private static final OrtEnvironment ENVIRONMENT =
+            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
 
     /** Above this many bytes ONNX Runtime takes constants from where they lie instead of from a message with copies. */
     private static final long LARGEST_COPIED = 256L << 20;
@@ -112,7 +113,12 @@ public final class Session implements AutoCloseable {
                 large.put(name, tensor);
             }
         });
-        return large.values().stream().mapToLong(tensor -> tensor.data().capacity()).sum() > largestCopied ? large : Map.of();
+        return large.values().stream()
+                                .mapToLong(tensor -> tensor.data().capacity())
+                                .sum()
+                        > largestCopied
+                ? large
+                : Map.of();
     }
 
     /**
@@ -134,11 +140,13 @@ public final class Session implements AutoCloseable {
     public static void writeOptimized(Path file, Provider provider, Path target) {
         checkPlaces(file);
         open(provider, Optimization.ALL, List.of(), options -> {
-            options.setOptimizedModelFilePath(target.toString());
-            options.addConfigEntry("session.optimized_model_external_initializers_file_name", target.getFileName() + ".data");
-            options.addConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
-            return ENVIRONMENT.createSession(file.toString(), options);
-        }).close();
+                    options.setOptimizedModelFilePath(target.toString());
+                    options.addConfigEntry(
+                            "session.optimized_model_external_initializers_file_name", target.getFileName() + ".data");
+                    options.addConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
+                    return ENVIRONMENT.createSession(file.toString(), options);
+                })
+                .close();
     }
 
     /** ONNX Runtime follows what a model names. */
@@ -155,7 +163,8 @@ public final class Session implements AutoCloseable {
     }
 
     /** @param constants what the session reads as long as it is open, filled by the loader */
-    private static Session open(Provider provider, Optimization optimization, List<OnnxTensor> constants, Loader loader) {
+    private static Session open(
+            Provider provider, Optimization optimization, List<OnnxTensor> constants, Loader loader) {
         try (var options = new OrtSession.SessionOptions()) {
             options.setOptimizationLevel(optimization.level);
             if (optimization == Optimization.EXACT) {
@@ -200,13 +209,15 @@ public final class Session implements AutoCloseable {
      * @throws BadInput when the inputs do not fit the model
      */
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Collection<String> wanted) {
-        return wanted.isEmpty() ? Map.of() : run(inputs, wanted, result -> {
-            var outputs = new LinkedHashMap<String, Tensor>();
-            for (String name : wanted) {
-                outputs.put(name, tensor(name, result.get(name).orElseThrow()));
-            }
-            return outputs;
-        });
+        return wanted.isEmpty()
+                ? Map.of()
+                : run(inputs, wanted, result -> {
+                    var outputs = new LinkedHashMap<String, Tensor>();
+                    for (String name : wanted) {
+                        outputs.put(name, tensor(name, result.get(name).orElseThrow()));
+                    }
+                    return outputs;
+                });
     }
 
     /**
@@ -218,8 +229,13 @@ public final class Session implements AutoCloseable {
      * @throws BadInput when the inputs do not fit the model
      */
     public <T> List<T> run(Map<String, Tensor> inputs, List<String> wanted, BiFunction<String, Tensor, T> action) {
-        return run(inputs, wanted, result -> wanted.parallelStream()
-            .map(name -> action.apply(name, tensor(name, result.get(name).orElseThrow()))).toList());
+        return run(
+                inputs,
+                wanted,
+                result -> wanted.parallelStream()
+                        .map(name ->
+                                action.apply(name, tensor(name, result.get(name).orElseThrow())))
+                        .toList());
     }
 
     private <T> T run(Map<String, Tensor> inputs, Collection<String> wanted, Function<OrtSession.Result, T> taken) {
@@ -232,7 +248,8 @@ public final class Session implements AutoCloseable {
                 }
             });
         } catch (OrtException e) {
-            throw ProcessEnding.or(new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
+            throw ProcessEnding.or(
+                    new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
         } finally {
             close(opened);
         }
@@ -248,7 +265,8 @@ public final class Session implements AutoCloseable {
     public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> results) {
         results.forEach((name, tensor) -> {
             if (!isReadInPlace(tensor.data())) {
-                throw new IllegalArgumentException("'" + name + "' does not lie where ONNX Runtime can write it: direct memory, aligned");
+                throw new IllegalArgumentException(
+                        "'" + name + "' does not lie where ONNX Runtime can write it: direct memory, aligned");
             }
         });
         var opened = new ArrayList<OnnxTensor>();
@@ -260,7 +278,8 @@ public final class Session implements AutoCloseable {
                 return null;
             });
         } catch (OrtException e) {
-            throw ProcessEnding.or(new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
+            throw ProcessEnding.or(
+                    new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
         } finally {
             close(opened);
         }
@@ -277,11 +296,13 @@ public final class Session implements AutoCloseable {
         return wrap(feed, opened);
     }
 
-    private static Map<String, OnnxTensor> wrap(Map<String, Tensor> tensors, List<OnnxTensor> opened) throws OrtException {
+    private static Map<String, OnnxTensor> wrap(Map<String, Tensor> tensors, List<OnnxTensor> opened)
+            throws OrtException {
         var wrapped = new LinkedHashMap<String, OnnxTensor>();
         for (var entry : tensors.entrySet()) {
             var tensor = entry.getValue();
-            var onnx = OnnxTensor.createTensor(ENVIRONMENT, direct(tensor.data()), tensor.shape(), javaType(tensor.type()));
+            var onnx = OnnxTensor.createTensor(
+                    ENVIRONMENT, direct(tensor.data()), tensor.shape(), javaType(tensor.type()));
             opened.add(onnx);
             wrapped.put(entry.getKey(), onnx);
         }
@@ -293,16 +314,22 @@ public final class Session implements AutoCloseable {
     }
 
     private static ByteBuffer direct(ByteBuffer data) {
-        return isReadInPlace(data) ? data
-            : ByteBuffer.allocateDirect(data.remaining()).order(ByteOrder.LITTLE_ENDIAN).put(data).flip();
+        return isReadInPlace(data)
+                ? data
+                : ByteBuffer.allocateDirect(data.remaining())
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .put(data)
+                        .flip();
     }
 
     private static Tensor tensor(String name, OnnxValue value) {
         if (!(value instanceof OnnxTensor tensor)
-            || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
-            throw new BadInput("output '" + name + "' of the model is not a tensor of numbers: remove it from the model");
+                || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
+            throw new BadInput(
+                    "output '" + name + "' of the model is not a tensor of numbers: remove it from the model");
         }
-        var type = DataType.valueOf(tensor.getInfo().onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
+        var type =
+                DataType.valueOf(tensor.getInfo().onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
         return new Tensor(type, tensor.getInfo().getShape(), tensor.getByteBuffer());
     }
 

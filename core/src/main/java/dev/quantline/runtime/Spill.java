@@ -70,7 +70,8 @@ public final class Spill implements AutoCloseable {
         try {
             if (channel == null) {
                 file = Files.createTempFile(spilling.folder(), "activations", ".bin");
-                channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
+                channel = FileChannel.open(
+                        file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE);
             }
             while (data.hasRemaining()) {
                 end += channel.write(data, end);
@@ -82,7 +83,7 @@ public final class Spill implements AutoCloseable {
 
     private void read(long offset, ByteBuffer into) {
         try {
-            for (long at = offset; into.hasRemaining();) {
+            for (long at = offset; into.hasRemaining(); ) {
                 int count = channel.read(into, at);
                 if (count < 0) {
                     throw new IOException("the file is cut short");

@@ -53,7 +53,9 @@ public final class Targets implements AutoCloseable {
      */
     public Tensor trimmed(Tensor rows, Dataset.Batch fed) {
         var mask = fed.arrays().get(Samples.MASK);
-        return mask == null || mask.rank() != 2 || rows.rank() < 2 || rows.dim(1) != tokens ? rows : Padding.columns(rows, mask.dim(1));
+        return mask == null || mask.rank() != 2 || rows.rank() < 2 || rows.dim(1) != tokens
+                ? rows
+                : Padding.columns(rows, mask.dim(1));
     }
 
     @Override

@@ -28,7 +28,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
             var beta = vector(index, add.get().input(i));
             var scaled = scaled(index, add.get().input(1 - i));
             if (beta.isPresent() && scaled.isPresent() && beta.get().length == scaled.get().gamma.length) {
-                return Optional.of(new NormOutput(tensor, scaled.get().normalized, Optional.empty(), scaled.get().gamma, beta.get()));
+                return Optional.of(new NormOutput(
+                        tensor, scaled.get().normalized, Optional.empty(), scaled.get().gamma, beta.get()));
             }
             var folded = folded(index, add.get().input(i), add.get().input(1 - i), tensor);
             if (folded.isPresent()) {
@@ -59,7 +60,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
         var gamma = vector(index, node.input(1));
         var beta = node.hasInput(2) ? vector(index, node.input(2)) : gamma.map(g -> new float[g.length]);
         return gamma.isPresent() && beta.isPresent()
-            ? Optional.of(new NormOutput(tensor, node.input(0), Optional.of(node), gamma.get(), beta.get())) : Optional.empty();
+                ? Optional.of(new NormOutput(tensor, node.input(0), Optional.of(node), gamma.get(), beta.get()))
+                : Optional.empty();
     }
 
     private static Optional<NormOutput> scaled(GraphIndex index, String tensor) {
@@ -68,7 +70,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
             var gamma = vector(index, mul.get().input(i));
             String normalized = mul.get().input(1 - i);
             if (gamma.isPresent() && numerator(index, normalized).isPresent()) {
-                return Optional.of(new NormOutput(tensor, normalized, Optional.empty(), gamma.get(), new float[gamma.get().length]));
+                return Optional.of(new NormOutput(
+                        tensor, normalized, Optional.empty(), gamma.get(), new float[gamma.get().length]));
             }
         }
         return Optional.empty();
@@ -84,7 +87,9 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
         var beta = vector(index, sub.get().input(0));
         for (int i = 0; i < 2; i++) {
             String factor = scaled.get().input(i);
-            boolean shared = index.producer(sub.get().input(1), "Mul").filter(mul -> mul.inputs().contains(factor)).isPresent();
+            boolean shared = index.producer(sub.get().input(1), "Mul")
+                    .filter(mul -> mul.inputs().contains(factor))
+                    .isPresent();
             var gamma = shared ? gamma(index, factor) : Optional.<float[]>empty();
             if (gamma.isPresent() && beta.isPresent() && beta.get().length == gamma.get().length) {
                 return Optional.of(new NormOutput(tensor, "", Optional.empty(), gamma.get(), beta.get()));
@@ -104,15 +109,19 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
     }
 
     private static Optional<float[]> vector(GraphIndex index, String tensor) {
-        return index.constant(tensor).filter(constant -> constant.rank() == 1 && constant.dim(0) > 1).map(Tensor::toFloats);
+        return index.constant(tensor)
+                .filter(constant -> constant.rank() == 1 && constant.dim(0) > 1)
+                .map(Tensor::toFloats);
     }
 
     /** x of x / sqrt(mean + eps), or of x times the reciprocal of that. */
     private static Optional<String> numerator(GraphIndex index, String tensor) {
         var divided = index.producer(tensor, "Div");
         if (divided.isPresent()) {
-            return isDeviation(index, divided.get().input(1)) && index.constant(divided.get().input(0)).isEmpty()
-                ? Optional.of(divided.get().input(0)) : Optional.empty();
+            return isDeviation(index, divided.get().input(1))
+                            && index.constant(divided.get().input(0)).isEmpty()
+                    ? Optional.of(divided.get().input(0))
+                    : Optional.empty();
         }
         var mul = index.producer(tensor, "Mul");
         for (int i = 0; i < 2 && mul.isPresent(); i++) {
@@ -124,30 +133,42 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
     }
 
     private static boolean isCentred(GraphIndex index, String x) {
-        return index.producer(x, "Sub").filter(sub -> index.producer(sub.input(1), "ReduceMean").isPresent()).isPresent();
+        return index.producer(x, "Sub")
+                .filter(sub -> index.producer(sub.input(1), "ReduceMean").isPresent())
+                .isPresent();
     }
 
     private static boolean isReciprocal(GraphIndex index, String tensor) {
-        return index.producer(tensor, "Reciprocal").filter(node -> isDeviation(index, node.input(0))).isPresent()
-            || index.producer(tensor, "Div").filter(node -> index.constant(node.input(0)).isPresent()
-                && isDeviation(index, node.input(1))).isPresent()
-            || index.producer(tensor, "Pow").filter(node -> isNumber(index, node.input(1), -0.5f)
-                && isVariance(index, node.input(0))).isPresent();
+        return index.producer(tensor, "Reciprocal")
+                        .filter(node -> isDeviation(index, node.input(0)))
+                        .isPresent()
+                || index.producer(tensor, "Div")
+                        .filter(node -> index.constant(node.input(0)).isPresent() && isDeviation(index, node.input(1)))
+                        .isPresent()
+                || index.producer(tensor, "Pow")
+                        .filter(node -> isNumber(index, node.input(1), -0.5f) && isVariance(index, node.input(0)))
+                        .isPresent();
     }
 
     private static boolean isDeviation(GraphIndex index, String tensor) {
-        return index.producer(tensor, "Sqrt").filter(sqrt -> isVariance(index, sqrt.input(0))).isPresent()
-            || index.producer(tensor, "Pow").filter(pow -> isNumber(index, pow.input(1), 0.5f)
-                && isVariance(index, pow.input(0))).isPresent();
+        return index.producer(tensor, "Sqrt")
+                        .filter(sqrt -> isVariance(index, sqrt.input(0)))
+                        .isPresent()
+                || index.producer(tensor, "Pow")
+                        .filter(pow -> isNumber(index, pow.input(1), 0.5f) && isVariance(index, pow.input(0)))
+                        .isPresent();
     }
 
     /** A mean with epsilon added. */
     private static boolean isVariance(GraphIndex index, String tensor) {
-        return index.producer(tensor, "Add").stream().flatMap(add -> add.inputs().stream())
-            .anyMatch(input -> index.producer(input, "ReduceMean").isPresent());
+        return index.producer(tensor, "Add").stream()
+                .flatMap(add -> add.inputs().stream())
+                .anyMatch(input -> index.producer(input, "ReduceMean").isPresent());
     }
 
     private static boolean isNumber(GraphIndex index, String tensor, float value) {
-        return index.constant(tensor).filter(constant -> constant.size() == 1 && constant.toFloats()[0] == value).isPresent();
+        return index.constant(tensor)
+                .filter(constant -> constant.size() == 1 && constant.toFloats()[0] == value)
+                .isPresent();
     }
 }

@@ -10,9 +10,34 @@ import java.util.Set;
 /** Names the activations of a canonical graph by what they are. */
 public final class Sites {
     /** What these give is of the same kind as what they read. */
-    private static final Set<String> PASSING = Set.of("Identity", "Cast", "Dropout", "Reshape", "Flatten", "Transpose", "Squeeze",
-        "Unsqueeze", "Slice", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth", "Resize", "MaxPool", "AveragePool",
-        "GlobalAveragePool", "GlobalMaxPool", "ReduceMean", "Relu", "LeakyRelu", "PRelu", "Clip", "BatchNormalization");
+    private static final Set<String> PASSING = Set.of(
+            "Identity",
+            "Cast",
+            "Dropout",
+            "Reshape",
+            "Flatten",
+            "Transpose",
+            "Squeeze",
+            "Unsqueeze",
+            "Slice",
+            "Split",
+            "Expand",
+            "Tile",
+            "Pad",
+            "DepthToSpace",
+            "SpaceToDepth",
+            "Resize",
+            "MaxPool",
+            "AveragePool",
+            "GlobalAveragePool",
+            "GlobalMaxPool",
+            "ReduceMean",
+            "Relu",
+            "LeakyRelu",
+            "PRelu",
+            "Clip",
+            "BatchNormalization");
+
     private static final Set<String> SCALING = Set.of("Add", "Sub", "Mul", "Div");
 
     private final GraphIndex index;
@@ -33,7 +58,9 @@ public final class Sites {
     }
 
     private boolean isOfActivations(Node node) {
-        return node.is("MatMul") && node.inputs().stream().noneMatch(input -> index.constant(input).isPresent());
+        return node.is("MatMul")
+                && node.inputs().stream()
+                        .noneMatch(input -> index.constant(input).isPresent());
     }
 
     /** What made it, whoever reads it. Chains are followed once, from their end to their beginning. */
@@ -70,19 +97,29 @@ public final class Sites {
     }
 
     private SiteKind common(Node node) {
-        var kinds = node.inputs().stream().filter(input -> index.constant(input).isEmpty()).map(this::made).distinct().toList();
+        var kinds = node.inputs().stream()
+                .filter(input -> index.constant(input).isEmpty())
+                .map(this::made)
+                .distinct()
+                .toList();
         return kinds.size() == 1 ? kinds.getFirst() : SiteKind.OTHER;
     }
 
     /** A constant beside it changes nothing but numbers; two activations are a residual sum or a gated product. */
     private SiteKind combined(Node node) {
-        Optional<String> constant = node.inputs().stream().filter(input -> index.constant(input).isPresent()).findFirst();
+        Optional<String> constant = node.inputs().stream()
+                .filter(input -> index.constant(input).isPresent())
+                .findFirst();
         if (constant.isPresent()) {
             return made(node.input(node.input(0).equals(constant.get()) ? 1 : 0));
         }
         if (!node.is("Add")) {
-            return node.is("Mul") && node.inputs().stream().map(this::made)
-                .anyMatch(kind -> kind == SiteKind.SILU || kind == SiteKind.GELU) ? SiteKind.GATE : SiteKind.OTHER;
+            return node.is("Mul")
+                            && node.inputs().stream()
+                                    .map(this::made)
+                                    .anyMatch(kind -> kind == SiteKind.SILU || kind == SiteKind.GELU)
+                    ? SiteKind.GATE
+                    : SiteKind.OTHER;
         }
         boolean embedded = node.inputs().stream().allMatch(input -> made(input) == SiteKind.EMBEDDING);
         return embedded ? SiteKind.EMBEDDING : SiteKind.RESIDUAL;

@@ -41,18 +41,23 @@ final class Squashes {
         var factors = new ArrayList<String>();
         collect(node.output(), factors, 0);
         boolean another = factors.size() > 2;
-        return factors.stream().flatMap(gate -> kind(gate, factors).stream()).findFirst().map(kind -> another ? SiteKind.GATE : kind);
+        return factors.stream()
+                .flatMap(gate -> kind(gate, factors).stream())
+                .findFirst()
+                .map(kind -> another ? SiteKind.GATE : kind);
     }
 
     /** The activations a product is made of; constants are left out. */
     private void collect(String tensor, List<String> factors, int depth) {
-        var product = index.producer(tensor, "Mul", "Div").filter(node -> node.is("Mul") || index.constant(node.input(1)).isPresent());
+        var product = index.producer(tensor, "Mul", "Div")
+                .filter(node -> node.is("Mul") || index.constant(node.input(1)).isPresent());
         if (product.isEmpty() || depth == DEEPEST) {
             factors.add(tensor);
             return;
         }
-        product.get().inputs().stream().filter(input -> index.constant(input).isEmpty())
-            .forEach(input -> collect(input, factors, depth + 1));
+        product.get().inputs().stream()
+                .filter(input -> index.constant(input).isEmpty())
+                .forEach(input -> collect(input, factors, depth + 1));
     }
 
     private Optional<SiteKind> kind(String gate, List<String> factors) {
@@ -64,27 +69,38 @@ final class Squashes {
             String inside = sigmoid.get().input(0);
             var scaled = index.producer(inside, "Mul");
             boolean own = factors.stream().anyMatch(x -> !x.equals(gate) && comesFrom(inside, x, 0));
-            boolean quick = scaled.stream().flatMap(mul -> mul.inputs().stream()).flatMap(input -> index.constant(input).stream())
-                .anyMatch(alpha -> isNumber(alpha, QUICK));
+            boolean quick = scaled.stream()
+                    .flatMap(mul -> mul.inputs().stream())
+                    .flatMap(input -> index.constant(input).stream())
+                    .anyMatch(alpha -> isNumber(alpha, QUICK));
             return Optional.of(!own ? SiteKind.GATE : quick ? SiteKind.GELU : SiteKind.SILU);
         }
-        boolean risen = index.producer(gate, "Add").filter(add -> add.inputs().stream().anyMatch(input -> index.constant(input).isPresent())
-            && add.inputs().stream().anyMatch(this::isErrorFunction)).isPresent();
+        boolean risen = index.producer(gate, "Add")
+                .filter(add -> add.inputs().stream()
+                                .anyMatch(input -> index.constant(input).isPresent())
+                        && add.inputs().stream().anyMatch(this::isErrorFunction))
+                .isPresent();
         boolean own = risen && factors.stream().anyMatch(x -> !x.equals(gate) && comesFrom(gate, x, 0));
         return own ? Optional.of(SiteKind.GELU) : Optional.empty();
     }
 
     private boolean isErrorFunction(String tensor) {
-        return index.producer(tensor, "Erf", "Tanh").isPresent() || index.producer(tensor, "Mul").filter(mul ->
-            mul.inputs().stream().anyMatch(input -> index.producer(input, "Erf", "Tanh").isPresent())).isPresent();
+        return index.producer(tensor, "Erf", "Tanh").isPresent()
+                || index.producer(tensor, "Mul")
+                        .filter(mul -> mul.inputs().stream()
+                                .anyMatch(input ->
+                                        index.producer(input, "Erf", "Tanh").isPresent()))
+                        .isPresent();
     }
 
     private boolean comesFrom(String tensor, String source, int depth) {
         if (tensor.equals(source)) {
             return true;
         }
-        return depth < DEEPEST && index.producer(tensor, "Erf", "Tanh", "Mul", "Div", "Add", "Pow").stream()
-            .flatMap(node -> node.inputs().stream()).anyMatch(input -> comesFrom(input, source, depth + 1));
+        return depth < DEEPEST
+                && index.producer(tensor, "Erf", "Tanh", "Mul", "Div", "Add", "Pow").stream()
+                        .flatMap(node -> node.inputs().stream())
+                        .anyMatch(input -> comesFrom(input, source, depth + 1));
     }
 
     private static boolean isNumber(Tensor constant, double value) {

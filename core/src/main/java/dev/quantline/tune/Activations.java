@@ -61,8 +61,9 @@ final class Activations implements AutoCloseable {
         }
         var batch = axis(tensor).toFront(values);
         if (batch.rank() == 0 || batch.dim(0) != samples) {
-            throw new BadInput("tensor '" + tensor + "' is " + batch + " for " + samples + " samples: a block can only start or end in a"
-                + " tensor that has an axis of samples; name other tensors in tune.blocks");
+            throw new BadInput("tensor '" + tensor + "' is " + batch + " for " + samples
+                    + " samples: a block can only start or end in a"
+                    + " tensor that has an axis of samples; name other tensors in tune.blocks");
         }
         var shape = batch.shape();
         shape[0] = 1;
@@ -91,7 +92,9 @@ final class Activations implements AutoCloseable {
 
     /** Shape of one sample, first axis 1. */
     long[] shape(String tensor, int sample) {
-        return constants.containsKey(tensor) ? constants.get(tensor).shape() : rows.get(tensor).get(sample).shape();
+        return constants.containsKey(tensor)
+                ? constants.get(tensor).shape()
+                : rows.get(tensor).get(sample).shape();
     }
 
     /** Shape with -1 where samples differ, and for the first axis. */
@@ -116,15 +119,22 @@ final class Activations implements AutoCloseable {
         numbered[0] = batch;
         for (int axis = 1; axis < numbered.length; axis++) {
             int at = axis;
-            numbered[axis] = numbered[axis] >= 0 ? numbered[axis]
-                : lengths.computeIfAbsent(rows.get(tensor).stream().map(row -> row.shape()[at]).toList(), first -> -2L - lengths.size());
+            numbered[axis] = numbered[axis] >= 0
+                    ? numbered[axis]
+                    : lengths.computeIfAbsent(
+                            rows.get(tensor).stream()
+                                    .map(row -> row.shape()[at])
+                                    .toList(),
+                            first -> -2L - lengths.size());
         }
         return numbered;
     }
 
     /** The shape a batch has, samples where the tensor has them; open sizes are numbered as {@link #numberedShape} does. */
     long[] sizes(String tensor, Map<List<Long>, Long> lengths, int batch) {
-        return constants.containsKey(tensor) ? constants.get(tensor).shape() : axis(tensor).place(numberedShape(tensor, lengths, batch));
+        return constants.containsKey(tensor)
+                ? constants.get(tensor).shape()
+                : axis(tensor).place(numberedShape(tensor, lengths, batch));
     }
 
     /** The shape of {@link #filled}: 1 along axes that are alike. */
@@ -146,12 +156,15 @@ final class Activations implements AutoCloseable {
 
     /** Whether every sample of the tensor has the same shape. */
     boolean isUniform(String tensor) {
-        return constants.containsKey(tensor) || Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);
+        return constants.containsKey(tensor)
+                || Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);
     }
 
     /** These samples of a tensor, one after the other along its axis of samples, filled up with zeros to the largest. */
     Tensor batch(String tensor, int[] samples) {
-        return constants.containsKey(tensor) ? constants.get(tensor) : axis(tensor).place(samplesFirst(tensor, samples));
+        return constants.containsKey(tensor)
+                ? constants.get(tensor)
+                : axis(tensor).place(samplesFirst(tensor, samples));
     }
 
     private Tensor samplesFirst(String tensor, int[] samples) {
@@ -181,7 +194,9 @@ final class Activations implements AutoCloseable {
     /** 1 where these samples of a tensor have values, 0 where they were filled up; axes along which all are alike have size 1. */
     Tensor filled(String tensor, int[] samples) {
         var common = commonShape(tensor);
-        var mask = new Activations.Mask(common, Arrays.stream(samples).mapToObj(sample -> shape(tensor, sample)).toList());
+        var mask = new Activations.Mask(
+                common,
+                Arrays.stream(samples).mapToObj(sample -> shape(tensor, sample)).toList());
         return axis(tensor).place(mask.tensor());
     }
 
@@ -190,7 +205,9 @@ final class Activations implements AutoCloseable {
             var shape = new long[common.length];
             for (int axis = 1; axis < shape.length; axis++) {
                 int at = axis;
-                shape[axis] = common[axis] < 0 ? shapes.stream().mapToLong(each -> each[at]).max().orElseThrow() : 1;
+                shape[axis] = common[axis] < 0
+                        ? shapes.stream().mapToLong(each -> each[at]).max().orElseThrow()
+                        : 1;
             }
             shape[0] = shapes.size();
             var mask = Tensor.zeros(DataType.FLOAT, shape);

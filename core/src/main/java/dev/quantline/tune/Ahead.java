@@ -26,12 +26,18 @@ record Ahead(Subgraph rest, Activations targets) {
     static Optional<Subgraph> behind(List<Subgraph> parts, int i, Graph model) {
         var infos = OnnxLibrary.inferShapes(model);
         int end = i;
-        while (end + 1 < parts.size() && resolution(parts.get(end + 1), infos).equals(resolution(parts.get(i), infos))
-            && (isImage(parts.get(i), infos) || (end + 1) / LAYERS == i / LAYERS)) {
+        while (end + 1 < parts.size()
+                && resolution(parts.get(end + 1), infos).equals(resolution(parts.get(i), infos))
+                && (isImage(parts.get(i), infos) || (end + 1) / LAYERS == i / LAYERS)) {
             end++;
         }
-        return end == i ? Optional.empty() : Optional.of(new Subgraph("behind " + parts.get(i).name(), parts.get(i).outputs(),
-            parts.get(end).outputs(), Set.of()));
+        return end == i
+                ? Optional.empty()
+                : Optional.of(new Subgraph(
+                        "behind " + parts.get(i).name(),
+                        parts.get(i).outputs(),
+                        parts.get(end).outputs(),
+                        Set.of()));
     }
 
     private static boolean isImage(Subgraph part, Map<String, ValueInfoProto> infos) {
@@ -40,18 +46,22 @@ record Ahead(Subgraph rest, Activations targets) {
 
     /** Height and width of the output; none when it is no image. */
     private static List<Long> resolution(Subgraph part, Map<String, ValueInfoProto> infos) {
-        var shape = Optional.ofNullable(infos.get(part.outputs().getFirst())).flatMap(ValueInfos::shape).orElse(new long[0]);
+        var shape = Optional.ofNullable(infos.get(part.outputs().getFirst()))
+                .flatMap(ValueInfos::shape)
+                .orElse(new long[0]);
         return shape.length == 4 ? Arrays.stream(shape).skip(2).boxed().collect(Collectors.toList()) : List.of();
     }
 
     /** Adds the rest to a graph that ends where it begins. */
     void appendTo(Graph graph, Graph reference) {
         var part = rest.cut(reference);
-        Set<String> known = graph.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
+        Set<String> known =
+                graph.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
         Set<String> fed = graph.inputs().stream().map(input -> input.getName()).collect(Collectors.toSet());
         part.nodes().stream().filter(node -> !known.contains(node.output())).forEach(graph.nodes()::add);
         part.initializers().forEach(graph.initializers()::putIfAbsent);
-        part.inputs().stream().filter(input -> !known.contains(input.getName()) && !fed.contains(input.getName()))
-            .forEach(graph.inputs()::add);
+        part.inputs().stream()
+                .filter(input -> !known.contains(input.getName()) && !fed.contains(input.getName()))
+                .forEach(graph.inputs()::add);
     }
 }

@@ -54,22 +54,36 @@ final class BiasCorrection {
      * @param to   end of those, exclusive
      * @return the model with changed biases; the same object when there is nothing to correct
      */
-    static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, int from, int to, int batch, Provider provider,
-                       Progress progress) {
+    static Graph apply(
+            Graph model,
+            Graph rounded,
+            QuantizationPlan plan,
+            Samples samples,
+            int from,
+            int to,
+            int batch,
+            Provider provider,
+            Progress progress) {
         return new BiasCorrection(model, rounded, plan, samples, from, to).correct(LARGEST, batch, provider, progress);
     }
 
     /** @param largest bytes of weights that twins may have at once; one layer's, if that has more */
-    static Graph apply(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest, Progress progress) {
-        return new BiasCorrection(model, rounded, plan, samples, 0, samples.size()).correct(largest, 1, Provider.cpu(), progress);
+    static Graph apply(
+            Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest, Progress progress) {
+        return new BiasCorrection(model, rounded, plan, samples, 0, samples.size())
+                .correct(largest, 1, Provider.cpu(), progress);
     }
 
     private Graph correct(long largest, int batch, Provider provider, Progress progress) {
         var corrected = rounded.copy();
         var groups = groups(layers(model, plan), largest);
         for (int i = 0; i < groups.size(); i++) {
-            if (!correct(corrected, groups.get(i), batch, provider,
-                progress.part((double) i / groups.size(), (i + 1.0) / groups.size()))) {
+            if (!correct(
+                    corrected,
+                    groups.get(i),
+                    batch,
+                    provider,
+                    progress.part((double) i / groups.size(), (i + 1.0) / groups.size()))) {
                 return rounded;
             }
         }
@@ -80,7 +94,10 @@ final class BiasCorrection {
         var groups = new ArrayList<List<Layer>>();
         long bytes = Long.MAX_VALUE;
         for (var layer : layers) {
-            long own = rounded.initializers().get(plan.weightOf(layer.node().name()).orElseThrow().tensor()).data().capacity();
+            long own = rounded.initializers()
+                    .get(plan.weightOf(layer.node().name()).orElseThrow().tensor())
+                    .data()
+                    .capacity();
             if (bytes > largest - own) {
                 groups.add(new ArrayList<>());
                 bytes = 0;
@@ -131,13 +148,19 @@ final class BiasCorrection {
                 continue;
             }
             if (node.is("MatMul")) {
-                int channels = weight.get().input() == 1 ? index.constant(weight.get().tensor()).orElseThrow().dim(-1) : 0;
+                int channels = weight.get().input() == 1
+                        ? index.constant(weight.get().tensor()).orElseThrow().dim(-1)
+                        : 0;
                 index.onlyConsumer(node.output()).filter(next -> next.is("Add")).ifPresent(add -> {
                     int bias = add.input(0).equals(node.output()) ? 1 : 0;
-                    index.constant(add.input(bias)).filter(constant -> constant.rank() == 1 && constant.dim(0) == channels)
-                        .ifPresent(constant -> layers.add(new Layer(node, add, bias, -1)));
+                    index.constant(add.input(bias))
+                            .filter(constant -> constant.rank() == 1 && constant.dim(0) == channels)
+                            .ifPresent(constant -> layers.add(new Layer(node, add, bias, -1)));
                 });
-            } else if (node.hasInput(2) && index.constant(node.input(2)).filter(constant -> constant.rank() == 1).isPresent()) {
+            } else if (node.hasInput(2)
+                    && index.constant(node.input(2))
+                            .filter(constant -> constant.rank() == 1)
+                            .isPresent()) {
                 layers.add(new Layer(node, node, 2, node.is("Conv") ? 1 : -1));
             }
         }
@@ -148,9 +171,14 @@ final class BiasCorrection {
     private static String addTwin(Graph graph, Graph rounded, Layer layer, QuantizationPlan plan) {
         var node = layer.node();
         var weight = plan.weightOf(node.name()).orElseThrow();
-        var twin = node.withName(graph.fresh(node.name() + "/twin")).withOutputs(List.of(graph.fresh(node.output() + "/twin")))
-            .withInput(weight.input(), graph.addConstant(weight.tensor() + "/rounded",
-                weight.quantizer().fakeQuantize(rounded.initializers().get(weight.tensor()))));
+        var twin = node.withName(graph.fresh(node.name() + "/twin"))
+                .withOutputs(List.of(graph.fresh(node.output() + "/twin")))
+                .withInput(
+                        weight.input(),
+                        graph.addConstant(
+                                weight.tensor() + "/rounded",
+                                weight.quantizer()
+                                        .fakeQuantize(rounded.initializers().get(weight.tensor()))));
         int data = 1 - weight.input();
         var quantizer = plan.activationOf(node.input(data), node.name());
         if (quantizer.isPresent()) {
@@ -171,18 +199,38 @@ final class BiasCorrection {
     private static Node meanPerChannel(Graph graph, String tensor, Layer layer, String mean) {
         if (layer.axis() == 1) {
             int rank = graph.initializers().get(layer.node().input(1)).rank();
-            return mean(graph, tensor, mean, IntStream.range(0, rank).filter(axis -> axis != 1).asLongStream().toArray());
+            return mean(
+                    graph,
+                    tensor,
+                    mean,
+                    IntStream.range(0, rank)
+                            .filter(axis -> axis != 1)
+                            .asLongStream()
+                            .toArray());
         }
         String flat = graph.fresh(tensor + "/flat");
-        graph.nodes().add(Node.of("Reshape", List.of(tensor, graph.addConstant(tensor + "/shape",
-            Tensor.vector(-1L, graph.initializers().get(layer.bias()).dim(0)))), flat));
+        graph.nodes()
+                .add(Node.of(
+                        "Reshape",
+                        List.of(
+                                tensor,
+                                graph.addConstant(
+                                        tensor + "/shape",
+                                        Tensor.vector(
+                                                -1L,
+                                                graph.initializers()
+                                                        .get(layer.bias())
+                                                        .dim(0)))),
+                        flat));
         return mean(graph, flat, mean, 0);
     }
 
     /** Axes became an input of ReduceMean at opset 18. */
     private static Node mean(Graph graph, String tensor, String mean, long... axes) {
-        var node = graph.opset() < 18 ? Node.of("ReduceMean", List.of(tensor), mean).with("axes", axes)
-            : Node.of("ReduceMean", List.of(tensor, graph.addConstant(tensor + "/axes", Tensor.vector(axes))), mean);
+        var node = graph.opset() < 18
+                ? Node.of("ReduceMean", List.of(tensor), mean).with("axes", axes)
+                : Node.of(
+                        "ReduceMean", List.of(tensor, graph.addConstant(tensor + "/axes", Tensor.vector(axes))), mean);
         return node.with("keepdims", 0L);
     }
 
@@ -193,6 +241,8 @@ final class BiasCorrection {
             values[c] += (float) (sum[c] / seen);
         }
         String corrected = model.addConstant(layer.bias() + "/corrected", Tensor.of(values, bias.shape()));
-        model.nodes().replaceAll(node -> node.name().equals(layer.holder().name()) ? node.withInput(layer.input(), corrected) : node);
+        model.nodes()
+                .replaceAll(node ->
+                        node.name().equals(layer.holder().name()) ? node.withInput(layer.input(), corrected) : node);
     }
 }

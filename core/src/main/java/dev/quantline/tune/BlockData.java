@@ -25,8 +25,13 @@ import java.util.stream.IntStream;
  * @param targets   outputs of the subgraph in the float network
  * @param ahead     what comes behind it in its stage, when its loss looks there
  */
-record BlockData(Subgraph part, Activations fed, Activations floats, Activations quantized, Activations targets,
-                 Optional<Ahead> ahead) {
+record BlockData(
+        Subgraph part,
+        Activations fed,
+        Activations floats,
+        Activations quantized,
+        Activations targets,
+        Optional<Ahead> ahead) {
     /** What the name of the target of an output ends in. */
     static final String TARGET = "/target";
     /** What the name of the mask of an output ends in. */
@@ -41,7 +46,8 @@ record BlockData(Subgraph part, Activations fed, Activations floats, Activations
         return batch;
     }
 
-    private static void putTargets(Map<String, Tensor> batch, List<String> outputs, Activations targets, int[] samples) {
+    private static void putTargets(
+            Map<String, Tensor> batch, List<String> outputs, Activations targets, int[] samples) {
         for (String output : outputs) {
             batch.put(output + TARGET, targets.batch(output, samples));
             if (!targets.isUniform(output)) {
@@ -69,7 +75,7 @@ record BlockData(Subgraph part, Activations fed, Activations floats, Activations
                 var exact = floats.batch(tensor, samples).floats();
                 var values = mixture.floats();
                 int threshold = (int) Math.round(floatShare * 65536);
-                for (int i = 0; i < values.limit();) {
+                for (int i = 0; i < values.limit(); ) {
                     long bits = random.nextLong();
                     for (int end = Math.min(i + 4, values.limit()); i < end; i++, bits >>>= 16) {
                         if ((bits & 0xffff) < threshold) {
@@ -105,11 +111,16 @@ record BlockData(Subgraph part, Activations fed, Activations floats, Activations
         for (int i = 0; i < count; i++) {
             keys[i] = length(i) * (1 + 0.3 * random.nextDouble());
         }
-        var sorted = IntStream.range(0, count).boxed().sorted(Comparator.comparingDouble(i -> keys[i])).toList();
+        var sorted = IntStream.range(0, count)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> keys[i]))
+                .toList();
         int skipped = count % size == 0 ? 0 : random.nextInt(count % size + 1);
         var batches = new ArrayList<int[]>();
         for (int at = skipped; at + size <= count; at += size) {
-            batches.add(sorted.subList(at, at + size).stream().mapToInt(Integer::intValue).toArray());
+            batches.add(sorted.subList(at, at + size).stream()
+                    .mapToInt(Integer::intValue)
+                    .toArray());
         }
         Collections.shuffle(batches, random);
         return batches;
@@ -121,9 +132,12 @@ record BlockData(Subgraph part, Activations fed, Activations floats, Activations
 
     /** Batches of the samples {@code from} to {@code to} without mixing, sorted by length. */
     Batches judging(int from, int to, int size) {
-        var sorted = IntStream.range(from, to).boxed().sorted(Comparator.comparingLong(this::length)).mapToInt(Integer::intValue).toArray();
+        var sorted = IntStream.range(from, to)
+                .boxed()
+                .sorted(Comparator.comparingLong(this::length))
+                .mapToInt(Integer::intValue)
+                .toArray();
         int each = Math.min(size, to - from);
         return number -> batch(Arrays.copyOfRange(sorted, number * each, (number + 1) * each));
     }
-
 }

@@ -39,6 +39,7 @@ final class BlockTuning implements AutoCloseable {
     private final Activations fed;
     /** Samples run at once while activations are collected. */
     private final int size;
+
     private final Samples samples;
     private Activations floats;
     private Activations quantized;
@@ -60,12 +61,10 @@ final class BlockTuning implements AutoCloseable {
     }
 
     /** The model and the plan with everything tuned so far. */
-    record State(Graph model, QuantizationPlan plan) {
-    }
+    record State(Graph model, QuantizationPlan plan) {}
 
     /** A tuned part: the state with it, and how training went; no curve when there was nothing to train. */
-    record Part(State state, List<Run.Point> curve) {
-    }
+    record Part(State state, List<Run.Point> curve) {}
 
     /**
      * @param reference  the float model whose outputs are to be met
@@ -73,8 +72,14 @@ final class BlockTuning implements AutoCloseable {
      * @param sequential whether inputs come from the quantized network
      * @param folder     where activations are spilled
      */
-    BlockTuning(Graph reference, Samples samples, Split split, Map<String, BatchAxis> axes, boolean sequential, Provider provider,
-                Path folder) {
+    BlockTuning(
+            Graph reference,
+            Samples samples,
+            Split split,
+            Map<String, BatchAxis> axes,
+            boolean sequential,
+            Provider provider,
+            Path folder) {
         this.reference = reference;
         this.samples = samples;
         this.split = split;
@@ -82,13 +87,19 @@ final class BlockTuning implements AutoCloseable {
         this.provider = provider;
         this.folder = folder;
         this.axes = axes;
-        fed = new Activations(folder, reference.inputs().stream().map(input -> input.getName())
-            .collect(Collectors.toMap(name -> name, samples::axis)));
+        fed = new Activations(
+                folder,
+                reference.inputs().stream()
+                        .map(input -> input.getName())
+                        .collect(Collectors.toMap(name -> name, samples::axis)));
         floats = new Activations(folder, axes);
         quantized = new Activations(folder, axes);
         size = samples.batchSize(samples.openLength() ? 1 : RUN);
-        samples.forEachBatch(0, split.all(), size, batch ->
-            batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
+        samples.forEachBatch(
+                0,
+                split.all(),
+                size,
+                batch -> batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
     }
 
     /**
@@ -98,24 +109,35 @@ final class BlockTuning implements AutoCloseable {
      * @param checkpoint file to go on from when it is there, and to leave when {@code stop} said so
      * @return empty when it was stopped
      */
-    Optional<Part> tune(Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training, Path checkpoint,
-                        BooleanSupplier stop, Progress progress) {
+    Optional<Part> tune(
+            Subgraph part,
+            State state,
+            Optional<Subgraph> behind,
+            Trainables trainables,
+            Training training,
+            Path checkpoint,
+            BooleanSupplier stop,
+            Progress progress) {
         var targets = run(part, part.cut(reference), floats);
-        var simulation = new Simulation(part, state.model(), state.plan(), trainables,
-            new Annealing(training.rounding(), training.steps()));
+        var simulation = new Simulation(
+                part, state.model(), state.plan(), trainables, new Annealing(training.rounding(), training.steps()));
         var tuned = new Part(state, List.of());
         if (!simulation.parameters().isEmpty()) {
             var ahead = behind.map(rest -> new Ahead(rest, run(rest, rest.cut(reference), targets)));
             var data = new BlockData(part, fed, floats, quantized, targets, ahead);
-            var outcome = new Reconstruction(data, simulation, reference, training, split, provider).run(checkpoint, stop, progress);
+            var outcome = new Reconstruction(data, simulation, reference, training, split, provider)
+                    .run(checkpoint, stop, progress);
             ahead.ifPresent(there -> there.targets().close());
             if (outcome.isEmpty()) {
                 targets.close();
                 return Optional.empty();
             }
             var changes = simulation.fold(outcome.get().values());
-            tuned = new Part(new State(changes.applyTo(state.model()),
-                changes.applyTo(state.plan(), new Grids(state.model(), state.plan()))), outcome.get().curve());
+            tuned = new Part(
+                    new State(
+                            changes.applyTo(state.model()),
+                            changes.applyTo(state.plan(), new Grids(state.model(), state.plan()))),
+                    outcome.get().curve());
         }
         leave(part, tuned.state(), targets);
         return Optional.of(tuned);
@@ -125,8 +147,10 @@ final class BlockTuning implements AutoCloseable {
      * Rounds the weights of a part that starts where the one before ended, each layer on what the rounded ones before it hand over.
      */
     State round(Subgraph part, State state, Progress progress) {
-        var inputs = new SequentialRounding.Inputs(alike(0, split.train(), InputProducts.BATCH),
-            batch -> inputs(part, floats, batch), batch -> inputs(part, quantized, batch));
+        var inputs = new SequentialRounding.Inputs(
+                alike(0, split.train(), InputProducts.BATCH),
+                batch -> inputs(part, floats, batch),
+                batch -> inputs(part, quantized, batch));
         return new SequentialRounding(part, reference, state, provider).apply(inputs, progress);
     }
 
@@ -134,11 +158,13 @@ final class BlockTuning implements AutoCloseable {
     double error(Subgraph part, State state) {
         var fidelity = new Fidelity();
         try (var first = Session.open(part.cut(reference), provider, Session.Optimization.EXACT);
-             var second = Session.open(Simulation.fixed(part, state.model(), state.plan()), provider, Session.Optimization.EXACT)) {
+                var second = Session.open(
+                        Simulation.fixed(part, state.model(), state.plan()), provider, Session.Optimization.EXACT)) {
             for (int[] batch : alike(split.judging(), split.all(), size)) {
                 var exact = first.run(inputs(part, floats, batch));
                 var other = second.run(inputs(part, quantized, batch));
-                exact.forEach((name, tensor) -> fidelity.add(tensor.reshape(1, tensor.size()), other.get(name).reshape(1, tensor.size())));
+                exact.forEach((name, tensor) -> fidelity.add(
+                        tensor.reshape(1, tensor.size()), other.get(name).reshape(1, tensor.size())));
             }
         }
         return fidelity.relativeError();
@@ -146,14 +172,21 @@ final class BlockTuning implements AutoCloseable {
 
     /** Samples in batches without padding; all whole where the model fixes how many they are. */
     private List<int[]> alike(int from, int to, int most) {
-        var byShape = IntStream.range(from, to).boxed().collect(Collectors.groupingBy(
-            sample -> fed.tensors().stream().map(name -> Arrays.toString(fed.shape(name, sample))).toList(), LinkedHashMap::new,
-            Collectors.toList()));
+        var byShape = IntStream.range(from, to)
+                .boxed()
+                .collect(Collectors.groupingBy(
+                        sample -> fed.tensors().stream()
+                                .map(name -> Arrays.toString(fed.shape(name, sample)))
+                                .toList(),
+                        LinkedHashMap::new,
+                        Collectors.toList()));
         var batches = new ArrayList<int[]>();
         int each = samples.batchSize(most);
         for (var same : byShape.values()) {
             for (int at = 0; at + samples.batchSize(1) <= same.size(); at += each) {
-                batches.add(same.subList(at, Math.min(at + each, same.size())).stream().mapToInt(Integer::intValue).toArray());
+                batches.add(same.subList(at, Math.min(at + each, same.size())).stream()
+                        .mapToInt(Integer::intValue)
+                        .toArray());
             }
         }
         return batches;
@@ -167,9 +200,10 @@ final class BlockTuning implements AutoCloseable {
     }
 
     /** How long one training step of a part takes; 0 when it has nothing to train. */
-    double secondsAStep(Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
-        var simulation = new Simulation(part, state.model(), state.plan(), trainables,
-            new Annealing(training.rounding(), training.steps()));
+    double secondsAStep(
+            Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
+        var simulation = new Simulation(
+                part, state.model(), state.plan(), trainables, new Annealing(training.rounding(), training.steps()));
         if (simulation.parameters().isEmpty()) {
             return 0;
         }
@@ -188,8 +222,11 @@ final class BlockTuning implements AutoCloseable {
             replace(new Activations(folder, axes), new Activations(folder, axes));
             return;
         }
-        var before = new Subgraph("before " + part.name(), List.of(), part.inputs(),
-            reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
+        var before = new Subgraph(
+                "before " + part.name(),
+                List.of(),
+                part.inputs(),
+                reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
         var inputs = run(before, before.cut(reference), fed);
         replace(inputs, sequential ? run(before, Simulation.fixed(before, state.model(), state.plan()), fed) : inputs);
     }
@@ -201,7 +238,9 @@ final class BlockTuning implements AutoCloseable {
 
     /** What the part gives becomes what the next one takes. */
     private void leave(Subgraph part, State state, Activations targets) {
-        replace(targets, sequential ? run(part, Simulation.fixed(part, state.model(), state.plan()), quantized) : targets);
+        replace(
+                targets,
+                sequential ? run(part, Simulation.fixed(part, state.model(), state.plan()), quantized) : targets);
     }
 
     private void replace(Activations nextFloats, Activations nextQuantized) {
@@ -216,8 +255,10 @@ final class BlockTuning implements AutoCloseable {
         var outputs = new Activations(folder, axes);
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             for (int from = 0; from < fed.size(); from += size) {
-                var samples = IntStream.range(from, Math.min(from + size, fed.size())).toArray();
-                session.run(inputs(part, inputs, samples)).forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
+                var samples =
+                        IntStream.range(from, Math.min(from + size, fed.size())).toArray();
+                session.run(inputs(part, inputs, samples))
+                        .forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
             }
         }
         return outputs;

@@ -34,9 +34,14 @@ final class Blocks {
     private Blocks(Graph model, QuantizationPlan plan) {
         this.model = model;
         index = model.index();
-        planned = plan.activations().stream().map(QuantizationPlan.Activation::tensor).collect(Collectors.toCollection(HashSet::new));
+        planned = plan.activations().stream()
+                .map(QuantizationPlan.Activation::tensor)
+                .collect(Collectors.toCollection(HashSet::new));
         quantized = plan.weights().stream().map(QuantizationPlan.Weight::node).collect(Collectors.toSet());
-        model.inputs().stream().map(input -> input.getName()).filter(planned::contains).forEach(main::add);
+        model.inputs().stream()
+                .map(input -> input.getName())
+                .filter(planned::contains)
+                .forEach(main::add);
         for (var node : model.nodes()) {
             if (quantized.contains(node.name()) || node.inputs().stream().anyMatch(main::contains)) {
                 main.addAll(node.outputs());
@@ -56,7 +61,11 @@ final class Blocks {
 
     /** Tensors that all data passes through, in order. */
     static List<String> narrows(Graph model, QuantizationPlan plan) {
-        return new Blocks(model, plan).pieces(end -> true).stream().map(Piece::end).filter(end -> !end.isEmpty()).toList();
+        return new Blocks(model, plan)
+                .pieces(end -> true).stream()
+                        .map(Piece::end)
+                        .filter(end -> !end.isEmpty())
+                        .toList();
     }
 
     /**
@@ -79,29 +88,39 @@ final class Blocks {
         var pieces = blocks.pieces(tensors::contains);
         var ends = pieces.stream().map(Piece::end).toList();
         tensors.stream().filter(tensor -> !ends.contains(tensor)).findFirst().ifPresent(tensor -> {
-            throw new BadInput("tune.blocks: no block can end in '" + tensor + "': it must be a tensor of the prepared model that all"
-                + " data passes through; " + Nearest.hint(tensor, narrows(model, plan)));
+            throw new BadInput("tune.blocks: no block can end in '" + tensor
+                    + "': it must be a tensor of the prepared model that all" + " data passes through; "
+                    + Nearest.hint(tensor, narrows(model, plan)));
         });
         return blocks.subgraphs(pieces);
     }
 
     /** The whole model as one. */
     static Subgraph whole(Graph model) {
-        return new Subgraph("the whole model", List.of(), model.outputs().stream().map(output -> output.getName()).toList(),
-            model.nodes().stream().map(Node::name).collect(Collectors.toSet()));
+        return new Subgraph(
+                "the whole model",
+                List.of(),
+                model.outputs().stream().map(output -> output.getName()).toList(),
+                model.nodes().stream().map(Node::name).collect(Collectors.toSet()));
     }
 
     /** Cuts at those tensors all data passes through that are {@code wanted}. */
     private List<Piece> pieces(Predicate<String> wanted) {
         var pieces = new ArrayList<Piece>();
         var live = new LinkedHashSet<String>();
-        model.inputs().stream().map(input -> input.getName()).filter(main::contains).forEach(live::add);
+        model.inputs().stream()
+                .map(input -> input.getName())
+                .filter(main::contains)
+                .forEach(live::add);
         var waiting = new HashMap<String, Integer>();
         var nodes = new ArrayList<Node>();
         for (var node : model.nodes()) {
             nodes.add(node);
-            node.outputs().stream().filter(output -> main.contains(output)
-                && (index.isOutput(output) || !index.consumers(output).isEmpty())).forEach(live::add);
+            node.outputs().stream()
+                    .filter(output -> main.contains(output)
+                            && (index.isOutput(output)
+                                    || !index.consumers(output).isEmpty()))
+                    .forEach(live::add);
             var read = new LinkedHashSet<>(node.inputs());
             read.addAll(node.captured());
             for (String input : read) {
@@ -144,7 +163,8 @@ final class Blocks {
     }
 
     private boolean isOpaque(Piece piece) {
-        return piece.nodes().stream().anyMatch(node -> !Rules.has(node) && node.outputs().stream().anyMatch(main::contains));
+        return piece.nodes().stream()
+                .anyMatch(node -> !Rules.has(node) && node.outputs().stream().anyMatch(main::contains));
     }
 
     private boolean hasProduct(Piece piece) {
@@ -152,7 +172,8 @@ final class Blocks {
     }
 
     private boolean isLayer(Node node) {
-        return node.is("Conv", "MatMul", "Gemm") && (quantized.contains(node.name()) || node.inputs().stream().anyMatch(planned::contains));
+        return node.is("Conv", "MatMul", "Gemm")
+                && (quantized.contains(node.name()) || node.inputs().stream().anyMatch(planned::contains));
     }
 
     private boolean isProduct(Node node) {
@@ -163,10 +184,12 @@ final class Blocks {
         var subgraphs = new ArrayList<Subgraph>();
         String start = "";
         for (var piece : pieces) {
-            var outputs = piece.end().isEmpty() ? model.outputs().stream().map(output -> output.getName()).toList()
-                : List.of(piece.end());
+            var outputs = piece.end().isEmpty()
+                    ? model.outputs().stream().map(output -> output.getName()).toList()
+                    : List.of(piece.end());
             var nodes = piece.nodes().stream().map(Node::name).collect(Collectors.toCollection(LinkedHashSet::new));
-            subgraphs.add(new Subgraph(name(piece, subgraphs.size()), start.isEmpty() ? List.of() : List.of(start), outputs, nodes));
+            subgraphs.add(new Subgraph(
+                    name(piece, subgraphs.size()), start.isEmpty() ? List.of() : List.of(start), outputs, nodes));
             start = piece.end();
         }
         return subgraphs;

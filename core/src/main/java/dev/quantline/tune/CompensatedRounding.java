@@ -4,7 +4,6 @@ import dev.quantline.linear.InputProducts;
 import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
-import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.plan.QuantizationPlan;
 import dev.quantline.quantizer.PairLimit;
@@ -35,6 +34,7 @@ final class CompensatedRounding {
 
     /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
     private static final double DAMPING = 0.01;
+
     private static final double SCARCITY = 0.5;
     /** Of a channel's scale, where it may change; the first is tried first and kept unless another is better. */
     private static final float[] SCALES = {1, 0.9f, 0.8f, 0.7f, 0.6f, 1.1f, 1.2f};
@@ -58,8 +58,7 @@ final class CompensatedRounding {
     }
 
     /** A weight, each element within the reach of the code it is rounded to and as near as that allows, and its quantizer. */
-    record Rounded(Tensor values, Uniform quantizer) {
-    }
+    record Rounded(Tensor values, Uniform quantizer) {}
 
     /** The model with all weights that have products where the plan rounds them to what is found; shared weights stay. */
     static Graph apply(Graph model, QuantizationPlan plan, InputProducts products, Progress progress) {
@@ -72,7 +71,10 @@ final class CompensatedRounding {
             var product = products.of(model, node);
             if (takes(planned, index) && product.isPresent()) {
                 var layer = LayerWeight.of(model, node).orElseThrow();
-                changed.initializers().put(planned.tensor(), of(layer, planned.quantizer(), product.get()).values());
+                changed.initializers()
+                        .put(
+                                planned.tensor(),
+                                of(layer, planned.quantizer(), product.get()).values());
             }
         }
         return changed;
@@ -94,11 +96,14 @@ final class CompensatedRounding {
      * @param scarcity inputs of the layer over rows seen: correlations in few rows are chance
      */
     static Rounded withScales(LayerWeight weight, Uniform quantizer, InputProducts.Product product, double scarcity) {
-        boolean perChannel = quantizer.block() == 0 && quantizer.axis() == weight.axis() && quantizer.scale().length == weight.outputs();
+        boolean perChannel = quantizer.block() == 0
+                && quantizer.axis() == weight.axis()
+                && quantizer.scale().length == weight.outputs();
         return of(weight, quantizer, product, perChannel ? SCALES : new float[] {1}, DAMPING + SCARCITY * scarcity);
     }
 
-    private static Rounded of(LayerWeight weight, Uniform quantizer, InputProducts.Product product, float[] factors, double damping) {
+    private static Rounded of(
+            LayerWeight weight, Uniform quantizer, InputProducts.Product product, float[] factors, double damping) {
         var rounding = new CompensatedRounding(weight, quantizer, factors);
         for (int group = 0; group < product.groups(); group++) {
             rounding.round(group, product, damping);
@@ -109,8 +114,11 @@ final class CompensatedRounding {
     private void round(int group, InputProducts.Product product, double damping) {
         int d = product.inputs();
         int from = group * d * d;
-        var order = IntStream.range(0, d).boxed()
-            .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i])).mapToInt(Integer::intValue).toArray();
+        var order = IntStream.range(0, d)
+                .boxed()
+                .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i]))
+                .mapToInt(Integer::intValue)
+                .toArray();
         var feedback = feedback(product.sums(), from, order, damping);
         int outputs = weight.outputs() / product.groups();
         IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> {
@@ -158,20 +166,29 @@ final class CompensatedRounding {
 
     /** Where the channel's codes are cut so that no pair of them exceeds the grid's limit, as they would be rounded one by one. */
     private Optional<PairLimit> pairLimit(int output, int[] order, float factor) {
-        return quantizer.pairLimit() == 0 ? Optional.empty() : Optional.of(PairLimit.of(quantizer.pairLimit(),
-            Arrays.stream(order).map(i -> weight.at(output, i)).mapToLong(at ->
-                (long) TrainedWeight.clamp(quantizer, (float) Math.rint(exact[at] / (quantizer.scale()[scale[at]] * factor)), scale[at]))
-                .toArray()));
+        return quantizer.pairLimit() == 0
+                ? Optional.empty()
+                : Optional.of(PairLimit.of(
+                        quantizer.pairLimit(),
+                        Arrays.stream(order)
+                                .map(i -> weight.at(output, i))
+                                .mapToLong(at -> (long) TrainedWeight.clamp(
+                                        quantizer,
+                                        (float) Math.rint(exact[at] / (quantizer.scale()[scale[at]] * factor)),
+                                        scale[at]))
+                                .toArray()));
     }
 
     /** U, row j what an error there moves, and D on the diagonal, from the Cholesky factor of H in reversed order. */
     private static float[] feedback(double[] sums, int from, int[] order, double damping) {
         int d = order.length;
-        double mean = IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
+        double mean =
+                IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
         var damped = new double[d * d];
         for (int i = 0; i < d; i++) {
             for (int j = 0; j < d; j++) {
-                damped[i * d + j] = sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? damping * mean + 1e-30 : 0);
+                damped[i * d + j] =
+                        sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? damping * mean + 1e-30 : 0);
             }
         }
         var factor = Nd4j.create(damped, new long[] {d, d}, 'f');

@@ -32,9 +32,18 @@ final class Distances {
         this.split = split;
         this.graph = graph;
         String near = data.ahead().isPresent() ? NEAR : null;
-        data.part().outputs().forEach(output -> add(output, data.targets(), near, data.part().outputs().size()));
-        data.ahead().ifPresent(ahead -> ahead.rest().outputs().forEach(output ->
-            add(output, ahead.targets(), FAR, ahead.rest().outputs().size())));
+        data.part()
+                .outputs()
+                .forEach(output ->
+                        add(output, data.targets(), near, data.part().outputs().size()));
+        data.ahead()
+                .ifPresent(ahead -> ahead.rest()
+                        .outputs()
+                        .forEach(output -> add(
+                                output,
+                                ahead.targets(),
+                                FAR,
+                                ahead.rest().outputs().size())));
     }
 
     Loss loss() {

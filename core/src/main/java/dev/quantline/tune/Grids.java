@@ -8,8 +8,9 @@ import java.util.Map;
 
 /** Which quantized tensors are one grid: what only moves values keeps the codes, and must keep the quantizer. */
 final class Grids {
-    private static final String[] MOVES = {"MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Split", "Slice",
-        "DepthToSpace"};
+    private static final String[] MOVES = {
+        "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Split", "Slice", "DepthToSpace"
+    };
 
     private final Map<String, String> roots = new HashMap<>();
 
@@ -18,8 +19,9 @@ final class Grids {
         plan.activations().forEach(planned -> quantizers.put(planned.tensor(), planned.quantizer()));
         for (var node : model.nodes()) {
             for (String output : node.outputs()) {
-                boolean moved = node.is(MOVES) && quantizers.containsKey(output)
-                    && quantizers.get(output).equals(quantizers.get(node.input(0)));
+                boolean moved = node.is(MOVES)
+                        && quantizers.containsKey(output)
+                        && quantizers.get(output).equals(quantizers.get(node.input(0)));
                 roots.put(output, moved ? rootOf(node.input(0)) : output);
             }
         }

@@ -14,8 +14,7 @@ import java.util.Map;
 
 /** Shapes behind operators of other domains, of which shape inference knows nothing: how many axes there are is seen by running them. */
 final class HiddenShapes {
-    private HiddenShapes() {
-    }
+    private HiddenShapes() {}
 
     /**
      * Tensors whose shape only running tells, all their sizes open.
@@ -29,7 +28,8 @@ final class HiddenShapes {
         if (!hidden.isEmpty()) {
             var shown = part.copy();
             shown.outputs().clear();
-            hidden.forEach(tensor -> shown.outputs().add(ValueInfoProto.newBuilder().setName(tensor).build()));
+            hidden.forEach(tensor -> shown.outputs()
+                    .add(ValueInfoProto.newBuilder().setName(tensor).build()));
             try (var session = Session.open(shown, provider, Session.Optimization.NONE)) {
                 session.run(inputs).forEach((tensor, value) -> {
                     var shape = new long[value.rank()];
@@ -42,9 +42,15 @@ final class HiddenShapes {
     }
 
     private static List<String> hidden(Graph part) {
-        var foreign = part.nodes().stream().filter(node -> !node.domain().isEmpty()).flatMap(node -> node.outputs().stream())
-            .filter(tensor -> !tensor.isEmpty()).toList();
+        var foreign = part.nodes().stream()
+                .filter(node -> !node.domain().isEmpty())
+                .flatMap(node -> node.outputs().stream())
+                .filter(tensor -> !tensor.isEmpty())
+                .toList();
         var known = foreign.isEmpty() ? Map.<String, ValueInfoProto>of() : OnnxLibrary.inferShapes(part);
-        return foreign.stream().filter(tensor -> !known.containsKey(tensor) || ValueInfos.shape(known.get(tensor)).isEmpty()).toList();
+        return foreign.stream()
+                .filter(tensor -> !known.containsKey(tensor)
+                        || ValueInfos.shape(known.get(tensor)).isEmpty())
+                .toList();
     }
 }

@@ -30,14 +30,17 @@ record Judge(Graph reference, Samples samples, BlockTuning.Split split, boolean 
         int from = split.judging();
         var ends = Ends.of(reference);
         try (var first = Session.open(ends.alone(reference), provider, Session.Optimization.EXACT);
-             var second = Session.open(ends.alone(state.plan().applyTo(state.model())), provider, Session.Optimization.EXACT)) {
+                var second = Session.open(
+                        ends.alone(state.plan().applyTo(state.model())), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, split.all(), samples.unpadded(batch), fed -> {
                 var exact = first.run(fed.arrays());
                 var other = second.run(fed.arrays());
                 comparison.add(fed, exact, other);
                 divergence.add(logits ? new OutputLoss.Divergence(Optional.empty()).of(fed, exact, other) : 0);
                 counted.add(fed.size());
-                progress.report((fed.first() + fed.size() - from) / (double) (split.all() - from), "checking on held-out samples");
+                progress.report(
+                        (fed.first() + fed.size() - from) / (double) (split.all() - from),
+                        "checking on held-out samples");
             });
         }
         if (counted.sum() == 0) {

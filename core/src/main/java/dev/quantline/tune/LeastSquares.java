@@ -27,10 +27,10 @@ final class LeastSquares {
 
     /** lambda: how much a weight's own value counts however many rows there are, and how much more it does when they are few. */
     private static final double DAMPING = 0.1;
+
     private static final double SCARCITY = 5;
 
-    private LeastSquares() {
-    }
+    private LeastSquares() {}
 
     /**
      * @param own      Y^T Y
@@ -46,8 +46,11 @@ final class LeastSquares {
             for (int i = 0; i < exact.length; i++) {
                 exact[i] = values[weight.at(group * outputs + i / d, i % d)];
             }
-            var change = solve(matrix(own.sums(), group, d), matrix(cross, group, d), Nd4j.create(exact, new long[] {d, outputs}, 'f'),
-                DAMPING + SCARCITY * scarcity);
+            var change = solve(
+                    matrix(own.sums(), group, d),
+                    matrix(cross, group, d),
+                    Nd4j.create(exact, new long[] {d, outputs}, 'f'),
+                    DAMPING + SCARCITY * scarcity);
             for (int i = 0; i < exact.length; i++) {
                 values[weight.at(group * outputs + i / d, i % d)] += (float) change[i];
             }
@@ -88,6 +91,7 @@ final class LeastSquares {
 
     /** {@code [d, d]} of one group, by columns as LAPACK takes it. */
     private static INDArray matrix(double[] sums, int group, int d) {
-        return Nd4j.create(Arrays.copyOfRange(sums, group * d * d, (group + 1) * d * d), new long[] {d, d}, 'c').dup('f');
+        return Nd4j.create(Arrays.copyOfRange(sums, group * d * d, (group + 1) * d * d), new long[] {d, d}, 'c')
+                .dup('f');
     }
 }

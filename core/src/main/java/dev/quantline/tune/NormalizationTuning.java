@@ -33,10 +33,10 @@ import java.util.Map;
 final class NormalizationTuning {
     /** Factors stay between this and its inverse. */
     private static final double LARGEST = 2;
+
     private static final float EPSILON = 1e-6f;
 
-    private NormalizationTuning() {
-    }
+    private NormalizationTuning() {}
 
     /** A convolution with a bias of its own, and the names of its channels' moments. */
     private record Layer(Node node, QuantizationPlan.Weight weight) {
@@ -50,19 +50,28 @@ final class NormalizationTuning {
     }
 
     /** @return the same state when there is no convolution with one weight scale a channel and a bias of its own */
-    static State apply(State state, Graph reference, Samples samples, Split split, int batch, Provider provider, Progress progress) {
+    static State apply(
+            State state,
+            Graph reference,
+            Samples samples,
+            Split split,
+            int batch,
+            Provider provider,
+            Progress progress) {
         var layers = layers(state);
         if (layers.isEmpty()) {
             return state;
         }
-        var wanted = moments(measured(reference, layers, Map.of()), samples, split, batch, provider, progress.part(0, 0.4));
+        var wanted =
+                moments(measured(reference, layers, Map.of()), samples, split, batch, provider, progress.part(0, 0.4));
         var simulated = Simulation.fixed(Blocks.whole(reference), state.model(), state.plan());
         var seen = moments(measured(simulated, layers, wanted), samples, split, batch, provider, progress.part(0.4, 1));
         var tuned = new Tuned();
         for (var layer : layers) {
             correct(layer, state.model(), wanted, seen, tuned);
         }
-        return new State(tuned.applyTo(state.model()), tuned.applyTo(state.plan(), new Grids(state.model(), state.plan())));
+        return new State(
+                tuned.applyTo(state.model()), tuned.applyTo(state.plan(), new Grids(state.model(), state.plan())));
     }
 
     private static List<Layer> layers(State state) {
@@ -71,10 +80,16 @@ final class NormalizationTuning {
         var computed = state.model().copy();
         computed.prune();
         for (var node : computed.nodes()) {
-            var weight = state.plan().weightOf(node.name()).filter(planned -> planned.quantizer().axis() != Uniform.PER_TENSOR
-                && planned.quantizer().block() == 0 && index.consumers(planned.tensor()).size() == 1);
-            if (node.is("Conv") && weight.isPresent() && node.hasInput(2) && index.constant(node.input(2)).isPresent()
-                && index.consumers(node.input(2)).size() == 1) {
+            var weight = state.plan()
+                    .weightOf(node.name())
+                    .filter(planned -> planned.quantizer().axis() != Uniform.PER_TENSOR
+                            && planned.quantizer().block() == 0
+                            && index.consumers(planned.tensor()).size() == 1);
+            if (node.is("Conv")
+                    && weight.isPresent()
+                    && node.hasInput(2)
+                    && index.constant(node.input(2)).isPresent()
+                    && index.consumers(node.input(2)).size() == 1) {
                 layers.add(new Layer(node, weight.get()));
             }
         }
@@ -89,19 +104,30 @@ final class NormalizationTuning {
             // Named otherwise where its quantizer stands between it and an output.
             String output = graph.node(layer.node().name()).orElseThrow().output();
             String raw = wanted.isEmpty() ? output : graph.fresh(output + "/raw");
-            graph.nodes().replaceAll(node -> node.name().equals(layer.node().name()) ? node.withOutputs(List.of(raw)) : node);
+            graph.nodes()
+                    .replaceAll(
+                            node -> node.name().equals(layer.node().name()) ? node.withOutputs(List.of(raw)) : node);
             int rank = graph.initializers().get(layer.weight().tensor()).rank();
             String mean = mean(graph, raw, layer.mean(), rank);
             String centered = op(graph, "Sub", output + "/centered", raw, mean);
-            String variance = mean(graph, op(graph, "Mul", output + "/squared", centered, centered), output + "/variance", rank);
-            String floored = op(graph, "Add", output + "/floored", variance, graph.addConstant("epsilon", Tensor.scalar(EPSILON)));
+            String variance =
+                    mean(graph, op(graph, "Mul", output + "/squared", centered, centered), output + "/variance", rank);
+            String floored = op(
+                    graph, "Add", output + "/floored", variance, graph.addConstant("epsilon", Tensor.scalar(EPSILON)));
             String deviation = op(graph, "Sqrt", layer.deviation(), floored);
             if (!wanted.isEmpty()) {
                 String standard = op(graph, "Div", output + "/standard", centered, deviation);
-                String scaled = op(graph, "Mul", output + "/scaled", standard,
-                    graph.addConstant(output + "/wanted_deviation", wanted.get(layer.deviation())));
-                graph.nodes().add(Node.of("Add", List.of(scaled, graph.addConstant(output + "/wanted_mean", wanted.get(layer.mean()))),
-                    output));
+                String scaled = op(
+                        graph,
+                        "Mul",
+                        output + "/scaled",
+                        standard,
+                        graph.addConstant(output + "/wanted_deviation", wanted.get(layer.deviation())));
+                graph.nodes()
+                        .add(Node.of(
+                                "Add",
+                                List.of(scaled, graph.addConstant(output + "/wanted_mean", wanted.get(layer.mean()))),
+                                output));
             }
             graph.outputs().add(ValueInfos.of(mean, DataType.FLOAT));
             graph.outputs().add(ValueInfos.of(deviation, DataType.FLOAT));
@@ -130,8 +156,8 @@ final class NormalizationTuning {
     }
 
     /** Averages over batches. */
-    private static Map<String, Tensor> moments(Graph graph, Samples samples, Split split, int batch, Provider provider,
-                                               Progress progress) {
+    private static Map<String, Tensor> moments(
+            Graph graph, Samples samples, Split split, int batch, Provider provider, Progress progress) {
         var sums = new HashMap<String, float[]>();
         var shapes = new HashMap<String, long[]>();
         int size = samples.batchSize(batch);
@@ -154,22 +180,26 @@ final class NormalizationTuning {
         return moments;
     }
 
-    private static void correct(Layer layer, Graph model, Map<String, Tensor> wanted, Map<String, Tensor> seen, Tuned tuned) {
+    private static void correct(
+            Layer layer, Graph model, Map<String, Tensor> wanted, Map<String, Tensor> seen, Tuned tuned) {
         var quantizer = layer.weight().quantizer();
         var scale = quantizer.scale().clone();
         var factor = new double[scale.length];
         var bias = model.initializers().get(layer.node().input(2)).toFloats();
         for (int c = 0; c < scale.length; c++) {
-            double exact = wanted.get(layer.deviation()).get(c) / seen.get(layer.deviation()).get(c);
+            double exact = wanted.get(layer.deviation()).get(c)
+                    / seen.get(layer.deviation()).get(c);
             factor[c] = Math.clamp(exact, 1 / LARGEST, LARGEST);
             scale[c] *= (float) factor[c];
-            bias[c] = (float) (factor[c] * (bias[c] - seen.get(layer.mean()).get(c)) + wanted.get(layer.mean()).get(c));
+            bias[c] = (float) (factor[c] * (bias[c] - seen.get(layer.mean()).get(c))
+                    + wanted.get(layer.mean()).get(c));
         }
         var weight = model.initializers().get(layer.weight().tensor());
         var channel = quantizer.scaleIndex(weight.shape());
         var values = weight.toFloats();
         for (int i = 0; i < values.length; i++) {
-            values[i] = TrainedWeight.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i]) * scale[channel[i]];
+            values[i] = TrainedWeight.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
+                    * scale[channel[i]];
         }
         tuned.constant(layer.weight().tensor(), Tensor.of(values, weight.shape()));
         tuned.constant(layer.node().input(2), Tensor.vector(bias));

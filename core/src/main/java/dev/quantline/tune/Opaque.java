@@ -11,8 +11,7 @@ import java.util.Optional;
 
 /** Nodes that no gradient passes, recurrent layers above all: what lies before them in a part of a network cannot be trained there. */
 final class Opaque {
-    private Opaque() {
-    }
+    private Opaque() {}
 
     /** The first such node between what may be trained in a part and its outputs. */
     static Optional<Node> in(Subgraph part, Graph model, QuantizationPlan plan) {
@@ -27,12 +26,14 @@ final class Opaque {
     private static Optional<Node> first(Graph part, Collection<String> trained, QuantizationPlan plan) {
         var moved = new HashSet<>(trained);
         for (var node : part.nodes()) {
-            boolean reached = node.inputs().stream().anyMatch(input -> moved.contains(input)
-                || plan.activationOf(input, node.name()).isPresent());
+            boolean reached = node.inputs().stream()
+                    .anyMatch(input -> moved.contains(input)
+                            || plan.activationOf(input, node.name()).isPresent());
             if (reached && !Rules.has(node)) {
                 return Optional.of(node);
             }
-            boolean layer = node.is("MatMul", "Gemm", "Conv", "Add") && plan.weightOf(node.name()).isPresent();
+            boolean layer = node.is("MatMul", "Gemm", "Conv", "Add")
+                    && plan.weightOf(node.name()).isPresent();
             if (layer || reached && Rules.flows(node)) {
                 moved.addAll(node.outputs());
                 moved.remove("");

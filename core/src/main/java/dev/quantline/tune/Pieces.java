@@ -47,8 +47,10 @@ final class Pieces {
     }
 
     private List<Subgraph> blocks(TuneSettings settings) {
-        return usable(settings.blocks().isEmpty() ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
-            : Blocks.endingIn(settings.blocks(), model, plan));
+        return usable(
+                settings.blocks().isEmpty()
+                        ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
+                        : Blocks.endingIn(settings.blocks(), model, plan));
     }
 
     /** The whole network; empty when an output has another first axis. */
@@ -61,23 +63,37 @@ final class Pieces {
         var known = OnnxLibrary.inferShapes(model);
         var shown = model.copy();
         shown.outputs().clear();
-        model.nodes().stream().flatMap(node -> node.outputs().stream()).map(known::get)
-            .filter(info -> info != null && ValueInfos.type(info).filter(DataType.FLOAT::equals).isPresent()).forEach(shown.outputs()::add);
+        model.nodes().stream()
+                .flatMap(node -> node.outputs().stream())
+                .map(known::get)
+                .filter(info -> info != null
+                        && ValueInfos.type(info).filter(DataType.FLOAT::equals).isPresent())
+                .forEach(shown.outputs()::add);
         var wanted = shown.outputs().stream().map(output -> output.getName()).toList();
         var bytes = new LongAdder();
         int probe = samples.batchSize(1);
         try (var session = Session.open(shown, provider, Session.Optimization.NONE)) {
-            samples.forEachBatch(0, probe, probe, fed -> session.run(fed.arrays(), wanted, (name, tensor) ->
-                tensor.type().bytes(tensor.size()) / probe).forEach(bytes::add));
+            samples.forEachBatch(
+                    0,
+                    probe,
+                    probe,
+                    fed -> session.run(
+                                    fed.arrays(),
+                                    wanted,
+                                    (name, tensor) -> tensor.type().bytes(tensor.size()) / probe)
+                            .forEach(bytes::add));
         }
         return bytes.sum();
     }
 
     private List<Subgraph> usable(List<Subgraph> pieces) {
         var ends = new LinkedHashSet<String>();
-        pieces.forEach(piece -> Stream.concat(piece.inputs().stream(), piece.outputs().stream()).forEach(ends::add));
+        pieces.forEach(piece ->
+                Stream.concat(piece.inputs().stream(), piece.outputs().stream()).forEach(ends::add));
         var known = bySample(List.copyOf(ends));
-        return pieces.stream().filter(piece -> known.containsAll(piece.inputs()) && known.containsAll(piece.outputs())).toList();
+        return pieces.stream()
+                .filter(piece -> known.containsAll(piece.inputs()) && known.containsAll(piece.outputs()))
+                .toList();
     }
 
     /** Some networks fold windows into the axis of samples: one batch tells. */

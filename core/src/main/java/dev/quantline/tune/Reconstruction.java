@@ -51,26 +51,31 @@ final class Reconstruction {
     private final List<String> differentiated;
 
     /** @param reference float model, for what lies behind the part */
-    Reconstruction(BlockData data, Simulation simulation, Graph reference, Training training, Split split, Provider provider) {
+    Reconstruction(
+            BlockData data, Simulation simulation, Graph reference, Training training, Split split, Provider provider) {
         this.data = data;
         this.training = training;
         this.split = split;
         this.provider = provider;
         this.simulation = simulation;
         graph = simulation.graph().copy();
-        hidden = HiddenShapes.of(data.part().cut(reference), data.batch(IntStream.range(0, Math.min(training.batch(),
-            split.train())).toArray()), provider);
+        hidden = HiddenShapes.of(
+                data.part().cut(reference),
+                data.batch(IntStream.range(0, Math.min(training.batch(), split.train()))
+                        .toArray()),
+                provider);
         data.ahead().ifPresent(ahead -> ahead.appendTo(graph, reference));
         loss = new Distances(data, training, split, graph).loss();
         var derived = simulation.derived();
         differentiated = new ArrayList<>(derived.stream().map(Derived::tensor).toList());
         simulation.parameters().keySet().stream()
-            .filter(tensor -> derived.stream().noneMatch(input -> input.sources().contains(tensor))).forEach(differentiated::add);
+                .filter(tensor ->
+                        derived.stream().noneMatch(input -> input.sources().contains(tensor)))
+                .forEach(differentiated::add);
     }
 
     /** Values of the trained tensors and how the run went; scores are relative to the float outputs' mean power. */
-    record Outcome(Map<String, Tensor> values, List<Run.Point> curve) {
-    }
+    record Outcome(Map<String, Tensor> values, List<Run.Point> curve) {}
 
     /**
      * Trains to the end or until {@code stop} says so.
@@ -81,8 +86,9 @@ final class Reconstruction {
     Optional<Outcome> run(Path checkpoint, BooleanSupplier stop, Progress progress) {
         try (var trainer = trainer()) {
             var batches = batches();
-            var weights = data.ahead().isEmpty() ? Map.<String, Tensor>of()
-                : Distances.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
+            var weights = data.ahead().isEmpty()
+                    ? Map.<String, Tensor>of()
+                    : Distances.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
             return run(trainer, weighted(batches, weights), weights, checkpoint, stop, progress);
         } catch (IOException e) {
             throw new UncheckedIOException("a checkpoint of training cannot be kept in " + checkpoint, e);
@@ -91,7 +97,8 @@ final class Reconstruction {
 
     private Trainer trainer() {
         var settings = new Trainer.Settings(groups(simulation.parameters()), Schedule.cosine(training.steps()), 0);
-        var forTraining = TrainingGraph.of(graph, sizes(Math.min(training.batch(), split.train())), differentiated, loss, List.of());
+        var forTraining = TrainingGraph.of(
+                graph, sizes(Math.min(training.batch(), split.train())), differentiated, loss, List.of());
         return new Trainer(forTraining, graph.initializers(), settings, simulation.derived(), provider);
     }
 
@@ -112,14 +119,21 @@ final class Reconstruction {
         }
     }
 
-    private Optional<Outcome> run(Trainer trainer, Batches batches, Map<String, Tensor> weights, Path checkpoint, BooleanSupplier stop,
-                                  Progress progress) throws IOException {
+    private Optional<Outcome> run(
+            Trainer trainer,
+            Batches batches,
+            Map<String, Tensor> weights,
+            Path checkpoint,
+            BooleanSupplier stop,
+            Progress progress)
+            throws IOException {
         int size = Math.min(training.batch(), split.all() - split.judging());
         int count = (split.all() - split.judging()) / size;
         var judging = weighted(data.judging(split.judging(), split.all(), size), weights);
         var forJudging = TrainingGraph.forward(graph, sizes(size), differentiated, loss, List.of());
         try (var heldOut = HeldOut.loss(forJudging, judging, count, provider)) {
-            var run = new Run(trainer, batches, judge(heldOut), training.steps(), Math.max(1, training.steps() / EVALUATIONS));
+            var run = new Run(
+                    trainer, batches, judge(heldOut), training.steps(), Math.max(1, training.steps() / EVALUATIONS));
             if (Files.exists(checkpoint)) {
                 run.restore(checkpoint);
                 Files.delete(checkpoint);
@@ -167,17 +181,28 @@ final class Reconstruction {
     private Map<String, long[]> sizes(int batch) {
         var sizes = new LinkedHashMap<>(hidden);
         var lengths = new HashMap<List<Long>, Long>();
-        data.part().inputs().forEach(tensor -> sizes.put(tensor, data.quantized().sizes(tensor, lengths, batch)));
+        data.part()
+                .inputs()
+                .forEach(tensor -> sizes.put(tensor, data.quantized().sizes(tensor, lengths, batch)));
         data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().sizes(tensor, lengths, batch)));
-        data.part().outputs().forEach(tensor -> sizes.put(tensor + BlockData.FILLED, data.targets().maskSizes(tensor, lengths, batch)));
-        data.ahead().ifPresent(ahead -> ahead.rest().outputs().forEach(tensor ->
-            sizes.put(tensor + BlockData.FILLED, ahead.targets().maskSizes(tensor, lengths, batch))));
+        data.part()
+                .outputs()
+                .forEach(tensor ->
+                        sizes.put(tensor + BlockData.FILLED, data.targets().maskSizes(tensor, lengths, batch)));
+        data.ahead()
+                .ifPresent(ahead -> ahead.rest()
+                        .outputs()
+                        .forEach(tensor -> sizes.put(
+                                tensor + BlockData.FILLED, ahead.targets().maskSizes(tensor, lengths, batch))));
         return sizes;
     }
 
     private List<Group> groups(Map<String, Trainables.Kind> parameters) {
         var kinds = new EnumMap<Trainables.Kind, List<String>>(Trainables.Kind.class);
-        parameters.forEach((tensor, kind) -> kinds.computeIfAbsent(kind, first -> new ArrayList<>()).add(tensor));
-        return kinds.entrySet().stream().map(kind -> new Group(kind.getValue(), Optimizer.adam(training.rate(kind.getKey())))).toList();
+        parameters.forEach((tensor, kind) ->
+                kinds.computeIfAbsent(kind, first -> new ArrayList<>()).add(tensor));
+        return kinds.entrySet().stream()
+                .map(kind -> new Group(kind.getValue(), Optimizer.adam(training.rate(kind.getKey()))))
+                .toList();
     }
 }

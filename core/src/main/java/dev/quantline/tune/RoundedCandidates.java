@@ -45,8 +45,7 @@ public final class RoundedCandidates {
      * @param models by width of weights: the float model with weights and biases as that width wants them
      * @param steps  what was done for each width and whether it was kept
      */
-    public record Result(Map<Integer, Graph> models, List<Step> steps) {
-    }
+    public record Result(Map<Integer, Graph> models, List<Step> steps) {}
 
     /**
      * Rounds for every width.
@@ -55,19 +54,27 @@ public final class RoundedCandidates {
      * @param settings how weights are rounded, whether biases are corrected, and on how many samples
      * @param batch    samples run at once
      */
-    public static Result of(Graph model, Map<Integer, QuantizationPlan> plans, Samples samples, TuneSettings settings, int batch,
-                            Provider provider, Progress progress) {
+    public static Result of(
+            Graph model,
+            Map<Integer, QuantizationPlan> plans,
+            Samples samples,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress) {
         var candidates = new RoundedCandidates(model, samples, settings, batch, provider);
         return new Result(candidates.round(plans, progress), List.copyOf(candidates.steps));
     }
 
     private Map<Integer, Graph> round(Map<Integer, QuantizationPlan> plans, Progress progress) {
         boolean compensated = settings.rounding() == TuneSettings.Rounding.COMPENSATED;
-        var products = compensated ? InputProducts.of(model, samples, 0, split.train(), batch, provider, progress.part(0, 0.3))
-            : InputProducts.none();
+        var products = compensated
+                ? InputProducts.of(model, samples, 0, split.train(), batch, provider, progress.part(0, 0.3))
+                : InputProducts.none();
         var rounded = new TreeMap<Integer, Graph>();
         new TreeMap<>(plans).forEach((bits, plan) -> {
-            var part = progress.part(0.3 + 0.7 * rounded.size() / plans.size(), 0.3 + 0.7 * (rounded.size() + 1) / plans.size());
+            var part = progress.part(
+                    0.3 + 0.7 * rounded.size() / plans.size(), 0.3 + 0.7 * (rounded.size() + 1) / plans.size());
             String name = "weights of " + bits + " bits";
             var state = new State(model, plan);
             if (compensated) {
@@ -75,8 +82,8 @@ public final class RoundedCandidates {
                 state = better("compensated rounding", name, state, new State(weights, plan), part.part(0.4, 0.6));
             }
             if (settings.bias()) {
-                var biases = BiasCorrection.apply(model, state.model(), plan, samples, 0, split.train(), batch, provider,
-                    part.part(0.6, 0.8));
+                var biases = BiasCorrection.apply(
+                        model, state.model(), plan, samples, 0, split.train(), batch, provider, part.part(0.6, 0.8));
                 state = better("bias correction", name, state, new State(biases, plan), part.part(0.8, 1));
             }
             rounded.put(bits, state.model());

@@ -14,6 +14,7 @@ final class ScaleRuns {
     private final int[] from;
     /** The scale that the first element of a run has. */
     private final int[] scale;
+
     private final boolean[] shared;
 
     private ScaleRuns(int[] from, int[] scale, boolean[] shared) {
@@ -38,7 +39,8 @@ final class ScaleRuns {
             from[runs + 1] = end;
         }
         var begins = Arrays.copyOf(from, runs + 1);
-        return new ScaleRuns(begins, Arrays.stream(begins, 0, runs).map(at -> index[at]).toArray(), Arrays.copyOf(shared, runs));
+        return new ScaleRuns(
+                begins, Arrays.stream(begins, 0, runs).map(at -> index[at]).toArray(), Arrays.copyOf(shared, runs));
     }
 
     int count() {

@@ -57,27 +57,28 @@ final class SequentialRounding {
      * @param floats    what graphs of the part take in the float network, model inputs included, for a batch
      * @param quantized the same in the network whose earlier parts are quantized
      */
-    record Inputs(List<int[]> batches, Function<int[], Map<String, Tensor>> floats, Function<int[], Map<String, Tensor>> quantized) {
-    }
+    record Inputs(
+            List<int[]> batches,
+            Function<int[], Map<String, Tensor>> floats,
+            Function<int[], Map<String, Tensor>> quantized) {}
 
     /** What a layer reads: its tensor, and the same behind its quantizer. */
-    private record Read(String tensor, Optional<Quantizer> quantizer) {
-    }
+    private record Read(String tensor, Optional<Quantizer> quantizer) {}
 
     /** The outputs of a graph that hold both products of a layer. */
-    private record Products(String own, String cross) {
-    }
+    private record Products(String own, String cross) {}
 
     /** Products by the names of outputs, and how many tokens or pixels of the tensor went into them. */
-    private record Sums(Map<String, double[]> products, long rows) {
-    }
+    private record Sums(Map<String, double[]> products, long rows) {}
 
     /** The state with these weights; weights that are shared, or read by layers of very many inputs, stay. */
     State apply(Inputs inputs, Progress progress) {
         var waves = waves();
         int done = 0;
         for (var wave : waves.entrySet()) {
-            progress.report((double) done++ / waves.size(), "rounding " + wave.getValue().getFirst().name());
+            progress.report(
+                    (double) done++ / waves.size(),
+                    "rounding " + wave.getValue().getFirst().name());
             round(wave.getKey(), wave.getValue(), inputs);
         }
         return new State(model, rescaled());
@@ -89,8 +90,13 @@ final class SequentialRounding {
         var waves = new LinkedHashMap<Read, List<Node>>();
         for (var node : model.nodes()) {
             boolean own = part.nodes().contains(node.name())
-                && plan.weightOf(node.name()).filter(weight -> CompensatedRounding.takes(weight, index)).isPresent();
-            if (own && LayerWeight.of(model, node).filter(layer -> layer.inputs() <= InputProducts.WIDEST).isPresent()) {
+                    && plan.weightOf(node.name())
+                            .filter(weight -> CompensatedRounding.takes(weight, index))
+                            .isPresent();
+            if (own
+                    && LayerWeight.of(model, node)
+                            .filter(layer -> layer.inputs() <= InputProducts.WIDEST)
+                            .isPresent()) {
                 var read = new Read(node.input(0), plan.activationOf(node.input(0), node.name()));
                 waves.computeIfAbsent(read, first -> new ArrayList<>()).add(node);
             }
@@ -109,11 +115,13 @@ final class SequentialRounding {
         addProducts(graph, read, layers, products);
         graph.sort();
         graph.prune();
-        var sums = sums(until.cut(reference), graph, read.tensor(), layers.getFirst().is("Conv") ? 1 : -1, inputs);
+        var sums = sums(
+                until.cut(reference), graph, read.tensor(), layers.getFirst().is("Conv") ? 1 : -1, inputs);
         for (var node : layers) {
             var layer = LayerWeight.of(model, node).orElseThrow();
             var names = products.get(node.name());
-            var own = new Product(layer.groups(), layer.inputs(), sums.products().get(names.own()));
+            var own =
+                    new Product(layer.groups(), layer.inputs(), sums.products().get(names.own()));
             double scarcity = (double) layer.inputs() / sums.rows();
             var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
             var weight = plan.weightOf(node.name()).orElseThrow();
@@ -124,25 +132,35 @@ final class SequentialRounding {
     }
 
     private QuantizationPlan rescaled() {
-        return new QuantizationPlan(plan.activations(), plan.weights().stream().map(weight -> new QuantizationPlan.Weight(weight.tensor(),
-            weight.node(), weight.input(), quantizers.getOrDefault(weight.node(), weight.quantizer()))).toList());
+        return new QuantizationPlan(
+                plan.activations(),
+                plan.weights().stream()
+                        .map(weight -> new QuantizationPlan.Weight(
+                                weight.tensor(),
+                                weight.node(),
+                                weight.input(),
+                                quantizers.getOrDefault(weight.node(), weight.quantizer())))
+                        .toList());
     }
 
     /** Convolutions of one tensor may see other patches of it; products all see the same rows. */
     private void addProducts(Graph graph, Read read, List<Node> layers, Map<String, Products> products) {
         String exact = read.tensor() + FLOAT;
         graph.inputs().add(ValueInfos.of(exact, DataType.FLOAT));
-        String restored = read.quantizer().map(quantizer -> {
-            String name = graph.fresh(read.tensor() + "/restored");
-            quantizer.write(graph, read.tensor(), read.tensor(), name);
-            return name;
-        }).orElse(read.tensor());
+        String restored = read.quantizer()
+                .map(quantizer -> {
+                    String name = graph.fresh(read.tensor() + "/restored");
+                    quantizer.write(graph, read.tensor(), read.tensor(), name);
+                    return name;
+                })
+                .orElse(read.tensor());
         var known = new HashMap<String, Products>();
         for (var node : layers) {
             var layer = LayerWeight.of(model, node).orElseThrow();
             products.put(node.name(), known.computeIfAbsent(InputProducts.key(layer, node), first -> {
-                var both = new Products(InputProducts.add(graph, node, layer, restored, restored),
-                    InputProducts.add(graph, node, layer, restored, exact));
+                var both = new Products(
+                        InputProducts.add(graph, node, layer, restored, restored),
+                        InputProducts.add(graph, node, layer, restored, exact));
                 graph.outputs().add(ValueInfos.of(both.own(), DataType.FLOAT));
                 graph.outputs().add(ValueInfos.of(both.cross(), DataType.FLOAT));
                 return both;
@@ -156,11 +174,13 @@ final class SequentialRounding {
         long rows = 0;
         boolean given = floats.nodes().isEmpty();
         try (var first = given ? null : Session.open(floats, provider, Session.Optimization.EXACT);
-             var second = Session.open(quantized, provider, Session.Optimization.EXACT)) {
+                var second = Session.open(quantized, provider, Session.Optimization.EXACT)) {
             for (int[] samples : inputs.batches()) {
                 var exact = inputs.floats().apply(samples);
                 var fed = needed(quantized, inputs.quantized().apply(samples));
-                var read = given ? exact.get(tensor) : first.run(needed(floats, exact)).get(tensor);
+                var read = given
+                        ? exact.get(tensor)
+                        : first.run(needed(floats, exact)).get(tensor);
                 rows += read.size() / read.dim(channels);
                 fed.put(tensor + FLOAT, read);
                 second.run(fed).forEach((name, product) -> {
@@ -177,7 +197,10 @@ final class SequentialRounding {
 
     private static Map<String, Tensor> needed(Graph graph, Map<String, Tensor> all) {
         var needed = new LinkedHashMap<String, Tensor>();
-        graph.inputs().stream().map(input -> input.getName()).filter(all::containsKey).forEach(name -> needed.put(name, all.get(name)));
+        graph.inputs().stream()
+                .map(input -> input.getName())
+                .filter(all::containsKey)
+                .forEach(name -> needed.put(name, all.get(name)));
         return needed;
     }
 }

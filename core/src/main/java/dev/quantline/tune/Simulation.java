@@ -45,11 +45,18 @@ final class Simulation {
         grids = new Grids(model, plan);
         graph = part.cut(model);
         // What leads to no output of the part is not in its graph.
-        Set<String> computed = graph.nodes().stream().map(Node::name).filter(part.nodes()::contains).collect(Collectors.toSet());
-        plan.weights().stream().filter(weight -> computed.contains(weight.node())).forEach(this::weight);
+        Set<String> computed = graph.nodes().stream()
+                .map(Node::name)
+                .filter(part.nodes()::contains)
+                .collect(Collectors.toSet());
+        plan.weights().stream()
+                .filter(weight -> computed.contains(weight.node()))
+                .forEach(this::weight);
         activations();
         if (trained.biases()) {
-            model.nodes().stream().filter(node -> computed.contains(node.name())).forEach(this::bias);
+            model.nodes().stream()
+                    .filter(node -> computed.contains(node.name()))
+                    .forEach(this::bias);
         }
         parts.forEach(trainedPart -> trainedPart.write(graph));
         graph.sort();
@@ -74,7 +81,10 @@ final class Simulation {
 
     /** Inputs that are computed from trained tensors: the weights. */
     List<Derived> derived() {
-        return parts.stream().filter(Derived.class::isInstance).map(Derived.class::cast).toList();
+        return parts.stream()
+                .filter(Derived.class::isInstance)
+                .map(Derived.class::cast)
+                .toList();
     }
 
     /** Values as they will be stored, of everything that training leaves undecided. */
@@ -94,42 +104,60 @@ final class Simulation {
     }
 
     private void weight(QuantizationPlan.Weight weight) {
-        boolean layer = index.consumers(weight.tensor()).stream().allMatch(node -> node.is("MatMul", "Gemm", "Conv", "Add"));
+        boolean layer =
+                index.consumers(weight.tensor()).stream().allMatch(node -> node.is("MatMul", "Gemm", "Conv", "Add"));
         boolean moves = trained.weights() != Trainables.Weights.FIXED || trained.weightScales() || trained.affine();
         if (moves && layer && index.consumers(weight.tensor()).size() == 1) {
             parts.add(new TrainedWeight(weight, model.initializers().get(weight.tensor()), trained, annealing));
         } else {
-            String restored = graph.addConstant(weight.tensor() + "/restored",
-                weight.quantizer().fakeQuantize(model.initializers().get(weight.tensor())));
-            graph.nodes().replaceAll(node -> node.name().equals(weight.node()) ? node.withInput(weight.input(), restored) : node);
+            String restored = graph.addConstant(
+                    weight.tensor() + "/restored",
+                    weight.quantizer().fakeQuantize(model.initializers().get(weight.tensor())));
+            graph.nodes()
+                    .replaceAll(node ->
+                            node.name().equals(weight.node()) ? node.withInput(weight.input(), restored) : node);
         }
     }
 
     private void activations() {
         var trainedGrids = new HashMap<String, TrainedGrid>();
-        Set<String> modelOutputs = model.outputs().stream().map(output -> output.getName()).collect(Collectors.toSet());
+        Set<String> modelOutputs =
+                model.outputs().stream().map(output -> output.getName()).collect(Collectors.toSet());
         for (var planned : plan.activations()) {
             String tensor = planned.tensor();
-            var readers = graph.nodes().stream().filter(node -> part.nodes().contains(node.name()) && node.inputs().contains(tensor)
-                && (planned.readers().isEmpty() || planned.readers().contains(node.name()))).map(Node::name).collect(Collectors.toSet());
-            boolean ends = planned.readers().isEmpty() && modelOutputs.contains(tensor) && part.outputs().contains(tensor);
+            var readers = graph.nodes().stream()
+                    .filter(node -> part.nodes().contains(node.name())
+                            && node.inputs().contains(tensor)
+                            && (planned.readers().isEmpty() || planned.readers().contains(node.name())))
+                    .map(Node::name)
+                    .collect(Collectors.toSet());
+            boolean ends = planned.readers().isEmpty()
+                    && modelOutputs.contains(tensor)
+                    && part.outputs().contains(tensor);
             if (readers.isEmpty() && !ends) {
                 continue;
             }
             String from = ends ? graph.fresh(tensor + "/float") : tensor;
             String to = ends ? tensor : graph.fresh(tensor + "/simulated");
             if (ends) {
-                graph.nodes().replaceAll(node -> node.withOutputs(node.outputs().stream()
-                    .map(output -> output.equals(tensor) ? from : output).toList()));
+                graph.nodes()
+                        .replaceAll(node -> node.withOutputs(node.outputs().stream()
+                                .map(output -> output.equals(tensor) ? from : output)
+                                .toList()));
             } else {
-                graph.nodes().replaceAll(node -> readers.contains(node.name())
-                    ? node.mapInputs(input -> input.equals(tensor) ? to : input) : node);
+                graph.nodes()
+                        .replaceAll(node -> readers.contains(node.name())
+                                ? node.mapInputs(input -> input.equals(tensor) ? to : input)
+                                : node);
             }
             String root = grids.rootOf(tensor);
             boolean owned = root.equals(tensor) || trainedGrids.containsKey(root);
             if (trained.activationScales() && owned && TrainedGrid.takes(planned.quantizer())) {
-                trainedGrids.computeIfAbsent(root, first ->
-                    new TrainedGrid(root, (Uniform) planned.quantizer(), trained.zeroPoints())).add(from, to);
+                trainedGrids
+                        .computeIfAbsent(
+                                root,
+                                first -> new TrainedGrid(root, (Uniform) planned.quantizer(), trained.zeroPoints()))
+                        .add(from, to);
             } else {
                 planned.quantizer().write(graph, tensor, from, to);
             }
@@ -142,11 +170,18 @@ final class Simulation {
         if (weight.isEmpty() || !node.is("Conv", "Gemm", "MatMul") || node.floatOf("beta", 1) != 1) {
             return;
         }
-        var holder = node.is("MatMul") ? index.onlyConsumer(node.output()).filter(next -> next.is("Add")).orElse(node) : node;
+        var holder = node.is("MatMul")
+                ? index.onlyConsumer(node.output())
+                        .filter(next -> next.is("Add"))
+                        .orElse(node)
+                : node;
         int input = !node.is("MatMul") ? 2 : holder.input(0).equals(node.output()) ? 1 : 0;
         String bias = holder == node && node.is("MatMul") ? "" : holder.input(input);
         var constant = model.initializers().get(bias);
-        if (constant == null || constant.rank() != 1 || index.consumers(bias).size() != 1 || !part.nodes().contains(holder.name())) {
+        if (constant == null
+                || constant.rank() != 1
+                || index.consumers(bias).size() != 1
+                || !part.nodes().contains(holder.name())) {
             return;
         }
         var unit = unit(node, weight.get(), constant.size());
@@ -162,7 +197,8 @@ final class Simulation {
         if (scales.length != channels && scales.length != 1 || grid.isEmpty()) {
             return null;
         }
-        double step = (grid.get().highest(0) - grid.get().lowest(0)) / (grid.get().qmax() - grid.get().qmin());
+        double step = (grid.get().highest(0) - grid.get().lowest(0))
+                / (grid.get().qmax() - grid.get().qmin());
         double terms = model.initializers().get(weight.tensor()).size() / (double) channels;
         var unit = new float[channels];
         for (int c = 0; c < channels; c++) {

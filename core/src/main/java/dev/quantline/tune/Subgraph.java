@@ -31,8 +31,11 @@ record Subgraph(String name, List<String> inputs, List<String> outputs, Set<Stri
         part.outputs().clear();
         outputs.forEach(tensor -> part.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
         part.prune();
-        Set<String> read = part.nodes().stream().flatMap(node -> node.inputs().stream()).collect(Collectors.toSet());
-        part.inputs().removeIf(input -> !read.contains(input.getName()) || part.initializers().containsKey(input.getName()));
+        Set<String> read =
+                part.nodes().stream().flatMap(node -> node.inputs().stream()).collect(Collectors.toSet());
+        part.inputs()
+                .removeIf(input ->
+                        !read.contains(input.getName()) || part.initializers().containsKey(input.getName()));
         inputs.forEach(tensor -> part.inputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
         return part;
     }

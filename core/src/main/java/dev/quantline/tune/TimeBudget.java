@@ -12,11 +12,13 @@ import java.util.function.LongSupplier;
 final class TimeBudget {
     /** No limit. */
     static final TimeBudget NONE = new TimeBudget(Double.POSITIVE_INFINITY, 0, () -> 0);
+
     private static final int LEAST = 20;
     /** Further ones have not been seen to help. */
     private static final int MOST = 2000;
     /** Of the time, for what comes after training. */
     private static final double RESERVED = 0.1;
+
     private static final double NANOS = 1e9;
 
     private final double seconds;

@@ -37,7 +37,10 @@ final class TimeLeft implements Progress {
             start = clock.getAsLong();
         }
         long spent = clock.getAsLong() - start;
-        double left = spent * (1 - fraction) / (fraction - first) / Duration.ofMinutes(1).toNanos();
+        double left = spent
+                * (1 - fraction)
+                / (fraction - first)
+                / Duration.ofMinutes(1).toNanos();
         boolean known = spent > SETTLED.toNanos() && fraction - first >= ENOUGH;
         return !known ? "" : left < 1 ? ", less than a minute left" : ", about " + Math.round(left) + " min left";
     }

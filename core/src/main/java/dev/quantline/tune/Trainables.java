@@ -11,8 +11,13 @@ package dev.quantline.tune;
  *                         into the bias (QPRep, arXiv 2402.16121)
  * @param zeroPoints       zero points of those quantizers
  */
-public record Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine,
-                         boolean zeroPoints) {
+public record Trainables(
+        Weights weights,
+        boolean biases,
+        boolean weightScales,
+        boolean activationScales,
+        boolean affine,
+        boolean zeroPoints) {
     static final Trainables NOTHING = new Trainables(Weights.FIXED, false, false, false, false);
 
     /** Zero points stay. */
@@ -31,5 +36,13 @@ public record Trainables(Weights weights, boolean biases, boolean weightScales, 
     }
 
     /** What a trained tensor is; each kind has a learning rate of its own. */
-    enum Kind { WEIGHT, ROUNDING, BIAS, WEIGHT_SCALE, ACTIVATION_SCALE, ZERO_POINT, AFFINE }
+    enum Kind {
+        WEIGHT,
+        ROUNDING,
+        BIAS,
+        WEIGHT_SCALE,
+        ACTIVATION_SCALE,
+        ZERO_POINT,
+        AFFINE
+    }
 }

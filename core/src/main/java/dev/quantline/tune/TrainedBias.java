@@ -33,7 +33,8 @@ final class TrainedBias implements TrainedPart {
         shift = graph.addConstant(bias + "/shift", Tensor.of(new float[unit.length], unit.length));
         String moved = graph.fresh(bias + "/moved");
         String sum = graph.fresh(bias + "/trained");
-        graph.nodes().add(Node.of("Mul", List.of(graph.addConstant(bias + "/unit", Tensor.vector(unit)), shift), moved));
+        graph.nodes()
+                .add(Node.of("Mul", List.of(graph.addConstant(bias + "/unit", Tensor.vector(unit)), shift), moved));
         graph.nodes().add(Node.of("Add", List.of(bias, moved), sum));
         graph.nodes().replaceAll(node -> node.name().equals(reader.name()) ? node.withInput(input, sum) : node);
     }

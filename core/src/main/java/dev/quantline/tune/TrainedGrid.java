@@ -33,8 +33,7 @@ final class TrainedGrid implements TrainedPart {
     private String shift;
 
     /** A tensor on this grid. */
-    private record Place(String from, String to) {
-    }
+    private record Place(String from, String to) {}
 
     /**
      * @param root   the tensor whose grid it is
@@ -57,7 +56,11 @@ final class TrainedGrid implements TrainedPart {
         String scale = graph.fresh(root + "/trained_scale");
         String positive = graph.fresh(root + "/positive_factor");
         String unit = graph.addConstant(root + "/unit", Tensor.scalar(quantizer.scale()[0]));
-        graph.nodes().add(Node.of("Clip", List.of(factor, graph.addConstant(root + "/least_factor", Tensor.scalar(LEAST))), positive));
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(factor, graph.addConstant(root + "/least_factor", Tensor.scalar(LEAST))),
+                        positive));
         graph.nodes().add(Node.of("Mul", List.of(unit, positive), scale));
         String zeroPoint = graph.addConstant(root + "/zero_point", quantizer.zeroPointTensor());
         int z = quantizer.zeroPoint()[0];
@@ -86,8 +89,14 @@ final class TrainedGrid implements TrainedPart {
     private String offset(Graph graph, String scale) {
         shift = graph.addConstant(root + "/zero_point_shift", Tensor.scalar(0));
         String bounded = graph.fresh(root + "/shift_bounded");
-        graph.nodes().add(Node.of("Clip", List.of(shift, graph.addConstant(root + "/shift_least", Tensor.scalar(least())),
-            graph.addConstant(root + "/shift_most", Tensor.scalar(most()))), bounded));
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(
+                                shift,
+                                graph.addConstant(root + "/shift_least", Tensor.scalar(least())),
+                                graph.addConstant(root + "/shift_most", Tensor.scalar(most()))),
+                        bounded));
         String one = graph.addConstant(root + "/shift_unit", Tensor.scalar(1));
         String zero = graph.addConstant(root + "/shift_zero", Tensor.of(DataType.INT8, new byte[1]));
         String whole = apply(graph, "DequantizeLinear", apply(graph, "QuantizeLinear", bounded, one, zero), one, zero);
@@ -110,7 +119,8 @@ final class TrainedGrid implements TrainedPart {
 
     private String times(Graph graph, String scale, int steps) {
         String bound = graph.fresh(root + "/bound");
-        graph.nodes().add(Node.of("Mul", List.of(scale, graph.addConstant(root + "/steps", Tensor.scalar(steps))), bound));
+        graph.nodes()
+                .add(Node.of("Mul", List.of(scale, graph.addConstant(root + "/steps", Tensor.scalar(steps))), bound));
         return bound;
     }
 
@@ -125,10 +135,15 @@ final class TrainedGrid implements TrainedPart {
 
     @Override
     public void fold(Map<String, Tensor> values, Tuned tuned) {
-        float scale = quantizer.scale()[0] * Math.max(values.get(factor).floats().get(0), LEAST);
-        int moved = shifts ? (int) Math.rint(Math.clamp(values.get(shift).floats().get(0), least(), most())) : 0;
-        tuned.grid(root, new Uniform(quantizer.bits(), quantizer.signed(), quantizer.axis(), new float[] {scale},
-            new int[] {quantizer.zeroPoint()[0] + moved}));
+        float scale =
+                quantizer.scale()[0] * Math.max(values.get(factor).floats().get(0), LEAST);
+        int moved =
+                shifts ? (int) Math.rint(Math.clamp(values.get(shift).floats().get(0), least(), most())) : 0;
+        tuned.grid(
+                root,
+                new Uniform(quantizer.bits(), quantizer.signed(), quantizer.axis(), new float[] {scale}, new int[] {
+                    quantizer.zeroPoint()[0] + moved
+                }));
     }
 
     /** Whether training can move the grid of this quantizer. */

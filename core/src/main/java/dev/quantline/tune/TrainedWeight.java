@@ -43,6 +43,7 @@ final class TrainedWeight implements TrainedPart, Derived {
     private final ScaleRuns runs;
     /** Steps from the zero point that the lowest and the highest code are at, one a scale; one an element where pairs are limited. */
     private final float[] least;
+
     private final float[] most;
     private final Map<String, Kind> parameters = new LinkedHashMap<>();
     private String restored;
@@ -72,7 +73,8 @@ final class TrainedWeight implements TrainedPart, Derived {
     public void write(Graph graph) {
         String name = place.tensor();
         restored = graph.addConstant(name + "/restored", Tensor.zeros(DataType.FLOAT, shape));
-        graph.nodes().replaceAll(node -> node.name().equals(place.node()) ? node.withInput(place.input(), restored) : node);
+        graph.nodes()
+                .replaceAll(node -> node.name().equals(place.node()) ? node.withInput(place.input(), restored) : node);
         if (trained.weights() == Weights.SHIFTED) {
             shift = parameter(graph, name + "/shift", Tensor.zeros(DataType.FLOAT, shape), Kind.WEIGHT);
         } else if (trained.weights() == Weights.ROUNDED) {

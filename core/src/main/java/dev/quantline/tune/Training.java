@@ -23,9 +23,21 @@ import dev.quantline.tune.Trainables.Kind;
  * @param seed            of the order of samples and of the mixing
  * @param zeroPointRate   for activation zero points, in steps of their quantizer; 0 leaves them as they are
  */
-public record Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
-                       double weightScaleRate, double scaleRate, double affineRate, double rounding, double ahead,
-                       long seed, double zeroPointRate) {
+public record Training(
+        int steps,
+        int batch,
+        double floatShare,
+        Distance loss,
+        double weightRate,
+        double roundingRate,
+        double biasRate,
+        double weightScaleRate,
+        double scaleRate,
+        double affineRate,
+        double rounding,
+        double ahead,
+        long seed,
+        double zeroPointRate) {
     /** How far quantized outputs are from float ones. */
     public enum Distance {
         /** Mean squared error. */
@@ -37,16 +49,41 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
     }
 
     /** Zero points stay as they are. */
-    public Training(int steps, int batch, double floatShare, Distance loss, double weightRate, double roundingRate, double biasRate,
-                    double weightScaleRate, double scaleRate, double affineRate, double rounding, double ahead, long seed) {
-        this(steps, batch, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate, rounding, ahead,
-            seed, 0);
+    public Training(
+            int steps,
+            int batch,
+            double floatShare,
+            Distance loss,
+            double weightRate,
+            double roundingRate,
+            double biasRate,
+            double weightScaleRate,
+            double scaleRate,
+            double affineRate,
+            double rounding,
+            double ahead,
+            long seed) {
+        this(
+                steps,
+                batch,
+                floatShare,
+                loss,
+                weightRate,
+                roundingRate,
+                biasRate,
+                weightScaleRate,
+                scaleRate,
+                affineRate,
+                rounding,
+                ahead,
+                seed,
+                0);
     }
 
     public Training {
         if (steps < 1 || batch < 1 || floatShare < 0 || floatShare > 1) {
-            throw new BadInput("tune.steps and tune.batch must be at least 1 and tune.mix from 0 to 1, not " + steps + ", " + batch
-                + " and " + floatShare);
+            throw new BadInput("tune.steps and tune.batch must be at least 1 and tune.mix from 0 to 1, not " + steps
+                    + ", " + batch + " and " + floatShare);
         }
     }
 
@@ -57,27 +94,78 @@ public record Training(int steps, int batch, double floatShare, Distance loss, d
 
     /** The same with at most this many samples a step. */
     Training withBatch(int size) {
-        return new Training(steps, size, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
-            rounding, ahead, seed, zeroPointRate);
+        return new Training(
+                steps,
+                size,
+                floatShare,
+                loss,
+                weightRate,
+                roundingRate,
+                biasRate,
+                weightScaleRate,
+                scaleRate,
+                affineRate,
+                rounding,
+                ahead,
+                seed,
+                zeroPointRate);
     }
 
     /** The same with so many steps. */
     public Training withSteps(int number) {
-        return new Training(number, batch, floatShare, loss, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
-            rounding, ahead, seed, zeroPointRate);
+        return new Training(
+                number,
+                batch,
+                floatShare,
+                loss,
+                weightRate,
+                roundingRate,
+                biasRate,
+                weightScaleRate,
+                scaleRate,
+                affineRate,
+                rounding,
+                ahead,
+                seed,
+                zeroPointRate);
     }
 
     /** The same with this loss. */
     Training withLoss(Distance other) {
-        return new Training(steps, batch, floatShare, other, weightRate, roundingRate, biasRate, weightScaleRate, scaleRate, affineRate,
-            rounding, ahead, seed, zeroPointRate);
+        return new Training(
+                steps,
+                batch,
+                floatShare,
+                other,
+                weightRate,
+                roundingRate,
+                biasRate,
+                weightScaleRate,
+                scaleRate,
+                affineRate,
+                rounding,
+                ahead,
+                seed,
+                zeroPointRate);
     }
 
     /** The same with all rates times a factor. */
     Training withRates(double factor) {
-        return new Training(steps, batch, floatShare, loss, factor * weightRate, factor * roundingRate, factor * biasRate,
-            factor * weightScaleRate, factor * scaleRate, factor * affineRate, rounding, ahead, seed,
-            factor * zeroPointRate);
+        return new Training(
+                steps,
+                batch,
+                floatShare,
+                loss,
+                factor * weightRate,
+                factor * roundingRate,
+                factor * biasRate,
+                factor * weightScaleRate,
+                factor * scaleRate,
+                factor * affineRate,
+                rounding,
+                ahead,
+                seed,
+                factor * zeroPointRate);
     }
 
     double rate(Kind kind) {

@@ -21,10 +21,22 @@ import java.util.Optional;
  * @param normalization whether convolutions get back the mean and deviation of their output channels at the end
  * @param training   steps, rates and loss
  */
-public record TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
-                           boolean affine, Whole whole, boolean logits, Optional<String> output, boolean normalization, Training training) {
+public record TuneSettings(
+        Rounding rounding,
+        boolean bias,
+        int samples,
+        Method layers,
+        boolean sequential,
+        List<String> blocks,
+        boolean affine,
+        Whole whole,
+        boolean logits,
+        Optional<String> output,
+        boolean normalization,
+        Training training) {
     /** Calibration samples used by default. */
     public static final int SAMPLES = 512;
+
     private static final int BIAS_SAMPLES = 128;
 
     /** How weights are rounded before anything is trained. */
@@ -58,14 +70,45 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
     }
 
     /** Logits, if any, are the first output of floats. */
-    public TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
-                        boolean affine, Whole whole, boolean logits, boolean normalization, Training training) {
-        this(rounding, bias, samples, layers, sequential, blocks, affine, whole, logits, Optional.empty(), normalization, training);
+    public TuneSettings(
+            Rounding rounding,
+            boolean bias,
+            int samples,
+            Method layers,
+            boolean sequential,
+            List<String> blocks,
+            boolean affine,
+            Whole whole,
+            boolean logits,
+            boolean normalization,
+            Training training) {
+        this(
+                rounding,
+                bias,
+                samples,
+                layers,
+                sequential,
+                blocks,
+                affine,
+                whole,
+                logits,
+                Optional.empty(),
+                normalization,
+                training);
     }
 
     /** Outputs that are no logits. */
-    public TuneSettings(Rounding rounding, boolean bias, int samples, Method layers, boolean sequential, List<String> blocks,
-                        boolean affine, Whole whole, boolean normalization, Training training) {
+    public TuneSettings(
+            Rounding rounding,
+            boolean bias,
+            int samples,
+            Method layers,
+            boolean sequential,
+            List<String> blocks,
+            boolean affine,
+            Whole whole,
+            boolean normalization,
+            Training training) {
         this(rounding, bias, samples, layers, sequential, blocks, affine, whole, false, normalization, training);
     }
 
@@ -78,8 +121,17 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
 
     /** Bias correction alone, or nothing. */
     public static TuneSettings biases(boolean bias, int samples) {
-        return new TuneSettings(Rounding.NEAREST, bias, samples, Method.OFF, true, List.of(), false, Whole.OFF, false,
-            Training.standard());
+        return new TuneSettings(
+                Rounding.NEAREST,
+                bias,
+                samples,
+                Method.OFF,
+                true,
+                List.of(),
+                false,
+                Whole.OFF,
+                false,
+                Training.standard());
     }
 
     /** Bias correction alone, on at most 128 samples. */
@@ -89,14 +141,34 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
 
     /** Block reconstruction from what quantized blocks give. */
     public static TuneSettings reconstruct(Training training) {
-        return new TuneSettings(Rounding.NEAREST, false, SAMPLES, Method.RECONSTRUCT, true, List.of(), false, Whole.OFF, true,
-            training);
+        return new TuneSettings(
+                Rounding.NEAREST,
+                false,
+                SAMPLES,
+                Method.RECONSTRUCT,
+                true,
+                List.of(),
+                false,
+                Whole.OFF,
+                true,
+                training);
     }
 
     /** The same where weights are rounded and biases corrected already: what is left is to train. */
     TuneSettings afterRounding() {
-        return new TuneSettings(Rounding.NEAREST, false, samples, layers, sequential, blocks, affine, whole, logits, output, normalization,
-            training);
+        return new TuneSettings(
+                Rounding.NEAREST,
+                false,
+                samples,
+                layers,
+                sequential,
+                blocks,
+                affine,
+                whole,
+                logits,
+                output,
+                normalization,
+                training);
     }
 
     /** What of the whole network is trained. */
@@ -111,7 +183,12 @@ public record TuneSettings(Rounding rounding, boolean bias, int samples, Method 
             return new Trainables(Trainables.Weights.FIXED, false, false, false, false);
         }
         boolean rounded = layers == Method.ADAROUND;
-        return new Trainables(rounded ? Trainables.Weights.ROUNDED : Trainables.Weights.SHIFTED, true, !rounded, true, affine,
-            training.zeroPointRate() > 0);
+        return new Trainables(
+                rounded ? Trainables.Weights.ROUNDED : Trainables.Weights.SHIFTED,
+                true,
+                !rounded,
+                true,
+                affine,
+                training.zeroPointRate() > 0);
     }
 }

@@ -39,9 +39,19 @@ final class Tuned {
     /** The plan with the changed quantizers. */
     QuantizationPlan applyTo(QuantizationPlan plan, Grids shared) {
         return new QuantizationPlan(
-            plan.activations().stream().map(old -> new QuantizationPlan.Activation(old.tensor(), old.readers(),
-                grids.getOrDefault(shared.rootOf(old.tensor()), old.quantizer()), old.range())).toList(),
-            plan.weights().stream().map(old -> new QuantizationPlan.Weight(old.tensor(), old.node(), old.input(),
-                weights.getOrDefault(old.node(), old.quantizer()))).toList());
+                plan.activations().stream()
+                        .map(old -> new QuantizationPlan.Activation(
+                                old.tensor(),
+                                old.readers(),
+                                grids.getOrDefault(shared.rootOf(old.tensor()), old.quantizer()),
+                                old.range()))
+                        .toList(),
+                plan.weights().stream()
+                        .map(old -> new QuantizationPlan.Weight(
+                                old.tensor(),
+                                old.node(),
+                                old.input(),
+                                weights.getOrDefault(old.node(), old.quantizer())))
+                        .toList());
     }
 }

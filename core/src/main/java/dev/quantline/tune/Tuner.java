@@ -9,17 +9,14 @@ import dev.quantline.runtime.Samples;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 
 /** The tuning stage. */
 public final class Tuner {
-    private Tuner() {
-    }
+    private Tuner() {}
 
     /** The tuned float model, its plan, and what each method did. */
-    public record Result(Graph model, QuantizationPlan plan, List<Step> steps) {
-    }
+    public record Result(Graph model, QuantizationPlan plan, List<Step> steps) {}
 
     /**
      * What one method did.
@@ -31,8 +28,8 @@ public final class Tuner {
      * @param kept        whether it is in the result: only if the error fell
      * @param curve       training loss and held-out loss by step; empty when nothing was trained
      */
-    public record Step(String method, String part, double errorBefore, double errorAfter, boolean kept, List<Run.Point> curve) {
-    }
+    public record Step(
+            String method, String part, double errorBefore, double errorAfter, boolean kept, List<Run.Point> curve) {}
 
     /**
      * Tunes in one go. The last quarter of the samples used is held out and judges; with fewer than four samples all are used
@@ -41,8 +38,14 @@ public final class Tuner {
      * @param model canonical float model the plan belongs to
      * @param batch samples run at once
      */
-    public static Result tune(Graph model, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch,
-                              Provider provider, Progress progress) {
+    public static Result tune(
+            Graph model,
+            QuantizationPlan plan,
+            Samples calibration,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress) {
         try {
             var folder = Files.createTempDirectory("tuning");
             try (var run = new TuningRun(model, plan, calibration, settings, batch, provider, folder)) {

@@ -42,6 +42,7 @@ public final class TuningRun implements AutoCloseable {
     private final Graph given;
     /** The float model; puts out what it is tuned for, and that alone. */
     private final Graph model;
+
     private final State start;
     private final Samples samples;
     private final TuneSettings settings;
@@ -53,6 +54,7 @@ public final class TuningRun implements AutoCloseable {
     private final Judge closeness;
     /** Of all together. */
     private final Judge judge;
+
     private final Pieces pieces;
     private final List<Subgraph> parts;
     private final Training training;
@@ -63,6 +65,7 @@ public final class TuningRun implements AutoCloseable {
     private BlockTuning tuning;
     /** Where {@link #tuning} stands. */
     private Subgraph arrived;
+
     private TimeBudget budget = TimeBudget.NONE;
 
     /** One thing to do; not done when it was stopped. */
@@ -84,21 +87,33 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /** What is saved besides model and plan. */
-    private record Saved(int done, List<Step> steps, Map<String, Integer> chosen) {
-    }
+    private record Saved(int done, List<Step> steps, Map<String, Integer> chosen) {}
 
     /**
      * @param model  canonical float model the plan belongs to
      * @param batch  samples run at once
      * @param folder for activations, as large as those of a few blocks of all samples, and for the state of a stopped training
      */
-    public TuningRun(Graph model, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch, Provider provider,
-                     Path folder) {
+    public TuningRun(
+            Graph model,
+            QuantizationPlan plan,
+            Samples calibration,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Path folder) {
         this(model, model, plan, calibration, settings, batch, provider, folder);
     }
 
-    private TuningRun(Graph reference, Graph given, QuantizationPlan plan, Samples calibration, TuneSettings settings, int batch,
-                      Provider provider, Path folder) {
+    private TuningRun(
+            Graph reference,
+            Graph given,
+            QuantizationPlan plan,
+            Samples calibration,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Path folder) {
         var ends = Ends.of(reference);
         // Of a network of logits those that are judged alone count: other outputs may be caches or classes.
         var aims = settings.logits() ? ends.lookedAt(settings.output()) : ends;
@@ -119,7 +134,8 @@ public final class TuningRun implements AutoCloseable {
         }
         pieces = new Pieces(model, start.plan(), calibration, provider);
         parts = pieces.of(settings);
-        training = settings.training().withBatch(calibration.batchSize(settings.training().batch()));
+        training = settings.training()
+                .withBatch(calibration.batchSize(settings.training().batch()));
         for (int i = 0; i < parts.size(); i++) {
             var part = parts.get(i);
             String method = settings.layers().name().toLowerCase(Locale.ROOT);
@@ -137,8 +153,9 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole().stream().filter(whole -> Opaque.in(whole, model, start.plan()).isEmpty())
-                .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
+            pieces.whole().stream()
+                    .filter(whole -> Opaque.in(whole, model, start.plan()).isEmpty())
+                    .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
             moves.add(this::normalize);
@@ -154,8 +171,15 @@ public final class TuningRun implements AutoCloseable {
      *
      * @param rounded the model with these weights and biases
      */
-    public static TuningRun ofRounded(Graph model, Graph rounded, QuantizationPlan plan, Samples calibration, TuneSettings settings,
-                                      int batch, Provider provider, Path folder) {
+    public static TuningRun ofRounded(
+            Graph model,
+            Graph rounded,
+            QuantizationPlan plan,
+            Samples calibration,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Path folder) {
         return new TuningRun(model, rounded, plan, calibration, settings.afterRounding(), batch, provider, folder);
     }
 
@@ -174,8 +198,11 @@ public final class TuningRun implements AutoCloseable {
     private Training within(Subgraph part, Trainables trainables, Training usual) {
         int place = parts.indexOf(part);
         int left = parts.size() - Math.max(0, place) + (settings.whole() == TuneSettings.Whole.OFF ? 0 : 1);
-        return usual.withSteps(budget.steps(place + " " + part.name(), place < 0 ? 1 : left, usual.steps(),
-            () -> tuning.secondsAStep(part, state, behind(part), trainables, usual)));
+        return usual.withSteps(budget.steps(
+                place + " " + part.name(),
+                place < 0 ? 1 : left,
+                usual.steps(),
+                () -> tuning.secondsAStep(part, state, behind(part), trainables, usual)));
     }
 
     /**
@@ -187,7 +214,11 @@ public final class TuningRun implements AutoCloseable {
         var timed = new TimeLeft(progress, System::nanoTime);
         double all = weight(moves);
         while (done < moves.size()) {
-            if (!moves.get(done).take(stop, timed.part(weight(moves.subList(0, done)) / all, weight(moves.subList(0, done + 1)) / all))) {
+            if (!moves.get(done)
+                    .take(
+                            stop,
+                            timed.part(
+                                    weight(moves.subList(0, done)) / all, weight(moves.subList(0, done + 1)) / all))) {
                 return false;
             }
             done++;
@@ -219,8 +250,8 @@ public final class TuningRun implements AutoCloseable {
     }
 
     private boolean correctBiases(BooleanSupplier stop, Progress progress) {
-        var corrected = BiasCorrection.apply(model, state.model(), state.plan(), samples, 0, split.train(), batch, provider,
-            progress.part(0, 0.6));
+        var corrected = BiasCorrection.apply(
+                model, state.model(), state.plan(), samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
         keepIfBetter("bias correction", new State(corrected, state.plan()), progress.part(0.6, 1));
         return true;
     }
@@ -236,11 +267,20 @@ public final class TuningRun implements AutoCloseable {
         state = step.kept() ? next : state;
     }
 
-    private boolean tune(String method, Subgraph part, Trainables trainables, Training how, BooleanSupplier stop, Progress progress) {
+    private boolean tune(
+            String method,
+            Subgraph part,
+            Trainables trainables,
+            Training how,
+            BooleanSupplier stop,
+            Progress progress) {
         var tuned = tuning.tune(part, state, behind(part), trainables, how, folder.resolve(TRAINING), stop, progress);
         tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
             double before = trained.curve().getFirst().score();
-            double after = trained.curve().stream().mapToDouble(point -> point.score()).min().orElseThrow();
+            double after = trained.curve().stream()
+                    .mapToDouble(point -> point.score())
+                    .min()
+                    .orElseThrow();
             keep(new Step(method, part.name(), before, after, after < before, trained.curve()), trained.state());
         });
         return tuned.isPresent();
@@ -256,8 +296,11 @@ public final class TuningRun implements AutoCloseable {
             tuning.close();
         }
         tuning = new BlockTuning(model, samples, split, pieces.axes(), true, provider, folder);
-        var fitting = training.withBatch(samples.batchSize((int) Math.clamp(WHOLE_BYTES / Math.max(1, bytes), 1, training.batch())));
-        var closer = settings.logits() ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE) : fitting.withRates(WHOLE_RATE);
+        var fitting = training.withBatch(
+                samples.batchSize((int) Math.clamp(WHOLE_BYTES / Math.max(1, bytes), 1, training.batch())));
+        var closer = settings.logits()
+                ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE)
+                : fitting.withRates(WHOLE_RATE);
         var how = within(whole, settings.wholeTrainables(), closer);
         return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
     }
@@ -270,13 +313,16 @@ public final class TuningRun implements AutoCloseable {
 
     private Optional<Subgraph> behind(Subgraph part) {
         boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
-        return looks && parts.contains(part) ? Ahead.behind(parts, parts.indexOf(part), model)
-            .filter(rest -> Opaque.behind(rest, model).isEmpty()) : Optional.empty();
+        return looks && parts.contains(part)
+                ? Ahead.behind(parts, parts.indexOf(part), model)
+                        .filter(rest -> Opaque.behind(rest, model).isEmpty())
+                : Optional.empty();
     }
 
     /** Blocks follow on each other; layers are taken wherever they are. */
     private void arrive(Subgraph part) {
-        boolean single = settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
+        boolean single =
+                settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
         if (tuning == null) {
             tuning = new BlockTuning(model, samples, split, pieces.axes(), settings.sequential(), provider, folder);
             if (!single) {
@@ -302,7 +348,8 @@ public final class TuningRun implements AutoCloseable {
 
     /** What came of it so far, with all outputs of the model. */
     public Tuner.Result result() {
-        return new Tuner.Result(state.model() == start.model() ? given : withOutputs(state.model()), state.plan(), List.copyOf(steps));
+        return new Tuner.Result(
+                state.model() == start.model() ? given : withOutputs(state.model()), state.plan(), List.copyOf(steps));
     }
 
     private Graph withOutputs(Graph tuned) {

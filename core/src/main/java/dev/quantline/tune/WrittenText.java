@@ -50,7 +50,11 @@ public final class WrittenText {
         }
 
         long first() {
-            return tokens[IntStream.range(0, mask.length).filter(i -> mask[i] != 0).findFirst().orElse(0)];
+            return tokens[
+                    IntStream.range(0, mask.length)
+                            .filter(i -> mask[i] != 0)
+                            .findFirst()
+                            .orElse(0)];
         }
     }
 
@@ -74,9 +78,15 @@ public final class WrittenText {
     public static boolean writes(Graph model, Optional<String> output) {
         var inputs = model.inputs().stream().map(input -> input.getName()).toList();
         var logits = Optional.ofNullable(OnnxLibrary.inferShapes(model).get(logits(model, output)));
-        return inputs.contains(TOKENS) && Set.of(TOKENS, Samples.MASK).containsAll(inputs)
-            && model.inputs().stream().allMatch(input -> ValueInfos.type(input).filter(DataType.INT64::equals).isPresent())
-            && logits.flatMap(ValueInfos::shape).filter(shape -> shape.length == 3).isPresent();
+        return inputs.contains(TOKENS)
+                && Set.of(TOKENS, Samples.MASK).containsAll(inputs)
+                && model.inputs().stream()
+                        .allMatch(input -> ValueInfos.type(input)
+                                .filter(DataType.INT64::equals)
+                                .isPresent())
+                && logits.flatMap(ValueInfos::shape)
+                        .filter(shape -> shape.length == 3)
+                        .isPresent();
     }
 
     private static String logits(Graph model, Optional<String> output) {
@@ -93,14 +103,24 @@ public final class WrittenText {
     public void save(int wanted, int batch, long seed, Path file, Progress progress) throws IOException {
         var rows = rows();
         int tokens = rows.stream().mapToInt(row -> row.tokens().length).max().orElseThrow();
-        var all = written(rows, Math.min(wanted, MOST * rows.size()) - rows.size(), tokens, given.batchSize(batch), seed, progress);
+        var all = written(
+                rows,
+                Math.min(wanted, MOST * rows.size()) - rows.size(),
+                tokens,
+                given.batchSize(batch),
+                seed,
+                progress);
         all.addAll(rows);
         var arrays = new LinkedHashMap<String, Tensor>();
         for (var input : model.inputs()) {
             var array = Tensor.zeros(DataType.INT64, all.size(), tokens);
             var memory = array.data().asLongBuffer();
             for (int i = 0; i < all.size(); i++) {
-                memory.put(i * tokens, input.getName().equals(Samples.MASK) ? all.get(i).mask() : all.get(i).tokens());
+                memory.put(
+                        i * tokens,
+                        input.getName().equals(Samples.MASK)
+                                ? all.get(i).mask()
+                                : all.get(i).tokens());
             }
             arrays.put(input.getName(), array);
         }
@@ -113,8 +133,12 @@ public final class WrittenText {
             var ids = fed.arrays().get(TOKENS);
             var masks = fed.arrays().get(Samples.MASK);
             for (int i = 0; i < fed.size(); i++) {
-                rows.add(masks == null ? new Row(ids.rows(i, i + 1).toLongs())
-                    : new Row(ids.rows(i, i + 1).toLongs(), masks.rows(i, i + 1).toLongs()));
+                rows.add(
+                        masks == null
+                                ? new Row(ids.rows(i, i + 1).toLongs())
+                                : new Row(
+                                        ids.rows(i, i + 1).toLongs(),
+                                        masks.rows(i, i + 1).toLongs()));
             }
         });
         return rows;
@@ -166,7 +190,11 @@ public final class WrittenText {
             var tensor = Tensor.zeros(DataType.INT64, rows.length, length);
             var memory = tensor.data().asLongBuffer();
             for (int i = 0; i < rows.length; i++) {
-                memory.put(i * length, input.getName().equals(Samples.MASK) ? new Row(rows[i]).mask() : rows[i], 0, written);
+                memory.put(
+                        i * length,
+                        input.getName().equals(Samples.MASK) ? new Row(rows[i]).mask() : rows[i],
+                        0,
+                        written);
             }
             feed.put(input.getName(), tensor);
         }

@@ -36,11 +36,12 @@ class CandidatePlansTest {
 
     /** x -> first -> h -> second, third; x and everything on its grid {@code moved} is read quantized by everybody, h by two. */
     private static QuantizationPlan plan(Width width) {
-        return new QuantizationPlan(List.of(
-            new Activation("x", Set.of(), grid(width.activations()), "mse"),
-            new Activation("moved", Set.of(), grid(width.activations()), "mse"),
-            new Activation("h", Set.of("second", "third"), grid(width.activations()), "mse")),
-            List.of(weight("u", "first", width), weight("v", "second", width), weight("w", "third", width)));
+        return new QuantizationPlan(
+                List.of(
+                        new Activation("x", Set.of(), grid(width.activations()), "mse"),
+                        new Activation("moved", Set.of(), grid(width.activations()), "mse"),
+                        new Activation("h", Set.of("second", "third"), grid(width.activations()), "mse")),
+                List.of(weight("u", "first", width), weight("v", "second", width), weight("w", "third", width)));
     }
 
     private static Uniform grid(int bits) {
@@ -52,12 +53,15 @@ class CandidatePlansTest {
     }
 
     private static Candidates candidates() {
-        return new Candidates(WIDE, List.of(WIDE, NARROW, MIXED), Map.of(WIDE, plan(WIDE), NARROW, plan(NARROW), MIXED, plan(MIXED)),
-            Map.of("moved", "x", "x", "x"));
+        return new Candidates(
+                WIDE,
+                List.of(WIDE, NARROW, MIXED),
+                Map.of(WIDE, plan(WIDE), NARROW, plan(NARROW), MIXED, plan(MIXED)),
+                Map.of("moved", "x", "x", "x"));
     }
 
-    private static final Map<String, List<String>> INPUTS = Map.of("first", List.of("x", "u"), "second", List.of("h", "v"),
-        "third", List.of("h", "w"));
+    private static final Map<String, List<String>> INPUTS =
+            Map.of("first", List.of("x", "u"), "second", List.of("h", "v"), "third", List.of("h", "w"));
 
     @Test
     void onlyWhatEverybodyReadsBindsALayerToAGrid() {
@@ -87,13 +91,16 @@ class CandidatePlansTest {
         assertEquals(List.of(8, 8), shared(Map.of("first", NARROW, "second", MIXED, "third", NARROW), inputs));
         assertEquals(List.of(8, 8), shared(Map.of("first", MIXED, "second", NARROW, "third", NARROW), inputs));
         assertEquals(List.of(4, 4), shared(Map.of("first", NARROW, "second", NARROW, "third", WIDE), inputs));
-        assertEquals(List.of(4, 4), shared(Map.of("first", NARROW, "third", WIDE), inputs), "who chose nothing has no say");
+        assertEquals(
+                List.of(4, 4), shared(Map.of("first", NARROW, "third", WIDE), inputs), "who chose nothing has no say");
         assertEquals(List.of(8, 8), shared(Map.of("third", NARROW), inputs));
     }
 
     private static List<Integer> shared(Map<String, Width> chosen, Map<String, List<String>> inputs) {
-        return candidates().splice(chosen, inputs).activations().stream().filter(activation -> activation.readers().isEmpty())
-            .map(activation -> activation.quantizer().bits()).toList();
+        return candidates().splice(chosen, inputs).activations().stream()
+                .filter(activation -> activation.readers().isEmpty())
+                .map(activation -> activation.quantizer().bits())
+                .toList();
     }
 
     @Test
@@ -103,30 +110,48 @@ class CandidatePlansTest {
 
         assertEquals(Map.of(Set.of("second"), 4, Set.of("third"), 8), ofReaders(apart));
         assertEquals(Map.of(Set.of("second", "third"), 4), ofReaders(together));
-        assertEquals(List.of(8, 4, 4), apart.weights().stream().map(weight -> weight.quantizer().bits()).toList());
+        assertEquals(
+                List.of(8, 4, 4),
+                apart.weights().stream()
+                        .map(weight -> weight.quantizer().bits())
+                        .toList());
     }
 
     private static Map<Set<String>, Integer> ofReaders(QuantizationPlan plan) {
         var byReaders = new HashMap<Set<String>, Integer>();
-        plan.activations().stream().filter(activation -> !activation.readers().isEmpty())
-            .forEach(activation -> byReaders.put(activation.readers(), activation.quantizer().bits()));
+        plan.activations().stream()
+                .filter(activation -> !activation.readers().isEmpty())
+                .forEach(activation -> byReaders.put(
+                        activation.readers(), activation.quantizer().bits()));
         return byReaders;
     }
 
     @Test
     void aWidthThatWasNoCandidateIsNamed() {
         var scales = new CalibrationTable.Scales(8, Uniform.symmetric(8, -1, new double[] {1}), 0, null);
-        var table = new CalibrationTable(List.of(), List.of(new CalibrationTable.Constant("u", "first", 1, List.of(scales))), List.of());
+        var table = new CalibrationTable(
+                List.of(), List.of(new CalibrationTable.Constant("u", "first", 1, List.of(scales))), List.of());
         var plan = new QuantizationPlan(List.of(), List.of(weight("u", "first", WIDE)));
         var model = Graph.empty(17);
 
-        assertSame(scales.quantizer(), Candidates.of(model, plan, NARROW, table, List.of(WIDE, NARROW)).plans().get(WIDE).weights()
-            .getFirst().quantizer());
-        var message = assertThrows(IllegalArgumentException.class,
-            () -> Candidates.of(model, plan, WIDE, table, List.of(new Width(16, 8)))).getMessage();
+        assertSame(
+                scales.quantizer(),
+                Candidates.of(model, plan, NARROW, table, List.of(WIDE, NARROW))
+                        .plans()
+                        .get(WIDE)
+                        .weights()
+                        .getFirst()
+                        .quantizer());
+        var message = assertThrows(
+                        IllegalArgumentException.class,
+                        () -> Candidates.of(model, plan, WIDE, table, List.of(new Width(16, 8))))
+                .getMessage();
         assertTrue(message.contains("16") && message.contains("first"), message);
         var other = new QuantizationPlan(List.of(), List.of(new Weight("u", "first", 0, scales.quantizer())));
-        assertThrows(IllegalArgumentException.class, () -> Candidates.of(model, other, WIDE, table, List.of(MIXED)), "another input");
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Candidates.of(model, other, WIDE, table, List.of(MIXED)),
+                "another input");
     }
 
     @Test
@@ -139,16 +164,24 @@ class CandidatePlansTest {
         String node = model.nodes().getFirst().name();
         var columns = Uniform.symmetric(8, 1, new double[] {1, 1, 1, 1});
         var plan = new QuantizationPlan(List.of(), List.of(new Weight("table", node, 0, columns)));
-        var table = new CalibrationTable(List.of(), List.of(new CalibrationTable.Constant("table", node, 0,
-            List.of(new CalibrationTable.Scales(8, columns, 0, null)))), List.of());
+        var table = new CalibrationTable(
+                List.of(),
+                List.of(new CalibrationTable.Constant(
+                        "table", node, 0, List.of(new CalibrationTable.Scales(8, columns, 0, null)))),
+                List.of());
 
         // When
-        var plans = Candidates.of(model, plan, WIDE, table, List.of(WIDE, NARROW, new Width(7, 8))).plans();
+        var plans = Candidates.of(model, plan, WIDE, table, List.of(WIDE, NARROW, new Width(7, 8)))
+                .plans();
 
         // Then
         assertEquals(columns, plans.get(WIDE).weights().getFirst().quantizer());
-        assertEquals(RowScales.of(model.initializers().get("table"), 4), plans.get(NARROW).weights().getFirst().quantizer());
-        assertEquals(RowScales.of(model.initializers().get("table"), 7), plans.get(new Width(7, 8)).weights().getFirst().quantizer());
+        assertEquals(
+                RowScales.of(model.initializers().get("table"), 4),
+                plans.get(NARROW).weights().getFirst().quantizer());
+        assertEquals(
+                RowScales.of(model.initializers().get("table"), 7),
+                plans.get(new Width(7, 8)).weights().getFirst().quantizer());
     }
 
     @Test
@@ -156,24 +189,47 @@ class CandidatePlansTest {
         // Given: the same layer before tuning, for 8 bits and for 4
         var models = new FloatModels(layer(1), WIDE, Map.of(8, layer(2), 4, layer(3)));
 
-        assertEquals(2, models.withConstants(layer(0), WIDE).initializers().get("u").get(0));
-        assertEquals(3, models.withConstants(layer(0), NARROW).initializers().get("u").get(0));
-        assertEquals(2, models.withConstants(layer(0), new Width(8, 4)).initializers().get("u").get(0));
-        assertEquals(0, models.withConstants(biased(), NARROW).initializers().get("b").get(0), "what is missing there is 0");
-        assertEquals(3, models.splice(Map.of("y/Gemm", NARROW)).initializers().get("u").get(0));
-        assertEquals(2, models.splice(Map.of("other", NARROW)).initializers().get("u").get(0));
+        assertEquals(
+                2, models.withConstants(layer(0), WIDE).initializers().get("u").get(0));
+        assertEquals(
+                3,
+                models.withConstants(layer(0), NARROW).initializers().get("u").get(0));
+        assertEquals(
+                2,
+                models.withConstants(layer(0), new Width(8, 4))
+                        .initializers()
+                        .get("u")
+                        .get(0));
+        assertEquals(
+                0,
+                models.withConstants(biased(), NARROW).initializers().get("b").get(0),
+                "what is missing there is 0");
+        assertEquals(
+                3,
+                models.splice(Map.of("y/Gemm", NARROW)).initializers().get("u").get(0));
+        assertEquals(
+                2,
+                models.splice(Map.of("other", NARROW)).initializers().get("u").get(0));
     }
 
     private static Graph layer(float value) {
         var draft = new Draft(17, 1);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 1), draft.constant("u", Tensor.of(new float[] {value}, 1, 1)));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, 1),
+                draft.constant("u", Tensor.of(new float[] {value}, 1, 1)));
         return draft.output("y", DataType.FLOAT, -1, 1).graph();
     }
 
     private static Graph biased() {
         var draft = new Draft(17, 1);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 1), draft.constant("u", Tensor.of(new float[] {5}, 1, 1)),
-            draft.constant("b", Tensor.vector(5f)));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, 1),
+                draft.constant("u", Tensor.of(new float[] {5}, 1, 1)),
+                draft.constant("b", Tensor.vector(5f)));
         return draft.output("y", DataType.FLOAT, -1, 1).graph();
     }
 
@@ -181,14 +237,22 @@ class CandidatePlansTest {
     void aFileThatTurnsOutTooLargeNarrowsTheBudgetUntilItFitsOrNothingDoes() {
         // Given: what a file takes besides the codes the table knows of
         var candidates = candidates();
-        var rows = List.of("first", "second", "third").stream().map(layer -> new Table.Row(layer, "MatMul", "", List.of(
-            new Table.Option(WIDE, .1, 800, 0, 0), new Table.Option(NARROW, 1, 400, 0, 0)))).toList();
+        var rows = List.of("first", "second", "third").stream()
+                .map(layer -> new Table.Row(
+                        layer,
+                        "MatMul",
+                        "",
+                        List.of(new Table.Option(WIDE, .1, 800, 0, 0), new Table.Option(NARROW, 1, 400, 0, 0))))
+                .toList();
         var table = new Table(rows, 0);
         var models = new FloatModels(layer(1), WIDE, Map.of(8, layer(1), 4, layer(1)));
         var asked = new AtomicInteger();
         Choice.FileSize size = (model, plan) -> {
             asked.incrementAndGet();
-            return 300 + plan.weights().stream().mapToLong(weight -> 100 * weight.quantizer().bits()).sum();
+            return 300
+                    + plan.weights().stream()
+                            .mapToLong(weight -> 100 * weight.quantizer().bits())
+                            .sum();
         };
 
         // When
@@ -199,11 +263,18 @@ class CandidatePlansTest {
         assertEquals(2700, exact.allocation().bytes(), "a file of exactly the budget keeps it");
         assertEquals(1900, narrowed.allocation().bytes());
         assertEquals(3, asked.get(), "once for the first, twice for the second");
-        assertEquals(2700, Choice.of(table, candidates, models, Budget.none(), size).allocation().bytes());
+        assertEquals(
+                2700,
+                Choice.of(table, candidates, models, Budget.none(), size)
+                        .allocation()
+                        .bytes());
         assertThrows(BadInput.class, () -> Choice.of(table, candidates, models, Budget.ofBytes(1300), size));
         Choice.FileSize growing = (model, plan) -> 2001;
-        assertTrue(assertThrows(BadInput.class, () -> Choice.of(new Table(rows, 1000), candidates, models, Budget.ofBytes(2000), growing))
-            .getMessage().contains("2000"));
+        assertTrue(assertThrows(
+                        BadInput.class,
+                        () -> Choice.of(new Table(rows, 1000), candidates, models, Budget.ofBytes(2000), growing))
+                .getMessage()
+                .contains("2000"));
     }
 
     @Test
@@ -214,32 +285,57 @@ class CandidatePlansTest {
         draft.op("a", "Gemm", "x", draft.normal("u", 1, 2, 2));
         draft.op("b", "Gemm", "x", draft.normal("v", 1, 2, 2));
         draft.op("c", "Relu", "x");
-        var model = draft.output("a", DataType.FLOAT, -1, 2).output("b", DataType.FLOAT, -1, 2).output("c", DataType.FLOAT, -1, 2).graph();
+        var model = draft.output("a", DataType.FLOAT, -1, 2)
+                .output("b", DataType.FLOAT, -1, 2)
+                .output("c", DataType.FLOAT, -1, 2)
+                .graph();
         var plans = new HashMap<Width, QuantizationPlan>();
         for (var width : List.of(WIDE, NARROW, MIXED)) {
-            plans.put(width, new QuantizationPlan(List.of(new Activation("x", Set.of(), grid(width.activations()), "mse")),
-                List.of(weight("u", "a/Gemm", width), weight("v", "b/Gemm", width))));
+            plans.put(
+                    width,
+                    new QuantizationPlan(
+                            List.of(new Activation("x", Set.of(), grid(width.activations()), "mse")),
+                            List.of(weight("u", "a/Gemm", width), weight("v", "b/Gemm", width))));
         }
         var candidates = new Candidates(WIDE, List.of(WIDE, NARROW, MIXED), plans, Map.of());
         var models = new FloatModels(model, WIDE, Map.of(8, model, 4, model));
 
         // When
-        var narrow = Choice.of(new Allocation(Map.of("a/Gemm", NARROW, "b/Gemm", NARROW), .5, 7, 1, 2, .25), candidates, models,
-            (graph, plan) -> 42);
+        var narrow = Choice.of(
+                new Allocation(Map.of("a/Gemm", NARROW, "b/Gemm", NARROW), .5, 7, 1, 2, .25),
+                candidates,
+                models,
+                (graph, plan) -> 42);
 
         // Then
         assertEquals(4, narrow.plan().activationOf("x", "a/Gemm").orElseThrow().bits());
-        assertEquals(new Allocation(Map.of("a/Gemm", NARROW, "b/Gemm", NARROW), .5, 42, 1, 2, .25), narrow.allocation());
-        assertEquals(8, Choice.of(new Allocation(Map.of("a/Gemm", NARROW, "b/Gemm", MIXED), 0, 0, 0, 0, 0), candidates, models,
-            (graph, plan) -> 42).plan().activationOf("x", "a/Gemm").orElseThrow().bits());
+        assertEquals(
+                new Allocation(Map.of("a/Gemm", NARROW, "b/Gemm", NARROW), .5, 42, 1, 2, .25), narrow.allocation());
+        assertEquals(
+                8,
+                Choice.of(
+                                new Allocation(Map.of("a/Gemm", NARROW, "b/Gemm", MIXED), 0, 0, 0, 0, 0),
+                                candidates,
+                                models,
+                                (graph, plan) -> 42)
+                        .plan()
+                        .activationOf("x", "a/Gemm")
+                        .orElseThrow()
+                        .bits());
     }
 
     @Test
     void sensitivitiesAreReadBackTheSameAndOtherFilesRefused() throws Exception {
         // Given
-        var table = new Table(List.of(new Table.Row("first", "MatMul", "x", List.of(new Table.Option(WIDE, .1, 800, 3, .5),
-            new Table.Option(NARROW, 1, 400, 1, .25)))), 12);
-        var other = new Table(List.of(new Table.Row("second", "Conv", "", List.of(new Table.Option(WIDE, .2, 80, 3, .5)))), 12);
+        var table = new Table(
+                List.of(new Table.Row(
+                        "first",
+                        "MatMul",
+                        "x",
+                        List.of(new Table.Option(WIDE, .1, 800, 3, .5), new Table.Option(NARROW, 1, 400, 1, .25)))),
+                12);
+        var other = new Table(
+                List.of(new Table.Row("second", "Conv", "", List.of(new Table.Option(WIDE, .2, 80, 3, .5)))), 12);
         var all = Sensitivities.join(List.of(new Sensitivities("kl", 64, table), new Sensitivities("kl", 64, other)));
 
         // When
@@ -248,9 +344,18 @@ class CandidatePlansTest {
         // Then
         assertEquals(all, Sensitivities.read(folder.resolve("sensitivities.json")));
         assertEquals(Map.of("first", Map.of("4/4", 1.0, "8/8", .1), "second", Map.of("8/8", .2)), all.losses());
-        assertEquals(new Sensitivities("kl", 64, new Table(List.of(table.rows().getFirst(), other.rows().getFirst()), 12)), all);
+        assertEquals(
+                new Sensitivities(
+                        "kl",
+                        64,
+                        new Table(List.of(table.rows().getFirst(), other.rows().getFirst()), 12)),
+                all);
         var file = Files.writeString(folder.resolve("other.json"), "{\"rows\": 3}");
-        assertTrue(assertThrows(BadInput.class, () -> Sensitivities.read(file)).getMessage().contains("other.json"));
-        assertTrue(assertThrows(BadInput.class, () -> Candidates.read(file)).getMessage().contains("other.json"));
+        assertTrue(assertThrows(BadInput.class, () -> Sensitivities.read(file))
+                .getMessage()
+                .contains("other.json"));
+        assertTrue(assertThrows(BadInput.class, () -> Candidates.read(file))
+                .getMessage()
+                .contains("other.json"));
     }
 }

@@ -41,8 +41,9 @@ class CandidatesTest {
     }
 
     private static Map<String, List<String>> inputs(Graph model, Candidates candidates) {
-        return model.nodes().stream().filter(node -> candidates.layers().contains(node.name()))
-            .collect(Collectors.toMap(Node::name, Node::inputs));
+        return model.nodes().stream()
+                .filter(node -> candidates.layers().contains(node.name()))
+                .collect(Collectors.toMap(Node::name, Node::inputs));
     }
 
     private static Map<String, Width> all(Candidates candidates, Width width) {
@@ -54,9 +55,12 @@ class CandidatesTest {
         var widths = calibrated(Networks.conv(2), Data.images(16, 1), Widths.BASE, Widths.NARROW);
         var candidates = widths.candidates();
 
-        assertEquals(candidates.basePlan(), candidates.splice(all(candidates, Widths.BASE), inputs(widths.model(), candidates)));
-        assertEquals(candidates.plans().get(Widths.NARROW),
-            candidates.splice(all(candidates, Widths.NARROW), inputs(widths.model(), candidates)));
+        assertEquals(
+                candidates.basePlan(),
+                candidates.splice(all(candidates, Widths.BASE), inputs(widths.model(), candidates)));
+        assertEquals(
+                candidates.plans().get(Widths.NARROW),
+                candidates.splice(all(candidates, Widths.NARROW), inputs(widths.model(), candidates)));
     }
 
     @Test
@@ -66,8 +70,10 @@ class CandidatesTest {
         var candidates = widths.candidates();
         var inputs = inputs(widths.model(), candidates);
         // Query, key and value read one tensor.
-        var shared = candidates.basePlan().activations().stream().filter(activation -> activation.readers().size() == 3).findFirst()
-            .orElseThrow();
+        var shared = candidates.basePlan().activations().stream()
+                .filter(activation -> activation.readers().size() == 3)
+                .findFirst()
+                .orElseThrow();
         String narrow = shared.readers().stream().sorted().findFirst().orElseThrow();
         var chosen = new HashMap<>(all(candidates, Widths.BASE));
         chosen.put(narrow, Widths.NARROWEST);
@@ -76,11 +82,17 @@ class CandidatesTest {
         var plan = candidates.splice(chosen, inputs);
 
         // Then
-        var bits = plan.weights().stream().collect(Collectors.toMap(QuantizationPlan.Weight::node, weight -> weight.quantizer().bits()));
+        var bits = plan.weights().stream()
+                .collect(Collectors.toMap(
+                        QuantizationPlan.Weight::node,
+                        weight -> weight.quantizer().bits()));
         bits.forEach((layer, width) -> assertEquals(layer.equals(narrow) ? 4 : 8, width, layer));
         assertEquals(4, plan.activationOf(shared.tensor(), narrow).orElseThrow().bits());
-        shared.readers().stream().filter(reader -> !reader.equals(narrow))
-            .forEach(reader -> assertEquals(8, plan.activationOf(shared.tensor(), reader).orElseThrow().bits()));
+        shared.readers().stream()
+                .filter(reader -> !reader.equals(narrow))
+                .forEach(reader -> assertEquals(
+                        8,
+                        plan.activationOf(shared.tensor(), reader).orElseThrow().bits()));
         OnnxLibrary.check(plan.applyTo(widths.model()));
     }
 
@@ -92,16 +104,28 @@ class CandidatesTest {
         var inputs = inputs(widths.model(), candidates);
 
         // When
-        var grids = inputs.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, layer -> candidates.gridOf(layer.getValue())));
-        var wide = candidates.layers().stream().filter(layer -> !grids.get(layer).isEmpty()).findFirst().orElseThrow();
+        var grids = inputs.entrySet().stream()
+                .collect(Collectors.toMap(Map.Entry::getKey, layer -> candidates.gridOf(layer.getValue())));
+        var wide = candidates.layers().stream()
+                .filter(layer -> !grids.get(layer).isEmpty())
+                .findFirst()
+                .orElseThrow();
         var chosen = new HashMap<>(all(candidates, Widths.NARROWEST));
         chosen.put(wide, Widths.BASE);
         var plan = candidates.splice(chosen, inputs);
 
         // Then
-        var together = grids.entrySet().stream().filter(layer -> layer.getValue().equals(grids.get(wide))).map(Map.Entry::getKey).toList();
+        var together = grids.entrySet().stream()
+                .filter(layer -> layer.getValue().equals(grids.get(wide)))
+                .map(Map.Entry::getKey)
+                .toList();
         for (String layer : together) {
-            assertEquals(8, plan.activationOf(inputs.get(layer).getFirst(), layer).orElseThrow().bits(), layer);
+            assertEquals(
+                    8,
+                    plan.activationOf(inputs.get(layer).getFirst(), layer)
+                            .orElseThrow()
+                            .bits(),
+                    layer);
         }
         OnnxLibrary.check(plan.applyTo(widths.model()));
     }
@@ -112,9 +136,14 @@ class CandidatesTest {
         var widths = calibrated(Networks.transformer(3), Data.tokens(16, 9, 1), Widths.BASE, Widths.NARROW);
         var model = widths.model();
         var table = widths.candidates().plans().get(Widths.NARROW).weights().stream()
-            .filter(weight -> model.nodes().stream().anyMatch(node -> node.is("Gather") && node.name().equals(weight.node()))).findFirst()
-            .orElseThrow();
-        var gather = model.nodes().stream().filter(node -> node.name().equals(table.node())).findFirst().orElseThrow();
+                .filter(weight -> model.nodes().stream()
+                        .anyMatch(node -> node.is("Gather") && node.name().equals(weight.node())))
+                .findFirst()
+                .orElseThrow();
+        var gather = model.nodes().stream()
+                .filter(node -> node.name().equals(table.node()))
+                .findFirst()
+                .orElseThrow();
         var constant = model.initializers().get(table.tensor());
         var shown = new QuantizationPlan(List.of(), List.of(table)).applyTo(model);
         shown.outputs().add(ValueInfos.of(gather.output(), DataType.FLOAT));
@@ -132,8 +161,10 @@ class CandidatesTest {
         var restored = table.quantizer().fakeQuantize(constant);
         var ids = tokens.get("input_ids").toLongs();
         for (int i = 0; i < ids.length; i++) {
-            assertArrayEquals(restored.rows((int) ids[i], (int) ids[i] + 1).toFloats(),
-                rows.reshape(ids.length, constant.dim(1)).rows(i, i + 1).toFloats(), 1e-6f);
+            assertArrayEquals(
+                    restored.rows((int) ids[i], (int) ids[i] + 1).toFloats(),
+                    rows.reshape(ids.length, constant.dim(1)).rows(i, i + 1).toFloats(),
+                    1e-6f);
         }
     }
 
@@ -170,7 +201,8 @@ class CandidatesTest {
         var wide = filled(widths.model(), 8);
         var narrow = filled(widths.model(), 4);
         // A corrected bias has a name of its own.
-        narrow.rewrite(node -> List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
+        narrow.rewrite(node ->
+                List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
         narrow.initializers().put("second.bias/corrected", narrow.initializers().remove("second.bias"));
         var layers = widths.candidates().layers();
         // The middle layer is a MatMul with its bias in an Add.
@@ -183,12 +215,19 @@ class CandidatesTest {
             var spliced = models.splice(chosen);
 
             // Then, whichever of them is the base
-            var of8 = spliced.initializers().entrySet().stream().filter(constant -> constant.getValue().type() == DataType.FLOAT
-                && constant.getValue().get(0) == 8).map(Map.Entry::getKey).collect(Collectors.toSet());
-            assertEquals(Set.of("second.weight", base.equals(Widths.BASE) ? "second.bias" : "second.bias/corrected"), of8);
+            var of8 = spliced.initializers().entrySet().stream()
+                    .filter(constant -> constant.getValue().type() == DataType.FLOAT
+                            && constant.getValue().get(0) == 8)
+                    .map(Map.Entry::getKey)
+                    .collect(Collectors.toSet());
+            assertEquals(
+                    Set.of("second.weight", base.equals(Widths.BASE) ? "second.bias" : "second.bias/corrected"), of8);
             for (var width : List.of(Widths.NARROWEST, Widths.NARROW, Widths.BASE)) {
                 var part = models.withConstants(widths.model().copy(), width);
-                assertEquals(width.weights(), part.initializers().get("second.weight").get(0), width.toString());
+                assertEquals(
+                        width.weights(),
+                        part.initializers().get("second.weight").get(0),
+                        width.toString());
             }
         }
     }
@@ -209,7 +248,8 @@ class CandidatesTest {
         var model = widths.model();
         var models = new FloatModels(model, Widths.BASE, Map.of(8, model));
 
-        var missing = assertThrows(IllegalArgumentException.class, () -> models.splice(all(widths.candidates(), Widths.NARROW)));
+        var missing = assertThrows(
+                IllegalArgumentException.class, () -> models.splice(all(widths.candidates(), Widths.NARROW)));
         assertTrue(missing.getMessage().contains("[8] bits, not for 4/8"), missing.getMessage());
         assertThrows(IllegalArgumentException.class, () -> new FloatModels(model, Widths.NARROW, Map.of(8, model)));
     }
@@ -228,14 +268,29 @@ class CandidatesTest {
         var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
         var candidates = widths.candidates();
         // Every narrow layer takes 50 bytes besides its codes and scales.
-        Choice.FileSize size = (model, plan) -> 1000 + plan.weights().stream().mapToLong(weight -> Storage.bytes(
-            widths.model().initializers().get(weight.tensor()), weight.quantizer()) + (weight.quantizer().bits() < 8 ? 50 : 0)).sum();
-        var rows = candidates.basePlan().weights().stream().map(weight -> new Table.Row(weight.node(), "MatMul", "", List.of(
-            option(widths, weight, Widths.NARROW, 1), option(widths, weight, Widths.BASE, .1)))).toList();
+        Choice.FileSize size = (model, plan) -> 1000
+                + plan.weights().stream()
+                        .mapToLong(weight ->
+                                Storage.bytes(widths.model().initializers().get(weight.tensor()), weight.quantizer())
+                                        + (weight.quantizer().bits() < 8 ? 50 : 0))
+                        .sum();
+        var rows = candidates.basePlan().weights().stream()
+                .map(weight -> new Table.Row(
+                        weight.node(),
+                        "MatMul",
+                        "",
+                        List.of(option(widths, weight, Widths.NARROW, 1), option(widths, weight, Widths.BASE, .1))))
+                .toList();
         var table = Choice.withStructure(new Table(rows, 0), candidates, widths.models(), size);
         for (int i = 0; i < rows.size(); i++) {
-            var measured = table.rows().get(i).options().stream().map(Table.Option::bytes).toList();
-            assertEquals(List.of(rows.get(i).options().getFirst().bytes() + 50, rows.get(i).options().getLast().bytes()), measured);
+            var measured = table.rows().get(i).options().stream()
+                    .map(Table.Option::bytes)
+                    .toList();
+            assertEquals(
+                    List.of(
+                            rows.get(i).options().getFirst().bytes() + 50,
+                            rows.get(i).options().getLast().bytes()),
+                    measured);
         }
         long all = size.of(widths.model(), candidates.basePlan());
         long none = size.of(widths.model(), candidates.plans().get(Widths.NARROW));
@@ -247,13 +302,20 @@ class CandidatesTest {
 
             // Then
             assertEquals(1000, table.fixed());
-            assertEquals(size.of(choice.model(), choice.plan()), choice.allocation().bytes());
+            assertEquals(
+                    size.of(choice.model(), choice.plan()), choice.allocation().bytes());
             assertTrue(choice.allocation().bytes() <= room);
         }
     }
 
     private static Table.Option option(Widths widths, QuantizationPlan.Weight weight, Width width, double loss) {
-        var quantizer = widths.candidates().plans().get(width).weightOf(weight.node()).orElseThrow().quantizer();
-        return new Table.Option(width, loss, Storage.bytes(widths.model().initializers().get(weight.tensor()), quantizer), 0, 0);
+        var quantizer = widths.candidates()
+                .plans()
+                .get(width)
+                .weightOf(weight.node())
+                .orElseThrow()
+                .quantizer();
+        return new Table.Option(
+                width, loss, Storage.bytes(widths.model().initializers().get(weight.tensor()), quantizer), 0, 0);
     }
 }

@@ -25,8 +25,15 @@ class ParetoTest {
             assertTrue(front.get(i - 1).bytes() < front.get(i).bytes());
             assertTrue(front.get(i - 1).loss() > front.get(i).loss());
         }
-        assertEquals(table.fixed() + table.rows().stream().mapToLong(row -> row.options().stream().mapToLong(Table.Option::bytes).min()
-            .orElseThrow()).sum(), front.getFirst().bytes());
+        assertEquals(
+                table.fixed()
+                        + table.rows().stream()
+                                .mapToLong(row -> row.options().stream()
+                                        .mapToLong(Table.Option::bytes)
+                                        .min()
+                                        .orElseThrow())
+                                .sum(),
+                front.getFirst().bytes());
     }
 
     @Test
@@ -47,12 +54,18 @@ class ParetoTest {
         for (var point : front) {
             assertTrue(point.bitOperations() <= limits.bitOperations());
             assertEquals(pinned.get("layer1"), point.widths().get("layer1"));
-            assertEquals(Allocator.solve(table, limits.withBytes(point.bytes()), LIMIT).loss(), point.loss(), 1e-9);
+            assertEquals(
+                    Allocator.solve(table, limits.withBytes(point.bytes()), LIMIT)
+                            .loss(),
+                    point.loss(),
+                    1e-9);
         }
         for (int step = 0; step <= 16; step++) {
             long room = smallest.bytes() + (best.bytes() - smallest.bytes()) * step / 16;
             double loss = Allocator.solve(table, limits.withBytes(room), LIMIT).loss();
-            assertTrue(front.stream().anyMatch(point -> point.bytes() <= room && point.loss() <= loss + 1e-9), "within " + room);
+            assertTrue(
+                    front.stream().anyMatch(point -> point.bytes() <= room && point.loss() <= loss + 1e-9),
+                    "within " + room);
         }
     }
 }

@@ -70,7 +70,11 @@ class RowScalesTest {
             for (int step = 25; step <= 50; step++) {
                 least = Math.min(least, error(part, max * step / 50 / qmax, bits));
             }
-            assertEquals(least, error(part, scales.scale()[row], bits), 5e-2 * least + 1e-12, "row " + row + ", seed " + SEED);
+            assertEquals(
+                    least,
+                    error(part, scales.scale()[row], bits),
+                    5e-2 * least + 1e-12,
+                    "row " + row + ", seed " + SEED);
             anyShrunk |= scales.scale()[row] < .99 * max / qmax;
             assertTrue(scales.scale()[row] * qmax <= max * 1.002, "a range reaches farther than its row");
         }
@@ -96,7 +100,8 @@ class RowScalesTest {
         assertTrue(halves.hasHalfScales());
         assertFalse(tiny.hasHalfScales());
         // Numbers a power of two smaller have the same scales, that much smaller.
-        var shrunk = RowScales.of(Tensor.of(values(Math.scalb(1.0, -30)), ROWS, COLUMNS), 4).scale();
+        var shrunk = RowScales.of(Tensor.of(values(Math.scalb(1.0, -30)), ROWS, COLUMNS), 4)
+                .scale();
         for (int row = 0; row < ROWS; row++) {
             double expected = row == 5 ? 1 : Math.scalb(halves.scale()[row], -30);
             assertEquals(expected, shrunk[row], 1e-3 * expected, "row " + row);
@@ -118,7 +123,8 @@ class RowScalesTest {
     }
 
     private static long bytes(int bits, float scale) {
-        return Storage.bytes(Tensor.zeros(DataType.FLOAT, 3, 7), new Uniform(bits, true, 0, new float[] {scale, 1, 1}, new int[3]));
+        return Storage.bytes(
+                Tensor.zeros(DataType.FLOAT, 3, 7), new Uniform(bits, true, 0, new float[] {scale, 1, 1}, new int[3]));
     }
 
     @Test

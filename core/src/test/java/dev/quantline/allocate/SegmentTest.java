@@ -23,10 +23,16 @@ class SegmentTest {
     /** {@code x -> f (of another domain) -> y}, and the place of the largest of each row of f. */
     private static Graph model() {
         var draft = new Draft(17, 2);
-        draft.graph().nodes().add(Node.of("FastGelu", List.of(draft.input("x", DataType.FLOAT, -1, 3)), "f").withDomain("com.microsoft"));
+        draft.graph()
+                .nodes()
+                .add(Node.of("FastGelu", List.of(draft.input("x", DataType.FLOAT, -1, 3)), "f")
+                        .withDomain("com.microsoft"));
         draft.op("y", "MatMul", "f", draft.normal("w", 1, 3, 2));
         draft.op("largest", "ArgMax", Map.of("axis", 1L), "f");
-        return draft.output("y", DataType.FLOAT, -1, 2).output("largest", DataType.INT64, -1, 1).graph().withOpset("com.microsoft", 1);
+        return draft.output("y", DataType.FLOAT, -1, 2)
+                .output("largest", DataType.INT64, -1, 1)
+                .graph()
+                .withOpset("com.microsoft", 1);
     }
 
     @Test
@@ -34,8 +40,10 @@ class SegmentTest {
         var model = model();
         var segment = new Segment(model);
         try (var whole = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
-             var first = Session.open(segment.of(model.nodes().subList(0, 1), Map.of("x", X), List.of("f")), Provider.cpu(),
-                 Session.Optimization.EXACT)) {
+                var first = Session.open(
+                        segment.of(model.nodes().subList(0, 1), Map.of("x", X), List.of("f")),
+                        Provider.cpu(),
+                        Session.Optimization.EXACT)) {
             var known = first.run(Map.of("x", X));
             var second = segment.of(model.nodes().subList(1, 3), known, List.of("y", "largest"));
             try (var rest = Session.open(second, Provider.cpu(), Session.Optimization.EXACT)) {
@@ -49,10 +57,14 @@ class SegmentTest {
         var model = model();
         var part = new Segment(model).of(model.nodes(), Map.of("x", X), List.of("largest", "f"));
 
-        assertEquals(List.of(Optional.of(DataType.INT64), Optional.empty()),
-            part.outputs().stream().map(ValueInfos::type).toList());
-        assertEquals(List.of("largest", "f"), part.outputs().stream().map(output -> output.getName()).toList());
-        assertArrayEquals(new long[] {-1, -1}, ValueInfos.shape(part.inputs().getFirst()).orElseThrow());
+        assertEquals(
+                List.of(Optional.of(DataType.INT64), Optional.empty()),
+                part.outputs().stream().map(ValueInfos::type).toList());
+        assertEquals(
+                List.of("largest", "f"),
+                part.outputs().stream().map(output -> output.getName()).toList());
+        assertArrayEquals(
+                new long[] {-1, -1}, ValueInfos.shape(part.inputs().getFirst()).orElseThrow());
     }
 
     @Test
@@ -61,7 +73,9 @@ class SegmentTest {
 
         var part = new Segment(model).of(model.nodes(), Map.of("x", X), List.of("largest"));
 
-        assertEquals(List.of("FastGelu", "ArgMax"), part.nodes().stream().map(Node::op).toList());
+        assertEquals(
+                List.of("FastGelu", "ArgMax"),
+                part.nodes().stream().map(Node::op).toList());
         assertEquals(Set.of(), part.initializers().keySet());
     }
 

@@ -39,16 +39,17 @@ class SensitivityTest {
     private Path folder;
 
     static Stream<Arguments> networks() {
-        return Stream.of(Arguments.of(Networks.mlp(1), Data.rows(24, 2), "top1"),
-            Arguments.of(Networks.conv(2), Data.images(24, 3), "top1"),
-            Arguments.of(Networks.transformer(3), Data.tokens(24, 9, 4), "fidelity"),
-            Arguments.of(Networks.recurrent(4), Data.sequences(24, 5), "top1"));
+        return Stream.of(
+                Arguments.of(Networks.mlp(1), Data.rows(24, 2), "top1"),
+                Arguments.of(Networks.conv(2), Data.images(24, 3), "top1"),
+                Arguments.of(Networks.transformer(3), Data.tokens(24, 9, 4), "fidelity"),
+                Arguments.of(Networks.recurrent(4), Data.sequences(24, 5), "top1"));
     }
 
     @ParameterizedTest
     @MethodSource("networks")
-    void aLayersLossIsThatOfTheWholeModelWithThisLayerAloneQuantized(Graph network, Map<String, Tensor> arrays, String metric)
-        throws IOException {
+    void aLayersLossIsThatOfTheWholeModelWithThisLayerAloneQuantized(
+            Graph network, Map<String, Tensor> arrays, String metric) throws IOException {
         // Given
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, network, Map.of());
@@ -57,17 +58,33 @@ class SensitivityTest {
             var loss = OutputLoss.of(Measure.of(metric), data, false);
 
             // When
-            var table = Sensitivity.measure(widths.models(), candidates, Set.copyOf(candidates.layers()), samples, 8, 24, 8, loss,
-                Provider.cpu(), Spilling.usual(), Progress.none());
+            var table = Sensitivity.measure(
+                    widths.models(),
+                    candidates,
+                    Set.copyOf(candidates.layers()),
+                    samples,
+                    8,
+                    24,
+                    8,
+                    loss,
+                    Provider.cpu(),
+                    Spilling.usual(),
+                    Progress.none());
 
             // Then
             assertEquals(candidates.layers().size(), table.rows().size());
             for (var row : table.rows()) {
-                var node = widths.model().nodes().stream().filter(one -> one.name().equals(row.layer())).findFirst().orElseThrow();
-                assertEquals(List.of(Widths.NARROWEST, Widths.NARROW, Widths.BASE),
-                    row.options().stream().map(Table.Option::width).toList());
+                var node = widths.model().nodes().stream()
+                        .filter(one -> one.name().equals(row.layer()))
+                        .findFirst()
+                        .orElseThrow();
+                assertEquals(
+                        List.of(Widths.NARROWEST, Widths.NARROW, Widths.BASE),
+                        row.options().stream().map(Table.Option::width).toList());
                 for (var option : row.options()) {
-                    var alone = candidates.alone(row.layer(), node.inputs(), option.width()).applyTo(widths.model());
+                    var alone = candidates
+                            .alone(row.layer(), node.inputs(), option.width())
+                            .applyTo(widths.model());
                     double whole = Sensitivity.loss(widths.model(), alone, samples, 8, 24, 8, loss, Provider.cpu());
                     assertEquals(whole, option.loss(), 1e-6 + .05 * whole, row.layer() + " at " + option.width());
                 }
@@ -86,7 +103,9 @@ class SensitivityTest {
             var all = measure(widths, samples, Set.copyOf(layers));
 
             // When
-            var parts = layers.stream().map(layer -> new Sensitivities("x", 16, measure(widths, samples, Set.of(layer)))).toList();
+            var parts = layers.stream()
+                    .map(layer -> new Sensitivities("x", 16, measure(widths, samples, Set.of(layer))))
+                    .toList();
 
             // Then
             assertEquals(losses(all), losses(Sensitivities.join(parts).table()));
@@ -121,13 +140,25 @@ class SensitivityTest {
     }
 
     private static Table measure(Widths widths, Samples samples, Set<String> layers, Spilling spilling) {
-        return Sensitivity.measure(widths.models(), widths.candidates(), layers, samples, 0, 16, 8, new OutputLoss.Distance(),
-            Provider.cpu(), spilling, Progress.none());
+        return Sensitivity.measure(
+                widths.models(),
+                widths.candidates(),
+                layers,
+                samples,
+                0,
+                16,
+                8,
+                new OutputLoss.Distance(),
+                Provider.cpu(),
+                spilling,
+                Progress.none());
     }
 
     private static Map<String, List<Double>> losses(Table table) {
-        return table.rows().stream().collect(Collectors.toMap(Table.Row::layer,
-            row -> row.options().stream().map(Table.Option::loss).toList()));
+        return table.rows().stream()
+                .collect(Collectors.toMap(
+                        Table.Row::layer,
+                        row -> row.options().stream().map(Table.Option::loss).toList()));
     }
 
     @Test
@@ -137,12 +168,17 @@ class SensitivityTest {
             var samples = new Samples(data, network, Map.of());
             var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW);
 
-            var table = measure(widths, samples, new HashSet<>(widths.candidates().layers()));
+            var table =
+                    measure(widths, samples, new HashSet<>(widths.candidates().layers()));
 
             // Gemm 8 x 24, MatMul 24 x 24, Gemm 24 x 10.
-            assertEquals(List.of(8 * 24.0, 24 * 24.0, 24 * 10.0), table.rows().stream()
-                .map(row -> row.options().getLast().bitOperations() / 64).toList());
-            assertTrue(table.rows().stream().allMatch(row -> row.options().getFirst().milliseconds() > 0));
+            assertEquals(
+                    List.of(8 * 24.0, 24 * 24.0, 24 * 10.0),
+                    table.rows().stream()
+                            .map(row -> row.options().getLast().bitOperations() / 64)
+                            .toList());
+            assertTrue(table.rows().stream()
+                    .allMatch(row -> row.options().getFirst().milliseconds() > 0));
         }
     }
 
@@ -154,15 +190,20 @@ class SensitivityTest {
             var samples = new Samples(data, network, Map.of());
             var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROW);
 
-            var table = measure(widths, samples, new HashSet<>(widths.candidates().layers()));
+            var table =
+                    measure(widths, samples, new HashSet<>(widths.candidates().layers()));
 
             var sizes = List.of(8 * 24, 24 * 24, 24 * 10);
             var channels = List.of(24, 24, 10);
             for (int i = 0; i < sizes.size(); i++) {
                 var options = table.rows().get(i).options();
                 assertEquals(Widths.NARROW, options.getFirst().width());
-                assertEquals(sizes.get(i) / 2 + channels.get(i) * 4 + channels.get(i) / 2, options.getFirst().bytes());
-                assertEquals(sizes.get(i) + channels.get(i) * 4 + channels.get(i), options.getLast().bytes());
+                assertEquals(
+                        sizes.get(i) / 2 + channels.get(i) * 4 + channels.get(i) / 2,
+                        options.getFirst().bytes());
+                assertEquals(
+                        sizes.get(i) + channels.get(i) * 4 + channels.get(i),
+                        options.getLast().bytes());
             }
         }
     }
@@ -177,11 +218,23 @@ class SensitivityTest {
             var widths = Widths.of(network, samples, Widths.BASE);
             long began = System.nanoTime();
 
-            var table = Sensitivity.measure(widths.models(), widths.candidates(), Set.copyOf(widths.candidates().layers()), samples, 0,
-                batch, batch, new OutputLoss.Distance(), Provider.cpu(), Spilling.usual(), Progress.none());
+            var table = Sensitivity.measure(
+                    widths.models(),
+                    widths.candidates(),
+                    Set.copyOf(widths.candidates().layers()),
+                    samples,
+                    0,
+                    batch,
+                    batch,
+                    new OutputLoss.Distance(),
+                    Provider.cpu(),
+                    Spilling.usual(),
+                    Progress.none());
 
             double all = (System.nanoTime() - began) / 1e6;
-            double runs = table.rows().stream().mapToDouble(row -> row.options().getFirst().milliseconds()).sum();
+            double runs = table.rows().stream()
+                    .mapToDouble(row -> row.options().getFirst().milliseconds())
+                    .sum();
             assertTrue(runs > 0 && 4 * batch * runs < all, runs + " of " + all);
         }
     }
@@ -193,7 +246,9 @@ class SensitivityTest {
         draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
         draft.op("a", "MatMul", draft.op("half", "Relu", "x"), draft.normal("u", 1, Networks.FEATURES, 4));
         draft.op("b", "Tanh", draft.op("product", "MatMul", "half", draft.normal("v", 1, Networks.FEATURES, 4)));
-        var network = draft.output("a", DataType.FLOAT, -1, 4).output("b", DataType.FLOAT, -1, 4).graph();
+        var network = draft.output("a", DataType.FLOAT, -1, 4)
+                .output("b", DataType.FLOAT, -1, 4)
+                .graph();
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {
             var samples = new Samples(data, network, Map.of());
             var widths = Widths.of(network, samples, Widths.BASE, Widths.NARROWEST);
@@ -201,20 +256,37 @@ class SensitivityTest {
             var loss = new OutputLoss.Distance();
 
             // When
-            var table = Sensitivity.measure(widths.models(), widths.candidates(), Set.copyOf(widths.candidates().layers()), samples, 0, 16,
-                8, loss, Provider.cpu(), Spilling.usual(), (done, what) -> seen.add(done));
+            var table = Sensitivity.measure(
+                    widths.models(),
+                    widths.candidates(),
+                    Set.copyOf(widths.candidates().layers()),
+                    samples,
+                    0,
+                    16,
+                    8,
+                    loss,
+                    Provider.cpu(),
+                    Spilling.usual(),
+                    (done, what) -> seen.add(done));
 
             // Then
             assertEquals(List.of(.5, 1.0), seen);
             for (var row : table.rows()) {
                 var node = widths.model().node(row.layer()).orElseThrow();
                 for (var option : row.options()) {
-                    var alone = widths.candidates().alone(row.layer(), node.inputs(), option.width()).applyTo(widths.model());
+                    var alone = widths.candidates()
+                            .alone(row.layer(), node.inputs(), option.width())
+                            .applyTo(widths.model());
                     double whole = Sensitivity.loss(widths.model(), alone, samples, 0, 16, 8, loss, Provider.cpu());
                     assertEquals(whole, option.loss(), 1e-6 + .01 * whole, row.layer() + " at " + option.width());
-                    assertTrue(option.milliseconds() > 0 && option.milliseconds() < 1000, "a product of 8 by 4 takes no second");
+                    assertTrue(
+                            option.milliseconds() > 0 && option.milliseconds() < 1000,
+                            "a product of 8 by 4 takes no second");
                 }
-                assertTrue(row.options().getFirst().loss() > 3 * row.options().getLast().loss(), row.toString());
+                assertTrue(
+                        row.options().getFirst().loss()
+                                > 3 * row.options().getLast().loss(),
+                        row.toString());
             }
         }
     }
@@ -226,8 +298,20 @@ class SensitivityTest {
             var samples = new Samples(data, network, Map.of());
             var widths = Widths.of(network, samples, Widths.BASE);
 
-            assertThrows(BadInput.class, () -> Sensitivity.measure(widths.models(), widths.candidates(), Set.of(), samples, 16, 16, 8,
-                new OutputLoss.Distance(), Provider.cpu(), Spilling.usual(), Progress.none()));
+            assertThrows(
+                    BadInput.class,
+                    () -> Sensitivity.measure(
+                            widths.models(),
+                            widths.candidates(),
+                            Set.of(),
+                            samples,
+                            16,
+                            16,
+                            8,
+                            new OutputLoss.Distance(),
+                            Provider.cpu(),
+                            Spilling.usual(),
+                            Progress.none()));
         }
     }
 }

@@ -14,8 +14,11 @@ import java.util.stream.Collectors;
 record Widths(Graph model, Candidates candidates) {
     /** The model, not tuned. */
     FloatModels models() {
-        return new FloatModels(model, BASE, candidates.widths().stream().collect(Collectors.toMap(Width::weights, width -> model,
-            (one, same) -> one)));
+        return new FloatModels(
+                model,
+                BASE,
+                candidates.widths().stream()
+                        .collect(Collectors.toMap(Width::weights, width -> model, (one, same) -> one)));
     }
 
     static final Width BASE = new Width(8, 8);
@@ -24,9 +27,11 @@ record Widths(Graph model, Candidates candidates) {
 
     static Widths of(Graph network, Samples samples, Width... widths) {
         var prepared = Profiler.prepare(network);
-        var profile = Profiler.observe(prepared, samples, 0, samples.size(), 8, List.of(), Provider.cpu(), Progress.none());
+        var profile =
+                Profiler.observe(prepared, samples, 0, samples.size(), 8, List.of(), Provider.cpu(), Progress.none());
         var settings = CalibrateSettings.int8().withCandidates(List.of(4, 8));
         var result = Calibrator.calibrate(prepared, profile, samples, settings, 8, Provider.cpu(), Progress.none());
-        return new Widths(result.model(), Candidates.of(result.model(), result.plan(), BASE, result.table(), List.of(widths)));
+        return new Widths(
+                result.model(), Candidates.of(result.model(), result.plan(), BASE, result.table(), List.of(widths)));
     }
 }

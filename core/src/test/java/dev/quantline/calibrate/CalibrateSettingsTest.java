@@ -16,8 +16,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class CalibrateSettingsTest {
     private static final RangeCriterion MSE = new RangeCriterion.Mse();
 
-    private static CalibrateSettings of(RangeCriterion range, WeightRange weights, SoftmaxQuantizer softmax, Migration layernorm,
-                                        int activationBits) {
+    private static CalibrateSettings of(
+            RangeCriterion range,
+            WeightRange weights,
+            SoftmaxQuantizer softmax,
+            Migration layernorm,
+            int activationBits) {
         return new CalibrateSettings(range, weights, softmax, layernorm, 8, activationBits, List.of(), 1);
     }
 
@@ -31,8 +35,10 @@ class CalibrateSettingsTest {
             assertThrows(BadInput.class, () -> CalibrateSettings.plain(MSE, 8, bits, List.of()));
         }
         assertThrows(BadInput.class, () -> CalibrateSettings.plain(MSE, CalibrateSettings.FLOAT, 8, List.of()));
-        assertThrows(BadInput.class, () -> new CalibrateSettings(MSE, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8, 8,
-            List.of(), 0));
+        assertThrows(
+                BadInput.class,
+                () -> new CalibrateSettings(
+                        MSE, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8, 8, List.of(), 0));
     }
 
     @Test
@@ -40,14 +46,24 @@ class CalibrateSettingsTest {
         var nothing = of(MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8);
 
         assertFalse(nothing.needsSamples());
-        assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8).needsSamples());
-        assertTrue(of(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8).needsSamples());
-        assertTrue(of(MSE, WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.OFF, 8).needsSamples());
-        assertTrue(of(MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEAN, 8).needsSamples());
+        assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8)
+                .needsSamples());
+        assertTrue(of(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8)
+                .needsSamples());
+        assertTrue(
+                of(MSE, WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.OFF, 8).needsSamples());
+        assertTrue(of(MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEAN, 8)
+                .needsSamples());
         // Where activations stay float, only weights are left to try.
-        assertFalse(of(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.MEAN, CalibrateSettings.FLOAT)
-            .needsSamples());
-        assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, CalibrateSettings.FLOAT).needsSamples());
+        assertFalse(of(
+                        new RangeCriterion.Auto(),
+                        WeightRange.MSE,
+                        SoftmaxQuantizer.TAN,
+                        Migration.MEAN,
+                        CalibrateSettings.FLOAT)
+                .needsSamples());
+        assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, CalibrateSettings.FLOAT)
+                .needsSamples());
     }
 
     @Test
@@ -56,10 +72,13 @@ class CalibrateSettingsTest {
         assertEquals(new Granularity.PerChannel(), Granularity.parse("channel", 32));
         assertEquals(new Granularity.PerBlock(16), Granularity.parse("block", 16));
         for (int size : List.of(8, 24, 0)) {
-            var message = assertThrows(BadInput.class, () -> Granularity.parse("block", size)).getMessage();
+            var message = assertThrows(BadInput.class, () -> Granularity.parse("block", size))
+                    .getMessage();
             assertTrue(message.contains("calibrate.block") && message.contains(Integer.toString(size)), message);
         }
-        assertTrue(assertThrows(BadInput.class, () -> Granularity.parse("row", 32)).getMessage().contains("'row'"));
+        assertTrue(assertThrows(BadInput.class, () -> Granularity.parse("row", 32))
+                .getMessage()
+                .contains("'row'"));
     }
 
     @Test

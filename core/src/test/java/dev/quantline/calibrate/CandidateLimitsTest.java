@@ -42,8 +42,10 @@ class CandidateLimitsTest {
     private Path folder;
 
     private static CalibrateSettings settings(int limit, Granularity granularity, Integer... widths) {
-        return CalibrateSettings.plain(new RangeCriterion.Mse(), widths[0], 8, List.of()).with(granularity)
-            .withCandidates(List.of(widths)).withPairLimit(limit);
+        return CalibrateSettings.plain(new RangeCriterion.Mse(), widths[0], 8, List.of())
+                .with(granularity)
+                .withCandidates(List.of(widths))
+                .withPairLimit(limit);
     }
 
     private static Graph product() {
@@ -56,15 +58,19 @@ class CandidateLimitsTest {
         return List.of(new QuantizationPlan.Activation("x", Set.of("y/MatMul"), quantizer, "mse"));
     }
 
-    private static List<CalibrationTable.Scales> candidates(List<QuantizationPlan.Activation> read, CalibrateSettings settings,
-                                                            InputProducts products) {
+    private static List<CalibrationTable.Scales> candidates(
+            List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputProducts products) {
         var model = product();
-        return new WeightCandidates(model, Map.of(), read, settings, products).all(Placement.of(model, List.of()), Progress.none())
-            .getFirst().candidates();
+        return new WeightCandidates(model, Map.of(), read, settings, products)
+                .all(Placement.of(model, List.of()), Progress.none())
+                .getFirst()
+                .candidates();
     }
 
     private static List<Integer> limits(List<QuantizationPlan.Activation> read, CalibrateSettings settings) {
-        return candidates(read, settings, InputProducts.none()).stream().map(scales -> scales.quantizer().pairLimit()).toList();
+        return candidates(read, settings, InputProducts.none()).stream()
+                .map(scales -> scales.quantizer().pairLimit())
+                .toList();
     }
 
     @Test
@@ -75,8 +81,14 @@ class CandidateLimitsTest {
         assertEquals(List.of(0, 0, 128, 0), limits(read(GRID), settings(128, perChannel, 4, 7, 8, 9)));
         assertEquals(List.of(0, 127, 127, 0), limits(read(GRID), settings(127, perChannel, 4, 7, 8, 9)));
         assertEquals(List.of(0), limits(read(GRID), settings(0, perChannel, 8)), "for processors that cannot saturate");
-        assertEquals(List.of(0), limits(List.of(), settings(128, perChannel, 8)), "what is read as float is multiplied as float");
-        assertEquals(List.of(0), limits(read(new Tangent(8, 1, 0.5, 1)), settings(128, perChannel, 8)), "as is what lies on a curve");
+        assertEquals(
+                List.of(0),
+                limits(List.of(), settings(128, perChannel, 8)),
+                "what is read as float is multiplied as float");
+        assertEquals(
+                List.of(0),
+                limits(read(new Tangent(8, 1, 0.5, 1)), settings(128, perChannel, 8)),
+                "as is what lies on a curve");
         assertEquals(List.of(0), limits(read(GRID), settings(128, new Granularity.PerBlock(16), 8)), "and blocks");
     }
 
@@ -89,7 +101,8 @@ class CandidateLimitsTest {
         var limited = all.getLast();
         assertEquals(60, limited.quantizer().pairLimit());
         assertEquals(WeightSearch.error(weight, limited.quantizer(), null), limited.error(), 1e-12);
-        var free = candidates(List.of(), settings(60, new Granularity.PerChannel(), 8), InputProducts.none()).getFirst();
+        var free = candidates(List.of(), settings(60, new Granularity.PerChannel(), 8), InputProducts.none())
+                .getFirst();
         assertEquals(free.error(), limited.free(), 1e-12);
         assertTrue(limited.error() > 2 * limited.free(), limited.error() + " and " + limited.free());
     }
@@ -101,22 +114,38 @@ class CandidateLimitsTest {
         var random = new Random(5);
         var x = new float[64 * INPUTS];
         for (int i = 0; i < x.length; i++) {
-            x[i] = (float) (0.2 * random.nextGaussian()) + (i % INPUTS == 0 ? (float) random.nextGaussian() : x[i / INPUTS * INPUTS]);
+            x[i] = (float) (0.2 * random.nextGaussian())
+                    + (i % INPUTS == 0 ? (float) random.nextGaussian() : x[i / INPUTS * INPUTS]);
         }
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 64, INPUTS)))))) {
-            var products = InputProducts.of(model, new Samples(data, model, Map.of()), 0, 64, 8, Provider.cpu(), Progress.none());
+        try (var data =
+                Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 64, INPUTS)))))) {
+            var products = InputProducts.of(
+                    model, new Samples(data, model, Map.of()), 0, 64, 8, Provider.cpu(), Progress.none());
             var node = model.nodes().getFirst();
 
             // When
-            var channels = candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), products).getFirst().quantizer();
-            var blocks = candidates(List.of(), settings(0, new Granularity.PerBlock(16), 3), products).getFirst().quantizer();
-            var all = candidates(List.of(), settings(0, new Granularity.PerTensor(), 3), products).getFirst().quantizer();
+            var channels = candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), products)
+                    .getFirst()
+                    .quantizer();
+            var blocks = candidates(List.of(), settings(0, new Granularity.PerBlock(16), 3), products)
+                    .getFirst()
+                    .quantizer();
+            var all = candidates(List.of(), settings(0, new Granularity.PerTensor(), 3), products)
+                    .getFirst()
+                    .quantizer();
 
             // Then
-            assertEquals(OutputSearch.choose(LayerWeight.of(model, node).orElseThrow(), 3, products.of(model, node).orElseThrow()),
-                channels);
-            assertNotEquals(candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputProducts.none()).getFirst()
-                .quantizer(), channels);
+            assertEquals(
+                    OutputSearch.choose(
+                            LayerWeight.of(model, node).orElseThrow(),
+                            3,
+                            products.of(model, node).orElseThrow()),
+                    channels);
+            assertNotEquals(
+                    candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputProducts.none())
+                            .getFirst()
+                            .quantizer(),
+                    channels);
             assertEquals(16, blocks.block());
             assertEquals(Uniform.PER_TENSOR, all.axis());
         }
@@ -125,15 +154,40 @@ class CandidateLimitsTest {
     @Test
     void settingsInShortAreWhatTheySay() {
         var mse = new RangeCriterion.Mse();
-        assertEquals(new CalibrateSettings(mse, CalibrateSettings.WeightRange.MAX, CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-            CalibrateSettings.Migration.OFF, 8, 8, List.of(), CalibrateSettings.SAMPLES), CalibrateSettings.int8());
-        assertEquals(new CalibrateSettings(new RangeCriterion.Auto(), CalibrateSettings.WeightRange.AUTO,
-            CalibrateSettings.SoftmaxQuantizer.AUTO, CalibrateSettings.Migration.SEARCH, 4, 6, List.of("a"), CalibrateSettings.SAMPLES),
-            CalibrateSettings.searched(4, 6, List.of("a")));
-        assertEquals(List.of(2, 4, 8), CalibrateSettings.int8().withCandidates(List.of(4, 8, 2)).widths(8));
-        assertEquals(CalibrateSettings.Migration.OFF, CalibrateSettings.parse(CalibrateSettings.Migration.class, "field", "Off"));
-        var unknown = assertThrows(BadInput.class, () -> CalibrateSettings.parse(CalibrateSettings.Migration.class, "calibrate.layernorm",
-            "serch")).getMessage();
-        assertTrue(unknown.startsWith("calibrate.layernorm 'serch' is unknown") && unknown.contains("'search'"), unknown);
+        assertEquals(
+                new CalibrateSettings(
+                        mse,
+                        CalibrateSettings.WeightRange.MAX,
+                        CalibrateSettings.SoftmaxQuantizer.UNIFORM,
+                        CalibrateSettings.Migration.OFF,
+                        8,
+                        8,
+                        List.of(),
+                        CalibrateSettings.SAMPLES),
+                CalibrateSettings.int8());
+        assertEquals(
+                new CalibrateSettings(
+                        new RangeCriterion.Auto(),
+                        CalibrateSettings.WeightRange.AUTO,
+                        CalibrateSettings.SoftmaxQuantizer.AUTO,
+                        CalibrateSettings.Migration.SEARCH,
+                        4,
+                        6,
+                        List.of("a"),
+                        CalibrateSettings.SAMPLES),
+                CalibrateSettings.searched(4, 6, List.of("a")));
+        assertEquals(
+                List.of(2, 4, 8),
+                CalibrateSettings.int8().withCandidates(List.of(4, 8, 2)).widths(8));
+        assertEquals(
+                CalibrateSettings.Migration.OFF,
+                CalibrateSettings.parse(CalibrateSettings.Migration.class, "field", "Off"));
+        var unknown = assertThrows(
+                        BadInput.class,
+                        () -> CalibrateSettings.parse(
+                                CalibrateSettings.Migration.class, "calibrate.layernorm", "serch"))
+                .getMessage();
+        assertTrue(
+                unknown.startsWith("calibrate.layernorm 'serch' is unknown") && unknown.contains("'search'"), unknown);
     }
 }

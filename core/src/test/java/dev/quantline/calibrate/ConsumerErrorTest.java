@@ -39,19 +39,27 @@ class ConsumerErrorTest {
         return Tensor.of(values, shape);
     }
 
-    private double error(Graph model, List<String> captured, Map<String, Tensor> arrays, Map<String, UnaryOperator<Tensor>> changes)
-        throws IOException {
-        var consumers = model.nodes().stream().filter(node -> node.is("MatMul", "Gemm", "Conv")).toList();
+    private double error(
+            Graph model, List<String> captured, Map<String, Tensor> arrays, Map<String, UnaryOperator<Tensor>> changes)
+            throws IOException {
+        var consumers = model.nodes().stream()
+                .filter(node -> node.is("MatMul", "Gemm", "Conv"))
+                .toList();
         return error(model, consumers, captured, arrays, changes);
     }
 
     /** In batches of 5, 5 and 2. */
-    private double error(Graph model, List<Node> consumers, List<String> captured, Map<String, Tensor> arrays,
-                         Map<String, UnaryOperator<Tensor>> changes) throws IOException {
+    private double error(
+            Graph model,
+            List<Node> consumers,
+            List<String> captured,
+            Map<String, Tensor> arrays,
+            Map<String, UnaryOperator<Tensor>> changes)
+            throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
-             var seen = new Captured(model, captured, captured).run(new Samples(data, model, Map.of()), ROWS, 5, Provider.cpu(),
-                 Spilling.usual());
-             var error = new ConsumerError(model, consumers, seen, Spilling.usual(), Provider.cpu())) {
+                var seen = new Captured(model, captured, captured)
+                        .run(new Samples(data, model, Map.of()), ROWS, 5, Provider.cpu(), Spilling.usual());
+                var error = new ConsumerError(model, consumers, seen, Spilling.usual(), Provider.cpu())) {
             return error.of(changes);
         }
     }
@@ -88,7 +96,10 @@ class ConsumerErrorTest {
             }
             expected += ROWS * Math.pow(.5 * w[c], 2) / power / 2;
         }
-        assertEquals(expected, error(model, List.of("x"), Map.of("x", x), Map.of("x", ConsumerErrorTest::pushed)), 1e-5 * expected);
+        assertEquals(
+                expected,
+                error(model, List.of("x"), Map.of("x", x), Map.of("x", ConsumerErrorTest::pushed)),
+                1e-5 * expected);
         assertEquals(0, error(model, List.of("x"), Map.of("x", x), Map.of("x", UnaryOperator.identity())));
     }
 
@@ -119,7 +130,9 @@ class ConsumerErrorTest {
         draft.input("b", DataType.FLOAT, -1, 2, 3);
         draft.op("y", "MatMul", "a", "b");
         draft.op("z", "MatMul", "a", draft.normal("w", 1, 2, 5));
-        var model = draft.output("y", DataType.FLOAT, -1, 4, 3).output("z", DataType.FLOAT, -1, 4, 5).graph();
+        var model = draft.output("y", DataType.FLOAT, -1, 4, 3)
+                .output("z", DataType.FLOAT, -1, 4, 5)
+                .graph();
         var arrays = Map.of("a", normal(3, ROWS, 4, 2), "b", normal(4, ROWS, 2, 3));
         var changes = new HashMap<String, UnaryOperator<Tensor>>();
         changes.put("a", ConsumerErrorTest::pushed);
@@ -139,7 +152,8 @@ class ConsumerErrorTest {
                 for (int row = 0; row < 4; row++) {
                     double y = 0;
                     for (int k = 0; k < 2; k++) {
-                        y += arrays.get("a").get(8 * sample + 2 * row + k) * arrays.get("b").get(6 * sample + 3 * k + c);
+                        y += arrays.get("a").get(8 * sample + 2 * row + k)
+                                * arrays.get("b").get(6 * sample + 3 * k + c);
                     }
                     power += y * y;
                 }
@@ -153,8 +167,11 @@ class ConsumerErrorTest {
     void convolutionsHaveOneError() throws IOException {
         // Given: a 1 x 1 convolution whose second channel is ten times as large: it decides
         var draft = new Draft(17, 2);
-        draft.op("y", "Conv", draft.input("x", DataType.FLOAT, -1, 1, 2, 2),
-            draft.constant("k", Tensor.of(new float[] {1, 10}, 2, 1, 1, 1)));
+        draft.op(
+                "y",
+                "Conv",
+                draft.input("x", DataType.FLOAT, -1, 1, 2, 2),
+                draft.constant("k", Tensor.of(new float[] {1, 10}, 2, 1, 1, 1)));
         var model = draft.output("y", DataType.FLOAT, -1, 2, 2, 2).graph();
         var x = normal(6, ROWS, 1, 2, 2);
         double power = 0;
@@ -162,13 +179,20 @@ class ConsumerErrorTest {
             power += x.get(i) * x.get(i);
         }
 
-        assertEquals(ROWS * .25 / power, error(model, List.of("x"), Map.of("x", x), Map.of("x", ConsumerErrorTest::pushed)), 1e-6);
+        assertEquals(
+                ROWS * .25 / power,
+                error(model, List.of("x"), Map.of("x", x), Map.of("x", ConsumerErrorTest::pushed)),
+                1e-6);
     }
 
     @Test
     void whereNothingComesOutTheErrorItselfCounts() throws IOException {
         var draft = new Draft(17, 2);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), draft.constant("w", Tensor.of(new float[4], 2, 2)));
+        draft.op(
+                "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, 2),
+                draft.constant("w", Tensor.of(new float[4], 2, 2)));
         var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
         UnaryOperator<Tensor> one = weight -> Tensor.of(new float[] {1, 0, 0, 0}, 2, 2);
         var x = normal(7, ROWS, 2);
@@ -190,13 +214,15 @@ class ConsumerErrorTest {
         var names = List.of("h", "x", "y");
         // When
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
-             var batches = new Captured(model, names, names).run(new Samples(data, model, Map.of()), 7, 5, Provider.cpu(),
-                 Spilling.usual());
-             var all = new Captured(model, names, List.of("h")).run(new Samples(data, model, Map.of()), 100, 5, Provider.cpu(),
-                 Spilling.usual())) {
+                var batches = new Captured(model, names, names)
+                        .run(new Samples(data, model, Map.of()), 7, 5, Provider.cpu(), Spilling.usual());
+                var all = new Captured(model, names, List.of("h"))
+                        .run(new Samples(data, model, Map.of()), 100, 5, Provider.cpu(), Spilling.usual())) {
             // Then
-            assertEquals(List.of(5, 2), batches.all("h").map(values -> values.dim(0)).toList());
-            assertEquals(List.of(5, 5, 2), all.all("h").map(values -> values.dim(0)).toList());
+            assertEquals(
+                    List.of(5, 2), batches.all("h").map(values -> values.dim(0)).toList());
+            assertEquals(
+                    List.of(5, 5, 2), all.all("h").map(values -> values.dim(0)).toList());
             assertEquals(Set.of("h", "x"), all.names(0), "inputs are there anyway");
             assertEquals(x.rows(5, 7), batches.get(1, "x"));
             for (int i = 0; i < 10; i++) {

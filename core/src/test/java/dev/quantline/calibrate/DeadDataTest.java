@@ -30,7 +30,13 @@ class DeadDataTest {
 
     /** What a channel may hold. */
     private enum Life {
-        ZERO, CONSTANT, DENORMAL, TINY, HUGE, SPIKE, NORMAL;
+        ZERO,
+        CONSTANT,
+        DENORMAL,
+        TINY,
+        HUGE,
+        SPIKE,
+        NORMAL;
 
         float next(Random random, boolean first) {
             return switch (this) {
@@ -53,7 +59,9 @@ class DeadDataTest {
     private static Tensor channels(int seed) {
         var random = new Random(seed);
         var lives = Life.values();
-        var chosen = IntStream.range(0, CHANNELS).mapToObj(c -> lives[seed < lives.length ? seed : random.nextInt(lives.length)]).toList();
+        var chosen = IntStream.range(0, CHANNELS)
+                .mapToObj(c -> lives[seed < lives.length ? seed : random.nextInt(lives.length)])
+                .toList();
         int rows = seed % 5 == 4 ? 1 : ROWS;
         var values = new float[rows * CHANNELS];
         for (int i = 0; i < values.length; i++) {
@@ -134,12 +142,21 @@ class DeadDataTest {
     }
 
     private static CalibrateSettings moving(Migration migration) {
-        return new CalibrateSettings(new RangeCriterion.Mse(), WeightRange.MSE, CalibrateSettings.SoftmaxQuantizer.UNIFORM, migration, 4,
-            4, List.of(), ROWS);
+        return new CalibrateSettings(
+                new RangeCriterion.Mse(),
+                WeightRange.MSE,
+                CalibrateSettings.SoftmaxQuantizer.UNIFORM,
+                migration,
+                4,
+                4,
+                List.of(),
+                ROWS);
     }
 
     private static MigrationSearch.Choice choice(Migration migration, Tensor values) {
-        return new MigrationSearch(moving(migration)).fixed(TensorProfile.of("x", -1, List.of(values))).orElseThrow();
+        return new MigrationSearch(moving(migration))
+                .fixed(TensorProfile.of("x", -1, List.of(values)))
+                .orElseThrow();
     }
 
     @ParameterizedTest
@@ -150,8 +167,10 @@ class DeadDataTest {
             var choice = choice(migration, values);
 
             for (int c = 0; c < CHANNELS; c++) {
-                String what = "seed " + seed + ", " + migration + ", channel " + c + ": " + choice.ratio()[c] + ", " + choice.shift()[c];
-                assertTrue(choice.ratio()[c] > 1e-9 && choice.ratio()[c] < 1e9 && Float.isFinite(choice.shift()[c]), what);
+                String what = "seed " + seed + ", " + migration + ", channel " + c + ": " + choice.ratio()[c] + ", "
+                        + choice.shift()[c];
+                assertTrue(
+                        choice.ratio()[c] > 1e-9 && choice.ratio()[c] < 1e9 && Float.isFinite(choice.shift()[c]), what);
             }
             for (float value : MigrationSearch.migrate(values, choice).toFloats()) {
                 assertTrue(Float.isFinite(value), "seed " + seed + ", " + migration + ": " + value);
@@ -160,7 +179,9 @@ class DeadDataTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = Migration.class, names = {"MEAN", "MEDIAN"})
+    @EnumSource(
+            value = Migration.class,
+            names = {"MEAN", "MEDIAN"})
     void deadChannelsChangeNothingForTheOthers(Migration migration) {
         // Given: the same three channels alone, and among five that are dead
         var random = new Random(3);
@@ -183,8 +204,9 @@ class DeadDataTest {
             assertEquals(without.ratio()[c], with.ratio()[1 + c]);
             assertEquals(without.shift()[c], with.shift()[1 + c]);
         }
-        assertArrayEquals(new float[] {1, 1, 1, 1, 1},
-            new float[] {with.ratio()[0], with.ratio()[4], with.ratio()[5], with.ratio()[6], with.ratio()[7]});
+        assertArrayEquals(
+                new float[] {1, 1, 1, 1, 1},
+                new float[] {with.ratio()[0], with.ratio()[4], with.ratio()[5], with.ratio()[6], with.ratio()[7]});
     }
 
     @Test

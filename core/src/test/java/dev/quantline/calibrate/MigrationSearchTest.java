@@ -42,8 +42,15 @@ class MigrationSearchTest {
     private Path folder;
 
     private static CalibrateSettings settings(Migration migration, int activationBits) {
-        return new CalibrateSettings(new RangeCriterion.Mse(), WeightRange.MSE, SoftmaxQuantizer.UNIFORM, migration, 8, activationBits,
-            List.of(), ROWS);
+        return new CalibrateSettings(
+                new RangeCriterion.Mse(),
+                WeightRange.MSE,
+                SoftmaxQuantizer.UNIFORM,
+                migration,
+                8,
+                activationBits,
+                List.of(),
+                ROWS);
     }
 
     /** Channels of widths 1 to 9 around -4 to 4, the last reaching a hundred times as far where {@code outlier}. */
@@ -58,7 +65,9 @@ class MigrationSearchTest {
     }
 
     private static MigrationSearch.Choice fixed(Migration migration, Tensor values) {
-        return new MigrationSearch(settings(migration, BITS)).fixed(TensorProfile.of("x", -1, List.of(values))).orElseThrow();
+        return new MigrationSearch(settings(migration, BITS))
+                .fixed(TensorProfile.of("x", -1, List.of(values)))
+                .orElseThrow();
     }
 
     private static float[] channel(Tensor values, int c) {
@@ -86,7 +95,9 @@ class MigrationSearchTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = Migration.class, names = {"MEAN", "MEDIAN"})
+    @EnumSource(
+            value = Migration.class,
+            names = {"MEAN", "MEDIAN"})
     void everyChannelFillsTheCommonGrid(Migration migration) {
         // Given
         var x = uneven(true);
@@ -104,7 +115,9 @@ class MigrationSearchTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = Migration.class, names = {"MEAN", "MEDIAN"})
+    @EnumSource(
+            value = Migration.class,
+            names = {"MEAN", "MEDIAN"})
     void oneGridAfterTheMoveGivesTheCodesOfAGridForEachChannel(Migration migration) {
         var x = uneven(false);
         var moved = MigrationSearch.migrate(x, fixed(migration, x));
@@ -121,7 +134,8 @@ class MigrationSearchTest {
                 different += Math.abs(common.quantize(after[row], 0) - own) > 1 ? 1 : 0;
             }
         }
-        assertEquals(0, different, "codes of " + ROWS * CHANNELS + " that differ by more than the rounding of a zero point");
+        assertEquals(
+                0, different, "codes of " + ROWS * CHANNELS + " that differ by more than the rounding of a zero point");
     }
 
     @Test
@@ -132,7 +146,8 @@ class MigrationSearchTest {
 
         assertEquals(1, ratio[CHANNELS / 2], 1e-6, "the middle channel keeps its scale");
         var with = fixed(Migration.MEDIAN, uneven(true));
-        assertArrayEquals(Arrays.copyOf(without.ratio(), CHANNELS - 1), Arrays.copyOf(with.ratio(), CHANNELS - 1), 1e-6f);
+        assertArrayEquals(
+                Arrays.copyOf(without.ratio(), CHANNELS - 1), Arrays.copyOf(with.ratio(), CHANNELS - 1), 1e-6f);
         // So with zero points: as many channels move up as down, however far the first has to.
         int up = 0;
         int down = 0;
@@ -185,14 +200,18 @@ class MigrationSearchTest {
     @Test
     void withoutChannelsThereIsNothingToMove() {
         assertTrue(new MigrationSearch(settings(Migration.MEDIAN, BITS))
-            .fixed(TensorProfile.of("x", -1, List.of(Tensor.of(new float[] {1, 2, 3}, 3, 1)))).isEmpty());
+                .fixed(TensorProfile.of("x", -1, List.of(Tensor.of(new float[] {1, 2, 3}, 3, 1))))
+                .isEmpty());
     }
 
     /** {@code x [., 9] -> y [., 5]} by a product, with a bias or without. */
     private static Graph reader(boolean bias) {
         var draft = new Draft(17, 7);
-        String product = draft.op(bias ? "product" : "y", "MatMul", draft.input("x", DataType.FLOAT, -1, CHANNELS),
-            draft.normal("w", .3, CHANNELS, 5));
+        String product = draft.op(
+                bias ? "product" : "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, CHANNELS),
+                draft.normal("w", .3, CHANNELS, 5));
         if (bias) {
             draft.op("y", "Add", product, draft.normal("b", .3, 5));
         }
@@ -201,12 +220,12 @@ class MigrationSearchTest {
 
     private Optional<MigrationSearch.Choice> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
-             var captured = new Captured(model, List.of("x"), List.of("x")).run(new Samples(data, model, Map.of()), ROWS, ROWS,
-                 Provider.cpu(), Spilling.usual())) {
+                var captured = new Captured(model, List.of("x"), List.of("x"))
+                        .run(new Samples(data, model, Map.of()), ROWS, ROWS, Provider.cpu(), Spilling.usual())) {
             List<Node> readers = model.index().consumers("x");
             try (var error = new ConsumerError(model, readers, captured, Spilling.usual(), Provider.cpu())) {
-                return new MigrationSearch(settings(Migration.SEARCH, bits)).best(model, TensorProfile.of("x", -1, List.of(x)), norm,
-                    readers, captured, error);
+                return new MigrationSearch(settings(Migration.SEARCH, bits))
+                        .best(model, TensorProfile.of("x", -1, List.of(x)), norm, readers, captured, error);
             }
         }
     }
@@ -221,8 +240,12 @@ class MigrationSearchTest {
             turned[i % 5 * CHANNELS + i / 5] = (float) w.get(i);
         }
         var draft = new Draft(17, 7);
-        draft.op("y", "Gemm", Map.of("transB", 1L), draft.input("x", DataType.FLOAT, -1, CHANNELS),
-            draft.constant("w", Tensor.of(turned, 5, CHANNELS)));
+        draft.op(
+                "y",
+                "Gemm",
+                Map.of("transB", 1L),
+                draft.input("x", DataType.FLOAT, -1, CHANNELS),
+                draft.constant("w", Tensor.of(turned, 5, CHANNELS)));
         var gemm = draft.output("y", DataType.FLOAT, -1, 5).graph();
         var x = uneven(true);
 
@@ -237,7 +260,8 @@ class MigrationSearchTest {
 
     @Test
     void oneOutlierDoesNotDecideForItsChannel() throws IOException {
-        // Given: narrow channels and wide ones, each at a place of its own; one value at each end makes all narrow ones five times as wide
+        // Given: narrow channels and wide ones, each at a place of its own; one value at each end makes all narrow ones
+        // five times as wide
         var random = new Random(9);
         var values = new float[ROWS * CHANNELS];
         for (int i = 0; i < values.length; i++) {
@@ -270,8 +294,11 @@ class MigrationSearchTest {
         assertEquals(Math.rint(alpha * 4) / 4, alpha, 1e-3, "one of the strengths");
         double place = choice.shift()[0] - 4;
         for (int c = 0; c < CHANNELS; c++) {
-            assertEquals(alpha * Math.log(deviations[c] / deviations[0]), Math.log(choice.ratio()[c] / choice.ratio()[0]), 1e-3,
-                "channel " + c);
+            assertEquals(
+                    alpha * Math.log(deviations[c] / deviations[0]),
+                    Math.log(choice.ratio()[c] / choice.ratio()[0]),
+                    1e-3,
+                    "channel " + c);
             var channel = channel(x, c);
             assertEquals(place, choice.shift()[c] + (min(channel) + max(channel)) / 2, 1e-3, "channel " + c);
         }
@@ -294,7 +321,9 @@ class MigrationSearchTest {
         // Then
         assertTrue(shifts(best(reader(true), apart, true, 4).orElseThrow()));
         assertTrue(shifts(best(reader(false), apart, true, 4).orElseThrow()), "a shift that pays is worth a bias");
-        assertTrue(best(reader(true), apart, false, 4).filter(MigrationSearchTest::shifts).isEmpty());
+        assertTrue(best(reader(true), apart, false, 4)
+                .filter(MigrationSearchTest::shifts)
+                .isEmpty());
     }
 
     @Test
@@ -307,7 +336,8 @@ class MigrationSearchTest {
         }
         var centred = Tensor.of(values, ROWS, CHANNELS);
 
-        assertTrue(shifts(best(reader(true), centred, true, 4).orElseThrow()), "it costs nothing where a bias takes it");
+        assertTrue(
+                shifts(best(reader(true), centred, true, 4).orElseThrow()), "it costs nothing where a bias takes it");
         assertFalse(shifts(best(reader(false), centred, true, 4).orElseThrow()));
     }
 
@@ -319,6 +349,7 @@ class MigrationSearchTest {
             values[i] = (float) random.nextGaussian();
         }
 
-        assertTrue(best(reader(false), Tensor.of(values, ROWS, CHANNELS), false, 4).isEmpty());
+        assertTrue(
+                best(reader(false), Tensor.of(values, ROWS, CHANNELS), false, 4).isEmpty());
     }
 }

@@ -1,9 +1,5 @@
 package dev.quantline.calibrate;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.linear.InputProducts.Product;
 import dev.quantline.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
@@ -11,6 +7,10 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.factory.Nd4j;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class OutputSearchTest {
     private static final int INPUTS = 24;
@@ -29,7 +29,10 @@ class OutputSearchTest {
             }
         }
         var rows = Nd4j.createFromArray(x).reshape('c', ROWS, INPUTS);
-        var product = new Product(1, INPUTS, rows.transpose().mmul(rows).castTo(DataType.DOUBLE).data().asDouble());
+        var product = new Product(
+                1,
+                INPUTS,
+                rows.transpose().mmul(rows).castTo(DataType.DOUBLE).data().asDouble());
         var w = new float[INPUTS * OUTPUTS];
         for (int i = 0; i < w.length; i++) {
             w[i] = (float) random.nextGaussian();
@@ -56,12 +59,18 @@ class OutputSearchTest {
             transposed[i % OUTPUTS * INPUTS + i / OUTPUTS] = w[i];
         }
         var rows = Nd4j.createFromArray(w).reshape('c', OUTPUTS, INPUTS);
-        var product = new Product(1, INPUTS, rows.transpose().mmul(rows).castTo(DataType.DOUBLE).data().asDouble());
+        var product = new Product(
+                1,
+                INPUTS,
+                rows.transpose().mmul(rows).castTo(DataType.DOUBLE).data().asDouble());
 
         var columns = OutputSearch.choose(layer(Tensor.of(w, INPUTS, OUTPUTS), true), 4, product);
 
-        assertArrayEquals(columns.scale(),
-            OutputSearch.choose(layer(Tensor.of(transposed, OUTPUTS, INPUTS), false), 4, product).scale(), 0);
+        assertArrayEquals(
+                columns.scale(),
+                OutputSearch.choose(layer(Tensor.of(transposed, OUTPUTS, INPUTS), false), 4, product)
+                        .scale(),
+                0);
         assertEquals(1, columns.scale()[2], "a dead channel");
     }
 
@@ -91,7 +100,8 @@ class OutputSearchTest {
 
     @Test
     void aWeightThatLiesOnAGridButWhereItMeetsNothingGetsThatGrid() {
-        // Given: the numbers that meet nothing reach 1.1 to 1.75 times as far as the grid, so that no alpha of the list is it
+        // Given: the numbers that meet nothing reach 1.1 to 1.75 times as far as the grid, so that no alpha of the list
+        // is it
         long seed = 14;
         var steps = new float[] {.5f, 1, 2, .25f, 3, 1.5f};
         var beyond = new float[] {1.1f, 1.21f, 1.33f, 1.45f, 1.61f, 1.75f};
@@ -129,7 +139,8 @@ class OutputSearchTest {
         var layer = new LayerWeight(Tensor.of(w, OUTPUTS, INPUTS), OUTPUTS, INPUTS, groups, new long[0], false);
 
         // When
-        var found = OutputSearch.choose(layer, 3, new Product(groups, INPUTS, sums)).scale();
+        var found =
+                OutputSearch.choose(layer, 3, new Product(groups, INPUTS, sums)).scale();
 
         // Then
         double all = 0;
@@ -169,7 +180,9 @@ class OutputSearchTest {
                 w[i] = (float) random.nextGaussian();
             }
 
-            var found = OutputSearch.choose(layer(Tensor.of(w, OUTPUTS, INPUTS), false), 3, new Product(1, INPUTS, sums)).scale();
+            var found = OutputSearch.choose(
+                            layer(Tensor.of(w, OUTPUTS, INPUTS), false), 3, new Product(1, INPUTS, sums))
+                    .scale();
 
             for (int output = 0; output < OUTPUTS; output++) {
                 double max = 0;
@@ -184,8 +197,9 @@ class OutputSearchTest {
                 double reached = quadratic(w, sums, output, 1, found[output]);
                 for (int alpha : new int[] {best - 2, Math.min(100, best + 2)}) {
                     double around = quadratic(w, sums, output, 1, max * alpha / 100 / 3);
-                    assertTrue(reached <= around * 1.0001, "output " + output + " at " + alpha + ", seed " + seed + ": " + reached
-                        + " and " + around);
+                    assertTrue(
+                            reached <= around * 1.0001,
+                            "output " + output + " at " + alpha + ", seed " + seed + ": " + reached + " and " + around);
                 }
             }
         }

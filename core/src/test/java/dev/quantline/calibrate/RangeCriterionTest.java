@@ -81,8 +81,11 @@ class RangeCriterionTest {
             int bits = 2 + random.nextInt(7);
             var extremes = choose(MINMAX, seen, bits);
 
-            assertTrue(seen.cost(choose(MSE, seen, bits), SQUARE) <= seen.cost(extremes, SQUARE) * 1.01, "seed " + seed);
-            assertTrue(seen.cost(choose(MAE, seen, bits), Math::abs) <= seen.cost(extremes, Math::abs) * 1.01, "seed " + seed);
+            assertTrue(
+                    seen.cost(choose(MSE, seen, bits), SQUARE) <= seen.cost(extremes, SQUARE) * 1.01, "seed " + seed);
+            assertTrue(
+                    seen.cost(choose(MAE, seen, bits), Math::abs) <= seen.cost(extremes, Math::abs) * 1.01,
+                    "seed " + seed);
         }
     }
 
@@ -112,7 +115,8 @@ class RangeCriterionTest {
     @Test
     void constantAndOneSidedActivationsGetAGrid() {
         for (var criterion : RangeCriterion.ALL) {
-            for (var seen : List.of(Seen.of(0, 0, 0), Seen.of(5, 5), Seen.of(-5, -5), Seen.of(-3, -2, -1), Seen.of(1e-30f, 2e-30f))) {
+            for (var seen : List.of(
+                    Seen.of(0, 0, 0), Seen.of(5, 5), Seen.of(-5, -5), Seen.of(-3, -2, -1), Seen.of(1e-30f, 2e-30f))) {
                 var quantizer = choose(criterion, seen, 4);
 
                 assertEquals(0, quantizer.dequantize(quantizer.quantize(0, 0), 0));
@@ -120,7 +124,9 @@ class RangeCriterionTest {
                 for (float value : seen.values()) {
                     worst = Math.max(worst, Math.abs(value - quantizer.dequantize(quantizer.quantize(value, 0), 0)));
                 }
-                assertTrue(worst <= quantizer.scale()[0] * .75, criterion.label() + " of " + Arrays.toString(seen.values()) + ": " + worst);
+                assertTrue(
+                        worst <= quantizer.scale()[0] * .75,
+                        criterion.label() + " of " + Arrays.toString(seen.values()) + ": " + worst);
             }
         }
     }
@@ -139,7 +145,8 @@ class RangeCriterionTest {
 
                 assertEquals(mean, error(elements, grid, power), 1e-4 * mean, bits + " bits");
                 assertEquals(mean, error(bins, grid, power), 3e-2 * mean, bits + " bits");
-                assertEquals(3 * mean, error(Elements.of(seen.values(), counted), grid, power), 3e-4 * mean, bits + " bits");
+                assertEquals(
+                        3 * mean, error(Elements.of(seen.values(), counted), grid, power), 3e-4 * mean, bits + " bits");
             }
         }
         assertEquals(seen.histogram().max(), elements.max(), 1e-6);
@@ -159,7 +166,8 @@ class RangeCriterionTest {
             signal += value * value / seen.values().length;
         }
 
-        assertEquals(10 * Math.log10(signal / seen.cost(grid, SQUARE)), RangeSearch.sqnrDb(seen.histogram(), grid), .05);
+        assertEquals(
+                10 * Math.log10(signal / seen.cost(grid, SQUARE)), RangeSearch.sqnrDb(seen.histogram(), grid), .05);
         assertEquals(200, RangeSearch.sqnrDb(Seen.of(0, 0).histogram(), grid), 1e-9, "no noise at all");
     }
 
@@ -187,14 +195,19 @@ class RangeCriterionTest {
     @ValueSource(longs = {12, 13, 14})
     void sumsOverCodesAreSumsOverBins(long seed) {
         var random = new Random(seed);
-        var bins = new Bins(Seen.normal(random, 5000, random.nextGaussian() * 3, 5, 20).histogram());
+        var bins = new Bins(
+                Seen.normal(random, 5000, random.nextGaussian() * 3, 5, 20).histogram());
         for (int bits = 2; bits <= 12; bits++) {
             double s = (bins.max() - bins.min()) * (.3 + random.nextDouble()) / (1 << bits);
             int z = random.nextInt(1 << bits);
             for (int power = 1; power <= 2; power++) {
                 double slow = bins.overBins(s, z, 0, (1 << bits) - 1, power);
 
-                assertEquals(slow, bins.overCodes(s, z, 0, (1 << bits) - 1, power), 1e-6 * slow, bits + " bits, seed " + seed);
+                assertEquals(
+                        slow,
+                        bins.overCodes(s, z, 0, (1 << bits) - 1, power),
+                        1e-6 * slow,
+                        bits + " bits, seed " + seed);
             }
         }
     }
@@ -203,7 +216,8 @@ class RangeCriterionTest {
     private static double divergence(Histogram seen, double s, int z, int qmax) {
         var counts = seen.counts();
         int lowest = Math.clamp((int) Math.floor((-z * s - seen.centre(0)) / seen.width() + .5), 0, counts.length - 1);
-        int highest = Math.clamp((int) Math.floor(((qmax - z) * s - seen.centre(0)) / seen.width() + .5), lowest, counts.length - 1);
+        int highest = Math.clamp(
+                (int) Math.floor(((qmax - z) * s - seen.centre(0)) / seen.width() + .5), lowest, counts.length - 1);
         var clipped = new double[counts.length];
         var inCode = new double[qmax + 1];
         var occupied = new int[qmax + 1];
@@ -231,7 +245,8 @@ class RangeCriterionTest {
     void divergenceOverCodesIsDivergenceOverBins(long seed) {
         var random = new Random(seed);
         for (int round = 0; round < 40; round++) {
-            var histogram = Seen.normal(random, 300 + random.nextInt(5000), random.nextGaussian() * 3, 5, 20).histogram();
+            var histogram = Seen.normal(random, 300 + random.nextInt(5000), random.nextGaussian() * 3, 5, 20)
+                    .histogram();
             int bits = 2 + random.nextInt(11);
             double s = (histogram.max() - histogram.min()) * (.05 + random.nextDouble()) / (1 << bits);
             int z = random.nextInt(1 << bits);
@@ -264,7 +279,9 @@ class RangeCriterionTest {
             var grid = choose(criterion, seen, bits);
 
             assertEquals(bits, grid.bits());
-            assertTrue(seen.cost(grid, SQUARE) < 8 / Math.pow(4, bits) + 1e-3, criterion.label() + ": " + seen.cost(grid, SQUARE));
+            assertTrue(
+                    seen.cost(grid, SQUARE) < 8 / Math.pow(4, bits) + 1e-3,
+                    criterion.label() + ": " + seen.cost(grid, SQUARE));
         }
     }
 
@@ -273,7 +290,8 @@ class RangeCriterionTest {
         for (String name : List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")) {
             assertEquals(name, RangeCriterion.parse(name).label());
         }
-        var message = assertThrows(BadInput.class, () -> RangeCriterion.parse("max")).getMessage();
+        var message =
+                assertThrows(BadInput.class, () -> RangeCriterion.parse("max")).getMessage();
         assertTrue(message.contains("'max'") && message.contains("mae"), message);
     }
 

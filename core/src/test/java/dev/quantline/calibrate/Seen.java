@@ -53,7 +53,11 @@ record Seen(float[] values) {
         double least = Double.POSITIVE_INFINITY;
         for (int low = 30; low <= 100; low++) {
             for (int high = 30; high <= 100; high++) {
-                least = Math.min(least, cost(Uniform.asymmetric(bits, histogram.min() * low / 100, histogram.max() * high / 100), cost));
+                least = Math.min(
+                        least,
+                        cost(
+                                Uniform.asymmetric(bits, histogram.min() * low / 100, histogram.max() * high / 100),
+                                cost));
             }
         }
         return least;

@@ -37,11 +37,12 @@ class SiteSearchTest {
     @TempDir
     private Path folder;
 
-    private Calibrator.Result calibrate(Graph model, CalibrateSettings settings, Progress progress, List<Graph> rewritten)
-        throws IOException {
+    private Calibrator.Result calibrate(
+            Graph model, CalibrateSettings settings, Progress progress, List<Graph> rewritten) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(SAMPLES, 3))))) {
             var samples = new Samples(data, model, Map.of());
-            var profile = Profiler.observe(model, samples, 0, SAMPLES, 8, settings.exclude(), Provider.cpu(), Progress.none());
+            var profile = Profiler.observe(
+                    model, samples, 0, SAMPLES, 8, settings.exclude(), Provider.cpu(), Progress.none());
             return Calibrator.calibrate(model, profile, samples, settings, 8, Provider.cpu(), progress, rewritten::add);
         }
     }
@@ -62,7 +63,10 @@ class SiteSearchTest {
         String gamma = draft.op("gamma", "ReduceMean", Map.of("axes", new long[] {0}, "keepdims", 0L), x);
         norm(draft, "computed", x, gamma);
         draft.op("z", "MatMul", "computed", draft.normal("v", 1, Networks.FEATURES, 4));
-        return draft.output("y", DataType.FLOAT, -1, 4).output("scores", DataType.FLOAT, -1, -1).output("z", DataType.FLOAT, -1, 4).graph();
+        return draft.output("y", DataType.FLOAT, -1, 4)
+                .output("scores", DataType.FLOAT, -1, -1)
+                .output("z", DataType.FLOAT, -1, 4)
+                .graph();
     }
 
     private static void norm(Draft draft, String name, String x, String gamma) {
@@ -73,15 +77,25 @@ class SiteSearchTest {
     void normsThatAreLeftAloneAreNamedWithTheReason() throws IOException {
         var model = Profiler.prepare(norms());
 
-        var result = calibrate(model, settings(new RangeCriterion.Mse(), SoftmaxQuantizer.UNIFORM, Migration.MEDIAN), Progress.none(),
-            new ArrayList<>());
+        var result = calibrate(
+                model,
+                settings(new RangeCriterion.Mse(), SoftmaxQuantizer.UNIFORM, Migration.MEDIAN),
+                Progress.none(),
+                new ArrayList<>());
 
         var rewrite = result.table().rewrites().getLast();
-        assertEquals(new Rewrite("channel spread moved", List.of("plain"), List.of(
-            "both: not all that read it quantized are MatMul or Gemm with constant weights",
-            "computed: its gamma or beta is no constant vector over the last axis")), rewrite);
-        assertTrue(result.plan().activations().stream().anyMatch(site -> site.tensor().equals("plain/migrated")));
-        assertTrue(result.plan().activations().stream().noneMatch(site -> site.tensor().equals("plain")));
+        assertEquals(
+                new Rewrite(
+                        "channel spread moved",
+                        List.of("plain"),
+                        List.of(
+                                "both: not all that read it quantized are MatMul or Gemm with constant weights",
+                                "computed: its gamma or beta is no constant vector over the last axis")),
+                rewrite);
+        assertTrue(result.plan().activations().stream()
+                .anyMatch(site -> site.tensor().equals("plain/migrated")));
+        assertTrue(result.plan().activations().stream()
+                .noneMatch(site -> site.tensor().equals("plain")));
     }
 
     @Test
@@ -91,10 +105,14 @@ class SiteSearchTest {
         var seen = new ArrayList<Double>();
         var said = new ArrayList<String>();
 
-        var result = calibrate(model, settings(new RangeCriterion.Auto(), SoftmaxQuantizer.UNIFORM, Migration.SEARCH), (done, what) -> {
-            seen.add(done);
-            said.add(what.replaceAll("\\d+", "n"));
-        }, handed);
+        var result = calibrate(
+                model,
+                settings(new RangeCriterion.Auto(), SoftmaxQuantizer.UNIFORM, Migration.SEARCH),
+                (done, what) -> {
+                    seen.add(done);
+                    said.add(what.replaceAll("\\d+", "n"));
+                },
+                handed);
 
         assertEquals(1, handed.size());
         assertSame(result.model(), handed.getFirst());
@@ -102,9 +120,15 @@ class SiteSearchTest {
             assertTrue(seen.get(i) >= seen.get(i - 1), seen.toString());
         }
         assertEquals(1, seen.getLast(), 1e-9);
-        assertEquals(List.of("running n samples to try quantizers on", "moving channel spread behind norms", "choosing ranges",
-            "choosing weight scales"), said.stream().distinct().filter(what -> !what.isEmpty()).toList());
-        assertTrue(seen.stream().distinct().count() >= 9, "three norms, three ranges and two weights at least: " + seen);
+        assertEquals(
+                List.of(
+                        "running n samples to try quantizers on",
+                        "moving channel spread behind norms",
+                        "choosing ranges",
+                        "choosing weight scales"),
+                said.stream().distinct().filter(what -> !what.isEmpty()).toList());
+        assertTrue(
+                seen.stream().distinct().count() >= 9, "three norms, three ranges and two weights at least: " + seen);
     }
 
     /** A softmax output that a layer and a sigmoid read, and a tanh beside it. */
@@ -116,28 +140,37 @@ class SiteSearchTest {
         draft.op("h", "Tanh", x);
         draft.op("z", "MatMul", "h", draft.normal("v", 1, Networks.FEATURES, 4));
         draft.op("s", "Sigmoid", "a");
-        return draft.output("y", DataType.FLOAT, -1, 4).output("z", DataType.FLOAT, -1, 4).output("s", DataType.FLOAT, -1, 8).graph();
+        return draft.output("y", DataType.FLOAT, -1, 4)
+                .output("z", DataType.FLOAT, -1, 4)
+                .output("s", DataType.FLOAT, -1, 8)
+                .graph();
     }
 
     private Map<String, Quantizer> chosen(Calibrator.Result result) {
-        return result.plan().activations().stream().collect(Collectors.toMap(site -> site.tensor(),
-            site -> site.quantizer()));
+        return result.plan().activations().stream()
+                .collect(Collectors.toMap(site -> site.tensor(), site -> site.quantizer()));
     }
 
     @Test
     void onlySoftmaxGetsACurveAndOnlyItIsMeasuredForOne() throws IOException {
         var model = Profiler.prepare(softmax());
         for (var curve : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
-            var result = calibrate(model, settings(new RangeCriterion.Mse(), curve, Migration.OFF), Progress.none(), new ArrayList<>());
+            var result = calibrate(
+                    model,
+                    settings(new RangeCriterion.Mse(), curve, Migration.OFF),
+                    Progress.none(),
+                    new ArrayList<>());
 
             assertEquals(curve.name().toLowerCase(), chosen(result).get("a").label());
             assertEquals("uniform", chosen(result).get("h").label());
             assertNotNull(result.table().activation("a", 4).orElseThrow().consumerError());
             assertNull(result.table().activation("h", 4).orElseThrow().consumerError());
-            assertEquals("product", result.table().activation("a", 4).orElseThrow().range());
+            assertEquals(
+                    "product", result.table().activation("a", 4).orElseThrow().range());
             assertEquals("mse", result.table().activation("h", 4).orElseThrow().range());
-            assertTrue(result.table().rewrites().isEmpty() || result.table().rewrites().stream()
-                .noneMatch(rewrite -> rewrite.rule().contains("spread")));
+            assertTrue(result.table().rewrites().isEmpty()
+                    || result.table().rewrites().stream()
+                            .noneMatch(rewrite -> rewrite.rule().contains("spread")));
         }
     }
 
@@ -145,18 +178,30 @@ class SiteSearchTest {
     void autoIsNoWorseThanAnyCurveOrRange() throws IOException {
         // Given
         var model = Profiler.prepare(softmax());
-        var auto = calibrate(model, settings(new RangeCriterion.Auto(), SoftmaxQuantizer.AUTO, Migration.OFF).withCandidates(List.of(2, 8)),
-            Progress.none(), new ArrayList<>()).table();
+        var auto = calibrate(
+                        model,
+                        settings(new RangeCriterion.Auto(), SoftmaxQuantizer.AUTO, Migration.OFF)
+                                .withCandidates(List.of(2, 8)),
+                        Progress.none(),
+                        new ArrayList<>())
+                .table();
 
         for (var curve : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
             // When
-            var one = calibrate(model, settings(new RangeCriterion.Auto(), curve, Migration.OFF).withCandidates(List.of(2, 8)),
-                Progress.none(), new ArrayList<>()).table();
+            var one = calibrate(
+                            model,
+                            settings(new RangeCriterion.Auto(), curve, Migration.OFF)
+                                    .withCandidates(List.of(2, 8)),
+                            Progress.none(),
+                            new ArrayList<>())
+                    .table();
 
             // Then
             for (int bits : List.of(2, 4, 8)) {
                 double least = auto.activation("a", bits).orElseThrow().consumerError();
-                assertTrue(least <= one.activation("a", bits).orElseThrow().consumerError() + 1e-12, curve + " at " + bits);
+                assertTrue(
+                        least <= one.activation("a", bits).orElseThrow().consumerError() + 1e-12,
+                        curve + " at " + bits);
             }
         }
         assertNotNull(auto.activation("h", 4).orElseThrow().consumerError());
@@ -164,12 +209,16 @@ class SiteSearchTest {
 
     @Test
     void codesWiderThanATableHaveNoCurve() throws IOException {
-        var settings = settings(new RangeCriterion.Mse(), SoftmaxQuantizer.TAN, Migration.OFF).withCandidates(List.of(8, 9, 16));
+        var settings = settings(new RangeCriterion.Mse(), SoftmaxQuantizer.TAN, Migration.OFF)
+                .withCandidates(List.of(8, 9, 16));
 
-        var table = calibrate(Profiler.prepare(softmax()), settings, Progress.none(), new ArrayList<>()).table();
+        var table = calibrate(Profiler.prepare(softmax()), settings, Progress.none(), new ArrayList<>())
+                .table();
 
         assertEquals("tan", table.activation("a", 8).orElseThrow().quantizer().label());
-        assertEquals("uniform", table.activation("a", 9).orElseThrow().quantizer().label());
-        assertEquals("uniform", table.activation("a", 16).orElseThrow().quantizer().label());
+        assertEquals(
+                "uniform", table.activation("a", 9).orElseThrow().quantizer().label());
+        assertEquals(
+                "uniform", table.activation("a", 16).orElseThrow().quantizer().label());
     }
 }

@@ -31,7 +31,9 @@ class SketchTest {
 
         // Then
         assertEquals(100, sketch.counts().size());
-        assertEquals(values.length, sketch.counts().stream().mapToLong(Long::longValue).sum());
+        assertEquals(
+                values.length,
+                sketch.counts().stream().mapToLong(Long::longValue).sum());
         double max = Double.NEGATIVE_INFINITY;
         double min = Double.POSITIVE_INFINITY;
         for (float value : values) {
@@ -46,7 +48,9 @@ class SketchTest {
             for (float value : values) {
                 below += value < edge ? 1 : 0;
             }
-            long drawn = sketch.counts().subList(0, bins).stream().mapToLong(Long::longValue).sum();
+            long drawn = sketch.counts().subList(0, bins).stream()
+                    .mapToLong(Long::longValue)
+                    .sum();
             assertEquals(below, drawn, .01 * values.length, "below " + edge);
         }
     }
@@ -67,10 +71,15 @@ class SketchTest {
             }
             assertEquals(farthest / sketch.deviation(), reach.sigmas(), 1e-4, "channel " + reach.channel());
             assertTrue(reach.sigmas() <= before);
-            assertEquals(reach.sigmas() * sketch.deviation(), Math.max(reach.high() - sketch.mean(), sketch.mean() - reach.low()), 1e-3);
+            assertEquals(
+                    reach.sigmas() * sketch.deviation(),
+                    Math.max(reach.high() - sketch.mean(), sketch.mean() - reach.low()),
+                    1e-3);
             before = reach.sigmas();
         }
-        assertTrue(sketch.channels().stream().noneMatch(reach -> reach.channel() < 2), "narrow channels are not among them");
+        assertTrue(
+                sketch.channels().stream().noneMatch(reach -> reach.channel() < 2),
+                "narrow channels are not among them");
     }
 
     @Test

@@ -98,8 +98,16 @@ class SoftmaxSearchTest {
             for (int f = 2; f <= 98; f += 4) {
                 for (int c = 0; c <= 20; c++) {
                     double centre = c / 20.0;
-                    least = Math.min(least, error(a, v, new Tangent(bits, f / 100.0 * Math.PI / 2 / Math.max(centre, 1 - centre), centre,
-                        (float) s)));
+                    least = Math.min(
+                            least,
+                            error(
+                                    a,
+                                    v,
+                                    new Tangent(
+                                            bits,
+                                            f / 100.0 * Math.PI / 2 / Math.max(centre, 1 - centre),
+                                            centre,
+                                            (float) s)));
                 }
             }
         }
@@ -124,7 +132,9 @@ class SoftmaxSearchTest {
                 ratios += ratio;
                 cases++;
                 farthest = Math.max(farthest, found.c());
-                assertTrue(found.c() > .5, "rows of softmax are mostly near 0, and the grid is finest far from " + found.c());
+                assertTrue(
+                        found.c() > .5,
+                        "rows of softmax are mostly near 0, and the grid is finest far from " + found.c());
             }
         }
         assertTrue(ratios / cases < 1.05, "errors are " + ratios / cases + " times the least of the grid on average");
@@ -140,7 +150,9 @@ class SoftmaxSearchTest {
                 double tangent = error(a, v, TanSearch.search(bits, scales(a), candidate -> error(a, v, candidate)));
                 for (double scale : scales(a)) {
                     for (int root = 1; root <= 2; root++) {
-                        assertTrue(tangent < error(a, v, new Logarithmic(bits, root, (float) scale)), bits + " bits, root " + root);
+                        assertTrue(
+                                tangent < error(a, v, new Logarithmic(bits, root, (float) scale)),
+                                bits + " bits, root " + root);
                     }
                     assertTrue(tangent < error(a, v, Uniform.asymmetric(bits, 0, scale)), bits + " bits, uniform");
                 }
@@ -181,15 +193,21 @@ class SoftmaxSearchTest {
     private Codebook chosen(SoftmaxQuantizer softmax, int bits, float[] scores, float[] v) throws IOException {
         var draft = new Draft(17, 1);
         draft.input("x", DataType.FLOAT, -1, TOKENS);
-        draft.op("y", "MatMul", draft.op("a", "Softmax", Map.of("axis", -1L), "x"),
-            draft.constant("v", Tensor.of(v, TOKENS, CHANNELS)));
-        var model = Profiler.prepare(draft.output("y", DataType.FLOAT, -1, CHANNELS).graph());
-        var settings = new CalibrateSettings(new RangeCriterion.MinMax(), WeightRange.MAX, softmax, Migration.OFF, 8, bits, List.of(),
-            ROWS);
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(scores, ROWS, TOKENS)))))) {
+        draft.op(
+                "y",
+                "MatMul",
+                draft.op("a", "Softmax", Map.of("axis", -1L), "x"),
+                draft.constant("v", Tensor.of(v, TOKENS, CHANNELS)));
+        var model =
+                Profiler.prepare(draft.output("y", DataType.FLOAT, -1, CHANNELS).graph());
+        var settings = new CalibrateSettings(
+                new RangeCriterion.MinMax(), WeightRange.MAX, softmax, Migration.OFF, 8, bits, List.of(), ROWS);
+        try (var data = Dataset.open(
+                List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(scores, ROWS, TOKENS)))))) {
             var samples = new Samples(data, model, Map.of());
             var profile = Profiler.observe(model, samples, 0, ROWS, 8, List.of(), Provider.cpu(), Progress.none());
-            var plan = Calibrator.calibrate(model, profile, samples, settings, 8, Provider.cpu(), Progress.none()).plan();
+            var plan = Calibrator.calibrate(model, profile, samples, settings, 8, Provider.cpu(), Progress.none())
+                    .plan();
             return (Codebook) plan.activations().getFirst().quantizer();
         }
     }
@@ -210,7 +228,8 @@ class SoftmaxSearchTest {
             for (var softmax : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2)) {
                 int root = softmax == SoftmaxQuantizer.LOG2 ? 1 : 2;
                 double least = Double.POSITIVE_INFINITY;
-                for (double scale : new double[] {seen.max(), seen.quantile(.99999), seen.quantile(.9999), seen.quantile(.999)}) {
+                for (double scale :
+                        new double[] {seen.max(), seen.quantile(.99999), seen.quantile(.9999), seen.quantile(.999)}) {
                     least = Math.min(least, channelError(a, v, new Logarithmic(3, root, (float) scale)));
                 }
 

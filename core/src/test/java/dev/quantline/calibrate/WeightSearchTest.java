@@ -25,13 +25,15 @@ class WeightSearchTest {
         return draft.graph().initializers().get("w");
     }
 
-    private static double error(Tensor weight, Uniform quantizer, int channel, int inner, int power, float[] importance) {
+    private static double error(
+            Tensor weight, Uniform quantizer, int channel, int inner, int power, float[] importance) {
         double sum = 0;
         var rounded = quantizer.fakeQuantize(weight);
         int channels = quantizer.scale().length;
         for (int i = 0; i < weight.size(); i++) {
             if (i / inner % channels == channel) {
-                sum += Math.pow(Math.abs(weight.get(i) - rounded.get(i)), power) * (importance == null ? 1 : importance[i]);
+                sum += Math.pow(Math.abs(weight.get(i) - rounded.get(i)), power)
+                        * (importance == null ? 1 : importance[i]);
             }
         }
         return sum;
@@ -41,9 +43,18 @@ class WeightSearchTest {
     void withoutASearchTheLargestMagnitudeOfEachChannelDecides() {
         var weight = Tensor.of(new float[] {1, -2, 0, 0, 3, -12.7f}, 3, 2);
 
-        assertArrayEquals(new float[] {2 / 127f, 1, .1f}, WeightSearch.choose(weight, 8, 0, 0, null, MAX).scale(), 1e-7f);
-        assertArrayEquals(new float[] {3 / 127f, .1f}, WeightSearch.choose(weight, 8, 1, 0, null, MAX).scale(), 1e-7f);
-        assertArrayEquals(new float[] {.1f}, WeightSearch.choose(weight, 8, Uniform.PER_TENSOR, 0, null, MAX).scale(), 1e-7f);
+        assertArrayEquals(
+                new float[] {2 / 127f, 1, .1f},
+                WeightSearch.choose(weight, 8, 0, 0, null, MAX).scale(),
+                1e-7f);
+        assertArrayEquals(
+                new float[] {3 / 127f, .1f},
+                WeightSearch.choose(weight, 8, 1, 0, null, MAX).scale(),
+                1e-7f);
+        assertArrayEquals(
+                new float[] {.1f},
+                WeightSearch.choose(weight, 8, Uniform.PER_TENSOR, 0, null, MAX).scale(),
+                1e-7f);
     }
 
     /** Whole channels of noise lose what a bit less would; one with a far weight keeps its other codes. */
@@ -59,7 +70,9 @@ class WeightSearchTest {
 
         assertEquals(128, limited.pairLimit());
         for (int c = 0; c < 2; c++) {
-            assertTrue(PairLimit.largestPair(limited.quantize(weight).rows(c, c + 1).toLongs()) <= 128);
+            assertTrue(PairLimit.largestPair(
+                            limited.quantize(weight).rows(c, c + 1).toLongs())
+                    <= 128);
         }
         assertTrue(error(weight, limited, 0, 512, 2, null) < 1.1 * error(weight, seven, 0, 512, 2, null));
         assertTrue(error(weight, limited, 1, 512, 2, null) < 1.4 * error(weight, free, 1, 512, 2, null));
@@ -74,7 +87,9 @@ class WeightSearchTest {
 
         var limited = WeightSearch.limited(weight, free, new float[] {1e-9f, 1e-9f, 1, 1, 1, 1});
 
-        assertTrue(limited.scale()[0] < WeightSearch.limited(weight, free, null).scale()[0], "they are cut, the others keep their steps");
+        assertTrue(
+                limited.scale()[0] < WeightSearch.limited(weight, free, null).scale()[0],
+                "they are cut, the others keep their steps");
     }
 
     @Test
@@ -90,9 +105,21 @@ class WeightSearchTest {
                     for (int alpha = 15; alpha <= 50; alpha++) {
                         var scale = whole.scale().clone();
                         scale[c] *= alpha / 50f;
-                        least = Math.min(least, error(weight, new Uniform(3, true, axis, scale, whole.zeroPoint()), c, inner, power, null));
+                        least = Math.min(
+                                least,
+                                error(
+                                        weight,
+                                        new Uniform(3, true, axis, scale, whole.zeroPoint()),
+                                        c,
+                                        inner,
+                                        power,
+                                        null));
                     }
-                    assertEquals(least, error(weight, searched, c, inner, power, null), 1e-4 * least, "axis " + axis + ", power " + power);
+                    assertEquals(
+                            least,
+                            error(weight, searched, c, inner, power, null),
+                            1e-4 * least,
+                            "axis " + axis + ", power " + power);
                 }
             }
         }
@@ -121,12 +148,16 @@ class WeightSearchTest {
                     for (int i = 0; i < part.length; i++) {
                         part[i] = w[(b * 16 + i) * 3 + output];
                     }
-                    float alone = WeightSearch.choose(Tensor.of(part, 1, part.length), 4, 0, 0, null, criterion).scale()[0];
+                    float alone = WeightSearch.choose(Tensor.of(part, 1, part.length), 4, 0, 0, null, criterion)
+                            .scale()[0];
                     assertEquals(alone, byColumn.scale()[b * 3 + output], criterion.label());
                     assertEquals(alone, byRow.scale()[output * 3 + b], criterion.label());
                 }
             }
-            assertEquals(WeightSearch.error(columns, byColumn, null), WeightSearch.error(Tensor.of(turned, 3, 40), byRow, null), 1e-9);
+            assertEquals(
+                    WeightSearch.error(columns, byColumn, null),
+                    WeightSearch.error(Tensor.of(turned, 3, 40), byRow, null),
+                    1e-9);
         }
     }
 
@@ -134,7 +165,8 @@ class WeightSearchTest {
     void finerGranularityLeavesLessError() {
         var weight = weight(64, 8);
 
-        double tensor = WeightSearch.error(weight, WeightSearch.choose(weight, 4, Uniform.PER_TENSOR, 0, null, MSE), null);
+        double tensor =
+                WeightSearch.error(weight, WeightSearch.choose(weight, 4, Uniform.PER_TENSOR, 0, null, MSE), null);
         double channel = WeightSearch.error(weight, WeightSearch.choose(weight, 4, 1, 0, null, MSE), null);
         double block = WeightSearch.error(weight, WeightSearch.choose(weight, 4, 1, 16, null, MSE), null);
 
@@ -162,7 +194,9 @@ class WeightSearchTest {
                 for (int alpha = 15; alpha <= 50; alpha++) {
                     var scale = whole.scale().clone();
                     scale[c] *= alpha / 50f;
-                    least = Math.min(least, error(weight, new Uniform(3, true, 1, scale, whole.zeroPoint()), c, 1, power, importance));
+                    least = Math.min(
+                            least,
+                            error(weight, new Uniform(3, true, 1, scale, whole.zeroPoint()), c, 1, power, importance));
                 }
                 double found = error(weight, searched, c, 1, power, importance);
                 assertEquals(least, found, 1e-4 * least, "channel " + c + ", power " + power);

@@ -31,15 +31,19 @@ class AveragePrecisionTest {
                 for (int again = random.nextInt(4); again > 0; again--) {
                     int left = x + random.nextInt(8) - 4;
                     int upper = y + random.nextInt(4) - 2;
-                    found.add(new Detection(random.nextInt(8) == 0 ? random.nextInt(CLASSES) : label, score(random),
-                        new Box(left, upper, left + width + random.nextInt(4), upper + height)));
+                    found.add(new Detection(
+                            random.nextInt(8) == 0 ? random.nextInt(CLASSES) : label,
+                            score(random),
+                            new Box(left, upper, left + width + random.nextInt(4), upper + height)));
                 }
             }
             for (int k = random.nextInt(noise); k > 0; k--) {
                 int left = random.nextInt(64);
                 int upper = random.nextInt(64);
-                found.add(new Detection(random.nextInt(CLASSES), score(random),
-                    new Box(left, upper, left + 1 + random.nextInt(32), upper + 1 + random.nextInt(32))));
+                found.add(new Detection(
+                        random.nextInt(CLASSES),
+                        score(random),
+                        new Box(left, upper, left + 1 + random.nextInt(32), upper + 1 + random.nextInt(32))));
             }
             precision.add(found, right);
         }
@@ -76,8 +80,9 @@ class AveragePrecisionTest {
         var near = new Box(0, 0, 10, 9);
 
         // When the surer detection takes the box that it overlaps most, the other one is left for the second
-        precision.add(List.of(new Detection(0, .9, near), new Detection(0, .8, box), new Detection(0, .7, box)),
-            Map.of(0, List.of(box, near)));
+        precision.add(
+                List.of(new Detection(0, .9, near), new Detection(0, .8, box), new Detection(0, .7, box)),
+                Map.of(0, List.of(box, near)));
 
         // Then the third is found twice, and no recall is left that it could spoil
         assertEquals(1, precision.value(), 1e-12);

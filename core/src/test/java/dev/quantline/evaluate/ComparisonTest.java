@@ -29,8 +29,8 @@ class ComparisonTest {
     @Test
     void everyOutputIsJudgedByItsKindAndTheFarthestDecides() {
         var compared = compared(
-            Map.of("boxes", floats(1, 0, 0, 1), "label", Tensor.vector(3L, 5L), "scores", floats(1, 2, 3, 4)),
-            Map.of("boxes", floats(1, 1, 1, 1), "label", Tensor.vector(3L, 4L), "scores", floats(1, 2, 3, 4)));
+                Map.of("boxes", floats(1, 0, 0, 1), "label", Tensor.vector(3L, 5L), "scores", floats(1, 2, 3, 4)),
+                Map.of("boxes", floats(1, 1, 1, 1), "label", Tensor.vector(3L, 4L), "scores", floats(1, 2, 3, 4)));
 
         assertEquals(200, ((Fidelity) compared.outputs().get("scores")).sqnrDb());
         assertEquals(.5, ((Agreement) compared.outputs().get("label")).share());
@@ -46,12 +46,14 @@ class ComparisonTest {
         var scores = Map.of("s", floats(1, hidden, 2, hidden));
 
         assertEquals(200, compared(scores, scores).worst().sqnrDb());
-        assertTrue(Double.isNaN(compared(scores, Map.of("s", floats(1, 5, 2, hidden))).worst().cosine()));
+        assertTrue(Double.isNaN(
+                compared(scores, Map.of("s", floats(1, 5, 2, hidden))).worst().cosine()));
     }
 
     @Test
     void anOutputThatIsNotFiniteIsTheWorst() {
-        var compared = compared(Map.of("a", floats(1, 2), "b", floats(1, 2)), Map.of("a", floats(9, 9), "b", floats(Float.NaN, 2)));
+        var compared = compared(
+                Map.of("a", floats(1, 2), "b", floats(1, 2)), Map.of("a", floats(9, 9), "b", floats(Float.NaN, 2)));
 
         assertSame(compared.outputs().get("b"), compared.worst());
     }
@@ -59,8 +61,9 @@ class ComparisonTest {
     @Test
     void outputsOfOtherSizesAreComparedWithNothing() {
         // Given: what was found in one model, and less or more in the other
-        var fewer = compared(Map.of("found", Tensor.of(new float[] {3, 4}, 2, 1), "index", Tensor.vector(7L, 8L)),
-            Map.of("found", Tensor.of(new float[] {3}, 1, 1), "index", Tensor.vector(7L)));
+        var fewer = compared(
+                Map.of("found", Tensor.of(new float[] {3, 4}, 2, 1), "index", Tensor.vector(7L, 8L)),
+                Map.of("found", Tensor.of(new float[] {3}, 1, 1), "index", Tensor.vector(7L)));
 
         assertEquals(10 * Math.log10(25. / 16), ((Fidelity) fewer.outputs().get("found")).sqnrDb(), 1e-6);
         assertEquals(.5, ((Agreement) fewer.outputs().get("index")).share());
@@ -70,7 +73,11 @@ class ComparisonTest {
     void anOutputWithoutSamplesIsOneRow() {
         var constant = Tensor.vector(1f, 2f, 3f);
 
-        assertEquals(200, compared(Map.of("anchors", constant), Map.of("anchors", constant)).worst().sqnrDb());
+        assertEquals(
+                200,
+                compared(Map.of("anchors", constant), Map.of("anchors", constant))
+                        .worst()
+                        .sqnrDb());
         assertEquals(1, Metric.rows(TWO, constant).dim(0));
         assertEquals(2, Metric.rows(TWO, Tensor.of(new float[12], 4, 3)).dim(0));
     }
@@ -81,6 +88,8 @@ class ComparisonTest {
         var compared = compared(labels, labels);
 
         assertTrue(assertThrows(BadInput.class, compared::worst).getMessage().contains("label"));
-        assertTrue(assertThrows(BadInput.class, () -> Metric.output(labels, Optional.empty())).getMessage().contains("label"));
+        assertTrue(assertThrows(BadInput.class, () -> Metric.output(labels, Optional.empty()))
+                .getMessage()
+                .contains("label"));
     }
 }

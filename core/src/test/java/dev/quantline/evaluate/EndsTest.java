@@ -53,7 +53,11 @@ class EndsTest {
 
         assertEquals(List.of("scores"), ends.names());
         assertEquals("label", ends.outputOf("scores"));
-        assertEquals(List.of("scores"), ends.alone(graph).outputs().stream().map(output -> output.getName()).toList());
+        assertEquals(
+                List.of("scores"),
+                ends.alone(graph).outputs().stream()
+                        .map(output -> output.getName())
+                        .toList());
         try (var session = Session.open(ends.beside(graph), Provider.cpu(), Session.Optimization.ALL)) {
             var outputs = session.run(Map.of("x", Tensor.of(new float[] {1, 3, 2, -1}, 1, 4)));
             assertEquals(List.of("label", "scores"), List.copyOf(outputs.keySet()));
@@ -63,7 +67,9 @@ class EndsTest {
 
     @Test
     void truthValuesComeFromWhatWasCompared() {
-        assertEquals(List.of("scores"), Ends.of(with(graph(), "positive", DataType.BOOL)).names());
+        assertEquals(
+                List.of("scores"),
+                Ends.of(with(graph(), "positive", DataType.BOOL)).names());
     }
 
     @Test
@@ -77,16 +83,27 @@ class EndsTest {
     @Test
     void whatIsNoTensorOfNumbersIsJudgedByWhatItWasMadeOf() {
         var graph = with(graph(), "label", DataType.INT64).withOpset("ai.onnx.ml", 3);
-        graph.nodes().add(new Node("zip", "ZipMap", "ai.onnx.ml", List.of("scores"), List.of("maps"),
-            Map.of()).with("classlabels_int64s", new long[] {0, 1, 2, 3}));
-        graph.outputs().add(ValueInfos.of("maps", DataType.FLOAT).toBuilder().clearType().build());
-        graph.outputs().add(0, ValueInfos.of("names", DataType.FLOAT).toBuilder().clearType().build());
+        graph.nodes()
+                .add(new Node("zip", "ZipMap", "ai.onnx.ml", List.of("scores"), List.of("maps"), Map.of())
+                        .with("classlabels_int64s", new long[] {0, 1, 2, 3}));
+        graph.outputs()
+                .add(ValueInfos.of("maps", DataType.FLOAT).toBuilder()
+                        .clearType()
+                        .build());
+        graph.outputs()
+                .add(
+                        0,
+                        ValueInfos.of("names", DataType.FLOAT).toBuilder()
+                                .clearType()
+                                .build());
         graph.nodes().add(Node.of("Cast", List.of("best"), "names").with("to", STRING));
 
         assertEquals(List.of("scores"), Ends.of(graph).names());
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(Set.of("label"), session.outputs());
-            assertEquals(Set.of("label"), session.run(Map.of("x", Tensor.of(new float[4], 1, 4))).keySet());
+            assertEquals(
+                    Set.of("label"),
+                    session.run(Map.of("x", Tensor.of(new float[4], 1, 4))).keySet());
         }
     }
 
@@ -99,6 +116,9 @@ class EndsTest {
         assertEquals(List.of("scores"), ends.lookedAt(Optional.empty()).names());
         assertEquals(List.of("other"), ends.lookedAt(Optional.of("other")).names());
         var unknown = assertThrows(BadInput.class, () -> ends.lookedAt(Optional.of("probs")));
-        assertTrue(unknown.getMessage().contains("evaluation.output") && unknown.getMessage().contains("'probs'"), unknown.getMessage());
+        assertTrue(
+                unknown.getMessage().contains("evaluation.output")
+                        && unknown.getMessage().contains("'probs'"),
+                unknown.getMessage());
     }
 }

@@ -29,8 +29,9 @@ class EvaluationTest {
     private Evaluation evaluate(long other, String metric, Progress progress) throws IOException {
         var network = Networks.conv(1);
         var file = Data.write(folder.resolve("data.npz"), Data.labelled(network, Data.images(21, 3)));
-        try (var data = Dataset.open(List.of(file)); var one = Session.open(network, Provider.cpu(), Session.Optimization.ALL);
-             var two = Session.open(Networks.conv(other), Provider.cpu(), Session.Optimization.ALL)) {
+        try (var data = Dataset.open(List.of(file));
+                var one = Session.open(network, Provider.cpu(), Session.Optimization.ALL);
+                var two = Session.open(Networks.conv(other), Provider.cpu(), Session.Optimization.ALL)) {
             return Evaluation.run(one, two, new Samples(data, network, Map.of()), Measure.of(metric), 4, progress);
         }
     }
@@ -76,20 +77,25 @@ class EvaluationTest {
         padded.put("attention_mask", Tensor.of(mask, 6, 12));
         var alone = new Fidelity();
         try (var one = Session.open(network, Provider.cpu(), Session.Optimization.ALL);
-             var two = Session.open(Networks.transformer(2), Provider.cpu(), Session.Optimization.ALL);
-             var data = Dataset.open(List.of(Data.write(folder.resolve("padded.npz"), padded)))) {
+                var two = Session.open(Networks.transformer(2), Provider.cpu(), Session.Optimization.ALL);
+                var data = Dataset.open(List.of(Data.write(folder.resolve("padded.npz"), padded)))) {
             for (int i = 0; i < 6; i++) {
                 int tokens = 3 + i % 2;
                 var ids = padded.get("input_ids").rows(i, i + 1).toLongs();
-                var fed = Map.of("input_ids", Tensor.of(Arrays.copyOf(ids, tokens), 1, tokens),
-                    "attention_mask", Tensor.of(Arrays.copyOfRange(mask, 12 * i, 12 * i + tokens), 1, tokens));
-                alone.add(one.run(fed).get("hidden").reshape(1, tokens * Networks.WIDTH),
-                    two.run(fed).get("hidden").reshape(1, tokens * Networks.WIDTH));
+                var fed = Map.of(
+                        "input_ids",
+                        Tensor.of(Arrays.copyOf(ids, tokens), 1, tokens),
+                        "attention_mask",
+                        Tensor.of(Arrays.copyOfRange(mask, 12 * i, 12 * i + tokens), 1, tokens));
+                alone.add(
+                        one.run(fed).get("hidden").reshape(1, tokens * Networks.WIDTH),
+                        two.run(fed).get("hidden").reshape(1, tokens * Networks.WIDTH));
             }
 
             // When
-            var evaluated = Evaluation.run(one, two, new Samples(data, network, Map.of()), Measure.of("fidelity"), 4, Progress.none())
-                .fidelity();
+            var evaluated = Evaluation.run(
+                            one, two, new Samples(data, network, Map.of()), Measure.of("fidelity"), 4, Progress.none())
+                    .fidelity();
 
             // Then
             assertEquals(alone.cosine(), evaluated.cosine(), 1e-6);
@@ -99,9 +105,10 @@ class EvaluationTest {
 
     @Test
     void smallerIsWorseOrBetterAsTheMetricSays() {
-        var perplexity = new Evaluation("perplexity", OptionalDouble.of(3), OptionalDouble.of(3.5), false, List.of(),
-            new Fidelity(), Map.of());
-        var top1 = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, List.of(), new Fidelity(), Map.of());
+        var perplexity = new Evaluation(
+                "perplexity", OptionalDouble.of(3), OptionalDouble.of(3.5), false, List.of(), new Fidelity(), Map.of());
+        var top1 = new Evaluation(
+                "top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, List.of(), new Fidelity(), Map.of());
 
         assertEquals(.5, perplexity.drop(), 1e-12);
         assertEquals(.1, top1.drop(), 1e-12);
@@ -112,13 +119,15 @@ class EvaluationTest {
         var images = Data.images(64, 1);
         var one = Map.of("x", Tensor.of(new float[Networks.FEATURES], 1, Networks.FEATURES));
         try (var large = Session.open(Networks.conv(1), Provider.cpu(), Session.Optimization.ALL);
-             var small = Session.open(Networks.mlp(1), Provider.cpu(), Session.Optimization.ALL)) {
+                var small = Session.open(Networks.mlp(1), Provider.cpu(), Session.Optimization.ALL)) {
             var both = new HashMap<>(images);
             both.putAll(one);
 
             var milliseconds = Latency.compare(large, small, both);
 
-            assertTrue(milliseconds[0] > milliseconds[1] && milliseconds[1] > 0, milliseconds[0] + " and " + milliseconds[1]);
+            assertTrue(
+                    milliseconds[0] > milliseconds[1] && milliseconds[1] > 0,
+                    milliseconds[0] + " and " + milliseconds[1]);
         }
     }
 }

@@ -22,17 +22,23 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** The layouts that detectors are exported with: each finds the same two pictures' boxes, and then something wrong besides. */
 class MeanAveragePrecisionTest {
     /** A box of class 1 and one of class 0 in the first picture, one of class 1 in the second. */
-    private static final Tensor TARGETS = Tensor.of(new float[] {
-        1, 0, 0, .25f, .25f, 0, .5f, .5f, 1, 1,
-        1, .25f, 0, .75f, .5f, -1, 0, 0, 0, 0}, 2, 2, 5);
+    private static final Tensor TARGETS = Tensor.of(
+            new float[] {1, 0, 0, .25f, .25f, 0, .5f, .5f, 1, 1, 1, .25f, 0, .75f, .5f, -1, 0, 0, 0, 0}, 2, 2, 5);
+
     private static final float[] CORNERS = {0, 0, .25f, .25f, .5f, .5f, 1, 1, .25f, 0, .75f, .5f, 0, 0, 0, 0};
-    private static final float[] CENTRED = {.125f, .125f, .25f, .25f, .75f, .75f, .5f, .5f, .5f, .25f, .5f, .5f, 0, 0, 0, 0};
+    private static final float[] CENTRED = {
+        .125f, .125f, .25f, .25f, .75f, .75f, .5f, .5f, .5f, .25f, .5f, .5f, 0, 0, 0, 0
+    };
+
     @TempDir
     private Path folder;
 
-    private double value(String name, Optional<String> output, Tensor targets, int batch, Map<String, Tensor> outputs) throws IOException {
-        var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1), "targets", targets));
-        try (var data = Dataset.open(List.of(file)); var metric = Metric.of(new Measure(name, output), data).orElseThrow()) {
+    private double value(String name, Optional<String> output, Tensor targets, int batch, Map<String, Tensor> outputs)
+            throws IOException {
+        var file = Data.write(
+                folder.resolve("data.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1), "targets", targets));
+        try (var data = Dataset.open(List.of(file));
+                var metric = Metric.of(new Measure(name, output), data).orElseThrow()) {
             data.forEachBatch(0, data.size(), batch, fed -> {
                 var rows = new LinkedHashMap<String, Tensor>();
                 outputs.forEach((key, tensor) -> rows.put(key, tensor.rows(fed.first(), fed.first() + fed.size())));
@@ -43,7 +49,10 @@ class MeanAveragePrecisionTest {
     }
 
     private double value(Map<String, Tensor> outputs) throws IOException {
-        assertEquals(value("map", Optional.empty(), TARGETS, 2, outputs), value("map50", Optional.empty(), TARGETS, 1, outputs), 1e-12);
+        assertEquals(
+                value("map", Optional.empty(), TARGETS, 2, outputs),
+                value("map50", Optional.empty(), TARGETS, 1, outputs),
+                1e-12);
         return value("map50", Optional.empty(), TARGETS, 2, outputs);
     }
 
@@ -66,7 +75,8 @@ class MeanAveragePrecisionTest {
 
         assertEquals(1, value(outputs("2371", boxes, "2372", labels(1, 0, 1, 0), "2373", scores)));
         // A class that is wrong: half of class 1 is found, nothing of class 0
-        assertEquals(51 / 101. / 2, value(outputs("scores", scores, "boxes", boxes, "labels", labels(1, 1, 0, 0))), 1e-12);
+        assertEquals(
+                51 / 101. / 2, value(outputs("scores", scores, "boxes", boxes, "labels", labels(1, 1, 0, 0))), 1e-12);
     }
 
     @Test
@@ -87,30 +97,64 @@ class MeanAveragePrecisionTest {
         // Given: rows that would be surer than the right ones
         var scores = Tensor.of(new float[] {.9f, .8f, .1f, .99f}, 2, 2);
 
-        assertEquals(1, value(outputs("boxes", Tensor.of(CORNERS, 2, 2, 4), "scores", scores, "labels", labels(1, 0, 1, -1))));
-        assertEquals(51 / 101. / 2 + .5, value(outputs("boxes", Tensor.of(CORNERS, 2, 2, 4), "scores",
-            Tensor.of(new float[] {.9f, .8f, Float.NaN, 0}, 2, 2), "labels", labels(1, 0, 1, 1))), 1e-12);
+        assertEquals(
+                1,
+                value(outputs("boxes", Tensor.of(CORNERS, 2, 2, 4), "scores", scores, "labels", labels(1, 0, 1, -1))));
+        assertEquals(
+                51 / 101. / 2 + .5,
+                value(outputs(
+                        "boxes",
+                        Tensor.of(CORNERS, 2, 2, 4),
+                        "scores",
+                        Tensor.of(new float[] {.9f, .8f, Float.NaN, 0}, 2, 2),
+                        "labels",
+                        labels(1, 0, 1, 1))),
+                1e-12);
     }
 
     @Test
     void ofOnePictureTheAxisOfSamplesMayBeMissing() throws IOException {
-        var file = Data.write(folder.resolve("one.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1), "targets", TARGETS));
-        try (var data = Dataset.open(List.of(file)); var metric = Metric.of(Measure.of("map"), data).orElseThrow()) {
-            metric.add(new Dataset.Batch(0, 1, Map.of()), outputs("boxes", Tensor.of(CORNERS, 4, 4).rows(0, 2),
-                "labels", Tensor.vector(1L, 0), "scores", Tensor.vector(.9f, .8f)));
-            metric.add(new Dataset.Batch(1, 1, Map.of()), outputs("boxes", Tensor.of(CORNERS, 4, 4).rows(2, 3),
-                "labels", Tensor.vector(1L), "scores", Tensor.vector(.7f)));
+        var file = Data.write(
+                folder.resolve("one.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1), "targets", TARGETS));
+        try (var data = Dataset.open(List.of(file));
+                var metric = Metric.of(Measure.of("map"), data).orElseThrow()) {
+            metric.add(
+                    new Dataset.Batch(0, 1, Map.of()),
+                    outputs(
+                            "boxes",
+                            Tensor.of(CORNERS, 4, 4).rows(0, 2),
+                            "labels",
+                            Tensor.vector(1L, 0),
+                            "scores",
+                            Tensor.vector(.9f, .8f)));
+            metric.add(
+                    new Dataset.Batch(1, 1, Map.of()),
+                    outputs(
+                            "boxes",
+                            Tensor.of(CORNERS, 4, 4).rows(2, 3),
+                            "labels",
+                            Tensor.vector(1L),
+                            "scores",
+                            Tensor.vector(.7f)));
 
             assertEquals(1, metric.value());
             assertEquals(List.of("boxes", "scores", "labels"), metric.outputs(Map.of()));
         }
-        var together = outputs("boxes", Tensor.of(CORNERS, 4, 4), "labels", Tensor.vector(1L, 0, 1, 0), "scores",
-            Tensor.vector(.9f, .8f, .7f, 0));
+        var together = outputs(
+                "boxes",
+                Tensor.of(CORNERS, 4, 4),
+                "labels",
+                Tensor.vector(1L, 0, 1, 0),
+                "scores",
+                Tensor.vector(.9f, .8f, .7f, 0));
         assertTrue(assertThrows(BadInput.class, () -> {
-            try (var data = Dataset.open(List.of(file)); var metric = Metric.of(Measure.of("map"), data).orElseThrow()) {
-                metric.add(new Dataset.Batch(0, 2, Map.of()), together);
-            }
-        }).getMessage().contains("one picture at a time"));
+                    try (var data = Dataset.open(List.of(file));
+                            var metric = Metric.of(Measure.of("map"), data).orElseThrow()) {
+                        metric.add(new Dataset.Batch(0, 2, Map.of()), together);
+                    }
+                })
+                .getMessage()
+                .contains("one picture at a time"));
     }
 
     @Test
@@ -132,32 +176,64 @@ class MeanAveragePrecisionTest {
 
         assertEquals(1, value(outputs("last_hidden_state", hidden, "logits", logits, "pred_boxes", boxes)));
         // The box of the query that is nothing would be surer by its logit alone
-        assertEquals(1, value(outputs("logits", Tensor.of(new float[] {0, 3, 2, 5, 0, 1, 0, 3, 1, 3, 8, 19}, 2, 2, 3), "boxes", boxes)));
+        assertEquals(
+                1,
+                value(outputs(
+                        "logits",
+                        Tensor.of(new float[] {0, 3, 2, 5, 0, 1, 0, 3, 1, 3, 8, 19}, 2, 2, 3),
+                        "boxes",
+                        boxes)));
     }
 
     @Test
     void classesOfQueriesMayHaveProbabilitiesOfTheirOwn() throws IOException {
-        // Given: as many pairs of query and class count as there are queries: the third and fourth of the first picture do not
+        // Given: as many pairs of query and class count as there are queries: the third and fourth of the first picture
+        // do not
         var boxes = Tensor.of(CENTRED, 2, 2, 4);
         var logits = Tensor.of(new float[] {1, 3, 5, 0, 0, 3, -9, -8}, 2, 2, 2);
 
         assertEquals(1, value("map-sigmoid", Optional.empty(), TARGETS, 2, outputs("dets", boxes, "labels", logits)));
-        assertEquals(1, value("map50-sigmoid", Optional.empty(), TARGETS, 1, outputs("logits", logits, "pred_boxes", boxes)));
-        assertTrue(assertThrows(BadInput.class, () -> value("map-sigmoid", Optional.empty(), TARGETS, 2,
-            outputs("output0", Tensor.zeros(DataType.FLOAT, 2, 6, 8)))).getMessage().contains("pred_boxes"));
-        assertTrue(assertThrows(BadInput.class, () -> value(outputs("logits", Tensor.zeros(DataType.FLOAT, 2, 2, 1), "pred_boxes", boxes)))
-            .getMessage().contains("take map-sigmoid"));
+        assertEquals(
+                1,
+                value("map50-sigmoid", Optional.empty(), TARGETS, 1, outputs("logits", logits, "pred_boxes", boxes)));
+        assertTrue(assertThrows(
+                        BadInput.class,
+                        () -> value(
+                                "map-sigmoid",
+                                Optional.empty(),
+                                TARGETS,
+                                2,
+                                outputs("output0", Tensor.zeros(DataType.FLOAT, 2, 6, 8))))
+                .getMessage()
+                .contains("pred_boxes"));
+        assertTrue(assertThrows(
+                        BadInput.class,
+                        () -> value(outputs("logits", Tensor.zeros(DataType.FLOAT, 2, 2, 1), "pred_boxes", boxes)))
+                .getMessage()
+                .contains("take map-sigmoid"));
     }
 
     @Test
     void targetsOfQueriesAreSharesOfThePicture() {
         var pixels = Tensor.of(new float[] {0, 3, 3, 320, 200, 0, 3, 3, 320, 200}, 2, 1, 5);
 
-        var refused = assertThrows(BadInput.class, () -> value("map", Optional.empty(), pixels, 2,
-            outputs("logits", Tensor.zeros(DataType.FLOAT, 2, 2, 3), "pred_boxes", Tensor.of(CENTRED, 2, 2, 4))));
+        var refused = assertThrows(
+                BadInput.class,
+                () -> value(
+                        "map",
+                        Optional.empty(),
+                        pixels,
+                        2,
+                        outputs(
+                                "logits",
+                                Tensor.zeros(DataType.FLOAT, 2, 2, 3),
+                                "pred_boxes",
+                                Tensor.of(CENTRED, 2, 2, 4))));
 
-        assertTrue(refused.getMessage().contains("sample 0") && refused.getMessage().contains("divide x by its width"),
-            refused.getMessage());
+        assertTrue(
+                refused.getMessage().contains("sample 0")
+                        && refused.getMessage().contains("divide x by its width"),
+                refused.getMessage());
     }
 
     @Test
@@ -193,15 +269,26 @@ class MeanAveragePrecisionTest {
     void aYoloHeadIsSuppressedClassByClass() throws IOException {
         assertEquals(1, value(outputs("output0", head(8, .85f), "features", Tensor.zeros(DataType.FLOAT, 2, 3, 4, 4))));
         // The worse box first: it takes the place of the right one, which it overlaps by .8
-        assertEquals(1, value("map50", Optional.of("output0"), TARGETS, 2, outputs("p", head(8, 0), "output0", head(8, .95f))), 1e-12);
-        assertEquals((1 + .7 + .3 * .5 * 51 / 101) / 2, value("map", Optional.of("output0"), TARGETS, 2,
-            outputs("output0", head(8, .95f))), 1e-12, "at the thresholds above .8 the worse box is none");
+        assertEquals(
+                1,
+                value("map50", Optional.of("output0"), TARGETS, 2, outputs("p", head(8, 0), "output0", head(8, .95f))),
+                1e-12);
+        assertEquals(
+                (1 + .7 + .3 * .5 * 51 / 101) / 2,
+                value("map", Optional.of("output0"), TARGETS, 2, outputs("output0", head(8, .95f))),
+                1e-12,
+                "at the thresholds above .8 the worse box is none");
     }
 
     @Test
     void boxesOfAnchorsAreSuppressedToo() throws IOException {
-        var boxes = Tensor.of(new float[] {0, 0, .25f, .25f, 0, 0, .25f, .24f, .5f, .5f, 1, 1,
-            .25f, 0, .75f, .5f, 0, 0, 0, 0, 0, 0, 0, 0}, 2, 3, 4);
+        var boxes = Tensor.of(
+                new float[] {
+                    0, 0, .25f, .25f, 0, 0, .25f, .24f, .5f, .5f, 1, 1, .25f, 0, .75f, .5f, 0, 0, 0, 0, 0, 0, 0, 0
+                },
+                2,
+                3,
+                4);
         var scores = Tensor.of(new float[] {.1f, .9f, .1f, .8f, .9f, 0, 0, .7f, 0, 0, 0, 0}, 2, 3, 2);
 
         assertEquals(1, value(outputs("scores", scores, "boxes", boxes)));
@@ -223,14 +310,21 @@ class MeanAveragePrecisionTest {
     void targetsThatAreNoBoxesAreRefused() {
         var head = outputs("output0", head(8, .5f));
         var refused = new ArrayList<String>();
-        for (var targets : List.of(Tensor.zeros(DataType.FLOAT, 2, 4), Tensor.of(new float[] {0, 8, 8, 2, 2, 0, 8, 8, 2, 2}, 2, 1, 5),
-            Tensor.of(new float[] {.5f, 0, 0, 2, 2, 0, 8, 8, 9, 9}, 2, 1, 5),
-            Tensor.of(new float[] {-1, 0, 0, 0, 0, -1, 0, 0, 0, 0}, 2, 1, 5))) {
-            refused.add(assertThrows(BadInput.class, () -> value("map", Optional.empty(), targets, 2, head)).getMessage());
+        for (var targets : List.of(
+                Tensor.zeros(DataType.FLOAT, 2, 4),
+                Tensor.of(new float[] {0, 8, 8, 2, 2, 0, 8, 8, 2, 2}, 2, 1, 5),
+                Tensor.of(new float[] {.5f, 0, 0, 2, 2, 0, 8, 8, 9, 9}, 2, 1, 5),
+                Tensor.of(new float[] {-1, 0, 0, 0, 0, -1, 0, 0, 0, 0}, 2, 1, 5))) {
+            refused.add(assertThrows(BadInput.class, () -> value("map", Optional.empty(), targets, 2, head))
+                    .getMessage());
         }
 
-        assertTrue(refused.get(0).contains("[samples, boxes, 5]") && refused.get(0).contains("FLOAT[2, 4]"), refused.get(0));
-        assertTrue(refused.get(1).contains("box 0 of sample 0") && refused.get(1).contains("right and lower edge"), refused.get(1));
+        assertTrue(
+                refused.get(0).contains("[samples, boxes, 5]") && refused.get(0).contains("FLOAT[2, 4]"),
+                refused.get(0));
+        assertTrue(
+                refused.get(1).contains("box 0 of sample 0") && refused.get(1).contains("right and lower edge"),
+                refused.get(1));
         assertTrue(refused.get(2).contains("[0.5, 0.0"), refused.get(2));
         assertTrue(refused.get(3).contains("no boxes"), refused.get(3));
     }

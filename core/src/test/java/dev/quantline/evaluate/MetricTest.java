@@ -83,8 +83,11 @@ class MetricTest {
     @Test
     void labelsTheModelCannotGiveAreNamed() {
         for (float label : new float[] {-1, 3}) {
-            var message = assertThrows(BadInput.class,
-                () -> new TopK(1, Optional.empty(), new float[] {label}).add(fed(0, 1), logits(new float[] {1, 2, 3}, 1, 3))).getMessage();
+            var message = assertThrows(
+                            BadInput.class,
+                            () -> new TopK(1, Optional.empty(), new float[] {label})
+                                    .add(fed(0, 1), logits(new float[] {1, 2, 3}, 1, 3)))
+                    .getMessage();
 
             assertTrue(message.contains("sample 0") && message.contains("3 classes"), message);
         }
@@ -128,8 +131,10 @@ class MetricTest {
         assertThrows(BadInput.class, () -> metric.add(fed(0, 1), logits(LOGITS, 1, 3, 2)));
         assertThrows(BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 1}, null), logits(LOGITS, 1, 2, 3)));
         assertThrows(BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 1}, null), logits(LOGITS, 3, 2)));
-        assertTrue(assertThrows(BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 2}, null), logits(LOGITS, 1, 3, 2))).getMessage()
-            .contains("token 2"));
+        assertTrue(assertThrows(
+                        BadInput.class, () -> metric.add(tokens(new long[] {1, 1, 2}, null), logits(LOGITS, 1, 3, 2)))
+                .getMessage()
+                .contains("token 2"));
         var empty = new Perplexity(Optional.empty());
         empty.add(tokens(new long[] {1}, null), logits(new float[] {1, 2}, 1, 1, 2));
         assertThrows(BadInput.class, empty::value);
@@ -141,7 +146,8 @@ class MetricTest {
         var hidden = new float[] {
             1, 0, 1, 0, /**/ 0, 2, 0, 2,
             1, 1, 9, -9, /**/ 3, 3, 3, 3,
-            1, 0, 1, 0, /**/ -1, 0, -5, 0};
+            1, 0, 1, 0, /**/ -1, 0, -5, 0
+        };
         var mask = Tensor.of(new long[] {1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1}, 6, 2);
         var batch = new Dataset.Batch(0, 6, Map.of("attention_mask", mask));
 
@@ -157,7 +163,9 @@ class MetricTest {
         assertEquals(1, agreeing.value(), 1e-9);
         assertEquals(-1, opposing.value(), 1e-9);
         assertEquals(.5, half.value(), 1e-9);
-        assertArrayEquals(new float[] {1, 1}, agreeing.looksAt(batch, Tensor.of(hidden, 6, 2, 2)).rows(2, 3).toFloats());
+        assertArrayEquals(
+                new float[] {1, 1},
+                agreeing.looksAt(batch, Tensor.of(hidden, 6, 2, 2)).rows(2, 3).toFloats());
     }
 
     @Test
@@ -172,14 +180,19 @@ class MetricTest {
 
     @Test
     void metricsAreFoundByNameAndSayWhatTheyNeed(@TempDir Path folder) throws IOException {
-        var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(new float[4], 4, 1),
-            "labels", Tensor.vector(0L, 1L, 2L, 3L)));
+        var file = Data.write(
+                folder.resolve("data.npz"),
+                Map.of("x", Tensor.of(new float[4], 4, 1), "labels", Tensor.vector(0L, 1L, 2L, 3L)));
         try (var data = Dataset.open(List.of(file))) {
             assertTrue(Metric.of(Measure.of("top1"), data).isPresent());
             assertTrue(Metric.of(Measure.of("perplexity"), data).isPresent());
             assertTrue(Metric.of(Measure.of("fidelity"), data).isEmpty());
-            assertTrue(assertThrows(BadInput.class, () -> Metric.of(Measure.of("pairs"), data)).getMessage().contains("'scores'"));
-            assertTrue(assertThrows(BadInput.class, () -> Metric.of(Measure.of("accuracy"), data)).getMessage().contains("top1, top5"));
+            assertTrue(assertThrows(BadInput.class, () -> Metric.of(Measure.of("pairs"), data))
+                    .getMessage()
+                    .contains("'scores'"));
+            assertTrue(assertThrows(BadInput.class, () -> Metric.of(Measure.of("accuracy"), data))
+                    .getMessage()
+                    .contains("top1, top5"));
         }
     }
 

@@ -23,8 +23,10 @@ class OutputLossTest {
     }
 
     static Stream<OutputLoss> losses() {
-        return Stream.of(new OutputLoss.CrossEntropy(Optional.empty(), new float[] {1, 0}), new OutputLoss.Divergence(Optional.empty()),
-            new OutputLoss.Distance());
+        return Stream.of(
+                new OutputLoss.CrossEntropy(Optional.empty(), new float[] {1, 0}),
+                new OutputLoss.Divergence(Optional.empty()),
+                new OutputLoss.Distance());
     }
 
     @ParameterizedTest
@@ -55,7 +57,8 @@ class OutputLossTest {
 
         // When
         double divergence = new OutputLoss.Divergence(Optional.empty()).of(batch(Map.of()), reference, changed);
-        double crossEntropy = new OutputLoss.CrossEntropy(Optional.empty(), new float[] {0, 1}).of(batch(Map.of()), reference, changed);
+        double crossEntropy = new OutputLoss.CrossEntropy(Optional.empty(), new float[] {0, 1})
+                .of(batch(Map.of()), reference, changed);
 
         // Then
         assertEquals(2 * (.5 * Math.log(.5 / .75) + .5 * Math.log(.5 / .25)), divergence, 1e-6);
@@ -72,6 +75,10 @@ class OutputLossTest {
 
         assertEquals(0, new OutputLoss.Divergence(Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
         assertTrue(new OutputLoss.Divergence(Optional.empty()).of(batch(Map.of()), reference, changed) > 1);
-        assertEquals(0, new OutputLoss.SentenceDistance(Pairs.Pooling.MEAN, Optional.empty()).of(batch(arrays), reference, changed), 1e-12);
+        assertEquals(
+                0,
+                new OutputLoss.SentenceDistance(Pairs.Pooling.MEAN, Optional.empty())
+                        .of(batch(arrays), reference, changed),
+                1e-12);
     }
 }

@@ -58,7 +58,8 @@ class OwnMetricTest {
     }
 
     /** Over files of these numbers of samples, in batches of two. */
-    private double value(OwnGraph own, Map<String, Tensor> arrays, Map<String, Tensor> outputs, int... samples) throws IOException {
+    private double value(OwnGraph own, Map<String, Tensor> arrays, Map<String, Tensor> outputs, int... samples)
+            throws IOException {
         var files = new ArrayList<Path>();
         int from = 0;
         for (int size : samples) {
@@ -69,11 +70,17 @@ class OwnMetricTest {
             from += size;
             files.add(Data.write(folder.resolve(files.size() + ".npz"), rows));
         }
-        try (var data = Dataset.open(files); var metric = Metric.of(Measure.of(own), data).orElseThrow()) {
+        try (var data = Dataset.open(files);
+                var metric = Metric.of(Measure.of(own), data).orElseThrow()) {
             data.forEachBatch(0, data.size(), 2, fed -> {
                 var rows = new LinkedHashMap<String, Tensor>();
                 outputs.forEach((name, tensor) -> rows.put(name, tensor.rows(fed.first(), fed.first() + fed.size())));
-                metric.add(new Dataset.Batch(fed.first(), fed.size(), Map.of("x", fed.arrays().get("x"))), rows);
+                metric.add(
+                        new Dataset.Batch(
+                                fed.first(),
+                                fed.size(),
+                                Map.of("x", fed.arrays().get("x"))),
+                        rows);
             });
             return metric.value();
         }
@@ -106,13 +113,20 @@ class OwnMetricTest {
         var own = read(hits("labls").graph(), HIGHER);
         var arrays = data("labels", Tensor.vector(0L, 2, 1));
 
-        var message = assertThrows(BadInput.class, () -> value(own, arrays, Map.of("logits", LOGITS), 3)).getMessage();
-        assertTrue(message.contains("own.onnx") && message.contains("'labls'") && message.contains("did you mean 'labels'"), message);
+        var message = assertThrows(BadInput.class, () -> value(own, arrays, Map.of("logits", LOGITS), 3))
+                .getMessage();
+        assertTrue(
+                message.contains("own.onnx")
+                        && message.contains("'labls'")
+                        && message.contains("did you mean 'labels'"),
+                message);
         var none = assertThrows(BadInput.class, () -> {
-            try (var data = Dataset.open(List.of(folder.resolve("0.npz"))); var metric = Metric.of(Measure.of(own), data).orElseThrow()) {
-                metric.outputs(Map.of("scores", LOGITS));
-            }
-        }).getMessage();
+                    try (var data = Dataset.open(List.of(folder.resolve("0.npz")));
+                            var metric = Metric.of(Measure.of(own), data).orElseThrow()) {
+                        metric.outputs(Map.of("scores", LOGITS));
+                    }
+                })
+                .getMessage();
         assertTrue(none.contains("none of the model's outputs [scores]"), none);
     }
 
@@ -120,10 +134,19 @@ class OwnMetricTest {
     void typesAndSizesAreCompared() throws IOException {
         var own = read(hits("labels").graph(), HIGHER);
 
-        var type = assertThrows(BadInput.class, () -> value(own, data("labels", Tensor.of(new int[] {0, 2, 1}, 3)),
-            Map.of("logits", LOGITS), 3)).getMessage();
-        var size = assertThrows(BadInput.class, () -> value(own, data("labels", Tensor.vector(0L, 2, 1)),
-            Map.of("logits", LOGITS.reshape(1, 9).repeated()), 2)).getMessage();
+        var type = assertThrows(
+                        BadInput.class,
+                        () -> value(
+                                own, data("labels", Tensor.of(new int[] {0, 2, 1}, 3)), Map.of("logits", LOGITS), 3))
+                .getMessage();
+        var size = assertThrows(
+                        BadInput.class,
+                        () -> value(
+                                own,
+                                data("labels", Tensor.vector(0L, 2, 1)),
+                                Map.of("logits", LOGITS.reshape(1, 9).repeated()),
+                                2))
+                .getMessage();
 
         assertTrue(type.contains("'labels' takes INT64[-1]") && type.contains("INT32[2]"), type);
         assertTrue(size.contains("'logits' takes FLOAT[-1, 3]") && size.contains("FLOAT[2, 9]"), size);
@@ -134,15 +157,21 @@ class OwnMetricTest {
         var sum = new Draft(17, 1);
         sum.op("all", "ReduceSum", Map.of("keepdims", 0L), sum.input("logits", DataType.FLOAT, -1, 3));
         var root = new Draft(17, 1);
-        root.op("least", "ReduceMin", Map.of("axes", new long[] {1}, "keepdims", 0L), root.input("logits", DataType.FLOAT, -1, 3));
+        root.op(
+                "least",
+                "ReduceMin",
+                Map.of("axes", new long[] {1}, "keepdims", 0L),
+                root.input("logits", DataType.FLOAT, -1, 3));
         root.op("log", "Log", root.op("below", "Neg", "least"));
         var scalar = read(sum.output("all", DataType.FLOAT).graph(), HIGHER);
 
         var arrays = data("labels", Tensor.vector(0L, 2, 1));
-        var one = assertThrows(BadInput.class, () -> value(scalar, arrays, Map.of("logits", LOGITS), 3)).getMessage();
+        var one = assertThrows(BadInput.class, () -> value(scalar, arrays, Map.of("logits", LOGITS), 3))
+                .getMessage();
         assertTrue(one.contains("one figure for each"), one);
         var logs = read(root.output("log", DataType.FLOAT, -1).graph(), HIGHER);
-        var none = assertThrows(BadInput.class, () -> value(logs, arrays, Map.of("logits", LOGITS), 3)).getMessage();
+        var none = assertThrows(BadInput.class, () -> value(logs, arrays, Map.of("logits", LOGITS), 3))
+                .getMessage();
         assertTrue(none.contains("sample 0 it is NaN"), none);
     }
 
@@ -156,7 +185,8 @@ class OwnMetricTest {
         assertFalse(read(lower, Optional.of("lower")).largerIsBetter());
         assertTrue(refused(lower).contains("evaluation.better is higher"), refused(lower));
         assertTrue(refused(graph.withMetadata(Map.of(OwnGraph.BETTER, "more"))).contains("'more'"));
-        var silent = assertThrows(BadInput.class, () -> read(graph, Optional.empty())).getMessage();
+        var silent = assertThrows(BadInput.class, () -> read(graph, Optional.empty()))
+                .getMessage();
         assertTrue(silent.startsWith("evaluation.better: nothing says"), silent);
     }
 
@@ -170,12 +200,19 @@ class OwnMetricTest {
         var inside = hits("labels").graph().toProto().toBuilder();
         var body = inside.getGraph().toBuilder().clearInput().clearInitializer();
         body.setNode(0, body.getNode(0).toBuilder().setDomain("custom"));
-        inside.getGraphBuilder().addNode(NodeProto.newBuilder().setOpType("If").addInput("equal").addOutput("unused")
-            .addAttribute(AttributeProto.newBuilder().setName("then_branch")
-                .setType(AttributeProto.AttributeType.GRAPH).setG(body)));
+        inside.getGraphBuilder()
+                .addNode(NodeProto.newBuilder()
+                        .setOpType("If")
+                        .addInput("equal")
+                        .addOutput("unused")
+                        .addAttribute(AttributeProto.newBuilder()
+                                .setName("then_branch")
+                                .setType(AttributeProto.AttributeType.GRAPH)
+                                .setG(body)));
         var file = folder.resolve("body.onnx");
         Files.write(file, inside.build().toByteArray());
-        var message = assertThrows(BadInput.class, () -> OwnGraph.read(file, HIGHER)).getMessage();
+        var message =
+                assertThrows(BadInput.class, () -> OwnGraph.read(file, HIGHER)).getMessage();
         assertTrue(message.contains("custom.ArgMax"), message);
     }
 
@@ -183,16 +220,31 @@ class OwnMetricTest {
     void functionsOfItsOwnAreFine() throws IOException {
         var model = hits("labels").graph().toProto().toBuilder();
         model.addOpsetImport(OperatorSetIdProto.newBuilder().setDomain("mine").setVersion(1));
-        model.addFunctions(FunctionProto.newBuilder().setName("Hits").setDomain("mine").addInput("a").addInput("b").addOutput("c")
-            .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(17))
-            .addNode(NodeProto.newBuilder().setOpType("Equal").addInput("a").addInput("b").addOutput("c")));
+        model.addFunctions(FunctionProto.newBuilder()
+                .setName("Hits")
+                .setDomain("mine")
+                .addInput("a")
+                .addInput("b")
+                .addOutput("c")
+                .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(17))
+                .addNode(NodeProto.newBuilder()
+                        .setOpType("Equal")
+                        .addInput("a")
+                        .addInput("b")
+                        .addOutput("c")));
         var graph = model.getGraphBuilder();
         graph.setNode(1, graph.getNode(1).toBuilder().setOpType("Hits").setDomain("mine"));
         var file = folder.resolve("function.onnx");
         Files.write(file, model.build().toByteArray());
 
-        assertEquals(2 / 3., value(OwnGraph.read(file, HIGHER), data("labels", Tensor.vector(0L, 2, 1)), Map.of("logits", LOGITS), 3),
-            1e-12);
+        assertEquals(
+                2 / 3.,
+                value(
+                        OwnGraph.read(file, HIGHER),
+                        data("labels", Tensor.vector(0L, 2, 1)),
+                        Map.of("logits", LOGITS),
+                        3),
+                1e-12);
     }
 
     @Test
@@ -201,12 +253,19 @@ class OwnMetricTest {
         assertTrue(refused(two).contains("[hit, best]"), refused(two));
 
         var outside = hits("labels").graph().toProto().toBuilder();
-        outside.getGraphBuilder().addInitializer(TensorProto.newBuilder().setName("w").setDataType(1).addDims(1)
-            .setDataLocation(TensorProto.DataLocation.EXTERNAL)
-            .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue("w.data")));
+        outside.getGraphBuilder()
+                .addInitializer(TensorProto.newBuilder()
+                        .setName("w")
+                        .setDataType(1)
+                        .addDims(1)
+                        .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+                        .addExternalData(StringStringEntryProto.newBuilder()
+                                .setKey("location")
+                                .setValue("w.data")));
         var file = folder.resolve("outside.onnx");
         Files.write(file, outside.build().toByteArray());
-        var external = assertThrows(BadInput.class, () -> OwnGraph.read(file, HIGHER)).getMessage();
+        var external =
+                assertThrows(BadInput.class, () -> OwnGraph.read(file, HIGHER)).getMessage();
         assertTrue(external.contains("store them inside"), external);
 
         var large = hits("labels");

@@ -38,10 +38,12 @@ class TargetMetricsTest {
     private Metric seen(String name, String array, List<Tensor> targets, Tensor output) throws IOException {
         var files = new ArrayList<Path>();
         for (var target : targets) {
-            files.add(Data.write(folder.resolve(name + files.size() + ".npz"),
-                Map.of("x", Tensor.zeros(DataType.FLOAT, target.dim(0), 1), array, target)));
+            files.add(Data.write(
+                    folder.resolve(name + files.size() + ".npz"),
+                    Map.of("x", Tensor.zeros(DataType.FLOAT, target.dim(0), 1), array, target)));
         }
-        try (var data = Dataset.open(files); var metric = Metric.of(Measure.of(name), data).orElseThrow()) {
+        try (var data = Dataset.open(files);
+                var metric = Metric.of(Measure.of(name), data).orElseThrow()) {
             data.forEachBatch(0, data.size(), 2, fed -> {
                 var outputs = new LinkedHashMap<String, Tensor>();
                 outputs.put("y", output.rows(fed.first(), fed.first() + fed.size()));
@@ -112,9 +114,15 @@ class TargetMetricsTest {
     void theBlankMayBeTheLastCharacter() throws IOException {
         var targets = List.of(longs(new long[] {0, 0, -1}, 1, 3));
 
-        assertEquals(0, seen("cer-blank-last", "targets", targets, scores(3, new int[] {0, 2, 0, 0})).value());
+        assertEquals(
+                0,
+                seen("cer-blank-last", "targets", targets, scores(3, new int[] {0, 2, 0, 0}))
+                        .value());
         // read with the first as blank it is 2: one replaced, one missing
-        assertEquals(1, seen("cer", "targets", targets, scores(3, new int[] {0, 2, 0, 0})).value());
+        assertEquals(
+                1,
+                seen("cer", "targets", targets, scores(3, new int[] {0, 2, 0, 0}))
+                        .value());
     }
 
     @Test
@@ -123,13 +131,22 @@ class TargetMetricsTest {
         var floats = List.of(Tensor.of(new float[] {.5f, .5f, .25f, .25f}, 2, 2));
         var bytes = List.of(Tensor.of(DataType.UINT8, new byte[] {(byte) 255, 51}, 1, 2));
 
-        assertEquals(20, seen("psnr", "targets", floats, Tensor.of(new float[] {.6f, .4f, .35f, .35f}, 2, 2)).value(), 1e-4);
-        assertEquals(100, seen("psnr", "targets", bytes, Tensor.of(new float[] {1, .2f}, 1, 2)).value(), 1e-9);
+        assertEquals(
+                20,
+                seen("psnr", "targets", floats, Tensor.of(new float[] {.6f, .4f, .35f, .35f}, 2, 2))
+                        .value(),
+                1e-4);
+        assertEquals(
+                100,
+                seen("psnr", "targets", bytes, Tensor.of(new float[] {1, .2f}, 1, 2))
+                        .value(),
+                1e-9);
     }
 
     @Test
     void theFirstTokenMayBeASentencesEmbedding() {
-        // Given two pairs whose first tokens are parallel in the one and opposed in the other; means would say the opposite
+        // Given two pairs whose first tokens are parallel in the one and opposed in the other; means would say the
+        // opposite
         var output = Tensor.of(new float[] {1, 0, 0, 9, 1, 0, 0, -9, 1, 0, 5, 0, -1, 0, 7, 0}, 4, 2, 2);
         var fed = new Dataset.Batch(0, 4, Map.of("attention_mask", longs(new long[] {1, 1, 1, 1, 1, 1, 1, 1}, 4, 2)));
 
@@ -146,19 +163,22 @@ class TargetMetricsTest {
     void whatDoesNotFitIsNamed() {
         var targets = List.of(longs(new long[] {0, 1}, 2, 1));
 
-        assertTrue(message("f1", targets, scores(2, new int[] {0, 1}, new int[] {0, 1})).contains("output 'y'"));
+        assertTrue(message("f1", targets, scores(2, new int[] {0, 1}, new int[] {0, 1}))
+                .contains("output 'y'"));
         assertTrue(message("cer", targets, Tensor.zeros(DataType.FLOAT, 2, 3)).contains("[samples, time, characters]"));
         assertTrue(message("psnr", targets, Tensor.zeros(DataType.FLOAT, 2, 3)).contains("targets of the size"));
     }
 
     private String message(String name, List<Tensor> targets, Tensor output) {
-        return assertThrows(BadInput.class, () -> seen(name, "targets", targets, output)).getMessage();
+        return assertThrows(BadInput.class, () -> seen(name, "targets", targets, output))
+                .getMessage();
     }
 
     @Test
     void missingTargetsAreAskedForByName() throws IOException {
-        var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1),
-            "labels", Tensor.vector(0L, 1L)));
+        var file = Data.write(
+                folder.resolve("data.npz"),
+                Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 1), "labels", Tensor.vector(0L, 1L)));
         try (var data = Dataset.open(List.of(file))) {
             var missing = assertThrows(BadInput.class, () -> Metric.of(new Measure("psnr", Optional.empty()), data));
             assertTrue(missing.getMessage().contains("data.npz has no array 'targets'"), missing.getMessage());
@@ -175,14 +195,18 @@ class TargetMetricsTest {
             var hidden = session.run(arrays).get("hidden");
             var targets = new long[9 * 12];
             for (int i = 0; i < targets.length; i++) {
-                targets[i] = arrays.get("attention_mask").get(i) == 0 ? -100
-                    : Classes.largest(hidden.toFloats(), i * hidden.dim(2), hidden.dim(2));
+                targets[i] = arrays.get("attention_mask").get(i) == 0
+                        ? -100
+                        : Classes.largest(hidden.toFloats(), i * hidden.dim(2), hidden.dim(2));
             }
             arrays.put("targets", longs(targets, 9, 12));
             // When they are evaluated three at a time, most of which have shorter texts than the longest
             try (var data = Dataset.open(List.of(Data.write(folder.resolve("texts.npz"), arrays)))) {
-                var measure = metric.equals("own") ? Measure.of(OwnGraph.read(anyTokenRight(), Optional.empty())) : Measure.of(metric);
-                var evaluation = Evaluation.run(session, session, new Samples(data, network, Map.of()), measure, 3, Progress.none());
+                var measure = metric.equals("own")
+                        ? Measure.of(OwnGraph.read(anyTokenRight(), Optional.empty()))
+                        : Measure.of(metric);
+                var evaluation = Evaluation.run(
+                        session, session, new Samples(data, network, Map.of()), measure, 3, Progress.none());
                 // Then the network agrees with itself
                 assertEquals(1, evaluation.baseline().getAsDouble());
             }
@@ -192,11 +216,21 @@ class TargetMetricsTest {
     /** {@code hidden [samples, tokens, 16], targets [samples, tokens] -> [samples]}: 1 where a token's largest channel is its target. */
     private Path anyTokenRight() throws IOException {
         var draft = new Draft(17, 1);
-        var best = draft.op("best", "ArgMax", Map.of("axis", 2L, "keepdims", 0L), draft.input("hidden", DataType.FLOAT, -1, -1, 16));
+        var best = draft.op(
+                "best",
+                "ArgMax",
+                Map.of("axis", 2L, "keepdims", 0L),
+                draft.input("hidden", DataType.FLOAT, -1, -1, 16));
         var equal = draft.op("equal", "Equal", best, draft.input("targets", DataType.INT64, -1, -1));
-        draft.op("any", "ReduceMax", Map.of("axes", new long[] {1}, "keepdims", 0L), draft.op("hit", "Cast", Map.of("to", 1L), equal));
+        draft.op(
+                "any",
+                "ReduceMax",
+                Map.of("axes", new long[] {1}, "keepdims", 0L),
+                draft.op("hit", "Cast", Map.of("to", 1L), equal));
         var file = folder.resolve("any.onnx");
-        ModelFile.write(draft.output("any", DataType.FLOAT, -1).graph().withMetadata(Map.of("quantline.better", "higher")), file);
+        ModelFile.write(
+                draft.output("any", DataType.FLOAT, -1).graph().withMetadata(Map.of("quantline.better", "higher")),
+                file);
         return file;
     }
 }

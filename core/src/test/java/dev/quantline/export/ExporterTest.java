@@ -57,11 +57,29 @@ class ExporterTest {
         try (var data = Dataset.open(List.of(path))) {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
-            var job = new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), stages.table(), Target.CPU,
-                Optional.empty(), samples, Measure.of(metric),
-                goal, List.of(new Report.Step("reconstruct", "layer1", .2, .1, true,
-                    List.of(new Report.Step.Point(0, .2), new Report.Step.Point(9, .1)))), ORIGIN,
-                Exporter.Products.STANDARD, 16, Provider.cpu());
+            var job = new Exporter.Job(
+                    "a-job",
+                    "int8",
+                    file,
+                    stages.model(),
+                    stages.plan(),
+                    stages.table(),
+                    Target.CPU,
+                    Optional.empty(),
+                    samples,
+                    Measure.of(metric),
+                    goal,
+                    List.of(new Report.Step(
+                            "reconstruct",
+                            "layer1",
+                            .2,
+                            .1,
+                            true,
+                            List.of(new Report.Step.Point(0, .2), new Report.Step.Point(9, .1)))),
+                    ORIGIN,
+                    Exporter.Products.STANDARD,
+                    16,
+                    Provider.cpu());
             return Exporter.export(job, folder, Progress.none()).withStages(Map.of("profile", new Report.Stage(2, .1)));
         }
     }
@@ -78,9 +96,23 @@ class ExporterTest {
         assertEquals("someone", exported.metadata().get("author"));
         assertEquals("aa", exported.metadata().get("quantline.model.sha256"));
         assertEquals("7", exported.metadata().get("quantline.seed"));
-        var ours = exported.metadata().keySet().stream().filter(key -> key.startsWith("quantline.")).toList();
-        assertEquals(Stream.of("data.sha256", "layers", "model.sha256", "recipe", "seed", "settings.sha256", "target",
-            "version").map(key -> "quantline." + key).toList(), ours, "in the same order in every process, and nothing of this job");
+        var ours = exported.metadata().keySet().stream()
+                .filter(key -> key.startsWith("quantline."))
+                .toList();
+        assertEquals(
+                Stream.of(
+                                "data.sha256",
+                                "layers",
+                                "model.sha256",
+                                "recipe",
+                                "seed",
+                                "settings.sha256",
+                                "target",
+                                "version")
+                        .map(key -> "quantline." + key)
+                        .toList(),
+                ours,
+                "in the same order in every process, and nothing of this job");
         try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(5, session.run(Data.images(5, 1)).get("logits").dim(0));
         }
@@ -92,27 +124,54 @@ class ExporterTest {
 
         assertEquals("done", report.status());
         assertNull(report.message());
-        assertEquals(Files.size(folder.resolve("original.onnx")), report.original().bytes());
-        assertEquals(Files.size(folder.resolve("model.onnx")), report.quantized().bytes());
+        assertEquals(
+                Files.size(folder.resolve("original.onnx")), report.original().bytes());
+        assertEquals(
+                Files.size(folder.resolve("model.onnx")), report.quantized().bytes());
         assertEquals(1, report.original().metric().value());
-        assertTrue(report.quantized().metric().value() > .8, "top1 " + report.quantized().metric().value());
+        assertTrue(
+                report.quantized().metric().value() > .8,
+                "top1 " + report.quantized().metric().value());
         assertTrue(report.original().latencyMs() > 0 && report.quantized().latencyMs() > 0);
-        assertTrue(report.fidelity().cosine() > .99, "cosine " + report.fidelity().cosine());
+        assertTrue(
+                report.fidelity().cosine() > .99, "cosine " + report.fidelity().cosine());
         assertEquals(new Kernels(5, 0, 0), report.kernels());
         assertEquals(List.of(1, 2, 5), report.simulation().shapes());
         assertTrue(report.simulation().sqnrDb() > report.fidelity().sqnrDb(), "simulation " + report.simulation());
-        assertEquals(report.quantized().latencyMs() > 1.1 * report.original().latencyMs() ? 1 : 0, report.notes().size());
+        assertEquals(
+                report.quantized().latencyMs() > 1.1 * report.original().latencyMs() ? 1 : 0,
+                report.notes().size());
         assertEquals(new Report.Judged("top1", "logits", 48), report.judged());
         var exported = ModelFile.read(folder.resolve("model.onnx"));
-        assertEquals(List.of(new Usage.Input("image", "FLOAT", List.of("batch", "3", "8", "8"), 0, null)), report.usage().inputs());
-        assertEquals(new Usage(report.usage().inputs(), List.of("logits"), exported.opset(), List.of(), null), report.usage());
+        assertEquals(
+                List.of(new Usage.Input("image", "FLOAT", List.of("batch", "3", "8", "8"), 0, null)),
+                report.usage().inputs());
+        assertEquals(
+                new Usage(report.usage().inputs(), List.of("logits"), exported.opset(), List.of(), null),
+                report.usage());
         assertEquals(8, report.quantized().averageWeightBits());
         assertEquals(8, report.quantized().averageActivationBits());
-        assertEquals(List.of("Conv", "Conv", "Conv", "Conv", "Gemm"), report.layers().stream().map(Report.Layer::type).toList());
+        assertEquals(
+                List.of("Conv", "Conv", "Conv", "Conv", "Gemm"),
+                report.layers().stream().map(Report.Layer::type).toList());
         for (var layer : report.layers()) {
-            assertEquals(new Report.Layer(layer.name(), layer.type(), 8, 8, "uniform", "mse", layer.weights(), layer.weights(), null,
-                layer.weightError(), layer.inputSqnrDb(), null), layer);
-            assertTrue(layer.weightError() > 0 && layer.weightError() < .01 && layer.inputSqnrDb() > 20, layer.toString());
+            assertEquals(
+                    new Report.Layer(
+                            layer.name(),
+                            layer.type(),
+                            8,
+                            8,
+                            "uniform",
+                            "mse",
+                            layer.weights(),
+                            layer.weights(),
+                            null,
+                            layer.weightError(),
+                            layer.inputSqnrDb(),
+                            null),
+                    layer);
+            assertTrue(
+                    layer.weightError() > 0 && layer.weightError() < .01 && layer.inputSqnrDb() > 20, layer.toString());
             assertTrue(layer.weights() > 0);
         }
     }
@@ -138,19 +197,49 @@ class ExporterTest {
         export("top1", OptionalDouble.empty(), true).write(folder);
 
         var json = new ObjectMapper().readTree(folder.resolve("report.json").toFile());
-        var expected = new ArrayList<>(List.of("job", "status", "recipe", "float", "quantized", "fidelity", "layers", "stages", "pareto",
-            "provenance", "kernels", "simulation", "notes", "outputs", "latencySamples"));
+        var expected = new ArrayList<>(List.of(
+                "job",
+                "status",
+                "recipe",
+                "float",
+                "quantized",
+                "fidelity",
+                "layers",
+                "stages",
+                "pareto",
+                "provenance",
+                "kernels",
+                "simulation",
+                "notes",
+                "outputs",
+                "latencySamples"));
         expected.removeAll(names(json));
         assertEquals(List.of(), expected);
         assertEquals(Set.of("bytes", "latencyMs", "metric"), names(json.get("float")));
-        assertEquals(Set.of("averageActivationBits", "averageWeightBits", "bytes", "latencyMs", "metric"), names(json.get("quantized")));
+        assertEquals(
+                Set.of("averageActivationBits", "averageWeightBits", "bytes", "latencyMs", "metric"),
+                names(json.get("quantized")));
         assertEquals(Set.of("name", "value"), names(json.at("/quantized/metric")));
         assertEquals(Set.of("cosine", "sqnrDb"), names(json.get("fidelity")));
-        assertEquals(Set.of("activationBits", "activationQuantizer", "bytes", "name", "range", "sensitivity", "type", "weightBits",
-            "weights", "weightError", "inputSqnrDb"), names(json.at("/layers/0")));
+        assertEquals(
+                Set.of(
+                        "activationBits",
+                        "activationQuantizer",
+                        "bytes",
+                        "name",
+                        "range",
+                        "sensitivity",
+                        "type",
+                        "weightBits",
+                        "weights",
+                        "weightError",
+                        "inputSqnrDb"),
+                names(json.at("/layers/0")));
         assertEquals(Set.of("name", "kind", "cosine", "sqnrDb"), names(json.at("/outputs/0")));
         assertEquals(2.0, json.at("/stages/profile/seconds").asDouble());
-        assertEquals(Set.of("dataSha256", "modelSha256", "seed", "settingsSha256", "version"), names(json.get("provenance")));
+        assertEquals(
+                Set.of("dataSha256", "modelSha256", "seed", "settingsSha256", "version"),
+                names(json.get("provenance")));
         assertFalse(json.has("message"));
         assertEquals(List.of(), ReportSchema.faults(json.toString()));
     }
@@ -175,9 +264,11 @@ class ExporterTest {
         String own = page.substring(0, page.indexOf("<script>")) + page.substring(page.indexOf("</script>"));
         assertTrue(page.contains("default-src 'none'"));
         assertFalse(own.contains("http:") || own.contains("https:"), "the page reaches out");
-        assertFalse(own.replace("\\u003cimg src=x", "").contains("src=") || own.contains("@import") || own.contains("url("));
+        assertFalse(own.replace("\\u003cimg src=x", "").contains("src=")
+                || own.contains("@import")
+                || own.contains("url("));
         List.of("report", "gallery", "chart", "page", "usage", "sites", "bits", "curves")
-            .forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
+                .forEach(part -> assertFalse(page.contains("\"@" + part + "@\""), part));
         assertEquals(2, page.split("</script>", -1).length - 1);
         assertFalse(own.contains("<!--"));
         assertTrue(page.contains("\\u003c/script>"));
@@ -188,18 +279,30 @@ class ExporterTest {
         // Given
         var observed = new Observed(-1, .5, List.of(1L, 4L, 0L, 2L), 0, .7, 3, Map.of(), List.of(), List.of());
         var grid = Uniform.asymmetric(8, -1, 1);
-        var table = new CalibrationTable(List.of(
-            new CalibrationTable.Site("x", "input", Set.of("a"), "x", observed, null,
-                List.of(new CalibrationTable.Grid(8, grid, "mse", 40, null))),
-            new CalibrationTable.Site("scores", "other", Set.of("b"), "scores", observed, "it holds a mask", List.of())),
-            List.of(), List.of());
-        var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of("a"), grid, "mse")), List.of());
+        var table = new CalibrationTable(
+                List.of(
+                        new CalibrationTable.Site(
+                                "x",
+                                "input",
+                                Set.of("a"),
+                                "x",
+                                observed,
+                                null,
+                                List.of(new CalibrationTable.Grid(8, grid, "mse", 40, null))),
+                        new CalibrationTable.Site(
+                                "scores", "other", Set.of("b"), "scores", observed, "it holds a mask", List.of())),
+                List.of(),
+                List.of());
+        var plan = new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("x", Set.of("a"), grid, "mse")), List.of());
 
         // When
         var pictures = Gallery.of(table, plan).sites();
 
         // Then
-        assertEquals(List.of("x", "scores"), pictures.stream().map(Gallery.Picture::tensor).toList());
+        assertEquals(
+                List.of("x", "scores"),
+                pictures.stream().map(Gallery.Picture::tensor).toList());
         assertEquals(grid.lowest(0), pictures.getFirst().low());
         assertEquals(40, pictures.getFirst().sqnrDb());
         assertEquals("it holds a mask", pictures.getLast().left());
@@ -207,6 +310,8 @@ class ExporterTest {
 
     @Test
     void evaluationDataWithoutLabelsIsRefusedForTop1() {
-        assertTrue(assertThrows(BadInput.class, () -> export("top1", OptionalDouble.empty(), false)).getMessage().contains("'labels'"));
+        assertTrue(assertThrows(BadInput.class, () -> export("top1", OptionalDouble.empty(), false))
+                .getMessage()
+                .contains("'labels'"));
     }
 }

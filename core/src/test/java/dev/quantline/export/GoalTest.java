@@ -47,8 +47,7 @@ class GoalTest {
      * @param before figure of the float model
      * @param after  of the other one
      */
-    private record Case(Map<String, Tensor> right, Tensor wrong, double before, double after) {
-    }
+    private record Case(Map<String, Tensor> right, Tensor wrong, double before, double after) {}
 
     static Stream<String> metrics() {
         return Metric.NAMES.stream();
@@ -62,28 +61,57 @@ class GoalTest {
             case "top1", "exact" -> new Case(Map.of("x", classes, "labels", labels), otherClass, 1, .5);
             // Class 0: one hit, one right, two predicted; class 1 is never predicted.
             case "f1" -> new Case(Map.of("x", classes, "labels", labels), otherClass, 1, 2 / 3. / 2);
-            case "top5" -> new Case(Map.of("x", floats(new float[] {1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, 2, 6), "labels", labels),
-                floats(new float[] {0, 0, 0, 0, 0, 0, 2, 0, 2, 2, 2, 2}, 2, 6), 1, .5);
+            case "top5" ->
+                new Case(
+                        Map.of("x", floats(new float[] {1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, 2, 6), "labels", labels),
+                        floats(new float[] {0, 0, 0, 0, 0, 0, 2, 0, 2, 2, 2, 2}, 2, 6),
+                        1,
+                        .5);
             case "pairs", "pairs-cls" -> {
                 var x = floats(new float[] {1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 0, 1}, 6, 2);
                 // The likest pair becomes the second.
-                yield new Case(Map.of("x", x, "scores", Tensor.vector(5f, 3, 1)),
-                    floats(new float[] {0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0}, 6, 2), 1, .5);
+                yield new Case(
+                        Map.of("x", x, "scores", Tensor.vector(5f, 3, 1)),
+                        floats(new float[] {0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0}, 6, 2),
+                        1,
+                        .5);
             }
             // Of three tokens the next has a logit 4 above the others, or the same.
-            case "perplexity" -> new Case(Map.of("input_ids", Tensor.of(new long[] {0, 1, 2, 1}, 2, 2)),
-                floats(new float[] {0, 0, 0, 0, 0, 0, 4, 0, 4, 0, 0, 0}, 2, 2, 3), perplexity(4, 4), perplexity(4, 0));
-            case "cer" -> characters(floats(new float[] {0, 3, 0, 0, 0, 3, 0, 3, 0, 0, 0, 3}, 2, 2, 3), new long[] {1, 2, 1, 2});
-            case "cer-blank-last" -> characters(floats(new float[] {0, 3, 0, 3, 0, 0, 0, 3, 0, 3, 0, 0}, 2, 2, 3), new long[] {1, 0, 1, 0});
-            case "psnr" -> new Case(Map.of("x", floats(new float[] {.5f, .5f}, 2, 1), "targets", floats(new float[] {.5f, .5f}, 2, 1)),
-                floats(new float[] {0, .1f}, 2, 1), 100, 60);
-            case "map", "map50" -> boxes(floats(new float[] {0, 0, 2, 2, .9f, 0, 0, 0, 2, 2, .9f, 0}, 2, 1, 6),
-                floats(new float[] {0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0, 0}, 2, 1, 6));
-            case "map-sigmoid", "map50-sigmoid" -> boxes(floats(new float[] {1, 1, 2, 2, 3, 1, 1, 2, 2, 3}, 2, 1, 5),
-                floats(new float[] {0, 0, 0, 0, 0, 5, 5, 0, 0, 0}, 2, 1, 5));
+            case "perplexity" ->
+                new Case(
+                        Map.of("input_ids", Tensor.of(new long[] {0, 1, 2, 1}, 2, 2)),
+                        floats(new float[] {0, 0, 0, 0, 0, 0, 4, 0, 4, 0, 0, 0}, 2, 2, 3),
+                        perplexity(4, 4),
+                        perplexity(4, 0));
+            case "cer" ->
+                characters(floats(new float[] {0, 3, 0, 0, 0, 3, 0, 3, 0, 0, 0, 3}, 2, 2, 3), new long[] {1, 2, 1, 2});
+            case "cer-blank-last" ->
+                characters(floats(new float[] {0, 3, 0, 3, 0, 0, 0, 3, 0, 3, 0, 0}, 2, 2, 3), new long[] {1, 0, 1, 0});
+            case "psnr" ->
+                new Case(
+                        Map.of(
+                                "x",
+                                floats(new float[] {.5f, .5f}, 2, 1),
+                                "targets",
+                                floats(new float[] {.5f, .5f}, 2, 1)),
+                        floats(new float[] {0, .1f}, 2, 1),
+                        100,
+                        60);
+            case "map", "map50" ->
+                boxes(
+                        floats(new float[] {0, 0, 2, 2, .9f, 0, 0, 0, 2, 2, .9f, 0}, 2, 1, 6),
+                        floats(new float[] {0, 0, 0, 0, 0, 0, 5, 5, 5, 5, 0, 0}, 2, 1, 6));
+            case "map-sigmoid", "map50-sigmoid" ->
+                boxes(
+                        floats(new float[] {1, 1, 2, 2, 3, 1, 1, 2, 2, 3}, 2, 1, 5),
+                        floats(new float[] {0, 0, 0, 0, 0, 5, 5, 0, 0, 0}, 2, 1, 5));
             // The second sample becomes orthogonal to what it was.
-            case "fidelity" -> new Case(Map.of("x", floats(new float[] {1, 0, 1, 0}, 2, 2)),
-                floats(new float[] {0, 0, -1, 1}, 2, 2), 1, .5);
+            case "fidelity" ->
+                new Case(
+                        Map.of("x", floats(new float[] {1, 0, 1, 0}, 2, 2)),
+                        floats(new float[] {0, 0, -1, 1}, 2, 2),
+                        1,
+                        .5);
             default -> throw new AssertionError("no case for metric " + metric);
         };
     }
@@ -95,17 +123,25 @@ class GoalTest {
         for (int i = 9; i < 12; i++) {
             wrong[i] *= 2;
         }
-        return new Case(Map.of("x", scores, "targets", Tensor.of(targets, 2, 2)), Tensor.of(wrong, scores.shape()), 0, .25);
+        return new Case(
+                Map.of("x", scores, "targets", Tensor.of(targets, 2, 2)), Tensor.of(wrong, scores.shape()), 0, .25);
     }
 
     /** Half of the boxes are found from the first score on: precision is 1 up to a recall of .5. */
     private static Case boxes(Tensor rows, Tensor wrong) {
-        return new Case(Map.of("x", rows, "targets", floats(new float[] {0, 0, 0, 2, 2, 0, 0, 0, 2, 2}, 2, 1, 5)), wrong, 1, 51 / 101.);
+        return new Case(
+                Map.of("x", rows, "targets", floats(new float[] {0, 0, 0, 2, 2, 0, 0, 0, 2, 2}, 2, 1, 5)),
+                wrong,
+                1,
+                51 / 101.);
     }
 
     /** Of one token asked in each sample, whose logit is this much above two others. */
     private static double perplexity(double... above) {
-        return Math.exp(Arrays.stream(above).map(logit -> Math.log(1 + 2 * Math.exp(-logit))).average().orElseThrow());
+        return Math.exp(Arrays.stream(above)
+                .map(logit -> Math.log(1 + 2 * Math.exp(-logit)))
+                .average()
+                .orElseThrow());
     }
 
     private static Tensor floats(float[] values, long... shape) {
@@ -117,17 +153,27 @@ class GoalTest {
         var draft = new Draft(17, 1);
         String x;
         if (arrays.containsKey("input_ids")) {
-            x = draft.op("next", "Gather", draft.constant("table", floats(new float[] {0, 4, 0, 0, 0, 4, 0, 4, 0}, 3, 3)),
-                draft.input("input_ids", DataType.INT64, 2, 2));
+            x = draft.op(
+                    "next",
+                    "Gather",
+                    draft.constant("table", floats(new float[] {0, 4, 0, 0, 0, 4, 0, 4, 0}, 3, 3)),
+                    draft.input("input_ids", DataType.INT64, 2, 2));
         } else {
             x = draft.input("x", DataType.FLOAT, arrays.get("x").shape());
         }
         draft.op("y", "Add", x, draft.constant("added", added));
         if (metric.endsWith("-sigmoid")) {
-            draft.op("pred_boxes", "Slice", "y", draft.constant("from", Tensor.vector(0L)), draft.constant("to", Tensor.vector(4L)),
-                draft.constant("axis", Tensor.vector(2L)));
+            draft.op(
+                    "pred_boxes",
+                    "Slice",
+                    "y",
+                    draft.constant("from", Tensor.vector(0L)),
+                    draft.constant("to", Tensor.vector(4L)),
+                    draft.constant("axis", Tensor.vector(2L)));
             draft.op("logits", "Slice", "y", "to", draft.constant("end", Tensor.vector(5L)), "axis");
-            return draft.output("pred_boxes", DataType.FLOAT, 2, 1, 4).output("logits", DataType.FLOAT, 2, 1, 1).graph();
+            return draft.output("pred_boxes", DataType.FLOAT, 2, 1, 4)
+                    .output("logits", DataType.FLOAT, 2, 1, 1)
+                    .graph();
         }
         return draft.output("y", DataType.FLOAT, added.shape()).graph();
     }
@@ -137,11 +183,13 @@ class GoalTest {
     void aGoalIsMetAndMissedInTheUnitOfTheMetric(String metric) throws IOException {
         // Given
         var given = of(metric);
-        var right = model(given.right(), Tensor.zeros(DataType.FLOAT, given.wrong().shape()), metric);
+        var right =
+                model(given.right(), Tensor.zeros(DataType.FLOAT, given.wrong().shape()), metric);
         var wrong = model(given.right(), given.wrong(), metric);
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), new LinkedHashMap<>(given.right()))));
-             var one = Session.open(right, Provider.cpu(), Session.Optimization.ALL);
-             var two = Session.open(wrong, Provider.cpu(), Session.Optimization.ALL)) {
+        try (var data = Dataset.open(
+                        List.of(Data.write(folder.resolve("data.npz"), new LinkedHashMap<>(given.right()))));
+                var one = Session.open(right, Provider.cpu(), Session.Optimization.ALL);
+                var two = Session.open(wrong, Provider.cpu(), Session.Optimization.ALL)) {
             var samples = new Samples(data, right, Map.of());
 
             // When
@@ -154,7 +202,10 @@ class GoalTest {
             assertEquals(given.after(), worse.changed().orElse(worse.fidelity().cosine()), 1e-4);
             assertFalse(missed(worse, drop + .01), "a drop of " + drop + " is allowed");
             assertTrue(missed(worse, drop - .01), "a drop of " + drop + " is more than allowed");
-            assertEquals(metric.equals("fidelity"), missed(better, 0), "a model that is better drops by nothing; fidelity has no better");
+            assertEquals(
+                    metric.equals("fidelity"),
+                    missed(better, 0),
+                    "a model that is better drops by nothing; fidelity has no better");
         }
     }
 
@@ -165,15 +216,22 @@ class GoalTest {
         var arrays = Map.of("x", floats(new float[] {1, 2}, 2, 1), "wanted", floats(new float[] {1, 2}, 2, 1));
         var draft = new Draft(17, 1);
         draft.op("off", "Sub", draft.input("y", DataType.FLOAT, -1, 1), draft.input("wanted", DataType.FLOAT, -1, 1));
-        draft.op("distance", "ReduceSum", Map.of("keepdims", 0L), draft.op("far", "Abs", "off"), draft.constant("axes", Tensor.vector(1L)));
+        draft.op(
+                "distance",
+                "ReduceSum",
+                Map.of("keepdims", 0L),
+                draft.op("far", "Abs", "off"),
+                draft.constant("axes", Tensor.vector(1L)));
         var file = folder.resolve("distance.onnx");
-        ModelFile.write(draft.output("distance", DataType.FLOAT, -1).graph().withMetadata(Map.of(OwnGraph.BETTER, "lower")), file);
+        ModelFile.write(
+                draft.output("distance", DataType.FLOAT, -1).graph().withMetadata(Map.of(OwnGraph.BETTER, "lower")),
+                file);
         var measure = Measure.of(OwnGraph.read(file, Optional.empty()));
         var right = model(arrays, floats(new float[2], 2, 1), "");
         var wrong = model(arrays, floats(new float[] {0, 3}, 2, 1), "");
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
-             var one = Session.open(right, Provider.cpu(), Session.Optimization.ALL);
-             var two = Session.open(wrong, Provider.cpu(), Session.Optimization.ALL)) {
+                var one = Session.open(right, Provider.cpu(), Session.Optimization.ALL);
+                var two = Session.open(wrong, Provider.cpu(), Session.Optimization.ALL)) {
             // When
             var samples = new Samples(data, right, Map.of());
             var worse = Evaluation.run(one, two, samples, measure, 2, Progress.none());

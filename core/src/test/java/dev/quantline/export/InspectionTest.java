@@ -29,24 +29,37 @@ class InspectionTest {
     private Stages quantized() throws IOException {
         var network = Networks.recurrent(1);
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.sequences(16, 3))))) {
-            return Stages.run(Profiler.prepare(network), new Samples(data, network, Map.of()), CalibrateSettings.int8());
+            return Stages.run(
+                    Profiler.prepare(network), new Samples(data, network, Map.of()), CalibrateSettings.int8());
         }
     }
 
     private static List<String> layers(Graph graph) {
-        return Inspection.of(graph, 0).layers().stream().map(layer -> layer.op() + ", " + layer.weights() + ", " + layer.elements() + ", "
-            + layer.bytes()).toList();
+        return Inspection.of(graph, 0).layers().stream()
+                .map(layer -> layer.op() + ", " + layer.weights() + ", " + layer.elements() + ", " + layer.bytes())
+                .toList();
     }
 
     @Test
     void weightsAreFoundBehindWhatRestoresThem() throws IOException {
         var stages = quantized();
 
-        assertEquals(List.of("MatMul, float, 128, 512", "LSTM, float, 2688, 10752", "GRU, float, 1920, 7680", "MatMul, float, 160, 640"),
-            layers(stages.model()));
-        assertEquals(List.of("MatMul, 8 bits in int8, 128, 128", "LSTM, 8 bits in int8, 2688, 2688", "GRU, 8 bits in int8, 1920, 1920",
-            "MatMul, 8 bits in int8, 160, 160"), layers(stages.quantized()));
-        assertEquals("float", Inspection.of(stages.quantized(), 0).layers().get(1).activations());
+        assertEquals(
+                List.of(
+                        "MatMul, float, 128, 512",
+                        "LSTM, float, 2688, 10752",
+                        "GRU, float, 1920, 7680",
+                        "MatMul, float, 160, 640"),
+                layers(stages.model()));
+        assertEquals(
+                List.of(
+                        "MatMul, 8 bits in int8, 128, 128",
+                        "LSTM, 8 bits in int8, 2688, 2688",
+                        "GRU, 8 bits in int8, 1920, 1920",
+                        "MatMul, 8 bits in int8, 160, 160"),
+                layers(stages.quantized()));
+        assertEquals(
+                "float", Inspection.of(stages.quantized(), 0).layers().get(1).activations());
     }
 
     @Test
@@ -54,9 +67,11 @@ class InspectionTest {
         var stages = quantized();
 
         var layers = Layers.of(stages.model(), stages.plan(), stages.table(), Map.of()).stream()
-            .filter(layer -> layer.activationBits() == null).toList();
+                .filter(layer -> layer.activationBits() == null)
+                .toList();
 
-        assertEquals(List.of("LSTM", "GRU"), layers.stream().map(Report.Layer::type).toList());
+        assertEquals(
+                List.of("LSTM", "GRU"), layers.stream().map(Report.Layer::type).toList());
         assertEquals(RECURRENT, layers.stream().map(Report.Layer::weights).toList());
         assertEquals(RECURRENT, layers.stream().map(Report.Layer::bytes).toList());
         assertTrue(ModelFile.size(stages.quantized()) < .45 * ModelFile.size(stages.model()));

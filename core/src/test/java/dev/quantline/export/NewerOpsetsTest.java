@@ -45,17 +45,25 @@ class NewerOpsetsTest {
     private static Graph network(int opset) {
         var draft = new Draft(opset, 3);
         String image = draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE);
-        String padded = draft.op("padded", "Pad", image, draft.constant("pads", Tensor.vector(0L, 0, 1, 1, 0, 0, 1, 1)));
-        String x = draft.op("conv.relu", "Relu", draft.op("conv", "Conv", padded, draft.normal("conv.weight", .3, 16, 3, 3, 3)));
+        String padded =
+                draft.op("padded", "Pad", image, draft.constant("pads", Tensor.vector(0L, 0, 1, 1, 0, 0, 1, 1)));
+        String x = draft.op(
+                "conv.relu", "Relu", draft.op("conv", "Conv", padded, draft.normal("conv.weight", .3, 16, 3, 3, 3)));
         x = draft.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
-        x = draft.op("second.relu", "Relu", draft.op("second", "Conv", x, draft.normal("second.weight", .2, 16, 16, 1, 1)));
+        x = draft.op(
+                "second.relu", "Relu", draft.op("second", "Conv", x, draft.normal("second.weight", .2, 16, 16, 1, 1)));
         String size = draft.op("size", "Cast", Map.of("to", 7L), draft.op("batch", "Shape", Map.of("end", 1L), image));
-        String target = draft.op("target", "Concat", Map.of("axis", 0L), size, draft.constant("rest", Tensor.vector(16L, 16)));
-        x = draft.op("turned", "Transpose", Map.of("perm", new long[] {0, 2, 1}), draft.op("rows", "Reshape", x, target));
+        String target =
+                draft.op("target", "Concat", Map.of("axis", 0L), size, draft.constant("rest", Tensor.vector(16L, 16)));
+        x = draft.op(
+                "turned", "Transpose", Map.of("perm", new long[] {0, 2, 1}), draft.op("rows", "Reshape", x, target));
         x = draft.op("product", "MatMul", x, draft.normal("product.weight", .25, 16, 64));
         x = draft.op("gelu", "Gelu", x);
-        draft.op("y", "ReduceMean", draft.op("mixed", "MatMul", x, draft.normal("mixed.weight", .2, 64, 16)),
-            draft.constant("axes", Tensor.vector(1L)));
+        draft.op(
+                "y",
+                "ReduceMean",
+                draft.op("mixed", "MatMul", x, draft.normal("mixed.weight", .2, 64, 16)),
+                draft.constant("axes", Tensor.vector(1L)));
         return draft.output("y", DataType.FLOAT, -1, -1, 16).graph();
     }
 
@@ -73,8 +81,10 @@ class NewerOpsetsTest {
     private Graph exported(int opset, int bits) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), images(24))))) {
             var prepared = Profiler.prepare(network(opset));
-            var stages = Stages.run(prepared, new Samples(data, prepared, Map.of()),
-                CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            var stages = Stages.run(
+                    prepared,
+                    new Samples(data, prepared, Map.of()),
+                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
             return Exporter.finish(stages.model(), stages.plan(), Exporter.Products.STANDARD, false);
         }
     }
@@ -109,8 +119,12 @@ class NewerOpsetsTest {
         var data = new LinkedHashMap<>(images(4));
         var weights = List.of("conv.weight", "product.weight");
         var model = Profiler.prepare(network(opset));
-        var training = TrainingGraph.of(model, Map.of("image", data.get("image").shape()), weights, new Loss.MeanSquared("y", "goal"),
-            List.of());
+        var training = TrainingGraph.of(
+                model,
+                Map.of("image", data.get("image").shape()),
+                weights,
+                new Loss.MeanSquared("y", "goal"),
+                List.of());
         weights.forEach(weight -> data.put(weight, model.initializers().get(weight)));
         data.put("goal", Tensor.zeros(DataType.FLOAT, 4, 1, 16));
         return run(training.graph(), data);
@@ -131,12 +145,18 @@ class NewerOpsetsTest {
         var prepared = Profiler.prepare(model);
 
         // Then
-        assertEquals(List.of("MatMul", "RMSNormalization", "Swish", "Cast", "MatMul"),
-            prepared.nodes().stream().map(Node::op).toList());
+        assertEquals(
+                List.of("MatMul", "RMSNormalization", "Swish", "Cast", "MatMul"),
+                prepared.nodes().stream().map(Node::op).toList());
         assertTrue(prepared.nodes().stream().allMatch(node -> node.domain().isEmpty()));
-        assertEquals(List.of("x", "cast"), List.copyOf(Placement.of(prepared, List.of()).activations().keySet()));
+        assertEquals(
+                List.of("x", "cast"),
+                List.copyOf(Placement.of(prepared, List.of()).activations().keySet()));
         var data = Data.rows(3, 1);
-        assertArrayEquals(run(model, data).get("y").toFloats(), run(prepared, data).get("y").toFloats(), 1e-6f);
+        assertArrayEquals(
+                run(model, data).get("y").toFloats(),
+                run(prepared, data).get("y").toFloats(),
+                1e-6f);
     }
 
     @Test
@@ -145,7 +165,8 @@ class NewerOpsetsTest {
         draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 8));
         var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
 
-        var message = assertThrows(BadInput.class, () -> Profiler.prepare(model)).getMessage();
+        var message =
+                assertThrows(BadInput.class, () -> Profiler.prepare(model)).getMessage();
 
         assertTrue(message.contains("checker refuses") && message.contains("Gemm"), message);
     }

@@ -1,11 +1,11 @@
 package dev.quantline.export;
 
-import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Networks;
-import dev.quantline.fixture.Stages;
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.calibrate.Granularity;
 import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Networks;
+import dev.quantline.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -37,8 +37,10 @@ class PackingTest {
 
     private Stages calibrated(Graph network, Map<String, Tensor> arrays, int bits) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
-            return Stages.run(Profiler.prepare(network), new Samples(data, network, Map.of()),
-                CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            return Stages.run(
+                    Profiler.prepare(network),
+                    new Samples(data, network, Map.of()),
+                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
         }
     }
 
@@ -65,13 +67,24 @@ class PackingTest {
         // Then
         OnnxLibrary.check(packed);
         assertEquals(21, packed.opset());
-        long codes = plain.initializers().values().stream().filter(tensor -> tensor.type() == DataType.INT8 && tensor.rank() == 4)
-            .mapToLong(Tensor::size).filter(size -> size >= 512).sum();
+        long codes = plain.initializers().values().stream()
+                .filter(tensor -> tensor.type() == DataType.INT8 && tensor.rank() == 4)
+                .mapToLong(Tensor::size)
+                .filter(size -> size >= 512)
+                .sum();
         assertTrue(codes > 2000);
-        assertEquals(codes, packed.initializers().values().stream().filter(tensor -> tensor.type() == DataType.INT4)
-            .mapToLong(Tensor::size).sum());
-        assertEquals(codes / 2, packed.initializers().values().stream().filter(tensor -> tensor.type() == DataType.INT4)
-            .mapToLong(tensor -> tensor.data().capacity()).sum());
+        assertEquals(
+                codes,
+                packed.initializers().values().stream()
+                        .filter(tensor -> tensor.type() == DataType.INT4)
+                        .mapToLong(Tensor::size)
+                        .sum());
+        assertEquals(
+                codes / 2,
+                packed.initializers().values().stream()
+                        .filter(tensor -> tensor.type() == DataType.INT4)
+                        .mapToLong(tensor -> tensor.data().capacity())
+                        .sum());
         assertEquals(run(plain, Data.images(3, 7)), run(packed, Data.images(3, 7)));
         assertEquals(kernels(plain), kernels(packed));
         assertEquals(1, kernels(packed).integerShare());
@@ -100,13 +113,22 @@ class PackingTest {
         assertEquals(quantized.outputs(), compact.outputs());
         assertEquals(run(quantized, Data.tokens(3, 7, 2)), run(compact, Data.tokens(3, 7, 2)));
         var names = compact.nodes().stream().map(node -> node.name()).toList();
-        assertTrue(names.containsAll(stages.model().nodes().stream().map(node -> node.name()).toList()));
-        assertTrue(ModelFile.size(compact) < .9 * ModelFile.size(quantized), ModelFile.size(compact) + " of " + ModelFile.size(quantized));
+        assertTrue(names.containsAll(
+                stages.model().nodes().stream().map(node -> node.name()).toList()));
+        assertTrue(
+                ModelFile.size(compact) < .9 * ModelFile.size(quantized),
+                ModelFile.size(compact) + " of " + ModelFile.size(quantized));
         assertEquals(kernels(quantized), kernels(compact));
-        var added = compact.initializers().keySet().stream().filter(name -> !quantized.initializers().containsKey(name)).toList();
+        var added = compact.initializers().keySet().stream()
+                .filter(name -> !quantized.initializers().containsKey(name))
+                .toList();
         assertTrue(added.size() > 20, added.toString());
-        assertEquals(added.stream().sorted(Comparator.comparing(name -> Integer.parseInt(name.substring(1), Character.MAX_RADIX))).toList(),
-            added, "in the same order in every process");
+        assertEquals(
+                added.stream()
+                        .sorted(Comparator.comparing(name -> Integer.parseInt(name.substring(1), Character.MAX_RADIX)))
+                        .toList(),
+                added,
+                "in the same order in every process");
     }
 
     @ParameterizedTest
@@ -116,8 +138,11 @@ class PackingTest {
         Stages stages;
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.tokens(24, 9, 1))))) {
             var network = Networks.transformer(3);
-            stages = Stages.run(Profiler.prepare(network), new Samples(data, network, Map.of()), CalibrateSettings.plain(
-                new RangeCriterion.Mse(), 4, CalibrateSettings.FLOAT, List.of()).with(new Granularity.PerBlock(block)));
+            stages = Stages.run(
+                    Profiler.prepare(network),
+                    new Samples(data, network, Map.of()),
+                    CalibrateSettings.plain(new RangeCriterion.Mse(), 4, CalibrateSettings.FLOAT, List.of())
+                            .with(new Granularity.PerBlock(block)));
         }
         var simulated = run(stages.quantized(), Data.tokens(3, 7, 2));
 
@@ -130,7 +155,9 @@ class PackingTest {
         assertEquals(simulated.size(), run(packed, Data.tokens(3, 7, 2)).size());
         assertTrue(noise(simulated, run(packed, Data.tokens(3, 7, 2))) < 1e-3);
         assertTrue(noise(simulated, run(products, Data.tokens(3, 7, 2))) < 1e-3);
-        long weights = products.nodes().stream().filter(node -> node.op().equals("MatMulNBits")).count();
+        long weights = products.nodes().stream()
+                .filter(node -> node.op().equals("MatMulNBits"))
+                .count();
         assertEquals(block == 16 ? 12 : 2, weights);
         assertEquals(kernels(packed).packed(), kernels(products).packed());
     }
@@ -147,9 +174,13 @@ class PackingTest {
 
     @Test
     void theSizeIsThatOfTheFile() throws IOException {
-        var model = Packing.apply(calibrated(Networks.conv(2), Data.images(24, 1), 4).quantized());
+        var model = Packing.apply(
+                calibrated(Networks.conv(2), Data.images(24, 1), 4).quantized());
         ModelFile.write(model, folder.resolve("model.onnx"));
 
-        assertEquals(Files.size(folder.resolve("model.onnx")), ModelFile.size(model), 2.0 * model.initializers().size());
+        assertEquals(
+                Files.size(folder.resolve("model.onnx")),
+                ModelFile.size(model),
+                2.0 * model.initializers().size());
     }
 }

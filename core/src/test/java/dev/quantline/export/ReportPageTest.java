@@ -36,7 +36,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** The report's page in a browser; skipped where there is none. Pictures of what it saw lie under target/screenshots. */
 class ReportPageTest {
-    private static final Path CHROMIUM = Path.of(System.getenv().getOrDefault("QUANTLINE_CHROMIUM", "/usr/bin/chromium"));
+    private static final Path CHROMIUM =
+            Path.of(System.getenv().getOrDefault("QUANTLINE_CHROMIUM", "/usr/bin/chromium"));
     private static final Path PICTURES = Path.of("target/screenshots").toAbsolutePath();
     private static final int[] WIDTHS = {390, 768, 1280, 1920};
     private static final int HEIGHT = 900;
@@ -49,12 +50,17 @@ class ReportPageTest {
 
     @BeforeAll
     static void startBrowser() throws IOException {
-        Assumptions.assumeTrue(Files.isExecutable(CHROMIUM), () -> "skipped: no Chromium at " + CHROMIUM
-            + "; install it, or name one in QUANTLINE_CHROMIUM");
+        Assumptions.assumeTrue(
+                Files.isExecutable(CHROMIUM),
+                () -> "skipped: no Chromium at " + CHROMIUM + "; install it, or name one in QUANTLINE_CHROMIUM");
         Files.createDirectories(PICTURES);
-        playwright = Playwright.create(new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
-        browser = playwright.chromium().launch(new BrowserType.LaunchOptions().setExecutablePath(CHROMIUM)
-            .setArgs(List.of("--no-sandbox")));
+        playwright = Playwright.create(
+                new Playwright.CreateOptions().setEnv(Map.of("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")));
+        browser = playwright
+                .chromium()
+                .launch(new BrowserType.LaunchOptions()
+                        .setExecutablePath(CHROMIUM)
+                        .setArgs(List.of("--no-sandbox")));
     }
 
     @AfterAll
@@ -65,9 +71,11 @@ class ReportPageTest {
     }
 
     /** A page that lists what it complains of. */
-    private static Page open(Report report, String name, ColorScheme scheme, List<String> complaints) throws IOException {
+    private static Page open(Report report, String name, ColorScheme scheme, List<String> complaints)
+            throws IOException {
         var file = Files.writeString(PICTURES.resolve(name + ".html"), report.toHtml(Reports.gallery()));
-        var page = browser.newPage(new Browser.NewPageOptions().setColorScheme(scheme).setViewportSize(WIDTHS[0], HEIGHT));
+        var page = browser.newPage(
+                new Browser.NewPageOptions().setColorScheme(scheme).setViewportSize(WIDTHS[0], HEIGHT));
         page.onConsoleMessage(message -> {
             if (message.type().equals("error") || message.type().equals("warning")) {
                 complaints.add(message.text());
@@ -83,13 +91,19 @@ class ReportPageTest {
     }
 
     private static List<String> serious(Page page) {
-        return new AxeBuilder(page).analyze().getViolations().stream()
-            .filter(rule -> List.of("serious", "critical").contains(rule.getImpact())).map(ReportPageTest::told).toList();
+        return new AxeBuilder(page)
+                .analyze().getViolations().stream()
+                        .filter(rule -> List.of("serious", "critical").contains(rule.getImpact()))
+                        .map(ReportPageTest::told)
+                        .toList();
     }
 
     private static String told(Rule rule) {
-        return rule.getId() + " " + rule.getNodes().stream().limit(3)
-            .map(node -> node.getTarget() + " " + node.getFailureSummary()).toList();
+        return rule.getId() + " "
+                + rule.getNodes().stream()
+                        .limit(3)
+                        .map(node -> node.getTarget() + " " + node.getFailureSummary())
+                        .toList();
     }
 
     private static List<String> tooWide(Page page, String where) {
@@ -106,7 +120,9 @@ class ReportPageTest {
                     page.setViewportSize(width, HEIGHT);
                     faults.addAll(tooWide(page, where));
                     serious(page).forEach(fault -> faults.add(where + ": " + fault));
-                    page.screenshot(new Page.ScreenshotOptions().setPath(PICTURES.resolve(where + ".png")).setFullPage(true));
+                    page.screenshot(new Page.ScreenshotOptions()
+                            .setPath(PICTURES.resolve(where + ".png"))
+                            .setFullPage(true));
                 }
             }
         }
@@ -138,11 +154,19 @@ class ReportPageTest {
 
             // Then all rows and all that was folded are on it, dark on white
             assertEquals(List.of(), tooWide(page, "print"));
-            assertEquals(12, page.locator("#layers tbody tr").all().stream().filter(row -> row.isVisible()).count());
-            assertTrue(page.locator("details pre, details table, details li").all().stream().allMatch(part -> part.isVisible()));
+            assertEquals(
+                    12,
+                    page.locator("#layers tbody tr").all().stream()
+                            .filter(row -> row.isVisible())
+                            .count());
+            assertTrue(page.locator("details pre, details table, details li").all().stream()
+                    .allMatch(part -> part.isVisible()));
             assertEquals("rgb(255, 255, 255)", page.evaluate("getComputedStyle(document.body).backgroundColor"));
-            page.screenshot(new Page.ScreenshotOptions().setPath(PICTURES.resolve("print.png")).setFullPage(true));
-            assertTrue(page.pdf(new Page.PdfOptions().setFormat("A4").setPath(PICTURES.resolve("print.pdf"))).length > 0);
+            page.screenshot(new Page.ScreenshotOptions()
+                    .setPath(PICTURES.resolve("print.png"))
+                    .setFullPage(true));
+            assertTrue(
+                    page.pdf(new Page.PdfOptions().setFormat("A4").setPath(PICTURES.resolve("print.pdf"))).length > 0);
         }
         assertEquals(List.of(), complaints);
     }
@@ -169,12 +193,14 @@ class ReportPageTest {
         // When its lines are compiled
         var image = new float[2][3][32][32];
         image[1][2][0][0] = 1024;
-        var result = (Result) compiled(Reports.int8(), "int8-java", "float[][][][] image")
-            .invoke(null, new Object[] {image});
+        var result = (Result)
+                compiled(Reports.int8(), "int8-java", "float[][][][] image").invoke(null, new Object[] {image});
         // Then they run it
         assertEquals(1, ((float[][]) result.get(0).getValue())[1][2]);
         // And those for inputs of other types and of names that are no words of Java compile as well
-        assertTrue(compiled(Reports.mixedMissed(), "mixed-java", "long[][] input_ids, boolean " + wordOf(Reports.HOSTILE)) != null);
+        assertTrue(
+                compiled(Reports.mixedMissed(), "mixed-java", "long[][] input_ids, boolean " + wordOf(Reports.HOSTILE))
+                        != null);
     }
 
     private static String wordOf(String name) {
@@ -201,15 +227,25 @@ import javax.tools.ToolProvider;
                         return result;
                     }
                 }
-                """.formatted(parameters, lines.replace("\"model.onnx\"", "\"" + folder.resolve("model.onnx") + "\"")));
+                """.formatted(
+                        parameters, lines.replace("\"model.onnx\"", "\"" + folder.resolve("model.onnx") + "\"")));
         var said = new StringWriter();
         var compiler = ToolProvider.getSystemJavaCompiler();
-        boolean fine = compiler.getTask(said, null, null, List.of("-d", folder.toString(), "-cp", System.getProperty("java.class.path")),
-            null, compiler.getStandardFileManager(null, null, null).getJavaFileObjects(source)).call();
+        boolean fine = compiler.getTask(
+                        said,
+                        null,
+                        null,
+                        List.of("-d", folder.toString(), "-cp", System.getProperty("java.class.path")),
+                        null,
+                        compiler.getStandardFileManager(null, null, null).getJavaFileObjects(source))
+                .call();
         assertTrue(fine, said + lines);
-        try (var loader = new URLClassLoader(new URL[] {folder.toUri().toURL()}, ReportPageTest.class.getClassLoader())) {
-            return Stream.of(loader.loadClass("Use").getMethods()).filter(method -> method.getName().equals("run")).findFirst()
-                .orElseThrow();
+        try (var loader =
+                new URLClassLoader(new URL[] {folder.toUri().toURL()}, ReportPageTest.class.getClassLoader())) {
+            return Stream.of(loader.loadClass("Use").getMethods())
+                    .filter(method -> method.getName().equals("run"))
+                    .findFirst()
+                    .orElseThrow();
         }
     }
 }

@@ -39,7 +39,8 @@ class RuntimesTest {
 
     @Test
     void theOperatorOfOneRuntimeIsNamed() {
-        var product = new Node("p", "MatMulNBits", "com.microsoft", List.of("x", "codes", "scale"), List.of("z"), Map.of());
+        var product =
+                new Node("p", "MatMulNBits", "com.microsoft", List.of("x", "codes", "scale"), List.of("z"), Map.of());
 
         assertTrue(note(product, DataType.UINT8).startsWith("products are MatMulNBits"));
         assertTrue(note(product, DataType.UINT8).endsWith("from 1.18 on"));
@@ -47,6 +48,7 @@ class RuntimesTest {
 
     @Test
     void bytesNeedNoNote() {
-        assertEquals(Optional.empty(), Runtimes.note(graph(Node.of("Cast", List.of("codes"), "floats"), DataType.INT8)));
+        assertEquals(
+                Optional.empty(), Runtimes.note(graph(Node.of("Cast", List.of("codes"), "floats"), DataType.INT8)));
     }
 }

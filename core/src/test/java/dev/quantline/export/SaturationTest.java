@@ -39,9 +39,18 @@ class SaturationTest {
     private static Graph network() {
         var draft = new Draft(17, 1);
         draft.input("image", DataType.FLOAT, -1, 4, SIZE, SIZE);
-        draft.op("wide", "Conv", Map.of("kernel_shape", new long[] {1, 1}), "image", draft.constant("wide.w", weights(16, 4, 1)));
-        draft.op("deep", "Conv", Map.of("kernel_shape", new long[] {3, 3}, "group", 16L), "wide",
-            draft.constant("deep.w", weights(16, 1, 3)));
+        draft.op(
+                "wide",
+                "Conv",
+                Map.of("kernel_shape", new long[] {1, 1}),
+                "image",
+                draft.constant("wide.w", weights(16, 4, 1)));
+        draft.op(
+                "deep",
+                "Conv",
+                Map.of("kernel_shape", new long[] {3, 3}, "group", 16L),
+                "wide",
+                draft.constant("deep.w", weights(16, 1, 3)));
         draft.op("rows", "Flatten", "deep");
         draft.op("y", "Gemm", "rows", draft.constant("gemm.w", weights(16 * 36, 10)));
         return draft.output("y", DataType.FLOAT, -1, 10).graph();
@@ -61,10 +70,14 @@ class SaturationTest {
         for (int i = 0; i < images.length; i++) {
             images[i] = i % 11 == 0 ? 0.3f : 1;
         }
-        var file = Data.write(folder.resolve(target.label() + ".npz"), Map.of("image", Tensor.of(images, 16, 4, SIZE, SIZE)));
+        var file = Data.write(
+                folder.resolve(target.label() + ".npz"), Map.of("image", Tensor.of(images, 16, 4, SIZE, SIZE)));
         var model = Profiler.prepare(network());
         try (var data = Dataset.open(List.of(file))) {
-            return Stages.run(model, new Samples(data, model, Map.of()), CalibrateSettings.int8().withPairLimit(target.pairLimit(8)));
+            return Stages.run(
+                    model,
+                    new Samples(data, model, Map.of()),
+                    CalibrateSettings.int8().withPairLimit(target.pairLimit(8)));
         }
     }
 
@@ -95,7 +108,9 @@ class SaturationTest {
     void aFileThatMaySaturateIsNotCalledSafe() throws IOException {
         var stages = stages(Target.CPU_VNNI);
 
-        assertTrue(assertThrows(IllegalStateException.class, () -> of(stages, Target.CPU)).getMessage().contains("saturate"));
+        assertTrue(assertThrows(IllegalStateException.class, () -> of(stages, Target.CPU))
+                .getMessage()
+                .contains("saturate"));
     }
 
     /** On a processor that saturates this fails without the limit: see the second half. */
@@ -114,7 +129,7 @@ class SaturationTest {
         Arrays.fill(images, 1);
         var fed = Map.of("image", Tensor.of(images, 1, 4, SIZE, SIZE));
         try (var exact = Session.open(stages.quantized(), Provider.cpu(), Session.Optimization.EXACT);
-             var deployed = Session.open(file, Provider.cpu(), Session.Optimization.ALL)) {
+                var deployed = Session.open(file, Provider.cpu(), Session.Optimization.ALL)) {
             var one = exact.run(fed).get("y").toFloats();
             var other = deployed.run(fed).get("y").toFloats();
             double largest = 0;
@@ -141,11 +156,18 @@ class SaturationTest {
         var table = stages(Target.CPU).table();
         table.write(folder.resolve("table.json"));
 
-        assertEquals(table.weights(), CalibrationTable.read(folder.resolve("table.json")).weights());
-        assertTrue(table.weights().stream().flatMap(constant -> constant.candidates().stream()).map(CalibrationTable.Scales::quantizer)
-            .anyMatch(grid -> grid.pairLimit() == 128));
-        assertTrue(table.weights().stream().filter(constant -> constant.tensor().equals("deep.w"))
-            .flatMap(constant -> constant.candidates().stream()).map(CalibrationTable.Scales::quantizer).map(Uniform::pairLimit)
-            .allMatch(limit -> limit == 0));
+        assertEquals(
+                table.weights(),
+                CalibrationTable.read(folder.resolve("table.json")).weights());
+        assertTrue(table.weights().stream()
+                .flatMap(constant -> constant.candidates().stream())
+                .map(CalibrationTable.Scales::quantizer)
+                .anyMatch(grid -> grid.pairLimit() == 128));
+        assertTrue(table.weights().stream()
+                .filter(constant -> constant.tensor().equals("deep.w"))
+                .flatMap(constant -> constant.candidates().stream())
+                .map(CalibrationTable.Scales::quantizer)
+                .map(Uniform::pairLimit)
+                .allMatch(limit -> limit == 0));
     }
 }

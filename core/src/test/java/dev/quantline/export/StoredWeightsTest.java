@@ -34,10 +34,26 @@ class StoredWeightsTest {
         try (var data = Dataset.open(List.of(file.resolveSibling("data.npz")))) {
             var samples = new Samples(data, original, Map.of());
             var stages = Stages.run(Profiler.prepare(original), samples, CalibrateSettings.int8());
-            return Exporter.export(new Exporter.Job("a-job", "int8", file, stages.model(), stages.plan(), stages.table(),
-                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
-                new Report.Provenance("aa", "bb", "cc", "1.2.3", 7),
-                Exporter.Products.STANDARD, 16, Provider.cpu()), folder, Progress.none());
+            return Exporter.export(
+                    new Exporter.Job(
+                            "a-job",
+                            "int8",
+                            file,
+                            stages.model(),
+                            stages.plan(),
+                            stages.table(),
+                            Target.CPU,
+                            Optional.empty(),
+                            samples,
+                            Measure.of("fidelity"),
+                            OptionalDouble.empty(),
+                            List.of(),
+                            new Report.Provenance("aa", "bb", "cc", "1.2.3", 7),
+                            Exporter.Products.STANDARD,
+                            16,
+                            Provider.cpu()),
+                    folder,
+                    Progress.none());
         }
     }
 
@@ -45,20 +61,34 @@ class StoredWeightsTest {
     void transposedConvolutionsOfAVocoderAreStoredAsCodes() throws IOException {
         var report = export("vocoder-convtranspose");
 
-        assertTrue(report.quantized().bytes() < .35 * report.original().bytes(), report.quantized().bytes() + " bytes");
-        assertTrue(report.fidelity().cosine() > .995, "cosine " + report.fidelity().cosine());
-        var stored = report.layers().stream().filter(layer -> layer.type().equals("ConvTranspose")).toList();
-        assertEquals(List.of(64 * 32 * 8L, 32 * 16 * 8L), stored.stream().map(Report.Layer::bytes).toList());
+        assertTrue(
+                report.quantized().bytes() < .35 * report.original().bytes(),
+                report.quantized().bytes() + " bytes");
+        assertTrue(
+                report.fidelity().cosine() > .995, "cosine " + report.fidelity().cosine());
+        var stored = report.layers().stream()
+                .filter(layer -> layer.type().equals("ConvTranspose"))
+                .toList();
+        assertEquals(
+                List.of(64 * 32 * 8L, 32 * 16 * 8L),
+                stored.stream().map(Report.Layer::bytes).toList());
     }
 
     @Test
     void convolutionsOfFewChannelsOfAVolumeStayFloatAndTheReportSaysSo() throws IOException {
         var report = export("conv3d");
 
-        assertTrue(report.notes().contains("computed on floats, which is faster for volumes of few channels: c1, c2"), report.notes() + "");
-        assertTrue(report.quantized().bytes() < .5 * report.original().bytes(), report.quantized().bytes() + " bytes");
-        assertTrue(report.fidelity().cosine() > .999, "cosine " + report.fidelity().cosine());
-        assertTrue(report.quantized().latencyMs() < 2 * report.original().latencyMs(),
-            report.quantized().latencyMs() + " ms, float " + report.original().latencyMs() + " ms");
+        assertTrue(
+                report.notes().contains("computed on floats, which is faster for volumes of few channels: c1, c2"),
+                report.notes() + "");
+        assertTrue(
+                report.quantized().bytes() < .5 * report.original().bytes(),
+                report.quantized().bytes() + " bytes");
+        assertTrue(
+                report.fidelity().cosine() > .999, "cosine " + report.fidelity().cosine());
+        assertTrue(
+                report.quantized().latencyMs() < 2 * report.original().latencyMs(),
+                report.quantized().latencyMs() + " ms, float "
+                        + report.original().latencyMs() + " ms");
     }
 }

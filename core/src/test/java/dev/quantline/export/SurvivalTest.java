@@ -62,17 +62,36 @@ class SurvivalTest {
             var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), weightBits, 8, List.of());
             var stages = Stages.run(Profiler.prepare(original), samples, settings);
             var out = Files.createDirectory(folder.resolve("out"));
-            var report = Exporter.export(new Exporter.Job("job", "int8", file, stages.model(), stages.plan(), stages.table(),
-                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
-                new Report.Provenance("a", "b", "c", "1", 0),
-                Exporter.Products.STANDARD, 16, Provider.cpu()), out, Progress.none());
+            var report = Exporter.export(
+                    new Exporter.Job(
+                            "job",
+                            "int8",
+                            file,
+                            stages.model(),
+                            stages.plan(),
+                            stages.table(),
+                            Target.CPU,
+                            Optional.empty(),
+                            samples,
+                            Measure.of("fidelity"),
+                            OptionalDouble.empty(),
+                            List.of(),
+                            new Report.Provenance("a", "b", "c", "1", 0),
+                            Exporter.Products.STANDARD,
+                            16,
+                            Provider.cpu()),
+                    out,
+                    Progress.none());
             return new Exported(original, ModelFile.read(out.resolve("model.onnx")), report);
         }
     }
 
     private record Exported(Graph original, Graph result, Report report) {
         Node node(String name) {
-            return result.nodes().stream().filter(node -> node.name().equals(name)).findFirst().orElseThrow();
+            return result.nodes().stream()
+                    .filter(node -> node.name().equals(name))
+                    .findFirst()
+                    .orElseThrow();
         }
 
         void assertClose(int layers) {
@@ -80,7 +99,9 @@ class SurvivalTest {
             assertEquals(original.outputs(), result.outputs());
             assertEquals(layers, report.layers().size(), report.layers().toString());
             assertTrue(report.kernels().integer() > 0, report.kernels().toString());
-            assertTrue(report.fidelity().cosine() > .97, "cosine " + report.fidelity().cosine());
+            assertTrue(
+                    report.fidelity().cosine() > .97,
+                    "cosine " + report.fidelity().cosine());
             assertEquals(List.of(1, 2, 5), report.simulation().shapes());
         }
     }
@@ -94,8 +115,14 @@ class SurvivalTest {
 
     private static Draft draft(int opset) {
         var draft = new Draft(opset, 1);
-        draft.op("first.relu", "Relu", draft.op("first", "MatMul", draft.input("x", DataType.FLOAT, -1, WIDTH),
-            draft.normal("first.weight", .25, WIDTH, WIDTH)));
+        draft.op(
+                "first.relu",
+                "Relu",
+                draft.op(
+                        "first",
+                        "MatMul",
+                        draft.input("x", DataType.FLOAT, -1, WIDTH),
+                        draft.normal("first.weight", .25, WIDTH, WIDTH)));
         return draft;
     }
 
@@ -104,37 +131,71 @@ class SurvivalTest {
     }
 
     private static NodeProto.Builder op(String op, String output, String... inputs) {
-        return NodeProto.newBuilder().setOpType(op).setName(output + "_node").addOutput(output).addAllInput(List.of(inputs));
+        return NodeProto.newBuilder()
+                .setOpType(op)
+                .setName(output + "_node")
+                .addOutput(output)
+                .addAllInput(List.of(inputs));
     }
 
     private static AttributeProto body(String name, GraphProto.Builder body) {
-        return AttributeProto.newBuilder().setName(name).setType(AttributeProto.AttributeType.GRAPH).setG(body.setName(name)).build();
+        return AttributeProto.newBuilder()
+                .setName(name)
+                .setType(AttributeProto.AttributeType.GRAPH)
+                .setG(body.setName(name))
+                .build();
     }
 
     @ParameterizedTest
     @CsvSource({"13, 8", "17, 8", "17, 4"})
     void bodiesOfIfAndLoopStayFloatAsTheyAre(int opset, int bits) throws IOException {
-        // Given: an If with a weight of its own, and a Loop that reads a weight and an activation of the graph around it
+        // Given: an If with a weight of its own, and a Loop that reads a weight and an activation of the graph around
+        // it
         var draft = draft(opset);
-        draft.op("positive", "Greater", draft.op("total", "ReduceSum", Map.of("keepdims", 0L), "x"),
-            draft.constant("zero", Tensor.scalar(0).reshape()));
+        draft.op(
+                "positive",
+                "Greater",
+                draft.op("total", "ReduceSum", Map.of("keepdims", 0L), "x"),
+                draft.constant("zero", Tensor.scalar(0).reshape()));
         draft.constant("three", Tensor.vector(3L).reshape());
         draft.normal("shared.weight", .25, WIDTH, WIDTH);
-        draft.op("y", "Add", product(draft, "last", "looped"), draft.op("other", "MatMul", "first.relu", "shared.weight"));
+        draft.op(
+                "y",
+                "Add",
+                product(draft, "last", "looped"),
+                draft.op("other", "MatMul", "first.relu", "shared.weight"));
         draft.output("y", DataType.FLOAT, -1, WIDTH);
         var model = draft.graph().toProto().toBuilder();
         var own = TensorProtos.toProto("own.weight", rows(WIDTH));
         var result = ValueInfos.of("branch", DataType.FLOAT, -1, WIDTH);
-        var choice = op("If", "chosen", "positive").setName("choice")
-            .addAttribute(body("then_branch", GraphProto.newBuilder().addInitializer(own)
-                .addNode(op("MatMul", "inside", "first.relu", "own.weight")).addNode(op("Tanh", "branch", "inside")).addOutput(result)))
-            .addAttribute(body("else_branch", GraphProto.newBuilder().addNode(op("Neg", "branch", "first.relu")).addOutput(result)));
-        var repeat = op("Loop", "looped", "three", "", "chosen").setName("repeat").addAttribute(body("body", GraphProto.newBuilder()
-            .addInput(ValueInfos.of("round", DataType.INT64, SCALAR)).addInput(ValueInfos.of("go", DataType.BOOL, SCALAR))
-            .addInput(ValueInfos.of("state", DataType.FLOAT, -1, WIDTH))
-            .addNode(op("MatMul", "turned", "state", "shared.weight")).addNode(op("Add", "moved", "turned", "first.relu"))
-            .addNode(op("Tanh", "next", "moved")).addNode(op("Identity", "on", "go"))
-            .addOutput(ValueInfos.of("on", DataType.BOOL, SCALAR)).addOutput(ValueInfos.of("next", DataType.FLOAT, -1, WIDTH))));
+        var choice = op("If", "chosen", "positive")
+                .setName("choice")
+                .addAttribute(body(
+                        "then_branch",
+                        GraphProto.newBuilder()
+                                .addInitializer(own)
+                                .addNode(op("MatMul", "inside", "first.relu", "own.weight"))
+                                .addNode(op("Tanh", "branch", "inside"))
+                                .addOutput(result)))
+                .addAttribute(body(
+                        "else_branch",
+                        GraphProto.newBuilder()
+                                .addNode(op("Neg", "branch", "first.relu"))
+                                .addOutput(result)));
+        var repeat = op("Loop", "looped", "three", "", "chosen")
+                .setName("repeat")
+                .addAttribute(body(
+                        "body",
+                        GraphProto.newBuilder()
+                                .addInput(ValueInfos.of("round", DataType.INT64, SCALAR))
+                                .addInput(ValueInfos.of("go", DataType.BOOL, SCALAR))
+                                .addInput(ValueInfos.of("state", DataType.FLOAT, -1, WIDTH))
+                                .addNode(op("MatMul", "turned", "state", "shared.weight"))
+                                .addNode(op("Add", "moved", "turned", "first.relu"))
+                                .addNode(op("Tanh", "next", "moved"))
+                                .addNode(op("Identity", "on", "go"))
+                                .addOutput(ValueInfos.of("on", DataType.BOOL, SCALAR))
+                                .addOutput(ValueInfos.of("next", DataType.FLOAT, -1, WIDTH))));
         model.getGraphBuilder().addNode(4, choice).addNode(5, repeat);
 
         // When
@@ -142,11 +203,16 @@ class SurvivalTest {
 
         // Then
         for (var name : List.of("choice", "repeat")) {
-            var before = exported.original().nodes().stream().filter(node -> node.name().equals(name)).findFirst().orElseThrow();
+            var before = exported.original().nodes().stream()
+                    .filter(node -> node.name().equals(name))
+                    .findFirst()
+                    .orElseThrow();
             assertEquals(before.attributes(), exported.node(name).attributes());
             assertEquals(before.outputs(), exported.node(name).outputs());
         }
-        assertEquals(exported.original().initializers().get("shared.weight"), exported.result().initializers().get("shared.weight"));
+        assertEquals(
+                exported.original().initializers().get("shared.weight"),
+                exported.result().initializers().get("shared.weight"));
         exported.assertClose(3);
     }
 
@@ -158,10 +224,22 @@ class SurvivalTest {
         draft.normal("inner.weight", .25, WIDTH, WIDTH);
         product(draft, "y", "wrapped");
         var model = draft.output("y", DataType.FLOAT, -1, WIDTH).graph().withOpset(CUSTOM, 1).toProto().toBuilder();
-        model.setIrVersion(8).addFunctions(FunctionProto.newBuilder().setName("Block").setDomain(CUSTOM).addInput("a").addInput("w")
-            .addOutput("b").addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
-            .addNode(op("MatMul", "c", "a", "w")).addNode(op("Tanh", "b", "c")));
-        model.getGraphBuilder().addNode(2, op("Block", "wrapped", "first.relu", "inner.weight").setDomain(CUSTOM).setName("block"));
+        model.setIrVersion(8)
+                .addFunctions(FunctionProto.newBuilder()
+                        .setName("Block")
+                        .setDomain(CUSTOM)
+                        .addInput("a")
+                        .addInput("w")
+                        .addOutput("b")
+                        .addOpsetImport(OperatorSetIdProto.newBuilder().setVersion(opset))
+                        .addNode(op("MatMul", "c", "a", "w"))
+                        .addNode(op("Tanh", "b", "c")));
+        model.getGraphBuilder()
+                .addNode(
+                        2,
+                        op("Block", "wrapped", "first.relu", "inner.weight")
+                                .setDomain(CUSTOM)
+                                .setName("block"));
 
         // When
         var exported = export(model.build(), bits);
@@ -180,20 +258,51 @@ class SurvivalTest {
         var draft = draft(opset);
         product(draft, "y", "first.relu");
         var graph = draft.output("y", DataType.FLOAT, -1, WIDTH).graph();
-        var model = graph.withMetadata(Map.of("author", "someone", "classes", "a,b")).toProto().toBuilder().setDocString("for people")
-            .setProducerName("exporter").setProducerVersion("1.2").setDomain("org.example").setModelVersion(5);
-        model.getGraphBuilder().setName("a graph").setDocString("of two layers").getInputBuilder(0).setDocString("rows");
+        var model = graph.withMetadata(Map.of("author", "someone", "classes", "a,b")).toProto().toBuilder()
+                .setDocString("for people")
+                .setProducerName("exporter")
+                .setProducerVersion("1.2")
+                .setDomain("org.example")
+                .setModelVersion(5);
+        model.getGraphBuilder()
+                .setName("a graph")
+                .setDocString("of two layers")
+                .getInputBuilder(0)
+                .setDocString("rows");
 
         // When
         var result = export(model.build(), bits).result().toProto();
 
         // Then
-        assertEquals("batch", result.getGraph().getInput(0).getType().getTensorType().getShape().getDim(0).getDimParam());
-        assertEquals("batch", result.getGraph().getOutput(0).getType().getTensorType().getShape().getDim(0).getDimParam());
-        assertEquals(List.of("for people", "exporter", "1.2", "org.example", "5", "a graph", "of two layers", "rows"), List.of(
-            result.getDocString(), result.getProducerName(), result.getProducerVersion(), result.getDomain(),
-            Long.toString(result.getModelVersion()), result.getGraph().getName(), result.getGraph().getDocString(),
-            result.getGraph().getInput(0).getDocString()));
+        assertEquals(
+                "batch",
+                result.getGraph()
+                        .getInput(0)
+                        .getType()
+                        .getTensorType()
+                        .getShape()
+                        .getDim(0)
+                        .getDimParam());
+        assertEquals(
+                "batch",
+                result.getGraph()
+                        .getOutput(0)
+                        .getType()
+                        .getTensorType()
+                        .getShape()
+                        .getDim(0)
+                        .getDimParam());
+        assertEquals(
+                List.of("for people", "exporter", "1.2", "org.example", "5", "a graph", "of two layers", "rows"),
+                List.of(
+                        result.getDocString(),
+                        result.getProducerName(),
+                        result.getProducerVersion(),
+                        result.getDomain(),
+                        Long.toString(result.getModelVersion()),
+                        result.getGraph().getName(),
+                        result.getGraph().getDocString(),
+                        result.getGraph().getInput(0).getDocString()));
         var metadata = Graph.of(result).metadata();
         assertEquals("someone", metadata.get("author"));
         assertEquals("a,b", metadata.get("classes"));
@@ -209,8 +318,11 @@ class SurvivalTest {
         var model = draft.output("y", DataType.FLOAT, -1, WIDTH).graph().toProto().toBuilder();
         for (var weight : model.getGraphBuilder().getInitializerBuilderList()) {
             Files.write(folder.resolve(weight.getName()), weight.getRawData().toByteArray());
-            weight.clearRawData().setDataLocation(TensorProto.DataLocation.EXTERNAL)
-                .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue(weight.getName()));
+            weight.clearRawData()
+                    .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+                    .addExternalData(StringStringEntryProto.newBuilder()
+                            .setKey("location")
+                            .setValue(weight.getName()));
         }
 
         // When
@@ -218,9 +330,15 @@ class SurvivalTest {
 
         // Then
         exported.assertClose(2);
-        assertEquals(2 * WIDTH * WIDTH * 4 + Files.size(folder.resolve("original.onnx")), exported.report().original().bytes());
-        try (var alone = Session.open(Files.copy(folder.resolve("out/model.onnx"), Files.createDirectory(folder.resolve("alone"))
-            .resolve("model.onnx")), Provider.cpu(), Session.Optimization.ALL)) {
+        assertEquals(
+                2 * WIDTH * WIDTH * 4 + Files.size(folder.resolve("original.onnx")),
+                exported.report().original().bytes());
+        try (var alone = Session.open(
+                Files.copy(
+                        folder.resolve("out/model.onnx"),
+                        Files.createDirectory(folder.resolve("alone")).resolve("model.onnx")),
+                Provider.cpu(),
+                Session.Optimization.ALL)) {
             assertEquals(3, alone.run(Map.of("x", rows(3))).get("y").dim(0));
         }
     }

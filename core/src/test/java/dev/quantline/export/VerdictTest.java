@@ -18,7 +18,8 @@ class VerdictTest {
     private static final JudgedOutput LABEL = new JudgedOutput("label", "integer", null, null, null, .1);
 
     private static Verdict verdict(double goal, JudgedOutput... outputs) {
-        var evaluation = new Evaluation("top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, List.of(), new Fidelity(), Map.of());
+        var evaluation = new Evaluation(
+                "top1", OptionalDouble.of(.9), OptionalDouble.of(.8), true, List.of(), new Fidelity(), Map.of());
         return Verdict.of(evaluation, List.of(outputs), OptionalDouble.of(goal), ", and more");
     }
 
@@ -42,7 +43,9 @@ class VerdictTest {
         var verdict = verdict(.05, FAR);
 
         assertTrue(verdict.missed());
-        assertTrue(verdict.message().startsWith("the metric dropped by 0.1000, the goal allows 0.0500"), verdict.message());
+        assertTrue(
+                verdict.message().startsWith("the metric dropped by 0.1000, the goal allows 0.0500"),
+                verdict.message());
         assertTrue(verdict.message().contains("and more; 'boxes' is at 9.9 dB"), verdict.message());
     }
 }

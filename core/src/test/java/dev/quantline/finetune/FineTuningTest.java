@@ -70,10 +70,12 @@ class FineTuningTest {
         return arrays;
     }
 
-    private <T> T tuning(Graph model, Map<String, Tensor> arrays, FineTuneSettings settings, Use<T> use) throws IOException {
+    private <T> T tuning(Graph model, Map<String, Tensor> arrays, FineTuneSettings settings, Use<T> use)
+            throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, model, Map.of());
-            try (var tuning = new FineTuning(model, quantized(model, samples), samples, settings, List.of(), Provider.cpu())) {
+            try (var tuning =
+                    new FineTuning(model, quantized(model, samples), samples, settings, List.of(), Provider.cpu())) {
                 return use.of(tuning, samples);
             }
         }
@@ -89,15 +91,28 @@ class FineTuningTest {
     /** How wide the range of an activation is, on average over all. */
     private double range(Graph model, Map<String, Tensor> arrays) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("range.npz"), arrays)))) {
-            var profile = Profiler.observe(model, new Samples(data, model, Map.of()), 0, SAMPLES, 16, List.of(), Provider.cpu(),
-                Progress.none());
-            return profile.tensors().values().stream().filter(tensor -> tensor.channelMax().length > 0).mapToDouble(tensor ->
-                extreme(tensor.channelMax(), 1) + extreme(tensor.channelMin(), -1)).average().orElseThrow();
+            var profile = Profiler.observe(
+                    model,
+                    new Samples(data, model, Map.of()),
+                    0,
+                    SAMPLES,
+                    16,
+                    List.of(),
+                    Provider.cpu(),
+                    Progress.none());
+            return profile.tensors().values().stream()
+                    .filter(tensor -> tensor.channelMax().length > 0)
+                    .mapToDouble(tensor -> extreme(tensor.channelMax(), 1) + extreme(tensor.channelMin(), -1))
+                    .average()
+                    .orElseThrow();
         }
     }
 
     private static double extreme(float[] channels, int sign) {
-        return IntStream.range(0, channels.length).mapToDouble(c -> sign * channels[c]).max().orElseThrow();
+        return IntStream.range(0, channels.length)
+                .mapToDouble(c -> sign * channels[c])
+                .max()
+                .orElseThrow();
     }
 
     @Test
@@ -133,7 +148,8 @@ class FineTuningTest {
     }
 
     private static Graph quantized(Graph model, Samples samples) {
-        return Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of())).quantized();
+        return Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of()))
+                .quantized();
     }
 
     @Test
@@ -173,16 +189,18 @@ class FineTuningTest {
             var losses = tuning.curve().stream().map(Run.Point::score).toList();
             assertTrue(losses.getLast() < 0.9 * losses.getFirst(), losses.toString());
             assertEquals(60, tuning.steps());
-            assertEquals(List.of(0, 7, 14, 21, 28, 35, 42, 49, 56, 60), tuning.curve().stream().map(Run.Point::step).toList(),
-                "judged eight times and at the end");
+            assertEquals(
+                    List.of(0, 7, 14, 21, 28, 35, 42, 49, 56, 60),
+                    tuning.curve().stream().map(Run.Point::step).toList(),
+                    "judged eight times and at the end");
             return null;
         });
     }
 
     @Test
     void dataWithoutLabelsIsRefused() {
-        var failure = assertThrows(BadInput.class, () ->
-            tuned(withOutliers(), Data.tokens(SAMPLES, 8, 3), settings(Task.PAIRS, 1, 1)));
+        var failure = assertThrows(
+                BadInput.class, () -> tuned(withOutliers(), Data.tokens(SAMPLES, 8, 3), settings(Task.PAIRS, 1, 1)));
 
         assertTrue(failure.getMessage().contains("scores"), failure.getMessage());
     }
@@ -236,7 +254,9 @@ class FineTuningTest {
         var wide = new LinkedHashMap<String, Tensor>();
         narrow.forEach((name, tensor) -> wide.put(name, widened(tensor)));
 
-        for (var site : sites.all().stream().filter(site -> site.tensor().endsWith("/counted")).toList()) {
+        for (var site : sites.all().stream()
+                .filter(site -> site.tensor().endsWith("/counted"))
+                .toList()) {
             graph.outputs().add(ValueInfos.of(site.observed(), DataType.FLOAT));
         }
 
@@ -244,9 +264,14 @@ class FineTuningTest {
             var few = session.run(narrow);
             var many = session.run(wide);
             int compared = 0;
-            for (var site : sites.all().stream().filter(site -> few.containsKey(site.observed())).toList()) {
+            for (var site : sites.all().stream()
+                    .filter(site -> few.containsKey(site.observed()))
+                    .toList()) {
                 // Twice as many elements, the further ones all 0.
-                assertEquals(few.get(site.observed()).get(1), 2 * many.get(site.observed()).get(1), 1e-4 * few.get(site.observed()).get(1));
+                assertEquals(
+                        few.get(site.observed()).get(1),
+                        2 * many.get(site.observed()).get(1),
+                        1e-4 * few.get(site.observed()).get(1));
                 compared++;
             }
             assertTrue(compared > 4, compared + " sites");

@@ -28,7 +28,8 @@ class LearnedTest {
 
     @Test
     void whatLayersTablesAndNormalisationsReadIsLearned() {
-        for (String layer : List.of("MatMul", "Gemm", "Conv", "ConvTranspose", "LayerNormalization", "InstanceNormalization", "PRelu")) {
+        for (String layer : List.of(
+                "MatMul", "Gemm", "Conv", "ConvTranspose", "LayerNormalization", "InstanceNormalization", "PRelu")) {
             assertEquals(List.of("c"), learned(layer, 1, floats(2, 2)), layer);
         }
         assertEquals(List.of("c"), learned("Gather", 0, floats(5, 2)));
@@ -44,7 +45,8 @@ class LearnedTest {
         assertEquals(List.of(), learned("Gather", 0, floats(5)), "a row of sizes");
         assertEquals(List.of(), learned("Gather", 1, floats(5, 2)), "indices");
         assertEquals(List.of(), learned("MatMul", 1, Tensor.zeros(DataType.DOUBLE, 2, 2)));
-        assertEquals(List.of(), Learned.of(graph(Node.of("Reshape", List.of("x", "c"), "y"), "c", Tensor.vector(2L, 3L))));
+        assertEquals(
+                List.of(), Learned.of(graph(Node.of("Reshape", List.of("x", "c"), "y"), "c", Tensor.vector(2L, 3L))));
     }
 
     @Test

@@ -32,7 +32,9 @@ class OutlierSitesTest {
         draft.op("z", "MatMul", "p", draft.normal("v", 1, 2, 2));
         draft.op("s", "Tanh", draft.op("y", "MatMul", "h", draft.normal("w", 1, 2, 2)));
         draft.op("end", "MatMul", "s", draft.normal("u", 1, 2, 2));
-        return draft.output("z", DataType.FLOAT, shape).output("end", DataType.FLOAT, shape).graph();
+        return draft.output("z", DataType.FLOAT, shape)
+                .output("end", DataType.FLOAT, shape)
+                .graph();
     }
 
     private static List<String> tensors(OutlierSites sites) {
@@ -42,15 +44,21 @@ class OutlierSitesTest {
     @Test
     void whatLayersReadIsPulledInButInputsAndProbabilities() {
         assertEquals(List.of("h", "s"), tensors(new OutlierSites(network(false), List.of())));
-        assertEquals(List.of("h"), tensors(new OutlierSites(network(false), List.of("s"))), "what stays float has no outliers");
+        assertEquals(
+                List.of("h"),
+                tensors(new OutlierSites(network(false), List.of("s"))),
+                "what stays float has no outliers");
     }
 
     @Test
     void everySiteHasATermThatIsWeighedFromOutside() {
         var sites = new OutlierSites(network(false), List.of());
 
-        assertEquals(List.of(new Loss.Term(1, "h/weight", new Loss.Outliers("h", "h/statistics")),
-            new Loss.Term(1, "s/weight", new Loss.Outliers("s", "s/statistics"))), sites.terms());
+        assertEquals(
+                List.of(
+                        new Loss.Term(1, "h/weight", new Loss.Outliers("h", "h/statistics")),
+                        new Loss.Term(1, "s/weight", new Loss.Outliers("s", "s/statistics"))),
+                sites.terms());
     }
 
     private static float[] observed(Graph graph, OutlierSites.Site site, Map<String, Tensor> inputs) {
@@ -76,10 +84,18 @@ class OutlierSitesTest {
         var graph = network(true);
         var sites = new OutlierSites(graph, List.of());
         var site = sites.all().getFirst();
-        assertTrue(sites.all().stream().allMatch(each -> each.tensor().endsWith("/counted")), tensors(sites).toString());
+        assertTrue(
+                sites.all().stream().allMatch(each -> each.tensor().endsWith("/counted")),
+                tensors(sites).toString());
 
-        var seen = observed(graph, site, Map.of("x", Tensor.of(new float[] {1, -3, 100, -100}, 1, 2, 2),
-            Samples.MASK, Tensor.of(new long[] {1, 0}, 1, 2)));
+        var seen = observed(
+                graph,
+                site,
+                Map.of(
+                        "x",
+                        Tensor.of(new float[] {1, -3, 100, -100}, 1, 2, 2),
+                        Samples.MASK,
+                        Tensor.of(new long[] {1, 0}, 1, 2)));
 
         assertArrayEquals(new float[] {(2 - 6) / 4f, (4 + 36) / 4f, -6, 2}, seen, 1e-5f);
     }

@@ -81,7 +81,9 @@ class OutlierStatisticsTest {
         statistics.follow();
 
         var later = new OutlierStatistics(List.of(CALM, LOUD), WIDTH);
-        later.state().forEach((name, memory) -> memory.data().put(statistics.state().get(name).data()));
+        later.state()
+                .forEach((name, memory) ->
+                        memory.data().put(statistics.state().get(name).data()));
         later.restored();
 
         assertEquals(statistics.inputs(), later.inputs());

@@ -52,11 +52,12 @@ class TaskDataTest {
         for (int pair = 0; pair < scores.length; pair++) {
             scores[pair] = pair % 6;
         }
-        var arrays = Map.of("x", Tensor.of(x, count, 1), "labels", Tensor.vector(labels), "scores", Tensor.vector(scores));
+        var arrays =
+                Map.of("x", Tensor.of(x, count, 1), "labels", Tensor.vector(labels), "scores", Tensor.vector(scores));
         var model = doubling();
         var settings = new FineTuneSettings(task, false, 1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7);
         try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
-             var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
+                var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
             use.of(data);
         }
     }
@@ -109,7 +110,9 @@ class TaskDataTest {
     void withTooFewSamplesTheSameDoBoth() throws IOException {
         with(2 * BATCH - 2, Task.CROSS_ENTROPY, data -> {
             assertEquals(range(0, BATCH), judged(data));
-            assertTrue(trained(data).first() < BATCH && trained(data).last() >= BATCH, trained(data).toString());
+            assertTrue(
+                    trained(data).first() < BATCH && trained(data).last() >= BATCH,
+                    trained(data).toString());
         });
     }
 
@@ -118,7 +121,8 @@ class TaskDataTest {
         with(240, Task.CROSS_ENTROPY, data -> {
             for (var batch : List.of(data.training().batch(2), data.judging().batch(1))) {
                 for (int row = 0; row < BATCH; row++) {
-                    assertEquals((long) batch.get("x").get(row) % 10, (long) batch.get("labels").get(row));
+                    assertEquals((long) batch.get("x").get(row) % 10, (long)
+                            batch.get("labels").get(row));
                 }
                 assertEquals(DataType.INT64, batch.get("labels").type());
                 assertEquals(BATCH, batch.get("labels").size());
@@ -164,11 +168,15 @@ class TaskDataTest {
         var draft = new Draft(17, 1);
         draft.op("y", "Neg", draft.input("ids", DataType.INT64, -1, open ? -1 : length));
         draft.op("z", "Neg", draft.input("other", DataType.INT64, -1, open ? -1 : otherLength));
-        var model = draft.output("y", DataType.INT64, -1, -1).output("z", DataType.INT64, -1, -1).graph();
-        var arrays = Map.of("ids", ones(40, length), "other", ones(40, otherLength), "labels", Tensor.vector(new long[40]));
+        var model = draft.output("y", DataType.INT64, -1, -1)
+                .output("z", DataType.INT64, -1, -1)
+                .graph();
+        var arrays =
+                Map.of("ids", ones(40, length), "other", ones(40, otherLength), "labels", Tensor.vector(new long[40]));
         var settings = new FineTuneSettings(Task.CROSS_ENTROPY, false, 1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7);
-        try (var read = Dataset.open(List.of(Data.write(folder.resolve("sizes" + open + otherLength + ".npz"), arrays)));
-             var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
+        try (var read = Dataset.open(
+                        List.of(Data.write(folder.resolve("sizes" + open + otherLength + ".npz"), arrays)));
+                var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
             return data.sizes();
         }
     }
@@ -196,7 +204,13 @@ class TaskDataTest {
                 }
                 assertArrayEquals(doubled, batch.get(TaskLoss.TEACHER).toFloats());
             }
-            assertEquals(IntStream.range(216, 240).mapToDouble(i -> 4.0 * i * i).average().orElseThrow(), data.power(), 1e-3);
+            assertEquals(
+                    IntStream.range(216, 240)
+                            .mapToDouble(i -> 4.0 * i * i)
+                            .average()
+                            .orElseThrow(),
+                    data.power(),
+                    1e-3);
         });
         with(240, Task.CROSS_ENTROPY, data -> assertEquals(1, data.power()));
     }

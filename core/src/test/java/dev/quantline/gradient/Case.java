@@ -30,7 +30,8 @@ final class Case {
             var ranks = random.ints(0, Integer.MAX_VALUE).limit(size).boxed().toList();
             for (int i = 0; i < size; i++) {
                 int at = i;
-                long rank = ranks.stream().filter(other -> other < ranks.get(at)).count();
+                long rank =
+                        ranks.stream().filter(other -> other < ranks.get(at)).count();
                 double position = spaced ? (rank + 0.5) / size : random.nextDouble();
                 values[i] = low + position * (high - low);
             }
@@ -119,9 +120,15 @@ final class Case {
     /** The forward graph in this element type. */
     Graph graph(DataType type) {
         var graph = Graph.empty(21);
-        trained.forEach((operand, values) -> graph.inputs().add(ValueInfos.of(operand, type,
-            IntStream.range(0, values.shape().length).mapToLong(axis -> axis < open ? -1 : values.shape()[axis]).toArray())));
-        constants.forEach((operand, value) -> graph.initializers().put(operand, value.type() == DataType.FLOAT ? as(type, value) : value));
+        trained.forEach((operand, values) -> graph.inputs()
+                .add(ValueInfos.of(
+                        operand,
+                        type,
+                        IntStream.range(0, values.shape().length)
+                                .mapToLong(axis -> axis < open ? -1 : values.shape()[axis])
+                                .toArray())));
+        constants.forEach((operand, value) ->
+                graph.initializers().put(operand, value.type() == DataType.FLOAT ? as(type, value) : value));
         graph.nodes().addAll(nodes);
         results.forEach(result -> graph.outputs().add(ValueInfos.of(result, type)));
         return graph;

@@ -22,13 +22,14 @@ class CodebookRuleTest {
     private static final int COUNT = 200;
 
     /** A quantizer, the range in which gradients pass, and how far from 1 the slope may be for so few levels. */
-    private record Variant(Quantizer quantizer, double from, double to, double tolerance) {
-    }
+    private record Variant(Quantizer quantizer, double from, double to, double tolerance) {}
 
     static List<Variant> variants() {
-        return List.of(new Variant(new Tangent(8, 2, 0.5, 1.5f), 0.02, 1.48, 0.02),
-            new Variant(new Tangent(4, 2, 0.5, 1.5f), 0.2, 1.3, 0.35),
-            new Variant(new Logarithmic(8, 2, 1), 1e-3, 0.95, 0.35), new Variant(new Logarithmic(4, 2, 1), 0.02, 0.7, 0.35));
+        return List.of(
+                new Variant(new Tangent(8, 2, 0.5, 1.5f), 0.02, 1.48, 0.02),
+                new Variant(new Tangent(4, 2, 0.5, 1.5f), 0.2, 1.3, 0.35),
+                new Variant(new Logarithmic(8, 2, 1), 1e-3, 0.95, 0.35),
+                new Variant(new Logarithmic(4, 2, 1), 0.02, 0.7, 0.35));
     }
 
     @ParameterizedTest
@@ -45,7 +46,8 @@ class CodebookRuleTest {
         variant.quantizer().write(graph, "site", "x", "y");
 
         // When
-        var training = TrainingGraph.of(graph, Map.of(), List.of("x"), new Loss.MeanSquared("y", "target"), List.of("y"));
+        var training =
+                TrainingGraph.of(graph, Map.of(), List.of("x"), new Loss.MeanSquared("y", "target"), List.of("y"));
 
         // Then
         try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.ALL)) {

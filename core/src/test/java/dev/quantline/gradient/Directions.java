@@ -7,8 +7,7 @@ import java.util.stream.IntStream;
 
 /** Arithmetic of finite differences along a direction. */
 final class Directions {
-    private Directions() {
-    }
+    private Directions() {}
 
     static Tensor tensor(DataType type, double[] values, long... shape) {
         var tensor = Tensor.zeros(type, shape);

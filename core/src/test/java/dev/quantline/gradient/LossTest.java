@@ -103,7 +103,11 @@ class LossTest {
         var mask = Tensor.of(new long[] {1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 0}, 4, 3);
         var scores = Tensor.vector(0.5f, -0.25f);
 
-        double loss = check(new Loss.CosinePairs("y", "mask", "scores"), embeddings, Map.of("mask", mask, "scores", scores), "mask");
+        double loss = check(
+                new Loss.CosinePairs("y", "mask", "scores"),
+                embeddings,
+                Map.of("mask", mask, "scores", scores),
+                "mask");
 
         double expected = 0;
         for (int pair = 0; pair < 2; pair++) {
@@ -119,8 +123,11 @@ class LossTest {
     void pairsOfOpenSizesAreJudgedAsThoseOfFixedOnes() {
         var embeddings = tensor(4, 3, 5);
         var loss = new Loss.CosinePairs("y", "mask", "scores");
-        var inputs = Map.of("mask", Tensor.of(new long[] {1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 0}, 4, 3), "scores",
-            Tensor.vector(0.5f, -0.25f));
+        var inputs = Map.of(
+                "mask",
+                Tensor.of(new long[] {1, 1, 0, 1, 0, 0, 1, 1, 1, 1, 1, 0}, 4, 3),
+                "scores",
+                Tensor.vector(0.5f, -0.25f));
         double fixed = check(loss, embeddings, inputs, "mask");
         var graph = identity(embeddings, "mask");
         graph.inputs().clear();
@@ -175,8 +182,10 @@ class LossTest {
     void outliersAreNothingInsideTheWidthAndSquaredBeyond() {
         var values = Tensor.of(new float[] {0, 1, -1, 5, -7, 2}, 2, 3);
 
-        double inside = check(new Loss.Outliers("y", "statistics"), values, Map.of("statistics", Tensor.vector(0f, 8f, 4f)));
-        double beyond = check(new Loss.Outliers("y", "statistics"), values, Map.of("statistics", Tensor.vector(0f, 4f, 4f)));
+        double inside =
+                check(new Loss.Outliers("y", "statistics"), values, Map.of("statistics", Tensor.vector(0f, 8f, 4f)));
+        double beyond =
+                check(new Loss.Outliers("y", "statistics"), values, Map.of("statistics", Tensor.vector(0f, 4f, 4f)));
 
         assertEquals(0, inside);
         assertEquals((1 + 9) / (2 * 4.0), beyond, 1e-6);
@@ -189,8 +198,10 @@ class LossTest {
         var first = new Loss.MeanSquared("y", "target");
         var second = new Loss.MeanAbsolute("y", "target");
 
-        double loss = check(new Loss.Sum(List.of(Loss.Term.of(0.5, first), new Loss.Term(2, "balance", second))), values,
-            Map.of("target", target, "balance", Tensor.scalar(3)));
+        double loss = check(
+                new Loss.Sum(List.of(Loss.Term.of(0.5, first), new Loss.Term(2, "balance", second))),
+                values,
+                Map.of("target", target, "balance", Tensor.scalar(3)));
 
         double squared = check(first, values, Map.of("target", target));
         double absolute = check(second, values, Map.of("target", target));
@@ -199,8 +210,14 @@ class LossTest {
 
     @Test
     void aTensorThatTheModelDoesNotComputeIsNamed() {
-        var failure = assertThrows(BadInput.class, () -> TrainingGraph.of(identity(Tensor.vector(1f)), Map.of(), List.of("x"),
-            new Loss.MeanSquared("missing", "target"), List.of()));
+        var failure = assertThrows(
+                BadInput.class,
+                () -> TrainingGraph.of(
+                        identity(Tensor.vector(1f)),
+                        Map.of(),
+                        List.of("x"),
+                        new Loss.MeanSquared("missing", "target"),
+                        List.of()));
 
         assertTrue(failure.getMessage().contains("missing"), failure.getMessage());
     }
@@ -240,8 +257,13 @@ class LossTest {
         }
     }
 
-    private static double at(Session session, TrainingGraph training, Map<String, Tensor> inputs, Tensor x, double[] direction,
-        double step) {
+    private static double at(
+            Session session,
+            TrainingGraph training,
+            Map<String, Tensor> inputs,
+            Tensor x,
+            double[] direction,
+            double step) {
         var moved = new LinkedHashMap<>(inputs);
         var values = x.toFloats();
         for (int i = 0; i < values.length; i++) {

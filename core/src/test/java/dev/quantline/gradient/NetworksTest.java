@@ -38,8 +38,9 @@ class NetworksTest {
         var inputs = TestModels.inputs(model, random);
         var weights = TestModels.weights(model);
         var outputs = outputs(model, inputs);
-        var terms = outputs.keySet().stream().map(output ->
-            Loss.Term.of(1.0 / outputs.size(), new Loss.MeanSquared(output, output + "/target"))).toList();
+        var terms = outputs.keySet().stream()
+                .map(output -> Loss.Term.of(1.0 / outputs.size(), new Loss.MeanSquared(output, output + "/target")))
+                .toList();
         outputs.forEach((output, value) -> inputs.put(output + "/target", noisy(value, random)));
 
         // When
@@ -50,22 +51,28 @@ class NetworksTest {
         var values = new LinkedHashMap<String, Tensor>(inputs);
         weights.forEach(weight -> values.put(weight, model.initializers().get(weight)));
         try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.ALL);
-             var lossAlone = Session.open(forward.graph(), Provider.cpu(), Session.Optimization.ALL)) {
+                var lossAlone = Session.open(forward.graph(), Provider.cpu(), Session.Optimization.ALL)) {
             var gradients = session.run(values);
             check(network, lossAlone, training, values, weights, gradients);
         }
     }
 
     /** Moves along a direction of the same relative size everywhere, mixed from the gradient's sign and chance. */
-    private static void check(TestModels.Network network, Session session, TrainingGraph training, Map<String, Tensor> values,
-        List<String> weights,
-                              Map<String, Tensor> gradients) {
+    private static void check(
+            TestModels.Network network,
+            Session session,
+            TrainingGraph training,
+            Map<String, Tensor> values,
+            List<String> weights,
+            Map<String, Tensor> gradients) {
         var random = new Random(SEED + 1);
         var directions = new LinkedHashMap<String, float[]>();
         double analytic = 0;
         for (String weight : weights) {
             var gradient = gradients.get(training.gradients().get(weight));
-            double scale = Directions.norm(values.get(weight)) / Math.sqrt(values.get(weight).size()) + 1e-6;
+            double scale = Directions.norm(values.get(weight))
+                            / Math.sqrt(values.get(weight).size())
+                    + 1e-6;
             var slopes = gradient.toFloats();
             var direction = new float[slopes.length];
             for (int i = 0; i < direction.length; i++) {
@@ -75,13 +82,18 @@ class NetworksTest {
             directions.put(weight, direction);
         }
         double loss = gradients.get(training.loss()).get(0);
-        double numeric = slope(session, training, values, directions, Math.min(2e-3, 0.003 * loss / Math.abs(analytic)));
+        double numeric =
+                slope(session, training, values, directions, Math.min(2e-3, 0.003 * loss / Math.abs(analytic)));
         assertEquals(numeric, analytic, 0.05 * Math.abs(numeric), network + ", seed " + SEED);
     }
 
     /** Central difference at the step where curvature (seen by halving it) and float32 rounding together are least. */
-    private static double slope(Session session, TrainingGraph training, Map<String, Tensor> values, Map<String, float[]> directions,
-                                double largestStep) {
+    private static double slope(
+            Session session,
+            TrainingGraph training,
+            Map<String, Tensor> values,
+            Map<String, float[]> directions,
+            double largestStep) {
         double best = Double.NaN;
         double least = Double.MAX_VALUE;
         double last = Double.NaN;
@@ -98,8 +110,12 @@ class NetworksTest {
         return best;
     }
 
-    private static double loss(Session session, TrainingGraph training, Map<String, Tensor> values, Map<String, float[]> directions,
-                               double step) {
+    private static double loss(
+            Session session,
+            TrainingGraph training,
+            Map<String, Tensor> values,
+            Map<String, float[]> directions,
+            double step) {
         var moved = new LinkedHashMap<>(values);
         directions.forEach((weight, direction) -> {
             var to = values.get(weight).toFloats();

@@ -15,11 +15,18 @@ class OperatorTableTest {
     @Test
     void documentationNamesEveryOperatorWithARow() throws IOException {
         var documentation = Files.readString(Path.of("../docs/gradient.md"));
-        var table = documentation.substring(documentation.indexOf("| operator |"), documentation.indexOf("## Adding an operator"));
+        var table = documentation.substring(
+                documentation.indexOf("| operator |"), documentation.indexOf("## Adding an operator"));
 
         var documented = new TreeSet<String>();
-        table.lines().skip(2).filter(line -> line.startsWith("|")).map(line -> line.split("\\|")[1]).forEach(operators ->
-            Pattern.compile("`(\\w+)`").matcher(operators).results().forEach(name -> documented.add(name.group(1))));
+        table.lines()
+                .skip(2)
+                .filter(line -> line.startsWith("|"))
+                .map(line -> line.split("\\|")[1])
+                .forEach(operators -> Pattern.compile("`(\\w+)`")
+                        .matcher(operators)
+                        .results()
+                        .forEach(name -> documented.add(name.group(1))));
 
         assertEquals(new TreeSet<>(Rules.operators().keySet()), documented);
     }

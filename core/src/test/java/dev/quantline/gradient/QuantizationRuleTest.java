@@ -48,11 +48,17 @@ class QuantizationRuleTest {
     }
 
     static Stream<Variant> variants() {
-        return Stream.of(new Variant("per tensor", DataType.INT8, null, 0), new Variant("per tensor", DataType.UINT8, null, 0),
-            new Variant("per tensor, one-element scale", DataType.INT8, null, 0, 1), new Variant("per tensor", DataType.INT4, null, 0),
-            new Variant("per tensor, twice", DataType.UINT8, true, null, 0), new Variant("per row, twice", DataType.INT8, true, 0, 0, ROWS),
-            new Variant("per row", DataType.INT8, 0, 0, ROWS), new Variant("per column", DataType.UINT8, -1, 0, COLUMNS),
-            new Variant("per block", DataType.INT8, 0, 2, 2, COLUMNS), new Variant("per uneven block", DataType.INT4, 0, 3, 2, COLUMNS));
+        return Stream.of(
+                new Variant("per tensor", DataType.INT8, null, 0),
+                new Variant("per tensor", DataType.UINT8, null, 0),
+                new Variant("per tensor, one-element scale", DataType.INT8, null, 0, 1),
+                new Variant("per tensor", DataType.INT4, null, 0),
+                new Variant("per tensor, twice", DataType.UINT8, true, null, 0),
+                new Variant("per row, twice", DataType.INT8, true, 0, 0, ROWS),
+                new Variant("per row", DataType.INT8, 0, 0, ROWS),
+                new Variant("per column", DataType.UINT8, -1, 0, COLUMNS),
+                new Variant("per block", DataType.INT8, 0, 2, 2, COLUMNS),
+                new Variant("per uneven block", DataType.INT4, 0, 3, 2, COLUMNS));
     }
 
     @ParameterizedTest
@@ -66,8 +72,8 @@ class QuantizationRuleTest {
         long zero = variant.codes() == DataType.UINT8 ? 100 : 0;
 
         // When
-        var training = TrainingGraph.of(pair(variant, zero), Map.of(), List.of("x", "scale"), new Loss.MeanSquared("y",
-            "target"), List.of());
+        var training = TrainingGraph.of(
+                pair(variant, zero), Map.of(), List.of("x", "scale"), new Loss.MeanSquared("y", "target"), List.of());
 
         // Then
         try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.BASIC)) {
@@ -87,7 +93,11 @@ class QuantizationRuleTest {
                 expected[at] += dy * (inside ? code - steps : code);
             }
             for (int i = 0; i < expected.length; i++) {
-                assertEquals(expected[i], ds.get(i), 1e-4 * (1 + Math.abs(expected[i])), variant + ", scale " + i + ", seed " + SEED);
+                assertEquals(
+                        expected[i],
+                        ds.get(i),
+                        1e-4 * (1 + Math.abs(expected[i])),
+                        variant + ", scale " + i + ", seed " + SEED);
             }
         }
     }
@@ -123,7 +133,8 @@ class QuantizationRuleTest {
         String restored = variant.twice() ? "first" : "y";
         graph.nodes().add(with(Node.of("DequantizeLinear", List.of("codes", "scale", "zero"), restored), attributes));
         if (variant.twice()) {
-            graph.nodes().add(with(Node.of("DequantizeLinear", List.of("codes", "scale", "zero"), "second"), attributes));
+            graph.nodes()
+                    .add(with(Node.of("DequantizeLinear", List.of("codes", "scale", "zero"), "second"), attributes));
             graph.nodes().add(Node.of("Mean", List.of("first", "second"), "y"));
         }
         graph.outputs().add(ValueInfos.of("y", DataType.FLOAT, ROWS, COLUMNS));

@@ -36,7 +36,9 @@ class QuantizedCodesRuleTest {
                 return 0;
             }
             int along = axis == 0 ? row : column;
-            return block == 0 ? along : axis == 0 ? row / block * SIZE + column : row * Math.ceilDiv(SIZE, block) + column / block;
+            return block == 0
+                    ? along
+                    : axis == 0 ? row / block * SIZE + column : row * Math.ceilDiv(SIZE, block) + column / block;
         }
 
         Node on(Node node) {
@@ -46,7 +48,8 @@ class QuantizedCodesRuleTest {
     }
 
     /** @param twoScales whether the second node has a scale of its own */
-    private record Variant(String name, Layout make, Layout restore, boolean twoScales, int zero, int otherZero, long... scales) {
+    private record Variant(
+            String name, Layout make, Layout restore, boolean twoScales, int zero, int otherZero, long... scales) {
         @Override
         public String toString() {
             return name;
@@ -56,15 +59,25 @@ class QuantizedCodesRuleTest {
     private static final Layout ALL = new Layout(null, 0);
 
     static List<Variant> variants() {
-        return List.of(new Variant("another scale", ALL, ALL, true, 120, 120),
-            new Variant("another zero point", ALL, ALL, false, 120, 118),
-            new Variant("another axis", new Layout(0, 0), new Layout(1, 0), false, 120, 120, SIZE),
-            new Variant("other blocks", new Layout(0, 2), new Layout(0, 3), false, 120, 120, 2, SIZE),
-            new Variant("blocks along rows, another scale", new Layout(1, 3), new Layout(1, 3), true, 120, 120, SIZE, 2));
+        return List.of(
+                new Variant("another scale", ALL, ALL, true, 120, 120),
+                new Variant("another zero point", ALL, ALL, false, 120, 118),
+                new Variant("another axis", new Layout(0, 0), new Layout(1, 0), false, 120, 120, SIZE),
+                new Variant("other blocks", new Layout(0, 2), new Layout(0, 3), false, 120, 120, 2, SIZE),
+                new Variant(
+                        "blocks along rows, another scale",
+                        new Layout(1, 3),
+                        new Layout(1, 3),
+                        true,
+                        120,
+                        120,
+                        SIZE,
+                        2));
     }
 
     private static Tensor random(Random random, double low, double high, long... shape) {
-        return Directions.tensor(DataType.FLOAT, random.doubles(Tensor.count(shape), low, high).toArray(), shape);
+        return Directions.tensor(
+                DataType.FLOAT, random.doubles(Tensor.count(shape), low, high).toArray(), shape);
     }
 
     private static Tensor zeros(int zero, long... shape) {
@@ -101,8 +114,12 @@ class QuantizedCodesRuleTest {
         graph.initializers().put("zero", zeros(variant.zero(), variant.scales()));
         graph.initializers().put("other", zeros(variant.otherZero(), variant.scales()));
         graph.nodes().add(variant.make().on(Node.of("QuantizeLinear", List.of("x", "a", "zero"), "codes")));
-        graph.nodes().add(variant.restore().on(Node.of("DequantizeLinear", List.of("codes", restoring,
-            variant.zero() == variant.otherZero() ? "zero" : "other"), "y")));
+        graph.nodes()
+                .add(variant.restore()
+                        .on(Node.of(
+                                "DequantizeLinear",
+                                List.of("codes", restoring, variant.zero() == variant.otherZero() ? "zero" : "other"),
+                                "y")));
 
         // When
         var training = TrainingGraph.of(graph, Map.of(), trained, new Loss.MeanSquared("y", "target"), List.of());
@@ -131,31 +148,41 @@ class QuantizedCodesRuleTest {
             for (int k = 0; k < trained.size(); k++) {
                 var gradient = results.get(training.gradients().get(trained.get(k)));
                 for (int i = 0; i < gradient.size(); i++) {
-                    assertEquals(expected[k][i], gradient.get(i), 1e-4 * (1 + Math.abs(expected[k][i])), variant + ", " + trained.get(k)
-                        + " " + i + ", seed " + SEED);
+                    assertEquals(
+                            expected[k][i],
+                            gradient.get(i),
+                            1e-4 * (1 + Math.abs(expected[k][i])),
+                            variant + ", " + trained.get(k) + " " + i + ", seed " + SEED);
                 }
             }
         }
     }
 
     @ParameterizedTest
-    @EnumSource(value = DataType.class, names = {"INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16"})
+    @EnumSource(
+            value = DataType.class,
+            names = {"INT4", "UINT4", "INT8", "UINT8", "INT16", "UINT16"})
     void gradientsStopWhereTheCodesEnd(DataType codes) {
         double values = Math.pow(2, codes.bits());
         double low = codes.name().startsWith("U") ? 0 : -values / 2;
         double high = low + values - 1;
 
-        assertArrayEquals(new double[] {0, 0, 1, 1, 0, 0}, slopes(codes, true, low - 1.5, low - 0.3, low + 0.3, high - 0.3, high + 0.3,
-            high + 1.5), 1e-6);
+        assertArrayEquals(
+                new double[] {0, 0, 1, 1, 0, 0},
+                slopes(codes, true, low - 1.5, low - 0.3, low + 0.3, high - 0.3, high + 0.3, high + 1.5),
+                1e-6);
     }
 
     /** Codes are unsigned bytes where nothing says otherwise, around 0. */
     @ParameterizedTest
-    @EnumSource(value = DataType.class, names = {"INT8", "UINT8"})
+    @EnumSource(
+            value = DataType.class,
+            names = {"INT8", "UINT8"})
     void withoutAZeroPointTheTypeOfTheCodesIsWhatTheNodeSays(DataType codes) {
         double low = codes == DataType.UINT8 ? 0 : -128;
 
-        assertArrayEquals(new double[] {0, 1, 1, 0}, slopes(codes, false, low - 1.5, low + 0.3, low + 254.7, low + 256.5), 1e-6);
+        assertArrayEquals(
+                new double[] {0, 1, 1, 0}, slopes(codes, false, low - 1.5, low + 0.3, low + 254.7, low + 256.5), 1e-6);
     }
 
     /** dx over dy of a pair around 0 with a scale of a half, at these numbers of steps. */
@@ -167,10 +194,16 @@ class QuantizedCodesRuleTest {
         var graph = graph(steps.length);
         graph.initializers().put("scale", Tensor.scalar(0.5f));
         graph.initializers().put("zero", Tensor.zeros(codes));
-        var make = Node.of("QuantizeLinear", zeroPoint ? List.of("x", "scale", "zero") : List.of("x", "scale"), "codes");
+        var make =
+                Node.of("QuantizeLinear", zeroPoint ? List.of("x", "scale", "zero") : List.of("x", "scale"), "codes");
         graph.nodes().add(zeroPoint || codes == DataType.UINT8 ? make : make.with("output_dtype", codes.code()));
-        graph.nodes().add(Node.of("DequantizeLinear", zeroPoint ? List.of("codes", "scale", "zero") : List.of("codes", "scale"), "y"));
-        var training = TrainingGraph.of(graph, Map.of(), List.of("x"), new Loss.MeanSquared("y", "target"), List.of("y"));
+        graph.nodes()
+                .add(Node.of(
+                        "DequantizeLinear",
+                        zeroPoint ? List.of("codes", "scale", "zero") : List.of("codes", "scale"),
+                        "y"));
+        var training =
+                TrainingGraph.of(graph, Map.of(), List.of("x"), new Loss.MeanSquared("y", "target"), List.of("y"));
         try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.BASIC)) {
             // A target far away: no gradient is 0 by chance.
             var target = new float[steps.length];

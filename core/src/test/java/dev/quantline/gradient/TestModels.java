@@ -21,8 +21,7 @@ import java.util.stream.Stream;
 
 /** Networks that tests run on: those in the shared folder, and the embedding models of Maven artifacts. */
 final class TestModels {
-    private TestModels() {
-    }
+    private TestModels() {}
 
     static Path shared() {
         return Path.of(Optional.ofNullable(System.getenv("QUANTLINE_SHARED")).orElse("../../shared"));
@@ -66,8 +65,10 @@ final class TestModels {
             networks.add(shared("everything in it"));
         } else {
             try (Stream<Path> files = Files.walk(shared().resolve("models"))) {
-                files.filter(file -> file.toString().endsWith(".onnx")).sorted()
-                    .forEach(file -> networks.add(new Network(file.getFileName().toString(), file)));
+                files.filter(file -> file.toString().endsWith(".onnx"))
+                        .sorted()
+                        .forEach(file ->
+                                networks.add(new Network(file.getFileName().toString(), file)));
             }
         }
         return networks;
@@ -88,9 +89,16 @@ final class TestModels {
             double phase = random.nextDouble();
             for (int i = 0; i < tensor.size(); i++) {
                 switch (type) {
-                    case FLOAT -> tensor.floats().put(i, (float) (shape.length == 4 ? brightness(i, shape, phase) : random.nextGaussian()));
-                    case INT64 -> tensor.data().putLong(i * 8, info.getName().contains("mask") ? 1
-                        : info.getName().contains("type") ? 0 : 1 + random.nextInt(8));
+                    case FLOAT ->
+                        tensor.floats().put(i, (float)
+                                (shape.length == 4 ? brightness(i, shape, phase) : random.nextGaussian()));
+                    case INT64 ->
+                        tensor.data()
+                                .putLong(
+                                        i * 8,
+                                        info.getName().contains("mask")
+                                                ? 1
+                                                : info.getName().contains("type") ? 0 : 1 + random.nextInt(8));
                     default -> throw new IllegalStateException(info.getName() + " " + type);
                 }
             }
@@ -108,7 +116,8 @@ final class TestModels {
         long plane = element / (shape[2] * width);
         double x = (double) (element % width) / width;
         double y = (double) (element / width % shape[2]) / shape[2];
-        return (2 + Math.sin(2 * Math.PI * (phase + (1 + plane % 3) * x)) + Math.sin(2 * Math.PI * (phase * plane + y))) / 4;
+        return (2 + Math.sin(2 * Math.PI * (phase + (1 + plane % 3) * x)) + Math.sin(2 * Math.PI * (phase * plane + y)))
+                / 4;
     }
 
     static Map<String, long[]> shapes(Map<String, Tensor> inputs) {
@@ -127,7 +136,9 @@ final class TestModels {
                 case "Gather" -> node.inputs().subList(0, 1);
                 default -> List.<String>of();
             };
-            operands.stream().filter(operand -> isWeight(model.initializers().get(operand))).forEach(weights::add);
+            operands.stream()
+                    .filter(operand -> isWeight(model.initializers().get(operand)))
+                    .forEach(weights::add);
         }
         return List.copyOf(weights);
     }

@@ -39,8 +39,12 @@ class TrainingGraphTest {
         assertEquals(5, count(fused.graph(), "LayerNormalization"));
         assertEquals(2, count(fused.graph(), "Gelu"));
         assertEquals(0, count(fused.graph(), "Erf") + count(fused.graph(), "Sqrt") + count(fused.graph(), "Shape"));
-        assertArrayEquals(run(model, inputs).get("hidden").toFloats(),
-            run(fused.graph(), withTarget(inputs, Tensor.zeros(DataType.FLOAT, 3, 7, Networks.WIDTH))).get("hidden").toFloats(), 1e-4f);
+        assertArrayEquals(
+                run(model, inputs).get("hidden").toFloats(),
+                run(fused.graph(), withTarget(inputs, Tensor.zeros(DataType.FLOAT, 3, 7, Networks.WIDTH)))
+                        .get("hidden")
+                        .toFloats(),
+                1e-4f);
     }
 
     @Test
@@ -49,8 +53,14 @@ class TrainingGraphTest {
         var model = Networks.transformer(SEED);
         var tokens = Data.tokens(3, 7, SEED);
         var weights = TestModels.weights(model);
-        var inputs = withTarget(tokens, Directions.tensor(DataType.FLOAT,
-            Directions.random(new Random(SEED), 3 * 7 * Networks.WIDTH), 3, 7, Networks.WIDTH));
+        var inputs = withTarget(
+                tokens,
+                Directions.tensor(
+                        DataType.FLOAT,
+                        Directions.random(new Random(SEED), 3 * 7 * Networks.WIDTH),
+                        3,
+                        7,
+                        Networks.WIDTH));
 
         // When
         var fixed = TrainingGraph.of(model, TestModels.shapes(tokens), weights, HIDDEN, List.of());
@@ -61,9 +71,11 @@ class TrainingGraphTest {
         var expected = run(fixed.graph(), inputs);
         var gradients = run(open.graph(), inputs);
         for (String weight : weights) {
-            assertArrayEquals(expected.get(fixed.gradients().get(weight)).toFloats(),
-                gradients.get(open.gradients().get(weight)).toFloats(),
-                1e-5f, weight);
+            assertArrayEquals(
+                    expected.get(fixed.gradients().get(weight)).toFloats(),
+                    gradients.get(open.gradients().get(weight)).toFloats(),
+                    1e-5f,
+                    weight);
         }
     }
 
@@ -81,8 +93,17 @@ class TrainingGraphTest {
         graph.nodes().add(Node.of("Add", List.of("gated", "product"), "hidden"));
         graph.outputs().add(ValueInfos.of("hidden", DataType.FLOAT));
         var trained = List.of("weight", "bias");
-        var inputs = Map.of("x", gaussian(3, 7, 4), "gate", gaussian(3, 7, 1), "target", gaussian(3, 7, 4),
-            "weight", gaussian(4, 4), "bias", gaussian(4));
+        var inputs = Map.of(
+                "x",
+                gaussian(3, 7, 4),
+                "gate",
+                gaussian(3, 7, 1),
+                "target",
+                gaussian(3, 7, 4),
+                "weight",
+                gaussian(4, 4),
+                "bias",
+                gaussian(4));
 
         // When
         var sizes = Map.of("x", new long[] {3, -2, 4}, "gate", new long[] {3, -2, 1});
@@ -95,8 +116,11 @@ class TrainingGraphTest {
         var expected = run(open.graph(), inputs);
         var gradients = run(numbered.graph(), inputs);
         for (String tensor : trained) {
-            assertArrayEquals(expected.get(open.gradients().get(tensor)).toFloats(),
-                gradients.get(numbered.gradients().get(tensor)).toFloats(), 1e-5f, tensor);
+            assertArrayEquals(
+                    expected.get(open.gradients().get(tensor)).toFloats(),
+                    gradients.get(numbered.gradients().get(tensor)).toFloats(),
+                    1e-5f,
+                    tensor);
         }
     }
 
@@ -109,21 +133,32 @@ class TrainingGraphTest {
         var model = Networks.mlp(SEED);
         var loss = new Loss.CrossEntropy("logits", "labels", 0);
         var sizes = Map.of("x", new long[] {4, Networks.FEATURES});
-        int forward = TrainingGraph.forward(model, sizes, List.of(), loss, List.of()).graph().nodes().size();
+        int forward = TrainingGraph.forward(model, sizes, List.of(), loss, List.of())
+                .graph()
+                .nodes()
+                .size();
 
         var head = TrainingGraph.of(model, sizes, List.of("head.bias"), loss, List.of());
         var all = TrainingGraph.of(model, sizes, TestModels.weights(model), loss, List.of());
 
-        assertTrue(head.graph().nodes().stream().noneMatch(node -> node.name().startsWith("second")
-            && node.name().contains("gradient")), "gradients reach below the head");
-        assertTrue(all.graph().nodes().size() > head.graph().nodes().size() && head.graph().nodes().size() > forward);
+        assertTrue(
+                head.graph().nodes().stream()
+                        .noneMatch(node ->
+                                node.name().startsWith("second") && node.name().contains("gradient")),
+                "gradients reach below the head");
+        assertTrue(all.graph().nodes().size() > head.graph().nodes().size()
+                && head.graph().nodes().size() > forward);
     }
 
     @Test
     void aTensorTheLossDoesNotDependOnHasGradientZero() {
         var model = Networks.mlp(SEED);
-        var training = TrainingGraph.of(model, Map.of("x", new long[] {2, Networks.FEATURES}), List.of("head.weight", "first.bias"),
-            new Loss.MeanSquared("first.relu", "target"), List.of("first.relu"));
+        var training = TrainingGraph.of(
+                model,
+                Map.of("x", new long[] {2, Networks.FEATURES}),
+                List.of("head.weight", "first.bias"),
+                new Loss.MeanSquared("first.relu", "target"),
+                List.of("first.relu"));
         var inputs = new LinkedHashMap<>(Data.rows(2, SEED));
         inputs.put("target", Tensor.zeros(DataType.FLOAT, 2, 24));
         inputs.putAll(model.initializers());
@@ -152,8 +187,10 @@ class TrainingGraphTest {
     void whatCannotBeTrainedIsNamed() {
         var model = Networks.transformer(SEED);
 
-        var unknown = assertThrows(BadInput.class, () -> TrainingGraph.of(model, Map.of(), List.of("no such weight"), HIDDEN, List.of()));
-        var integers = assertThrows(BadInput.class, () -> TrainingGraph.of(model, Map.of(), List.of("input_ids"), HIDDEN, List.of()));
+        var unknown = assertThrows(
+                BadInput.class, () -> TrainingGraph.of(model, Map.of(), List.of("no such weight"), HIDDEN, List.of()));
+        var integers = assertThrows(
+                BadInput.class, () -> TrainingGraph.of(model, Map.of(), List.of("input_ids"), HIDDEN, List.of()));
 
         assertTrue(unknown.getMessage().contains("no such weight"), unknown.getMessage());
         assertTrue(integers.getMessage().contains("input_ids"), integers.getMessage());

@@ -39,16 +39,26 @@ class InputProductsTest {
     private static Stream<Named<Graph>> layers() {
         long[] image = {-1, 4, 9, 8};
         return Stream.of(
-            Named.of("MatMul", layer("MatMul", Map.of(), new long[] {-1, 6, 8}, 8, 3)),
-            Named.of("Gemm", layer("Gemm", Map.of(), new long[] {-1, 8}, 8, 3)),
-            Named.of("Gemm, transposed", layer("Gemm", Map.of("transB", 1L), new long[] {-1, 8}, 3, 8)),
-            Named.of("Conv", layer("Conv", Map.of(), image, 5, 4, 3, 3)),
-            Named.of("Conv, stride and padding", layer("Conv", Map.of("strides", new long[] {2, 1}, "pads", new long[] {1, 0, 2, 1}), image,
-                5, 4, 3, 2)),
-            Named.of("Conv, auto_pad", layer("Conv", Map.of("auto_pad", "SAME_UPPER"), image, 5, 4, 3, 3)),
-            Named.of("Conv, dilated, in groups", layer("Conv", Map.of("dilations", new long[] {2, 2}, "group", 2L), image, 6, 2, 3, 3)),
-            Named.of("Conv, depthwise", layer("Conv", Map.of("group", 4L), image, 4, 1, 3, 3)),
-            Named.of("Conv, one axis", layer("Conv", Map.of(), new long[] {-1, 4, 9}, 5, 4, 3)));
+                Named.of("MatMul", layer("MatMul", Map.of(), new long[] {-1, 6, 8}, 8, 3)),
+                Named.of("Gemm", layer("Gemm", Map.of(), new long[] {-1, 8}, 8, 3)),
+                Named.of("Gemm, transposed", layer("Gemm", Map.of("transB", 1L), new long[] {-1, 8}, 3, 8)),
+                Named.of("Conv", layer("Conv", Map.of(), image, 5, 4, 3, 3)),
+                Named.of(
+                        "Conv, stride and padding",
+                        layer(
+                                "Conv",
+                                Map.of("strides", new long[] {2, 1}, "pads", new long[] {1, 0, 2, 1}),
+                                image,
+                                5,
+                                4,
+                                3,
+                                2)),
+                Named.of("Conv, auto_pad", layer("Conv", Map.of("auto_pad", "SAME_UPPER"), image, 5, 4, 3, 3)),
+                Named.of(
+                        "Conv, dilated, in groups",
+                        layer("Conv", Map.of("dilations", new long[] {2, 2}, "group", 2L), image, 6, 2, 3, 3)),
+                Named.of("Conv, depthwise", layer("Conv", Map.of("group", 4L), image, 4, 1, 3, 3)),
+                Named.of("Conv, one axis", layer("Conv", Map.of(), new long[] {-1, 4, 9}, 5, 4, 3)));
     }
 
     /** The products give the power of what any weight makes of the inputs. */
@@ -75,8 +85,10 @@ class InputProductsTest {
         var node = layer.nodes().getFirst();
         InputProducts.Product product;
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))))) {
-            product = InputProducts.of(layer, new Samples(data, layer, Map.of()), 0, SAMPLES, 2, Provider.cpu(), Progress.none())
-                .of(layer, node).orElseThrow();
+            product = InputProducts.of(
+                            layer, new Samples(data, layer, Map.of()), 0, SAMPLES, 2, Provider.cpu(), Progress.none())
+                    .of(layer, node)
+                    .orElseThrow();
         }
 
         // Then

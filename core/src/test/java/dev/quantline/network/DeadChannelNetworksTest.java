@@ -18,9 +18,9 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.tune.Training;
 import dev.quantline.tune.TuneSettings;
 import dev.quantline.tune.Tuner;
-import dev.quantline.tune.Training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -36,8 +36,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Networks in which channels are dead or data stands still pass through all stages. */
 class DeadChannelNetworksTest {
-    private static final Training SHORT = new Training(12, 8, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005,
-        0.01, 0.005, 1e-6, 1, 5);
+    private static final Training SHORT =
+            new Training(12, 8, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 1, 5);
 
     @TempDir
     private Path folder;
@@ -96,19 +96,36 @@ class DeadChannelNetworksTest {
         boolean images = seed % 2 == 0;
         var network = withDeadChannels(images ? Networks.conv(seed) : Networks.mlp(seed), random);
         int count = seed < 6 ? 32 : 1;
-        var arrays = images ? Map.of("image", still(Data.images(count, seed).get("image"), seed / 2))
-            : Map.of("x", still(Data.rows(count, seed).get("x"), seed / 2));
+        var arrays = images
+                ? Map.of("image", still(Data.images(count, seed).get("image"), seed / 2))
+                : Map.of("x", still(Data.rows(count, seed).get("x"), seed / 2));
         var model = Profiler.prepare(network);
-        var settings = seed < 4 ? CalibrateSettings.searched(4, 4, List.of())
-            : CalibrateSettings.plain(new RangeCriterion.Mae(), 4, 4, List.of());
+        var settings = seed < 4
+                ? CalibrateSettings.searched(4, 4, List.of())
+                : CalibrateSettings.plain(new RangeCriterion.Mae(), 4, 4, List.of());
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, model, Map.of());
             var stages = Stages.run(model, samples, settings, 8);
             assertScales(stages.plan(), what);
 
-            var tuned = Tuner.tune(stages.model(), stages.plan(), samples, new TuneSettings(TuneSettings.Rounding.COMPENSATED, true, count,
-                TuneSettings.Method.RECONSTRUCT, true, List.of(), true, TuneSettings.Whole.ALL, true, SHORT), 8, Provider.cpu(),
-                Progress.none());
+            var tuned = Tuner.tune(
+                    stages.model(),
+                    stages.plan(),
+                    samples,
+                    new TuneSettings(
+                            TuneSettings.Rounding.COMPENSATED,
+                            true,
+                            count,
+                            TuneSettings.Method.RECONSTRUCT,
+                            true,
+                            List.of(),
+                            true,
+                            TuneSettings.Whole.ALL,
+                            true,
+                            SHORT),
+                    8,
+                    Provider.cpu(),
+                    Progress.none());
 
             assertScales(tuned.plan(), what);
             for (float value : run(tuned.plan().applyTo(tuned.model()), arrays).toFloats()) {
@@ -126,15 +143,20 @@ class DeadChannelNetworksTest {
         for (int i = 0; i < values.length; i++) {
             values[i] = i / 27 % 2 == 0 ? 0 : (float) random.nextGaussian();
         }
-        draft.op("y", "Conv", draft.input("image", DataType.FLOAT, -1, 3, 8, 8), draft.constant("w", Tensor.of(values, 8, 3, 3, 3)),
-            draft.between("b", -.02, .02, 8));
+        draft.op(
+                "y",
+                "Conv",
+                draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
+                draft.constant("w", Tensor.of(values, 8, 3, 3, 3)),
+                draft.between("b", -.02, .02, 8));
         var model = draft.output("y", DataType.FLOAT, -1, 8, 6, 6).graph();
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.images(32, 1))))) {
             var stages = Stages.run(model, new Samples(data, model, Map.of()), CalibrateSettings.int8());
             var constants = stages.quantized().initializers();
 
             for (int c = 0; c < 8; c += 2) {
-                double restored = constants.get("b/quantized").get(c) * constants.get("b/scale").get(c);
+                double restored = constants.get("b/quantized").get(c)
+                        * constants.get("b/scale").get(c);
                 assertEquals(model.initializers().get("b").get(c), restored, 1e-7);
             }
         }
@@ -145,10 +167,15 @@ class DeadChannelNetworksTest {
         for (int seed = 0; seed < 10; seed++) {
             var random = new Random(seed);
             var draft = new Draft(17, seed);
-            String x = draft.op("a", "Conv", draft.input("image", DataType.FLOAT, -1, 3, 8, 8), draft.normal("a.weight", 1, 8, 3, 3, 3),
-                draft.between("a.bias", -1, 1, 8));
+            String x = draft.op(
+                    "a",
+                    "Conv",
+                    draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
+                    draft.normal("a.weight", 1, 8, 3, 3, 3),
+                    draft.between("a.bias", -1, 1, 8));
             draft.op("y", "Conv", draft.op("relu", "Relu", x), draft.normal("b.weight", 1, 8, 8, 1, 1));
-            var network = withDeadChannels(draft.output("y", DataType.FLOAT, -1, 8, 6, 6).graph(), random);
+            var network = withDeadChannels(
+                    draft.output("y", DataType.FLOAT, -1, 8, 6, 6).graph(), random);
 
             var equalised = Equalization.apply(network).graph();
 

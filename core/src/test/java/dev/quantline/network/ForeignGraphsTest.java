@@ -56,7 +56,9 @@ class ForeignGraphsTest {
             int size = (int) Tensor.count(shape);
             boolean mask = input.getName().contains("mask");
             if (ValueInfos.type(input).orElseThrow() == DataType.INT64) {
-                arrays.put(input.getName(), Tensor.of(random.longs(size, mask ? 1 : 0, 2).toArray(), shape));
+                arrays.put(
+                        input.getName(),
+                        Tensor.of(random.longs(size, mask ? 1 : 0, 2).toArray(), shape));
             } else {
                 var values = new float[size];
                 for (int i = 0; i < size; i++) {
@@ -71,15 +73,24 @@ class ForeignGraphsTest {
     private static Fidelity compare(Session reference, Graph graph, Samples samples) {
         var comparison = new Comparison();
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
-            samples.forEachBatch(0, SAMPLES, 1, fed ->
-                comparison.add(fed, reference.run(fed.arrays()), session.run(fed.arrays())));
+            samples.forEachBatch(
+                    0, SAMPLES, 1, fed -> comparison.add(fed, reference.run(fed.arrays()), session.run(fed.arrays())));
         }
         return comparison.worst();
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"graph-only/deeploy_tinyvit_demo_random", "graph-only/mnist_cntk", "graph-only/optimum_distilbert_h2_random",
-        "graph-only/tribuo_tinybert_random", "graph-only/vespa_random_decoder", "reprlfn_x4_64", "ultraface_rfb320", "fastestdet_coco"})
+    @ValueSource(
+            strings = {
+                "graph-only/deeploy_tinyvit_demo_random",
+                "graph-only/mnist_cntk",
+                "graph-only/optimum_distilbert_h2_random",
+                "graph-only/tribuo_tinybert_random",
+                "graph-only/vespa_random_decoder",
+                "reprlfn_x4_64",
+                "ultraface_rfb320",
+                "fastestdet_coco"
+            })
     void everyStageTakesIt(String name) throws IOException {
         // Given
         var file = Checkout.shared("models/" + name + ".onnx");
@@ -87,7 +98,7 @@ class ForeignGraphsTest {
         var arrays = random(original);
 
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
-             var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL)) {
+                var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL)) {
             // When: one sample at a time, which is all that one of them can do whatever its axes declare
             var prepared = Profiler.prepare(original);
             var samples = new Samples(data, prepared, Map.of());
@@ -99,8 +110,10 @@ class ForeignGraphsTest {
             assertFalse(stages.plan().weights().isEmpty());
             double prepares = compare(before, prepared, samples).sqnrDb();
             assertTrue(prepares > 80, "prepared, " + prepares + " dB");
-            var tuned = Tuner.tune(stages.model(), stages.plan(), samples, TuneSettings.int8(), 1, Provider.cpu(), Progress.none());
-            double cosine = compare(before, tuned.plan().applyTo(tuned.model()), samples).cosine();
+            var tuned = Tuner.tune(
+                    stages.model(), stages.plan(), samples, TuneSettings.int8(), 1, Provider.cpu(), Progress.none());
+            double cosine = compare(before, tuned.plan().applyTo(tuned.model()), samples)
+                    .cosine();
             assertTrue(cosine > .97, "int8, cosine " + cosine);
         }
     }

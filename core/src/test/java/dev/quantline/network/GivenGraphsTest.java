@@ -18,9 +18,9 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.tune.Training;
 import dev.quantline.tune.TuneSettings;
 import dev.quantline.tune.Tuner;
-import dev.quantline.tune.Training;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
@@ -39,8 +39,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Small graphs as exporters and optimisers write them, each of another kind, pass through all stages. */
 class GivenGraphsTest {
-    private static final Training SHORT = new Training(40, 16, 0.5, Training.Distance.MSE,
-        0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0, 5);
+    private static final Training SHORT =
+            new Training(40, 16, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0, 5);
 
     private static Path file(String name) {
         try {
@@ -53,21 +53,31 @@ class GivenGraphsTest {
     private static Fidelity compare(Path original, Graph graph, Samples samples) {
         var comparison = new Comparison();
         try (var before = Session.open(original, Provider.cpu(), Session.Optimization.ALL);
-             var after = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
+                var after = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
             assertEquals(before.outputs(), after.outputs());
-            samples.forEachBatch(0, samples.size(), 8,
-                fed -> comparison.add(fed, before.run(fed.arrays()), after.run(fed.arrays())));
+            samples.forEachBatch(
+                    0,
+                    samples.size(),
+                    8,
+                    fed -> comparison.add(fed, before.run(fed.arrays()), after.run(fed.arrays())));
         }
         return comparison.worst();
     }
 
     /** Weights are those that are codes afterwards, by the tensor they are the codes of. */
     @ParameterizedTest
-    @CsvSource({"ms-fused, 14, 8, w1 w2 w3 qw", "ms-fused, 14, 4, w1 w2 w3 qw",
-        "float16, 13, 8, c1.w c2.w fc.w", "float16, 13, 4, c1.w c2.w fc.w",
+    @CsvSource({
+        "ms-fused, 14, 8, w1 w2 w3 qw",
+        "ms-fused, 14, 4, w1 w2 w3 qw",
+        "float16, 13, 8, c1.w c2.w fc.w",
+        "float16, 13, 4, c1.w c2.w fc.w",
         "tied-shared-functions, 18, 8, emb.weight embT o0/wt l0/wt l1/wt o1/wt",
         "tied-shared-functions, 18, 4, emb.weight embT o0/wt l0/wt l1/wt o1/wt",
-        "partly-quantized, 13, 8, w3 w4", "partly-quantized, 13, 4, w3 w4", "opset22, 22, 8, w1 w2", "opset22, 22, 4, w1 w2"})
+        "partly-quantized, 13, 8, w3 w4",
+        "partly-quantized, 13, 4, w3 w4",
+        "opset22, 22, 8, w1 w2",
+        "opset22, 22, 4, w1 w2"
+    })
     void whatCanBeQuantizedIs(String name, int opset, int bits, String weights) throws IOException {
         // Given
         var file = file(name + "/model.onnx");
@@ -77,13 +87,17 @@ class GivenGraphsTest {
             // When
             var prepared = Profiler.prepare(original);
             var samples = new Samples(data, prepared, Map.of());
-            var stages = Stages.run(prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            var stages = Stages.run(
+                    prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
             var quantized = stages.quantized();
 
             // Then
             OnnxLibrary.check(quantized);
-            assertEquals(new TreeSet<>(List.of(weights.split(" "))), new TreeSet<>(stages.plan().weights().stream()
-                .map(QuantizationPlan.Weight::tensor).toList()));
+            assertEquals(
+                    new TreeSet<>(List.of(weights.split(" "))),
+                    new TreeSet<>(stages.plan().weights().stream()
+                            .map(QuantizationPlan.Weight::tensor)
+                            .toList()));
             assertEquals(Math.max(17, opset), quantized.opset());
             assertEquals(original.inputs(), quantized.inputs());
             assertEquals(original.outputs(), quantized.outputs());
@@ -96,19 +110,38 @@ class GivenGraphsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"ms-fused", "float16", "tied-shared-functions", "partly-quantized", "opset22", "skl-mlp-label-first"})
+    @ValueSource(
+            strings = {
+                "ms-fused",
+                "float16",
+                "tied-shared-functions",
+                "partly-quantized",
+                "opset22",
+                "skl-mlp-label-first"
+            })
     void theyAreTunedBelowEightBits(String name) throws IOException {
         // Given
         var file = file(name + "/model.onnx");
         try (var data = Dataset.open(List.of(file(name + "/data.npz")))) {
             var prepared = Profiler.prepare(ModelFile.read(file));
             var samples = new Samples(data, prepared, Map.of());
-            var stages = Stages.run(prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 8, List.of()));
-            var settings = new TuneSettings(TuneSettings.Rounding.COMPENSATED, true, samples.size(), TuneSettings.Method.RECONSTRUCT, true,
-                List.of(), false, TuneSettings.Whole.BIASES, true, SHORT);
+            var stages =
+                    Stages.run(prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 8, List.of()));
+            var settings = new TuneSettings(
+                    TuneSettings.Rounding.COMPENSATED,
+                    true,
+                    samples.size(),
+                    TuneSettings.Method.RECONSTRUCT,
+                    true,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.BIASES,
+                    true,
+                    SHORT);
 
             // When
-            var tuned = Tuner.tune(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(), Progress.none());
+            var tuned =
+                    Tuner.tune(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(), Progress.none());
 
             // Then
             var kept = tuned.steps().stream().filter(Tuner.Step::kept).toList();
@@ -133,7 +166,8 @@ class GivenGraphsTest {
             for (String tensor : List.of("xq", "mi", "h1", "q1", "dq1", "w2", "h2", "r2")) {
                 assertEquals(maker(prepared, tensor), maker(quantized, tensor));
             }
-            assertEquals(prepared.initializers().get("w2q"), quantized.initializers().get("w2q"));
+            assertEquals(
+                    prepared.initializers().get("w2q"), quantized.initializers().get("w2q"));
         }
     }
 
@@ -146,9 +180,13 @@ class GivenGraphsTest {
         var prepared = Profiler.prepare(ModelFile.read(file("already-qdq/model.onnx")));
         try (var data = Dataset.open(List.of(file("already-qdq/data.npz")))) {
             var samples = new Samples(data, prepared, Map.of());
-            var message = assertThrows(BadInput.class, () -> Stages.run(prepared, samples, CalibrateSettings.int8())).getMessage();
+            var message = assertThrows(BadInput.class, () -> Stages.run(prepared, samples, CalibrateSettings.int8()))
+                    .getMessage();
 
-            assertTrue(message.startsWith("nothing left to do: the model is quantized already, and its 6 quantized layers"), message);
+            assertTrue(
+                    message.startsWith(
+                            "nothing left to do: the model is quantized already, and its 6 quantized layers"),
+                    message);
         }
     }
 
@@ -159,7 +197,11 @@ class GivenGraphsTest {
             var prepared = Profiler.prepare(ModelFile.read(file));
             var stages = Stages.run(prepared, new Samples(data, prepared, Map.of()), CalibrateSettings.int8());
 
-            assertEquals(List.of("w1", "w2"), stages.plan().weights().stream().map(QuantizationPlan.Weight::tensor).toList());
+            assertEquals(
+                    List.of("w1", "w2"),
+                    stages.plan().weights().stream()
+                            .map(QuantizationPlan.Weight::tensor)
+                            .toList());
             assertFalse(stages.plan().activations().isEmpty());
         }
     }

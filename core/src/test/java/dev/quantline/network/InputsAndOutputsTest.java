@@ -47,8 +47,7 @@ class InputsAndOutputsTest {
     @TempDir
     private Path folder;
 
-    private record Outcome(Tuner.Result tuned, Report report) {
-    }
+    private record Outcome(Tuner.Result tuned, Report report) {}
 
     private Outcome quantized(String name, int bits) throws IOException {
         var file = Checkout.shared("cases/quantize/" + name + "/model.onnx");
@@ -59,21 +58,45 @@ class InputsAndOutputsTest {
         var original = ModelFile.read(file);
         try (var data = Dataset.open(List.of(arrays), original, Map.of())) {
             var samples = new Samples(data, original, Map.of());
-            var stages = Stages.run(Profiler.prepare(original), samples,
-                CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            var stages = Stages.run(
+                    Profiler.prepare(original),
+                    samples,
+                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
             var settings = TuneSettings.reconstruct(Training.standard().withSteps(60));
-            var tuned = Tuner.tune(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(), Progress.none());
-            var report = Exporter.export(new Exporter.Job("job", "w4a8", file, tuned.model(), tuned.plan(), stages.table(),
-                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
-                new Report.Provenance("a", "b", "c", "1", 0), Exporter.Products.STANDARD, 16, Provider.cpu()), folder, Progress.none());
-            assertEquals(original.outputs(), ModelFile.read(folder.resolve("model.onnx")).outputs());
+            var tuned =
+                    Tuner.tune(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(), Progress.none());
+            var report = Exporter.export(
+                    new Exporter.Job(
+                            "job",
+                            "w4a8",
+                            file,
+                            tuned.model(),
+                            tuned.plan(),
+                            stages.table(),
+                            Target.CPU,
+                            Optional.empty(),
+                            samples,
+                            Measure.of("fidelity"),
+                            OptionalDouble.empty(),
+                            List.of(),
+                            new Report.Provenance("a", "b", "c", "1", 0),
+                            Exporter.Products.STANDARD,
+                            16,
+                            Provider.cpu()),
+                    folder,
+                    Progress.none());
+            assertEquals(
+                    original.outputs(),
+                    ModelFile.read(folder.resolve("model.onnx")).outputs());
             OnnxLibrary.check(ModelFile.read(folder.resolve("model.onnx")));
             return new Outcome(tuned, report);
         }
     }
 
     private static void assertTuned(Tuner.Result tuned) {
-        assertTrue(tuned.steps().stream().anyMatch(step -> step.method().equals("reconstruct") && step.kept()), tuned.steps().toString());
+        assertTrue(
+                tuned.steps().stream().anyMatch(step -> step.method().equals("reconstruct") && step.kept()),
+                tuned.steps().toString());
         var whole = tuned.steps().getLast();
         assertEquals("all", whole.method());
         assertTrue(whole.kept() && whole.errorAfter() < whole.errorBefore(), whole.toString());
@@ -85,7 +108,8 @@ class InputsAndOutputsTest {
 
         assertTuned(outcome.tuned());
         var outputs = outcome.report().outputs();
-        assertEquals(List.of("mask", "cls"), outputs.stream().map(JudgedOutput::name).toList());
+        assertEquals(
+                List.of("mask", "cls"), outputs.stream().map(JudgedOutput::name).toList());
         assertEquals("integer", outputs.getFirst().kind());
         assertEquals("mask", outputs.getLast().before());
         assertEquals(outputs.getLast().sqnrDb(), outcome.report().fidelity().sqnrDb());
@@ -99,8 +123,12 @@ class InputsAndOutputsTest {
 
         assertTuned(outcome.tuned());
         var outputs = outcome.report().outputs();
-        assertEquals(List.of("label", "probabilities"), outputs.stream().map(JudgedOutput::name).toList());
-        assertEquals(List.of("integer", "float"), outputs.stream().map(JudgedOutput::kind).toList());
+        assertEquals(
+                List.of("label", "probabilities"),
+                outputs.stream().map(JudgedOutput::name).toList());
+        assertEquals(
+                List.of("integer", "float"),
+                outputs.stream().map(JudgedOutput::kind).toList());
         assertEquals(outputs.getLast().cosine(), outcome.report().fidelity().cosine());
         assertTrue(outputs.getFirst().agreement() > .8, outputs.toString());
     }
@@ -109,14 +137,27 @@ class InputsAndOutputsTest {
     void outputsThatAreInputsConstantsOrMapsStayAndAreNotTunedFor() throws IOException {
         // Given
         var network = Networks.mlp(1).withOpset("", 17).withOpset("ai.onnx.ml", 3);
-        network.nodes().add(new Node("zip", "ZipMap", "ai.onnx.ml", List.of("logits"), List.of("maps"), Map.of())
-            .with("classlabels_int64s", LongStream.range(0, Networks.CLASSES).toArray()));
+        network.nodes()
+                .add(new Node("zip", "ZipMap", "ai.onnx.ml", List.of("logits"), List.of("maps"), Map.of())
+                        .with(
+                                "classlabels_int64s",
+                                LongStream.range(0, Networks.CLASSES).toArray()));
         network.initializers().put("anchors", Tensor.vector(1f, 2f, 3f));
         network.outputs().add(0, ValueInfos.of("anchors", DataType.FLOAT, 3));
         network.outputs().add(0, network.inputs().getFirst());
-        network.outputs().add(0, ValueInfoProto.newBuilder().setName("maps").setType(TypeProto.newBuilder().setSequenceType(
-            TypeProto.Sequence.newBuilder().setElemType(TypeProto.newBuilder().setMapType(TypeProto.Map.newBuilder()
-                .setKeyType(DataType.INT64.code()).setValueType(ValueInfos.of("value", DataType.FLOAT).getType()))))).build());
+        network.outputs()
+                .add(
+                        0,
+                        ValueInfoProto.newBuilder()
+                                .setName("maps")
+                                .setType(TypeProto.newBuilder()
+                                        .setSequenceType(TypeProto.Sequence.newBuilder()
+                                                .setElemType(TypeProto.newBuilder()
+                                                        .setMapType(TypeProto.Map.newBuilder()
+                                                                .setKeyType(DataType.INT64.code())
+                                                                .setValueType(ValueInfos.of("value", DataType.FLOAT)
+                                                                        .getType())))))
+                                .build());
         var file = folder.resolve("original.onnx");
         ModelFile.write(network, file);
 
@@ -125,10 +166,16 @@ class InputsAndOutputsTest {
 
         // Then
         assertTuned(outcome.tuned());
-        assertEquals(List.of("x", "anchors", "logits"), outcome.report().outputs().stream().map(JudgedOutput::name).toList());
+        assertEquals(
+                List.of("x", "anchors", "logits"),
+                outcome.report().outputs().stream().map(JudgedOutput::name).toList());
         assertEquals(200, outcome.report().outputs().getFirst().sqnrDb());
-        assertEquals(outcome.report().outputs().getLast().sqnrDb(), outcome.report().fidelity().sqnrDb());
-        assertTrue(outcome.report().notes().stream().anyMatch(note -> note.contains("'maps'")), outcome.report().notes().toString());
+        assertEquals(
+                outcome.report().outputs().getLast().sqnrDb(),
+                outcome.report().fidelity().sqnrDb());
+        assertTrue(
+                outcome.report().notes().stream().anyMatch(note -> note.contains("'maps'")),
+                outcome.report().notes().toString());
     }
 
     @Test
@@ -137,7 +184,9 @@ class InputsAndOutputsTest {
 
         assertTuned(outcome.tuned());
         assertEquals(List.of(1, 2, 5), outcome.report().simulation().shapes());
-        assertTrue(outcome.report().fidelity().sqnrDb() > 10, outcome.report().outputs().toString());
+        assertTrue(
+                outcome.report().fidelity().sqnrDb() > 10,
+                outcome.report().outputs().toString());
     }
 
     @Test
@@ -146,7 +195,9 @@ class InputsAndOutputsTest {
 
         assertTuned(outcome.tuned());
         assertEquals(List.of(1, 2, 5), outcome.report().simulation().shapes());
-        assertEquals(List.of("y", "Yh"), outcome.report().outputs().stream().map(JudgedOutput::name).toList());
+        assertEquals(
+                List.of("y", "Yh"),
+                outcome.report().outputs().stream().map(JudgedOutput::name).toList());
         var y = outcome.report().outputs().getFirst();
         assertTrue(y.sqnrDb() > 10, y.toString());
         // each sample against itself: the mean of their cosines, whatever batches they went through in
@@ -157,10 +208,16 @@ class InputsAndOutputsTest {
         var file = Checkout.shared("cases/quantize/" + name + "/model.onnx");
         var alone = new ArrayList<Double>();
         try (var data = Dataset.open(List.of(file.resolveSibling("data.npz")));
-             var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL);
-             var after = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
-            new Samples(data, ModelFile.read(file), Map.of()).forEachBatch(0, data.size(), 1, fed ->
-                alone.add(cosine(before.run(fed.arrays()).get("y").toFloats(), after.run(fed.arrays()).get("y").toFloats())));
+                var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL);
+                var after = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
+            new Samples(data, ModelFile.read(file), Map.of())
+                    .forEachBatch(
+                            0,
+                            data.size(),
+                            1,
+                            fed -> alone.add(cosine(
+                                    before.run(fed.arrays()).get("y").toFloats(),
+                                    after.run(fed.arrays()).get("y").toFloats())));
         }
         return alone.stream().mapToDouble(each -> each).average().orElseThrow();
     }

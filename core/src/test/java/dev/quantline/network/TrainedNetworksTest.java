@@ -36,8 +36,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Trained networks at int8, from the file as it came to the model a user would run, on a part of the validation data. */
 class TrainedNetworksTest {
-    private static final CalibrateSettings INT8 = new CalibrateSettings(new RangeCriterion.Mse(), WeightRange.MAX,
-        SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 8, List.of(), 32);
+    private static final CalibrateSettings INT8 = new CalibrateSettings(
+            new RangeCriterion.Mse(), WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 8, List.of(), 32);
     private static final float[] MEAN = {.4914f, .4822f, .4465f};
 
     @TempDir
@@ -48,7 +48,8 @@ class TrainedNetworksTest {
     }
 
     /** Runs on the first samples of a shared file, all of its arrays. */
-    private <T> T first(String file, int count, String model, Map<String, Normalization> normalize, Task<T> task) throws IOException {
+    private <T> T first(String file, int count, String model, Map<String, Normalization> normalize, Task<T> task)
+            throws IOException {
         var arrays = new LinkedHashMap<String, Tensor>();
         try (var all = Dataset.open(List.of(Checkout.shared("data/" + file)))) {
             var batches = new ArrayList<Dataset.Batch>();
@@ -64,40 +65,57 @@ class TrainedNetworksTest {
         }
     }
 
-    private Evaluation evaluate(String model, Map<String, Normalization> normalize, String data, int calibration, int validation,
-                                String metric) throws IOException {
+    private Evaluation evaluate(
+            String model,
+            Map<String, Normalization> normalize,
+            String data,
+            int calibration,
+            int validation,
+            String metric)
+            throws IOException {
         var file = Checkout.shared("models/" + model);
         var tuned = first(data + "/calibration.npz", calibration, model, normalize, samples -> {
             var stages = Stages.run(Profiler.prepare(ModelFile.read(file)), samples, INT8);
-            return Tuner.tune(stages.model(), stages.plan(), samples, TuneSettings.int8(), 32, Provider.cpu(), Progress.none());
+            return Tuner.tune(
+                    stages.model(), stages.plan(), samples, TuneSettings.int8(), 32, Provider.cpu(), Progress.none());
         });
         return first(data + "/validation.npz", validation, model, normalize, samples -> {
             try (var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL);
-                 var after = Session.open(tuned.plan().applyTo(tuned.model()), Provider.cpu(), Session.Optimization.ALL)) {
+                    var after = Session.open(
+                            tuned.plan().applyTo(tuned.model()), Provider.cpu(), Session.Optimization.ALL)) {
                 return Evaluation.run(before, after, samples, Measure.of(metric), 32, Progress.none());
             }
         });
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"resnet20_cifar10", "shufflenetv2_x0_5_cifar10", "vit_cifar10",
-        "repvgg_cifar10_deploy", "repvgg_cifar10_branches"})
+    @ValueSource(
+            strings = {
+                "resnet20_cifar10",
+                "shufflenetv2_x0_5_cifar10",
+                "vit_cifar10",
+                "repvgg_cifar10_deploy",
+                "repvgg_cifar10_branches"
+            })
     void imageNetworksLoseLessThanOnePoint(String model) throws IOException {
         boolean converted = model.startsWith("resnet") || model.startsWith("shuffle");
         var std = converted ? new float[] {.2023f, .1994f, .2010f} : new float[] {.2470f, .2435f, .2616f};
 
-        var result = evaluate(model + ".onnx", Map.of("image", new Normalization(MEAN, std)), "cifar10", 512, 900, "top1");
+        var result =
+                evaluate(model + ".onnx", Map.of("image", new Normalization(MEAN, std)), "cifar10", 512, 900, "top1");
 
         assertTrue(result.baseline().orElseThrow() > .65, "float: " + result.baseline());
         assertTrue(result.drop() <= .01, "float " + result.baseline() + ", int8 " + result.changed());
-        assertTrue(result.fidelity().cosine() > .99, "cosine " + result.fidelity().cosine());
+        assertTrue(
+                result.fidelity().cosine() > .99, "cosine " + result.fidelity().cosine());
     }
 
     @Test
     void aLanguageModelKeepsItsLikelihood() throws IOException {
         var result = evaluate("stories260K.onnx", Map.of(), "tinystories", 32, 24, "perplexity");
 
-        double loss = Math.log(result.changed().orElseThrow()) - Math.log(result.baseline().orElseThrow());
+        double loss = Math.log(result.changed().orElseThrow())
+                - Math.log(result.baseline().orElseThrow());
         assertTrue(result.baseline().orElseThrow() < 5, "float: " + result.baseline());
         assertTrue(loss < .05, "negative log likelihood rose by " + loss);
     }

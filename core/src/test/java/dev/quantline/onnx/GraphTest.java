@@ -21,13 +21,24 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class GraphTest {
     /** An If whose branches read {@code outer} from around them and define {@code inside} themselves. */
     static Node conditional(String outer) {
-        var branch = GraphProto.newBuilder().setName("branch")
-            .addNode(NodeProto.newBuilder().setOpType("Neg").addInput(outer).addOutput("inside"))
-            .addNode(NodeProto.newBuilder().setOpType("Abs").addInput("inside").addOutput("result"))
-            .addOutput(ValueInfos.of("result", DataType.FLOAT, 2));
-        var proto = NodeProto.newBuilder().setName("choice").setOpType("If").addInput("flag").addOutput("y");
+        var branch = GraphProto.newBuilder()
+                .setName("branch")
+                .addNode(NodeProto.newBuilder().setOpType("Neg").addInput(outer).addOutput("inside"))
+                .addNode(NodeProto.newBuilder()
+                        .setOpType("Abs")
+                        .addInput("inside")
+                        .addOutput("result"))
+                .addOutput(ValueInfos.of("result", DataType.FLOAT, 2));
+        var proto = NodeProto.newBuilder()
+                .setName("choice")
+                .setOpType("If")
+                .addInput("flag")
+                .addOutput("y");
         for (String side : List.of("then_branch", "else_branch")) {
-            proto.addAttribute(AttributeProto.newBuilder().setName(side).setType(AttributeProto.AttributeType.GRAPH).setG(branch));
+            proto.addAttribute(AttributeProto.newBuilder()
+                    .setName(side)
+                    .setType(AttributeProto.AttributeType.GRAPH)
+                    .setG(branch));
         }
         return Node.of(proto.build());
     }
@@ -48,12 +59,26 @@ class GraphTest {
     @Test
     void everythingOfAFileSurvivesReadingAndWriting() {
         // Given
-        var frame = withBranches().withMetadata(Map.of("author", "someone")).withOpset("custom", 3).toProto().toBuilder()
-            .setDocString("for people").setProducerVersion("1.2").setModelVersion(5);
-        frame.getGraphBuilder().setName("a name").addInitializer(TensorProto.newBuilder().setName("words").setDataType(8).addDims(1)
-            .addStringData(ByteString.copyFromUtf8("text")));
-        frame.getGraphBuilder().getInputBuilder(0).setDocString("an input").getTypeBuilder().getTensorTypeBuilder()
-            .getShapeBuilder().getDimBuilder(0).setDimParam("batch");
+        var frame =
+                withBranches().withMetadata(Map.of("author", "someone")).withOpset("custom", 3).toProto().toBuilder()
+                        .setDocString("for people")
+                        .setProducerVersion("1.2")
+                        .setModelVersion(5);
+        frame.getGraphBuilder()
+                .setName("a name")
+                .addInitializer(TensorProto.newBuilder()
+                        .setName("words")
+                        .setDataType(8)
+                        .addDims(1)
+                        .addStringData(ByteString.copyFromUtf8("text")));
+        frame.getGraphBuilder()
+                .getInputBuilder(0)
+                .setDocString("an input")
+                .getTypeBuilder()
+                .getTensorTypeBuilder()
+                .getShapeBuilder()
+                .getDimBuilder(0)
+                .setDimParam("batch");
 
         // When
         var written = Graph.of(frame.build()).toProto();
@@ -65,7 +90,8 @@ class GraphTest {
     private static ModelProto sorted(ModelProto model) {
         var builder = model.toBuilder();
         var tensors = builder.getGraph().getInitializerList().stream()
-            .sorted((a, b) -> a.getName().compareTo(b.getName())).toList();
+                .sorted((a, b) -> a.getName().compareTo(b.getName()))
+                .toList();
         builder.getGraphBuilder().clearInitializer().addAllInitializer(tensors);
         return builder.build();
     }
@@ -136,7 +162,9 @@ class GraphTest {
         graph.sort();
 
         // Then
-        assertEquals(List.of("Add", "If", "Neg"), graph.nodes().stream().map(Node::op).toList());
+        assertEquals(
+                List.of("Add", "If", "Neg"),
+                graph.nodes().stream().map(Node::op).toList());
     }
 
     @Test

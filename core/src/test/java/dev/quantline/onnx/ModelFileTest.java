@@ -31,6 +31,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class ModelFileTest {
     @TempDir
     private Path folder;
+
     private Path models;
 
     @BeforeEach
@@ -53,14 +54,18 @@ class ModelFileTest {
         return write(model.build());
     }
 
-    private static TensorProto.Builder makeExternal(TensorProto.Builder tensor, String location, long offset, long length) {
+    private static TensorProto.Builder makeExternal(
+            TensorProto.Builder tensor, String location, long offset, long length) {
         tensor.clearRawData().setDataLocation(TensorProto.DataLocation.EXTERNAL);
-        tensor.addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue(location));
+        tensor.addExternalData(
+                StringStringEntryProto.newBuilder().setKey("location").setValue(location));
         if (offset >= 0) {
-            tensor.addExternalData(StringStringEntryProto.newBuilder().setKey("offset").setValue(Long.toString(offset)));
+            tensor.addExternalData(
+                    StringStringEntryProto.newBuilder().setKey("offset").setValue(Long.toString(offset)));
         }
         if (length >= 0) {
-            tensor.addExternalData(StringStringEntryProto.newBuilder().setKey("length").setValue(Long.toString(length)));
+            tensor.addExternalData(
+                    StringStringEntryProto.newBuilder().setKey("length").setValue(Long.toString(length)));
         }
         return tensor;
     }
@@ -103,7 +108,7 @@ class ModelFileTest {
         assertEquals(graph.toProto(), ModelFile.read(file).toProto());
         assertTrue(Files.size(file) < ModelFile.size(graph) / 2, Files.size(file) + " bytes");
         try (var session = Session.open(file, Provider.cpu(), Session.Optimization.ALL);
-             var inline = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
+                var inline = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(inline.run(Data.tokens(2, 8, 1)), session.run(Data.tokens(2, 8, 1)));
         }
     }
@@ -207,9 +212,15 @@ class ModelFileTest {
     @Test
     void externalDataInsideNodesIsRefused() throws IOException {
         // Given: places nobody but a runtime would look at
-        var hidden = makeExternal(TensorProto.newBuilder().setName("hidden").setDataType(1).addDims(1), "../secret.bin", -1, -1);
-        var constant = NodeProto.newBuilder().setOpType("Constant").addOutput("c").addAttribute(AttributeProto.newBuilder()
-            .setName("value").setType(AttributeProto.AttributeType.TENSOR).setT(hidden));
+        var hidden = makeExternal(
+                TensorProto.newBuilder().setName("hidden").setDataType(1).addDims(1), "../secret.bin", -1, -1);
+        var constant = NodeProto.newBuilder()
+                .setOpType("Constant")
+                .addOutput("c")
+                .addAttribute(AttributeProto.newBuilder()
+                        .setName("value")
+                        .setType(AttributeProto.AttributeType.TENSOR)
+                        .setT(hidden));
         var inNode = Networks.mlp(1).toProto().toBuilder();
         inNode.getGraphBuilder().addNode(constant);
         var branch = GraphTest.conditional("x").toProto().toBuilder();

@@ -13,7 +13,14 @@ class NearestTest {
     private static final List<String> METRICS = List.of("top1", "top5", "pairs", "perplexity", "fidelity");
 
     @ParameterizedTest
-    @CsvSource({"perplexty, perplexity", "Fidelity, fidelity", "fidleity, fidelity", "top, top1", "pair, pairs", "parplexitee, perplexity"})
+    @CsvSource({
+        "perplexty, perplexity",
+        "Fidelity, fidelity",
+        "fidleity, fidelity",
+        "top, top1",
+        "pair, pairs",
+        "parplexitee, perplexity"
+    })
     void aMisspeltNameIsFound(String word, String meant) {
         assertEquals(Optional.of(meant), Nearest.to(word, METRICS));
     }

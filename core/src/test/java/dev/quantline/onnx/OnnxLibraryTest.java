@@ -21,8 +21,12 @@ class OnnxLibraryTest {
         var unfed = Networks.mlp(1);
         unfed.nodes().set(1, Node.of("Relu", List.of("nothing"), "first.relu"));
 
-        assertTrue(assertThrows(BadInput.class, () -> OnnxLibrary.check(unknown)).getMessage().contains("Bogus"));
-        assertTrue(assertThrows(BadInput.class, () -> OnnxLibrary.check(unfed)).getMessage().contains("nothing"));
+        assertTrue(assertThrows(BadInput.class, () -> OnnxLibrary.check(unknown))
+                .getMessage()
+                .contains("Bogus"));
+        assertTrue(assertThrows(BadInput.class, () -> OnnxLibrary.check(unfed))
+                .getMessage()
+                .contains("nothing"));
     }
 
     @Test
@@ -40,7 +44,8 @@ class OnnxLibraryTest {
         assertEquals(Map.of("author", "someone"), converted.metadata());
         assertEquals(graph.inputs(), converted.inputs());
         assertEquals(graph.outputs(), converted.outputs());
-        assertEquals(graph.initializers().get("word_table"), converted.initializers().get("word_table"));
+        assertEquals(
+                graph.initializers().get("word_table"), converted.initializers().get("word_table"));
         assertArrayEquals(run(graph, data).toFloats(), run(converted, data).toFloats(), 1e-5f);
     }
 
@@ -54,9 +59,12 @@ class OnnxLibraryTest {
     void shapesAreFollowedThroughComputedSizes() {
         var shapes = OnnxLibrary.inferShapes(OnnxLibrary.convert(Networks.transformer(1), 17));
 
-        assertArrayEquals(new long[] {-1, -1, 2, 8}, ValueInfos.shape(shapes.get("layer0.query.split")).orElseThrow());
+        assertArrayEquals(
+                new long[] {-1, -1, 2, 8},
+                ValueInfos.shape(shapes.get("layer0.query.split")).orElseThrow());
         assertEquals(DataType.INT64, ValueInfos.type(shapes.get("tokens")).orElseThrow());
-        assertEquals(DataType.FLOAT, ValueInfos.type(shapes.get("layer1.softmax")).orElseThrow());
+        assertEquals(
+                DataType.FLOAT, ValueInfos.type(shapes.get("layer1.softmax")).orElseThrow());
     }
 
     @Test
@@ -67,6 +75,8 @@ class OnnxLibraryTest {
         var converted = OnnxLibrary.convert(graph, 13);
 
         assertTrue(graph.initializers().containsKey("word_table"));
-        assertEquals(List.of("input_ids", "attention_mask"), converted.inputs().stream().map(input -> input.getName()).toList());
+        assertEquals(
+                List.of("input_ids", "attention_mask"),
+                converted.inputs().stream().map(input -> input.getName()).toList());
     }
 }

@@ -55,8 +55,12 @@ class TensorTest {
         var half = new byte[] {0x00, 0x3e, 0x00, (byte) 0xb4};
         var brain = new byte[] {(byte) 0xc0, 0x3f, (byte) 0x80, (byte) 0xbe};
 
-        assertArrayEquals(new float[] {1.5f, -.25f}, new Tensor(DataType.FLOAT16, new long[] {2}, ByteBuffer.wrap(half)).toFloats());
-        assertArrayEquals(new float[] {1.5f, -.25f}, new Tensor(DataType.BFLOAT16, new long[] {2}, ByteBuffer.wrap(brain)).toFloats());
+        assertArrayEquals(
+                new float[] {1.5f, -.25f},
+                new Tensor(DataType.FLOAT16, new long[] {2}, ByteBuffer.wrap(half)).toFloats());
+        assertArrayEquals(
+                new float[] {1.5f, -.25f},
+                new Tensor(DataType.BFLOAT16, new long[] {2}, ByteBuffer.wrap(brain)).toFloats());
     }
 
     @Test
@@ -64,14 +68,20 @@ class TensorTest {
         long large = (1L << 53) + 1;
 
         assertArrayEquals(new long[] {large}, Tensor.vector(large).toLongs());
-        assertArrayEquals(new long[] {200, 255}, Tensor.of(DataType.UINT8, new byte[] {(byte) 200, -1}, 2).toLongs());
-        assertArrayEquals(new long[] {-56, -1}, Tensor.of(DataType.INT8, new byte[] {(byte) 200, -1}, 2).toLongs());
-        assertArrayEquals(new long[] {2, -2}, Tensor.of(new float[] {2.9f, -2.9f}, 2).toLongs());
+        assertArrayEquals(
+                new long[] {200, 255},
+                Tensor.of(DataType.UINT8, new byte[] {(byte) 200, -1}, 2).toLongs());
+        assertArrayEquals(
+                new long[] {-56, -1},
+                Tensor.of(DataType.INT8, new byte[] {(byte) 200, -1}, 2).toLongs());
+        assertArrayEquals(
+                new long[] {2, -2}, Tensor.of(new float[] {2.9f, -2.9f}, 2).toLongs());
     }
 
     @Test
     void shapeAndBytesMustAgree() {
-        var bad = assertThrows(BadInput.class, () -> new Tensor(DataType.FLOAT, new long[] {2, 3}, ByteBuffer.allocate(20)));
+        var bad = assertThrows(
+                BadInput.class, () -> new Tensor(DataType.FLOAT, new long[] {2, 3}, ByteBuffer.allocate(20)));
         assertTrue(bad.getMessage().contains("[2, 3]") && bad.getMessage().contains("20"), bad.getMessage());
 
         assertThrows(BadInput.class, () -> Tensor.vector(1f, 2f).reshape(3));

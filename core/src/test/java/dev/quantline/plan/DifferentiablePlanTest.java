@@ -27,8 +27,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
  */
 class DifferentiablePlanTest {
     static Stream<Arguments> networks() {
-        return IntStream.of(8, 4).boxed().flatMap(bits -> Stream.of(Arguments.of(bits, Networks.mlp(1), Data.rows(5, 1)),
-            Arguments.of(bits, Networks.conv(2), Data.images(3, 1)), Arguments.of(bits, Networks.transformer(3), Data.tokens(4, 9, 1))));
+        return IntStream.of(8, 4)
+                .boxed()
+                .flatMap(bits -> Stream.of(
+                        Arguments.of(bits, Networks.mlp(1), Data.rows(5, 1)),
+                        Arguments.of(bits, Networks.conv(2), Data.images(3, 1)),
+                        Arguments.of(bits, Networks.transformer(3), Data.tokens(4, 9, 1))));
     }
 
     @ParameterizedTest
@@ -37,21 +41,30 @@ class DifferentiablePlanTest {
         // Given
         var model = Profiler.prepare(network);
         var quantized = Grids.plan(model, bits, -6, 6).applyTo(model);
-        var scales = quantized.nodes().stream().filter(node -> node.is("DequantizeLinear", "QuantizeLinear")).map(node -> node.input(1))
-            .distinct().toList();
-        var weights = quantized.nodes().stream().filter(node -> node.is("DequantizeLinear")
-            && quantized.initializers().containsKey(node.input(0))).map(node -> node.input(1)).toList();
+        var scales = quantized.nodes().stream()
+                .filter(node -> node.is("DequantizeLinear", "QuantizeLinear"))
+                .map(node -> node.input(1))
+                .distinct()
+                .toList();
+        var weights = quantized.nodes().stream()
+                .filter(node ->
+                        node.is("DequantizeLinear") && quantized.initializers().containsKey(node.input(0)))
+                .map(node -> node.input(1))
+                .toList();
         String output = model.outputs().getFirst().getName();
         var sizes = new LinkedHashMap<String, long[]>();
         data.forEach((name, tensor) -> sizes.put(name, tensor.shape()));
 
         // When
-        var training = TrainingGraph.of(quantized, sizes, scales, new Loss.MeanSquared(output, "target"), List.of(output));
+        var training =
+                TrainingGraph.of(quantized, sizes, scales, new Loss.MeanSquared(output, "target"), List.of(output));
 
         // Then
         var inputs = new LinkedHashMap<>(data);
         inputs.putAll(quantized.initializers());
-        inputs.put("target", Tensor.zeros(DataType.FLOAT, run(model, data).get(output).shape()));
+        inputs.put(
+                "target",
+                Tensor.zeros(DataType.FLOAT, run(model, data).get(output).shape()));
         var results = run(training.graph(), inputs);
         for (String scale : scales) {
             double largest = 0;
@@ -59,7 +72,8 @@ class DifferentiablePlanTest {
                 largest = Math.max(largest, Math.abs(value));
             }
             boolean ofWeights = weights.contains(scale);
-            assertTrue(Double.isFinite(largest) && (largest > 0 || !ofWeights), "gradient of " + scale + " is " + largest);
+            assertTrue(
+                    Double.isFinite(largest) && (largest > 0 || !ofWeights), "gradient of " + scale + " is " + largest);
         }
     }
 

@@ -42,15 +42,25 @@ class FloatKernelsTest {
 
     private static Draft convTranspose(int group) {
         var draft = draft(-1, 16, 9);
-        draft.op("y", "ConvTranspose", Map.of("strides", new long[] {2}, "group", (long) group), "x",
-            draft.normal("w", .2, 16, 32 / group, 4), draft.normal("b", .1, 32));
+        draft.op(
+                "y",
+                "ConvTranspose",
+                Map.of("strides", new long[] {2}, "group", (long) group),
+                "x",
+                draft.normal("w", .2, 16, 32 / group, 4),
+                draft.normal("b", .1, 32));
         return draft.output("y", DataType.FLOAT, -1, 32, 20);
     }
 
     private static Draft recurrent(String op, int gates) {
         var draft = draft(-1, 7, 16);
-        draft.op("y", op, Map.of("hidden_size", 24L, "direction", "bidirectional"), "x", draft.normal("w", .2, 2, gates * 24L, 16),
-            draft.normal("r", .2, 2, gates * 24L, 24));
+        draft.op(
+                "y",
+                op,
+                Map.of("hidden_size", 24L, "direction", "bidirectional"),
+                "x",
+                draft.normal("w", .2, 2, gates * 24L, 16),
+                draft.normal("r", .2, 2, gates * 24L, 24));
         return draft.output("y", DataType.FLOAT, -1, 2, 7, 24);
     }
 
@@ -63,28 +73,38 @@ class FloatKernelsTest {
     private static Draft fused(boolean turned) {
         var draft = draft(-1, 16);
         draft.normal("w", .2, turned ? 40 : 16, turned ? 16 : 40);
-        draft.graph().nodes().add(new Node("product", "FusedMatMul", "com.microsoft", List.of("x", "w"), List.of("y"), Map.of())
-            .with("alpha", .5f).with("transB", turned ? 1L : 0L));
+        draft.graph()
+                .nodes()
+                .add(new Node("product", "FusedMatMul", "com.microsoft", List.of("x", "w"), List.of("y"), Map.of())
+                        .with("alpha", .5f)
+                        .with("transB", turned ? 1L : 0L));
         return draft.output("y", DataType.FLOAT, -1, 40);
     }
 
     private static Draft volume(int channels, int group) {
         var draft = draft(-1, channels, 6, 6, 6);
-        draft.op("y", "Conv", Map.of("group", (long) group), "x", draft.normal("w", .2, 32, channels / group, 3, 3, 3),
-            draft.normal("b", .1, 32));
+        draft.op(
+                "y",
+                "Conv",
+                Map.of("group", (long) group),
+                "x",
+                draft.normal("w", .2, 32, channels / group, 3, 3, 3),
+                draft.normal("b", .1, 32));
         return draft.output("y", DataType.FLOAT, -1, 32, 4, 4, 4);
     }
 
     static Stream<Arguments> places() {
         return Stream.of(
-            Arguments.of(convTranspose(1).graph(), List.of("w 1 1")), Arguments.of(convTranspose(4).graph(), List.of("w 1 0")),
-            Arguments.of(recurrent("LSTM", 4).graph(), List.of("w 1 1", "r 2 1")),
-            Arguments.of(recurrent("GRU", 3).graph(), List.of("w 1 1", "r 2 1")),
-            Arguments.of(recurrent("RNN", 1).graph(), List.of("w 1 1", "r 2 1")),
-            Arguments.of(einsum().graph(), List.of("w 1 0")),
-            Arguments.of(fused(false).graph().withOpset("com.microsoft", 1), List.of("w 1 1")),
-            Arguments.of(fused(true).graph().withOpset("com.microsoft", 1), List.of("w 1 0")),
-            Arguments.of(volume(8, 1).graph(), List.of("w 1 0")), Arguments.of(volume(32, 4).graph(), List.of("w 1 0")));
+                Arguments.of(convTranspose(1).graph(), List.of("w 1 1")),
+                Arguments.of(convTranspose(4).graph(), List.of("w 1 0")),
+                Arguments.of(recurrent("LSTM", 4).graph(), List.of("w 1 1", "r 2 1")),
+                Arguments.of(recurrent("GRU", 3).graph(), List.of("w 1 1", "r 2 1")),
+                Arguments.of(recurrent("RNN", 1).graph(), List.of("w 1 1", "r 2 1")),
+                Arguments.of(einsum().graph(), List.of("w 1 0")),
+                Arguments.of(fused(false).graph().withOpset("com.microsoft", 1), List.of("w 1 1")),
+                Arguments.of(fused(true).graph().withOpset("com.microsoft", 1), List.of("w 1 0")),
+                Arguments.of(volume(8, 1).graph(), List.of("w 1 0")),
+                Arguments.of(volume(32, 4).graph(), List.of("w 1 0")));
     }
 
     private static QuantizationPlan plan(Graph model, int bits) {
@@ -101,7 +121,8 @@ class FloatKernelsTest {
             values[i] = (float) random.nextGaussian();
         }
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
-            return session.run(Map.of(input.getName(), Tensor.of(values, shape))).get("y");
+            return session.run(Map.of(input.getName(), Tensor.of(values, shape)))
+                    .get("y");
         }
     }
 
@@ -120,15 +141,19 @@ class FloatKernelsTest {
     void weightsAreStoredAndActivationsStayFloat(Graph model, List<String> weights) {
         var placement = Placement.of(model, List.of());
 
-        assertEquals(weights, placement.weights().stream()
-            .map(weight -> weight.tensor() + " " + weight.input() + " " + weight.axis()).toList());
+        assertEquals(
+                weights,
+                placement.weights().stream()
+                        .map(weight -> weight.tensor() + " " + weight.input() + " " + weight.axis())
+                        .toList());
         assertEquals(Map.of(), placement.activations());
         assertTrue(Placement.of(model, List.of("y")).isEmpty());
     }
 
     @ParameterizedTest
     @MethodSource("places")
-    void whatIsStoredIsRestoredWhenTheModelIsLoadedAndNotWhenItRuns(Graph model, List<String> weights) throws IOException {
+    void whatIsStoredIsRestoredWhenTheModelIsLoadedAndNotWhenItRuns(Graph model, List<String> weights)
+            throws IOException {
         // When
         var quantized = plan(model, 8).applyTo(model);
 
@@ -155,7 +180,9 @@ class FloatKernelsTest {
             // Given: every other output has weights a thousand times smaller
             var weight = graph.initializers().get("w");
             int axis = Placement.of(graph, List.of()).weights().getFirst().axis();
-            int inner = (int) IntStream.range(axis + 1, weight.rank()).mapToLong(weight::dim).reduce(1, (one, other) -> one * other);
+            int inner = (int) IntStream.range(axis + 1, weight.rank())
+                    .mapToLong(weight::dim)
+                    .reduce(1, (one, other) -> one * other);
             var values = weight.toFloats();
             for (int i = 0; i < values.length; i++) {
                 values[i] *= i / inner % 2 == 0 ? 1 : 1e-3f;
@@ -164,7 +191,12 @@ class FloatKernelsTest {
             graph.initializers().put("w", scaled);
 
             // When
-            var restored = plan(graph, 8).weights().getFirst().quantizer().fakeQuantize(scaled).toFloats();
+            var restored = plan(graph, 8)
+                    .weights()
+                    .getFirst()
+                    .quantizer()
+                    .fakeQuantize(scaled)
+                    .toFloats();
 
             // Then: those are as exact as the others
             double noise = 0;
@@ -179,7 +211,8 @@ class FloatKernelsTest {
 
     @Test
     void volumesOfManyChannelsAreConvolvedOnIntegers() {
-        for (var graph : List.of(volume(16, 1).graph(), volume(32, 2).graph(), volume(32, 32).graph())) {
+        for (var graph : List.of(
+                volume(16, 1).graph(), volume(32, 2).graph(), volume(32, 32).graph())) {
             assertTrue(Placement.of(graph, List.of()).activations().keySet().containsAll(List.of("x", "y")));
         }
         assertTrue(addPairs(volume(16, 1).graph()));
@@ -187,7 +220,8 @@ class FloatKernelsTest {
     }
 
     private static boolean addPairs(Graph graph) {
-        return IntegerProducts.addPairs(graph.nodes().getFirst(), graph.initializers().get("w"));
+        return IntegerProducts.addPairs(
+                graph.nodes().getFirst(), graph.initializers().get("w"));
     }
 
     @Test
@@ -208,7 +242,8 @@ class FloatKernelsTest {
         var draft = draft(-1, 4, 9);
         draft.op("y", "ConvTranspose", "x", draft.normal("w", .2, 4, 8, 4));
 
-        assertTrue(Placement.of(draft.output("y", DataType.FLOAT, -1, 8, 12).graph(), List.of()).isEmpty());
+        assertTrue(Placement.of(draft.output("y", DataType.FLOAT, -1, 8, 12).graph(), List.of())
+                .isEmpty());
     }
 
     @Test
@@ -217,6 +252,8 @@ class FloatKernelsTest {
         draft.op("y", "Einsum", Map.of("equation", "bij,jk->bi"), "x", draft.normal("w", .2, 32, 32));
         var placement = Placement.of(draft.output("y", DataType.FLOAT, -1, 5).graph(), List.of());
 
-        assertEquals(List.of(Uniform.PER_TENSOR), placement.weights().stream().map(Placement.Weight::axis).toList());
+        assertEquals(
+                List.of(Uniform.PER_TENSOR),
+                placement.weights().stream().map(Placement.Weight::axis).toList());
     }
 }

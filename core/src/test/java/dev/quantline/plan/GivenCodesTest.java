@@ -25,7 +25,12 @@ class GivenCodesTest {
     }
 
     private String quantized(String name, String tensor) {
-        return draft.op(name, "DequantizeLinear", draft.op(name + "/codes", "QuantizeLinear", tensor, scale, zero), scale, zero);
+        return draft.op(
+                name,
+                "DequantizeLinear",
+                draft.op(name + "/codes", "QuantizeLinear", tensor, scale, zero),
+                scale,
+                zero);
     }
 
     private static Placement placement(Graph graph) {
@@ -33,7 +38,9 @@ class GivenCodesTest {
     }
 
     private static List<String> layers(Graph graph) {
-        return GivenCodes.layers(graph).stream().map(name -> name.substring(0, name.indexOf('/'))).toList();
+        return GivenCodes.layers(graph).stream()
+                .map(name -> name.substring(0, name.indexOf('/')))
+                .toList();
     }
 
     @Test
@@ -48,40 +55,65 @@ class GivenCodesTest {
         var graph = draft.output("y", DataType.FLOAT, -1, 8).graph();
 
         assertEquals(List.of("weights", "turned", "activations", "moved"), layers(graph));
-        assertEquals(List.of("w5"), placement(graph).weights().stream().map(Placement.Weight::tensor).toList());
+        assertEquals(
+                List.of("w5"),
+                placement(graph).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
         assertEquals(List.of("relu"), List.copyOf(placement(graph).activations().keySet()));
     }
 
     @Test
     void aConvolutionWhoseOutputHasAQuantizerGetsNoSecondOne() {
-        String x = draft.op("conv", "Conv", draft.input("x", DataType.FLOAT, -1, 3, 8, 8), draft.normal("w1", .3, 8, 3, 3, 3));
+        String x = draft.op(
+                "conv", "Conv", draft.input("x", DataType.FLOAT, -1, 3, 8, 8), draft.normal("w1", .3, 8, 3, 3, 3));
         x = quantized("q", draft.op("relu", "Relu", x));
         draft.op("y", "Conv", x, restored("w2", 4, 8, 3, 3));
         var graph = draft.output("y", DataType.FLOAT, -1, 4, 4, 4).graph();
 
         assertEquals(List.of("x"), List.copyOf(placement(graph).activations().keySet()));
-        assertEquals(List.of("w1"), placement(graph).weights().stream().map(Placement.Weight::tensor).toList());
+        assertEquals(
+                List.of("w1"),
+                placement(graph).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
     }
 
     @Test
     void operatorsOnIntegersAreLayersToo() {
-        draft.op("sum", "MatMulInteger", draft.op("codes", "QuantizeLinear", draft.input("x", DataType.FLOAT, -1, 8), scale, zero),
-            draft.constant("w", Tensor.of(DataType.INT8, new byte[64], 8, 8)), zero);
-        draft.graph().nodes().add(new Node("blocks/MatMulNBits", "MatMulNBits", "com.microsoft", List.of("x", "b", "s"), List.of("z"),
-            Map.of()));
+        draft.op(
+                "sum",
+                "MatMulInteger",
+                draft.op("codes", "QuantizeLinear", draft.input("x", DataType.FLOAT, -1, 8), scale, zero),
+                draft.constant("w", Tensor.of(DataType.INT8, new byte[64], 8, 8)),
+                zero);
+        draft.graph()
+                .nodes()
+                .add(new Node(
+                        "blocks/MatMulNBits",
+                        "MatMulNBits",
+                        "com.microsoft",
+                        List.of("x", "b", "s"),
+                        List.of("z"),
+                        Map.of()));
         draft.op("y", "Cast", Map.of("to", 1L), "sum");
         var graph = draft.output("y", DataType.FLOAT, -1, 8).graph().withOpset("com.microsoft", 1);
 
         assertEquals(List.of("sum", "blocks"), layers(graph));
         assertTrue(placement(graph).isEmpty());
-        assertTrue(NothingToQuantize.why(graph, List.of()).startsWith("nothing left to do: the model is quantized already"));
+        assertTrue(NothingToQuantize.why(graph, List.of())
+                .startsWith("nothing left to do: the model is quantized already"));
     }
 
     @Test
     void theReasonWhyNothingCanBeQuantizedIsTheTrueOne() {
         // Given
         String x = draft.input("x", DataType.DOUBLE, -1, 2);
-        draft.op("y", "MatMul", x, draft.constant("w", new Tensor(DataType.DOUBLE, new long[] {2, 2}, ByteBuffer.allocate(32))));
+        draft.op(
+                "y",
+                "MatMul",
+                x,
+                draft.constant("w", new Tensor(DataType.DOUBLE, new long[] {2, 2}, ByteBuffer.allocate(32))));
         var doubles = draft.output("y", DataType.DOUBLE, -1, 2).graph();
         var other = new Draft(17, 1);
         other.op("y", "MatMul", other.input("x", DataType.FLOAT, -1, 8), other.normal("w", 1, 8, 8));

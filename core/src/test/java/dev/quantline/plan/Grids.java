@@ -8,16 +8,25 @@ import java.util.List;
 
 /** A plan with the same range for every activation and the largest magnitude for every weight. */
 final class Grids {
-    private Grids() {
-    }
+    private Grids() {}
 
     static QuantizationPlan plan(Graph graph, int bits, double lo, double hi) {
         var placement = Placement.of(graph, List.of());
         var grids = new HashMap<String, Uniform>();
-        var activations = placement.activations().values().stream().map(site -> new QuantizationPlan.Activation(site.tensor(),
-            site.readers(), grids.computeIfAbsent(site.gridOf(), tensor -> Uniform.asymmetric(bits, lo, hi)), "fixed")).toList();
-        var weights = placement.weights().stream().map(weight -> new QuantizationPlan.Weight(weight.tensor(), weight.node(), weight.input(),
-            symmetric(graph.initializers().get(weight.tensor()), bits, weight.axis()))).toList();
+        var activations = placement.activations().values().stream()
+                .map(site -> new QuantizationPlan.Activation(
+                        site.tensor(),
+                        site.readers(),
+                        grids.computeIfAbsent(site.gridOf(), tensor -> Uniform.asymmetric(bits, lo, hi)),
+                        "fixed"))
+                .toList();
+        var weights = placement.weights().stream()
+                .map(weight -> new QuantizationPlan.Weight(
+                        weight.tensor(),
+                        weight.node(),
+                        weight.input(),
+                        symmetric(graph.initializers().get(weight.tensor()), bits, weight.axis())))
+                .toList();
         return new QuantizationPlan(activations, weights);
     }
 

@@ -28,7 +28,9 @@ class PlacementTest {
     }
 
     private static List<String> weights(Placement placement) {
-        return placement.weights().stream().map(weight -> weight.tensor().replace("/folded", "") + " " + weight.axis()).toList();
+        return placement.weights().stream()
+                .map(weight -> weight.tensor().replace("/folded", "") + " " + weight.axis())
+                .toList();
     }
 
     @Test
@@ -45,8 +47,9 @@ class PlacementTest {
         expected.put("mean", "mean");
         expected.put("flat", "mean");
         assertEquals(expected, grids(placement));
-        assertEquals(List.of("stem.weight 0", "block.a.weight 0", "block.b.weight 0", "wide.weight 0", "head.weight 0"),
-            weights(placement));
+        assertEquals(
+                List.of("stem.weight 0", "block.a.weight 0", "block.b.weight 0", "wide.weight 0", "head.weight 0"),
+                weights(placement));
         assertEquals(Set.of(), placement.activations().get("stem.relu").readers());
         assertEquals(1, placement.activations().get("image").readers().size());
     }
@@ -61,12 +64,19 @@ class PlacementTest {
             if (layer.equals("layer1")) {
                 expected.put("layer0.output.norm", 3);
             }
-            for (String tensor : List.of("query.heads", "key.heads", "softmax", "value.heads", "merged", "attention.norm", "gelu")) {
+            for (String tensor :
+                    List.of("query.heads", "key.heads", "softmax", "value.heads", "merged", "attention.norm", "gelu")) {
                 expected.put(layer + "." + tensor, 1);
             }
         }
-        assertEquals(expected, placement.activations().values().stream().collect(Collectors.toMap(Placement.Site::tensor,
-            site -> site.readers().size(), (one, other) -> one, LinkedHashMap::new)));
+        assertEquals(
+                expected,
+                placement.activations().values().stream()
+                        .collect(Collectors.toMap(
+                                Placement.Site::tensor,
+                                site -> site.readers().size(),
+                                (one, other) -> one,
+                                LinkedHashMap::new)));
         assertEquals("word_table 1", weights(placement).getFirst());
         assertEquals(13, placement.weights().size());
         assertTrue(weights(placement).stream().noneMatch(weight -> weight.contains("position_table")));
@@ -85,17 +95,40 @@ class PlacementTest {
     @Test
     void whatMovesNumbersSharesTheGridAndWhatMixesThemHasItsOwn() {
         var draft = two();
-        draft.graph().nodes().add(Node.of("Split", List.of("a"), "left", "right").with("axis", 1L));
+        draft.graph()
+                .nodes()
+                .add(Node.of("Split", List.of("a"), "left", "right").with("axis", 1L));
         draft.op("joined", "Concat", Map.of("axis", 1L), "left", "b");
         draft.op("turned", "Transpose", Map.of("perm", new long[] {0, 2, 3, 1}), "right");
         draft.op("reshaped", "Reshape", "turned", draft.constant("shape", Tensor.vector(0L, -1L)));
         draft.op("pooled", "AveragePool", Map.of("kernel_shape", new long[] {2, 2}), "joined");
         draft.op("done", "Sigmoid", "pooled");
         draft.op("after", "Transpose", "done");
-        var graph = draft.output("after", DataType.FLOAT, -1, -1, -1, -1).output("reshaped", DataType.FLOAT, -1, -1).graph();
+        var graph = draft.output("after", DataType.FLOAT, -1, -1, -1, -1)
+                .output("reshaped", DataType.FLOAT, -1, -1)
+                .graph();
 
-        assertEquals(Map.of("x", "x", "a", "a", "b", "b", "left", "a", "right", "a", "turned", "a", "reshaped", "a",
-            "joined", "joined", "pooled", "pooled"), grids(Placement.of(graph, List.of())));
+        assertEquals(
+                Map.of(
+                        "x",
+                        "x",
+                        "a",
+                        "a",
+                        "b",
+                        "b",
+                        "left",
+                        "a",
+                        "right",
+                        "a",
+                        "turned",
+                        "a",
+                        "reshaped",
+                        "a",
+                        "joined",
+                        "joined",
+                        "pooled",
+                        "pooled"),
+                grids(Placement.of(graph, List.of())));
     }
 
     @Test
@@ -104,11 +137,16 @@ class PlacementTest {
         draft.input("tokens", DataType.FLOAT, -1, 64, 96);
         draft.op("placed", "Add", "tokens", draft.normal("positions", 1, 1, 64, 96));
         draft.op("shifted", "Add", draft.normal("bias", 1, 96), "placed");
-        var graph = Profiler.prepare(draft.output("shifted", DataType.FLOAT, -1, 64, 96).graph());
+        var graph = Profiler.prepare(
+                draft.output("shifted", DataType.FLOAT, -1, 64, 96).graph());
 
         var placement = Placement.of(graph, List.of());
 
-        assertEquals(List.of("positions 2"), placement.weights().stream().map(weight -> weight.tensor() + " " + weight.axis()).toList());
+        assertEquals(
+                List.of("positions 2"),
+                placement.weights().stream()
+                        .map(weight -> weight.tensor() + " " + weight.axis())
+                        .toList());
     }
 
     @Test
@@ -118,8 +156,12 @@ class PlacementTest {
         var one = two();
         one.op("sum", "Add", "a", one.op("gate", "Sigmoid", "b"));
 
-        assertTrue(grids(Placement.of(both.output("sum", DataType.FLOAT, -1, 4, 4, 4).graph(), List.of())).containsKey("sum"));
-        assertFalse(grids(Placement.of(one.output("sum", DataType.FLOAT, -1, 4, 4, 4).graph(), List.of())).containsKey("sum"));
+        assertTrue(grids(Placement.of(
+                        both.output("sum", DataType.FLOAT, -1, 4, 4, 4).graph(), List.of()))
+                .containsKey("sum"));
+        assertFalse(grids(Placement.of(
+                        one.output("sum", DataType.FLOAT, -1, 4, 4, 4).graph(), List.of()))
+                .containsKey("sum"));
     }
 
     @Test
@@ -128,9 +170,13 @@ class PlacementTest {
         draft.op("bounded", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
         draft.op("mean", "GlobalAveragePool", "bounded");
         draft.op("bound", "Clip", "x", "", draft.op("largest", "ReduceMax", Map.of("keepdims", 0L), "b"));
-        var graph = draft.output("mean", DataType.FLOAT, -1, 4, 1, 1).output("bound", DataType.FLOAT, -1, 2, 4, 4).graph();
+        var graph = draft.output("mean", DataType.FLOAT, -1, 4, 1, 1)
+                .output("bound", DataType.FLOAT, -1, 2, 4, 4)
+                .graph();
 
-        assertEquals(Map.of("x", "x", "bounded", "bounded", "mean", "mean", "b", "b"), grids(Placement.of(graph, List.of())));
+        assertEquals(
+                Map.of("x", "x", "bounded", "bounded", "mean", "mean", "b", "b"),
+                grids(Placement.of(graph, List.of())));
         assertTrue(grids(Placement.of(graph, List.of("bounded"))).containsKey("a"));
     }
 
@@ -159,7 +205,8 @@ class PlacementTest {
         draft.op("stack", "MatMul", "x", draft.normal("w4", 1, 2, 4, 3));
         draft.op("vector", "MatMul", "x", draft.normal("w5", 1, 4));
 
-        assertEquals(List.of("w1 1", "w2 -1", "w3 0", "w4 -1", "w5 -1"), weights(Placement.of(draft.graph(), List.of())));
+        assertEquals(
+                List.of("w1 1", "w2 -1", "w3 0", "w4 -1", "w5 -1"), weights(Placement.of(draft.graph(), List.of())));
     }
 
     @Test
@@ -184,16 +231,27 @@ class PlacementTest {
             draft.input("keep", DataType.BOOL, -1, 4, 64);
             draft.input("rows", DataType.INT64, -1, 4);
             String constant = draft.constant("penalty", Tensor.scalar(penalty));
-            String inverse = draft.op("inverse", "Sub", draft.constant("1", Tensor.scalar(1)),
-                draft.op("number", "Cast", Map.of("to", 1L), "keep"));
+            String inverse = draft.op(
+                    "inverse",
+                    "Sub",
+                    draft.constant("1", Tensor.scalar(1)),
+                    draft.op("number", "Cast", Map.of("to", 1L), "keep"));
             draft.op("added", "Add", "x", draft.op("mask", "Mul", inverse, constant));
-            draft.op("picked", "Transpose", Map.of("perm", new long[] {0, 1, 2}), draft.op("where", "Where", "keep", "x", constant));
+            draft.op(
+                    "picked",
+                    "Transpose",
+                    Map.of("perm", new long[] {0, 1, 2}),
+                    draft.op("where", "Where", "keep", "x", constant));
             var causal = new float[64 * 64];
             causal[7] = penalty;
             draft.op("looked", "Gather", draft.constant("causal", Tensor.of(causal, 64, 64)), "rows");
             for (String tensor : List.of("added", "picked", "looked")) {
                 draft.op(tensor + ".product", "MatMul", tensor, draft.normal(tensor + ".w", 1, 64, 2));
-                draft.op(tensor + ".attention", "MatMul", draft.op(tensor + ".softmax", "Softmax", tensor), tensor + ".v");
+                draft.op(
+                        tensor + ".attention",
+                        "MatMul",
+                        draft.op(tensor + ".softmax", "Softmax", tensor),
+                        tensor + ".v");
                 draft.input(tensor + ".v", DataType.FLOAT, -1, 64, 2);
             }
 
@@ -201,8 +259,9 @@ class PlacementTest {
             var placement = Placement.of(draft.graph(), List.of());
 
             // Then: what Softmax makes of them is quantized, and so are all weights but the table
-            assertEquals(Set.of("added.softmax", "added.v", "picked.softmax", "picked.v", "looked.softmax", "looked.v"),
-                placement.activations().keySet());
+            assertEquals(
+                    Set.of("added.softmax", "added.v", "picked.softmax", "picked.v", "looked.softmax", "looked.v"),
+                    placement.activations().keySet());
             assertEquals(List.of("added.w 1", "picked.w 1", "looked.w 1"), weights(placement));
         }
     }
@@ -211,11 +270,15 @@ class PlacementTest {
     void namesAndGlobsOfNodesAndTensorsAreLeftFloat() {
         var graph = Profiler.prepare(Networks.conv(1));
 
-        assertEquals(List.of("block.a.weight 0", "block.b.weight 0", "wide.weight 0", "head.weight 0"),
-            weights(Placement.of(graph, List.of("stem/Conv"))));
-        assertEquals(List.of("stem.weight 0", "wide.weight 0", "head.weight 0"), weights(Placement.of(graph, List.of("block.?/*"))));
-        assertEquals(List.of("stem.weight 0", "block.a.weight 0", "block.b.weight 0", "wide.weight 0"),
-            weights(Placement.of(graph, List.of("head.*"))));
+        assertEquals(
+                List.of("block.a.weight 0", "block.b.weight 0", "wide.weight 0", "head.weight 0"),
+                weights(Placement.of(graph, List.of("stem/Conv"))));
+        assertEquals(
+                List.of("stem.weight 0", "wide.weight 0", "head.weight 0"),
+                weights(Placement.of(graph, List.of("block.?/*"))));
+        assertEquals(
+                List.of("stem.weight 0", "block.a.weight 0", "block.b.weight 0", "wide.weight 0"),
+                weights(Placement.of(graph, List.of("head.*"))));
         assertTrue(Placement.of(graph, List.of("*")).isEmpty());
     }
 
@@ -245,7 +308,8 @@ class PlacementTest {
 
     @Test
     void whatIsNoGlobIsNamed() {
-        var message = assertThrows(BadInput.class, () -> Placement.of(Networks.mlp(1), List.of("layer[0"))).getMessage();
+        var message = assertThrows(BadInput.class, () -> Placement.of(Networks.mlp(1), List.of("layer[0")))
+                .getMessage();
 
         assertTrue(message.contains("layer[0") && message.contains("exclude"), message);
     }
@@ -256,10 +320,13 @@ class PlacementTest {
         var node = graph.nodes().getFirst();
         Placement.checkExcluded(List.of(node.name(), node.outputs().getFirst(), "*"), List.of(graph));
 
-        var message = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of("nowhere*"), List.of(graph))).getMessage();
+        var message = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of("nowhere*"), List.of(graph)))
+                .getMessage();
 
         assertTrue(message.contains("nowhere*"), message);
-        var near = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of(node.name() + "s*"), List.of(graph))).getMessage();
+        var near = assertThrows(
+                        BadInput.class, () -> Placement.checkExcluded(List.of(node.name() + "s*"), List.of(graph)))
+                .getMessage();
         assertTrue(near.contains("did you mean '" + node.name() + "'?"), near);
     }
 }

@@ -36,9 +36,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class QuantizationPlanTest {
     static Stream<Arguments> networks() {
-        return IntStream.of(8, 6, 4, 2).boxed().flatMap(bits -> Stream.of(
-            Arguments.of(bits, Networks.mlp(1), Data.rows(5, 1)), Arguments.of(bits, Networks.conv(2), Data.images(3, 1)),
-            Arguments.of(bits, Networks.transformer(3), Data.tokens(4, 9, 1))));
+        return IntStream.of(8, 6, 4, 2)
+                .boxed()
+                .flatMap(bits -> Stream.of(
+                        Arguments.of(bits, Networks.mlp(1), Data.rows(5, 1)),
+                        Arguments.of(bits, Networks.conv(2), Data.images(3, 1)),
+                        Arguments.of(bits, Networks.transformer(3), Data.tokens(4, 9, 1))));
     }
 
     private static Tensor run(Graph graph, Map<String, Tensor> data, Session.Optimization optimization) {
@@ -49,7 +52,8 @@ class QuantizationPlanTest {
 
     @ParameterizedTest
     @MethodSource("networks")
-    void aPlanGivesAValidModelThatLoadsAtTheHighestLevelAndStaysClose(int bits, Graph network, Map<String, Tensor> data) {
+    void aPlanGivesAValidModelThatLoadsAtTheHighestLevelAndStaysClose(
+            int bits, Graph network, Map<String, Tensor> data) {
         // Given
         var model = Profiler.prepare(network);
 
@@ -61,7 +65,8 @@ class QuantizationPlanTest {
         assertEquals(network.inputs(), quantized.inputs());
         assertEquals(network.outputs(), quantized.outputs());
         assertEquals(model.opset(), quantized.opset());
-        double noise = noise(run(model, data, Session.Optimization.NONE), run(quantized, data, Session.Optimization.ALL));
+        double noise =
+                noise(run(model, data, Session.Optimization.NONE), run(quantized, data, Session.Optimization.ALL));
         assertTrue(Double.isFinite(noise) && (bits < 8 || noise < .02), "noise " + noise);
     }
 
@@ -99,17 +104,26 @@ class QuantizationPlanTest {
     void aQuantizedLayerComputesWithCodesAsItsDefinitionSays() {
         // Given: y = x w + b
         var draft = new Draft(17, 3);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("w", 1, 3, 2), draft.normal("b", 1, 2));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, 3),
+                draft.normal("w", 1, 3, 2),
+                draft.normal("b", 1, 2));
         var graph = draft.output("y", DataType.FLOAT, -1, 2).graph();
         var plan = Grids.plan(graph, 8, -2, 3);
         var x = Tensor.of(new float[] {1.1f, -.3f, 2.2f, 9, -9, .01f}, 2, 3);
 
         // When
-        var y = run(plan.applyTo(graph), Map.of("x", x), Session.Optimization.ALL).toFloats();
+        var y = run(plan.applyTo(graph), Map.of("x", x), Session.Optimization.ALL)
+                .toFloats();
 
         // Then
         var qx = plan.activations().getFirst().quantizer().fakeQuantize(x);
-        var qw = plan.weights().getFirst().quantizer().fakeQuantize(graph.initializers().get("w"));
+        var qw = plan.weights()
+                .getFirst()
+                .quantizer()
+                .fakeQuantize(graph.initializers().get("w"));
         var b = graph.initializers().get("b");
         for (int i = 0; i < 4; i++) {
             double expected = b.get(i % 2);
@@ -141,8 +155,12 @@ class QuantizationPlanTest {
     @Test
     void theScaleOfABiasIsNeverNothing() {
         var draft = new Draft(17, 3);
-        draft.op("y", "Conv", draft.input("x", DataType.FLOAT, -1, 2, 3, 3), draft.normal("w", 1e-24, 4, 2, 1, 1),
-            draft.constant("b", Tensor.of(new float[4], 4)));
+        draft.op(
+                "y",
+                "Conv",
+                draft.input("x", DataType.FLOAT, -1, 2, 3, 3),
+                draft.normal("w", 1e-24, 4, 2, 1, 1),
+                draft.constant("b", Tensor.of(new float[4], 4)));
         var graph = draft.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
 
         var constants = Grids.plan(graph, 8, -1e-24, 1e-24).applyTo(graph).initializers();
@@ -156,13 +174,18 @@ class QuantizationPlanTest {
     void narrowCodesSaturateAtTheirOwnEnds() {
         // Given: 3 bits between -1 and 2.5 hold 8 numbers 0.5 apart
         var draft = new Draft(17, 3);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 1), draft.constant("w", Tensor.of(new float[] {1}, 1, 1)));
+        draft.op(
+                "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, 1),
+                draft.constant("w", Tensor.of(new float[] {1}, 1, 1)));
         var graph = draft.output("y", DataType.FLOAT, -1, 1).graph();
         var plan = Grids.plan(graph, 3, -1, 2.5);
 
         // When
         var x = Tensor.of(new float[] {-50, -1.1f, .2f, .3f, 2.4f, 2.6f, 50}, 7, 1);
-        var y = run(plan.applyTo(graph), Map.of("x", x), Session.Optimization.ALL).toFloats();
+        var y = run(plan.applyTo(graph), Map.of("x", x), Session.Optimization.ALL)
+                .toFloats();
 
         // Then
         assertArrayEquals(new float[] {-1, -1, 0, .5f, 2.5f, 2.5f, 2.5f}, y, 1e-6f);
@@ -185,9 +208,15 @@ class QuantizationPlanTest {
             assertEquals(reach > 6, quantized.nodes().stream().anyMatch(node -> node.is("Clip")), "reach " + reach);
             var floats = Grids.plan(model, 8, 0, reach);
             var result = run(quantized, images, Session.Optimization.NONE);
-            var bounded = new QuantizationPlan(floats.activations().stream().filter(place -> !place.tensor().equals("y")).toList(),
-                floats.weights()).applyTo(model);
-            assertEquals(Uniform.asymmetric(8, 0, reach).fakeQuantize(run(bounded, images, Session.Optimization.NONE)), result);
+            var bounded = new QuantizationPlan(
+                            floats.activations().stream()
+                                    .filter(place -> !place.tensor().equals("y"))
+                                    .toList(),
+                            floats.weights())
+                    .applyTo(model);
+            assertEquals(
+                    Uniform.asymmetric(8, 0, reach).fakeQuantize(run(bounded, images, Session.Optimization.NONE)),
+                    result);
         }
     }
 
@@ -199,9 +228,13 @@ class QuantizationPlanTest {
 
         var quantized = Grids.plan(graph, 8, -4, 4).applyTo(graph);
 
-        assertEquals("DequantizeLinear", quantized.index().producer("y").orElseThrow().op());
-        assertArrayEquals(new long[] {2, 4, 3, 3},
-            run(quantized, Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 2, 3, 3)), Session.Optimization.ALL).shape());
+        assertEquals(
+                "DequantizeLinear",
+                quantized.index().producer("y").orElseThrow().op());
+        assertArrayEquals(
+                new long[] {2, 4, 3, 3},
+                run(quantized, Map.of("x", Tensor.zeros(DataType.FLOAT, 2, 2, 3, 3)), Session.Optimization.ALL)
+                        .shape());
     }
 
     @Test
@@ -211,11 +244,17 @@ class QuantizationPlanTest {
         draft.constant("w", Tensor.of(new float[] {.5f, -.25f, .125f, 1}, 2, 2));
         draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), "w");
         draft.op("b", "MatMul", "x", "w");
-        var graph = draft.output("a", DataType.FLOAT, -1, 2).output("b", DataType.FLOAT, -1, 2).graph();
-        var grid = new QuantizationPlan.Activation("x", Set.of("a/MatMul", "b/MatMul"), Uniform.asymmetric(8, -1, 1), "fixed");
-        var plan = new QuantizationPlan(List.of(grid), List.of(
-            new QuantizationPlan.Weight("w", "a/MatMul", 1, Uniform.symmetric(8, 1, new double[] {1, 1})),
-            new QuantizationPlan.Weight("w", "b/MatMul", 1, Uniform.symmetric(8, 1, new double[] {10, 10}))));
+        var graph = draft.output("a", DataType.FLOAT, -1, 2)
+                .output("b", DataType.FLOAT, -1, 2)
+                .graph();
+        var grid = new QuantizationPlan.Activation(
+                "x", Set.of("a/MatMul", "b/MatMul"), Uniform.asymmetric(8, -1, 1), "fixed");
+        var plan = new QuantizationPlan(
+                List.of(grid),
+                List.of(
+                        new QuantizationPlan.Weight("w", "a/MatMul", 1, Uniform.symmetric(8, 1, new double[] {1, 1})),
+                        new QuantizationPlan.Weight(
+                                "w", "b/MatMul", 1, Uniform.symmetric(8, 1, new double[] {10, 10}))));
 
         // When
         var x = Map.of("x", Tensor.of(new float[] {1, -1}, 1, 2));
@@ -235,10 +274,14 @@ class QuantizationPlanTest {
 
         var quantized = Grids.plan(model, 8, -6, 6).applyTo(model);
 
-        var gather = quantized.nodes().stream().filter(node -> node.is("Gather") && node.input(0).startsWith("word_table"))
-            .findFirst().orElseThrow();
+        var gather = quantized.nodes().stream()
+                .filter(node -> node.is("Gather") && node.input(0).startsWith("word_table"))
+                .findFirst()
+                .orElseThrow();
         assertEquals("word_table/quantized", gather.input(0));
-        assertEquals("DequantizeLinear", quantized.index().onlyConsumer(gather.output()).orElseThrow().op());
+        assertEquals(
+                "DequantizeLinear",
+                quantized.index().onlyConsumer(gather.output()).orElseThrow().op());
         assertTrue(quantized.initializers().containsKey("position_table"));
     }
 
@@ -248,8 +291,13 @@ class QuantizationPlanTest {
         var model = Profiler.prepare(Networks.transformer(1));
         var uniform = Grids.plan(model, 8, -6, 6);
         for (var softmax : List.of(new Logarithmic(8, 2, 1), new Tangent(8, 2.6, .5, 1))) {
-            var plan = new QuantizationPlan(uniform.activations().stream().map(site -> site.tensor().endsWith("softmax")
-                ? new QuantizationPlan.Activation(site.tensor(), site.readers(), softmax, "product") : site).toList(), uniform.weights());
+            var plan = new QuantizationPlan(
+                    uniform.activations().stream()
+                            .map(site -> site.tensor().endsWith("softmax")
+                                    ? new QuantizationPlan.Activation(site.tensor(), site.readers(), softmax, "product")
+                                    : site)
+                            .toList(),
+                    uniform.weights());
 
             // When
             var quantized = plan.applyTo(model);
@@ -257,7 +305,8 @@ class QuantizationPlanTest {
             // Then
             OnnxLibrary.check(quantized);
             var data = Data.tokens(2, 5, 1);
-            double noise = noise(run(model, data, Session.Optimization.NONE), run(quantized, data, Session.Optimization.ALL));
+            double noise =
+                    noise(run(model, data, Session.Optimization.NONE), run(quantized, data, Session.Optimization.ALL));
             assertTrue(noise < .05, softmax.label() + " " + noise);
         }
     }
@@ -266,9 +315,16 @@ class QuantizationPlanTest {
     void plansAreKeptInJson(@TempDir Path folder) throws IOException {
         // Given
         var plan = Grids.plan(Profiler.prepare(Networks.conv(1)), 5, -6, 6);
-        var more = new QuantizationPlan(Stream.concat(plan.activations().stream(), Stream.of(
-            new QuantizationPlan.Activation("s", Set.of("b", "a"), new Logarithmic(4, 2, .9f), "max"),
-            new QuantizationPlan.Activation("t", Set.of(), new Tangent(4, 1.3, .4, .9f), "product"))).toList(), plan.weights());
+        var more = new QuantizationPlan(
+                Stream.concat(
+                                plan.activations().stream(),
+                                Stream.of(
+                                        new QuantizationPlan.Activation(
+                                                "s", Set.of("b", "a"), new Logarithmic(4, 2, .9f), "max"),
+                                        new QuantizationPlan.Activation(
+                                                "t", Set.of(), new Tangent(4, 1.3, .4, .9f), "product")))
+                        .toList(),
+                plan.weights());
         var file = folder.resolve("plan.json");
 
         // When
@@ -280,13 +336,21 @@ class QuantizationPlanTest {
 
     @Test
     void otherFilesAreRefused(@TempDir Path folder) throws IOException {
-        for (String text : List.of("no plan", "{}", "[]", "{\"activations\": [], \"weights\": [{\"quantizer\": {\"type\": \"cubic\"}}]}",
-            "{\"activations\": [{\"tensor\": \"x\", \"readers\": [], \"range\": \"mse\","
-                + " \"quantizer\": {\"type\": \"uniform\", \"bits\": 40, \"signed\": true, \"axis\": -1, \"scale\": [1],"
-                + " \"zeroPoint\": [0]}}], \"weights\": []}")) {
+        for (String text : List.of(
+                "no plan",
+                "{}",
+                "[]",
+                "{\"activations\": [], \"weights\": [{\"quantizer\": {\"type\": \"cubic\"}}]}",
+                "{\"activations\": [{\"tensor\": \"x\", \"readers\": [], \"range\": \"mse\","
+                        + " \"quantizer\": {\"type\": \"uniform\", \"bits\": 40, \"signed\": true, \"axis\": -1, \"scale\": [1],"
+                        + " \"zeroPoint\": [0]}}], \"weights\": []}")) {
             var file = Files.writeString(folder.resolve("plan.json"), text);
 
-            assertTrue(assertThrows(BadInput.class, () -> QuantizationPlan.read(file)).getMessage().contains("plan.json"), text);
+            assertTrue(
+                    assertThrows(BadInput.class, () -> QuantizationPlan.read(file))
+                            .getMessage()
+                            .contains("plan.json"),
+                    text);
         }
     }
 

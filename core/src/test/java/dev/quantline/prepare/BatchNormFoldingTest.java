@@ -15,7 +15,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class BatchNormFoldingTest {
-    private static final Map<String, Tensor> IMAGE = Map.of("x", Tensor.of(new float[] {1, -2, 3, .5f, 4, -1, 2, 0}, 1, 2, 2, 2));
+    private static final Map<String, Tensor> IMAGE =
+            Map.of("x", Tensor.of(new float[] {1, -2, 3, .5f, 4, -1, 2, 0}, 1, 2, 2, 2));
 
     /** {@code x [batch, 2, 2, 2]}, a 1 x 1 convolution {@code conv} and a BatchNormalization {@code y} behind it. */
     private static Draft normalized(String... bias) {
@@ -24,8 +25,15 @@ class BatchNormFoldingTest {
         var inputs = bias.length == 0 ? new String[] {"x", "w"} : new String[] {"x", "w", bias[0]};
         draft.normal("w", 1, 3, 2, 1, 1);
         draft.op("conv", "Conv", inputs);
-        draft.op("y", "BatchNormalization", Map.of("epsilon", 1e-3f), "conv", draft.between("gamma", -1, 2, 3),
-            draft.between("beta", -1, 1, 3), draft.between("mean", -1, 1, 3), draft.between("variance", .1, 2, 3));
+        draft.op(
+                "y",
+                "BatchNormalization",
+                Map.of("epsilon", 1e-3f),
+                "conv",
+                draft.between("gamma", -1, 2, 3),
+                draft.between("beta", -1, 1, 3),
+                draft.between("mean", -1, 1, 3),
+                draft.between("variance", .1, 2, 3));
         return draft.output("y", DataType.FLOAT, -1, 3, 2, 2);
     }
 
@@ -43,7 +51,10 @@ class BatchNormFoldingTest {
         assertEquals(4, result.applied().size());
         assertEquals(List.of(), result.refused());
         assertTrue(!operators(result.graph()).contains("BatchNormalization"));
-        assertArrayEquals(CanonicalTest.run(canonical, data).toFloats(), CanonicalTest.run(result.graph(), data).toFloats(), 1e-4f);
+        assertArrayEquals(
+                CanonicalTest.run(canonical, data).toFloats(),
+                CanonicalTest.run(result.graph(), data).toFloats(),
+                1e-4f);
     }
 
     @Test
@@ -55,7 +66,10 @@ class BatchNormFoldingTest {
         var folded = BatchNormFolding.apply(graph);
 
         assertEquals(List.of("Conv"), operators(folded.graph()));
-        assertArrayEquals(CanonicalTest.run(graph, IMAGE).toFloats(), CanonicalTest.run(folded.graph(), IMAGE).toFloats(), 1e-5f);
+        assertArrayEquals(
+                CanonicalTest.run(graph, IMAGE).toFloats(),
+                CanonicalTest.run(folded.graph(), IMAGE).toFloats(),
+                1e-5f);
     }
 
     @Test
@@ -73,10 +87,13 @@ class BatchNormFoldingTest {
         var draft = normalized();
         draft.op("z", "Neg", "conv");
 
-        var result = BatchNormFolding.apply(draft.output("z", DataType.FLOAT, -1, 3, 2, 2).graph());
+        var result = BatchNormFolding.apply(
+                draft.output("z", DataType.FLOAT, -1, 3, 2, 2).graph());
 
         assertEquals(List.of(), result.applied());
-        assertTrue(result.refused().getFirst().startsWith("y/BatchNormalization"), result.refused().toString());
+        assertTrue(
+                result.refused().getFirst().startsWith("y/BatchNormalization"),
+                result.refused().toString());
         assertTrue(operators(result.graph()).contains("BatchNormalization"));
     }
 

@@ -23,15 +23,25 @@ class BranchMergingTest {
     }
 
     private static String conv(Draft draft, String name, String x, int kernel, int pad, int stride, int groups) {
-        return draft.op(name, "Conv", Map.of("pads", new long[] {pad, pad, pad, pad}, "strides", new long[] {stride, stride},
-            "group", (long) groups), x, draft.normal(name + ".w", .4, CHANNELS, CHANNELS / groups, kernel, kernel),
-            draft.normal(name + ".b", .2, CHANNELS));
+        return draft.op(
+                name,
+                "Conv",
+                Map.of("pads", new long[] {pad, pad, pad, pad}, "strides", new long[] {stride, stride}, "group", (long)
+                        groups),
+                x,
+                draft.normal(name + ".w", .4, CHANNELS, CHANNELS / groups, kernel, kernel),
+                draft.normal(name + ".b", .2, CHANNELS));
     }
 
     private static String norm(Draft draft, String name, String x) {
-        return draft.op(name, "BatchNormalization", x, draft.between(name + ".gamma", .5, 1.5, CHANNELS),
-            draft.between(name + ".beta", -1, 1, CHANNELS), draft.between(name + ".mean", -1, 1, CHANNELS),
-            draft.between(name + ".variance", .5, 2, CHANNELS));
+        return draft.op(
+                name,
+                "BatchNormalization",
+                x,
+                draft.between(name + ".gamma", .5, 1.5, CHANNELS),
+                draft.between(name + ".beta", -1, 1, CHANNELS),
+                draft.between(name + ".mean", -1, 1, CHANNELS),
+                draft.between(name + ".variance", .5, 2, CHANNELS));
     }
 
     private static Graph out(Draft draft, String y) {
@@ -45,7 +55,10 @@ class BranchMergingTest {
             values[i] = (float) random.nextGaussian();
         }
         var data = Map.of("x", Tensor.of(values, 2, CHANNELS, 6, 6));
-        assertArrayEquals(CanonicalTest.run(expected, data).toFloats(), CanonicalTest.run(actual, data).toFloats(), 1e-4f);
+        assertArrayEquals(
+                CanonicalTest.run(expected, data).toFloats(),
+                CanonicalTest.run(actual, data).toFloats(),
+                1e-4f);
     }
 
     private static List<String> operators(Graph graph) {
@@ -86,7 +99,9 @@ class BranchMergingTest {
     @Test
     void stridedConvolutionsMergeWithoutAnIdentity() {
         var draft = draft();
-        var graph = out(draft, draft.op("y", "Add", conv(draft, "large", "x", 3, 1, 2, 1), conv(draft, "small", "x", 1, 0, 2, 1)));
+        var graph = out(
+                draft,
+                draft.op("y", "Add", conv(draft, "large", "x", 3, 1, 2, 1), conv(draft, "small", "x", 1, 0, 2, 1)));
 
         var merged = BranchMerging.apply(graph);
 
@@ -98,7 +113,9 @@ class BranchMergingTest {
         var merged = BranchMerging.apply(graph);
 
         assertEquals(List.of(), merged.applied());
-        assertTrue(merged.refused().stream().anyMatch(text -> text.contains(reason)), merged.refused().toString());
+        assertTrue(
+                merged.refused().stream().anyMatch(text -> text.contains(reason)),
+                merged.refused().toString());
         assertSame(graph, merged.graph());
     }
 
@@ -107,7 +124,8 @@ class BranchMergingTest {
         var draft = draft();
         String inner = draft.op("relu", "Relu", conv(draft, "first", "x", 3, 1, 1, 1));
 
-        assertRefused(out(draft, draft.op("y", "Add", conv(draft, "second", inner, 3, 1, 1, 1), "x")), "different tensors");
+        assertRefused(
+                out(draft, draft.op("y", "Add", conv(draft, "second", inner, 3, 1, 1, 1), "x")), "different tensors");
     }
 
     @Test
@@ -126,8 +144,12 @@ class BranchMergingTest {
     void branchesThatDoNotLieOverEachOtherStay() {
         // Given: the same output size, one pixel apart
         var draft = draft();
-        String moved = draft.op("moved", "Conv", Map.of("pads", new long[] {0, 0, 2, 2}), "x",
-            draft.normal("w", .4, CHANNELS, CHANNELS, 3, 3));
+        String moved = draft.op(
+                "moved",
+                "Conv",
+                Map.of("pads", new long[] {0, 0, 2, 2}),
+                "x",
+                draft.normal("w", .4, CHANNELS, CHANNELS, 3, 3));
 
         assertRefused(out(draft, draft.op("y", "Add", conv(draft, "small", "x", 1, 0, 1, 1), moved)), "alignment");
     }
@@ -136,6 +158,10 @@ class BranchMergingTest {
     void branchesOfOtherGroupsStay() {
         var draft = draft();
 
-        assertRefused(out(draft, draft.op("y", "Add", conv(draft, "one", "x", 3, 1, 1, 1), conv(draft, "two", "x", 3, 1, 1, 2))), "groups");
+        assertRefused(
+                out(
+                        draft,
+                        draft.op("y", "Add", conv(draft, "one", "x", 3, 1, 1, 1), conv(draft, "two", "x", 3, 1, 1, 2))),
+                "groups");
     }
 }

@@ -35,8 +35,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class CanonicalTest {
     static Stream<Arguments> networks() {
-        return Stream.of(Arguments.of(Networks.mlp(1), Data.rows(5, 1)), Arguments.of(Networks.conv(2), Data.images(3, 1)),
-            Arguments.of(Networks.transformer(3), Data.tokens(4, 9, 1)));
+        return Stream.of(
+                Arguments.of(Networks.mlp(1), Data.rows(5, 1)),
+                Arguments.of(Networks.conv(2), Data.images(3, 1)),
+                Arguments.of(Networks.transformer(3), Data.tokens(4, 9, 1)));
     }
 
     static Tensor run(Graph graph, Map<String, Tensor> data) {
@@ -76,18 +78,33 @@ class CanonicalTest {
         String x = draft.input("x", DataType.FLOAT, -1, 4);
         String turned = draft.op("turned", "Transpose", draft.normal("w", 1, 3, 4));
         String product = draft.op("product", "MatMul", x, turned);
-        String shape = draft.op("shape", "Concat", Map.of("axis", 0L), draft.constant("open", Tensor.vector(-1L)),
-            draft.op("size", "Shape", turned));
-        draft.op("y", "Reshape", product, draft.op("target", "Slice", shape, draft.constant("from", Tensor.vector(0L)),
-            draft.constant("to", Tensor.vector(1L))));
+        String shape = draft.op(
+                "shape",
+                "Concat",
+                Map.of("axis", 0L),
+                draft.constant("open", Tensor.vector(-1L)),
+                draft.op("size", "Shape", turned));
+        draft.op(
+                "y",
+                "Reshape",
+                product,
+                draft.op(
+                        "target",
+                        "Slice",
+                        shape,
+                        draft.constant("from", Tensor.vector(0L)),
+                        draft.constant("to", Tensor.vector(1L))));
         var graph = draft.output("y", DataType.FLOAT, -1).graph();
 
         // When
         var canonical = Canonical.of(graph);
 
         // Then
-        assertEquals(List.of("MatMul", "Reshape"), canonical.nodes().stream().map(Node::op).toList());
-        assertArrayEquals(new long[] {4, 3}, canonical.initializers().get("turned").shape());
+        assertEquals(
+                List.of("MatMul", "Reshape"),
+                canonical.nodes().stream().map(Node::op).toList());
+        assertArrayEquals(
+                new long[] {4, 3}, canonical.initializers().get("turned").shape());
         assertFalse(canonical.initializers().containsKey("w"));
         var data = Map.of("x", Tensor.of(new float[] {1, 2, 3, 4}, 1, 4));
         assertArrayEquals(run(graph, data).toFloats(), run(canonical, data).toFloats(), 1e-5f);
@@ -102,9 +119,21 @@ class CanonicalTest {
         draft.op("list", "SequenceInsert", draft.op("none", "SequenceEmpty"), x);
         draft.op("length", "SequenceLength", "list");
         draft.op("counted", "Add", draft.op("float", "Cast", Map.of("to", 1L), "length"), x);
-        draft.graph().nodes().add(new Node("word", "Constant", "", List.of(), List.of("text"), Map.of("value_string",
-            AttributeProto.newBuilder().setName("value_string").setType(AttributeProto.AttributeType.STRING)
-                .setS(ByteString.copyFromUtf8("3.5")).build())));
+        draft.graph()
+                .nodes()
+                .add(new Node(
+                        "word",
+                        "Constant",
+                        "",
+                        List.of(),
+                        List.of("text"),
+                        Map.of(
+                                "value_string",
+                                AttributeProto.newBuilder()
+                                        .setName("value_string")
+                                        .setType(AttributeProto.AttributeType.STRING)
+                                        .setS(ByteString.copyFromUtf8("3.5"))
+                                        .build())));
         draft.op("number", "Cast", Map.of("to", 1L), "text");
         draft.op("sum", "Add", "counted", "number");
         draft.op("y", "Add", "sum", "noise");
@@ -116,7 +145,9 @@ class CanonicalTest {
         // Then
         var left = canonical.nodes().stream().map(Node::op).toList();
         assertTrue(left.containsAll(List.of("RandomNormal", "SequenceEmpty", "SequenceInsert")), left.toString());
-        assertArrayEquals(new long[] {2}, run(canonical, Map.of("x", Tensor.vector(1f, 2f))).shape());
+        assertArrayEquals(
+                new long[] {2},
+                run(canonical, Map.of("x", Tensor.vector(1f, 2f))).shape());
     }
 
     @Test
@@ -126,9 +157,13 @@ class CanonicalTest {
         String same = draft.op("same", "Identity", draft.op("again", "Identity", x));
         draft.op("y", "Identity", draft.op("dropped", "Dropout", same));
         draft.op("kept", "Neg", "dropped");
-        var canonical = Canonical.of(draft.output("y", DataType.FLOAT, -1).output("kept", DataType.FLOAT, -1).graph());
+        var canonical = Canonical.of(draft.output("y", DataType.FLOAT, -1)
+                .output("kept", DataType.FLOAT, -1)
+                .graph());
 
-        assertEquals(List.of("Identity", "Neg"), canonical.nodes().stream().map(Node::op).toList());
+        assertEquals(
+                List.of("Identity", "Neg"),
+                canonical.nodes().stream().map(Node::op).toList());
         assertEquals(List.of("x"), canonical.nodes().get(1).inputs());
     }
 
@@ -145,7 +180,8 @@ class CanonicalTest {
 
         var canonical = Canonical.of(draft.graph());
 
-        assertEquals(2, canonical.nodes().stream().filter(node -> node.is("Dropout")).count());
+        assertEquals(
+                2, canonical.nodes().stream().filter(node -> node.is("Dropout")).count());
     }
 
     @Test
@@ -170,7 +206,9 @@ class CanonicalTest {
     void olderOpsetsAreLiftedAndOthersRefusedByNumber() {
         assertEquals(17, Canonical.of(Networks.transformer(1)).opset());
         for (int opset : List.of(6, 27)) {
-            var message = assertThrows(BadInput.class, () -> Canonical.of(Networks.mlp(1).withOpset("", opset))).getMessage();
+            var message = assertThrows(
+                            BadInput.class, () -> Canonical.of(Networks.mlp(1).withOpset("", opset)))
+                    .getMessage();
             assertTrue(message.contains("opset " + opset), message);
         }
     }
@@ -200,7 +238,11 @@ class CanonicalTest {
         var graph = Networks.mlp(1);
         graph.inputs().add(ValueInfos.of("first.bias", DataType.FLOAT, 24));
 
-        assertEquals(List.of("x"), Canonical.of(graph).inputs().stream().map(input -> input.getName()).toList());
+        assertEquals(
+                List.of("x"),
+                Canonical.of(graph).inputs().stream()
+                        .map(input -> input.getName())
+                        .toList());
     }
 
     @Test
@@ -208,7 +250,9 @@ class CanonicalTest {
         var graph = Networks.mlp(1);
         graph.nodes().set(1, Node.of("Bogus", List.of("first"), "first.relu"));
 
-        assertTrue(assertThrows(BadInput.class, () -> Canonical.of(graph)).getMessage().contains("Bogus"));
+        assertTrue(assertThrows(BadInput.class, () -> Canonical.of(graph))
+                .getMessage()
+                .contains("Bogus"));
     }
 
     @Test
@@ -216,15 +260,28 @@ class CanonicalTest {
         // Given: a branch that reads the output of an Identity
         var draft = new Draft(17, 1);
         draft.op("outer", "Identity", draft.input("x", DataType.FLOAT, 2));
-        var branch = GraphProto.newBuilder().setName("branch")
-            .addNode(NodeProto.newBuilder().setOpType("Neg").addInput("outer").addOutput("result"))
-            .addOutput(ValueInfos.of("result", DataType.FLOAT, 2)).build();
+        var branch = GraphProto.newBuilder()
+                .setName("branch")
+                .addNode(NodeProto.newBuilder()
+                        .setOpType("Neg")
+                        .addInput("outer")
+                        .addOutput("result"))
+                .addOutput(ValueInfos.of("result", DataType.FLOAT, 2))
+                .build();
         var attributes = new LinkedHashMap<String, AttributeProto>();
         for (String side : List.of("then_branch", "else_branch")) {
-            attributes.put(side, AttributeProto.newBuilder().setName(side).setType(AttributeProto.AttributeType.GRAPH)
-                .setG(branch).build());
+            attributes.put(
+                    side,
+                    AttributeProto.newBuilder()
+                            .setName(side)
+                            .setType(AttributeProto.AttributeType.GRAPH)
+                            .setG(branch)
+                            .build());
         }
-        draft.graph().nodes().add(new Node("choice", "If", "", List.of(draft.input("flag", DataType.BOOL)), List.of("y"), attributes));
+        draft.graph()
+                .nodes()
+                .add(new Node(
+                        "choice", "If", "", List.of(draft.input("flag", DataType.BOOL)), List.of("y"), attributes));
         var canonical = Canonical.of(draft.output("y", DataType.FLOAT, 2).graph());
 
         // Then

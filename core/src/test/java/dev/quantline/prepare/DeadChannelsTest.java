@@ -37,7 +37,8 @@ class DeadChannelsTest {
         String y = draft.op("first", "Conv", "x", "w1", b1);
         y = activation.equals("none") ? y : draft.op("between", activation, y);
         draft.op("second", "Conv", Map.of("group", (long) groups, "pads", new long[] {pad, pad, pad, pad}), y, "w2");
-        return draft.output("second", DataType.FLOAT, -1, groups == 1 ? 4 : 5, -1, -1).graph();
+        return draft.output("second", DataType.FLOAT, -1, groups == 1 ? 4 : 5, -1, -1)
+                .graph();
     }
 
     private static float[] run(Graph graph) {
@@ -60,9 +61,20 @@ class DeadChannelsTest {
 
         // Then
         assertEquals(List.of("second/Conv"), result.applied());
-        var convolutions = result.graph().nodes().stream().filter(node -> node.is("Conv")).toList();
-        assertEquals(3, result.graph().initializers().get(convolutions.getFirst().input(1)).dim(0));
-        assertEquals(3, result.graph().initializers().get(convolutions.getLast().input(1)).dim(1));
+        var convolutions =
+                result.graph().nodes().stream().filter(node -> node.is("Conv")).toList();
+        assertEquals(
+                3,
+                result.graph()
+                        .initializers()
+                        .get(convolutions.getFirst().input(1))
+                        .dim(0));
+        assertEquals(
+                3,
+                result.graph()
+                        .initializers()
+                        .get(convolutions.getLast().input(1))
+                        .dim(1));
         assertArrayEquals(run(graph), run(result.graph()), 1e-5f);
     }
 
@@ -78,7 +90,9 @@ class DeadChannelsTest {
     @Test
     void groupsAndLivingChannelsAreLeftAlone() {
         var grouped = DeadChannels.apply(pair("Relu", 0, 0, 5));
-        assertTrue(grouped.refused().getFirst().contains("grouped"), grouped.refused().toString());
+        assertTrue(
+                grouped.refused().getFirst().contains("grouped"),
+                grouped.refused().toString());
 
         var living = pair("Relu", 0, 0, 1);
         living.initializers().replaceAll((name, tensor) -> {

@@ -28,7 +28,8 @@ class EqualizationTest {
         draft.constant("w1", Tensor.of(w, 4, 3, 1, 1));
         String y = draft.op("first", "Conv", "x", "w1", draft.normal("b1", .5, 4));
         y = activation.isEmpty() ? y : draft.op("between", activation, y);
-        draft.op("second", "Conv", Map.of("group", (long) groups), y, draft.normal("w2", .5, outputs, 4 / groups, 3, 3));
+        draft.op(
+                "second", "Conv", Map.of("group", (long) groups), y, draft.normal("w2", .5, outputs, 4 / groups, 3, 3));
         if (dead) {
             var values = draft.graph().initializers().get("w2");
             for (int o = 0; o < outputs; o++) {
@@ -74,7 +75,8 @@ class EqualizationTest {
             assertEquals(List.of("second/Conv"), equal.applied());
             assertSame(graph, equal.graph());
             var nodes = equal.graph().nodes();
-            var writes = largest(equal.graph().initializers().get(nodes.getFirst().input(1)), 0);
+            var writes =
+                    largest(equal.graph().initializers().get(nodes.getFirst().input(1)), 0);
             var reads = largest(equal.graph().initializers().get(nodes.getLast().input(1)), 1);
             assertArrayEquals(writes, reads, 1e-4);
         }
@@ -98,8 +100,10 @@ class EqualizationTest {
         var equal = Equalization.apply(graph).graph();
 
         assertSame(graph, equal);
-        assertEquals(largest(graph.initializers().get("w1"), 0)[0],
-            largest(equal.initializers().get(equal.nodes().getFirst().input(1)), 0)[0], 1e-6);
+        assertEquals(
+                largest(graph.initializers().get("w1"), 0)[0],
+                largest(equal.initializers().get(equal.nodes().getFirst().input(1)), 0)[0],
+                1e-6);
     }
 
     @Test
@@ -107,6 +111,8 @@ class EqualizationTest {
         var result = Equalization.apply(pair("Sigmoid", 6, 1, false));
 
         assertEquals(List.of(), result.applied());
-        assertTrue(result.refused().stream().anyMatch(reason -> reason.startsWith("second/Conv")), result.refused().toString());
+        assertTrue(
+                result.refused().stream().anyMatch(reason -> reason.startsWith("second/Conv")),
+                result.refused().toString());
     }
 }

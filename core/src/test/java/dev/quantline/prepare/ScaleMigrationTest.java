@@ -38,8 +38,12 @@ class ScaleMigrationTest {
     private static Graph whole(boolean bias) {
         var draft = new Draft(17, SEED);
         draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
-        String norm = draft.op("norm", "LayerNormalization", "x", draft.between("gamma", .5, 2, Networks.WIDTH),
-            draft.between("beta", -1, 1, Networks.WIDTH));
+        String norm = draft.op(
+                "norm",
+                "LayerNormalization",
+                "x",
+                draft.between("gamma", .5, 2, Networks.WIDTH),
+                draft.between("beta", -1, 1, Networks.WIDTH));
         String product = draft.op("product", "MatMul", norm, draft.normal("w", .3, Networks.WIDTH, Networks.WIDTH));
         String read = bias ? draft.op("read", "Add", product, draft.normal("b", .3, Networks.WIDTH)) : product;
         draft.op("y", "Add", read, norm);
@@ -56,7 +60,9 @@ class ScaleMigrationTest {
     }
 
     private static ScaleMigration.Result migrate(Graph graph, String tensor, float[] ratio, float[] shift) {
-        var readers = graph.index().consumers(tensor).stream().filter(node -> node.is("MatMul")).toList();
+        var readers = graph.index().consumers(tensor).stream()
+                .filter(node -> node.is("MatMul"))
+                .toList();
         return ScaleMigration.apply(graph, tensor, readers, ratio, shift);
     }
 
@@ -68,11 +74,18 @@ class ScaleMigrationTest {
         var transformer = Canonical.of(Networks.transformer(4));
         var tokens = Data.tokens(3, 8, 1);
 
-        assertArrayEquals(CanonicalTest.run(whole(true), data()).toFloats(),
-            CanonicalTest.run(migrate(whole(true), "norm", ratio, shift).graph(), data()).toFloats(), 1e-4f);
+        assertArrayEquals(
+                CanonicalTest.run(whole(true), data()).toFloats(),
+                CanonicalTest.run(migrate(whole(true), "norm", ratio, shift).graph(), data())
+                        .toFloats(),
+                1e-4f);
         for (String norm : List.of("embedding.norm", "layer0.attention.norm", "layer1.attention.norm")) {
-            assertArrayEquals(CanonicalTest.run(transformer, tokens).toFloats(),
-                CanonicalTest.run(migrate(transformer, norm, ratio, shift).graph(), tokens).toFloats(), 1e-4f, norm);
+            assertArrayEquals(
+                    CanonicalTest.run(transformer, tokens).toFloats(),
+                    CanonicalTest.run(migrate(transformer, norm, ratio, shift).graph(), tokens)
+                            .toFloats(),
+                    1e-4f,
+                    norm);
         }
     }
 
@@ -81,26 +94,49 @@ class ScaleMigrationTest {
         // Given: readers of all three outputs, and nobody but a product reads the first
         var draft = new Draft(17, SEED);
         draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
-        draft.graph().nodes().add(Node.of("LayerNormalization", List.of("x", draft.between("gamma", .5, 2, Networks.WIDTH),
-            draft.between("beta", -1, 1, Networks.WIDTH)), "norm").withOutputs(List.of("norm", "mean", "inverse")));
-        draft.op("read", "Add", draft.op("product", "MatMul", "norm", draft.normal("w", .3, Networks.WIDTH, 4)), draft.normal("b", 1, 4));
+        draft.graph()
+                .nodes()
+                .add(Node.of(
+                                "LayerNormalization",
+                                List.of(
+                                        "x",
+                                        draft.between("gamma", .5, 2, Networks.WIDTH),
+                                        draft.between("beta", -1, 1, Networks.WIDTH)),
+                                "norm")
+                        .withOutputs(List.of("norm", "mean", "inverse")));
+        draft.op(
+                "read",
+                "Add",
+                draft.op("product", "MatMul", "norm", draft.normal("w", .3, Networks.WIDTH, 4)),
+                draft.normal("b", 1, 4));
         draft.op("centred", "Mul", draft.op("difference", "Sub", "x", "mean"), "inverse");
-        var graph = draft.output("read", DataType.FLOAT, -1, -1, 4).output("centred", DataType.FLOAT, -1, -1, Networks.WIDTH).graph();
+        var graph = draft.output("read", DataType.FLOAT, -1, -1, 4)
+                .output("centred", DataType.FLOAT, -1, -1, Networks.WIDTH)
+                .graph();
 
         // When
         var prepared = Canonical.of(graph);
         var random = new Random(SEED);
-        var migrated = migrate(prepared, "norm", between(.1, 8, random), between(-3, 3, random)).graph();
+        var migrated = migrate(prepared, "norm", between(.1, 8, random), between(-3, 3, random))
+                .graph();
 
         // Then: the copy for the product needs no statistics, the original gives them
-        assertEquals(List.of("norm", "mean", "inverse"), prepared.index().producer("norm").orElseThrow().outputs());
-        assertEquals(List.of(List.of("norm", "mean", "inverse"), List.of("norm/migrated")),
-            migrated.nodes().stream().filter(node -> node.is("LayerNormalization")).map(Node::outputs).sorted(
-                Comparator.comparing(List::size, Comparator.reverseOrder())).toList());
+        assertEquals(
+                List.of("norm", "mean", "inverse"),
+                prepared.index().producer("norm").orElseThrow().outputs());
+        assertEquals(
+                List.of(List.of("norm", "mean", "inverse"), List.of("norm/migrated")),
+                migrated.nodes().stream()
+                        .filter(node -> node.is("LayerNormalization"))
+                        .map(Node::outputs)
+                        .sorted(Comparator.comparing(List::size, Comparator.reverseOrder()))
+                        .toList());
         try (var one = Session.open(graph, Provider.cpu(), Session.Optimization.NONE);
-             var other = Session.open(migrated, Provider.cpu(), Session.Optimization.ALL)) {
+                var other = Session.open(migrated, Provider.cpu(), Session.Optimization.ALL)) {
             var actual = other.run(data());
-            one.run(data()).forEach((name, expected) -> assertArrayEquals(expected.toFloats(), actual.get(name).toFloats(), 1e-4f, name));
+            one.run(data())
+                    .forEach((name, expected) -> assertArrayEquals(
+                            expected.toFloats(), actual.get(name).toFloats(), 1e-4f, name));
         }
     }
 
@@ -109,8 +145,14 @@ class ScaleMigrationTest {
         var result = migrate(whole(true), "norm", between(1, 2, new Random(1)), new float[Networks.WIDTH]);
 
         var index = result.graph().index();
-        assertEquals(List.of("product/MatMul"), index.consumers(result.migrated()).stream().map(node -> node.name()).toList());
-        assertEquals(List.of("norm/migrated/Mul", "y/Add"), index.consumers("norm").stream().map(node -> node.name()).toList());
+        assertEquals(
+                List.of("product/MatMul"),
+                index.consumers(result.migrated()).stream()
+                        .map(node -> node.name())
+                        .toList());
+        assertEquals(
+                List.of("norm/migrated/Mul", "y/Add"),
+                index.consumers("norm").stream().map(node -> node.name()).toList());
     }
 
     @Test
@@ -119,28 +161,45 @@ class ScaleMigrationTest {
         var random = new Random(SEED);
         var draft = new Draft(17, SEED);
         draft.input("x", DataType.FLOAT, -1, Networks.WIDTH);
-        String norm = draft.op("norm", "LayerNormalization", "x", draft.between("gamma", .5, 2, Networks.WIDTH),
-            draft.between("beta", -1, 1, Networks.WIDTH));
+        String norm = draft.op(
+                "norm",
+                "LayerNormalization",
+                "x",
+                draft.between("gamma", .5, 2, Networks.WIDTH),
+                draft.between("beta", -1, 1, Networks.WIDTH));
         draft.op("product", "MatMul", norm, draft.normal("w", .3, Networks.WIDTH, 5));
         draft.op("gemm", "Gemm", Map.of("alpha", .5f, "transB", 1L), norm, draft.normal("v", .3, 5, Networks.WIDTH));
-        draft.op("summed", "Gemm", Map.of("beta", 2f), norm, draft.normal("u", .3, Networks.WIDTH, 5), draft.normal("c", .3, 5));
-        var graph = draft.output("product", DataType.FLOAT, -1, 5).output("gemm", DataType.FLOAT, -1, 5)
-            .output("summed", DataType.FLOAT, -1, 5).graph();
+        draft.op(
+                "summed",
+                "Gemm",
+                Map.of("beta", 2f),
+                norm,
+                draft.normal("u", .3, Networks.WIDTH, 5),
+                draft.normal("c", .3, 5));
+        var graph = draft.output("product", DataType.FLOAT, -1, 5)
+                .output("gemm", DataType.FLOAT, -1, 5)
+                .output("summed", DataType.FLOAT, -1, 5)
+                .graph();
         var rows = Map.of("x", Tensor.of(data().get("x").toFloats(), 10, Networks.WIDTH));
         var readers = graph.index().consumers(norm);
 
         // When
-        var migrated = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), between(-3, 3, random)).graph();
-        var unshifted = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), new float[Networks.WIDTH]).graph();
+        var migrated = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), between(-3, 3, random))
+                .graph();
+        var unshifted = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), new float[Networks.WIDTH])
+                .graph();
 
         // Then
         try (var one = Session.open(graph, Provider.cpu(), Session.Optimization.NONE);
-             var other = Session.open(migrated, Provider.cpu(), Session.Optimization.NONE)) {
+                var other = Session.open(migrated, Provider.cpu(), Session.Optimization.NONE)) {
             var actual = other.run(rows);
-            one.run(rows).forEach((name, expected) -> assertArrayEquals(expected.toFloats(), actual.get(name).toFloats(), 1e-4f, name));
+            one.run(rows)
+                    .forEach((name, expected) -> assertArrayEquals(
+                            expected.toFloats(), actual.get(name).toFloats(), 1e-4f, name));
         }
         assertFalse(ScaleMigration.shiftsFreely(graph, readers));
-        assertTrue(ScaleMigration.shiftsFreely(whole(true), List.of(whole(true).index().producer("product").orElseThrow())));
+        assertTrue(ScaleMigration.shiftsFreely(
+                whole(true), List.of(whole(true).index().producer("product").orElseThrow())));
         assertEquals(graph.nodes().size() + 3, migrated.nodes().size());
         assertEquals(graph.nodes().size(), unshifted.nodes().size());
     }
@@ -159,7 +218,9 @@ class ScaleMigrationTest {
         result.graph().outputs().add(ValueInfos.of(result.migrated(), DataType.FLOAT));
         try (var session = Session.open(result.graph(), Provider.cpu(), Session.Optimization.NONE)) {
             var moved = session.run(data()).get(result.migrated());
-            return new Uniform(8, false, Uniform.PER_TENSOR, new float[] {(float) common}, new int[] {128}).quantize(moved).toLongs();
+            return new Uniform(8, false, Uniform.PER_TENSOR, new float[] {(float) common}, new int[] {128})
+                    .quantize(moved)
+                    .toLongs();
         }
     }
 
@@ -182,7 +243,10 @@ class ScaleMigrationTest {
         var parts = Canonical.of(Networks.transformer(4)).index();
 
         assertTrue(NormOutput.of(whole, "norm").orElseThrow().operator().isPresent());
-        assertTrue(NormOutput.of(parts, "layer0.output.norm").orElseThrow().operator().isEmpty());
+        assertTrue(NormOutput.of(parts, "layer0.output.norm")
+                .orElseThrow()
+                .operator()
+                .isEmpty());
         for (String other : List.of("layer0.attended", "layer0.gelu", "layer0.query", "words", "layer0.softmax")) {
             assertTrue(NormOutput.of(parts, other).isEmpty(), other);
         }

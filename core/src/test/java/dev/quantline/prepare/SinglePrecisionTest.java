@@ -45,7 +45,10 @@ class SinglePrecisionTest {
         var draft = new Draft(17, 1);
         String x = draft.input("x", in, -1, 3);
         x = in == DataType.FLOAT ? draft.op("half", "Cast", Map.of("to", 10L), x) : x;
-        draft.constant("w", Tensor.of(new float[] {.5f, 1, 2, -1, .25f, .1f, 1, 1, -2}, 3, 3).half());
+        draft.constant(
+                "w",
+                Tensor.of(new float[] {.5f, 1, 2, -1, .25f, .1f, 1, 1, -2}, 3, 3)
+                        .half());
         String product = draft.op(out == DataType.FLOAT ? "product" : "y", "MatMul", x, "w");
         if (out == DataType.FLOAT) {
             draft.op("y", "Cast", Map.of("to", 1L), product);
@@ -64,9 +67,14 @@ class SinglePrecisionTest {
         var types = OnnxLibrary.inferShapes(canonical);
         for (var node : canonical.nodes()) {
             boolean last = canonical.index().isOutput(node.output());
-            assertEquals(last ? out : DataType.FLOAT, ValueInfos.type(types.get(node.output())).orElseThrow(), node.toString());
+            assertEquals(
+                    last ? out : DataType.FLOAT,
+                    ValueInfos.type(types.get(node.output())).orElseThrow(),
+                    node.toString());
         }
-        assertEquals(in == DataType.FLOAT16, canonical.nodes().stream().anyMatch(node -> node.inputs().contains("x") && node.is("Cast")));
+        assertEquals(
+                in == DataType.FLOAT16,
+                canonical.nodes().stream().anyMatch(node -> node.inputs().contains("x") && node.is("Cast")));
         var data = Map.of("x", in == DataType.FLOAT ? X : X.half());
         var before = run(model, data);
         var after = run(canonical, data);
@@ -82,22 +90,62 @@ class SinglePrecisionTest {
         var draft = new Draft(17, 1);
         String x = draft.input("x", DataType.FLOAT16, 2, 3);
         var filled = new LinkedHashMap<String, AttributeProto>();
-        filled.put("value", AttributeProto.newBuilder().setName("value").setType(AttributeProto.AttributeType.TENSOR)
-            .setT(TensorProto.newBuilder().setDataType(10).addDims(1).setRawData(ByteString.copyFrom(new byte[] {0, 0x3c}))).build());
-        draft.graph().nodes().add(new Node("filled", "ConstantOfShape", "", List.of(draft.constant("shape", Tensor.vector(2L, 3))),
-            List.of("ones"), filled));
-        draft.op("like", "CastLike", draft.op("more", "Cast", Map.of("to", 10L), draft.input("count", DataType.INT32, 2, 3)), x);
+        filled.put(
+                "value",
+                AttributeProto.newBuilder()
+                        .setName("value")
+                        .setType(AttributeProto.AttributeType.TENSOR)
+                        .setT(TensorProto.newBuilder()
+                                .setDataType(10)
+                                .addDims(1)
+                                .setRawData(ByteString.copyFrom(new byte[] {0, 0x3c})))
+                        .build());
+        draft.graph()
+                .nodes()
+                .add(new Node(
+                        "filled",
+                        "ConstantOfShape",
+                        "",
+                        List.of(draft.constant("shape", Tensor.vector(2L, 3))),
+                        List.of("ones"),
+                        filled));
+        draft.op(
+                "like",
+                "CastLike",
+                draft.op("more", "Cast", Map.of("to", 10L), draft.input("count", DataType.INT32, 2, 3)),
+                x);
         draft.op("sum", "Add", draft.op("some", "Add", x, "ones"), "like");
-        var branch = GraphProto.newBuilder().setName("branch").addInitializer(TensorProto.newBuilder().setName("two").setDataType(10)
-                .addInt32Data(0x4000)).addNode(NodeProto.newBuilder().setOpType("Mul").addInput("x").addInput("two").addOutput("result"))
-            .addOutput(ValueInfos.of("result", DataType.FLOAT16, 2, 3)).addValueInfo(ValueInfos.of("two", DataType.FLOAT16)).build();
+        var branch = GraphProto.newBuilder()
+                .setName("branch")
+                .addInitializer(
+                        TensorProto.newBuilder().setName("two").setDataType(10).addInt32Data(0x4000))
+                .addNode(NodeProto.newBuilder()
+                        .setOpType("Mul")
+                        .addInput("x")
+                        .addInput("two")
+                        .addOutput("result"))
+                .addOutput(ValueInfos.of("result", DataType.FLOAT16, 2, 3))
+                .addValueInfo(ValueInfos.of("two", DataType.FLOAT16))
+                .build();
         var attributes = new LinkedHashMap<String, AttributeProto>();
         for (String side : List.of("then_branch", "else_branch")) {
-            attributes.put(side, AttributeProto.newBuilder().setName(side).setType(AttributeProto.AttributeType.GRAPH)
-                .setG(branch).build());
+            attributes.put(
+                    side,
+                    AttributeProto.newBuilder()
+                            .setName(side)
+                            .setType(AttributeProto.AttributeType.GRAPH)
+                            .setG(branch)
+                            .build());
         }
-        draft.graph().nodes().add(new Node("choice", "If", "", List.of(draft.input("flag", DataType.BOOL, new long[0])),
-            List.of("chosen"), attributes));
+        draft.graph()
+                .nodes()
+                .add(new Node(
+                        "choice",
+                        "If",
+                        "",
+                        List.of(draft.input("flag", DataType.BOOL, new long[0])),
+                        List.of("chosen"),
+                        attributes));
         draft.op("y", "Add", "chosen", "sum");
         var model = draft.output("y", DataType.FLOAT16, 2, 3).graph();
 
@@ -106,32 +154,57 @@ class SinglePrecisionTest {
 
         // Then
         OnnxLibrary.check(canonical);
-        var inside = canonical.node("choice").orElseThrow().attributes().get("then_branch").getG();
+        var inside = canonical
+                .node("choice")
+                .orElseThrow()
+                .attributes()
+                .get("then_branch")
+                .getG();
         assertEquals(DataType.FLOAT.code(), inside.getInitializer(0).getDataType());
-        var data = Map.of("x", X.half(), "count", Tensor.of(new int[] {1, 2, 3, 4, 5, 6}, 2, 3),
-            "flag", Tensor.of(DataType.BOOL, new byte[] {1}));
-        assertArrayEquals(new float[] {5, -3, 13, 6.5f, 12, 4}, run(canonical, data).get("y").toFloats());
+        var data = Map.of(
+                "x",
+                X.half(),
+                "count",
+                Tensor.of(new int[] {1, 2, 3, 4, 5, 6}, 2, 3),
+                "flag",
+                Tensor.of(DataType.BOOL, new byte[] {1}));
+        assertArrayEquals(
+                new float[] {5, -3, 13, 6.5f, 12, 4},
+                run(canonical, data).get("y").toFloats());
     }
 
     @Test
     void castsAroundWhatMustNotBeComputedInHalvesGo() {
         var draft = new Draft(17, 1);
-        String x = draft.op("product", "MatMul", draft.op("half", "Cast", Map.of("to", 10L), draft.input("x", DataType.FLOAT, -1, 3)),
-            draft.constant("w", X.reshape(3, 2).half()));
-        x = draft.op("back", "Cast", Map.of("to", 10L), draft.op("safe", "Softmax", draft.op("wide", "Cast", Map.of("to", 1L), x)));
+        String x = draft.op(
+                "product",
+                "MatMul",
+                draft.op("half", "Cast", Map.of("to", 10L), draft.input("x", DataType.FLOAT, -1, 3)),
+                draft.constant("w", X.reshape(3, 2).half()));
+        x = draft.op(
+                "back",
+                "Cast",
+                Map.of("to", 10L),
+                draft.op("safe", "Softmax", draft.op("wide", "Cast", Map.of("to", 1L), x)));
         draft.op("y", "Cast", Map.of("to", 1L), draft.op("last", "MatMul", x, draft.constant("v", X.half())));
         var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
 
         var canonical = Canonical.of(model);
 
-        assertEquals(List.of("MatMul", "Softmax", "MatMul", "Identity"), canonical.nodes().stream().map(Node::op).toList());
+        assertEquals(
+                List.of("MatMul", "Softmax", "MatMul", "Identity"),
+                canonical.nodes().stream().map(Node::op).toList());
     }
 
     @Test
     void namesThatUsersKnowStillExclude() {
         // Given: one product that reads the input, and one without a name that makes the output
         var draft = new Draft(17, 1);
-        draft.op("first", "MatMul", draft.input("x", DataType.FLOAT16, -1, 3), draft.constant("w", X.reshape(3, 2).half()));
+        draft.op(
+                "first",
+                "MatMul",
+                draft.input("x", DataType.FLOAT16, -1, 3),
+                draft.constant("w", X.reshape(3, 2).half()));
         draft.op("y", "MatMul", "first", draft.constant("v", X.half()));
         var model = draft.output("y", DataType.FLOAT16, -1, 3).graph();
         model.nodes().set(1, model.nodes().get(1).withName(""));
@@ -140,9 +213,21 @@ class SinglePrecisionTest {
         var canonical = Canonical.of(model);
 
         // Then
-        assertEquals(List.of("w", "v"), Placement.of(canonical, List.of()).weights().stream().map(Placement.Weight::tensor).toList());
-        assertEquals(List.of("v"), Placement.of(canonical, List.of("x")).weights().stream().map(Placement.Weight::tensor).toList());
-        assertEquals(List.of("w"), Placement.of(canonical, List.of("y")).weights().stream().map(Placement.Weight::tensor).toList());
+        assertEquals(
+                List.of("w", "v"),
+                Placement.of(canonical, List.of()).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
+        assertEquals(
+                List.of("v"),
+                Placement.of(canonical, List.of("x")).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
+        assertEquals(
+                List.of("w"),
+                Placement.of(canonical, List.of("y")).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
         assertTrue(canonical.node("y").isPresent());
     }
 

@@ -102,7 +102,9 @@ class HistogramTest {
             var histogram = of(values);
             var expected = new long[Histogram.BINS];
             for (float value : values) {
-                expected[(int) (Math.floor(value / histogram.width()) - Math.floor(histogram.min() / histogram.width()))]++;
+                expected[
+                        (int) (Math.floor(value / histogram.width())
+                                - Math.floor(histogram.min() / histogram.width()))]++;
             }
 
             assertArrayEquals(expected, histogram.counts(), "seed " + seed + ", round " + round);
@@ -135,7 +137,8 @@ class HistogramTest {
 
     @Test
     void storingAndRestoringChangesNothing() {
-        for (var histogram : List.of(new Histogram(), of(0f), of(-7.5f), of(1e-40f, -1e-45f), of(3e38f, -3e38f, 0.1f))) {
+        for (var histogram :
+                List.of(new Histogram(), of(0f), of(-7.5f), of(1e-40f, -1e-45f), of(3e38f, -3e38f, 0.1f))) {
             assertSame(histogram, new Histogram(histogram.min(), histogram.max(), histogram.counts()), "restored");
         }
     }
@@ -152,7 +155,8 @@ class HistogramTest {
         Arrays.sort(values);
 
         for (double share : new double[] {0, .001, .1, .5, .9, .9999, 1}) {
-            double expected = values[(int) Math.clamp((long) Math.ceil(share * values.length) - 1, 0, values.length - 1)];
+            double expected =
+                    values[(int) Math.clamp((long) Math.ceil(share * values.length) - 1, 0, values.length - 1)];
             assertEquals(expected, histogram.quantile(share), histogram.width(), "share " + share + ", seed " + seed);
         }
         assertTrue(histogram.quantile(1) <= histogram.max() && histogram.quantile(0) >= histogram.min());

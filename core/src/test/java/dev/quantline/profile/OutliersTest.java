@@ -56,8 +56,11 @@ class OutliersTest {
         // Then: to the width of a histogram's bin
         assertEquals(fourth / batch.size(), outliers.kurtosis(), outliers.kurtosis() / 100, "seed " + SEED);
         assertEquals(beyond / energy, outliers.energyBeyond().get(4), .01, "seed " + SEED);
-        assertEquals(List.of(7), outliers.channels().stream().map(Outliers.Channel::channel).toList());
-        assertEquals(List.of(3), outliers.samples().stream().map(SamplePeak::sample).toList());
+        assertEquals(
+                List.of(7),
+                outliers.channels().stream().map(Outliers.Channel::channel).toList());
+        assertEquals(
+                List.of(3), outliers.samples().stream().map(SamplePeak::sample).toList());
     }
 
     @Test
@@ -79,12 +82,17 @@ class OutliersTest {
 
         for (int cut = 1; cut < 12; cut++) {
             // When
-            var merged = Profile.merge(List.of(new Profile(cut, Map.of("x", profile(batch.rows(0, cut), 0))),
-                new Profile(12 - cut, Map.of("x", profile(batch.rows(cut, 12), cut))))).tensors().get("x");
+            var merged = Profile.merge(List.of(
+                            new Profile(cut, Map.of("x", profile(batch.rows(0, cut), 0))),
+                            new Profile(12 - cut, Map.of("x", profile(batch.rows(cut, 12), cut)))))
+                    .tensors()
+                    .get("x");
 
             // Then
             assertEquals(whole.peaks(), merged.peaks());
-            assertEquals(whole.outliers().channels().size(), merged.outliers().channels().size());
+            assertEquals(
+                    whole.outliers().channels().size(),
+                    merged.outliers().channels().size());
             assertEquals(whole.outliers().kurtosis(), merged.outliers().kurtosis(), 1e-9);
             assertEquals(whole.averageMin(), merged.averageMin(), 1e-9);
             assertEquals(whole.averageMax(), merged.averageMax(), 1e-9);
@@ -121,7 +129,9 @@ class OutliersTest {
             // Then
             assertEquals(10, profile.histogram().total(), layout.toString());
             assertEquals(expected[4], profile.histogram().max(), layout.toString());
-            assertArrayEquals(new int[] {1, 0}, profile.peaks().stream().mapToInt(SamplePeak::sample).toArray());
+            assertArrayEquals(
+                    new int[] {1, 0},
+                    profile.peaks().stream().mapToInt(SamplePeak::sample).toArray());
         }
     }
 

@@ -88,12 +88,16 @@ class ProfileTest {
     @Test
     void channelsThatBatchesDisagreeAboutAreForgottenWhereverTheSetIsSplit() {
         // Given: the last axis is as long as the sequence
-        var batches = List.of(batches(1, 2, 3).getFirst(), batches(1, 2, 4).getFirst(), batches(1, 2, 3).getFirst(),
-            batches(1, 2, 3).getFirst());
+        var batches = List.of(
+                batches(1, 2, 3).getFirst(),
+                batches(1, 2, 4).getFirst(),
+                batches(1, 2, 3).getFirst(),
+                batches(1, 2, 3).getFirst());
 
         for (int cut = 0; cut <= 4; cut++) {
             // When
-            var merged = Profile.merge(List.of(profile(-1, batches.subList(0, cut)), profile(-1, batches.subList(cut, 4))));
+            var merged =
+                    Profile.merge(List.of(profile(-1, batches.subList(0, cut)), profile(-1, batches.subList(cut, 4))));
 
             // Then
             assertEquals(0, merged.tensors().get("x").channelMin().length, "cut at " + cut);
@@ -104,7 +108,8 @@ class ProfileTest {
 
     @Test
     void scalarsAndEmptyTensorsAreTaken() {
-        var profile = TensorProfile.of("x", 1, List.of(Tensor.scalar(3), Tensor.zeros(DataType.FLOAT, 0, 4), Tensor.scalar(-1)));
+        var profile = TensorProfile.of(
+                "x", 1, List.of(Tensor.scalar(3), Tensor.zeros(DataType.FLOAT, 0, 4), Tensor.scalar(-1)));
 
         assertEquals(2, profile.histogram().total());
         assertEquals(-1, profile.histogram().min());
@@ -116,7 +121,8 @@ class ProfileTest {
         for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY}) {
             var values = Tensor.vector(1f, bad, 2f);
 
-            var message = assertThrows(BadInput.class, () -> TensorProfile.of("layer0.softmax", -1, List.of(values))).getMessage();
+            var message = assertThrows(BadInput.class, () -> TensorProfile.of("layer0.softmax", -1, List.of(values)))
+                    .getMessage();
 
             assertTrue(message.contains("'layer0.softmax'"), message);
         }
@@ -128,7 +134,12 @@ class ProfileTest {
         var tensors = new LinkedHashMap<String, TensorProfile>();
         tensors.put("x", TensorProfile.of("x", 1, batches(3, 2, 3)));
         tensors.put("nothing", TensorProfile.of("nothing", 1, List.of()));
-        tensors.put("mixed", TensorProfile.of("mixed", -1, List.of(batches(1, 2, 3).getFirst(), batches(1, 2, 4).getFirst())));
+        tensors.put(
+                "mixed",
+                TensorProfile.of(
+                        "mixed",
+                        -1,
+                        List.of(batches(1, 2, 3).getFirst(), batches(1, 2, 4).getFirst())));
         var profile = new Profile(3, tensors);
         var file = folder.resolve("profile.json");
 
@@ -139,15 +150,19 @@ class ProfileTest {
 
         // Then
         assertEquals(Files.readString(file), Files.readString(folder.resolve("again.json")));
-        assertEquals(List.of("x", "nothing", "mixed"), List.copyOf(read.tensors().keySet()));
+        assertEquals(
+                List.of("x", "nothing", "mixed"), List.copyOf(read.tensors().keySet()));
         var more = new Profile(1, Map.of("mixed", TensorProfile.of("mixed", -1, batches(1, 2, 3))));
-        assertEquals(0, Profile.merge(List.of(read, more)).tensors().get("mixed").channelMin().length);
+        assertEquals(
+                0, Profile.merge(List.of(read, more)).tensors().get("mixed").channelMin().length);
     }
 
     @Test
     void otherFilesAreRefused(@TempDir Path folder) throws IOException {
         var file = Files.writeString(folder.resolve("profile.json"), "[1, 2");
 
-        assertTrue(assertThrows(BadInput.class, () -> Profile.read(file)).getMessage().contains("profile.json"));
+        assertTrue(assertThrows(BadInput.class, () -> Profile.read(file))
+                .getMessage()
+                .contains("profile.json"));
     }
 }

@@ -30,9 +30,11 @@ class ProfilerTest {
     @TempDir
     private Path folder;
 
-    private Profile observe(Graph model, Map<String, Tensor> arrays, int from, int to, int batch, Progress progress) throws IOException {
+    private Profile observe(Graph model, Map<String, Tensor> arrays, int from, int to, int batch, Progress progress)
+            throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
-            return Profiler.observe(model, new Samples(data, model, Map.of()), from, to, batch, List.of(), Provider.cpu(), progress);
+            return Profiler.observe(
+                    model, new Samples(data, model, Map.of()), from, to, batch, List.of(), Provider.cpu(), progress);
         }
     }
 
@@ -44,8 +46,8 @@ class ProfilerTest {
         var whole = observe(model, data, 0, 12, 12, Progress.none());
 
         // When
-        var joined = Profile.merge(List.of(observe(model, data, 0, 5, 2, Progress.none()),
-            observe(model, data, 5, 12, 3, Progress.none())));
+        var joined = Profile.merge(List.of(
+                observe(model, data, 0, 5, 2, Progress.none()), observe(model, data, 5, 12, 3, Progress.none())));
 
         // Then
         assertEquals(12, joined.samples());
@@ -63,19 +65,26 @@ class ProfilerTest {
     void shardsOfAModelWithAFixedBatchLeaveOutNoFullBatch() throws IOException {
         // Given: four samples at once, and borders that fall inside of batches
         var draft = new Draft(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, 4, Networks.FEATURES), draft.normal("w", 1, Networks.FEATURES, 2));
+        draft.op(
+                "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, 4, Networks.FEATURES),
+                draft.normal("w", 1, Networks.FEATURES, 2));
         var model = draft.output("y", DataType.FLOAT, 4, 2).graph();
         var data = Data.rows(19, 1);
         var whole = observe(model, data, 0, 19, 16, Progress.none());
 
         for (int cut : new int[] {1, 4, 6, 11, 18}) {
             // When
-            var joined = Profile.merge(List.of(observe(model, data, 0, cut, 16, Progress.none()),
-                observe(model, data, cut, 19, 16, Progress.none())));
+            var joined = Profile.merge(List.of(
+                    observe(model, data, 0, cut, 16, Progress.none()),
+                    observe(model, data, cut, 19, 16, Progress.none())));
 
             // Then: the last three fill no batch
             assertEquals(16, joined.samples(), "cut at " + cut);
-            assertArrayEquals(whole.tensors().get("x").histogram().counts(), joined.tensors().get("x").histogram().counts());
+            assertArrayEquals(
+                    whole.tensors().get("x").histogram().counts(),
+                    joined.tensors().get("x").histogram().counts());
         }
     }
 
@@ -85,8 +94,10 @@ class ProfilerTest {
         var data = Data.tokens(6, 10, 5);
 
         for (String name : List.of("one.json", "two.json")) {
-            Profile.merge(List.of(observe(model, data, 0, 3, 2, Progress.none()), observe(model, data, 3, 6, 2, Progress.none())))
-                .write(folder.resolve(name));
+            Profile.merge(List.of(
+                            observe(model, data, 0, 3, 2, Progress.none()),
+                            observe(model, data, 3, 6, 2, Progress.none())))
+                    .write(folder.resolve(name));
         }
 
         assertEquals(Files.readString(folder.resolve("one.json")), Files.readString(folder.resolve("two.json")));
@@ -107,14 +118,22 @@ class ProfilerTest {
         var seen = observe(model, tokens, 0, 3, 3, Progress.none());
 
         // Then
-        assertEquals(3L * 4 * Networks.WIDTH, seen.tensors().get("embedding.norm").histogram().total());
-        assertTrue(observe(Profiler.prepare(Networks.mlp(1)), Data.rows(4, 1), 0, 4, 4, Progress.none()).tensors().containsKey("x"));
+        assertEquals(
+                3L * 4 * Networks.WIDTH,
+                seen.tensors().get("embedding.norm").histogram().total());
+        assertTrue(observe(Profiler.prepare(Networks.mlp(1)), Data.rows(4, 1), 0, 4, 4, Progress.none())
+                .tensors()
+                .containsKey("x"));
     }
 
     @Test
     void aModelOfOneLayerIsProfiledAtItsInput() throws IOException {
         var draft = new Draft(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), draft.normal("w", 1, Networks.FEATURES, 2));
+        draft.op(
+                "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                draft.normal("w", 1, Networks.FEATURES, 2));
 
         var seen = observe(draft.output("y", DataType.FLOAT, -1, 2).graph(), Data.rows(5, 1), 0, 5, 2, Progress.none());
 
@@ -125,9 +144,18 @@ class ProfilerTest {
     void progressRunsToTheEnd() throws IOException {
         var heard = new ArrayList<Double>();
 
-        observe(Profiler.prepare(Networks.mlp(1)), Data.rows(10, 1), 4, 10, 2, (fraction, message) -> heard.add(fraction));
+        observe(
+                Profiler.prepare(Networks.mlp(1)),
+                Data.rows(10, 1),
+                4,
+                10,
+                2,
+                (fraction, message) -> heard.add(fraction));
 
-        assertArrayEquals(new double[] {1 / 3.0, 2 / 3.0, 1}, heard.stream().mapToDouble(fraction -> fraction).toArray(), 1e-12);
+        assertArrayEquals(
+                new double[] {1 / 3.0, 2 / 3.0, 1},
+                heard.stream().mapToDouble(fraction -> fraction).toArray(),
+                1e-12);
     }
 
     @Test
@@ -136,7 +164,8 @@ class ProfilerTest {
         draft.op("y", "Neg", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES));
         var model = draft.output("y", DataType.FLOAT, -1, Networks.FEATURES).graph();
 
-        var message = assertThrows(BadInput.class, () -> observe(model, Data.rows(2, 1), 0, 2, 1, Progress.none())).getMessage();
+        var message = assertThrows(BadInput.class, () -> observe(model, Data.rows(2, 1), 0, 2, 1, Progress.none()))
+                .getMessage();
 
         assertTrue(message.contains("nothing to quantize"), message);
     }
@@ -144,12 +173,19 @@ class ProfilerTest {
     @Test
     void aModelThatComputesInfinityIsRefusedByTensor() {
         var draft = new Draft(17, 1);
-        String large = draft.op("large", "Exp", draft.op("huge", "Mul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-            draft.constant("thousand", Tensor.scalar(1000))));
+        String large = draft.op(
+                "large",
+                "Exp",
+                draft.op(
+                        "huge",
+                        "Mul",
+                        draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                        draft.constant("thousand", Tensor.scalar(1000))));
         draft.op("y", "MatMul", large, draft.normal("w", 1, Networks.FEATURES, 2));
         var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
 
-        var message = assertThrows(BadInput.class, () -> observe(model, Data.rows(4, 1), 0, 4, 2, Progress.none())).getMessage();
+        var message = assertThrows(BadInput.class, () -> observe(model, Data.rows(4, 1), 0, 4, 2, Progress.none()))
+                .getMessage();
 
         assertTrue(message.contains("'large'"), message);
     }

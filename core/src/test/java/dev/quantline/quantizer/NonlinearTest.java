@@ -14,8 +14,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** The logarithmic and the tangent quantizer, checked on their definitions. */
 class NonlinearTest {
     static Stream<Quantizer> quantizers() {
-        return Stream.of(2, 3, 4, 6, 8).flatMap(bits -> Stream.of(new Logarithmic(bits, 1, .9f), new Logarithmic(bits, 2, 1.7f),
-            new Tangent(bits, 2.9, .5, 1), new Tangent(bits, 1.4, 0, .8f), new Tangent(bits, 1.2, 1, .3f), new Tangent(bits, 1.9, .3, 2)));
+        return Stream.of(2, 3, 4, 6, 8)
+                .flatMap(bits -> Stream.of(
+                        new Logarithmic(bits, 1, .9f),
+                        new Logarithmic(bits, 2, 1.7f),
+                        new Tangent(bits, 2.9, .5, 1),
+                        new Tangent(bits, 1.4, 0, .8f),
+                        new Tangent(bits, 1.2, 1, .3f),
+                        new Tangent(bits, 1.9, .3, 2)));
     }
 
     @ParameterizedTest
@@ -23,7 +29,7 @@ class NonlinearTest {
     void quantizingWhatACodeStandsForGivesTheCodeAgain(Quantizer quantizer) {
         for (int q = quantizer.qmin(); q <= quantizer.qmax(); q++) {
             if (quantizer.dequantize(q, 0) > 0 && quantizer.dequantize(q, 0) < Float.MIN_NORMAL
-                || quantizer.dequantize(q, 0) == 0 && q != quantizer.quantize(0, 0)) {
+                    || quantizer.dequantize(q, 0) == 0 && q != quantizer.quantize(0, 0)) {
                 continue; // 2^-254 is no float: codes of 8-bit logarithms run out of numbers
             }
             assertEquals(q, quantizer.quantize(quantizer.dequantize(q, 0), 0), quantizer.toString());
@@ -107,8 +113,15 @@ class NonlinearTest {
 
     @Test
     void reportsCallThemByTheirCurves() {
-        assertEquals(List.of("log2", "logsqrt2", "tan", "uniform"), Stream.of(new Logarithmic(4, 1, 1), new Logarithmic(4, 2, 1),
-            new Tangent(4, 1, .5, 1), Uniform.asymmetric(4, 0, 1)).map(Quantizer::label).toList());
+        assertEquals(
+                List.of("log2", "logsqrt2", "tan", "uniform"),
+                Stream.of(
+                                new Logarithmic(4, 1, 1),
+                                new Logarithmic(4, 2, 1),
+                                new Tangent(4, 1, .5, 1),
+                                Uniform.asymmetric(4, 0, 1))
+                        .map(Quantizer::label)
+                        .toList());
     }
 
     @Test

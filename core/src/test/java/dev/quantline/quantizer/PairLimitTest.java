@@ -46,7 +46,9 @@ class PairLimitTest {
         for (int i = 0; i < bounded.length; i++) {
             for (int j = 0; j < i; j++) {
                 long sum = 255 * bounded[i] + 255 * bounded[j];
-                assertTrue(sum >= Short.MIN_VALUE && sum <= Short.MAX_VALUE, "seed " + seed + ": " + bounded[i] + " and " + bounded[j]);
+                assertTrue(
+                        sum >= Short.MIN_VALUE && sum <= Short.MAX_VALUE,
+                        "seed " + seed + ": " + bounded[i] + " and " + bounded[j]);
             }
         }
         assertTrue(PairLimit.largestPair(bounded) <= LIMIT);
@@ -106,9 +108,13 @@ class PairLimitTest {
         var grid = new Uniform(8, true, 1, new float[] {1, 1}, new int[2]).withPairLimit(LIMIT);
         var weight = Tensor.of(new float[] {127, 127, 127, 1, 127, 0, 3, 1}, 4, 2);
 
-        assertArrayEquals(new long[] {64, 127, 64, 1, 64, 0, 3, 1}, grid.quantize(weight).toLongs());
-        assertArrayEquals(new float[] {64, 127, 64, 1, 64, 0, 3, 1}, grid.fakeQuantize(weight).toFloats());
-        assertArrayEquals(weight.toFloats(), grid.withPairLimit(0).fakeQuantize(weight).toFloats());
+        assertArrayEquals(
+                new long[] {64, 127, 64, 1, 64, 0, 3, 1}, grid.quantize(weight).toLongs());
+        assertArrayEquals(
+                new float[] {64, 127, 64, 1, 64, 0, 3, 1},
+                grid.fakeQuantize(weight).toFloats());
+        assertArrayEquals(
+                weight.toFloats(), grid.withPairLimit(0).fakeQuantize(weight).toFloats());
     }
 
     @Test
@@ -116,6 +122,8 @@ class PairLimitTest {
         var grid = new Uniform(8, true, 0, new float[] {1}, new int[1]).withPairLimit(LIMIT);
 
         assertEquals(LIMIT, grid.withScale(new float[] {2}).pairLimit());
-        assertThrows(IllegalArgumentException.class, () -> Uniform.asymmetric(8, -1, 1).withPairLimit(LIMIT));
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> Uniform.asymmetric(8, -1, 1).withPairLimit(LIMIT));
     }
 }

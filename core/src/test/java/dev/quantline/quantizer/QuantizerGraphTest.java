@@ -26,9 +26,11 @@ class QuantizerGraphTest {
     private static final long SEED = 77;
 
     static Stream<Quantizer> uniform() {
-        return Stream.of(2, 3, 4, 5, 6, 7, 8, 9, 12, 16).flatMap(bits -> Stream.of(
-            Uniform.asymmetric(bits, -.7, 2.1), Uniform.asymmetric(bits, 0, 3),
-            Uniform.symmetric(bits, Uniform.PER_TENSOR, new double[] {1.3})));
+        return Stream.of(2, 3, 4, 5, 6, 7, 8, 9, 12, 16)
+                .flatMap(bits -> Stream.of(
+                        Uniform.asymmetric(bits, -.7, 2.1),
+                        Uniform.asymmetric(bits, 0, 3),
+                        Uniform.symmetric(bits, Uniform.PER_TENSOR, new double[] {1.3})));
     }
 
     static Stream<Quantizer> nonlinear() {
@@ -61,7 +63,8 @@ class QuantizerGraphTest {
     void theRuntimeGivesTheSameNumbers(Quantizer quantizer) {
         var x = Tensor.vector(values());
 
-        assertArrayEquals(quantizer.fakeQuantize(x).toFloats(), run(quantizer, x).toFloats(), quantizer.toString());
+        assertArrayEquals(
+                quantizer.fakeQuantize(x).toFloats(), run(quantizer, x).toFloats(), quantizer.toString());
     }
 
     @ParameterizedTest
@@ -81,7 +84,8 @@ class QuantizerGraphTest {
             assertTrue(distance <= 1, quantizer + " at " + x.get(i) + ": " + expected[i] + " and " + actual[i]);
             different += distance;
         }
-        assertTrue(different < 8, quantizer + ": " + different + " codes of " + actual.length + " differ, seed " + SEED);
+        assertTrue(
+                different < 8, quantizer + ": " + different + " codes of " + actual.length + " differ, seed " + SEED);
     }
 
     @Test
@@ -98,8 +102,15 @@ class QuantizerGraphTest {
         graph.inputs().add(ValueInfos.of("x", DataType.FLOAT, 3, 4, 5));
         graph.outputs().add(ValueInfos.of("codes", DataType.INT8, 3, 4, 5));
         graph.outputs().add(ValueInfos.of("y", DataType.FLOAT, 3, 4, 5));
-        graph.nodes().add(Node.of("QuantizeLinear", List.of("x", graph.addConstant("s", quantizer.scaleTensor()),
-            graph.addConstant("z", quantizer.zeroPointTensor())), "codes").with("axis", 1L));
+        graph.nodes()
+                .add(Node.of(
+                                "QuantizeLinear",
+                                List.of(
+                                        "x",
+                                        graph.addConstant("s", quantizer.scaleTensor()),
+                                        graph.addConstant("z", quantizer.zeroPointTensor())),
+                                "codes")
+                        .with("axis", 1L));
         quantizer.writeRestore(graph, "x", "codes", 1, "y");
 
         // When
@@ -108,7 +119,8 @@ class QuantizerGraphTest {
 
             // Then
             assertEquals(quantizer.quantize(x), results.get("codes"));
-            assertArrayEquals(quantizer.fakeQuantize(x).toFloats(), results.get("y").toFloats());
+            assertArrayEquals(
+                    quantizer.fakeQuantize(x).toFloats(), results.get("y").toFloats());
         }
     }
 
@@ -135,7 +147,10 @@ class QuantizerGraphTest {
             // When
             try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
                 // Then
-                assertArrayEquals(quantizer.fakeQuantize(x).toFloats(), session.run(Map.of()).get("y").toFloats(), bits + " bits");
+                assertArrayEquals(
+                        quantizer.fakeQuantize(x).toFloats(),
+                        session.run(Map.of()).get("y").toFloats(),
+                        bits + " bits");
             }
         }
     }

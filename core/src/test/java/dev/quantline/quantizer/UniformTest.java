@@ -79,8 +79,13 @@ class UniformTest {
     void signedCodesReachOneFartherBelow() {
         var quantizer = Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {7});
 
-        assertArrayEquals(new int[] {-8, -7, 0, 7, 7}, new int[] {quantizer.quantize(-9, 0), quantizer.quantize(-7, 0),
-            quantizer.quantize(0, 0), quantizer.quantize(7, 0), quantizer.quantize(9, 0)});
+        assertArrayEquals(new int[] {-8, -7, 0, 7, 7}, new int[] {
+            quantizer.quantize(-9, 0),
+            quantizer.quantize(-7, 0),
+            quantizer.quantize(0, 0),
+            quantizer.quantize(7, 0),
+            quantizer.quantize(9, 0)
+        });
     }
 
     @Test
@@ -97,7 +102,9 @@ class UniformTest {
         var quantizer = new Uniform(8, true, 1, new float[] {1, 10}, new int[] {0, 0});
         var x = Tensor.of(new float[] {20, 30, 20, 30, -20, -30, -20, -30}, 2, 2, 2);
 
-        assertArrayEquals(new long[] {20, 30, 2, 3, -20, -30, -2, -3}, quantizer.quantize(x).toLongs());
+        assertArrayEquals(
+                new long[] {20, 30, 2, 3, -20, -30, -2, -3},
+                quantizer.quantize(x).toLongs());
         assertEquals(DataType.INT8, quantizer.quantize(x).type());
         assertEquals(x, quantizer.fakeQuantize(x));
     }
@@ -108,9 +115,13 @@ class UniformTest {
         var random = new Random(seed);
         for (int round = 0; round < 100; round++) {
             for (int bits = 2; bits <= 8; bits++) {
-                var quantizer = Uniform.asymmetric(bits, -Math.exp(random.nextGaussian() * 4), Math.exp(random.nextGaussian() * 4));
+                var quantizer = Uniform.asymmetric(
+                        bits, -Math.exp(random.nextGaussian() * 4), Math.exp(random.nextGaussian() * 4));
                 for (int q = quantizer.qmin(); q <= quantizer.qmax(); q++) {
-                    assertEquals(q, quantizer.quantize(quantizer.dequantize(q, 0), 0), quantizer.scale()[0] + ", seed " + seed);
+                    assertEquals(
+                            q,
+                            quantizer.quantize(quantizer.dequantize(q, 0), 0),
+                            quantizer.scale()[0] + ", seed " + seed);
                 }
             }
         }
@@ -120,8 +131,10 @@ class UniformTest {
     void gridsThatCannotBeAreRefused() {
         assertThrows(IllegalArgumentException.class, () -> new Uniform(17, true, -1, new float[] {1}, new int[] {0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {0}, new int[] {0}));
-        assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {Float.NaN}, new int[] {0}));
-        assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {1, 1}, new int[] {0, 0}));
+        assertThrows(
+                IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {Float.NaN}, new int[] {0}));
+        assertThrows(
+                IllegalArgumentException.class, () -> new Uniform(8, true, -1, new float[] {1, 1}, new int[] {0, 0}));
         assertThrows(IllegalArgumentException.class, () -> new Uniform(8, true, 0, new float[] {1, 1}, new int[] {0}));
     }
 
@@ -144,7 +157,9 @@ class UniformTest {
         var blocks = Uniform.symmetric(4, 0, 2, new double[] {7, 14, 21, 28});
 
         assertArrayEquals(new int[] {0, 1, 0, 1, 2, 3}, blocks.scaleIndex(new long[] {3, 2}));
-        assertArrayEquals(new int[] {0, 0, 1, 1}, Uniform.symmetric(4, 0, new double[] {7, 7}).scaleIndex(new long[] {2, 2}));
+        assertArrayEquals(
+                new int[] {0, 0, 1, 1},
+                Uniform.symmetric(4, 0, new double[] {7, 7}).scaleIndex(new long[] {2, 2}));
         assertArrayEquals(new int[] {0, 0}, Uniform.asymmetric(4, 0, 1).scaleIndex(new long[] {2}));
         var other = blocks.withScale(new float[] {9, 9, 9, 9});
         assertArrayEquals(new float[] {9, 9, 9, 9}, other.scale());
@@ -154,7 +169,9 @@ class UniformTest {
     @Test
     void equalityIsByContent() {
         assertEquals(Uniform.asymmetric(8, -1, 1), Uniform.asymmetric(8, -1, 1));
-        assertEquals(Uniform.asymmetric(8, -1, 1).hashCode(), Uniform.asymmetric(8, -1, 1).hashCode());
+        assertEquals(
+                Uniform.asymmetric(8, -1, 1).hashCode(),
+                Uniform.asymmetric(8, -1, 1).hashCode());
         assertNotEquals(Uniform.asymmetric(8, -1, 1), Uniform.asymmetric(8, -1, 1.5));
     }
 }

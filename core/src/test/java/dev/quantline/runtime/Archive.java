@@ -29,17 +29,25 @@ final class Archive {
 
     /** A NumPy array of format 1.0, its header padded to 64 bytes as numpy does. */
     Archive array(String name, String descr, boolean fortran, String shape, byte... values) throws IOException {
-        return entry(name + ".npy", npy(1, "{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False")
-            + ", 'shape': " + shape + ", }", values));
+        return entry(
+                name + ".npy",
+                npy(
+                        1,
+                        "{'descr': '" + descr + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': "
+                                + shape + ", }",
+                        values));
     }
 
     static byte[] npy(int version, String dictionary, byte... values) throws IOException {
         var out = new ByteArrayOutputStream();
         int start = version == 1 ? 10 : 12;
         int length = Math.ceilDiv(start + dictionary.length() + 1, 64) * 64 - start;
-        out.write(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', (byte) version, 0, (byte) length, (byte) (length >> 8)});
+        out.write(
+                new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', (byte) version, 0, (byte) length, (byte) (length >> 8)
+                });
         out.write(new byte[start - 10]);
-        out.write((dictionary + " ".repeat(length - 1 - dictionary.length()) + "\n").getBytes(StandardCharsets.US_ASCII));
+        out.write(
+                (dictionary + " ".repeat(length - 1 - dictionary.length()) + "\n").getBytes(StandardCharsets.US_ASCII));
         out.write(values);
         return out.toByteArray();
     }

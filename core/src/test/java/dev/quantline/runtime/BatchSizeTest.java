@@ -29,8 +29,10 @@ class BatchSizeTest {
     }
 
     private int size(Graph model, int samples, int wanted) throws IOException {
-        var npz = Data.write(folder.resolve(samples + ".npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, samples, 1, 1)));
-        try (var data = Dataset.open(List.of(npz)); var session = Session.open(model, Provider.cpu(), Session.Optimization.NONE)) {
+        var npz =
+                Data.write(folder.resolve(samples + ".npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, samples, 1, 1)));
+        try (var data = Dataset.open(List.of(npz));
+                var session = Session.open(model, Provider.cpu(), Session.Optimization.NONE)) {
             return BatchSize.of(session, List.of("y"), new Samples(data, model, Map.of()), wanted);
         }
     }
@@ -61,8 +63,13 @@ class BatchSizeTest {
         draft.input("attention_mask", DataType.INT64, -1, -1);
         draft.op("both", "Mul", "input_ids", "attention_mask");
         var model = draft.output("both", DataType.INT64, -1, -1).graph();
-        var npz = Data.write(folder.resolve("words.npz"), Map.of("input_ids", Tensor.of(new long[] {5, 0, 0, 0, 0, 0, 0, 0}, 1, 8),
-            "attention_mask", Tensor.of(new long[] {1, 0, 0, 0, 0, 0, 0, 0}, 1, 8)));
+        var npz = Data.write(
+                folder.resolve("words.npz"),
+                Map.of(
+                        "input_ids",
+                        Tensor.of(new long[] {5, 0, 0, 0, 0, 0, 0, 0}, 1, 8),
+                        "attention_mask",
+                        Tensor.of(new long[] {1, 0, 0, 0, 0, 0, 0, 0}, 1, 8)));
 
         // When
         try (var data = Dataset.open(List.of(npz))) {

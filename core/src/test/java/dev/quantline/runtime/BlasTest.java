@@ -51,14 +51,23 @@ class BlasTest {
     }
 
     private static boolean uses(JavaClass type, Class<?> other) {
-        return type.getDirectDependenciesFromSelf().stream().anyMatch(found -> found.getTargetClass().isEquivalentTo(other));
+        return type.getDirectDependenciesFromSelf().stream()
+                .anyMatch(found -> found.getTargetClass().isEquivalentTo(other));
     }
 
     @Test
     void whoeverMakesArraysHasSettledTheKernels() throws URISyntaxException {
-        var core = new ClassFileImporter().importPath(Path.of(Graph.class.getProtectionDomain().getCodeSource().getLocation().toURI()));
+        var core = new ClassFileImporter()
+                .importPath(Path.of(Graph.class
+                        .getProtectionDomain()
+                        .getCodeSource()
+                        .getLocation()
+                        .toURI()));
 
-        var unsettled = core.stream().filter(type -> uses(type, Nd4j.class) && !uses(type, Blas.class)).map(JavaClass::getName).toList();
+        var unsettled = core.stream()
+                .filter(type -> uses(type, Nd4j.class) && !uses(type, Blas.class))
+                .map(JavaClass::getName)
+                .toList();
 
         assertEquals(List.of(), unsettled);
     }

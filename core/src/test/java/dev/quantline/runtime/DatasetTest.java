@@ -35,13 +35,16 @@ class DatasetTest {
     }
 
     private String refusal(Path... files) {
-        return assertThrows(BadInput.class, () -> Dataset.open(List.of(files)).close()).getMessage();
+        return assertThrows(BadInput.class, () -> Dataset.open(List.of(files)).close())
+                .getMessage();
     }
 
     @Test
     void filesOfDifferentLengthsAreOneSetAndNoBatchSpansTwo() throws IOException {
         // Given: 3 samples of length 4, 4 samples of length 2
-        var files = List.of(write("long.npz", Map.of("ids", counting(0, 3, 4))), write("short.npz", Map.of("ids", counting(3, 4, 2))));
+        var files = List.of(
+                write("long.npz", Map.of("ids", counting(0, 3, 4))),
+                write("short.npz", Map.of("ids", counting(3, 4, 2))));
         var firsts = new ArrayList<Integer>();
         var seen = new ArrayList<Long>();
         var widths = new ArrayList<Integer>();
@@ -66,20 +69,26 @@ class DatasetTest {
 
     @Test
     void targetsAreReadFromAllFilesAndAreNoInputs() throws IOException {
-        var files = List.of(write("a.npz", Map.of("x", counting(0, 2, 1), "labels", Tensor.vector(7L, 8L))),
-            write("b.npz", Map.of("x", counting(0, 1, 1), "labels", Tensor.vector(9L))));
+        var files = List.of(
+                write("a.npz", Map.of("x", counting(0, 2, 1), "labels", Tensor.vector(7L, 8L))),
+                write("b.npz", Map.of("x", counting(0, 1, 1), "labels", Tensor.vector(9L))));
 
         try (var data = Dataset.open(files)) {
             assertArrayEquals(new float[] {7, 8, 9}, data.target("labels"));
             assertEquals(Set.of("x"), data.names());
-            assertTrue(assertThrows(BadInput.class, () -> data.target("scores")).getMessage().contains("'scores'"));
-            assertTrue(assertThrows(BadInput.class, () -> data.target("label")).getMessage().endsWith("did you mean 'labels'?"));
+            assertTrue(assertThrows(BadInput.class, () -> data.target("scores"))
+                    .getMessage()
+                    .contains("'scores'"));
+            assertTrue(assertThrows(BadInput.class, () -> data.target("label"))
+                    .getMessage()
+                    .endsWith("did you mean 'labels'?"));
         }
     }
 
     @Test
     void arraysMustHaveOneLengthAndAtLeastOneSample() throws IOException {
-        assertTrue(refusal(write("a.npz", Map.of("x", counting(0, 2, 1), "y", counting(0, 3, 1)))).contains("samples"));
+        assertTrue(refusal(write("a.npz", Map.of("x", counting(0, 2, 1), "y", counting(0, 3, 1))))
+                .contains("samples"));
         assertTrue(refusal(write("b.npz", Map.of("x", counting(0, 0, 4)))).contains("no samples"));
         assertTrue(refusal(write("c.npz", Map.of("labels", Tensor.vector(1L)))).contains("no input arrays"));
         assertTrue(refusal(write("d.npz", Map.of("x", Tensor.scalar(3)))).contains("no samples"));
@@ -102,8 +111,10 @@ class DatasetTest {
                 assertTrue(refusal(file).contains("'labels'"), labels.getKey().toString());
             }
         }
-        Dataset.open(List.of(write("pairs.npz", Map.of("x", counting(0, 4, 1), "scores", Tensor.vector(1f, 2f))))).close();
-        assertTrue(refusal(write("odd.npz", Map.of("x", counting(0, 4, 1), "scores", Tensor.vector(1f)))).contains("'scores'"));
+        Dataset.open(List.of(write("pairs.npz", Map.of("x", counting(0, 4, 1), "scores", Tensor.vector(1f, 2f)))))
+                .close();
+        assertTrue(refusal(write("odd.npz", Map.of("x", counting(0, 4, 1), "scores", Tensor.vector(1f))))
+                .contains("'scores'"));
     }
 
     @Test
@@ -111,7 +122,9 @@ class DatasetTest {
         var file = write("pairs.npz", Map.of("x", counting(0, 4, 1), "scores", Tensor.vector(1f, Float.NaN)));
 
         try (var data = Dataset.open(List.of(file))) {
-            assertTrue(assertThrows(BadInput.class, () -> data.target("scores")).getMessage().contains("'scores'"));
+            assertTrue(assertThrows(BadInput.class, () -> data.target("scores"))
+                    .getMessage()
+                    .contains("'scores'"));
         }
     }
 

@@ -30,8 +30,10 @@ class ExactProductsTest {
         Arrays.fill(largest, 127);
         String product = graph.nodes().getFirst().name();
         return new QuantizationPlan(
-            List.of(new QuantizationPlan.Activation("x", Set.of(product), Uniform.asymmetric(8, 0, 255), "minmax")),
-            List.of(new QuantizationPlan.Weight("w", product, 1, Uniform.symmetric(8, 1, largest)))).applyTo(graph);
+                        List.of(new QuantizationPlan.Activation(
+                                "x", Set.of(product), Uniform.asymmetric(8, 0, 255), "minmax")),
+                        List.of(new QuantizationPlan.Weight("w", product, 1, Uniform.symmetric(8, 1, largest))))
+                .applyTo(graph);
     }
 
     private static float[] filled(int count, float value) {
@@ -42,7 +44,9 @@ class ExactProductsTest {
 
     private static float[] sums(Session.Optimization optimization) {
         try (var session = Session.open(largestCodes(), Provider.cpu(), optimization)) {
-            return session.run(Map.of("x", Tensor.of(filled(2 * INPUTS, 255), 2, INPUTS))).get("y").toFloats();
+            return session.run(Map.of("x", Tensor.of(filled(2 * INPUTS, 255), 2, INPUTS)))
+                    .get("y")
+                    .toFloats();
         }
     }
 

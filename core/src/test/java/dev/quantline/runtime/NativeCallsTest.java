@@ -1,7 +1,5 @@
 package dev.quantline.runtime;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
@@ -14,6 +12,8 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
 /** What is stopped stays so: tried in a process of its own. */
 class NativeCallsTest {
     private static final int SAMPLES = 20_000;
@@ -23,8 +23,12 @@ class NativeCallsTest {
         public static void main(String[] arguments) throws Exception {
             var begun = new CountDownLatch(1);
             var network = Networks.conv(1);
-            var images = Map.of("image", new Tensor(DataType.FLOAT, new long[] {SAMPLES, 3, 8, 8},
-                ByteBuffer.allocateDirect(SAMPLES * 3 * 8 * 8 * Float.BYTES)));
+            var images = Map.of(
+                    "image",
+                    new Tensor(
+                            DataType.FLOAT,
+                            new long[] {SAMPLES, 3, 8, 8},
+                            ByteBuffer.allocateDirect(SAMPLES * 3 * 8 * 8 * Float.BYTES)));
             try (var session = Session.open(network, Provider.cpu(), Session.Optimization.ALL)) {
                 var runs = Thread.ofPlatform().start(() -> {
                     try {
@@ -52,10 +56,18 @@ class NativeCallsTest {
     @Test
     void whatRunsIsStoppedAndNothingBegins() throws Exception {
         // Given a process that runs a network again and again
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
-            System.getProperty("java.class.path"), Child.class.getName()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        var process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Child.class.getName())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
         // When it stops that
-        var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().sorted().toList();
+        var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
+                .lines()
+                .sorted()
+                .toList();
         // Then the run under way ends, and no other begins
         assertEquals(List.of("none begins", "nothing is left", "the run ended"), said);
         assertEquals(0, process.waitFor());

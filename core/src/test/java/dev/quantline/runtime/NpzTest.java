@@ -36,21 +36,23 @@ class NpzTest {
     }
 
     private static Tensor all(Path file, String array) throws IOException {
-        try (var npz = Npz.open(file); var rows = npz.rows(array)) {
+        try (var npz = Npz.open(file);
+                var rows = npz.rows(array)) {
             return rows.next((int) npz.headers().get(array).rows(), true);
         }
     }
 
     private String refusal() {
         return assertThrows(BadInput.class, () -> {
-            try (var npz = Npz.open(file())) {
-                for (var array : npz.headers().keySet()) {
-                    try (var rows = npz.rows(array)) {
-                        rows.next((int) npz.headers().get(array).rows(), true);
+                    try (var npz = Npz.open(file())) {
+                        for (var array : npz.headers().keySet()) {
+                            try (var rows = npz.rows(array)) {
+                                rows.next((int) npz.headers().get(array).rows(), true);
+                            }
+                        }
                     }
-                }
-            }
-        }).getMessage();
+                })
+                .getMessage();
     }
 
     @Test
@@ -67,7 +69,8 @@ class NpzTest {
     @Test
     void storedAndDeflatedEntriesAreReadAlike() throws IOException {
         for (var archive : List.of(Archive.stored(), Archive.deflated())) {
-            archive.array("x", "|u1", false, "(2, 2)", (byte) 1, (byte) 2, (byte) 3, (byte) 200).write(file());
+            archive.array("x", "|u1", false, "(2, 2)", (byte) 1, (byte) 2, (byte) 3, (byte) 200)
+                    .write(file());
 
             assertArrayEquals(new float[] {1, 2, 3, 200}, all(file(), "x").toFloats());
         }
@@ -76,9 +79,21 @@ class NpzTest {
     @Test
     void laterHeaderFormatsAreRead() throws IOException {
         for (int version : List.of(2, 3)) {
-            Archive.stored().entry("x.npy", Archive.npy(version,
-                "{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }", (byte) 7, (byte) 0, (byte) 0, (byte) 0, (byte) 0, (byte) 0,
-                (byte) 0, (byte) 0)).write(file());
+            Archive.stored()
+                    .entry(
+                            "x.npy",
+                            Archive.npy(
+                                    version,
+                                    "{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }",
+                                    (byte) 7,
+                                    (byte) 0,
+                                    (byte) 0,
+                                    (byte) 0,
+                                    (byte) 0,
+                                    (byte) 0,
+                                    (byte) 0,
+                                    (byte) 0))
+                    .write(file());
 
             assertArrayEquals(new long[] {7}, all(file(), "x").toLongs());
         }
@@ -90,8 +105,13 @@ class NpzTest {
         var random = new Random(seed);
         var bytes = new byte[5 * 3];
         random.nextBytes(bytes);
-        var arrays = Map.of("a", Tensor.of(DataType.UINT8, bytes, 5, 3), "b", Tensor.of(new float[] {1, -2.5f}, 2),
-            "c", Tensor.of(new long[] {Long.MIN_VALUE}, 1, 1));
+        var arrays = Map.of(
+                "a",
+                Tensor.of(DataType.UINT8, bytes, 5, 3),
+                "b",
+                Tensor.of(new float[] {1, -2.5f}, 2),
+                "c",
+                Tensor.of(new long[] {Long.MIN_VALUE}, 1, 1));
 
         Npz.write(file(), arrays);
 
@@ -104,7 +124,8 @@ class NpzTest {
     void rowsAreReadInPiecesFromAnywhere() throws IOException {
         Npz.write(file(), Map.of("x", Tensor.of(new int[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 5, 2)));
 
-        try (var npz = Npz.open(file()); var rows = npz.rows("x")) {
+        try (var npz = Npz.open(file());
+                var rows = npz.rows("x")) {
             rows.skip(1);
 
             assertArrayEquals(new long[] {2, 3, 4, 5}, rows.next(2, false).toLongs());
@@ -114,16 +135,21 @@ class NpzTest {
 
     @Test
     void arraysShorterOrLongerThanTheirHeaderAreRefused() throws IOException {
-        Archive.deflated().array("x", "|u1", false, "(4,)", (byte) 1, (byte) 2, (byte) 3).write(file());
+        Archive.deflated()
+                .array("x", "|u1", false, "(4,)", (byte) 1, (byte) 2, (byte) 3)
+                .write(file());
         assertTrue(refusal().contains("'x' does not have the size"), refusal());
 
-        Archive.deflated().array("x", "|u1", false, "(2,)", (byte) 1, (byte) 2, (byte) 3).write(file());
+        Archive.deflated()
+                .array("x", "|u1", false, "(2,)", (byte) 1, (byte) 2, (byte) 3)
+                .write(file());
         assertTrue(refusal().contains("'x' does not have the size"), refusal());
     }
 
     @Test
     void sizesNoMachineHasAreRefusedBeforeAnythingIsAllocated() throws IOException {
-        for (String shape : List.of("(4, 1000000000000)", "(4000000000000000000000,)", "(3000000000,)", "(99999999, 99999999, 99999999)")) {
+        for (String shape : List.of(
+                "(4, 1000000000000)", "(4000000000000000000000,)", "(3000000000,)", "(99999999, 99999999, 99999999)")) {
             Archive.deflated().array("x", "<f4", false, shape, (byte) 1).write(file());
 
             assertTrue(refusal().contains("array 'x'"), refusal());
@@ -134,7 +160,8 @@ class NpzTest {
     void tooManyRowsAtOnceAreRefusedInWords() throws IOException {
         Archive.deflated().array("x", "|u1", false, "(8, 1000000000)", (byte) 1).write(file());
 
-        try (var npz = Npz.open(file()); var rows = npz.rows("x")) {
+        try (var npz = Npz.open(file());
+                var rows = npz.rows("x")) {
             var bad = assertThrows(BadInput.class, () -> rows.next(8, true));
             assertTrue(bad.getMessage().contains("smaller batch"), bad.getMessage());
         }
@@ -154,7 +181,9 @@ class NpzTest {
 
             assertTrue(refusal().contains(descr), refusal());
         }
-        Archive.stored().entry("x.npy", Archive.npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }")).write(file());
+        Archive.stored()
+                .entry("x.npy", Archive.npy(1, "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }"))
+                .write(file());
         assertTrue(refusal().contains("'x'"), refusal());
     }
 
@@ -166,7 +195,8 @@ class NpzTest {
         Files.write(file(), new byte[0]);
         assertTrue(refusal().contains("data.npz"), refusal());
 
-        var whole = Archive.stored().array("x", "|u1", false, "(4,)", new byte[4]).bytes();
+        var whole =
+                Archive.stored().array("x", "|u1", false, "(4,)", new byte[4]).bytes();
         Files.write(file(), Arrays.copyOf(whole, whole.length - 10));
         assertTrue(refusal().contains("data.npz"), refusal());
     }
@@ -186,7 +216,8 @@ class NpzTest {
         var random = new Random(seed);
         var values = new byte[4000];
         random.nextBytes(values);
-        var whole = Archive.deflated().array("x", "|u1", false, "(4000,)", values).bytes();
+        var whole =
+                Archive.deflated().array("x", "|u1", false, "(4000,)", values).bytes();
         int refused = 0;
         for (int round = 0; round < 200; round++) {
             // Given: bytes overwritten inside the compressed data
@@ -210,7 +241,10 @@ class NpzTest {
     @Test
     void anArrayTwiceIsRefused() throws IOException {
         // Given: "y" renamed to "x" in both places a zip file keeps names
-        var bytes = Archive.stored().array("x", "|u1", false, "(1,)", (byte) 1).array("y", "|u1", false, "(1,)", (byte) 2).bytes();
+        var bytes = Archive.stored()
+                .array("x", "|u1", false, "(1,)", (byte) 1)
+                .array("y", "|u1", false, "(1,)", (byte) 2)
+                .bytes();
         for (int i = 0; i + 5 <= bytes.length; i++) {
             if (new String(bytes, i, 5).equals("y.npy")) {
                 bytes[i] = 'x';

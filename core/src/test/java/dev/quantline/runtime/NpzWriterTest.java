@@ -25,10 +25,14 @@ class NpzWriterTest {
         write(file);
 
         try (var arrays = NpzArrays.open(file)) {
-            assertEquals(List.of("image", "labels"), arrays.list().stream().map(NpzArrays.Header::name).toList());
+            assertEquals(
+                    List.of("image", "labels"),
+                    arrays.list().stream().map(NpzArrays.Header::name).toList());
             assertArrayEquals(new long[] {3, 2, 2}, arrays.list().getFirst().shape());
             assertEquals(DataType.UINT8, arrays.list().getFirst().type());
-            assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6, 7, 255, 9, 10, 11, 12}, arrays.first("image", 9).toFloats());
+            assertArrayEquals(
+                    new float[] {1, 2, 3, 4, 5, 6, 7, 255, 9, 10, 11, 12},
+                    arrays.first("image", 9).toFloats());
             assertArrayEquals(new long[] {7, 8}, arrays.first("labels", 2).toLongs());
         }
         try (var data = Dataset.open(List.of(file))) {

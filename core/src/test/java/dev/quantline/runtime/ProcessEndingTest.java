@@ -1,12 +1,12 @@
 package dev.quantline.runtime;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quantline.onnx.BadInput;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 /** What a failure of ONNX Runtime means depends on when it happens. */
 class ProcessEndingTest {
@@ -18,15 +18,21 @@ class ProcessEndingTest {
         }
 
         private static void say() {
-            System.out.println(ProcessEnding.or(new BadInput("refused")).getClass().getSimpleName());
+            System.out.println(
+                    ProcessEnding.or(new BadInput("refused")).getClass().getSimpleName());
         }
     }
 
     @Test
     void aRefusalWhileTheProcessEndsIsNobodysFault() throws IOException {
         // Given a process
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
-            System.getProperty("java.class.path"), Child.class.getName()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        var process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Child.class.getName())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
         // When it runs and ends
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         // Then only the first refusal is the input's

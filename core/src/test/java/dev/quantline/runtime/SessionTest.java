@@ -34,7 +34,7 @@ class SessionTest {
         ModelFile.write(network, file);
 
         try (var inMemory = Session.open(network, Provider.cpu(), Session.Optimization.ALL);
-             var fromFile = Session.open(file, new Provider.Cpu(1), Session.Optimization.ALL)) {
+                var fromFile = Session.open(file, new Provider.Cpu(1), Session.Optimization.ALL)) {
             assertEquals(Set.of("image"), fromFile.inputs());
             assertEquals(inMemory.run(Data.images(2, 1)), fromFile.run(Data.images(2, 1)));
         }
@@ -49,7 +49,7 @@ class SessionTest {
         for (var graph : List.of(network, ModelFile.read(folder.resolve("model.onnx")))) {
             // When
             try (var copied = Session.open(graph, Provider.cpu(), Session.Optimization.ALL);
-                 var shared = Session.open(graph, Provider.cpu(), Session.Optimization.ALL, 0)) {
+                    var shared = Session.open(graph, Provider.cpu(), Session.Optimization.ALL, 0)) {
                 // Then
                 assertEquals(copied.run(Data.rows(3, 1)), shared.run(Data.rows(3, 1)));
             }
@@ -59,14 +59,21 @@ class SessionTest {
     @Test
     void whatAModelNamesOutsideItsFolderIsNotFollowed(@TempDir Path folder) throws IOException {
         Files.write(folder.resolve("secret.bin"), new byte[4 * 24 * Networks.FEATURES]);
-        var weight = TensorProto.newBuilder().setName("first.weight").setDataType(1).addDims(24).addDims(Networks.FEATURES)
-            .setDataLocation(TensorProto.DataLocation.EXTERNAL)
-            .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue("../secret.bin"));
+        var weight = TensorProto.newBuilder()
+                .setName("first.weight")
+                .setDataType(1)
+                .addDims(24)
+                .addDims(Networks.FEATURES)
+                .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+                .addExternalData(
+                        StringStringEntryProto.newBuilder().setKey("location").setValue("../secret.bin"));
         var network = Networks.mlp(1);
         network.initializers().remove("first.weight");
         var model = network.toProto().toBuilder();
         model.getGraphBuilder().addInitializer(weight);
-        var file = Files.write(Files.createDirectory(folder.resolve("models")).resolve("model.onnx"), model.build().toByteArray());
+        var file = Files.write(
+                Files.createDirectory(folder.resolve("models")).resolve("model.onnx"),
+                model.build().toByteArray());
 
         var refused = assertThrows(BadInput.class, () -> Session.open(file, Provider.cpu(), Session.Optimization.ALL));
 
@@ -78,12 +85,16 @@ class SessionTest {
         var ghost = Networks.mlp(1);
         ghost.nodes().removeFirst();
 
-        assertTrue(assertThrows(BadInput.class, () -> Session.open(ghost, Provider.cpu(), Session.Optimization.ALL)).getMessage()
-            .contains("ONNX Runtime refuses"));
+        assertTrue(assertThrows(BadInput.class, () -> Session.open(ghost, Provider.cpu(), Session.Optimization.ALL))
+                .getMessage()
+                .contains("ONNX Runtime refuses"));
         try (var session = Session.open(Networks.mlp(1), Provider.cpu(), Session.Optimization.ALL)) {
-            assertTrue(assertThrows(BadInput.class, () -> session.run(Map.of())).getMessage().contains("'x' of the model is missing"));
-            assertTrue(assertThrows(BadInput.class, () -> session.run(Map.of("x", Tensor.zeros(DataType.FLOAT, 1, 5)))).getMessage()
-                .contains("ONNX Runtime cannot run"));
+            assertTrue(assertThrows(BadInput.class, () -> session.run(Map.of()))
+                    .getMessage()
+                    .contains("'x' of the model is missing"));
+            assertTrue(assertThrows(BadInput.class, () -> session.run(Map.of("x", Tensor.zeros(DataType.FLOAT, 1, 5))))
+                    .getMessage()
+                    .contains("ONNX Runtime cannot run"));
         }
     }
 
@@ -101,7 +112,8 @@ class SessionTest {
     @Test
     void emptyTensorsGoInAndComeOut() {
         try (var session = Session.open(Networks.mlp(1), Provider.cpu(), Session.Optimization.ALL)) {
-            var result = session.run(Map.of("x", Tensor.zeros(DataType.FLOAT, 0, Networks.FEATURES))).get("logits");
+            var result = session.run(Map.of("x", Tensor.zeros(DataType.FLOAT, 0, Networks.FEATURES)))
+                    .get("logits");
 
             assertArrayEquals(new long[] {0, Networks.CLASSES}, result.shape());
         }
@@ -111,8 +123,15 @@ class SessionTest {
     void outputsThatAreNoNumbersAreLeftOutAndNamedWhenAskedFor() {
         var draft = new Draft(17, 1);
         draft.op("list", "SequenceConstruct", draft.input("x", DataType.FLOAT, -1));
-        draft.graph().outputs().add(ValueInfoProto.newBuilder().setName("list").setType(TypeProto.newBuilder().setSequenceType(
-            TypeProto.Sequence.newBuilder().setElemType(ValueInfos.of("x", DataType.FLOAT).getType()))).build());
+        draft.graph()
+                .outputs()
+                .add(ValueInfoProto.newBuilder()
+                        .setName("list")
+                        .setType(TypeProto.newBuilder()
+                                .setSequenceType(TypeProto.Sequence.newBuilder()
+                                        .setElemType(ValueInfos.of("x", DataType.FLOAT)
+                                                .getType())))
+                        .build());
 
         try (var session = Session.open(draft.graph(), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(Map.of(), session.run(Map.of("x", Tensor.vector(1f))));
@@ -128,8 +147,11 @@ class SessionTest {
         var halves = Tensor.zeros(DataType.FLOAT16, 2);
         halves.data().asShortBuffer().put(new short[] {Float.floatToFloat16(1.5f), Float.floatToFloat16(-2)});
 
-        try (var session = Session.open(draft.output("y", DataType.FLOAT16, -1).graph(), Provider.cpu(), Session.Optimization.ALL)) {
-            assertArrayEquals(new float[] {-1.5f, 2}, session.run(Map.of("x", halves)).get("y").toFloats());
+        try (var session = Session.open(
+                draft.output("y", DataType.FLOAT16, -1).graph(), Provider.cpu(), Session.Optimization.ALL)) {
+            assertArrayEquals(
+                    new float[] {-1.5f, 2},
+                    session.run(Map.of("x", halves)).get("y").toFloats());
         }
     }
 
@@ -139,13 +161,18 @@ class SessionTest {
         assertEquals(new Provider.Cpu(3), Provider.parse("cpu:3"));
         assertEquals(new Provider.Cuda(1), Provider.parse("cuda:1"));
         for (String wrong : List.of("", "gpu", "cpu:", "cpu:-1", "cuda:x", "CPU")) {
-            assertTrue(assertThrows(BadInput.class, () -> Provider.parse(wrong)).getMessage().contains("cuda:DEVICE"), wrong);
+            assertTrue(
+                    assertThrows(BadInput.class, () -> Provider.parse(wrong))
+                            .getMessage()
+                            .contains("cuda:DEVICE"),
+                    wrong);
         }
     }
 
     @Test
     void cudaOnAProcessorBuildSaysWhatIsMissing() {
-        var bad = assertThrows(BadInput.class, () -> Session.open(Networks.mlp(1), new Provider.Cuda(0), Session.Optimization.ALL));
+        var bad = assertThrows(
+                BadInput.class, () -> Session.open(Networks.mlp(1), new Provider.Cuda(0), Session.Optimization.ALL));
 
         assertTrue(bad.getMessage().contains("onnxruntime_gpu"), bad.getMessage());
     }

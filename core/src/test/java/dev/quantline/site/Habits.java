@@ -15,7 +15,10 @@ enum Habits {
         void write(Draft draft, int opset) {
             String centred = draft.op("centred", "Sub", "x", mean(draft, opset, "mean", "x"));
             String square = draft.op("square", "Pow", centred, number(draft, 2));
-            String root = draft.op("root", "Sqrt", draft.op("safe", "Add", mean(draft, opset, "variance", square), number(draft, 1e-5f)));
+            String root = draft.op(
+                    "root",
+                    "Sqrt",
+                    draft.op("safe", "Add", mean(draft, opset, "variance", square), number(draft, 1e-5f)));
             String unit = draft.op("unit", "Div", centred, root);
             draft.op("y", "Add", draft.op("scaled", "Mul", unit, gamma(draft)), beta(draft));
         }
@@ -26,8 +29,10 @@ enum Habits {
             String mean = mean(draft, opset, "mean", "x");
             String distance = draft.op("distance", "Sub", "x", mean);
             String variance = mean(draft, opset, "variance", draft.op("square", "Mul", distance, distance));
-            String inverse = draft.op("inverse", "Reciprocal", draft.op("root", "Sqrt", draft.op("safe", "Add", variance,
-                number(draft, 1e-3f))));
+            String inverse = draft.op(
+                    "inverse",
+                    "Reciprocal",
+                    draft.op("root", "Sqrt", draft.op("safe", "Add", variance, number(draft, 1e-3f))));
             String factor = draft.op("factor", "Mul", inverse, gamma(draft));
             String rest = draft.op("rest", "Sub", beta(draft), draft.op("moved", "Mul", mean, factor));
             draft.op("y", "Add", draft.op("product", "Mul", "x", factor), rest);
@@ -60,7 +65,8 @@ enum Habits {
         @Override
         void write(Draft draft, int opset) {
             String variance = mean(draft, opset, "variance", draft.op("square", "Mul", "x", "x"));
-            String inverse = draft.op("inverse", "Pow", draft.op("safe", "Add", variance, number(draft, 1e-6f)), number(draft, -.5f));
+            String inverse = draft.op(
+                    "inverse", "Pow", draft.op("safe", "Add", variance, number(draft, 1e-6f)), number(draft, -.5f));
             draft.op("y", "Mul", draft.op("unit", "Mul", "x", inverse), gamma(draft));
         }
     },
@@ -89,7 +95,8 @@ enum Habits {
     TANH_GELU(SiteKind.GELU, 7) {
         @Override
         void write(Draft draft, int opset) {
-            String cube = draft.op("small", "Mul", draft.op("cube", "Pow", "x", number(draft, 3)), number(draft, .044715f));
+            String cube =
+                    draft.op("small", "Mul", draft.op("cube", "Pow", "x", number(draft, 3)), number(draft, .044715f));
             String inside = draft.op("inside", "Mul", draft.op("sum", "Add", "x", cube), number(draft, .7978846f));
             String gate = draft.op("gate", "Add", draft.op("tanh", "Tanh", inside), number(draft, 1));
             draft.op("y", "Mul", draft.op("half", "Mul", "x", number(draft, .5f)), gate);
@@ -104,13 +111,19 @@ enum Habits {
     OPTIMIZED_GELU(SiteKind.GELU, 7) {
         @Override
         void write(Draft draft, int opset) {
-            draft.graph().nodes().add(new Node("gelu", "FastGelu", "com.microsoft", List.of("x"), List.of("y"), Map.of()));
+            draft.graph()
+                    .nodes()
+                    .add(new Node("gelu", "FastGelu", "com.microsoft", List.of("x"), List.of("y"), Map.of()));
         }
     },
     QUICK_GELU(SiteKind.GELU, 7) {
         @Override
         void write(Draft draft, int opset) {
-            draft.op("y", "Mul", "x", draft.op("gate", "Sigmoid", draft.op("inside", "Mul", "x", number(draft, 1.702f))));
+            draft.op(
+                    "y",
+                    "Mul",
+                    "x",
+                    draft.op("gate", "Sigmoid", draft.op("inside", "Mul", "x", number(draft, 1.702f))));
         }
     },
     TORCH_SILU(SiteKind.SILU, 7) {
@@ -149,8 +162,9 @@ enum Habits {
 
     /** Axes of reductions became an input at opset 18. */
     static String mean(Draft draft, int opset, String output, String x) {
-        return opset < 18 ? draft.op(output, "ReduceMean", Map.of("axes", new long[] {opset < 11 ? 2 : -1}), x)
-            : draft.op(output, "ReduceMean", x, draft.constant(output + ".axes", Tensor.vector(-1L)));
+        return opset < 18
+                ? draft.op(output, "ReduceMean", Map.of("axes", new long[] {opset < 11 ? 2 : -1}), x)
+                : draft.op(output, "ReduceMean", x, draft.constant(output + ".axes", Tensor.vector(-1L)));
     }
 
     private static String number(Draft draft, float value) {

@@ -37,7 +37,9 @@ class SitesTest {
     @ParameterizedTest
     @EnumSource
     void everyExportersHabitIsRecognisedAtEveryOpset(Habits habit) {
-        for (int opset : Stream.of(7, 9, 11, 13, 17, 20, 21).filter(version -> version >= habit.since).toList()) {
+        for (int opset : Stream.of(7, 9, 11, 13, 17, 20, 21)
+                .filter(version -> version >= habit.since)
+                .toList()) {
             assertEquals(habit.kind, kind(Canonical.of(habit.graph(opset)), "y"), "opset " + opset);
         }
     }
@@ -71,19 +73,50 @@ class SitesTest {
     void aTransformersSitesAreNamed() {
         var sites = new Sites(Profiler.prepare(Networks.transformer(1)).index());
 
-        Map.of("layer0.softmax", SiteKind.SOFTMAX, "layer0.query.heads", SiteKind.ATTENTION, "layer1.value.heads", SiteKind.ATTENTION,
-            "layer0.merged", SiteKind.CONTEXT, "layer0.attention.norm", SiteKind.LAYERNORM, "layer0.gelu", SiteKind.GELU,
-            "layer1.attended", SiteKind.RESIDUAL, "embedded", SiteKind.EMBEDDING, "layer0.up", SiteKind.LINEAR)
-            .forEach((tensor, kind) -> assertEquals(kind, sites.kindOf(tensor), tensor));
+        Map.of(
+                        "layer0.softmax",
+                        SiteKind.SOFTMAX,
+                        "layer0.query.heads",
+                        SiteKind.ATTENTION,
+                        "layer1.value.heads",
+                        SiteKind.ATTENTION,
+                        "layer0.merged",
+                        SiteKind.CONTEXT,
+                        "layer0.attention.norm",
+                        SiteKind.LAYERNORM,
+                        "layer0.gelu",
+                        SiteKind.GELU,
+                        "layer1.attended",
+                        SiteKind.RESIDUAL,
+                        "embedded",
+                        SiteKind.EMBEDDING,
+                        "layer0.up",
+                        SiteKind.LINEAR)
+                .forEach((tensor, kind) -> assertEquals(kind, sites.kindOf(tensor), tensor));
     }
 
     @Test
     void aConvolutionalNetworksSitesAreNamed() {
         var sites = new Sites(Profiler.prepare(Networks.conv(1)).index());
 
-        Map.of("image", SiteKind.INPUT, "stem.relu", SiteKind.CONV, "block.b.norm", SiteKind.CONV, "block.out", SiteKind.RESIDUAL,
-            "pool", SiteKind.RESIDUAL, "wide.relu", SiteKind.CONV, "flat", SiteKind.CONV, "logits", SiteKind.LINEAR)
-            .forEach((tensor, kind) -> assertEquals(kind, sites.kindOf(tensor), tensor));
+        Map.of(
+                        "image",
+                        SiteKind.INPUT,
+                        "stem.relu",
+                        SiteKind.CONV,
+                        "block.b.norm",
+                        SiteKind.CONV,
+                        "block.out",
+                        SiteKind.RESIDUAL,
+                        "pool",
+                        SiteKind.RESIDUAL,
+                        "wide.relu",
+                        SiteKind.CONV,
+                        "flat",
+                        SiteKind.CONV,
+                        "logits",
+                        SiteKind.LINEAR)
+                .forEach((tensor, kind) -> assertEquals(kind, sites.kindOf(tensor), tensor));
     }
 
     @Test
@@ -102,7 +135,11 @@ class SitesTest {
 
         // Then
         var expected = List.of(SiteKind.GATE, SiteKind.SILU, SiteKind.CONV, SiteKind.OTHER, SiteKind.OTHER);
-        assertEquals(expected, Stream.of("excited", "swish", "joined", "mixed", "sine").map(tensor -> kind(graph, tensor)).toList());
+        assertEquals(
+                expected,
+                Stream.of("excited", "swish", "joined", "mixed", "sine")
+                        .map(tensor -> kind(graph, tensor))
+                        .toList());
     }
 
     @Test

@@ -27,7 +27,9 @@ class ActivationsTest {
             spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4}, 2, 2), 2);
             spilled.append("x", Tensor.of(new float[] {5, 6}, 1, 2), 1);
 
-            assertArrayEquals(new float[] {5, 6, 1, 2}, spilled.batch("x", new int[] {2, 0}).toFloats());
+            assertArrayEquals(
+                    new float[] {5, 6, 1, 2},
+                    spilled.batch("x", new int[] {2, 0}).toFloats());
             assertTrue(spilled.isUniform("x"));
         }
     }
@@ -55,9 +57,12 @@ class ActivationsTest {
             spilled.append("x", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 1, 3, 1, 2), 1);
             spilled.append("x", Tensor.of(new float[] {7, 8, 9, 10, 11, 12, 13, 14}, 1, 2, 2, 2), 1);
 
-            assertArrayEquals(new float[] {1, 2, 0, 0, 3, 4, 0, 0, 5, 6, 0, 0, 7, 8, 9, 10, 11, 12, 13, 14, 0, 0, 0, 0},
-                spilled.batch("x", new int[] {0, 1}).toFloats());
-            assertArrayEquals(new float[] {1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 0, 0}, spilled.filled("x", new int[] {0, 1}).toFloats());
+            assertArrayEquals(
+                    new float[] {1, 2, 0, 0, 3, 4, 0, 0, 5, 6, 0, 0, 7, 8, 9, 10, 11, 12, 13, 14, 0, 0, 0, 0},
+                    spilled.batch("x", new int[] {0, 1}).toFloats());
+            assertArrayEquals(
+                    new float[] {1, 0, 1, 0, 1, 0, 1, 1, 1, 1, 0, 0},
+                    spilled.filled("x", new int[] {0, 1}).toFloats());
             assertEquals(2, spilled.size());
         }
     }
@@ -102,7 +107,8 @@ class ActivationsTest {
     @Test
     void theFirstAxisMustBeTheSamples() {
         try (var spilled = new Activations(folder, Map.of())) {
-            var refused = assertThrows(BadInput.class, () -> spilled.append("windows", Tensor.of(new float[8], 8, 1), 2));
+            var refused =
+                    assertThrows(BadInput.class, () -> spilled.append("windows", Tensor.of(new float[8], 8, 1), 2));
 
             assertTrue(refused.getMessage().contains("windows"));
         }
@@ -119,7 +125,9 @@ class ActivationsTest {
             spilled.append("scale", Tensor.scalar(5), 2);
 
             // Then
-            assertEquals(Tensor.of(new float[] {7, 8, 1, 2, 9, 10, 3, 4, 0, 0, 5, 6}, 3, 2, 2), spilled.batch("t", new int[] {1, 0}));
+            assertEquals(
+                    Tensor.of(new float[] {7, 8, 1, 2, 9, 10, 3, 4, 0, 0, 5, 6}, 3, 2, 2),
+                    spilled.batch("t", new int[] {1, 0}));
             assertEquals(Tensor.of(new float[] {1, 1, 1, 1, 0, 1}, 3, 2, 1), spilled.filled("t", new int[] {1, 0}));
             assertArrayEquals(new long[] {-1, -1, 1}, spilled.maskShape("t"));
             assertArrayEquals(new long[] {-2, 4, 2}, spilled.sizes("t", new HashMap<>(), 4));

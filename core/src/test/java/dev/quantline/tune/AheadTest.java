@@ -17,8 +17,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 /** What comes behind a part is put behind it, with the masks that both read or only one of them does. */
 class AheadTest {
-    private static final Map<String, Tensor> FED = Map.of("x", Tensor.of(new float[] {1, -2, 3, 4}, 2, 2), "mask",
-        Tensor.of(new float[] {1, 0, 1, 1}, 2, 2));
+    private static final Map<String, Tensor> FED =
+            Map.of("x", Tensor.of(new float[] {1, -2, 3, 4}, 2, 2), "mask", Tensor.of(new float[] {1, 0, 1, 1}, 2, 2));
 
     @TempDir
     private Path folder;
@@ -50,11 +50,15 @@ class AheadTest {
             graph.sort();
 
             // Then
-            assertEquals(Set.of("x", "mask"), Set.copyOf(graph.inputs().stream().map(input -> input.getName()).toList()));
+            assertEquals(
+                    Set.of("x", "mask"),
+                    Set.copyOf(graph.inputs().stream()
+                            .map(input -> input.getName())
+                            .toList()));
             assertEquals(model.nodes().size(), graph.nodes().size(), "what both compute is computed once");
             assertEquals(2, graph.inputs().size());
             try (var whole = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
-                 var joined = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
+                    var joined = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
                 assertEquals(whole.run(FED).get("y"), joined.run(FED).get("y"));
             }
         }

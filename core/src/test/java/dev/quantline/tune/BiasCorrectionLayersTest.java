@@ -45,7 +45,8 @@ class BiasCorrectionLayersTest {
     private static QuantizationPlan plan(String... nodes) {
         var weights = new ArrayList<QuantizationPlan.Weight>();
         for (String node : nodes) {
-            weights.add(new QuantizationPlan.Weight("w" + weights.size(), node, 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2})));
+            weights.add(new QuantizationPlan.Weight(
+                    "w" + weights.size(), node, 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2})));
         }
         return new QuantizationPlan(List.of(), weights);
     }
@@ -62,8 +63,15 @@ class BiasCorrectionLayersTest {
     }
 
     private Graph corrected(Graph model, int from, int to, int batch, Progress progress) throws IOException {
-        var plan = plan(model.nodes().stream().filter(node -> node.is("Gemm", "MatMul")).findFirst().orElseThrow().name());
-        return with(model, samples -> BiasCorrection.apply(model, model, plan, samples, from, to, batch, Provider.cpu(), progress));
+        var plan = plan(model.nodes().stream()
+                .filter(node -> node.is("Gemm", "MatMul"))
+                .findFirst()
+                .orElseThrow()
+                .name());
+        return with(
+                model,
+                samples ->
+                        BiasCorrection.apply(model, model, plan, samples, from, to, batch, Provider.cpu(), progress));
     }
 
     private void assertCorrected(boolean expected, Draft draft) throws IOException {
@@ -96,8 +104,12 @@ class BiasCorrectionLayersTest {
     @Test
     void withoutAWholeBatchNothingIsKnown() throws IOException {
         var draft = new Draft(18, 5);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, SAMPLES + 1, Networks.FEATURES),
-            draft.normal("w0", .5, Networks.FEATURES, 3), draft.normal("b", 1, 3));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, SAMPLES + 1, Networks.FEATURES),
+                draft.normal("w0", .5, Networks.FEATURES, 3),
+                draft.normal("b", 1, 3));
         var model = draft.output("y", DataType.FLOAT, SAMPLES + 1, 3).graph();
 
         assertSame(model, corrected(model, 0, SAMPLES, 1, Progress.none()));
@@ -111,22 +123,31 @@ class BiasCorrectionLayersTest {
 
         corrected(ending(draft), 2, 7, 2, (done, message) -> heard.add(done));
 
-        assertArrayEquals(new double[] {2 / 5.0, 4 / 5.0, 1}, heard.stream().mapToDouble(done -> done).toArray(), 1e-12);
+        assertArrayEquals(
+                new double[] {2 / 5.0, 4 / 5.0, 1},
+                heard.stream().mapToDouble(done -> done).toArray(),
+                1e-12);
     }
 
     /** Weights of 8 by 3 and of 3 by 3 numbers of four bytes. */
     @Test
     void asManyLayersAsHaveRoomAreCorrectedAtOnce() throws IOException {
         var draft = draft();
-        draft.op("y", "Gemm", draft.op("h", "Gemm", "x", "w0", draft.normal("b", 1, 3)), draft.normal("w1", .5, 3, 3),
-            draft.normal("c", 1, 3));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.op("h", "Gemm", "x", "w0", draft.normal("b", 1, 3)),
+                draft.normal("w1", .5, 3, 3),
+                draft.normal("c", 1, 3));
         var model = ending(draft);
         int both = 4 * (Networks.FEATURES * 3 + 3 * 3);
 
         for (long room : new long[] {1, both - 1, both}) {
             var heard = new ArrayList<Double>();
-            with(model, samples -> BiasCorrection.apply(model, model, plan("h/Gemm", "y/Gemm"), samples, room,
-                (done, message) -> heard.add(done)));
+            with(
+                    model,
+                    samples -> BiasCorrection.apply(
+                            model, model, plan("h/Gemm", "y/Gemm"), samples, room, (done, message) -> heard.add(done)));
 
             int groups = room < both ? 2 : 1;
             assertEquals(groups * SAMPLES, heard.size(), "room for " + room);
@@ -143,8 +164,16 @@ class BiasCorrectionLayersTest {
         halved.op("y", "Gemm", Map.of("beta", .5f), "x", "w0", halved.normal("b", 1, 3));
         assertCorrected(false, halved);
         var free = draft();
-        free.op("y", "Gemm", "x", "w0", free.op("b", "ReduceMean", free.constant("t", Tensor.of(new float[6], 2, 3)),
-            free.constant("axes", Tensor.vector(0L))));
+        free.op(
+                "y",
+                "Gemm",
+                "x",
+                "w0",
+                free.op(
+                        "b",
+                        "ReduceMean",
+                        free.constant("t", Tensor.of(new float[6], 2, 3)),
+                        free.constant("axes", Tensor.vector(0L))));
         assertCorrected(false, free);
     }
 }

@@ -49,8 +49,12 @@ class BiasCorrectionTest {
         }
     }
 
-    private Tuner.Result tune(Graph model, QuantizationPlan plan, Map<String, Tensor> arrays, TuneSettings settings) throws IOException {
-        return with(model, arrays, samples -> Tuner.tune(model, plan, samples, settings, 16, Provider.cpu(), Progress.none()));
+    private Tuner.Result tune(Graph model, QuantizationPlan plan, Map<String, Tensor> arrays, TuneSettings settings)
+            throws IOException {
+        return with(
+                model,
+                arrays,
+                samples -> Tuner.tune(model, plan, samples, settings, 16, Provider.cpu(), Progress.none()));
     }
 
     private static Tensor run(Graph graph, Map<String, Tensor> data) {
@@ -71,13 +75,19 @@ class BiasCorrectionTest {
 
     /** One layer of 8 inputs and 3 outputs whose activation grid cuts off everything above .5: y is biased. */
     private static QuantizationPlan clipped(String node) {
-        return new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
-            List.of(new QuantizationPlan.Weight("w", node, 1, Uniform.symmetric(8, 1, new double[] {2, 2, 2}))));
+        return new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
+                List.of(new QuantizationPlan.Weight("w", node, 1, Uniform.symmetric(8, 1, new double[] {2, 2, 2}))));
     }
 
     private static Graph gemm() {
         var draft = new Draft(17, 5);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft), draft.normal("b", .3, 3));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                weight(draft),
+                draft.normal("b", .3, 3));
         return draft.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
@@ -87,7 +97,8 @@ class BiasCorrectionTest {
 
     private static Graph matMul() {
         var draft = new Draft(18, 5);
-        String product = draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
+        String product =
+                draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
         draft.op("y", "Add", draft.normal("b", .3, 3), product);
         return draft.output("y", DataType.FLOAT, -1, 3).graph();
     }
@@ -105,8 +116,11 @@ class BiasCorrectionTest {
             assertTrue(worst > .1, "the plan must hurt, and changes the mean by only " + worst);
 
             // When
-            var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, layer, plan, samples, 0, SAMPLES, 10, Provider.cpu(),
-                Progress.none()));
+            var corrected = with(
+                    layer,
+                    data,
+                    samples -> BiasCorrection.apply(
+                            layer, layer, plan, samples, 0, SAMPLES, 10, Provider.cpu(), Progress.none()));
 
             // Then
             for (double difference : meanDifference(layer, plan.applyTo(corrected), data, 3)) {
@@ -119,13 +133,21 @@ class BiasCorrectionTest {
     void layersInSeveralGroupsAreCorrectedAsTogether() throws IOException {
         // Given two layers
         var draft = new Draft(18, 5);
-        String hidden = draft.op("hidden", "Gemm", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft),
-            draft.normal("b", .3, 3));
+        String hidden = draft.op(
+                "hidden",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                weight(draft),
+                draft.normal("b", .3, 3));
         draft.op("y", "Gemm", hidden, draft.normal("w2", .5, 3, 3), draft.normal("b2", .3, 3));
         var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
-        var plan = new QuantizationPlan(List.of(), List.of(
-            new QuantizationPlan.Weight("w", "hidden/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2})),
-            new QuantizationPlan.Weight("w2", "y/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2}))));
+        var plan = new QuantizationPlan(
+                List.of(),
+                List.of(
+                        new QuantizationPlan.Weight(
+                                "w", "hidden/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2})),
+                        new QuantizationPlan.Weight(
+                                "w2", "y/Gemm", 1, Uniform.symmetric(3, 1, new double[] {2, 2, 2}))));
         with(model, Data.rows(SAMPLES, 2), samples -> {
             // When both are corrected at once and one after the other
             var together = BiasCorrection.apply(model, model, plan, samples, Long.MAX_VALUE, Progress.none());
@@ -135,7 +157,8 @@ class BiasCorrectionTest {
                 String bias = together.nodes().get(layer).input(2);
                 assertFalse(bias.equals(model.nodes().get(layer).input(2)), bias);
                 assertEquals(bias, apart.nodes().get(layer).input(2));
-                assertEquals(together.initializers().get(bias), apart.initializers().get(bias));
+                assertEquals(
+                        together.initializers().get(bias), apart.initializers().get(bias));
             }
             return null;
         });
@@ -146,16 +169,26 @@ class BiasCorrectionTest {
     void whatRoundingMovedTheWeightsByIsMadeUpFor() throws IOException {
         // Given: every weight rounded a step too high, which inputs of mean 1 feel
         var layer = matMul();
-        var plan = new QuantizationPlan(List.of(), List.of(
-            new QuantizationPlan.Weight("w", "product/MatMul", 1, Uniform.symmetric(4, 1, new double[] {1, 1, 1}))));
+        var plan = new QuantizationPlan(
+                List.of(),
+                List.of(new QuantizationPlan.Weight(
+                        "w", "product/MatMul", 1, Uniform.symmetric(4, 1, new double[] {1, 1, 1}))));
         var rounded = layer.copy();
         var quantizer = plan.weights().getFirst().quantizer();
-        rounded.initializers().put("w", shifted(quantizer.fakeQuantize(layer.initializers().get("w")), quantizer.scale()[0]));
+        rounded.initializers()
+                .put(
+                        "w",
+                        shifted(
+                                quantizer.fakeQuantize(layer.initializers().get("w")),
+                                quantizer.scale()[0]));
         var data = Map.of("x", shifted(Data.rows(SAMPLES, 2).get("x"), 1));
 
         // When
-        var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, rounded, plan, samples, 0, SAMPLES, 10, Provider.cpu(),
-            Progress.none()));
+        var corrected = with(
+                layer,
+                data,
+                samples -> BiasCorrection.apply(
+                        layer, rounded, plan, samples, 0, SAMPLES, 10, Provider.cpu(), Progress.none()));
 
         // Then
         for (double difference : meanDifference(layer, plan.applyTo(rounded), data, 3)) {
@@ -171,16 +204,25 @@ class BiasCorrectionTest {
     void convolutionsAreCorrectedPerOutputChannel() throws IOException {
         // Given: weights rounded to 2 bits
         var draft = new Draft(17, 5);
-        draft.op("y", "Conv", draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
-            draft.normal("w", .5, 4, 3, 1, 1), draft.normal("b", .3, 4));
-        var layer = draft.output("y", DataType.FLOAT, -1, 4, Networks.SIDE, Networks.SIDE).graph();
-        var plan = new QuantizationPlan(List.of(), List.of(
-            new QuantizationPlan.Weight("w", "y/Conv", 1, Uniform.symmetric(2, 0, new double[] {1, 1, 1, 1}))));
+        draft.op(
+                "y",
+                "Conv",
+                draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
+                draft.normal("w", .5, 4, 3, 1, 1),
+                draft.normal("b", .3, 4));
+        var layer = draft.output("y", DataType.FLOAT, -1, 4, Networks.SIDE, Networks.SIDE)
+                .graph();
+        var plan = new QuantizationPlan(
+                List.of(), List.of(new QuantizationPlan.Weight("w", "y/Conv", 1, Uniform.symmetric(2, 0, new double[] {
+                    1, 1, 1, 1
+                }))));
         var data = Map.of("image", shifted(Data.images(8, 3).get("image"), 1.5f));
 
         // When
-        var corrected = with(layer, data, samples -> BiasCorrection.apply(layer, layer, plan, samples, 0, 8, 3,
-            Provider.cpu(), Progress.none()));
+        var corrected = with(
+                layer,
+                data,
+                samples -> BiasCorrection.apply(layer, layer, plan, samples, 0, 8, 3, Provider.cpu(), Progress.none()));
 
         // Then: [batch, 4, 64]
         var expected = run(layer, data).toFloats();
@@ -209,9 +251,14 @@ class BiasCorrectionTest {
         for (int bits : new int[] {8, 4, 3}) {
             // Given
             var model = Profiler.prepare(random.nextBoolean() ? Networks.mlp(seed) : Networks.conv(seed));
-            var data = model.inputs().getFirst().getName().equals("x") ? Data.rows(SAMPLES, seed) : Data.images(SAMPLES, seed);
-            var stages = with(model, data, samples -> Stages.run(model, samples,
-                CalibrateSettings.plain(new RangeCriterion.Mse(), bits, bits, List.of())));
+            var data = model.inputs().getFirst().getName().equals("x")
+                    ? Data.rows(SAMPLES, seed)
+                    : Data.images(SAMPLES, seed);
+            var stages = with(
+                    model,
+                    data,
+                    samples -> Stages.run(
+                            model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, bits, List.of())));
 
             // When
             var result = tune(model, stages.plan(), data, TuneSettings.biases(true, SAMPLES));
@@ -223,7 +270,9 @@ class BiasCorrectionTest {
             double before = error(model, stages.plan().applyTo(model), heldOut(data));
             double after = error(model, result.plan().applyTo(result.model()), heldOut(data));
             assertEquals(step.errorBefore(), before, 1e-3 * before + 1e-9);
-            assertTrue(after <= before * (1 + 1e-6), "seed " + seed + ", " + bits + " bits: " + before + " became " + after);
+            assertTrue(
+                    after <= before * (1 + 1e-6),
+                    "seed " + seed + ", " + bits + " bits: " + before + " became " + after);
         }
     }
 
@@ -281,7 +330,8 @@ class BiasCorrectionTest {
     @Test
     void samplesThatFillNoBatchOfAFixedModelChangeNothing() throws IOException {
         var draft = new Draft(17, 5);
-        String product = draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, 8, Networks.FEATURES), weight(draft));
+        String product =
+                draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, 8, Networks.FEATURES), weight(draft));
         draft.op("y", "Add", product, draft.normal("b", .3, 3));
         var fixed = draft.output("y", DataType.FLOAT, 8, 3).graph();
 

@@ -34,9 +34,10 @@ class BlockDataTest {
 
     /** Sample i is {@code lengths[i]} tokens long, and its target is i. */
     private void with(int[] lengths, Use use) {
-        try (var fed = new Activations(folder, Map.of()); var floats = new Activations(folder, Map.of());
-             var quantized = new Activations(folder, Map.of());
-             var targets = new Activations(folder, Map.of())) {
+        try (var fed = new Activations(folder, Map.of());
+                var floats = new Activations(folder, Map.of());
+                var quantized = new Activations(folder, Map.of());
+                var targets = new Activations(folder, Map.of())) {
             for (int i = 0; i < lengths.length; i++) {
                 fed.append("number", Tensor.of(new long[] {i}, 1, 1), 1);
                 floats.append("x", filled(1, lengths[i], CHANNELS), 1);
@@ -74,10 +75,15 @@ class BlockDataTest {
                 var x = data.mixed(all, wanted, new Random(SEED)).get("x").toFloats();
 
                 // Five deviations of a share of so many draws.
-                assertEquals(wanted, share(x, 0, x.length), 5 * Math.sqrt(wanted * (1 - wanted) / x.length), "seed " + SEED);
+                assertEquals(
+                        wanted, share(x, 0, x.length), 5 * Math.sqrt(wanted * (1 - wanted) / x.length), "seed " + SEED);
                 for (int row = 0; row < SAMPLES; row++) {
                     double own = share(x, row * 3 * CHANNELS, (row + 1) * 3 * CHANNELS);
-                    assertEquals(wanted, own, 5 * Math.sqrt(wanted * (1 - wanted) / (3 * CHANNELS)), "sample " + row + ", seed " + SEED);
+                    assertEquals(
+                            wanted,
+                            own,
+                            5 * Math.sqrt(wanted * (1 - wanted) / (3 * CHANNELS)),
+                            "sample " + row + ", seed " + SEED);
                 }
             }
         });
@@ -86,10 +92,14 @@ class BlockDataTest {
     @Test
     void neighboursAreDrawnByThemselves() {
         with(alike(3), data -> {
-            var x = data.mixed(IntStream.range(0, SAMPLES).toArray(), 0.5, new Random(SEED)).get("x").toFloats();
+            var x = data.mixed(IntStream.range(0, SAMPLES).toArray(), 0.5, new Random(SEED))
+                    .get("x")
+                    .toFloats();
             for (int apart = 1; apart <= 5; apart++) {
                 int step = apart;
-                long equal = IntStream.range(0, x.length - apart).filter(i -> x[i] == x[i + step]).count();
+                long equal = IntStream.range(0, x.length - apart)
+                        .filter(i -> x[i] == x[i + step])
+                        .count();
 
                 assertEquals(0.5, (double) equal / (x.length - apart), 0.035, apart + " apart, seed " + SEED);
             }
@@ -129,7 +139,9 @@ class BlockDataTest {
                 var batch = batches.batch(i);
                 for (int row = 0; row < 5; row++) {
                     assertTrue(seen.add(numbers(batch)[row]));
-                    assertEquals(numbers(batch)[row], batch.get("y" + BlockData.TARGET).get(2 * row));
+                    assertEquals(
+                            numbers(batch)[row],
+                            batch.get("y" + BlockData.TARGET).get(2 * row));
                 }
             }
             assertEquals(SAMPLES, seen.size());
@@ -158,7 +170,8 @@ class BlockDataTest {
 
             assertEquals(inOrder.batch(12), data.training(SAMPLES, 4, 0.5, SEED).batch(12));
             assertEquals(inOrder.batch(2), data.training(SAMPLES, 4, 0.5, SEED).batch(2));
-            assertNotEquals(inOrder.batch(12), data.training(SAMPLES, 4, 0.5, SEED + 1).batch(12));
+            assertNotEquals(
+                    inOrder.batch(12), data.training(SAMPLES, 4, 0.5, SEED + 1).batch(12));
             assertFalse(Arrays.equals(numbers(inOrder.batch(0)), numbers(inOrder.batch(5))));
         });
     }
@@ -169,7 +182,10 @@ class BlockDataTest {
             var orders = new HashSet<List<Long>>();
             for (long seed = SEED; seed < SEED + 5; seed++) {
                 for (int epoch = 0; epoch < 3; epoch++) {
-                    orders.add(Arrays.stream(numbers(data.training(SAMPLES, SAMPLES, 0, seed).batch(epoch))).boxed().toList());
+                    orders.add(Arrays.stream(numbers(
+                                    data.training(SAMPLES, SAMPLES, 0, seed).batch(epoch)))
+                            .boxed()
+                            .toList());
                 }
             }
             assertEquals(15, orders.size());
@@ -192,8 +208,16 @@ class BlockDataTest {
             for (int i = 0; i < 40; i++) {
                 seen.add(Arrays.stream(numbers(batches.batch(i))).boxed().toList());
             }
-            assertEquals(Set.of(List.of(0L, 1L, 2L, 3L), List.of(1L, 2L, 3L, 4L), List.of(2L, 3L, 4L, 5L), List.of(4L, 5L, 6L, 7L),
-                List.of(5L, 6L, 7L, 8L), List.of(6L, 7L, 8L, 9L)), seen, "seed " + SEED);
+            assertEquals(
+                    Set.of(
+                            List.of(0L, 1L, 2L, 3L),
+                            List.of(1L, 2L, 3L, 4L),
+                            List.of(2L, 3L, 4L, 5L),
+                            List.of(4L, 5L, 6L, 7L),
+                            List.of(5L, 6L, 7L, 8L),
+                            List.of(6L, 7L, 8L, 9L)),
+                    seen,
+                    "seed " + SEED);
         });
     }
 
@@ -204,7 +228,9 @@ class BlockDataTest {
         with(lengths, data -> {
             var training = data.training(SAMPLES, 10, 0.5, SEED);
             for (int i = 0; i < 6; i++) {
-                long odd = Arrays.stream(numbers(training.batch(i))).filter(number -> number % 2 == 1).count();
+                long odd = Arrays.stream(numbers(training.batch(i)))
+                        .filter(number -> number % 2 == 1)
+                        .count();
                 assertTrue(odd == 0 || odd == 10, odd + " short ones of 10, seed " + SEED);
             }
             var sizes = new HashSet<Integer>();
@@ -225,7 +251,8 @@ class BlockDataTest {
 
             assertArrayEquals(new long[] {4, 5, 6, 7}, numbers(judging.batch(0)));
             assertArrayEquals(new long[] {8, 9, 10, 11}, numbers(judging.batch(1)));
-            assertArrayEquals(new long[] {4, 5, 6}, numbers(data.judging(4, 7, 8).batch(0)));
+            assertArrayEquals(
+                    new long[] {4, 5, 6}, numbers(data.judging(4, 7, 8).batch(0)));
         });
     }
 
@@ -234,7 +261,9 @@ class BlockDataTest {
         with(new int[] {1, 3}, data -> {
             var batch = data.batch(new int[] {0, 1});
 
-            assertArrayEquals(new float[] {1, 0, 0, 1, 1, 1}, batch.get("y" + BlockData.FILLED).toFloats());
+            assertArrayEquals(
+                    new float[] {1, 0, 0, 1, 1, 1},
+                    batch.get("y" + BlockData.FILLED).toFloats());
         });
         with(new int[] {3, 3}, data -> assertFalse(data.batch(new int[] {0, 1}).containsKey("y" + BlockData.FILLED)));
     }

@@ -42,11 +42,14 @@ class BlockTuningTest {
     private static final int WIDTH = 3;
     private static final int WORDS = 20;
     private static final Uniform WEIGHTS = Uniform.symmetric(3, 1, new double[] {2, 2, 2});
-    private static final Subgraph FIRST = new Subgraph("first", List.of(), List.of("h"), Set.of("e/Gather", "a/MatMul", "h/Add"));
-    private static final Subgraph SECOND = new Subgraph("second", List.of("h"), List.of("y"), Set.of("b/MatMul", "y/Add"));
+    private static final Subgraph FIRST =
+            new Subgraph("first", List.of(), List.of("h"), Set.of("e/Gather", "a/MatMul", "h/Add"));
+    private static final Subgraph SECOND =
+            new Subgraph("second", List.of("h"), List.of("y"), Set.of("b/MatMul", "y/Add"));
     private static final Map<String, BatchAxis> AXES = Map.of("h", BatchAxis.FIRST, "y", BatchAxis.FIRST);
     private static final Trainables BIASES = new Trainables(Weights.FIXED, true, false, false, false);
-    private static final Training TRAINING = new Training(6, 4, 0, Training.Distance.MSE, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0, 3);
+    private static final Training TRAINING =
+            new Training(6, 4, 0, Training.Distance.MSE, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0, 3);
     private static final Split SPLIT = new Split(7, 12);
 
     @TempDir
@@ -61,17 +64,30 @@ class BlockTuningTest {
 
     private static Graph model(long samples) {
         var draft = new Draft(17, 8);
-        draft.op("e", "Gather", draft.normal("table", 1, WORDS, WIDTH), draft.input("ids", DataType.INT64, samples, -1));
-        draft.op("h", "Add", draft.op("a", "MatMul", "e", draft.normal("v", 1, WIDTH, WIDTH)), draft.normal("u", 1, WIDTH));
-        draft.op("y", "Add", draft.op("b", "MatMul", "h", draft.normal("w", 1, WIDTH, WIDTH)), draft.normal("c", 1, WIDTH));
+        draft.op(
+                "e", "Gather", draft.normal("table", 1, WORDS, WIDTH), draft.input("ids", DataType.INT64, samples, -1));
+        draft.op(
+                "h",
+                "Add",
+                draft.op("a", "MatMul", "e", draft.normal("v", 1, WIDTH, WIDTH)),
+                draft.normal("u", 1, WIDTH));
+        draft.op(
+                "y",
+                "Add",
+                draft.op("b", "MatMul", "h", draft.normal("w", 1, WIDTH, WIDTH)),
+                draft.normal("c", 1, WIDTH));
         return draft.output("y", DataType.FLOAT, samples, -1, WIDTH).graph();
     }
 
     private static QuantizationPlan plan() {
         var grid = Uniform.asymmetric(3, -4, 4);
-        return new QuantizationPlan(List.of(new QuantizationPlan.Activation("e", Set.of("a/MatMul"), grid, "fixed"),
-            new QuantizationPlan.Activation("h", Set.of("b/MatMul"), grid, "fixed")),
-            List.of(new QuantizationPlan.Weight("v", "a/MatMul", 1, WEIGHTS), new QuantizationPlan.Weight("w", "b/MatMul", 1, WEIGHTS)));
+        return new QuantizationPlan(
+                List.of(
+                        new QuantizationPlan.Activation("e", Set.of("a/MatMul"), grid, "fixed"),
+                        new QuantizationPlan.Activation("h", Set.of("b/MatMul"), grid, "fixed")),
+                List.of(
+                        new QuantizationPlan.Weight("v", "a/MatMul", 1, WEIGHTS),
+                        new QuantizationPlan.Weight("w", "b/MatMul", 1, WEIGHTS)));
     }
 
     private final Graph model = model(-1);
@@ -89,8 +105,14 @@ class BlockTuningTest {
         }
         var spilled = Files.createTempDirectory(folder, "spilled");
         try (var data = Dataset.open(files)) {
-            try (var tuning = new BlockTuning(reference, new Samples(data, reference, Map.of()), SPLIT, AXES, sequential, Provider.cpu(),
-                spilled)) {
+            try (var tuning = new BlockTuning(
+                    reference,
+                    new Samples(data, reference, Map.of()),
+                    SPLIT,
+                    AXES,
+                    sequential,
+                    Provider.cpu(),
+                    spilled)) {
                 task.on(tuning);
             }
         }
@@ -102,7 +124,9 @@ class BlockTuningTest {
     private static float[] run(Graph graph, Tensor ids, Tensor given) {
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
             String input = graph.inputs().getFirst().getName();
-            return session.run(Map.of(input, input.equals("ids") ? ids : given)).get("y").toFloats();
+            return session.run(Map.of(input, input.equals("ids") ? ids : given))
+                    .get("y")
+                    .toFloats();
         }
     }
 
@@ -117,7 +141,10 @@ class BlockTuningTest {
             try (var session = Session.open(FIRST.cut(model), Provider.cpu(), Session.Optimization.EXACT)) {
                 handed = session.run(Map.of("ids", ids)).get("h");
             }
-            var other = run(Simulation.fixed(sequential ? Blocks.whole(model) : SECOND, state.model(), state.plan()), ids, handed);
+            var other = run(
+                    Simulation.fixed(sequential ? Blocks.whole(model) : SECOND, state.model(), state.plan()),
+                    ids,
+                    handed);
             for (int i = 0; i < exact.length; i++) {
                 noise += Math.pow(exact[i] - other[i], 2);
                 power += Math.pow(exact[i], 2);
@@ -156,9 +183,17 @@ class BlockTuningTest {
         });
     }
 
-    private Optional<BlockTuning.Part> tune(BlockTuning tuning, Subgraph part, State state, Trainables trainables, boolean stop) {
-        return tuning.tune(part, state, Optional.empty(), trainables, TRAINING, folder.resolve("checkpoint.npz"), () -> stop,
-            Progress.none());
+    private Optional<BlockTuning.Part> tune(
+            BlockTuning tuning, Subgraph part, State state, Trainables trainables, boolean stop) {
+        return tuning.tune(
+                part,
+                state,
+                Optional.empty(),
+                trainables,
+                TRAINING,
+                folder.resolve("checkpoint.npz"),
+                () -> stop,
+                Progress.none());
     }
 
     @ParameterizedTest
@@ -167,7 +202,8 @@ class BlockTuningTest {
         var off = model.copy();
         off.initializers().put("u", Tensor.vector(5f, -5f, 5f));
         with(model, sequential, tuning -> {
-            var first = tune(tuning, FIRST, new State(off, plan()), BIASES, false).orElseThrow();
+            var first =
+                    tune(tuning, FIRST, new State(off, plan()), BIASES, false).orElseThrow();
             assertFalse(first.curve().isEmpty());
             var moved = first.state().model().initializers();
             assertNotEquals(off.initializers().get("u"), moved.get("u"));
@@ -209,8 +245,19 @@ class BlockTuningTest {
         with(model, true, tuning -> {
             assertTrue(tuning.secondsAStep(FIRST, start, Optional.of(behind), BIASES, ahead) > 0);
             double before = tuning.error(FIRST, start);
-            double both = tuning.tune(FIRST, start, Optional.of(behind), BIASES, ahead, folder.resolve("checkpoint.npz"), () -> false,
-                Progress.none()).orElseThrow().curve().getFirst().score();
+            double both = tuning.tune(
+                            FIRST,
+                            start,
+                            Optional.of(behind),
+                            BIASES,
+                            ahead,
+                            folder.resolve("checkpoint.npz"),
+                            () -> false,
+                            Progress.none())
+                    .orElseThrow()
+                    .curve()
+                    .getFirst()
+                    .score();
             assertTrue(both > 1.2 * before, before + " became " + both);
         });
     }
@@ -220,15 +267,21 @@ class BlockTuningTest {
         with(model, true, tuning -> {
             var rounded = tuning.round(FIRST, start, Progress.none());
 
-            var inputs = new SequentialRounding.Inputs(IntStream.range(0, SPLIT.train()).mapToObj(i -> new int[] {i}).toList(),
-                this::sample, this::sample);
+            var inputs = new SequentialRounding.Inputs(
+                    IntStream.range(0, SPLIT.train())
+                            .mapToObj(i -> new int[] {i})
+                            .toList(),
+                    this::sample,
+                    this::sample);
             var wanted = new SequentialRounding(FIRST, model, start, Provider.cpu()).apply(inputs, Progress.none());
             var expected = wanted.model().initializers().get("v").toFloats();
             var actual = rounded.model().initializers().get("v").toFloats();
             for (int i = 0; i < expected.length; i++) {
                 assertEquals(expected[i], actual[i], 1e-4);
             }
-            assertNotEquals(model.initializers().get("v"), rounded.model().initializers().get("v"));
+            assertNotEquals(
+                    model.initializers().get("v"),
+                    rounded.model().initializers().get("v"));
         });
     }
 

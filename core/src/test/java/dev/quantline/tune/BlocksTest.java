@@ -26,10 +26,17 @@ class BlocksTest {
     static QuantizationPlan plan(Graph model) {
         var placement = Placement.of(model, List.of());
         return new QuantizationPlan(
-            placement.activations().values().stream().map(site -> new QuantizationPlan.Activation(site.tensor(), site.readers(),
-                Uniform.asymmetric(8, -1, 1), "fixed")).toList(),
-            placement.weights().stream().map(place -> new QuantizationPlan.Weight(place.tensor(), place.node(), place.input(),
-                Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {1}))).toList());
+                placement.activations().values().stream()
+                        .map(site -> new QuantizationPlan.Activation(
+                                site.tensor(), site.readers(), Uniform.asymmetric(8, -1, 1), "fixed"))
+                        .toList(),
+                placement.weights().stream()
+                        .map(place -> new QuantizationPlan.Weight(
+                                place.tensor(),
+                                place.node(),
+                                place.input(),
+                                Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {1})))
+                        .toList());
     }
 
     private static List<Subgraph> blocks(Graph model) {
@@ -52,7 +59,8 @@ class BlocksTest {
     void aResidualBlockIsNotCutInside() {
         var model = Profiler.prepare(Networks.conv(1));
 
-        var ends = blocks(model).stream().map(block -> block.outputs().getFirst()).toList();
+        var ends =
+                blocks(model).stream().map(block -> block.outputs().getFirst()).toList();
 
         assertEquals(List.of("stem.relu", "pool", "flat", "logits"), ends);
     }
@@ -62,7 +70,8 @@ class BlocksTest {
         var model = Profiler.prepare(Networks.recurrent(1));
 
         var ends = Blocks.of(model, plan(model), List.of("first.relu", "state")::contains).stream()
-            .map(block -> block.outputs().getFirst()).toList();
+                .map(block -> block.outputs().getFirst())
+                .toList();
 
         assertEquals(List.of("first.relu", "state", "logits"), ends);
     }
@@ -97,7 +106,9 @@ class BlocksTest {
 
         var blocks = Blocks.endingIn(List.of("pool"), model, plan(model));
 
-        assertEquals(List.of("pool", "logits"), blocks.stream().map(block -> block.outputs().getFirst()).toList());
+        assertEquals(
+                List.of("pool", "logits"),
+                blocks.stream().map(block -> block.outputs().getFirst()).toList());
     }
 
     @Test
@@ -106,13 +117,22 @@ class BlocksTest {
 
         var refused = assertThrows(BadInput.class, () -> Blocks.endingIn(List.of("block.relu"), model, plan(model)));
 
-        assertTrue(refused.getMessage().contains("'block.relu'") && refused.getMessage().contains("pool"), refused.getMessage());
+        assertTrue(
+                refused.getMessage().contains("'block.relu'")
+                        && refused.getMessage().contains("pool"),
+                refused.getMessage());
     }
 
     private static QuantizationPlan plan(List<String> activations, String... layers) {
-        return new QuantizationPlan(activations.stream().map(tensor -> new QuantizationPlan.Activation(tensor, Set.of(),
-            Uniform.asymmetric(8, -1, 1), "fixed")).toList(), Arrays.stream(layers).map(node -> new QuantizationPlan.Weight("w", node, 1,
-            Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {1}))).toList());
+        return new QuantizationPlan(
+                activations.stream()
+                        .map(tensor -> new QuantizationPlan.Activation(
+                                tensor, Set.of(), Uniform.asymmetric(8, -1, 1), "fixed"))
+                        .toList(),
+                Arrays.stream(layers)
+                        .map(node -> new QuantizationPlan.Weight(
+                                "w", node, 1, Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {1})))
+                        .toList());
     }
 
     private static Draft draft() {
@@ -134,11 +154,18 @@ class BlocksTest {
         draft.op("sum", "Add", draft.op("/one", "MatMul", "x", "w"), draft.op("/two", "MatMul", "x", "w"));
         var apart = ending(draft, draft.op("y", "MatMul", "sum", "w"));
 
-        assertEquals(List.of("stem/Conv", "block", "wide/Conv", "logits/Gemm"), blocks(conv).stream().map(Subgraph::name).toList());
-        assertEquals(List.of("layer0", "layer1"), blocks(transformer).stream().map(Subgraph::name).toList());
-        assertEquals(List.of("block 0", "y/MatMul"),
-            Blocks.of(apart, plan(List.of("x", "sum"), "/one/MatMul", "/two/MatMul", "y/MatMul"), end -> true).stream()
-                .map(Subgraph::name).toList());
+        assertEquals(
+                List.of("stem/Conv", "block", "wide/Conv", "logits/Gemm"),
+                blocks(conv).stream().map(Subgraph::name).toList());
+        assertEquals(
+                List.of("layer0", "layer1"),
+                blocks(transformer).stream().map(Subgraph::name).toList());
+        assertEquals(
+                List.of("block 0", "y/MatMul"),
+                Blocks.of(apart, plan(List.of("x", "sum"), "/one/MatMul", "/two/MatMul", "y/MatMul"), end -> true)
+                        .stream()
+                        .map(Subgraph::name)
+                        .toList());
     }
 
     @Test
@@ -172,9 +199,11 @@ class BlocksTest {
         draft.op("p", "MatMul", "b", draft.op("turned", "Transpose", "b"));
         var model = ending(draft, draft.op("c", "MatMul", "p", draft.normal("v", 1, 4, 4)));
 
-        assertEquals(List.of(List.of("a/MatMul", "b/MatMul"), List.of("turned/Transpose", "p/MatMul", "c/MatMul")),
-            Blocks.of(model, plan(List.of("x", "b", "turned", "p"), "a/MatMul", "c/MatMul"), end -> true).stream()
-                .map(block -> List.copyOf(block.nodes())).toList());
+        assertEquals(
+                List.of(List.of("a/MatMul", "b/MatMul"), List.of("turned/Transpose", "p/MatMul", "c/MatMul")),
+                Blocks.of(model, plan(List.of("x", "b", "turned", "p"), "a/MatMul", "c/MatMul"), end -> true).stream()
+                        .map(block -> List.copyOf(block.nodes()))
+                        .toList());
     }
 
     @Test

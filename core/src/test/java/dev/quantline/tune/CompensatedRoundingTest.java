@@ -29,7 +29,9 @@ class CompensatedRoundingTest {
         for (int group = 0; group < groups; group++) {
             for (int row = 0; row < ROWS; row++) {
                 double common = random.nextGaussian();
-                var x = random.doubles(INPUTS).map(noise -> common + noise - 0.5).toArray();
+                var x = random.doubles(INPUTS)
+                        .map(noise -> common + noise - 0.5)
+                        .toArray();
                 for (int i = 0; i < INPUTS * INPUTS; i++) {
                     sums[group * INPUTS * INPUTS + i] += x[i / INPUTS] * x[i % INPUTS];
                 }
@@ -73,7 +75,8 @@ class CompensatedRoundingTest {
             double nearest = outputError(weight, quantizer.fakeQuantize(weight.tensor()), product);
             double compensated = outputError(weight, rounded, product);
             assertTrue(compensated < 0.5 * nearest, compensated + " against " + nearest);
-            assertArrayEquals(rounded.toFloats(), moved.toFloats(), 0.499f * quantizer.scale()[0]);
+            assertArrayEquals(
+                    rounded.toFloats(), moved.toFloats(), 0.499f * quantizer.scale()[0]);
         }
     }
 
@@ -88,9 +91,12 @@ class CompensatedRoundingTest {
         }
         var quantizer = Uniform.symmetric(4, 0, new double[] {2, 2, 2, 2, 2, 2});
 
-        var moved = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums)).values();
+        var moved = CompensatedRounding.of(weight, quantizer, new Product(groups, INPUTS, sums))
+                .values();
 
-        assertArrayEquals(quantizer.fakeQuantize(weight.tensor()).toFloats(), quantizer.fakeQuantize(moved).toFloats());
+        assertArrayEquals(
+                quantizer.fakeQuantize(weight.tensor()).toFloats(),
+                quantizer.fakeQuantize(moved).toFloats());
     }
 
     /**
@@ -109,7 +115,8 @@ class CompensatedRoundingTest {
             }
             var quantizer = Uniform.symmetric(4, weight.axis(), new double[] {2, 2.2, 2.4, 2.6, 2.8, 3});
 
-            var moved = weight.rows(quantizer.fakeQuantize(CompensatedRounding.of(weight, quantizer, product).values()));
+            var moved = weight.rows(quantizer.fakeQuantize(
+                    CompensatedRounding.of(weight, quantizer, product).values()));
 
             var exact = weight.rows(weight.tensor());
             for (int o = 0; o < OUTPUTS; o++) {
@@ -123,7 +130,8 @@ class CompensatedRoundingTest {
                     h[i][i] += 0.01 * mean;
                 }
                 var wanted = rounded(quantizer, o, Arrays.copyOfRange(exact, o * INPUTS, (o + 1) * INPUTS), h);
-                assertArrayEquals(wanted, Arrays.copyOfRange(moved, o * INPUTS, (o + 1) * INPUTS), 1e-5f, "output " + o);
+                assertArrayEquals(
+                        wanted, Arrays.copyOfRange(moved, o * INPUTS, (o + 1) * INPUTS), 1e-5f, "output " + o);
             }
         }
     }
@@ -135,7 +143,10 @@ class CompensatedRoundingTest {
 
     /** One output channel; what is not rounded yet is solved for anew each time. */
     private static float[] rounded(Uniform quantizer, int output, float[] exact, double[][] h) {
-        var order = IntStream.range(0, INPUTS).boxed().sorted(Comparator.comparingDouble(i -> -h[i][i])).toList();
+        var order = IntStream.range(0, INPUTS)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -h[i][i]))
+                .toList();
         var codes = new float[INPUTS];
         for (int k = 0; k < INPUTS; k++) {
             var free = order.subList(k, INPUTS).stream().mapToInt(i -> i).toArray();
@@ -146,7 +157,11 @@ class CompensatedRoundingTest {
                 }
             }
             var among = new Array2DRowRealMatrix(h, false).getSubMatrix(free, free);
-            double best = exact[free[0]] + new LUDecomposition(among).getSolver().solve(new ArrayRealVector(pull, false)).getEntry(0);
+            double best = exact[free[0]]
+                    + new LUDecomposition(among)
+                            .getSolver()
+                            .solve(new ArrayRealVector(pull, false))
+                            .getEntry(0);
             codes[free[0]] = quantizer.dequantize(quantizer.quantize((float) best, output), output);
         }
         return codes;
@@ -194,7 +209,11 @@ class CompensatedRoundingTest {
         var rounded = CompensatedRounding.withScales(weight, quantizer, product, 0);
 
         // Then
-        double kept = outputError(weight, quantizer.fakeQuantize(CompensatedRounding.of(weight, quantizer, product).values()), product);
+        double kept = outputError(
+                weight,
+                quantizer.fakeQuantize(
+                        CompensatedRounding.of(weight, quantizer, product).values()),
+                product);
         double narrowed = outputError(weight, rounded.quantizer().fakeQuantize(rounded.values()), product);
         assertTrue(narrowed < 0.7 * kept, narrowed + " against " + kept);
     }

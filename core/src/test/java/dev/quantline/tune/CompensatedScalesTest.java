@@ -62,9 +62,13 @@ class CompensatedScalesTest {
     }
 
     /** Of one channel: the factor with the least error of its output, each input weighing its energy and the damping. */
-    private static float bestFactor(LayerWeight weight, Uniform quantizer, Product product, int output, double damping) {
+    private static float bestFactor(
+            LayerWeight weight, Uniform quantizer, Product product, int output, double damping) {
         int from = output / (OUTPUTS / product.groups()) * INPUTS * INPUTS;
-        double mean = IntStream.range(0, INPUTS).mapToDouble(i -> product.sums()[from + i * INPUTS + i]).average().orElseThrow();
+        double mean = IntStream.range(0, INPUTS)
+                .mapToDouble(i -> product.sums()[from + i * INPUTS + i])
+                .average()
+                .orElseThrow();
         float best = 0;
         double least = Double.POSITIVE_INFINITY;
         for (float factor : FACTORS) {
@@ -110,11 +114,15 @@ class CompensatedScalesTest {
                 var factors = new float[OUTPUTS];
                 for (int o = 0; o < OUTPUTS; o++) {
                     factors[o] = bestFactor(weight, quantizer, product, o, 0.01 + 0.5 * scarcity);
-                    assertEquals(factors[o], rounded.quantizer().scale()[o] / quantizer.scale()[o], 1e-6, "channel " + o + ", draw "
-                        + draw + ", scarcity " + scarcity + ", seed " + SEED);
+                    assertEquals(
+                            factors[o],
+                            rounded.quantizer().scale()[o] / quantizer.scale()[o],
+                            1e-6,
+                            "channel " + o + ", draw " + draw + ", scarcity " + scarcity + ", seed " + SEED);
                 }
-                assertArrayEquals(rounded.quantizer().fakeQuantize(weight.tensor()).toFloats(),
-                    rounded.quantizer().fakeQuantize(rounded.values()).toFloats());
+                assertArrayEquals(
+                        rounded.quantizer().fakeQuantize(weight.tensor()).toFloats(),
+                        rounded.quantizer().fakeQuantize(rounded.values()).toFloats());
                 chosen.add(factors);
             }
         }
@@ -128,8 +136,10 @@ class CompensatedScalesTest {
         var product = uncorrelated(1, energies(INPUTS, random));
         var wide = new double[INPUTS];
         Arrays.fill(wide, 6);
-        for (var quantizer : List.of(new Uniform(3, true, Uniform.PER_TENSOR, new float[] {2}, new int[1]),
-            Uniform.symmetric(3, 1, wide), Uniform.symmetric(3, 0, INPUTS / 2, wide))) {
+        for (var quantizer : List.of(
+                new Uniform(3, true, Uniform.PER_TENSOR, new float[] {2}, new int[1]),
+                Uniform.symmetric(3, 1, wide),
+                Uniform.symmetric(3, 0, INPUTS / 2, wide))) {
             var rounded = CompensatedRounding.withScales(weight, quantizer, product, 0);
 
             assertArrayEquals(quantizer.scale(), rounded.quantizer().scale(), quantizer.toString());
@@ -143,7 +153,8 @@ class CompensatedScalesTest {
         for (boolean columns : new boolean[] {false, true}) {
             // Given scales of which some are narrowed, and inputs in the order they are stored in
             var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
-            var quantizer = Uniform.symmetric(5, weight.axis(), new double[] {1.5, 2, 2.5, 4, 5, 6}).withPairLimit(17);
+            var quantizer = Uniform.symmetric(5, weight.axis(), new double[] {1.5, 2, 2.5, 4, 5, 6})
+                    .withPairLimit(17);
             var product = uncorrelated(groups, alike(groups * INPUTS));
 
             // When
@@ -154,8 +165,12 @@ class CompensatedScalesTest {
             for (var rounded : List.of(kept, narrowed)) {
                 var free = rounded.quantizer().withPairLimit(0);
                 var limited = rounded.quantizer().fakeQuantize(weight.tensor()).toFloats();
-                assertArrayEquals(limited, free.fakeQuantize(rounded.values()).toFloats(), "codes keep the limit by themselves");
-                assertTrue(!Arrays.equals(limited, free.fakeQuantize(weight.tensor()).toFloats()), "nothing was cut");
+                assertArrayEquals(
+                        limited, free.fakeQuantize(rounded.values()).toFloats(), "codes keep the limit by themselves");
+                assertTrue(
+                        !Arrays.equals(
+                                limited, free.fakeQuantize(weight.tensor()).toFloats()),
+                        "nothing was cut");
             }
             assertTrue(!Arrays.equals(quantizer.scale(), narrowed.quantizer().scale()), "every scale is as it was");
         }
@@ -221,15 +236,19 @@ class CompensatedScalesTest {
         var reach = new double[INPUTS];
         Arrays.fill(reach, 2.5);
         var grid = Uniform.symmetric(3, 1, reach);
-        var plan = new QuantizationPlan(List.of(), model.nodes().stream()
-            .map(node -> new QuantizationPlan.Weight(node.input(1), node.name(), 1, grid)).toList());
+        var plan = new QuantizationPlan(
+                List.of(),
+                model.nodes().stream()
+                        .map(node -> new QuantizationPlan.Weight(node.input(1), node.name(), 1, grid))
+                        .toList());
         var random = new Random(SEED);
         var x = new float[40 * INPUTS];
         for (int i = 0; i < x.length; i++) {
             x[i] = (float) random.nextGaussian() + (i % INPUTS == 0 ? 0 : x[i - 1]);
         }
         var heard = new ArrayList<Double>();
-        try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 40, INPUTS)))))) {
+        try (var read =
+                Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 40, INPUTS)))))) {
             var samples = new Samples(read, model, Map.of());
             var products = InputProducts.of(model, samples, 0, 40, 8, Provider.cpu(), Progress.none());
 
@@ -240,14 +259,21 @@ class CompensatedScalesTest {
             // Then
             var node = model.nodes().getFirst();
             var layer = LayerWeight.of(model, node).orElseThrow();
-            var wanted = CompensatedRounding.of(layer, grid, products.of(model, node).orElseThrow()).values();
+            var wanted = CompensatedRounding.of(
+                            layer, grid, products.of(model, node).orElseThrow())
+                    .values();
             assertEquals(wanted, rounded.initializers().get("own"));
             assertTrue(!wanted.equals(model.initializers().get("own")), "the model that came is as it was");
-            assertEquals(model.initializers().get("shared"), rounded.initializers().get("shared"));
+            assertEquals(
+                    model.initializers().get("shared"), rounded.initializers().get("shared"));
             assertEquals(model.initializers(), untouched.initializers());
-            assertArrayEquals(new double[] {0, 1 / 3.0, 2 / 3.0}, heard.stream().mapToDouble(done -> done).toArray(), 1e-12);
+            assertArrayEquals(
+                    new double[] {0, 1 / 3.0, 2 / 3.0},
+                    heard.stream().mapToDouble(done -> done).toArray(),
+                    1e-12);
         }
         // A weight that a layer reads first is no matrix with an output in every column.
-        assertTrue(!CompensatedRounding.takes(new QuantizationPlan.Weight("own", model.nodes().getFirst().name(), 0, grid), model.index()));
+        assertTrue(!CompensatedRounding.takes(
+                new QuantizationPlan.Weight("own", model.nodes().getFirst().name(), 0, grid), model.index()));
     }
 }

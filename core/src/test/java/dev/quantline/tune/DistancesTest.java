@@ -30,6 +30,7 @@ class DistancesTest {
     private static final float[] V = {2, 1, 4, -1};
     /** What the part gives for both samples; y with what it gives where the first one, of one token, has none. */
     private static final float[] GIVEN_Y = {1.5f, 9, 3, -1};
+
     private static final float[] GIVEN_V = {2, 2, 2, -1};
 
     @TempDir
@@ -66,11 +67,17 @@ class DistancesTest {
         List.of("y", "v", "z").forEach(name -> graph.outputs().add(ValueInfos.of(name, DataType.FLOAT)));
         var part = new Subgraph("part", List.of("a", "b"), List.of("y", "v"), Set.of());
         var rest = new Subgraph("behind", List.of("v"), List.of("z"), Set.of());
-        var data = new BlockData(part, activations(), given, given, targets,
-            ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
+        var data = new BlockData(
+                part,
+                activations(),
+                given,
+                given,
+                targets,
+                ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
         var training = Training.standard().withLoss(distance);
         var loss = new Distances(data, training, SPLIT, graph).loss();
-        var forward = TrainingGraph.forward(graph, Map.of("a", new long[] {2, 2}, "b", new long[] {2, 2}), List.of(), loss, List.of());
+        var forward = TrainingGraph.forward(
+                graph, Map.of("a", new long[] {2, 2}, "b", new long[] {2, 2}), List.of(), loss, List.of());
         var batch = new HashMap<>(data.batch(new int[] {0, 1}));
         batch.putAll(weights);
         try (var heldOut = HeldOut.loss(forward, number -> batch, 1, Provider.cpu())) {
@@ -105,7 +112,8 @@ class DistancesTest {
 
     @Test
     void theEndOfTheStageHasAWeightOfItsOwn() {
-        assertEquals(3 * (y(2) + v(2)) / 2 + 5 * v(2), loss(Training.Distance.MSE, V, true, Distances.weights(3, 5)), 1e-5);
+        assertEquals(
+                3 * (y(2) + v(2)) / 2 + 5 * v(2), loss(Training.Distance.MSE, V, true, Distances.weights(3, 5)), 1e-5);
     }
 
     @Test

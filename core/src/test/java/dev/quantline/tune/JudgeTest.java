@@ -32,8 +32,10 @@ class JudgeTest {
     private static final int SAMPLES = 10;
     private static final Split SPLIT = new Split(5, SAMPLES);
     private static final float[] EXACT = {0.7f, -1.2f, 2.4f, 1.6f, 0.3f, -0.6f, 2.2f, -0.1f, 0.9f};
-    private static final QuantizationPlan PLAN = new QuantizationPlan(List.of(),
-        List.of(new QuantizationPlan.Weight("w", "y/MatMul", 1, Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {7}))));
+    private static final QuantizationPlan PLAN = new QuantizationPlan(
+            List.of(),
+            List.of(new QuantizationPlan.Weight(
+                    "w", "y/MatMul", 1, Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {7}))));
 
     @TempDir
     private Path folder;
@@ -51,13 +53,17 @@ class JudgeTest {
 
     private static Graph model(long samples) {
         var draft = new Draft(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, samples, CHANNELS),
-            draft.constant("w", Tensor.of(EXACT, CHANNELS, CHANNELS)));
+        draft.op(
+                "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, samples, CHANNELS),
+                draft.constant("w", Tensor.of(EXACT, CHANNELS, CHANNELS)));
         return draft.output("y", DataType.FLOAT, samples, CHANNELS).graph();
     }
 
     private double error(Graph model, boolean logits, int batch, Progress progress) throws IOException {
-        try (var data = Dataset.open(List.of(Data.write(folder.resolve("x.npz"), Map.of("x", Tensor.of(x, SAMPLES, CHANNELS)))))) {
+        try (var data = Dataset.open(
+                List.of(Data.write(folder.resolve("x.npz"), Map.of("x", Tensor.of(x, SAMPLES, CHANNELS)))))) {
             var judge = new Judge(model, new Samples(data, model, Map.of()), SPLIT, logits, batch, Provider.cpu());
             return judge.error(new State(model, PLAN), progress);
         }
@@ -101,7 +107,8 @@ class JudgeTest {
         }
         for (int batch : new int[] {2, SAMPLES}) {
             assertEquals(noise / power, error(model(-1), false, batch, Progress.none()), 1e-5);
-            assertEquals(divergence / (SAMPLES - SPLIT.judging()), error(model(-1), true, batch, Progress.none()), 1e-5);
+            assertEquals(
+                    divergence / (SAMPLES - SPLIT.judging()), error(model(-1), true, batch, Progress.none()), 1e-5);
         }
     }
 
@@ -111,7 +118,10 @@ class JudgeTest {
 
         error(model(-1), false, 2, (done, message) -> heard.add(done));
 
-        assertArrayEquals(new double[] {2 / 5.0, 4 / 5.0, 1}, heard.stream().mapToDouble(done -> done).toArray(), 1e-12);
+        assertArrayEquals(
+                new double[] {2 / 5.0, 4 / 5.0, 1},
+                heard.stream().mapToDouble(done -> done).toArray(),
+                1e-12);
     }
 
     @Test

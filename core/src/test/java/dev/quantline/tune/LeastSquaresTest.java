@@ -25,7 +25,8 @@ class LeastSquaresTest {
                     exact[group][row] = random.doubles(INPUTS, -1, 1).toArray();
                     disturbed[group][row] = exact[group][row].clone();
                     for (int i = 0; i < INPUTS; i++) {
-                        disturbed[group][row][i] += noise * (exact[group][row][(i + 1) % INPUTS] + random.nextGaussian());
+                        disturbed[group][row][i] +=
+                                noise * (exact[group][row][(i + 1) % INPUTS] + random.nextGaussian());
                     }
                 }
             }
@@ -78,7 +79,8 @@ class LeastSquaresTest {
         var own = new Product(groups, INPUTS, rows.products(rows.disturbed(), rows.disturbed()));
 
         // When
-        var found = LeastSquares.of(weight, own, rows.products(rows.disturbed(), rows.exact()), 0).tensor();
+        var found = LeastSquares.of(weight, own, rows.products(rows.disturbed(), rows.exact()), 0)
+                .tensor();
 
         // Then
         double least = rows.objective(weight, found);
@@ -87,7 +89,9 @@ class LeastSquaresTest {
             for (float step : new float[] {-0.01f, 0.01f}) {
                 var moved = found.toFloats();
                 moved[i] += step;
-                assertTrue(rows.objective(weight, Tensor.of(moved, found.shape())) > least, "element " + i + " by " + step);
+                assertTrue(
+                        rows.objective(weight, Tensor.of(moved, found.shape())) > least,
+                        "element " + i + " by " + step);
             }
         }
     }

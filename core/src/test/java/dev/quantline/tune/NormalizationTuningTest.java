@@ -47,9 +47,11 @@ class NormalizationTuningTest {
         var model = Profiler.prepare(Networks.conv(5));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.images(SAMPLES, 6))))) {
             var samples = new Samples(data, model, Map.of());
-            var stages = Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            var stages =
+                    Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
             var start = new State(stages.model(), stages.plan());
-            var tuned = NormalizationTuning.apply(start, stages.model(), samples, SPLIT, 16, Provider.cpu(), Progress.none());
+            var tuned = NormalizationTuning.apply(
+                    start, stages.model(), samples, SPLIT, 16, Provider.cpu(), Progress.none());
             task.on(start, tuned, new Judge(stages.model(), samples, SPLIT, false, 16, Provider.cpu()));
         }
     }
@@ -59,8 +61,10 @@ class NormalizationTuningTest {
         tuned(2, (start, tuned, judge) -> {
             for (var weight : tuned.plan().weights()) {
                 var before = start.plan().weightOf(weight.node()).orElseThrow();
-                assertEquals(before.quantizer().quantize(start.model().initializers().get(weight.tensor())),
-                    weight.quantizer().quantize(tuned.model().initializers().get(weight.tensor())), weight.tensor());
+                assertEquals(
+                        before.quantizer().quantize(start.model().initializers().get(weight.tensor())),
+                        weight.quantizer().quantize(tuned.model().initializers().get(weight.tensor())),
+                        weight.tensor());
             }
             double before = judge.error(start, Progress.none());
             double after = judge.error(tuned, Progress.none());
@@ -72,7 +76,11 @@ class NormalizationTuningTest {
     void whatIsRightAlreadyStays() throws IOException {
         tuned(8, (start, tuned, judge) -> {
             for (var weight : tuned.plan().weights()) {
-                var before = start.plan().weightOf(weight.node()).orElseThrow().quantizer().scale();
+                var before = start.plan()
+                        .weightOf(weight.node())
+                        .orElseThrow()
+                        .quantizer()
+                        .scale();
                 for (int c = 0; c < before.length; c++) {
                     assertEquals(1, weight.quantizer().scale()[c] / before[c], 0.03, weight.tensor());
                 }
@@ -86,13 +94,18 @@ class NormalizationTuningTest {
     void channelsGetBackTheMeanAndTheDeviationTheyHaveInTheFloatNetwork() throws IOException {
         // Given
         var draft = new Draft(17, 5);
-        draft.op("y", "Conv", draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
-            draft.normal("w", .4, CHANNELS, 3, 3, 3), draft.between("b", -1, 1, CHANNELS));
-        var model = draft.output("y", DataType.FLOAT, -1, CHANNELS, Networks.SIDE - 2, Networks.SIDE - 2).graph();
+        draft.op(
+                "y",
+                "Conv",
+                draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
+                draft.normal("w", .4, CHANNELS, 3, 3, 3),
+                draft.between("b", -1, 1, CHANNELS));
+        var model = draft.output("y", DataType.FLOAT, -1, CHANNELS, Networks.SIDE - 2, Networks.SIDE - 2)
+                .graph();
         var largest = new double[CHANNELS];
         Arrays.fill(largest, 0.7);
-        var plan = new QuantizationPlan(List.of(),
-            List.of(new QuantizationPlan.Weight("w", "y/Conv", 1, Uniform.symmetric(2, 0, largest))));
+        var plan = new QuantizationPlan(
+                List.of(), List.of(new QuantizationPlan.Weight("w", "y/Conv", 1, Uniform.symmetric(2, 0, largest))));
         var images = Data.images(SAMPLES, 6).get("image").toFloats();
         for (int i = 0; i < images.length; i++) {
             images[i] += 0.5f;
@@ -102,8 +115,8 @@ class NormalizationTuningTest {
             var samples = new Samples(data, model, Map.of());
 
             // When: all samples that are not held out at once
-            var tuned = NormalizationTuning.apply(new State(model, plan), model, samples, SPLIT, SPLIT.train(), Provider.cpu(),
-                Progress.none());
+            var tuned = NormalizationTuning.apply(
+                    new State(model, plan), model, samples, SPLIT, SPLIT.train(), Provider.cpu(), Progress.none());
 
             // Then
             var seen = Map.of("image", arrays.get("image").rows(0, SPLIT.train()));
@@ -114,7 +127,9 @@ class NormalizationTuningTest {
                 assertEquals(wanted[c][0], after[c][0], 0.02, "mean of channel " + c);
                 assertEquals(wanted[c][1], after[c][1], 0.01 * wanted[c][1], "deviation of channel " + c);
             }
-            assertTrue(IntStream.range(0, CHANNELS).anyMatch(c -> Math.abs(wanted[c][0] - before[c][0]) > 0.1), "the plan must hurt");
+            assertTrue(
+                    IntStream.range(0, CHANNELS).anyMatch(c -> Math.abs(wanted[c][0] - before[c][0]) > 0.1),
+                    "the plan must hurt");
         }
     }
 
@@ -126,9 +141,15 @@ class NormalizationTuningTest {
             var moments = new double[CHANNELS][2];
             for (int c = 0; c < CHANNELS; c++) {
                 int channel = c;
-                var values = IntStream.range(0, y.size()).filter(i -> i / pixels % CHANNELS == channel).mapToDouble(y::get).toArray();
+                var values = IntStream.range(0, y.size())
+                        .filter(i -> i / pixels % CHANNELS == channel)
+                        .mapToDouble(y::get)
+                        .toArray();
                 double mean = Arrays.stream(values).average().orElseThrow();
-                double variance = Arrays.stream(values).map(value -> Math.pow(value - mean, 2)).average().orElseThrow();
+                double variance = Arrays.stream(values)
+                        .map(value -> Math.pow(value - mean, 2))
+                        .average()
+                        .orElseThrow();
                 moments[c] = new double[] {mean, Math.sqrt(variance)};
             }
             return moments;

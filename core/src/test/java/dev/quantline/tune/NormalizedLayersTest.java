@@ -66,12 +66,19 @@ class NormalizedLayersTest {
         return new QuantizationPlan(List.of(), List.of(new QuantizationPlan.Weight("w", "y/Conv", 1, weights)));
     }
 
-    private State tuned(Graph reference, State state, float[] pixels, int train, int batch, Progress progress) throws IOException {
+    private State tuned(Graph reference, State state, float[] pixels, int train, int batch, Progress progress)
+            throws IOException {
         int samples = pixels.length / CHANNELS / PIXELS;
         var arrays = Map.of("x", Tensor.of(pixels, samples, CHANNELS, PIXELS));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
-            return NormalizationTuning.apply(state, reference, new Samples(data, reference, Map.of()), new Split(train, samples), batch,
-                Provider.cpu(), progress);
+            return NormalizationTuning.apply(
+                    state,
+                    reference,
+                    new Samples(data, reference, Map.of()),
+                    new Split(train, samples),
+                    batch,
+                    Provider.cpu(),
+                    progress);
         }
     }
 
@@ -80,11 +87,16 @@ class NormalizedLayersTest {
     }
 
     private static void assertClose(State expected, State actual, float tolerance) {
-        assertArrayEquals(expected.plan().weights().getFirst().quantizer().scale(),
-            actual.plan().weights().getFirst().quantizer().scale(), tolerance);
+        assertArrayEquals(
+                expected.plan().weights().getFirst().quantizer().scale(),
+                actual.plan().weights().getFirst().quantizer().scale(),
+                tolerance);
         for (String constant : List.of("w", "b")) {
-            assertArrayEquals(expected.model().initializers().get(constant).toFloats(),
-                actual.model().initializers().get(constant).toFloats(), tolerance, constant);
+            assertArrayEquals(
+                    expected.model().initializers().get(constant).toFloats(),
+                    actual.model().initializers().get(constant).toFloats(),
+                    tolerance,
+                    constant);
         }
     }
 
@@ -114,7 +126,10 @@ class NormalizedLayersTest {
         // Then
         assertClose(wanted, actual, 1e-5f);
         assertClose(wanted, few, 1e-5f);
-        assertArrayEquals(new double[] {0.2, 0.4, 0.7, 1}, heard.stream().mapToDouble(done -> done).toArray(), 1e-9);
+        assertArrayEquals(
+                new double[] {0.2, 0.4, 0.7, 1},
+                heard.stream().mapToDouble(done -> done).toArray(),
+                1e-9);
     }
 
     /** The float layer gives three times, and a third of, what the rounded one does: channels meet half of it. */
@@ -131,7 +146,10 @@ class NormalizedLayersTest {
         var tuned = tuned(other, new State(model, plan(WEIGHTS)), pixels(SAMPLES), SAMPLES, SAMPLES, Progress.none());
 
         float step = WEIGHTS.scale()[0];
-        assertArrayEquals(new float[] {2 * step, step / 2}, tuned.plan().weights().getFirst().quantizer().scale(), 1e-6f);
+        assertArrayEquals(
+                new float[] {2 * step, step / 2},
+                tuned.plan().weights().getFirst().quantizer().scale(),
+                1e-6f);
     }
 
     @Test
@@ -145,14 +163,20 @@ class NormalizedLayersTest {
         var bare = draft(17);
         bare.op("y", "Conv", "x", bare.normal("w", 1, CHANNELS, CHANNELS, 1));
         var weightTwice = draft(17);
-        weightTwice.op("z", "Relu", weightTwice.op("h", "Conv", "x", weightTwice.normal("w", 1, CHANNELS, CHANNELS, 1)));
+        weightTwice.op(
+                "z", "Relu", weightTwice.op("h", "Conv", "x", weightTwice.normal("w", 1, CHANNELS, CHANNELS, 1)));
         weightTwice.op("y", "Conv", "z", "w", weightTwice.normal("b", 1, CHANNELS));
         var biasTwice = draft(17);
-        biasTwice.op("h", "Conv", "x", biasTwice.normal("v", 1, CHANNELS, CHANNELS, 1), biasTwice.normal("b", 1, CHANNELS));
+        biasTwice.op(
+                "h", "Conv", "x", biasTwice.normal("v", 1, CHANNELS, CHANNELS, 1), biasTwice.normal("b", 1, CHANNELS));
         biasTwice.op("y", "Conv", "h", biasTwice.normal("w", 1, CHANNELS, CHANNELS, 1), "b");
         var computed = draft(17);
-        computed.op("y", "Conv", "x", computed.normal("w", 1, CHANNELS, CHANNELS, 1),
-            computed.op("b", "ReduceMax", Map.of("axes", new long[] {0, 2}, "keepdims", 0L), "x"));
+        computed.op(
+                "y",
+                "Conv",
+                "x",
+                computed.normal("w", 1, CHANNELS, CHANNELS, 1),
+                computed.op("b", "ReduceMax", Map.of("axes", new long[] {0, 2}, "keepdims", 0L), "x"));
         for (var draft : List.of(bare, weightTwice, biasTwice, computed)) {
             var start = new State(ending(draft), plan(WEIGHTS));
             assertSame(start, tuned(start.model(), start, pixels(SAMPLES), SAMPLES, SAMPLES, Progress.none()));
@@ -167,8 +191,11 @@ class NormalizedLayersTest {
         var draft = draft(17);
         draft.op("y", "Conv", "x", draft.normal("w", 1, CHANNELS, CHANNELS, 1), draft.normal("b", 1, CHANNELS));
         draft.op("unread", "Conv", "x", draft.normal("v", 1, CHANNELS, CHANNELS, 1), draft.normal("a", 1, CHANNELS));
-        var plan = new QuantizationPlan(List.of(), List.of(new QuantizationPlan.Weight("w", "y/Conv", 1, WEIGHTS),
-            new QuantizationPlan.Weight("v", "unread/Conv", 1, WEIGHTS)));
+        var plan = new QuantizationPlan(
+                List.of(),
+                List.of(
+                        new QuantizationPlan.Weight("w", "y/Conv", 1, WEIGHTS),
+                        new QuantizationPlan.Weight("v", "unread/Conv", 1, WEIGHTS)));
 
         var tuned = tuned(ending(draft), plan, SAMPLES, SAMPLES);
 
@@ -181,8 +208,12 @@ class NormalizedLayersTest {
     void everyLayerSeesWhatTheFloatOneBeforeItWouldGive() throws IOException {
         // Given: weights of the first that codes hold but for one factor for each channel
         var draft = draft(17);
-        draft.op("h", "Conv", "x", draft.constant("v", Tensor.of(new float[] {.5f, -1, 1, 1.5f}, CHANNELS, CHANNELS, 1)),
-            draft.normal("a", 1, CHANNELS));
+        draft.op(
+                "h",
+                "Conv",
+                "x",
+                draft.constant("v", Tensor.of(new float[] {.5f, -1, 1, 1.5f}, CHANNELS, CHANNELS, 1)),
+                draft.normal("a", 1, CHANNELS));
         draft.op("y", "Conv", "h", draft.normal("w", 1, CHANNELS, CHANNELS, 1), draft.normal("b", 1, CHANNELS));
         var reference = ending(draft);
         var model = reference.copy();
@@ -192,20 +223,45 @@ class NormalizedLayersTest {
         }
         model.initializers().put("v", Tensor.of(v, CHANNELS, CHANNELS, 1));
         var exact = new Uniform(8, true, 0, new float[] {.5f / 1.25f, .5f / 0.8f}, new int[2]);
-        var plan = new QuantizationPlan(List.of(), List.of(new QuantizationPlan.Weight("v", "h/Conv", 1, exact),
-            new QuantizationPlan.Weight("w", "y/Conv", 1, WEIGHTS)));
+        var plan = new QuantizationPlan(
+                List.of(),
+                List.of(
+                        new QuantizationPlan.Weight("v", "h/Conv", 1, exact),
+                        new QuantizationPlan.Weight("w", "y/Conv", 1, WEIGHTS)));
 
         // When
         var both = tuned(reference, new State(model, plan), pixels(SAMPLES), SAMPLES, SAMPLES, Progress.none());
-        var second = tuned(reference, new State(reference, new QuantizationPlan(List.of(), plan.weights().subList(1, 2))), pixels(SAMPLES),
-            SAMPLES, SAMPLES, Progress.none());
+        var second = tuned(
+                reference,
+                new State(
+                        reference,
+                        new QuantizationPlan(List.of(), plan.weights().subList(1, 2))),
+                pixels(SAMPLES),
+                SAMPLES,
+                SAMPLES,
+                Progress.none());
 
         // Then
-        assertArrayEquals(reference.initializers().get("v").toFloats(), both.model().initializers().get("v").toFloats(), 1e-4f);
-        assertArrayEquals(reference.initializers().get("a").toFloats(), both.model().initializers().get("a").toFloats(), 1e-4f);
-        assertEquals(List.of("v", "w"), both.plan().weights().stream().map(QuantizationPlan.Weight::tensor).toList());
-        assertArrayEquals(second.plan().weights().getFirst().quantizer().scale(),
-            both.plan().weights().getLast().quantizer().scale(), 1e-4f);
-        assertArrayEquals(second.model().initializers().get("b").toFloats(), both.model().initializers().get("b").toFloats(), 1e-3f);
+        assertArrayEquals(
+                reference.initializers().get("v").toFloats(),
+                both.model().initializers().get("v").toFloats(),
+                1e-4f);
+        assertArrayEquals(
+                reference.initializers().get("a").toFloats(),
+                both.model().initializers().get("a").toFloats(),
+                1e-4f);
+        assertEquals(
+                List.of("v", "w"),
+                both.plan().weights().stream()
+                        .map(QuantizationPlan.Weight::tensor)
+                        .toList());
+        assertArrayEquals(
+                second.plan().weights().getFirst().quantizer().scale(),
+                both.plan().weights().getLast().quantizer().scale(),
+                1e-4f);
+        assertArrayEquals(
+                second.model().initializers().get("b").toFloats(),
+                both.model().initializers().get("b").toFloats(),
+                1e-3f);
     }
 }

@@ -38,7 +38,8 @@ class PiecesOfNetworksTest {
 
     @Test
     void aLayerIsAQuantizedProductWithTheBiasBehindIt() {
-        // Given: a product with a bias, one with a mask that is no bias, one of two activations, and one that stays float
+        // Given: a product with a bias, one with a mask that is no bias, one of two activations, and one that stays
+        // float
         var draft = new Draft(17, 1);
         draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("u", 1, 4, 4));
         draft.op("ab", "Add", draft.normal("bias", 1, 4), "a");
@@ -47,14 +48,18 @@ class PiecesOfNetworksTest {
         draft.op("c", "MatMul", "ab", "bm");
         draft.op("d", "MatMul", "c", draft.normal("w", 1, 4, 4));
         var model = draft.output("d", DataType.FLOAT, -1, 4).graph();
-        var plan = new QuantizationPlan(List.of(activation("ab", "c/MatMul"), activation("bm", "c/MatMul")),
-            List.of(weight("u", "a/MatMul"), weight("v", "b/MatMul")));
+        var plan = new QuantizationPlan(
+                List.of(activation("ab", "c/MatMul"), activation("bm", "c/MatMul")),
+                List.of(weight("u", "a/MatMul"), weight("v", "b/MatMul")));
 
         // When, Then
         var layers = Layers.of(model, plan);
-        assertEquals(List.of(new Subgraph("a/MatMul", List.of(), List.of("ab"), Set.of("a/MatMul", "ab/Add")),
-            new Subgraph("b/MatMul", List.of("ab"), List.of("b"), Set.of("b/MatMul")),
-            new Subgraph("c/MatMul", List.of("ab", "bm"), List.of("c"), Set.of("c/MatMul"))), layers);
+        assertEquals(
+                List.of(
+                        new Subgraph("a/MatMul", List.of(), List.of("ab"), Set.of("a/MatMul", "ab/Add")),
+                        new Subgraph("b/MatMul", List.of("ab"), List.of("b"), Set.of("b/MatMul")),
+                        new Subgraph("c/MatMul", List.of("ab", "bm"), List.of("c"), Set.of("c/MatMul"))),
+                layers);
     }
 
     private static List<Optional<String>> endsOfStages(List<Subgraph> parts, Graph model) {
@@ -75,15 +80,27 @@ class PiecesOfNetworksTest {
         var parts = new ArrayList<Subgraph>();
         for (int i = 0; i < 6; i++) {
             String from = at;
-            at = i == 4 ? draft.op("p4", "MaxPool", Map.of("kernel_shape", new long[] {2, 1}, "strides", new long[] {2, 1}), from)
-                : draft.op("p" + i, "Conv", from, draft.normal("w" + i, 1, 2, 2, 1, 1));
+            at = i == 4
+                    ? draft.op(
+                            "p4",
+                            "MaxPool",
+                            Map.of("kernel_shape", new long[] {2, 1}, "strides", new long[] {2, 1}),
+                            from)
+                    : draft.op("p" + i, "Conv", from, draft.normal("w" + i, 1, 2, 2, 1, 1));
             parts.add(new Subgraph("p" + i, i == 0 ? List.of() : List.of(from), List.of(at), Set.of()));
         }
         var model = draft.output(at, DataType.FLOAT, -1, 2, 4, 8).graph();
 
         // Four parts are more than a stage of layers has.
-        assertEquals(List.of(Optional.of("p3"), Optional.of("p3"), Optional.of("p3"), Optional.empty(), Optional.of("p5"),
-            Optional.empty()), endsOfStages(parts, model));
+        assertEquals(
+                List.of(
+                        Optional.of("p3"),
+                        Optional.of("p3"),
+                        Optional.of("p3"),
+                        Optional.empty(),
+                        Optional.of("p5"),
+                        Optional.empty()),
+                endsOfStages(parts, model));
     }
 
     @Test
@@ -98,8 +115,16 @@ class PiecesOfNetworksTest {
         }
         var model = draft.output(at, DataType.FLOAT, -1, 4).graph();
 
-        assertEquals(List.of(Optional.of("p2"), Optional.of("p2"), Optional.empty(), Optional.of("p5"), Optional.of("p5"),
-            Optional.empty(), Optional.empty()), endsOfStages(parts, model));
+        assertEquals(
+                List.of(
+                        Optional.of("p2"),
+                        Optional.of("p2"),
+                        Optional.empty(),
+                        Optional.of("p5"),
+                        Optional.of("p5"),
+                        Optional.empty(),
+                        Optional.empty()),
+                endsOfStages(parts, model));
     }
 
     /** x -> h -> s -> y, where no gradient passes from s to y. */
@@ -117,34 +142,56 @@ class PiecesOfNetworksTest {
         var grid = new QuantizationPlan(List.of(activation("s", "y/Hardmax")), List.of());
         var model = opaque("Tanh");
 
-        assertEquals(Optional.of("Hardmax"), Opaque.in(Blocks.whole(model), model, layer).map(Node::op));
-        assertEquals(Optional.of("Hardmax"), Opaque.in(Blocks.whole(model), model, grid).map(Node::op), "a trained grid before it");
+        assertEquals(
+                Optional.of("Hardmax"),
+                Opaque.in(Blocks.whole(model), model, layer).map(Node::op));
+        assertEquals(
+                Optional.of("Hardmax"),
+                Opaque.in(Blocks.whole(model), model, grid).map(Node::op),
+                "a trained grid before it");
         assertEquals(Optional.empty(), Opaque.in(Blocks.whole(model), model, nothing()), "nothing is trained");
         var stopped = opaque("Sign");
-        assertEquals(Optional.empty(), Opaque.in(Blocks.whole(stopped), stopped, layer), "nothing flows as far as that");
+        assertEquals(
+                Optional.empty(), Opaque.in(Blocks.whole(stopped), stopped, layer), "nothing flows as far as that");
         var rest = new Subgraph("rest", List.of("h"), List.of("y"), Set.of());
         assertEquals(Optional.of("Hardmax"), Opaque.behind(rest, model).map(Node::op));
-        assertEquals(Optional.empty(), Opaque.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
+        assertEquals(
+                Optional.empty(), Opaque.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
     }
 
     private static TuneSettings settings(Method method, Whole whole, int samples, double zeroPointRate) {
         var training = new Training(9, 8, 0.5, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0, zeroPointRate);
-        return new TuneSettings(TuneSettings.Rounding.COMPENSATED, true, samples, method, true, List.of(), true, whole, false, training);
+        return new TuneSettings(
+                TuneSettings.Rounding.COMPENSATED,
+                true,
+                samples,
+                method,
+                true,
+                List.of(),
+                true,
+                whole,
+                false,
+                training);
     }
 
     @Test
     void everyMethodTrainsWhatItsPaperTrains() {
         assertEquals(Trainables.NOTHING, settings(Method.OFF, Whole.OFF, 1, 1).trainables());
-        assertEquals(new Trainables(Weights.SHIFTED, true, true, true, true, false),
-            settings(Method.ADAQUANT, Whole.OFF, 1, 0).trainables());
-        assertEquals(new Trainables(Weights.SHIFTED, true, true, true, true, true),
-            settings(Method.RECONSTRUCT, Whole.OFF, 1, 0.1).trainables());
-        assertEquals(new Trainables(Weights.ROUNDED, true, false, true, true, false),
-            settings(Method.ADAROUND, Whole.OFF, 1, 0).trainables());
-        assertEquals(new Trainables(Weights.FIXED, true, false, false, false),
-            settings(Method.OFF, Whole.BIASES, 1, 0).wholeTrainables());
-        assertEquals(new Trainables(Weights.SHIFTED, true, true, true, false),
-            settings(Method.OFF, Whole.ALL, 1, 0).wholeTrainables());
+        assertEquals(
+                new Trainables(Weights.SHIFTED, true, true, true, true, false),
+                settings(Method.ADAQUANT, Whole.OFF, 1, 0).trainables());
+        assertEquals(
+                new Trainables(Weights.SHIFTED, true, true, true, true, true),
+                settings(Method.RECONSTRUCT, Whole.OFF, 1, 0.1).trainables());
+        assertEquals(
+                new Trainables(Weights.ROUNDED, true, false, true, true, false),
+                settings(Method.ADAROUND, Whole.OFF, 1, 0).trainables());
+        assertEquals(
+                new Trainables(Weights.FIXED, true, false, false, false),
+                settings(Method.OFF, Whole.BIASES, 1, 0).wholeTrainables());
+        assertEquals(
+                new Trainables(Weights.SHIFTED, true, true, true, false),
+                settings(Method.OFF, Whole.ALL, 1, 0).wholeTrainables());
     }
 
     @Test
@@ -152,11 +199,24 @@ class PiecesOfNetworksTest {
         var before = settings(Method.RECONSTRUCT, Whole.ALL, 7, 0);
         var after = before.afterRounding();
 
-        assertEquals(new TuneSettings(TuneSettings.Rounding.NEAREST, false, 7, Method.RECONSTRUCT, true, List.of(), true, Whole.ALL,
-            false, before.training()), after);
+        assertEquals(
+                new TuneSettings(
+                        TuneSettings.Rounding.NEAREST,
+                        false,
+                        7,
+                        Method.RECONSTRUCT,
+                        true,
+                        List.of(),
+                        true,
+                        Whole.ALL,
+                        false,
+                        before.training()),
+                after);
         assertEquals(TuneSettings.biases(true, 128), TuneSettings.int8());
         assertEquals(128, TuneSettings.int8().samples());
-        assertEquals(Method.RECONSTRUCT, TuneSettings.reconstruct(Training.standard()).layers());
+        assertEquals(
+                Method.RECONSTRUCT,
+                TuneSettings.reconstruct(Training.standard()).layers());
     }
 
     @Test
@@ -166,10 +226,12 @@ class PiecesOfNetworksTest {
         assertThrows(BadInput.class, () -> usual.withSteps(0));
         assertThrows(BadInput.class, () -> usual.withBatch(0));
         for (double share : new double[] {-1e-9, 1 + 1e-9}) {
-            assertThrows(BadInput.class, () -> new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0));
+            assertThrows(
+                    BadInput.class, () -> new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0));
         }
         for (double share : new double[] {0, 1}) {
-            assertEquals(share, new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0).floatShare());
+            assertEquals(
+                    share, new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0).floatShare());
         }
     }
 }

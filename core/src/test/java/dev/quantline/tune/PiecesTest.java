@@ -53,9 +53,12 @@ class PiecesTest {
 
     private static QuantizationPlan plan() {
         var weights = Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {3});
-        return new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of(), Uniform.asymmetric(8, -3, 3), "fixed")), List.of(
-            new QuantizationPlan.Weight("u", "a/MatMul", 1, weights), new QuantizationPlan.Weight("v", "g/MatMul", 1, weights),
-            new QuantizationPlan.Weight("w", "y/MatMul", 1, weights)));
+        return new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("x", Set.of(), Uniform.asymmetric(8, -3, 3), "fixed")),
+                List.of(
+                        new QuantizationPlan.Weight("u", "a/MatMul", 1, weights),
+                        new QuantizationPlan.Weight("v", "g/MatMul", 1, weights),
+                        new QuantizationPlan.Weight("w", "y/MatMul", 1, weights)));
     }
 
     private void with(Graph model, Task task) throws IOException {
@@ -66,8 +69,11 @@ class PiecesTest {
     }
 
     private static List<String> ends(Pieces pieces, Rounding rounding, Method method, String... blocks) {
-        var settings = new TuneSettings(rounding, false, 8, method, true, List.of(blocks), false, Whole.OFF, false, Training.standard());
-        return pieces.of(settings).stream().map(piece -> String.join(" ", piece.outputs())).toList();
+        var settings = new TuneSettings(
+                rounding, false, 8, method, true, List.of(blocks), false, Whole.OFF, false, Training.standard());
+        return pieces.of(settings).stream()
+                .map(piece -> String.join(" ", piece.outputs()))
+                .toList();
     }
 
     @Test
@@ -79,7 +85,10 @@ class PiecesTest {
             assertEquals(List.of("a", "y"), ends(pieces, Rounding.NEAREST, Method.ADAQUANT));
             assertEquals(List.of("a", "y"), ends(pieces, Rounding.COMPENSATED, Method.ADAROUND));
             assertEquals(List.of("a", "y"), ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "a"));
-            assertEquals(List.of("y"), ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "h", "g"), "what begins or ends in g");
+            assertEquals(
+                    List.of("y"),
+                    ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "h", "g"),
+                    "what begins or ends in g");
             assertEquals(BatchAxis.FIRST, pieces.axes().get("h"));
             assertFalse(pieces.axes().containsKey("g"));
         });
@@ -87,8 +96,11 @@ class PiecesTest {
 
     @Test
     void theWholeIsOneUnlessAnOutputHasNoPlaceForASample() throws IOException {
-        with(model(-1, false), pieces -> assertEquals(List.of(List.of("y")),
-            pieces.whole().stream().map(Subgraph::outputs).toList()));
+        with(
+                model(-1, false),
+                pieces -> assertEquals(
+                        List.of(List.of("y")),
+                        pieces.whole().stream().map(Subgraph::outputs).toList()));
         with(model(-1, true), pieces -> assertEquals(List.of(), pieces.whole()));
     }
 

@@ -6,8 +6,7 @@ import java.util.Random;
 
 /** Weights of layers, drawn from a normal distribution. */
 final class RandomWeight {
-    private RandomWeight() {
-    }
+    private RandomWeight() {}
 
     /** @param columns whether it is stored {@code [inputs, outputs]} */
     static LayerWeight of(int outputs, int inputs, int groups, boolean columns, Random random) {

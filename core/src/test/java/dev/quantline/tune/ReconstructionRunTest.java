@@ -70,10 +70,17 @@ class ReconstructionRunTest {
     /** {@code h -> y -> z}: y is h, and z is y times a number a channel. */
     private static Graph model(float first, float second) {
         var draft = new Draft(17, SEED);
-        draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 2),
-            draft.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)));
-        draft.op("y", "Gemm", "h", draft.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)), draft.constant("b",
-            Tensor.vector(0f, 0f)));
+        draft.op(
+                "h",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, 2),
+                draft.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)));
+        draft.op(
+                "y",
+                "Gemm",
+                "h",
+                draft.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)),
+                draft.constant("b", Tensor.vector(0f, 0f)));
         draft.op("z", "MatMul", "y", draft.constant("last", Tensor.of(new float[] {first, 0, 0, second}, 2, 2)));
         return draft.output("z", DataType.FLOAT, -1, 2).graph();
     }
@@ -89,11 +96,13 @@ class ReconstructionRunTest {
             }
             behind.append("z", Tensor.of(scaled, SAMPLES, 2), SAMPLES);
         }
-        var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("h", Set.of("y/Gemm"), COARSE, "fixed")),
-            List.of(new QuantizationPlan.Weight("w", "y/Gemm", 1, EXACT)));
+        var plan = new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("h", Set.of("y/Gemm"), COARSE, "fixed")),
+                List.of(new QuantizationPlan.Weight("w", "y/Gemm", 1, EXACT)));
         var part = new Subgraph("part", List.of("h"), List.of("y"), Set.of("y/Gemm"));
         var rest = new Subgraph("behind", List.of("y"), List.of("z"), Set.of());
-        var data = new BlockData(part, fed, given, given, targets, ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
+        var data = new BlockData(
+                part, fed, given, given, targets, ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
         var simulation = new Simulation(part, model, plan, BIASES, new Annealing(0, training.steps()));
         return new Reconstruction(data, simulation, model, training, SPLIT, Provider.cpu());
     }
@@ -132,22 +141,36 @@ class ReconstructionRunTest {
     void theEndOfTheStageWeighsAsMuchAsTheOutputWhateverItsScale(float first, float second) {
         var training = training(1, SPLIT.train(), 2);
 
-        double score = run(reconstruction(training, first, second), () -> false).orElseThrow().curve().getFirst().score();
+        double score = run(reconstruction(training, first, second), () -> false)
+                .orElseThrow()
+                .curve()
+                .getFirst()
+                .score();
 
         double powers = power(0) + power(1);
         double scaledPowers = first * first * power(0) + second * second * power(1);
         double near = Math.hypot(off(0, SPLIT.train(), 0)[0], off(0, SPLIT.train(), 1)[0]) / powers;
-        double far = Math.hypot(first * first * off(0, SPLIT.train(), 0)[0], second * second * off(0, SPLIT.train(), 1)[0]) / scaledPowers;
+        double far =
+                Math.hypot(first * first * off(0, SPLIT.train(), 0)[0], second * second * off(0, SPLIT.train(), 1)[0])
+                        / scaledPowers;
         double[] errors = {off(SPLIT.judging(), SAMPLES, 0)[1], off(SPLIT.judging(), SAMPLES, 1)[1]};
         double expected = (errors[0] + errors[1]) / powers
-            + 2 * near / far * (first * first * errors[0] + second * second * errors[1]) / scaledPowers;
+                + 2 * near / far * (first * first * errors[0] + second * second * errors[1]) / scaledPowers;
         assertEquals(expected, score, 1e-3 * expected, "seed " + SEED);
     }
 
     @Test
     void aStageThatLooksAtNothingWeighsNothing() {
-        double score = run(reconstruction(training(1, 16, 2), 0, 0), () -> false).orElseThrow().curve().getFirst().score();
-        double alone = run(reconstruction(training(1, 16, 2)), () -> false).orElseThrow().curve().getFirst().score();
+        double score = run(reconstruction(training(1, 16, 2), 0, 0), () -> false)
+                .orElseThrow()
+                .curve()
+                .getFirst()
+                .score();
+        double alone = run(reconstruction(training(1, 16, 2)), () -> false)
+                .orElseThrow()
+                .curve()
+                .getFirst()
+                .score();
 
         assertEquals(alone, score, 1e-6);
     }
@@ -159,10 +182,13 @@ class ReconstructionRunTest {
         assertFalse(Files.exists(checkpoint), "nothing is left where nothing was stopped");
 
         var asked = new int[1];
-        assertTrue(run(reconstruction(training(12, 16, 0)), () -> asked[0]++ == 5).isEmpty());
+        assertTrue(
+                run(reconstruction(training(12, 16, 0)), () -> asked[0]++ == 5).isEmpty());
         assertTrue(Files.exists(checkpoint));
         var heard = new ArrayList<Double>();
-        var resumed = reconstruction(training(12, 16, 0)).run(checkpoint, () -> false, (done, message) -> heard.add(done)).orElseThrow();
+        var resumed = reconstruction(training(12, 16, 0))
+                .run(checkpoint, () -> false, (done, message) -> heard.add(done))
+                .orElseThrow();
 
         assertEquals(unbroken.values(), resumed.values());
         assertEquals(unbroken.curve(), resumed.curve());
@@ -173,11 +199,15 @@ class ReconstructionRunTest {
     @Test
     void everyHeldOutSampleJudgesSixTimes() {
         // Given batches that hold a half of the held-out samples
-        var curve = run(reconstruction(training(12, 8, 0)), () -> false).orElseThrow().curve();
+        var curve = run(reconstruction(training(12, 8, 0)), () -> false)
+                .orElseThrow()
+                .curve();
 
         double errors = off(SPLIT.judging(), SAMPLES, 0)[1] + off(SPLIT.judging(), SAMPLES, 1)[1];
         assertEquals(errors / (power(0) + power(1)), curve.getFirst().score(), 1e-5);
-        assertEquals(List.of(0, 2, 4, 6, 8, 10, 12), curve.stream().map(point -> point.step()).toList());
+        assertEquals(
+                List.of(0, 2, 4, 6, 8, 10, 12),
+                curve.stream().map(point -> point.step()).toList());
     }
 
     @Test

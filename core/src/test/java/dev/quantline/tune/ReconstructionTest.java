@@ -56,8 +56,12 @@ class ReconstructionTest {
         var draft = new Draft(17, SEED);
         String identity = draft.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2));
         draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), identity);
-        draft.op("y", "Gemm", "h", draft.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)), draft.constant("b",
-            Tensor.vector(0f, 0f)));
+        draft.op(
+                "y",
+                "Gemm",
+                "h",
+                draft.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)),
+                draft.constant("b", Tensor.vector(0f, 0f)));
         draft.op("z", "MatMul", "y", draft.constant("last", Tensor.of(new float[] {first, 0, 0, second}, 2, 2)));
         return draft.output("z", DataType.FLOAT, -1, 2).graph();
     }
@@ -67,7 +71,12 @@ class ReconstructionTest {
     }
 
     /** Model and plan with what was learned, and how it went. */
-    private record Trained(Graph model, QuantizationPlan plan, List<Run.Point> curve, Map<String, Tensor> values, Map<String, Kind> kinds) {
+    private record Trained(
+            Graph model,
+            QuantizationPlan plan,
+            List<Run.Point> curve,
+            Map<String, Tensor> values,
+            Map<String, Kind> kinds) {
         double score(int point) {
             return curve.get(point).score();
         }
@@ -90,19 +99,37 @@ class ReconstructionTest {
         return train(model(1, 1), grid, trained, how, exact, exact, exact, false);
     }
 
-    private Trained train(Graph model, Uniform grid, Trainables trained, Training how, float[] inputs, float[] quantizedInputs,
-                          float[] outputs, boolean ahead) {
+    private Trained train(
+            Graph model,
+            Uniform grid,
+            Trainables trained,
+            Training how,
+            float[] inputs,
+            float[] quantizedInputs,
+            float[] outputs,
+            boolean ahead) {
         return train(model, grid, EXACT, trained, how, inputs, quantizedInputs, outputs, ahead);
     }
 
-    private Trained train(Graph model, Uniform grid, Uniform weights, Trainables trained, Training how, float[] inputs,
-                          float[] quantizedInputs, float[] outputs, boolean ahead) {
-        var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("h", Set.of("y/Gemm"), grid, "fixed")),
-            List.of(new QuantizationPlan.Weight("w", "y/Gemm", 1, weights)));
+    private Trained train(
+            Graph model,
+            Uniform grid,
+            Uniform weights,
+            Trainables trained,
+            Training how,
+            float[] inputs,
+            float[] quantizedInputs,
+            float[] outputs,
+            boolean ahead) {
+        var plan = new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("h", Set.of("y/Gemm"), grid, "fixed")),
+                List.of(new QuantizationPlan.Weight("w", "y/Gemm", 1, weights)));
         var part = new Subgraph("part", List.of("h"), List.of("y"), Set.of("y/Gemm"));
-        try (var fed = new Activations(folder, Map.of()); var floats = new Activations(folder, Map.of());
-             var quantized = new Activations(folder, Map.of());
-             var targets = new Activations(folder, Map.of()); var behind = new Activations(folder, Map.of())) {
+        try (var fed = new Activations(folder, Map.of());
+                var floats = new Activations(folder, Map.of());
+                var quantized = new Activations(folder, Map.of());
+                var targets = new Activations(folder, Map.of());
+                var behind = new Activations(folder, Map.of())) {
             floats.append("h", Tensor.of(inputs, SAMPLES, 2), SAMPLES);
             quantized.append("h", Tensor.of(quantizedInputs, SAMPLES, 2), SAMPLES);
             targets.append("y", Tensor.of(outputs, SAMPLES, 2), SAMPLES);
@@ -113,14 +140,24 @@ class ReconstructionTest {
             }
             behind.append("z", Tensor.of(scaled, SAMPLES, 2), SAMPLES);
             var rest = new Subgraph("behind", List.of("y"), List.of("z"), Set.of());
-            var data = new BlockData(part, fed, floats, quantized, targets,
-                ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
+            var data = new BlockData(
+                    part,
+                    fed,
+                    floats,
+                    quantized,
+                    targets,
+                    ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
             var simulation = new Simulation(part, model, plan, trained, new Annealing(0, how.steps()));
             var outcome = new Reconstruction(data, simulation, model, how, SPLIT, Provider.cpu())
-                .run(folder.resolve("none.npz"), () -> false, Progress.none()).orElseThrow();
+                    .run(folder.resolve("none.npz"), () -> false, Progress.none())
+                    .orElseThrow();
             var tuned = simulation.fold(outcome.values());
-            return new Trained(tuned.applyTo(model), tuned.applyTo(plan, new Grids(model, plan)), outcome.curve(), outcome.values(),
-                simulation.parameters());
+            return new Trained(
+                    tuned.applyTo(model),
+                    tuned.applyTo(plan, new Grids(model, plan)),
+                    outcome.curve(),
+                    outcome.values(),
+                    simulation.parameters());
         }
     }
 
@@ -132,15 +169,20 @@ class ReconstructionTest {
         }
         var model = model(1, 1);
         var onFloats = train(FINE, BIASES, training(6, 0, Training.Distance.MSE, 0.1, 0));
-        var onQuantized = train(model, FINE, BIASES, training(6, 0, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
-        var onAllFloats = train(model, FINE, BIASES, training(6, 1, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
-        var mixed = train(model, FINE, BIASES, training(6, 0.5, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
+        var onQuantized =
+                train(model, FINE, BIASES, training(6, 0, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
+        var onAllFloats =
+                train(model, FINE, BIASES, training(6, 1, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
+        var mixed =
+                train(model, FINE, BIASES, training(6, 0.5, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
 
         assertEquals(onFloats.losses(), onAllFloats.losses());
         assertEquals(onQuantized.score(0), onAllFloats.score(0), "judged on what the quantized network hands over");
         for (int i = 0; i < mixed.losses().size(); i++) {
-            assertTrue(onFloats.losses().get(i) < mixed.losses().get(i) && mixed.losses().get(i) < onQuantized.losses().get(i),
-                onFloats.losses() + " " + mixed.losses() + " " + onQuantized.losses());
+            assertTrue(
+                    onFloats.losses().get(i) < mixed.losses().get(i)
+                            && mixed.losses().get(i) < onQuantized.losses().get(i),
+                    onFloats.losses() + " " + mixed.losses() + " " + onQuantized.losses());
         }
     }
 
@@ -153,8 +195,10 @@ class ReconstructionTest {
         }
 
         // When
-        var median = train(model(1, 1), FINE, BIASES, training(80, 0, Training.Distance.MAE, 0.5, 0), exact, off, exact, false);
-        var mean = train(model(1, 1), FINE, BIASES, training(80, 0, Training.Distance.MSE, 0.5, 0), exact, off, exact, false);
+        var median = train(
+                model(1, 1), FINE, BIASES, training(80, 0, Training.Distance.MAE, 0.5, 0), exact, off, exact, false);
+        var mean = train(
+                model(1, 1), FINE, BIASES, training(80, 0, Training.Distance.MSE, 0.5, 0), exact, off, exact, false);
 
         // Then
         assertEquals(-0.5, mean.bias(), 0.1);
@@ -200,7 +244,15 @@ class ReconstructionTest {
         var alone = train(coarse, GRID, training(1, 0, Training.Distance.MSE, 0, 0));
 
         for (double weight : new double[] {0.5, 1, 4}) {
-            var both = train(model(3, 3), coarse, GRID, training(1, 0, Training.Distance.MSE, 0, weight), exact, exact, exact, true);
+            var both = train(
+                    model(3, 3),
+                    coarse,
+                    GRID,
+                    training(1, 0, Training.Distance.MSE, 0, weight),
+                    exact,
+                    exact,
+                    exact,
+                    true);
 
             assertEquals((1 + weight) * alone.score(0), both.score(0), 1e-3 * both.score(0));
         }
@@ -216,11 +268,14 @@ class ReconstructionTest {
         var grid = Uniform.asymmetric(3, -3, 3);
 
         // When
-        var alone = train(model(1, 0), grid, GRID, training(60, 0, Training.Distance.MSE, 0.01, 0), wide, wide, wide, false);
-        var across = train(model(1, 0), grid, GRID, training(60, 0, Training.Distance.MSE, 0.01, 20), wide, wide, wide, true);
+        var alone = train(
+                model(1, 0), grid, GRID, training(60, 0, Training.Distance.MSE, 0.01, 0), wide, wide, wide, false);
+        var across = train(
+                model(1, 0), grid, GRID, training(60, 0, Training.Distance.MSE, 0.01, 20), wide, wide, wide, true);
 
         // Then
-        assertTrue(across.step() < grid.scale()[0] && grid.scale()[0] < alone.step(), across.step() + " " + alone.step());
+        assertTrue(
+                across.step() < grid.scale()[0] && grid.scale()[0] < alone.step(), across.step() + " " + alone.step());
     }
 
     @ParameterizedTest
@@ -235,22 +290,38 @@ class ReconstructionTest {
         var low = Uniform.symmetric(4, 1, new double[] {4.9, 4.9});
         var all = new Trainables(how, true, true, true, true, true);
         var kinds = EnumSet.allOf(Kind.class);
-        kinds.removeIf(kind -> kind == Kind.WEIGHT && how != Weights.SHIFTED || kind == Kind.ROUNDING && how != Weights.ROUNDED
-            || kind == Kind.WEIGHT_SCALE && how == Weights.ROUNDED);
+        kinds.removeIf(kind -> kind == Kind.WEIGHT && how != Weights.SHIFTED
+                || kind == Kind.ROUNDING && how != Weights.ROUNDED
+                || kind == Kind.WEIGHT_SCALE && how == Weights.ROUNDED);
         for (var kind : kinds) {
             var rates = new double[Kind.values().length];
             rates[kind.ordinal()] = 0.1;
-            var training = new Training(20, 16, 0, Training.Distance.MSE, rates[Kind.WEIGHT.ordinal()], rates[Kind.ROUNDING.ordinal()],
-                rates[Kind.BIAS.ordinal()], rates[Kind.WEIGHT_SCALE.ordinal()], rates[Kind.ACTIVATION_SCALE.ordinal()],
-                rates[Kind.AFFINE.ordinal()], 0, 0, SEED, rates[Kind.ZERO_POINT.ordinal()]);
+            var training = new Training(
+                    20,
+                    16,
+                    0,
+                    Training.Distance.MSE,
+                    rates[Kind.WEIGHT.ordinal()],
+                    rates[Kind.ROUNDING.ordinal()],
+                    rates[Kind.BIAS.ordinal()],
+                    rates[Kind.WEIGHT_SCALE.ordinal()],
+                    rates[Kind.ACTIVATION_SCALE.ordinal()],
+                    rates[Kind.AFFINE.ordinal()],
+                    0,
+                    0,
+                    SEED,
+                    rates[Kind.ZERO_POINT.ordinal()]);
 
             // When
             var frozen = train(model(1, 1), grid, low, all, training.withRates(0), exact, exact, more, false);
             var trained = train(model(1, 1), grid, low, all, training, exact, exact, more, false);
 
             // Then
-            trained.kinds().forEach((name, what) -> assertEquals(what != kind, frozen.values().get(name).equals(trained.values().get(name)),
-                what + " where " + kind + " learns"));
+            trained.kinds()
+                    .forEach((name, what) -> assertEquals(
+                            what != kind,
+                            frozen.values().get(name).equals(trained.values().get(name)),
+                            what + " where " + kind + " learns"));
             assertNotEquals(frozen.losses(), trained.losses());
         }
     }

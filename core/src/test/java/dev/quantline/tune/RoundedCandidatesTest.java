@@ -38,20 +38,32 @@ class RoundedCandidatesTest {
     private static final int SAMPLES = 256;
     /** The last quarter judges. */
     private static final int TRAINED = SAMPLES * 3 / 4;
+
     private static final List<Integer> WIDTHS = List.of(3, 4, 8);
 
     @TempDir
     private Path folder;
 
     private static TuneSettings settings(Rounding rounding, boolean bias) {
-        return new TuneSettings(rounding, bias, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false, TuneSettings.Whole.OFF, false,
-            Training.standard());
+        return new TuneSettings(
+                rounding,
+                bias,
+                SAMPLES,
+                TuneSettings.Method.OFF,
+                true,
+                List.of(),
+                false,
+                TuneSettings.Whole.OFF,
+                false,
+                Training.standard());
     }
 
-    private RoundedCandidates.Result round(Graph model, Map<Integer, QuantizationPlan> plans, Map<String, Tensor> data,
-                                           TuneSettings settings) throws IOException {
+    private RoundedCandidates.Result round(
+            Graph model, Map<Integer, QuantizationPlan> plans, Map<String, Tensor> data, TuneSettings settings)
+            throws IOException {
         try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), data)))) {
-            return RoundedCandidates.of(model, plans, new Samples(read, model, Map.of()), settings, 16, Provider.cpu(), Progress.none());
+            return RoundedCandidates.of(
+                    model, plans, new Samples(read, model, Map.of()), settings, 16, Provider.cpu(), Progress.none());
         }
     }
 
@@ -98,15 +110,22 @@ class RoundedCandidatesTest {
         var heldOut = rows(data, TRAINED, SAMPLES);
         for (int bits : List.of(3, 4)) {
             double nearest = error(prepared, plans.get(bits).applyTo(prepared), heldOut);
-            double rounded = error(prepared, plans.get(bits).applyTo(result.models().get(bits)), heldOut);
-            double others = error(prepared, plans.get(bits).applyTo(result.models().get(7 - bits)), heldOut);
+            double rounded =
+                    error(prepared, plans.get(bits).applyTo(result.models().get(bits)), heldOut);
+            double others =
+                    error(prepared, plans.get(bits).applyTo(result.models().get(7 - bits)), heldOut);
             assertTrue(rounded < .7 * nearest, bits + " bits: " + nearest + " became " + rounded);
             assertTrue(rounded < .9 * others, bits + " bits: " + rounded + ", with another width's weights " + others);
         }
         assertTrue(error(prepared, plans.get(8).applyTo(result.models().get(8)), heldOut)
-            <= error(prepared, plans.get(8).applyTo(prepared), heldOut));
-        assertEquals(WIDTHS.stream().flatMap(bits -> List.of("compensated rounding " + bits, "bias correction " + bits).stream()).toList(),
-            result.steps().stream().map(step -> step.method() + " " + step.part().replaceAll("\\D", "")).toList());
+                <= error(prepared, plans.get(8).applyTo(prepared), heldOut));
+        assertEquals(
+                WIDTHS.stream()
+                        .flatMap(bits -> List.of("compensated rounding " + bits, "bias correction " + bits).stream())
+                        .toList(),
+                result.steps().stream()
+                        .map(step -> step.method() + " " + step.part().replaceAll("\\D", ""))
+                        .toList());
     }
 
     /** {@code y = x w + b} with weights of few bits and an activation grid that cuts off everything above .5: y is biased. */
@@ -114,15 +133,23 @@ class RoundedCandidatesTest {
     void biasesAreCorrectedForTheRoundedWeights() throws IOException {
         // Given
         var draft = new Draft(17, 5);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), draft.normal("w", .5, Networks.FEATURES, 3),
-            draft.normal("b", .3, 3));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                draft.normal("w", .5, Networks.FEATURES, 3),
+                draft.normal("b", .3, 3));
         var layer = draft.output("y", DataType.FLOAT, -1, 3).graph();
         String node = layer.nodes().getFirst().name();
         var plans = new TreeMap<Integer, QuantizationPlan>();
         for (int bits : WIDTHS) {
-            plans.put(bits, new QuantizationPlan(
-                List.of(new QuantizationPlan.Activation("x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
-                List.of(new QuantizationPlan.Weight("w", node, 1, Uniform.symmetric(bits, 1, new double[] {1.5, 1.5, 1.5})))));
+            plans.put(
+                    bits,
+                    new QuantizationPlan(
+                            List.of(new QuantizationPlan.Activation(
+                                    "x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
+                            List.of(new QuantizationPlan.Weight(
+                                    "w", node, 1, Uniform.symmetric(bits, 1, new double[] {1.5, 1.5, 1.5})))));
         }
         // Inputs that go together: errors of their weights can make up for each other.
         var rows = Data.rows(SAMPLES, 2).get("x").toFloats();
@@ -136,13 +163,23 @@ class RoundedCandidatesTest {
         var without = round(layer, plans, data, settings(Rounding.COMPENSATED, false));
 
         // Then: what the layer gives on average is what it gave, with the weights that were rounded
-        assertNotEquals(layer.initializers().get("w"), corrected.models().get(3).initializers().get("w"));
+        assertNotEquals(
+                layer.initializers().get("w"),
+                corrected.models().get(3).initializers().get("w"));
         var trained = rows(data, 0, TRAINED);
         for (int bits : WIDTHS) {
-            assertEquals(0, largestMeanError(layer, plans.get(bits).applyTo(corrected.models().get(bits)), trained), .005,
-                "a bias is stored in steps of .005");
-            assertTrue(largestMeanError(layer, plans.get(bits).applyTo(without.models().get(bits)), trained) > .1);
-            assertEquals(without.models().get(bits).initializers().get("w"), corrected.models().get(bits).initializers().get("w"));
+            assertEquals(
+                    0,
+                    largestMeanError(
+                            layer, plans.get(bits).applyTo(corrected.models().get(bits)), trained),
+                    .005,
+                    "a bias is stored in steps of .005");
+            assertTrue(largestMeanError(
+                            layer, plans.get(bits).applyTo(without.models().get(bits)), trained)
+                    > .1);
+            assertEquals(
+                    without.models().get(bits).initializers().get("w"),
+                    corrected.models().get(bits).initializers().get("w"));
         }
     }
 
@@ -164,8 +201,12 @@ class RoundedCandidatesTest {
     void nothingIsKeptThatHeldOutSamplesSpeakAgainst() throws IOException {
         // Given: only the samples that are trained on are clipped
         var draft = new Draft(17, 5);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), draft.normal("w", .5, Networks.FEATURES, 3),
-            draft.normal("b", .3, 3));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                draft.normal("w", .5, Networks.FEATURES, 3),
+                draft.normal("b", .3, 3));
         var layer = draft.output("y", DataType.FLOAT, -1, 3).graph();
         String node = layer.nodes().getFirst().name();
         var rows = Data.rows(SAMPLES, 2).get("x").toFloats();
@@ -173,15 +214,20 @@ class RoundedCandidatesTest {
             rows[i] = i < rows.length * 3 / 4 ? 2 + Math.abs(rows[i]) : -Math.abs(rows[i]) / 2;
         }
         var plan = new QuantizationPlan(
-            List.of(new QuantizationPlan.Activation("x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
-            List.of(new QuantizationPlan.Weight("w", node, 1, Uniform.symmetric(8, 1, new double[] {1.5, 1.5, 1.5}))));
+                List.of(new QuantizationPlan.Activation("x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
+                List.of(new QuantizationPlan.Weight(
+                        "w", node, 1, Uniform.symmetric(8, 1, new double[] {1.5, 1.5, 1.5}))));
 
         // When
-        var result = round(layer, Map.of(8, plan), Map.of("x", Tensor.of(rows, SAMPLES, Networks.FEATURES)),
-            settings(Rounding.NEAREST, true));
+        var result = round(
+                layer,
+                Map.of(8, plan),
+                Map.of("x", Tensor.of(rows, SAMPLES, Networks.FEATURES)),
+                settings(Rounding.NEAREST, true));
 
         // Then
-        assertEquals(List.of(false), result.steps().stream().map(Tuner.Step::kept).toList());
+        assertEquals(
+                List.of(false), result.steps().stream().map(Tuner.Step::kept).toList());
         assertEquals(layer, result.models().get(8));
     }
 
@@ -190,14 +236,24 @@ class RoundedCandidatesTest {
     void whatIsExactIsLeftAndProgressGivesEveryWidthTheSameShare() throws IOException {
         // Given
         var draft = new Draft(17, 5);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 2), draft.constant("w", Tensor.of(new float[] {1, -2, 3, .5f}, 2, 2)),
-            draft.normal("b", .3, 2));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, 2),
+                draft.constant("w", Tensor.of(new float[] {1, -2, 3, .5f}, 2, 2)),
+                draft.normal("b", .3, 2));
         var layer = draft.output("y", DataType.FLOAT, -1, 2).graph();
         var plans = new TreeMap<Integer, QuantizationPlan>();
         for (int bits : List.of(4, 8)) {
             double largest = ((1 << bits - 1) - 1) * .5;
-            plans.put(bits, new QuantizationPlan(List.of(), List.of(new QuantizationPlan.Weight("w", layer.nodes().getFirst().name(), 1,
-                Uniform.symmetric(bits, 1, new double[] {largest, largest})))));
+            plans.put(
+                    bits,
+                    new QuantizationPlan(
+                            List.of(),
+                            List.of(new QuantizationPlan.Weight(
+                                    "w", layer.nodes().getFirst().name(), 1, Uniform.symmetric(bits, 1, new double[] {
+                                        largest, largest
+                                    })))));
         }
         var data = Map.of("x", Data.rows(16, 2).get("x").reshape(64, 2));
         var fractions = new ArrayList<Double>();
@@ -206,11 +262,17 @@ class RoundedCandidatesTest {
 
         // When
         try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), data)))) {
-            result = RoundedCandidates.of(layer, plans, new Samples(read, layer, Map.of()), settings(Rounding.COMPENSATED, true), 16,
-                Provider.cpu(), (done, message) -> {
-                    weighed[0] += message.contains("weigh errors") ? 1 : 0;
-                    fractions.add(done);
-                });
+            result = RoundedCandidates.of(
+                    layer,
+                    plans,
+                    new Samples(read, layer, Map.of()),
+                    settings(Rounding.COMPENSATED, true),
+                    16,
+                    Provider.cpu(),
+                    (done, message) -> {
+                        weighed[0] += message.contains("weigh errors") ? 1 : 0;
+                        fractions.add(done);
+                    });
         }
 
         // Then

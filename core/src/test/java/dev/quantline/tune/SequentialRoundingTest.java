@@ -56,25 +56,35 @@ class SequentialRoundingTest {
         String op = convolution ? "Conv" : "MatMul";
         var samples = convolution ? new long[] {-1, D, 1, 1} : new long[] {-1, D};
         var weight = convolution ? new long[] {D, D, 1, 1} : new long[] {D, D};
-        draft.op("r", "Relu", draft.op("a", op, draft.input("x", DataType.FLOAT, samples), draft.normal("v", 1, weight)));
+        draft.op(
+                "r",
+                "Relu",
+                draft.op("a", op, draft.input("x", DataType.FLOAT, samples), draft.normal("v", 1, weight)));
         draft.op("y", op, "r", draft.normal("w", 1, weight));
         return draft.output("y", DataType.FLOAT, samples).graph();
     }
 
     private static QuantizationPlan plan(Graph model, boolean convolution) {
-        return new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of(), GRID, "fixed"),
-            new QuantizationPlan.Activation("r", Set.of(), GRID, "fixed")),
-            List.of(new QuantizationPlan.Weight("v", model.nodes().getFirst().name(), 1, weights(convolution)),
-                new QuantizationPlan.Weight("w", model.nodes().getLast().name(), 1, weights(convolution))));
+        return new QuantizationPlan(
+                List.of(
+                        new QuantizationPlan.Activation("x", Set.of(), GRID, "fixed"),
+                        new QuantizationPlan.Activation("r", Set.of(), GRID, "fixed")),
+                List.of(
+                        new QuantizationPlan.Weight(
+                                "v", model.nodes().getFirst().name(), 1, weights(convolution)),
+                        new QuantizationPlan.Weight("w", model.nodes().getLast().name(), 1, weights(convolution))));
     }
 
     private static List<int[]> batches() {
-        return IntStream.range(0, ROWS / BATCH).mapToObj(i -> IntStream.range(i * BATCH, (i + 1) * BATCH).toArray()).toList();
+        return IntStream.range(0, ROWS / BATCH)
+                .mapToObj(i -> IntStream.range(i * BATCH, (i + 1) * BATCH).toArray())
+                .toList();
     }
 
     private static Function<int[], Map<String, Tensor>> rows(String name, float[] values, boolean convolution) {
         return samples -> {
-            var some = Tensor.of(Arrays.copyOfRange(values, samples[0] * D, (samples[0] + samples.length) * D), samples.length, D);
+            var some = Tensor.of(
+                    Arrays.copyOfRange(values, samples[0] * D, (samples[0] + samples.length) * D), samples.length, D);
             return Map.of(name, convolution ? some.reshape(samples.length, D, 1, 1) : some);
         };
     }
@@ -106,15 +116,21 @@ class SequentialRoundingTest {
     }
 
     /** A layer that reads {@code rounded} and is to give what it gives for {@code exact}. */
-    private static CompensatedRounding.Rounded wanted(LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
+    private static CompensatedRounding.Rounded wanted(
+            LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
         var own = new Product(1, D, product(rounded, rounded));
-        return CompensatedRounding.withScales(LeastSquares.of(layer, own, product(rounded, exact), SCARCITY), quantizer, own, SCARCITY);
+        return CompensatedRounding.withScales(
+                LeastSquares.of(layer, own, product(rounded, exact), SCARCITY), quantizer, own, SCARCITY);
     }
 
     private static void assertRounded(CompensatedRounding.Rounded wanted, State state, int layer) {
         var weight = state.plan().weights().get(layer);
         assertArrayEquals(wanted.quantizer().scale(), weight.quantizer().scale(), 1e-6f);
-        assertArrayEquals(wanted.values().toFloats(), state.model().initializers().get(weight.tensor()).toFloats(), 1e-3f, weight.tensor());
+        assertArrayEquals(
+                wanted.values().toFloats(),
+                state.model().initializers().get(weight.tensor()).toFloats(),
+                1e-3f,
+                weight.tensor());
     }
 
     @ParameterizedTest
@@ -133,24 +149,46 @@ class SequentialRoundingTest {
         var heard = new ArrayList<String>();
 
         // When: both in one part, and the second in a part of its own
-        var whole = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu()).apply(
-            new SequentialRounding.Inputs(batches(), rows("x", x, convolution), rows("x", x, convolution)),
-            (done, message) -> heard.add(done + " " + message));
-        var behind = new Subgraph("behind", List.of("r"), List.of("y"), Set.of(model.nodes().getLast().name()));
-        var alone = new SequentialRounding(behind, model, whole, Provider.cpu()).apply(
-            new SequentialRounding.Inputs(batches(), rows("r", exact, convolution), rows("r", handed, convolution)), Progress.none());
-        var apart = new SequentialRounding(behind, model, new State(model, plan), Provider.cpu()).apply(
-            new SequentialRounding.Inputs(batches(), rows("r", exact, convolution), rows("r", handed, convolution)), Progress.none());
+        var whole = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu())
+                .apply(
+                        new SequentialRounding.Inputs(batches(), rows("x", x, convolution), rows("x", x, convolution)),
+                        (done, message) -> heard.add(done + " " + message));
+        var behind = new Subgraph(
+                "behind",
+                List.of("r"),
+                List.of("y"),
+                Set.of(model.nodes().getLast().name()));
+        var alone = new SequentialRounding(behind, model, whole, Provider.cpu())
+                .apply(
+                        new SequentialRounding.Inputs(
+                                batches(), rows("r", exact, convolution), rows("r", handed, convolution)),
+                        Progress.none());
+        var apart = new SequentialRounding(behind, model, new State(model, plan), Provider.cpu())
+                .apply(
+                        new SequentialRounding.Inputs(
+                                batches(), rows("r", exact, convolution), rows("r", handed, convolution)),
+                        Progress.none());
 
         // Then
         assertRounded(wantedFirst, whole, 0);
         assertRounded(wantedSecond, whole, 1);
         assertRounded(wantedSecond, apart, 1);
         assertEquals(model.initializers().get("v"), apart.model().initializers().get("v"), "another part's weight");
-        assertEquals(whole.model().initializers().get("v"), alone.model().initializers().get("v"));
-        assertEquals(List.of("0.0 rounding " + model.nodes().getFirst().name(), "0.5 rounding " + model.nodes().getLast().name()), heard);
-        assertTrue(!Arrays.equals(wantedSecond.values().toFloats(), wanted(second, weights(convolution), exact, exact).values().toFloats()),
-            "what comes before makes a difference, seed " + SEED);
+        assertEquals(
+                whole.model().initializers().get("v"),
+                alone.model().initializers().get("v"));
+        assertEquals(
+                List.of(
+                        "0.0 rounding " + model.nodes().getFirst().name(),
+                        "0.5 rounding " + model.nodes().getLast().name()),
+                heard);
+        assertTrue(
+                !Arrays.equals(
+                        wantedSecond.values().toFloats(),
+                        wanted(second, weights(convolution), exact, exact)
+                                .values()
+                                .toFloats()),
+                "what comes before makes a difference, seed " + SEED);
     }
 
     @Test
@@ -162,19 +200,27 @@ class SequentialRoundingTest {
         draft.op("c", "MatMul", draft.op("sum", "Add", "a", "b"), draft.normal("shared", 1, D, D));
         draft.op("y", "MatMul", "c", "shared");
         var model = draft.output("y", DataType.FLOAT, -1, D).graph();
-        var plan = new QuantizationPlan(List.of(), model.nodes().stream().filter(node -> node.is("MatMul"))
-            .map(node -> new QuantizationPlan.Weight(node.input(1), node.name(), 1, weights(false))).toList());
+        var plan = new QuantizationPlan(
+                List.of(),
+                model.nodes().stream()
+                        .filter(node -> node.is("MatMul"))
+                        .map(node -> new QuantizationPlan.Weight(node.input(1), node.name(), 1, weights(false)))
+                        .toList());
 
         // When
-        var rounded = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu()).apply(
-            new SequentialRounding.Inputs(batches(), rows("x", x, false), rows("x", x, false)), Progress.none());
+        var rounded = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu())
+                .apply(
+                        new SequentialRounding.Inputs(batches(), rows("x", x, false), rows("x", x, false)),
+                        Progress.none());
 
         // Then
         for (int layer = 0; layer < 2; layer++) {
             var node = model.nodes().get(layer);
             assertRounded(wanted(LayerWeight.of(model, node).orElseThrow(), weights(false), x, x), rounded, layer);
         }
-        assertEquals(model.initializers().get("shared"), rounded.model().initializers().get("shared"));
+        assertEquals(
+                model.initializers().get("shared"),
+                rounded.model().initializers().get("shared"));
         assertEquals(plan.weights().subList(2, 4), rounded.plan().weights().subList(2, 4));
     }
 }

@@ -54,7 +54,9 @@ class SimulatedPartsTest {
 
     private static float[] run(Graph graph, String tensor) {
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
-            return session.run(Map.of(graph.inputs().getFirst().getName(), X)).get(tensor).toFloats();
+            return session.run(Map.of(graph.inputs().getFirst().getName(), X))
+                    .get(tensor)
+                    .toFloats();
         }
     }
 
@@ -111,8 +113,9 @@ class SimulatedPartsTest {
         var model = draft("Add").graph();
         var first = new Subgraph("first", List.of(), List.of("h"), Set.of("a/MatMul", "h/Add"));
 
-        assertArrayEquals(run(Simulation.fixed(first, model, plan()), "h"),
-            run(Simulation.fixed(first, model, plan(activation("h"))), "h"));
+        assertArrayEquals(
+                run(Simulation.fixed(first, model, plan()), "h"),
+                run(Simulation.fixed(first, model, plan(activation("h"))), "h"));
         var ended = run(Simulation.fixed(Blocks.whole(model), model, plan(activation("y"))), "y");
         assertArrayEquals(GRID.fakeQuantize(Tensor.vector(ended)).toFloats(), ended);
     }
@@ -123,17 +126,46 @@ class SimulatedPartsTest {
         var plan = plan(activation("x"), activation("h"));
         var second = new Subgraph("second", List.of("h"), List.of("y"), Set.of("y/Gemm"));
         var dead = new Subgraph("first of both", List.of(), List.of("h"), Set.of("a/MatMul", "h/Add", "y/Gemm"));
-        var own = new TreeMap<>(Map.of("v/shift", Kind.WEIGHT, "v/factor", Kind.WEIGHT_SCALE, "v/gain", Kind.AFFINE, "u/shift", Kind.BIAS,
-            "x/factor", Kind.ACTIVATION_SCALE, "x/zero_point_shift", Kind.ZERO_POINT));
+        var own = new TreeMap<>(Map.of(
+                "v/shift",
+                Kind.WEIGHT,
+                "v/factor",
+                Kind.WEIGHT_SCALE,
+                "v/gain",
+                Kind.AFFINE,
+                "u/shift",
+                Kind.BIAS,
+                "x/factor",
+                Kind.ACTIVATION_SCALE,
+                "x/zero_point_shift",
+                Kind.ZERO_POINT));
 
-        assertEquals(new TreeMap<>(Map.of("w/shift", Kind.WEIGHT, "w/factor", Kind.WEIGHT_SCALE, "w/gain", Kind.AFFINE, "b/shift",
-            Kind.BIAS, "h/factor", Kind.ACTIVATION_SCALE, "h/zero_point_shift", Kind.ZERO_POINT)), trained(second, model, plan, ALL));
+        assertEquals(
+                new TreeMap<>(Map.of(
+                        "w/shift",
+                        Kind.WEIGHT,
+                        "w/factor",
+                        Kind.WEIGHT_SCALE,
+                        "w/gain",
+                        Kind.AFFINE,
+                        "b/shift",
+                        Kind.BIAS,
+                        "h/factor",
+                        Kind.ACTIVATION_SCALE,
+                        "h/zero_point_shift",
+                        Kind.ZERO_POINT)),
+                trained(second, model, plan, ALL));
         assertEquals(own, trained(dead, model, plan, ALL), "what leads to no output of it is not in it");
-        assertEquals(own, trained(new Subgraph("first", List.of(), List.of("h"), Set.of("a/MatMul", "h/Add")), model, plan, ALL));
+        assertEquals(
+                own,
+                trained(new Subgraph("first", List.of(), List.of("h"), Set.of("a/MatMul", "h/Add")), model, plan, ALL));
     }
 
     private static List<Kind> kinds(Graph model, QuantizationPlan plan, Trainables trainables) {
-        return trained(Blocks.whole(model), model, plan, trainables).values().stream().sorted().distinct().toList();
+        return trained(Blocks.whole(model), model, plan, trainables).values().stream()
+                .sorted()
+                .distinct()
+                .toList();
     }
 
     @Test
@@ -141,15 +173,36 @@ class SimulatedPartsTest {
         var model = draft("Add").graph();
         var plan = plan(activation("x"), activation("h"));
 
-        assertEquals(List.of(Kind.WEIGHT_SCALE), kinds(model, plan, new Trainables(Weights.FIXED, false, true, false, false)));
-        assertEquals(List.of(Kind.AFFINE), kinds(model, plan, new Trainables(Weights.FIXED, false, false, false, true)));
+        assertEquals(
+                List.of(Kind.WEIGHT_SCALE),
+                kinds(model, plan, new Trainables(Weights.FIXED, false, true, false, false)));
+        assertEquals(
+                List.of(Kind.AFFINE), kinds(model, plan, new Trainables(Weights.FIXED, false, false, false, true)));
         assertEquals(List.of(Kind.BIAS), kinds(model, plan, new Trainables(Weights.FIXED, true, false, false, false)));
-        assertEquals(List.of(Kind.ROUNDING), kinds(model, plan, new Trainables(Weights.ROUNDED, false, false, false, false)));
-        assertEquals(List.of(Kind.ACTIVATION_SCALE), kinds(model, plan, new Trainables(Weights.FIXED, false, false, true, false)));
-        var perChannel = new QuantizationPlan(List.of(activation("x"), new QuantizationPlan.Activation("h", Set.of(),
-            new Uniform(4, true, 1, new float[] {.3f, .4f, .5f}, new int[3]), "fixed")), plan.weights());
-        assertEquals(Set.of("x/factor"), trained(Blocks.whole(model), model, perChannel,
-            new Trainables(Weights.FIXED, false, false, true, false)).keySet(), "one scale is trained, not one a channel");
+        assertEquals(
+                List.of(Kind.ROUNDING),
+                kinds(model, plan, new Trainables(Weights.ROUNDED, false, false, false, false)));
+        assertEquals(
+                List.of(Kind.ACTIVATION_SCALE),
+                kinds(model, plan, new Trainables(Weights.FIXED, false, false, true, false)));
+        var perChannel = new QuantizationPlan(
+                List.of(
+                        activation("x"),
+                        new QuantizationPlan.Activation(
+                                "h",
+                                Set.of(),
+                                new Uniform(4, true, 1, new float[] {.3f, .4f, .5f}, new int[3]),
+                                "fixed")),
+                plan.weights());
+        assertEquals(
+                Set.of("x/factor"),
+                trained(
+                                Blocks.whole(model),
+                                model,
+                                perChannel,
+                                new Trainables(Weights.FIXED, false, false, true, false))
+                        .keySet(),
+                "one scale is trained, not one a channel");
         var still = new Simulation(Blocks.whole(model), model, plan, Trainables.NOTHING, new Annealing(0, 1));
         assertEquals(List.of(), still.derived(), "weights that stay are constants");
     }
@@ -160,16 +213,32 @@ class SimulatedPartsTest {
         var model = draft("Add").graph();
         var grids = plan(activation("x"), activation("h"));
         var blocks = Uniform.symmetric(4, 0, 1, new double[] {2, 2, 2, 2, 2, 2, 2, 2, 2});
-        var blockwise = new QuantizationPlan(grids.activations(), List.of(new QuantizationPlan.Weight("v", "a/MatMul", 1, blocks), SECOND));
-        var oneScale = new QuantizationPlan(grids.activations(), List.of(FIRST,
-            new QuantizationPlan.Weight("w", "y/Gemm", 1, Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {2}))));
+        var blockwise = new QuantizationPlan(
+                grids.activations(), List.of(new QuantizationPlan.Weight("v", "a/MatMul", 1, blocks), SECOND));
+        var oneScale = new QuantizationPlan(
+                grids.activations(),
+                List.of(
+                        FIRST,
+                        new QuantizationPlan.Weight(
+                                "w", "y/Gemm", 1, Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {2}))));
 
-        assertEquals(Set.of("u/shift", "b/shift"), trained(Blocks.whole(model), model, grids, biases).keySet());
-        assertEquals(Set.of("u/shift", "b/shift"), trained(Blocks.whole(model), model, oneScale, biases).keySet());
-        assertEquals(Set.of("b/shift"), trained(Blocks.whole(model), model, plan(activation("h")), biases).keySet());
-        assertEquals(Set.of("b/shift"), trained(Blocks.whole(model), model, blockwise, biases).keySet());
+        assertEquals(
+                Set.of("u/shift", "b/shift"),
+                trained(Blocks.whole(model), model, grids, biases).keySet());
+        assertEquals(
+                Set.of("u/shift", "b/shift"),
+                trained(Blocks.whole(model), model, oneScale, biases).keySet());
+        assertEquals(
+                Set.of("b/shift"),
+                trained(Blocks.whole(model), model, plan(activation("h")), biases)
+                        .keySet());
+        assertEquals(
+                Set.of("b/shift"),
+                trained(Blocks.whole(model), model, blockwise, biases).keySet());
         var scaled = draft("Mul").graph();
-        assertEquals(Set.of("b/shift"), trained(Blocks.whole(scaled), scaled, grids, biases).keySet());
+        assertEquals(
+                Set.of("b/shift"),
+                trained(Blocks.whole(scaled), scaled, grids, biases).keySet());
     }
 
     @Test
@@ -179,20 +248,29 @@ class SimulatedPartsTest {
         draft.op("b", "MatMul", "a", draft.normal("v", 1, 3, 3));
         draft.op("y", "MatMul", draft.op("c", "MatMul", "b", draft.normal("w", 1, 3, 3)), "w");
         var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
-        var plan = new QuantizationPlan(List.of(), List.of(
-            new QuantizationPlan.Weight("table", "a/Gather", 0, Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {2})),
-            new QuantizationPlan.Weight("v", "b/MatMul", 1, WEIGHTS), new QuantizationPlan.Weight("w", "c/MatMul", 1, WEIGHTS),
-            new QuantizationPlan.Weight("w", "y/MatMul", 1, WEIGHTS)));
+        var plan = new QuantizationPlan(
+                List.of(),
+                List.of(
+                        new QuantizationPlan.Weight(
+                                "table", "a/Gather", 0, Uniform.symmetric(4, Uniform.PER_TENSOR, new double[] {2})),
+                        new QuantizationPlan.Weight("v", "b/MatMul", 1, WEIGHTS),
+                        new QuantizationPlan.Weight("w", "c/MatMul", 1, WEIGHTS),
+                        new QuantizationPlan.Weight("w", "y/MatMul", 1, WEIGHTS)));
 
-        assertEquals(Set.of("v/shift"),
-            trained(Blocks.whole(model), model, plan, new Trainables(Weights.SHIFTED, false, false, false, false)).keySet());
+        assertEquals(
+                Set.of("v/shift"),
+                trained(Blocks.whole(model), model, plan, new Trainables(Weights.SHIFTED, false, false, false, false))
+                        .keySet());
     }
 
     /** What only moves values keeps the codes: its grid is that of what it moves, which is trained once, by the part that has it. */
     @Test
     void aGridIsTrainedWhereItBegins() {
         var draft = new Draft(17, 4);
-        draft.op("h", "Relu", draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("v", 1, 3, 3)));
+        draft.op(
+                "h",
+                "Relu",
+                draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("v", 1, 3, 3)));
         draft.op("r", "Reshape", draft.op("t", "Tanh", "h"), draft.constant("shape", Tensor.vector(-1L, 3L)));
         draft.op("y", "MatMul", "r", draft.normal("w", 1, 3, 3));
         var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
@@ -200,7 +278,9 @@ class SimulatedPartsTest {
         var scales = new Trainables(Weights.FIXED, false, false, true, false);
         var behind = new Subgraph("behind", List.of("r"), List.of("y"), Set.of("y/MatMul"));
 
-        assertEquals(Set.of("t/factor"), trained(Blocks.whole(model), model, plan, scales).keySet());
+        assertEquals(
+                Set.of("t/factor"),
+                trained(Blocks.whole(model), model, plan, scales).keySet());
         assertEquals(Set.of(), trained(behind, model, plan, scales).keySet());
         assertTrue(Simulation.fixed(behind, model, plan).nodes().stream().anyMatch(node -> node.is("QuantizeLinear")));
     }

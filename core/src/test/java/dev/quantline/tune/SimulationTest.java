@@ -37,7 +37,8 @@ class SimulationTest {
     private Stages calibrated(String network, int bits) throws IOException {
         var model = Profiler.prepare(model(network));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), data(network))))) {
-            return Stages.run(model, new Samples(data, model, Map.of()), CalibrateSettings.searched(bits, bits, List.of()));
+            return Stages.run(
+                    model, new Samples(data, model, Map.of()), CalibrateSettings.searched(bits, bits, List.of()));
         }
     }
 
@@ -94,12 +95,14 @@ class SimulationTest {
         var stages = calibrated(network, bits);
 
         // When
-        var simulation = new Simulation(Blocks.whole(stages.model()), stages.model(), stages.plan(), ALL, new Annealing(0, 1));
+        var simulation =
+                new Simulation(Blocks.whole(stages.model()), stages.model(), stages.plan(), ALL, new Annealing(0, 1));
         var start = simulation.graph().initializers();
 
         // Then
-        assertEquals(EnumSet.of(Kind.WEIGHT, Kind.BIAS, Kind.WEIGHT_SCALE, Kind.ACTIVATION_SCALE),
-            EnumSet.copyOf(simulation.parameters().values()));
+        assertEquals(
+                EnumSet.of(Kind.WEIGHT, Kind.BIAS, Kind.WEIGHT_SCALE, Kind.ACTIVATION_SCALE),
+                EnumSet.copyOf(simulation.parameters().values()));
         assertClose(run(stages.quantized(), data(network)), run(filled(simulation, start), data(network)), tolerance);
     }
 
@@ -110,15 +113,20 @@ class SimulationTest {
             // Given
             var stages = calibrated(network, bits);
             var trainables = new Trainables(weights, true, true, true, true);
-            var simulation = new Simulation(Blocks.whole(stages.model()), stages.model(), stages.plan(), trainables, new Annealing(0, 1));
+            var simulation = new Simulation(
+                    Blocks.whole(stages.model()), stages.model(), stages.plan(), trainables, new Annealing(0, 1));
             var random = new Random(7);
             var values = new LinkedHashMap<String, Tensor>();
-            simulation.parameters().keySet().forEach(name -> values.put(name,
-                moved(simulation.graph().initializers().get(name), random)));
+            simulation
+                    .parameters()
+                    .keySet()
+                    .forEach(name -> values.put(
+                            name, moved(simulation.graph().initializers().get(name), random)));
 
             // When
             var tuned = simulation.fold(values);
-            var exported = tuned.applyTo(stages.plan(), new Grids(stages.model(), stages.plan())).applyTo(tuned.applyTo(stages.model()));
+            var exported = tuned.applyTo(stages.plan(), new Grids(stages.model(), stages.plan()))
+                    .applyTo(tuned.applyTo(stages.model()));
 
             // Then
             assertClose(run(exported, data(network)), run(filled(simulation, values), data(network)), tolerance);

@@ -8,12 +8,14 @@ import dev.quantline.quantizer.Uniform;
  * differences of it are the gradients training is to have.
  */
 final class StraightThrough {
-    private StraightThrough() {
-    }
+    private StraightThrough() {}
 
     /** How many steps from the zero point the lowest and the highest code of a scale are. */
     static double[] reach(Uniform quantizer, int c) {
-        return new double[] {quantizer.qmin() - quantizer.zeroPoint()[c], quantizer.qmax() - quantizer.zeroPoint()[c]};
+        return new double[] {
+            quantizer.qmin() - quantizer.zeroPoint()[c],
+            quantizer.qmax() - quantizer.zeroPoint()[c]
+        };
     }
 
     /** A number of steps from the zero point within the reach of the codes. */

@@ -14,6 +14,7 @@ class TimeLeftTest {
     private final List<String> heard = new ArrayList<>();
     /** Where a clock begins says nothing. */
     private long now = Duration.ofDays(1).toNanos();
+
     private final TimeLeft timed = new TimeLeft((fraction, message) -> heard.add(fraction + " " + message), () -> now);
 
     private void report(Duration later, double fraction) {
@@ -28,8 +29,13 @@ class TimeLeftTest {
         report(MINUTE, 0.75);
         report(MINUTE, 0.875);
 
-        assertEquals(List.of("0.0 at work", "0.25 at work, about 6 min left", "0.75 at work, about 1 min left",
-            "0.875 at work, less than a minute left"), heard);
+        assertEquals(
+                List.of(
+                        "0.0 at work",
+                        "0.25 at work, about 6 min left",
+                        "0.75 at work, about 1 min left",
+                        "0.875 at work, less than a minute left"),
+                heard);
     }
 
     @Test
@@ -57,24 +63,31 @@ class TimeLeftTest {
         report(Duration.ofSeconds(54), 0.53);
         report(MINUTE, 0.76);
 
-        assertEquals(List.of("0.52 at work", "0.5201 at work", "0.53 at work, about 47 min left", "0.76 at work, about 2 min left"), heard);
+        assertEquals(
+                List.of(
+                        "0.52 at work",
+                        "0.5201 at work",
+                        "0.53 at work, about 47 min left",
+                        "0.76 at work, about 2 min left"),
+                heard);
     }
 
     @Test
     void learningIsPassedOn() {
         var points = new ArrayList<Progress.Learning>();
         var learning = new Progress.Learning("part", 3, 4, 0.5, 0.25);
-        var told = new TimeLeft(new Progress() {
-            @Override
-            public void report(double fraction, String message) {
-            }
+        var told = new TimeLeft(
+                new Progress() {
+                    @Override
+                    public void report(double fraction, String message) {}
 
-            @Override
-            public void report(double fraction, String message, Learning point) {
-                heard.add(message);
-                points.add(point);
-            }
-        }, () -> now);
+                    @Override
+                    public void report(double fraction, String message, Learning point) {
+                        heard.add(message);
+                        points.add(point);
+                    }
+                },
+                () -> now);
 
         told.report(0, "at work", learning);
         now += MINUTE.toNanos();

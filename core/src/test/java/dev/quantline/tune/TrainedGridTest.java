@@ -29,8 +29,14 @@ class TrainedGridTest {
 
     /** Narrow and full codes, both signs, and shifts that lead past either end of the codes. */
     static Stream<Arguments> grids() {
-        return Stream.of(grid(4, false, 7), grid(4, true, -3), grid(8, false, 100), grid(8, false, 200), grid(8, true, 20))
-            .flatMap(grid -> Stream.of(-300f, -2.4f, -0.4f, 0f, 1.6f, 300f).map(shift -> Arguments.of(grid, shift)));
+        return Stream.of(
+                        grid(4, false, 7),
+                        grid(4, true, -3),
+                        grid(8, false, 100),
+                        grid(8, false, 200),
+                        grid(8, true, 20))
+                .flatMap(
+                        grid -> Stream.of(-300f, -2.4f, -0.4f, 0f, 1.6f, 300f).map(shift -> Arguments.of(grid, shift)));
     }
 
     private static Uniform grid(int bits, boolean signed, int zeroPoint) {
@@ -59,7 +65,8 @@ class TrainedGridTest {
             trained.write(graph);
             graph.sort();
             var values = new HashMap<String, Tensor>();
-            trained.parameters().forEach((name, kind) -> values.put(name, Tensor.scalar(kind == Kind.ZERO_POINT ? shift : factor)));
+            trained.parameters()
+                    .forEach((name, kind) -> values.put(name, Tensor.scalar(kind == Kind.ZERO_POINT ? shift : factor)));
             graph.initializers().putAll(values);
 
             // When
@@ -67,7 +74,9 @@ class TrainedGridTest {
             trained.fold(values, tuned);
             float[] computed;
             try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
-                computed = session.run(Map.of("x", Tensor.vector(values()))).get("y").toFloats();
+                computed = session.run(Map.of("x", Tensor.vector(values())))
+                        .get("y")
+                        .toFloats();
             }
 
             // Then
@@ -81,7 +90,11 @@ class TrainedGridTest {
     }
 
     private static Uniform stored(Tuned tuned, Uniform grid) {
-        var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of(), grid, "fixed")), List.of());
-        return (Uniform) tuned.applyTo(plan, new Grids(Graph.empty(17), plan)).activations().getFirst().quantizer();
+        var plan =
+                new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of(), grid, "fixed")), List.of());
+        return (Uniform) tuned.applyTo(plan, new Grids(Graph.empty(17), plan))
+                .activations()
+                .getFirst()
+                .quantizer();
     }
 }

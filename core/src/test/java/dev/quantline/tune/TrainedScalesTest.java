@@ -24,14 +24,18 @@ class TrainedScalesTest {
 
     private static Graph model() {
         var draft = new Draft(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 2),
-            draft.constant("w", Tensor.of(new float[] {0, 1, 2, 0, .5f, -1}, 2, 3)));
+        draft.op(
+                "y",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, 2),
+                draft.constant("w", Tensor.of(new float[] {0, 1, 2, 0, .5f, -1}, 2, 3)));
         return draft.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
     private static QuantizationPlan plan() {
-        return new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of("y/MatMul"), GRID, "fixed")),
-            List.of(new QuantizationPlan.Weight("w", "y/MatMul", 1, WEIGHTS)));
+        return new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("x", Set.of("y/MatMul"), GRID, "fixed")),
+                List.of(new QuantizationPlan.Weight("w", "y/MatMul", 1, WEIGHTS)));
     }
 
     private static QuantizationPlan folded(float factor) {
@@ -42,7 +46,9 @@ class TrainedScalesTest {
             for (int i = 0; i < start.length; i++) {
                 start[i] *= factor;
             }
-            values.put(name, Tensor.of(start, simulation.graph().initializers().get(name).shape()));
+            values.put(
+                    name,
+                    Tensor.of(start, simulation.graph().initializers().get(name).shape()));
         });
         return simulation.fold(values).applyTo(plan(), new Grids(model(), plan()));
     }
@@ -68,13 +74,17 @@ class TrainedScalesTest {
             scale[c] *= .5f * .5f;
         }
         assertArrayEquals(scale, folded.weights().getFirst().quantizer().scale(), 1e-7f);
-        assertArrayEquals(new float[] {GRID.scale()[0] / 2}, ((Uniform) folded.activations().getFirst().quantizer()).scale(), 1e-7f);
+        assertArrayEquals(
+                new float[] {GRID.scale()[0] / 2},
+                ((Uniform) folded.activations().getFirst().quantizer()).scale(),
+                1e-7f);
     }
 
     @Test
     void whatTrainsComputesWithTheScaleThatIsStored() {
         var simulation = new Simulation(Blocks.whole(model()), model(), plan(), ALL, new Annealing(0, 1));
 
-        assertTrue(simulation.graph().nodes().stream().anyMatch(node -> node.is("Clip") && node.input(0).equals("x/factor")));
+        assertTrue(simulation.graph().nodes().stream()
+                .anyMatch(node -> node.is("Clip") && node.input(0).equals("x/factor")));
     }
 }

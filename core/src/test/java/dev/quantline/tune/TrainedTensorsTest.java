@@ -44,11 +44,14 @@ class TrainedTensorsTest {
 
     /** Narrow codes, which are clipped before they are rounded, and codes of eight bits; whole shifts of the zero point. */
     static Stream<Arguments> layers() {
-        return Stream.of(new Uniform(4, false, Uniform.PER_TENSOR, new float[] {0.15f}, new int[] {7}),
-                new Uniform(8, false, Uniform.PER_TENSOR, new float[] {0.008f}, new int[] {100}),
-                new Uniform(8, true, Uniform.PER_TENSOR, new float[] {0.008f}, new int[] {0}))
-            .flatMap(grid -> Stream.of(Arguments.of(Weights.SHIFTED, grid, 0f), Arguments.of(Weights.SHIFTED, grid, 2.3f),
-                Arguments.of(Weights.ROUNDED, grid, -1.4f)));
+        return Stream.of(
+                        new Uniform(4, false, Uniform.PER_TENSOR, new float[] {0.15f}, new int[] {7}),
+                        new Uniform(8, false, Uniform.PER_TENSOR, new float[] {0.008f}, new int[] {100}),
+                        new Uniform(8, true, Uniform.PER_TENSOR, new float[] {0.008f}, new int[] {0}))
+                .flatMap(grid -> Stream.of(
+                        Arguments.of(Weights.SHIFTED, grid, 0f),
+                        Arguments.of(Weights.SHIFTED, grid, 2.3f),
+                        Arguments.of(Weights.ROUNDED, grid, -1.4f)));
     }
 
     private Tensor gaussian(double deviation, long... shape) {
@@ -64,8 +67,12 @@ class TrainedTensorsTest {
 
     private static Graph model() {
         var draft = new Draft(17, SEED);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, INPUTS), draft.normal("w", .6, INPUTS, OUTPUTS),
-            draft.normal("b", .3, OUTPUTS));
+        draft.op(
+                "y",
+                "Gemm",
+                draft.input("x", DataType.FLOAT, -1, INPUTS),
+                draft.normal("w", .6, INPUTS, OUTPUTS),
+                draft.normal("b", .3, OUTPUTS));
         return draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
     }
 
@@ -81,14 +88,23 @@ class TrainedTensorsTest {
         Layer(Weights how, Uniform grid, float shift) {
             this.how = how;
             this.grid = grid;
-            var plan = new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of(), grid, "fixed")),
-                List.of(new QuantizationPlan.Weight("w", model.nodes().getFirst().name(), 1, WEIGHTS)));
-            simulation = new Simulation(Blocks.whole(model), model, plan, new Trainables(how, true, true, true, true, true),
-                new Annealing(0, 1));
+            var plan = new QuantizationPlan(
+                    List.of(new QuantizationPlan.Activation("x", Set.of(), grid, "fixed")),
+                    List.of(new QuantizationPlan.Weight(
+                            "w", model.nodes().getFirst().name(), 1, WEIGHTS)));
+            simulation = new Simulation(
+                    Blocks.whole(model),
+                    model,
+                    plan,
+                    new Trainables(how, true, true, true, true, true),
+                    new Annealing(0, 1));
             simulation.parameters().forEach((name, kind) -> {
                 names.put(kind, name);
                 var start = simulation.graph().initializers().get(name);
-                var moves = gaussian(kind == Kind.WEIGHT || kind == Kind.ROUNDING || kind == Kind.BIAS ? 1 : 0.1, start.shape()).toFloats();
+                var moves = gaussian(
+                                kind == Kind.WEIGHT || kind == Kind.ROUNDING || kind == Kind.BIAS ? 1 : 0.1,
+                                start.shape())
+                        .toFloats();
                 for (int i = 0; i < moves.length; i++) {
                     moves[i] = kind == Kind.ZERO_POINT ? shift : start.floats().get(i) + moves[i];
                 }
@@ -127,8 +143,10 @@ class TrainedTensorsTest {
             double rounded = Math.rint(held.get(Kind.ZERO_POINT)[0]) - held.get(Kind.ZERO_POINT)[0];
             double error = StraightThrough.error(StraightThrough.reach(grid, 0), steps(held, value, rounded));
             double scale = scale(trained);
-            return scale * (StraightThrough.kept(StraightThrough.reach(grid, 0), steps(trained, value, rounded)) + error)
-                - scale * (trained.get(Kind.ZERO_POINT)[0] + rounded);
+            return scale
+                            * (StraightThrough.kept(StraightThrough.reach(grid, 0), steps(trained, value, rounded))
+                                    + error)
+                    - scale * (trained.get(Kind.ZERO_POINT)[0] + rounded);
         }
 
         private double scale(Map<Kind, double[]> trained) {
@@ -151,13 +169,15 @@ class TrainedTensorsTest {
             double start = model.initializers().get("w").get(i * OUTPUTS + o) / SCALES[o];
             int at = i * OUTPUTS + o;
             return how == Weights.ROUNDED
-                ? Math.floor(start) + Math.max(0, Math.min(1, 1.2 / (1 + Math.exp(-trained.get(Kind.ROUNDING)[at])) - 0.1))
-                : (start + trained.get(Kind.WEIGHT)[at]) / trained.get(Kind.WEIGHT_SCALE)[o];
+                    ? Math.floor(start)
+                            + Math.max(0, Math.min(1, 1.2 / (1 + Math.exp(-trained.get(Kind.ROUNDING)[at])) - 0.1))
+                    : (start + trained.get(Kind.WEIGHT)[at]) / trained.get(Kind.WEIGHT_SCALE)[o];
         }
 
         /** A bias moves in units of the spread of a sum over rounding errors. */
         private double bias(Map<Kind, double[]> trained, int o) {
-            return model.initializers().get("b").get(o) + SCALES[o] * grid.scale()[0] * Math.sqrt(INPUTS) * trained.get(Kind.BIAS)[o];
+            return model.initializers().get("b").get(o)
+                    + SCALES[o] * grid.scale()[0] * Math.sqrt(INPUTS) * trained.get(Kind.BIAS)[o];
         }
 
         /** Gradients as a training step gets them. */
@@ -166,8 +186,12 @@ class TrainedTensorsTest {
             var differentiated = new ArrayList<>(values.keySet());
             differentiated.removeAll(derived.sources());
             differentiated.add(derived.tensor());
-            var training = TrainingGraph.of(simulation.graph(), Map.of("x", x.shape()), differentiated, new Loss.MeanSquared("y", "target"),
-                List.of());
+            var training = TrainingGraph.of(
+                    simulation.graph(),
+                    Map.of("x", x.shape()),
+                    differentiated,
+                    new Loss.MeanSquared("y", "target"),
+                    List.of());
             var inputs = new LinkedHashMap<>(values);
             inputs.put("x", x);
             inputs.put("target", target);
@@ -177,8 +201,11 @@ class TrainedTensorsTest {
             try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.EXACT)) {
                 var outputs = session.run(inputs);
                 var gradients = new LinkedHashMap<String, Tensor>();
-                values.forEach((name, value) -> gradients.put(name, derived.sources().contains(name)
-                    ? Tensor.zeros(DataType.FLOAT, value.shape()) : outputs.get(training.gradients().get(name))));
+                values.forEach((name, value) -> gradients.put(
+                        name,
+                        derived.sources().contains(name)
+                                ? Tensor.zeros(DataType.FLOAT, value.shape())
+                                : outputs.get(training.gradients().get(name))));
                 derived.back(values, outputs.get(training.gradients().get(derived.tensor())), 0, gradients);
                 return gradients;
             }
@@ -205,8 +232,11 @@ class TrainedTensorsTest {
                 length += Math.pow(gradients.get(name).get(i), 2);
             }
             double numeric = (moved(layer, kind, direction, MOVE) - moved(layer, kind, direction, -MOVE)) / (2 * MOVE);
-            assertEquals(numeric, analytic, 1e-3 * (Math.abs(numeric) + Math.sqrt(length) + 1e-3), kind + " of " + how + ", " + grid.bits()
-                + " bits, shifted by " + shift + ", seed " + SEED);
+            assertEquals(
+                    numeric,
+                    analytic,
+                    1e-3 * (Math.abs(numeric) + Math.sqrt(length) + 1e-3),
+                    kind + " of " + how + ", " + grid.bits() + " bits, shifted by " + shift + ", seed " + SEED);
             assertTrue(length > 0, kind + " gets no gradient, seed " + SEED);
         });
     }

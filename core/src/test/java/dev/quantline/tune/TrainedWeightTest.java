@@ -28,6 +28,7 @@ class TrainedWeightTest {
     private static final long[] SHAPE = {6, 10};
     /** How strongly learned rounding is driven to a decision. */
     private static final double DECISION = 0.3;
+
     private static final int STEPS = 50;
     private static final double MOVE = 1e-6;
 
@@ -35,12 +36,12 @@ class TrainedWeightTest {
 
     static Stream<Arguments> weights() {
         var grids = List.of(
-            new Uniform(4, true, 0, scales(6), new int[6]),
-            new Uniform(3, true, 1, scales(10), new int[10]),
-            new Uniform(4, false, 1, 0, scales(10), new int[] {8, 7, 3, 12, 8, 8, 0, 15, 9, 8}, 0),
-            new Uniform(4, true, 1, 4, scales(18), new int[18], 0),
-            new Uniform(4, true, 0, 0, scales(6), new int[6], 6),
-            new Uniform(4, false, Uniform.PER_TENSOR, scales(1), new int[] {6}));
+                new Uniform(4, true, 0, scales(6), new int[6]),
+                new Uniform(3, true, 1, scales(10), new int[10]),
+                new Uniform(4, false, 1, 0, scales(10), new int[] {8, 7, 3, 12, 8, 8, 0, 15, 9, 8}, 0),
+                new Uniform(4, true, 1, 4, scales(18), new int[18], 0),
+                new Uniform(4, true, 0, 0, scales(6), new int[6], 6),
+                new Uniform(4, false, Uniform.PER_TENSOR, scales(1), new int[] {6}));
         return grids.stream().flatMap(grid -> Stream.of(Weights.values()).map(how -> Arguments.of(how, grid)));
     }
 
@@ -60,6 +61,7 @@ class TrainedWeightTest {
         private final int[] scaleOf;
         /** How far each element may reach; less than its codes do where pairs are limited. */
         private final double[][] reach = new double[60][];
+
         private final TrainedWeight weight;
         private final Map<Kind, String> names = new LinkedHashMap<>();
         private final Map<String, Tensor> starts = new LinkedHashMap<>();
@@ -70,10 +72,16 @@ class TrainedWeightTest {
             this.grid = grid;
             scaleOf = grid.scaleIndex(SHAPE);
             var limited = grid.pairLimit() > 0 ? grid.reaches(Tensor.of(start, SHAPE)) : null;
-            Arrays.setAll(reach, i -> limited == null ? StraightThrough.reach(grid, scaleOf[i])
-                : new double[] {limited[0][i], limited[1][i]});
-            weight = new TrainedWeight(new QuantizationPlan.Weight("w", "layer", 1, grid), Tensor.of(start, SHAPE),
-                new Trainables(how, false, true, false, true), new Annealing(DECISION, STEPS));
+            Arrays.setAll(
+                    reach,
+                    i -> limited == null
+                            ? StraightThrough.reach(grid, scaleOf[i])
+                            : new double[] {limited[0][i], limited[1][i]});
+            weight = new TrainedWeight(
+                    new QuantizationPlan.Weight("w", "layer", 1, grid),
+                    Tensor.of(start, SHAPE),
+                    new Trainables(how, false, true, false, true),
+                    new Annealing(DECISION, STEPS));
             var graph = model();
             weight.write(graph);
             weight.parameters().forEach((name, kind) -> {
@@ -123,14 +131,17 @@ class TrainedWeightTest {
             if (how == Weights.ROUNDED) {
                 return Math.floor(start[i] / unit) + h(trained.get(Kind.ROUNDING)[i]);
             }
-            return (start[i] + unit * of(trained, Kind.WEIGHT, 0)[i]) / (unit * of(trained, Kind.WEIGHT_SCALE, 1)[scaleOf[i]]);
+            return (start[i] + unit * of(trained, Kind.WEIGHT, 0)[i])
+                    / (unit * of(trained, Kind.WEIGHT_SCALE, 1)[scaleOf[i]]);
         }
 
         /** What the layer computes with, given what rounding adds to each number of steps. */
         double restored(Map<Kind, double[]> trained, int i, double error) {
             int c = scaleOf[i];
-            return trained.get(Kind.AFFINE)[c] * grid.scale()[c] * of(trained, Kind.WEIGHT_SCALE, 1)[c]
-                * (StraightThrough.kept(reach[i], steps(trained, i)) + error);
+            return trained.get(Kind.AFFINE)[c]
+                    * grid.scale()[c]
+                    * of(trained, Kind.WEIGHT_SCALE, 1)[c]
+                    * (StraightThrough.kept(reach[i], steps(trained, i)) + error);
         }
 
         /** Learned rounding is not rounded while it is trained. */
@@ -144,7 +155,8 @@ class TrainedWeightTest {
 
         @Override
         public String toString() {
-            return how + ", " + grid.bits() + " bits on axis " + grid.axis() + " in blocks of " + grid.block() + ", seed " + SEED;
+            return how + ", " + grid.bits() + " bits on axis " + grid.axis() + " in blocks of " + grid.block()
+                    + ", seed " + SEED;
         }
     }
 
@@ -178,7 +190,11 @@ class TrainedWeightTest {
         var trained = subject.trained();
         int clipped = 0;
         for (int i = 0; i < result.length; i++) {
-            assertEquals(subject.restored(trained, i, subject.error(trained, i)), result[i], 1e-5, subject + ", element " + i);
+            assertEquals(
+                    subject.restored(trained, i, subject.error(trained, i)),
+                    result[i],
+                    1e-5,
+                    subject + ", element " + i);
             clipped += subject.isClipped(trained, i) ? 1 : 0;
         }
         assertTrue(clipped > 0 && clipped < 40, clipped + " of 60 are clipped, " + subject);
@@ -194,7 +210,9 @@ class TrainedWeightTest {
         var planned = grid.fakeQuantize(Tensor.of(subject.start, SHAPE)).toFloats();
         for (int i = 0; i < result.length; i++) {
             float unit = grid.scale()[subject.scaleOf[i]];
-            double wanted = how == Weights.ROUNDED ? unit * StraightThrough.kept(subject.reach[i], subject.start[i] / unit) : planned[i];
+            double wanted = how == Weights.ROUNDED
+                    ? unit * StraightThrough.kept(subject.reach[i], subject.start[i] / unit)
+                    : planned[i];
             assertEquals(wanted, result[i], 1e-5, subject + ", element " + i);
         }
     }
@@ -212,15 +230,26 @@ class TrainedWeightTest {
         subject.weight.fold(subject.values, tuned);
 
         // Then
-        var stored = tuned.applyTo(plan, new Grids(subject.model(), plan)).weights().getFirst().quantizer();
+        var stored = tuned.applyTo(plan, new Grids(subject.model(), plan))
+                .weights()
+                .getFirst()
+                .quantizer();
         var result = subject.computed(decided);
-        assertArrayEquals(result, stored.fakeQuantize(tuned.applyTo(subject.model()).initializers().get("w")).toFloats(), 1e-5f);
+        assertArrayEquals(
+                result,
+                stored.fakeQuantize(
+                                tuned.applyTo(subject.model()).initializers().get("w"))
+                        .toFloats(),
+                1e-5f);
         var trained = subject.trained();
         for (int i = 0; i < result.length && how == Weights.ROUNDED; i++) {
             double whole = Math.floor(subject.start[i] / (double) grid.scale()[subject.scaleOf[i]])
-                + (trained.get(Kind.ROUNDING)[i] > 0 ? 1 : 0);
-            assertEquals(StraightThrough.kept(subject.reach[i], whole), result[i] / stored.scale()[subject.scaleOf[i]], 1e-4,
-                subject + ", element " + i);
+                    + (trained.get(Kind.ROUNDING)[i] > 0 ? 1 : 0);
+            assertEquals(
+                    StraightThrough.kept(subject.reach[i], whole),
+                    result[i] / stored.scale()[subject.scaleOf[i]],
+                    1e-4,
+                    subject + ", element " + i);
         }
     }
 
@@ -242,9 +271,11 @@ class TrainedWeightTest {
                 for (int i = 0; i < direction.length; i++) {
                     analytic += direction[i] * gradients.get(name).get(i);
                 }
-                double numeric = (loss(subject, kind, direction, MOVE, incoming, step) - loss(subject, kind, direction, -MOVE, incoming,
-                    step)) / (2 * MOVE);
-                assertEquals(numeric, analytic, 1e-4 * (1 + Math.abs(numeric)), kind + " at step " + step + ", " + subject);
+                double numeric = (loss(subject, kind, direction, MOVE, incoming, step)
+                                - loss(subject, kind, direction, -MOVE, incoming, step))
+                        / (2 * MOVE);
+                assertEquals(
+                        numeric, analytic, 1e-4 * (1 + Math.abs(numeric)), kind + " at step " + step + ", " + subject);
             });
         }
     }

@@ -53,7 +53,11 @@ class TuningMovesTest {
     /** @param between the operator between both layers */
     private static Graph model(String between) {
         var draft = new Draft(17, 8);
-        draft.op("p", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), draft.normal("v", .5, Networks.FEATURES, 4));
+        draft.op(
+                "p",
+                "MatMul",
+                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                draft.normal("v", .5, Networks.FEATURES, 4));
         draft.op("h", between, draft.op("a", "Add", "p", draft.normal("u", .5, 4)));
         draft.op("y", "Add", draft.op("q", "MatMul", "h", draft.normal("w", .5, 4, 3)), draft.normal("b", .5, 3));
         return draft.output("y", DataType.FLOAT, -1, 3).graph();
@@ -61,11 +65,17 @@ class TuningMovesTest {
 
     /** The grid of x cuts off everything above .5, so that h and y are biased. */
     private static QuantizationPlan plan() {
-        return new QuantizationPlan(List.of(new QuantizationPlan.Activation("x", Set.of("p/MatMul"),
-            Uniform.asymmetric(4, -2, .5), "fixed"),
-            new QuantizationPlan.Activation("h", Set.of("q/MatMul"), Uniform.asymmetric(3, -2, 2), "fixed")), List.of(
-            new QuantizationPlan.Weight("v", "p/MatMul", 1, Uniform.symmetric(3, 1, new double[] {1.5, 1.5, 1.5, 1.5})),
-            new QuantizationPlan.Weight("w", "q/MatMul", 1, Uniform.symmetric(3, 1, new double[] {1.5, 1.5, 1.5}))));
+        return new QuantizationPlan(
+                List.of(
+                        new QuantizationPlan.Activation(
+                                "x", Set.of("p/MatMul"), Uniform.asymmetric(4, -2, .5), "fixed"),
+                        new QuantizationPlan.Activation(
+                                "h", Set.of("q/MatMul"), Uniform.asymmetric(3, -2, 2), "fixed")),
+                List.of(
+                        new QuantizationPlan.Weight(
+                                "v", "p/MatMul", 1, Uniform.symmetric(3, 1, new double[] {1.5, 1.5, 1.5, 1.5})),
+                        new QuantizationPlan.Weight(
+                                "w", "q/MatMul", 1, Uniform.symmetric(3, 1, new double[] {1.5, 1.5, 1.5}))));
     }
 
     private final Graph model = model("Relu");
@@ -75,10 +85,26 @@ class TuningMovesTest {
         return new Training(steps, BATCH, 0, Training.Distance.MSE, rate, rate, rate, rate, rate, rate, 0, ahead, 5);
     }
 
-    private static TuneSettings settings(Rounding rounding, boolean bias, Method method, boolean sequential, Whole whole, boolean logits,
-                                         Training training) {
-        return new TuneSettings(rounding, bias, SAMPLES, method, sequential, List.of(), false, whole, logits,
-            rounding == Rounding.COMPENSATED, training);
+    private static TuneSettings settings(
+            Rounding rounding,
+            boolean bias,
+            Method method,
+            boolean sequential,
+            Whole whole,
+            boolean logits,
+            Training training) {
+        return new TuneSettings(
+                rounding,
+                bias,
+                SAMPLES,
+                method,
+                sequential,
+                List.of(),
+                false,
+                whole,
+                logits,
+                rounding == Rounding.COMPENSATED,
+                training);
     }
 
     private static TuneSettings everything() {
@@ -96,7 +122,8 @@ class TuningMovesTest {
     }
 
     private TuningRun run(Graph network, Samples samples, TuneSettings settings) throws IOException {
-        return new TuningRun(network, plan(), samples, settings, BATCH, Provider.cpu(), Files.createTempDirectory(folder, "run"));
+        return new TuningRun(
+                network, plan(), samples, settings, BATCH, Provider.cpu(), Files.createTempDirectory(folder, "run"));
     }
 
     private List<Step> steps(Samples samples, TuneSettings settings) throws IOException {
@@ -125,12 +152,24 @@ class TuningMovesTest {
                     messages.add(message);
                 }));
 
-                assertEquals(List.of("bias correction", "compensated rounding", "reconstruct", "compensated rounding", "reconstruct",
-                    "whole", "normalization", "all"), run.result().steps().stream().map(Step::method).toList());
-                assertEquals(List.of("", "p/MatMul", "p/MatMul", "q/MatMul", "q/MatMul", "the whole model", "", ""),
-                    run.result().steps().stream().map(Step::part).toList());
-                run.result().steps().forEach(step ->
-                    assertEquals(step.errorAfter() < step.errorBefore(), step.kept(), step.toString()));
+                assertEquals(
+                        List.of(
+                                "bias correction",
+                                "compensated rounding",
+                                "reconstruct",
+                                "compensated rounding",
+                                "reconstruct",
+                                "whole",
+                                "normalization",
+                                "all"),
+                        run.result().steps().stream().map(Step::method).toList());
+                assertEquals(
+                        List.of("", "p/MatMul", "p/MatMul", "q/MatMul", "q/MatMul", "the whole model", "", ""),
+                        run.result().steps().stream().map(Step::part).toList());
+                run.result()
+                        .steps()
+                        .forEach(step ->
+                                assertEquals(step.errorAfter() < step.errorBefore(), step.kept(), step.toString()));
             }
             // The whole takes as long as both pieces; nine shares in all.
             assertBetween(0, 1, "correcting biases", fractions, messages);
@@ -184,10 +223,16 @@ class TuningMovesTest {
                 run.advance(() -> false, Progress.none());
 
                 var result = run.result();
-                assertEquals(List.of("whole", "all"), result.steps().stream().map(Step::method).toList());
+                assertEquals(
+                        List.of("whole", "all"),
+                        result.steps().stream().map(Step::method).toList());
                 for (var step : result.steps()) {
                     assertEquals(judged(samples, logits, start), step.errorBefore(), 1e-5, step.method());
-                    assertEquals(judged(samples, logits, new State(result.model(), result.plan())), step.errorAfter(), 1e-5, step.method());
+                    assertEquals(
+                            judged(samples, logits, new State(result.model(), result.plan())),
+                            step.errorAfter(),
+                            1e-5,
+                            step.method());
                     assertTrue(step.kept(), step.toString());
                 }
             }
@@ -201,7 +246,9 @@ class TuningMovesTest {
             var steps = steps(samples, pieces(method, sequential, 0));
 
             var parts = method == Method.RECONSTRUCT ? Blocks.of(model, plan(), end -> true) : Layers.of(model, plan());
-            assertEquals(parts.stream().map(Subgraph::name).toList(), steps.subList(0, 2).stream().map(Step::part).toList());
+            assertEquals(
+                    parts.stream().map(Subgraph::name).toList(),
+                    steps.subList(0, 2).stream().map(Step::part).toList());
             var axes = Map.of("a", BatchAxis.FIRST, "h", BatchAxis.FIRST, "y", BatchAxis.FIRST);
             try (var tuning = new BlockTuning(model, samples, SPLIT, axes, sequential, Provider.cpu(), folder)) {
                 for (int i = 0; i < 2 && method != Method.ADAROUND; i++) {
@@ -222,7 +269,10 @@ class TuningMovesTest {
                 var ahead = steps(samples, pieces(method, true, 2));
 
                 boolean looks = method == Method.RECONSTRUCT;
-                assertEquals(looks, ahead.getFirst().errorBefore() > 1.2 * alone.getFirst().errorBefore(), method.toString());
+                assertEquals(
+                        looks,
+                        ahead.getFirst().errorBefore() > 1.2 * alone.getFirst().errorBefore(),
+                        method.toString());
                 assertEquals(alone.get(1).errorBefore(), ahead.get(1).errorBefore(), 1e-6, "the last ends its stage");
             }
         });
@@ -245,15 +295,26 @@ class TuningMovesTest {
     void whatWasRoundedAndCorrectedIsNotAgainAndComesBackWhereNothingHelps() throws IOException {
         with(samples -> {
             var rounded = model.copy();
-            rounded.initializers().put("v", plan().weights().getFirst().quantizer().fakeQuantize(model.initializers().get("v")));
-            var still = settings(Rounding.COMPENSATED, true, Method.RECONSTRUCT, true, Whole.OFF, false, training(1, 0, 0));
+            rounded.initializers()
+                    .put(
+                            "v",
+                            plan().weights()
+                                    .getFirst()
+                                    .quantizer()
+                                    .fakeQuantize(model.initializers().get("v")));
+            var still =
+                    settings(Rounding.COMPENSATED, true, Method.RECONSTRUCT, true, Whole.OFF, false, training(1, 0, 0));
             try (var run = TuningRun.ofRounded(model, rounded, plan(), samples, still, BATCH, Provider.cpu(), folder)) {
                 run.advance(() -> false, Progress.none());
 
-                assertEquals(List.of("reconstruct", "reconstruct", "normalization", "all"),
-                    run.result().steps().stream().map(Step::method).toList());
+                assertEquals(
+                        List.of("reconstruct", "reconstruct", "normalization", "all"),
+                        run.result().steps().stream().map(Step::method).toList());
                 assertSame(rounded, run.result().model());
-                assertEquals(judged(samples, false, new State(rounded, plan())), run.result().steps().getLast().errorBefore(), 1e-9);
+                assertEquals(
+                        judged(samples, false, new State(rounded, plan())),
+                        run.result().steps().getLast().errorBefore(),
+                        1e-9);
             }
         });
     }
@@ -262,11 +323,22 @@ class TuningMovesTest {
     void aPartNoGradientPassesIsNotTrainedAndSaysWhy() throws IOException {
         with(samples -> {
             var opaque = model("Hardmax");
-            var joined = new TuneSettings(Rounding.NEAREST, false, SAMPLES, Method.RECONSTRUCT, true, List.of("h"), false, Whole.ALL, false,
-                training(2, .1, 1));
+            var joined = new TuneSettings(
+                    Rounding.NEAREST,
+                    false,
+                    SAMPLES,
+                    Method.RECONSTRUCT,
+                    true,
+                    List.of("h"),
+                    false,
+                    Whole.ALL,
+                    false,
+                    training(2, .1, 1));
             var steps = steps(opaque, samples, joined);
 
-            assertEquals(List.of("not trained: no gradient of Hardmax", "reconstruct", "all"), steps.stream().map(Step::method).toList());
+            assertEquals(
+                    List.of("not trained: no gradient of Hardmax", "reconstruct", "all"),
+                    steps.stream().map(Step::method).toList());
             assertEquals("p/MatMul", steps.getFirst().part());
             assertEquals(steps.getFirst().errorBefore(), steps.getFirst().errorAfter());
             assertFalse(steps.getFirst().kept());
@@ -278,7 +350,9 @@ class TuningMovesTest {
         with(samples -> {
             var steps = steps(model("Hardmax"), samples, pieces(Method.RECONSTRUCT, true, 1));
 
-            assertEquals("reconstruct p/MatMul", steps.getFirst().method() + " " + steps.getFirst().part());
+            assertEquals(
+                    "reconstruct p/MatMul",
+                    steps.getFirst().method() + " " + steps.getFirst().part());
         });
     }
 
@@ -302,13 +376,19 @@ class TuningMovesTest {
                     }
                     var asked = new int[1];
                     finished = run.advance(() -> asked[0]++ >= 1, Progress.none());
-                    assertEquals(finished, run.result().steps().stream().anyMatch(step -> step.method().equals("all")));
+                    assertEquals(
+                            finished,
+                            run.result().steps().stream()
+                                    .anyMatch(step -> step.method().equals("all")));
                     Files.deleteIfExists(saved.resolve("training.npz"));
                     run.save(saved);
                     if (finished) {
                         assertEquals(unbroken.steps(), run.result().steps());
-                        assertEquals(unbroken.model().initializers(), run.result().model().initializers());
-                        assertEquals(unbroken.plan().toJson(), run.result().plan().toJson());
+                        assertEquals(
+                                unbroken.model().initializers(),
+                                run.result().model().initializers());
+                        assertEquals(
+                                unbroken.plan().toJson(), run.result().plan().toJson());
                     }
                 }
                 try (var left = Files.list(own)) {
@@ -322,10 +402,13 @@ class TuningMovesTest {
     @Test
     void inNoTimePiecesTakeTheFewestSteps() throws IOException {
         with(samples -> {
-            var usual = settings(Rounding.NEAREST, false, Method.RECONSTRUCT, true, Whole.BIASES, false, training(30, .01, 0));
+            var usual = settings(
+                    Rounding.NEAREST, false, Method.RECONSTRUCT, true, Whole.BIASES, false, training(30, .01, 0));
             try (var run = run(model, samples, usual).within(1e-6, 0)) {
                 run.advance(() -> false, Progress.none());
-                var trained = run.result().steps().stream().filter(step -> !step.curve().isEmpty()).toList();
+                var trained = run.result().steps().stream()
+                        .filter(step -> !step.curve().isEmpty())
+                        .toList();
                 assertEquals(3, trained.size());
                 trained.forEach(step -> assertEquals(20, step.curve().getLast().step()));
             }
@@ -339,7 +422,8 @@ class TuningMovesTest {
     void inMuchTimePiecesTakeAsManyStepsAsHelp() throws IOException {
         with(samples -> {
             var saved = Files.createDirectory(folder.resolve("saved"));
-            try (var run = run(model, samples, pieces(Method.RECONSTRUCT, true, 0)).within(1e9, 0)) {
+            try (var run =
+                    run(model, samples, pieces(Method.RECONSTRUCT, true, 0)).within(1e9, 0)) {
                 assertFalse(run.advance(() -> true, Progress.none()));
                 run.save(saved);
             }

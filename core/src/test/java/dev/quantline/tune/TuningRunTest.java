@@ -54,15 +54,26 @@ class TuningRunTest {
     }
 
     private static TuneSettings settings(TuneSettings.Method method, boolean sequential, Training training) {
-        return new TuneSettings(Rounding.NEAREST, false, SAMPLES, method, sequential, List.of(), false, TuneSettings.Whole.OFF, false,
-            training);
+        return new TuneSettings(
+                Rounding.NEAREST,
+                false,
+                SAMPLES,
+                method,
+                sequential,
+                List.of(),
+                false,
+                TuneSettings.Whole.OFF,
+                false,
+                training);
     }
 
     private <T> T calibrated(Graph network, Map<String, Tensor> arrays, Task<T> task) throws IOException {
         var model = Profiler.prepare(network);
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, model, Map.of());
-            return task.of(Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of())), samples);
+            return task.of(
+                    Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of())),
+                    samples);
         }
     }
 
@@ -75,8 +86,14 @@ class TuningRunTest {
     }
 
     private TuningRun start(Stages stages, Samples samples, TuneSettings settings) throws IOException {
-        return new TuningRun(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(),
-            Files.createTempDirectory(folder, "run"));
+        return new TuningRun(
+                stages.model(),
+                stages.plan(),
+                samples,
+                settings,
+                16,
+                Provider.cpu(),
+                Files.createTempDirectory(folder, "run"));
     }
 
     private static Tuner.Result finish(TuningRun run) {
@@ -101,15 +118,29 @@ class TuningRunTest {
     @Test
     void layersBeforeAndBehindARecurrentOneLearn() throws IOException {
         calibrated(Networks.recurrent(3), Data.sequences(SAMPLES, 9), (stages, samples) -> {
-            var whole = new TuneSettings(Rounding.COMPENSATED, true, SAMPLES, TuneSettings.Method.RECONSTRUCT, true, List.of(), false,
-                TuneSettings.Whole.BIASES, true, SHORT);
+            var whole = new TuneSettings(
+                    Rounding.COMPENSATED,
+                    true,
+                    SAMPLES,
+                    TuneSettings.Method.RECONSTRUCT,
+                    true,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.BIASES,
+                    true,
+                    SHORT);
             try (var run = start(stages, samples, whole)) {
                 var steps = finish(run).steps();
 
-                var trained = steps.stream().filter(step -> step.method().equals("reconstruct")).map(Tuner.Step::part).toList();
+                var trained = steps.stream()
+                        .filter(step -> step.method().equals("reconstruct"))
+                        .map(Tuner.Step::part)
+                        .toList();
                 assertEquals(2, trained.size(), steps.toString());
                 assertTrue(steps.stream().noneMatch(step -> step.method().startsWith("not trained")), steps.toString());
-                assertTrue(steps.getLast().errorAfter() < 0.9 * steps.getLast().errorBefore(), steps.getLast().toString());
+                assertTrue(
+                        steps.getLast().errorAfter() < 0.9 * steps.getLast().errorBefore(),
+                        steps.getLast().toString());
             }
             return null;
         });
@@ -118,12 +149,22 @@ class TuningRunTest {
     @Test
     void aPartWithARecurrentLayerBehindWhatItTrainsIsLeftAndSaysWhy() throws IOException {
         calibrated(Networks.recurrent(3), Data.sequences(SAMPLES, 9), (stages, samples) -> {
-            var joined = new TuneSettings(Rounding.NEAREST, false, SAMPLES, TuneSettings.Method.RECONSTRUCT, true, List.of("state"), false,
-                TuneSettings.Whole.OFF, false, SHORT);
+            var joined = new TuneSettings(
+                    Rounding.NEAREST,
+                    false,
+                    SAMPLES,
+                    TuneSettings.Method.RECONSTRUCT,
+                    true,
+                    List.of("state"),
+                    false,
+                    TuneSettings.Whole.OFF,
+                    false,
+                    SHORT);
             try (var run = start(stages, samples, joined)) {
                 var steps = finish(run).steps();
 
-                assertEquals("not trained: no gradient of LSTM", steps.getFirst().method());
+                assertEquals(
+                        "not trained: no gradient of LSTM", steps.getFirst().method());
                 assertEquals("reconstruct", steps.get(1).method());
             }
             return null;
@@ -139,8 +180,8 @@ class TuningRunTest {
                     var steps = finish(run).steps();
 
                     assertTrue(steps.size() > 2);
-                    steps.subList(0, steps.size() - 1).forEach(step ->
-                        assertTrue(step.errorAfter() <= step.errorBefore(), step.toString()));
+                    steps.subList(0, steps.size() - 1)
+                            .forEach(step -> assertTrue(step.errorAfter() <= step.errorBefore(), step.toString()));
                     assertTrue(steps.stream().anyMatch(Tuner.Step::kept));
                 }
             }
@@ -165,15 +206,33 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"conv, OFF, true", "transformer, OFF, true", "transformer, OFF, false", "conv, ADAQUANT, true", "conv, ADAROUND, true"})
-    void compensatedRoundingBringsPiecesAndTheWholeCloser(String name, TuneSettings.Method layers, boolean sequential) throws IOException {
+    @CsvSource({
+        "conv, OFF, true",
+        "transformer, OFF, true",
+        "transformer, OFF, false",
+        "conv, ADAQUANT, true",
+        "conv, ADAROUND, true"
+    })
+    void compensatedRoundingBringsPiecesAndTheWholeCloser(String name, TuneSettings.Method layers, boolean sequential)
+            throws IOException {
         calibrated(network(name), data(name), (stages, samples) -> {
-            var settings = new TuneSettings(Rounding.COMPENSATED, false, SAMPLES, layers, sequential, List.of(), false,
-                TuneSettings.Whole.OFF, false, SHORT);
+            var settings = new TuneSettings(
+                    Rounding.COMPENSATED,
+                    false,
+                    SAMPLES,
+                    layers,
+                    sequential,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.OFF,
+                    false,
+                    SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 
-                var rounded = steps.stream().filter(step -> step.method().equals("compensated rounding")).toList();
+                var rounded = steps.stream()
+                        .filter(step -> step.method().equals("compensated rounding"))
+                        .toList();
                 assertTrue(rounded.stream().filter(Tuner.Step::kept).count() > rounded.size() / 2, steps.toString());
                 assertTrue(steps.getLast().errorAfter() < 0.8 * steps.getLast().errorBefore(), steps.toString());
             }
@@ -185,12 +244,23 @@ class TuningRunTest {
     @EnumSource(value = TuneSettings.Whole.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
     void theWholeNetworkLearnsTogether(TuneSettings.Whole whole) throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(Rounding.NEAREST, true, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false, whole, true,
-                SHORT);
+            var settings = new TuneSettings(
+                    Rounding.NEAREST,
+                    true,
+                    SAMPLES,
+                    TuneSettings.Method.OFF,
+                    true,
+                    List.of(),
+                    false,
+                    whole,
+                    true,
+                    SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 
-                assertEquals(List.of("bias correction", "whole", "normalization", "all"), steps.stream().map(Tuner.Step::method).toList());
+                assertEquals(
+                        List.of("bias correction", "whole", "normalization", "all"),
+                        steps.stream().map(Tuner.Step::method).toList());
                 assertTrue(steps.get(1).errorAfter() < steps.get(1).errorBefore(), steps.toString());
                 assertTrue(steps.getLast().kept());
             }
@@ -201,15 +271,27 @@ class TuningRunTest {
     @Test
     void logitsAreJudgedByTheirDistributions() throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(Rounding.NEAREST, false, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false,
-                TuneSettings.Whole.ALL, true, false, SHORT);
+            var settings = new TuneSettings(
+                    Rounding.NEAREST,
+                    false,
+                    SAMPLES,
+                    TuneSettings.Method.OFF,
+                    true,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.ALL,
+                    true,
+                    false,
+                    SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 
                 var split = BlockTuning.Split.of(SAMPLES);
                 var divergence = new Judge(stages.model(), samples, split, true, 16, Provider.cpu());
                 var before = divergence.error(new BlockTuning.State(stages.model(), stages.plan()), Progress.none());
-                assertEquals(List.of("whole", "all"), steps.stream().map(Tuner.Step::method).toList());
+                assertEquals(
+                        List.of("whole", "all"),
+                        steps.stream().map(Tuner.Step::method).toList());
                 assertTrue(steps.getFirst().errorAfter() < steps.getFirst().errorBefore(), steps.toString());
                 assertEquals(before, steps.getLast().errorBefore(), 1e-9 * before);
                 assertTrue(steps.getLast().errorAfter() < 0.9 * before, steps.toString());
@@ -222,14 +304,29 @@ class TuningRunTest {
     void whatComesOutBesidesLogitsDoesNotCount() throws IOException {
         var network = network("transformer");
         var second = network.fresh("second");
-        network.nodes().add(Node.of("ArgMax", List.of(network.outputs().getFirst().getName()), second).with("axis", -1L));
+        network.nodes()
+                .add(Node.of("ArgMax", List.of(network.outputs().getFirst().getName()), second)
+                        .with("axis", -1L));
         network.outputs().add(ValueInfos.of(second, DataType.INT64, -1, -1, 1));
         calibrated(network, data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(Rounding.NEAREST, false, SAMPLES, TuneSettings.Method.OFF, true, List.of(), false,
-                TuneSettings.Whole.ALL, true, false, SHORT);
+            var settings = new TuneSettings(
+                    Rounding.NEAREST,
+                    false,
+                    SAMPLES,
+                    TuneSettings.Method.OFF,
+                    true,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.ALL,
+                    true,
+                    false,
+                    SHORT);
             try (var run = start(stages, samples, settings)) {
                 var result = finish(run);
-                assertTrue(result.steps().getLast().kept() && network.outputs().equals(result.model().outputs()), result.toString());
+                assertTrue(
+                        result.steps().getLast().kept()
+                                && network.outputs().equals(result.model().outputs()),
+                        result.toString());
             }
             assertTrue(new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample() > 0);
             return null;
@@ -240,17 +337,27 @@ class TuningRunTest {
     void aNetworkTellsHowMuchItsActivationsHold() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
             var one = new ArrayList<Long>();
-            stages.model().nodes().stream().flatMap(node -> node.outputs().stream()).forEach(tensor -> {
-                var shown = stages.model().copy();
-                shown.outputs().clear();
-                shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT));
-                try (var session = Session.open(shown, Provider.cpu(), Session.Optimization.NONE)) {
-                    samples.forEachBatch(0, 1, 1, fed -> one.add(4L * session.run(fed.arrays()).get(tensor).size()));
-                }
-            });
+            stages.model().nodes().stream()
+                    .flatMap(node -> node.outputs().stream())
+                    .forEach(tensor -> {
+                        var shown = stages.model().copy();
+                        shown.outputs().clear();
+                        shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT));
+                        try (var session = Session.open(shown, Provider.cpu(), Session.Optimization.NONE)) {
+                            samples.forEachBatch(
+                                    0,
+                                    1,
+                                    1,
+                                    fed -> one.add(4L
+                                            * session.run(fed.arrays())
+                                                    .get(tensor)
+                                                    .size()));
+                        }
+                    });
 
-            assertEquals(one.stream().mapToLong(bytes -> bytes).sum(),
-                new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample());
+            assertEquals(
+                    one.stream().mapToLong(bytes -> bytes).sum(),
+                    new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample());
             return null;
         });
     }
@@ -273,8 +380,17 @@ class TuningRunTest {
     void stoppedAnywhereAndResumedItEndsInTheSameModel(Rounding rounding) throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
             // Given
-            var settings = new TuneSettings(rounding, false, SAMPLES, TuneSettings.Method.RECONSTRUCT, true, List.of(), false,
-                TuneSettings.Whole.OFF, false, SHORT);
+            var settings = new TuneSettings(
+                    rounding,
+                    false,
+                    SAMPLES,
+                    TuneSettings.Method.RECONSTRUCT,
+                    true,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.OFF,
+                    false,
+                    SHORT);
             Tuner.Result unbroken;
             try (var run = start(stages, samples, settings)) {
                 unbroken = finish(run);
@@ -293,9 +409,12 @@ class TuningRunTest {
                     run.save(checkpoint);
                     if (finished) {
                         // Then
-                        assertEquals(unbroken.plan().toJson(), run.result().plan().toJson());
+                        assertEquals(
+                                unbroken.plan().toJson(), run.result().plan().toJson());
                         assertEquals(unbroken.steps(), run.result().steps());
-                        assertEquals(unbroken.model().initializers(), run.result().model().initializers());
+                        assertEquals(
+                                unbroken.model().initializers(),
+                                run.result().model().initializers());
                     }
                 }
             }
@@ -310,12 +429,14 @@ class TuningRunTest {
             try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
                 var heard = new ArrayList<String>();
 
-                assertThrows(CancellationException.class, () -> run.advance(() -> false, (fraction, message) -> {
-                    heard.add(message);
-                    if (message.contains("step 3 of 40")) {
-                        throw new CancellationException();
-                    }
-                }));
+                assertThrows(
+                        CancellationException.class,
+                        () -> run.advance(() -> false, (fraction, message) -> {
+                            heard.add(message);
+                            if (message.contains("step 3 of 40")) {
+                                throw new CancellationException();
+                            }
+                        }));
 
                 assertTrue(heard.getLast().contains("loss"), heard.getLast());
                 assertFalse(heard.getLast().contains("NaN"));
@@ -331,8 +452,7 @@ class TuningRunTest {
                 var heard = new ArrayList<Progress.Learning>();
                 run.advance(() -> false, new Progress() {
                     @Override
-                    public void report(double fraction, String message) {
-                    }
+                    public void report(double fraction, String message) {}
 
                     @Override
                     public void report(double fraction, String message, Learning learning) {
@@ -340,11 +460,19 @@ class TuningRunTest {
                     }
                 });
 
-                for (var step : run.result().steps().stream().filter(step -> !step.curve().isEmpty()).toList()) {
-                    var own = heard.stream().filter(point -> point.part().equals(step.part())).toList();
+                for (var step : run.result().steps().stream()
+                        .filter(step -> !step.curve().isEmpty())
+                        .toList()) {
+                    var own = heard.stream()
+                            .filter(point -> point.part().equals(step.part()))
+                            .toList();
                     assertEquals(41, own.size(), step.part());
-                    assertEquals(step.curve().stream().map(point -> point.score()).toList(),
-                        own.stream().map(Progress.Learning::heldOut).filter(score -> score != null).toList());
+                    assertEquals(
+                            step.curve().stream().map(point -> point.score()).toList(),
+                            own.stream()
+                                    .map(Progress.Learning::heldOut)
+                                    .filter(score -> score != null)
+                                    .toList());
                 }
             }
             return null;
@@ -355,7 +483,9 @@ class TuningRunTest {
     void piecesTakeFewerStepsInLessTime() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
             try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
-                var trained = finish(run.within(1e-3, 0)).steps().stream().filter(step -> !step.curve().isEmpty()).toList();
+                var trained = finish(run.within(1e-3, 0)).steps().stream()
+                        .filter(step -> !step.curve().isEmpty())
+                        .toList();
 
                 assertTrue(trained.size() > 1);
                 trained.forEach(step -> assertEquals(20, step.curve().getLast().step(), step.toString()));
@@ -368,14 +498,20 @@ class TuningRunTest {
     void aZeroPointThatIsOffIsMended() throws IOException {
         calibrated(Networks.mlp(3), Data.rows(SAMPLES, 4), (stages, samples) -> {
             // Given: the range of the input ends four steps too early on one side
-            var moved = stages.plan().activations().stream().map(old -> old.tensor().equals("x") ? new QuantizationPlan.Activation("x",
-                old.readers(), shifted((Uniform) old.quantizer(), 4), old.range()) : old).toList();
+            var moved = stages.plan().activations().stream()
+                    .map(old -> old.tensor().equals("x")
+                            ? new QuantizationPlan.Activation(
+                                    "x", old.readers(), shifted((Uniform) old.quantizer(), 4), old.range())
+                            : old)
+                    .toList();
             var plan = new QuantizationPlan(moved, stages.plan().weights());
             var zeroPointsAlone = new Training(60, 16, 0, Training.Distance.MSE, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0.2);
 
             // When
-            try (var run = start(new Stages(stages.model(), plan, stages.table()), samples,
-                settings(TuneSettings.Method.ADAQUANT, true, zeroPointsAlone))) {
+            try (var run = start(
+                    new Stages(stages.model(), plan, stages.table()),
+                    samples,
+                    settings(TuneSettings.Method.ADAQUANT, true, zeroPointsAlone))) {
                 var result = finish(run);
 
                 // Then
@@ -390,11 +526,16 @@ class TuningRunTest {
     }
 
     private static int zeroPoint(QuantizationPlan plan) {
-        return plan.activations().stream().filter(planned -> planned.tensor().equals("x")).map(planned -> (Uniform) planned.quantizer())
-            .findFirst().orElseThrow().zeroPoint()[0];
+        return plan.activations().stream()
+                .filter(planned -> planned.tensor().equals("x"))
+                .map(planned -> (Uniform) planned.quantizer())
+                .findFirst()
+                .orElseThrow()
+                .zeroPoint()[0];
     }
 
     private static Uniform shifted(Uniform grid, int steps) {
-        return new Uniform(grid.bits(), grid.signed(), grid.axis(), grid.scale(), new int[] {grid.zeroPoint()[0] + steps});
+        return new Uniform(
+                grid.bits(), grid.signed(), grid.axis(), grid.scale(), new int[] {grid.zeroPoint()[0] + steps});
     }
 }

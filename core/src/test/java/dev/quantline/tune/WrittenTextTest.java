@@ -52,16 +52,24 @@ class WrittenTextTest {
     private Samples given(Graph model) throws IOException {
         var ids = Tensor.of(new long[] {3, 3, 3, 1, 1, 0}, 2, 3);
         var mask = Tensor.of(new long[] {1, 1, 1, 1, 1, 0}, 2, 3);
-        return new Samples(Dataset.open(List.of(Data.write(folder.resolve("given.npz"), Map.of("input_ids", ids, "attention_mask", mask)))),
-            model, Map.of());
+        return new Samples(
+                Dataset.open(List.of(
+                        Data.write(folder.resolve("given.npz"), Map.of("input_ids", ids, "attention_mask", mask)))),
+                model,
+                Map.of());
     }
 
     private List<String> written(Graph model, int wanted, long seed) throws IOException {
         var file = Files.createTempFile(folder, "written", ".npz");
-        new WrittenText(model, Optional.empty(), given(model), Provider.cpu()).save(wanted, 4, seed, file, Progress.none());
+        new WrittenText(model, Optional.empty(), given(model), Provider.cpu())
+                .save(wanted, 4, seed, file, Progress.none());
         var rows = new ArrayList<String>();
         try (var data = Dataset.open(List.of(file))) {
-            data.forEachBatch(0, data.size(), 1, batch -> rows.add(text(batch, "input_ids") + " " + text(batch, "attention_mask")));
+            data.forEachBatch(
+                    0,
+                    data.size(),
+                    1,
+                    batch -> rows.add(text(batch, "input_ids") + " " + text(batch, "attention_mask")));
         }
         return rows;
     }
@@ -108,8 +116,8 @@ class WrittenTextTest {
 
     private List<Double> heard(Graph model, Samples given, int batch) throws IOException {
         var heard = new ArrayList<Double>();
-        new WrittenText(model, Optional.empty(), given, Provider.cpu()).save(5, batch, 0, folder.resolve("out.npz"),
-            (done, message) -> heard.add(done));
+        new WrittenText(model, Optional.empty(), given, Provider.cpu())
+                .save(5, batch, 0, folder.resolve("out.npz"), (done, message) -> heard.add(done));
         return heard;
     }
 
@@ -120,7 +128,10 @@ class WrittenTextTest {
 
         var heard = heard(model, given(model), 2);
 
-        assertArrayEquals(new double[] {2 / 9.0, 4 / 9.0, 7 / 9.0, 8 / 9.0}, heard.stream().mapToDouble(done -> done).toArray(), 1e-12);
+        assertArrayEquals(
+                new double[] {2 / 9.0, 4 / 9.0, 7 / 9.0, 8 / 9.0},
+                heard.stream().mapToDouble(done -> done).toArray(),
+                1e-12);
     }
 
     @Test
@@ -131,8 +142,9 @@ class WrittenTextTest {
         var bare = counter(100, -1, -1);
         bare.inputs().removeIf(input -> input.getName().equals("attention_mask"));
 
-        try (var both = Dataset.open(List.of(Data.write(folder.resolve("both.npz"), Map.of("input_ids", ids, "attention_mask", mask))));
-             var alone = Dataset.open(List.of(Data.write(folder.resolve("alone.npz"), Map.of("input_ids", ids))))) {
+        try (var both = Dataset.open(List.of(
+                        Data.write(folder.resolve("both.npz"), Map.of("input_ids", ids, "attention_mask", mask))));
+                var alone = Dataset.open(List.of(Data.write(folder.resolve("alone.npz"), Map.of("input_ids", ids))))) {
             heard(padded, new Samples(both, padded, Map.of()), 4);
             assertEquals(List.of("340", "234", "340", "033", "222"), tokens());
             heard(bare, new Samples(alone, bare, Map.of()), 4);

@@ -15,8 +15,7 @@ import java.util.concurrent.atomic.AtomicReference;
 final class BoxTargets {
     private static final int COLUMNS = 5;
 
-    private BoxTargets() {
-    }
+    private BoxTargets() {}
 
     /** The first row that is no box, with what is wrong with it; empty where all are, or the array does not have the shape of boxes. */
     static Optional<String> fault(NpzArrays file, NpzArrays.Header targets) throws IOException {
@@ -30,7 +29,8 @@ final class BoxTargets {
             for (int i = 0; i < piece.size() / COLUMNS && found.get() == null; i++) {
                 int box = i % piece.dim(1);
                 int at = sample.get() + i / piece.dim(1);
-                fault(piece, i * COLUMNS).ifPresent(text -> found.set("box %d of sample %d %s".formatted(box, at, text)));
+                fault(piece, i * COLUMNS)
+                        .ifPresent(text -> found.set("box %d of sample %d %s".formatted(box, at, text)));
             }
             sample.addAndGet(piece.dim(0));
         });
@@ -44,7 +44,11 @@ final class BoxTargets {
             return Optional.empty();
         }
         boolean finite = Arrays.stream(row).allMatch(Double::isFinite);
-        return finite && row[0] == Math.rint(row[0]) && row[3] >= row[1] && row[4] >= row[2] ? Optional.empty()
-            : Optional.of("is [" + String.join(", ", Arrays.stream(row).mapToObj(Numbers::brief).toList()) + "]");
+        return finite && row[0] == Math.rint(row[0]) && row[3] >= row[1] && row[4] >= row[2]
+                ? Optional.empty()
+                : Optional.of("is ["
+                        + String.join(
+                                ", ",
+                                Arrays.stream(row).mapToObj(Numbers::brief).toList()) + "]");
     }
 }

@@ -22,6 +22,7 @@ import java.util.Optional;
 public final class DataCheck {
     /** Values of normalised pictures lie within a few standard deviations. */
     private static final double NORMALIZED = 20;
+
     private static final double LARGEST_BYTE = 255;
 
     private final NpzArrays file;
@@ -73,8 +74,12 @@ public final class DataCheck {
             var array = arrayOf(input, inputs);
             if (array.isEmpty()) {
                 table.add(line(input, "nothing"));
-                wrong("the model's input '%s' gets nothing: %s".formatted(input.name(), normalizable(inputs).map(name -> "array '" + name
-                    + "' is taken for it where --normalize names it").orElseGet(() -> Nearest.hint(input.name(), arrays.keySet()))));
+                wrong("the model's input '%s' gets nothing: %s"
+                        .formatted(
+                                input.name(),
+                                normalizable(inputs)
+                                        .map(name -> "array '" + name + "' is taken for it where --normalize names it")
+                                        .orElseGet(() -> Nearest.hint(input.name(), arrays.keySet()))));
             } else {
                 fed.add(array.get().name());
                 if (isConstant(input, array.get()) || array.get().rank() == 0) {
@@ -84,8 +89,10 @@ public final class DataCheck {
             }
         }
         var names = inputs.stream().map(ModelInput::name).toList();
-        arrays.keySet().stream().filter(name -> !fed.contains(name) && !Dataset.TARGETS.contains(name)).forEach(name ->
-            doubtful("array '%s' feeds no input of the model: %s".formatted(name, Nearest.hint(name, names))));
+        arrays.keySet().stream()
+                .filter(name -> !fed.contains(name) && !Dataset.TARGETS.contains(name))
+                .forEach(name -> doubtful(
+                        "array '%s' feeds no input of the model: %s".formatted(name, Nearest.hint(name, names))));
         checkRows(fed.stream().filter(name -> !constant.contains(name)).toList());
         checkLabels();
         checkScores();
@@ -94,27 +101,49 @@ public final class DataCheck {
 
     /** As the pipeline binds them: by name, or the only array to the only input where it is normalised. */
     private Optional<NpzArrays.Header> arrayOf(ModelInput input, List<ModelInput> inputs) {
-        var only = arrays.values().stream().filter(header -> !Dataset.TARGETS.contains(header.name())).toList();
-        if (!arrays.containsKey(input.name()) && inputs.size() == 1 && only.size() == 1
-            && (normalize.containsKey(only.getFirst().name()) || normalize.containsKey(input.name()))) {
+        var only = arrays.values().stream()
+                .filter(header -> !Dataset.TARGETS.contains(header.name()))
+                .toList();
+        if (!arrays.containsKey(input.name())
+                && inputs.size() == 1
+                && only.size() == 1
+                && (normalize.containsKey(only.getFirst().name()) || normalize.containsKey(input.name()))) {
             return Optional.of(only.getFirst());
         }
         return Optional.ofNullable(arrays.get(input.name()));
     }
 
     private Optional<String> normalizable(List<ModelInput> inputs) {
-        var only = arrays.values().stream().filter(header -> !Dataset.TARGETS.contains(header.name())).toList();
-        return inputs.size() == 1 && only.size() == 1 && only.getFirst().type() == DataType.UINT8 ? Optional.of(only.getFirst().name())
-            : Optional.empty();
+        var only = arrays.values().stream()
+                .filter(header -> !Dataset.TARGETS.contains(header.name()))
+                .toList();
+        return inputs.size() == 1 && only.size() == 1 && only.getFirst().type() == DataType.UINT8
+                ? Optional.of(only.getFirst().name())
+                : Optional.empty();
     }
 
     private void check(ModelInput input, NpzArrays.Header array) throws IOException {
-        boolean normalized = array.type() == DataType.UINT8 && normalizationOf(input, array).isPresent();
-        table.add(line(input, "array '%s' %s %s, samples along axis %d%s".formatted(array.name(), array.type(),
-            Arrays.toString(array.shape()), input.batchAxis(), normalized ? ", normalised" : "")));
+        boolean normalized =
+                array.type() == DataType.UINT8 && normalizationOf(input, array).isPresent();
+        table.add(line(
+                input,
+                "array '%s' %s %s, samples along axis %d%s"
+                        .formatted(
+                                array.name(),
+                                array.type(),
+                                Arrays.toString(array.shape()),
+                                input.batchAxis(),
+                                normalized ? ", normalised" : "")));
         if (!(normalized ? DataType.FLOAT : array.type()).equals(input.type())) {
-            wrong("array '%s' is %s, and the model's input '%s' takes %s%s".formatted(array.name(), array.type(), input.name(),
-                input.type(), array.type() == DataType.UINT8 && !normalized ? ": say how to normalize it, or store it as floats" : ""));
+            wrong("array '%s' is %s, and the model's input '%s' takes %s%s"
+                    .formatted(
+                            array.name(),
+                            array.type(),
+                            input.name(),
+                            input.type(),
+                            array.type() == DataType.UINT8 && !normalized
+                                    ? ": say how to normalize it, or store it as floats"
+                                    : ""));
         }
         checkShape(input, array, normalized);
         if (array.rows() > 0) {
@@ -134,35 +163,51 @@ public final class DataCheck {
         int batch = input.batchAxis();
         var shape = whole ? withoutOwnAxis(array.shape(), batch) : array.shape();
         if (batch > 0 && !whole) {
-            doubtful(("the model's input '%s' has its samples along axis %d, '%s'; an array has them first, so tell quantize "
-                + "--batch-axis %1$s=%2$d").formatted(input.name(), batch, input.names().get(batch)));
+            doubtful(
+                    ("the model's input '%s' has its samples along axis %d, '%s'; an array has them first, so tell quantize "
+                                    + "--batch-axis %1$s=%2$d")
+                            .formatted(input.name(), batch, input.names().get(batch)));
         }
         if (!input.mayHaveRank(shape.length)) {
-            wrong("array '%s' has %d axes, and the model's input '%s' %d: %s".formatted(array.name(), array.rank(), input.name(),
-                input.names().size(), input.described()));
+            wrong("array '%s' has %d axes, and the model's input '%s' %d: %s"
+                    .formatted(
+                            array.name(),
+                            array.rank(),
+                            input.name(),
+                            input.names().size(),
+                            input.described()));
             return;
         }
         var expected = expected(input, shape.length, batch);
         for (int i = 1; i < shape.length; i++) {
             if (expected[i] >= 0 && expected[i] != shape[i]) {
-                wrong("array '%s' is %s, and the model's input '%s' takes %s%s".formatted(array.name(), Arrays.toString(array.shape()),
-                    input.name(), input.described(), turned(expected, shape)));
+                wrong("array '%s' is %s, and the model's input '%s' takes %s%s"
+                        .formatted(
+                                array.name(),
+                                Arrays.toString(array.shape()),
+                                input.name(),
+                                input.described(),
+                                turned(expected, shape)));
                 return;
             }
         }
-        normalizationOf(input, array).filter(given -> normalized && (shape.length < 2 || given.mean().length != shape[1]))
-            .ifPresent(given -> wrong("array '%s' is %s, and is to be normalised with %d values, one for each entry of axis 1"
-                .formatted(array.name(), Arrays.toString(shape), given.mean().length)));
+        normalizationOf(input, array)
+                .filter(given -> normalized && (shape.length < 2 || given.mean().length != shape[1]))
+                .ifPresent(given ->
+                        wrong("array '%s' is %s, and is to be normalised with %d values, one for each entry of axis 1"
+                                .formatted(array.name(), Arrays.toString(shape), given.mean().length)));
         if (expected.length > 0 && expected[0] > 1 && shape[0] % expected[0] != 0) {
-            doubtful("the model takes %d samples at once, and %d of array '%s' fill no batch".formatted(expected[0],
-                shape[0] % expected[0], array.name()));
+            doubtful("the model takes %d samples at once, and %d of array '%s' fill no batch"
+                    .formatted(expected[0], shape[0] % expected[0], array.name()));
         }
     }
 
     /** An array of exactly the input's fixed shape may be the same for all samples, which the pipeline tells by their number. */
     private boolean isConstant(ModelInput input, NpzArrays.Header array) {
-        return input.axes().isPresent() && Arrays.equals(input.axes().get(), array.shape())
-            && arrays.values().stream().anyMatch(other -> !Dataset.TARGETS.contains(other.name()) && other.rows() != array.rows());
+        return input.axes().isPresent()
+                && Arrays.equals(input.axes().get(), array.shape())
+                && arrays.values().stream()
+                        .anyMatch(other -> !Dataset.TARGETS.contains(other.name()) && other.rows() != array.rows());
     }
 
     /** Where each entry is a whole input, its axis of samples has one; any other size is left for the comparison to find. */
@@ -191,14 +236,16 @@ public final class DataCheck {
     private static String turned(long[] expected, long[] shape) {
         boolean last = shape.length == 4 && shape[3] == expected[1] && expected[1] > 0;
         boolean first = shape.length == 4 && shape[1] == expected[3] && expected[3] > 0;
-        return last ? ": its channels are last, and belong behind the samples" : first ? ": its channels belong last" : "";
+        return last
+                ? ": its channels are last, and belong behind the samples"
+                : first ? ": its channels belong last" : "";
     }
 
     private void checkValues(ModelInput input, NpzArrays.Header array, boolean normalized) throws IOException {
         var values = Statistics.of(file, array.name());
         if (values.notFinite() > 0) {
-            wrong("array '%s' holds %d values that are NaN or infinite, the first in sample %d".formatted(array.name(),
-                values.notFinite(), values.firstNotFinite()));
+            wrong("array '%s' holds %d values that are NaN or infinite, the first in sample %d"
+                    .formatted(array.name(), values.notFinite(), values.firstNotFinite()));
         }
         boolean single = input.axes().isPresent() && input.axes().get().length == 0;
         if (values.isConstant() && !single && !isMask(array) && !isSegment(array)) {
@@ -208,8 +255,9 @@ public final class DataCheck {
             checkScale(input, array, values);
         }
         if (normalized && values.most() <= 1) {
-            doubtful("array '%s' holds no byte above 1, and is to be normalised: it looks as if it were so already, and cut to integers"
-                .formatted(array.name()));
+            doubtful(
+                    "array '%s' holds no byte above 1, and is to be normalised: it looks as if it were so already, and cut to integers"
+                            .formatted(array.name()));
         }
         if (!array.type().isFloating() && !normalized) {
             checkTokens(input, array, values);
@@ -219,22 +267,32 @@ public final class DataCheck {
     private void checkScale(ModelInput input, NpzArrays.Header array, Statistics values) {
         double reach = Math.max(Math.abs(values.least()), Math.abs(values.most()));
         if (reach > NORMALIZED && !new FirstUse(model).normalizes(input.name())) {
-            wrong("the values of array '%s' reach from %s to %s and do not look normalised: %s".formatted(array.name(),
-                Numbers.brief(values.least()), Numbers.brief(values.most()), values.least() >= 0 && values.most() <= LARGEST_BYTE
-                ? "store such pictures as uint8 and say --normalize" : "bring them to the scale that the model was trained on"));
+            wrong("the values of array '%s' reach from %s to %s and do not look normalised: %s"
+                    .formatted(
+                            array.name(),
+                            Numbers.brief(values.least()),
+                            Numbers.brief(values.most()),
+                            values.least() >= 0 && values.most() <= LARGEST_BYTE
+                                    ? "store such pictures as uint8 and say --normalize"
+                                    : "bring them to the scale that the model was trained on"));
         }
     }
 
     private void checkTokens(ModelInput input, NpzArrays.Header array, Statistics values) {
         new FirstUse(model).vocabulary(input.name()).ifPresent(vocabulary -> {
             if (values.least() < 0 || values.most() >= vocabulary) {
-                wrong("array '%s' holds tokens from %s to %s, and the model knows %d, from 0 on: is it the model's tokenizer?".formatted(
-                    array.name(), Numbers.brief(values.least()), Numbers.brief(values.most()), vocabulary));
+                wrong(
+                        "array '%s' holds tokens from %s to %s, and the model knows %d, from 0 on: is it the model's tokenizer?"
+                                .formatted(
+                                        array.name(),
+                                        Numbers.brief(values.least()),
+                                        Numbers.brief(values.most()),
+                                        vocabulary));
             }
         });
         if (isMask(array) && (values.least() < 0 || values.most() > 1)) {
-            wrong("array '%s' hides tokens with 0 and shows them with 1, and holds %s to %s".formatted(array.name(),
-                Numbers.brief(values.least()), Numbers.brief(values.most())));
+            wrong("array '%s' hides tokens with 0 and shows them with 1, and holds %s to %s"
+                    .formatted(array.name(), Numbers.brief(values.least()), Numbers.brief(values.most())));
         }
         if (isMask(array) && values.emptyRows() > 0) {
             doubtful("array '%s' hides all tokens of %d samples".formatted(array.name(), values.emptyRows()));
@@ -277,8 +335,8 @@ public final class DataCheck {
     private void checkCount(String name, int wanted, String rule) {
         var header = arrays.get(name);
         if (header != null && !Arrays.equals(header.shape(), new long[] {wanted})) {
-            wrong("array '%s' has the shape %s, and %d numbers are needed, %s".formatted(name, Arrays.toString(header.shape()), wanted,
-                rule));
+            wrong("array '%s' has the shape %s, and %d numbers are needed, %s"
+                    .formatted(name, Arrays.toString(header.shape()), wanted, rule));
         }
     }
 
@@ -288,14 +346,19 @@ public final class DataCheck {
         }
         var values = Statistics.of(file, "labels");
         if (values.least() < 0 || values.hasFractions() || values.notFinite() > 0) {
-            wrong("labels number classes from 0 on, and array 'labels' holds %s to %s%s".formatted(Numbers.brief(values.least()),
-                Numbers.brief(values.most()), values.hasFractions() ? ", with fractions" : ""));
+            wrong("labels number classes from 0 on, and array 'labels' holds %s to %s%s"
+                    .formatted(
+                            Numbers.brief(values.least()),
+                            Numbers.brief(values.most()),
+                            values.hasFractions() ? ", with fractions" : ""));
         }
-        var outputs = model.outputs().stream().flatMap(info -> ValueInfos.shape(info).stream())
-            .filter(shape -> shape.length == 2 && shape[1] > 1).toList();
+        var outputs = model.outputs().stream()
+                .flatMap(info -> ValueInfos.shape(info).stream())
+                .filter(shape -> shape.length == 2 && shape[1] > 1)
+                .toList();
         if (outputs.size() == 1 && values.most() >= outputs.getFirst()[1]) {
-            wrong("labels reach to %s, and the model tells %d classes apart, from 0 on".formatted(Numbers.brief(values.most()),
-                outputs.getFirst()[1]));
+            wrong("labels reach to %s, and the model tells %d classes apart, from 0 on"
+                    .formatted(Numbers.brief(values.most()), outputs.getFirst()[1]));
         }
         if (values.isConstant()) {
             doubtful("all labels are " + Numbers.brief(values.least()));
@@ -315,8 +378,10 @@ public final class DataCheck {
 
     private void checkBoxes() throws IOException {
         if (arrays.containsKey("targets")) {
-            BoxTargets.fault(file, arrays.get("targets")).ifPresent(fault ->
-                doubtful("array 'targets' is no array of boxes, class, x1, y1, x2, y2, as --metric map needs it: " + fault));
+            BoxTargets.fault(file, arrays.get("targets"))
+                    .ifPresent(fault -> doubtful(
+                            "array 'targets' is no array of boxes, class, x1, y1, x2, y2, as --metric map needs it: "
+                                    + fault));
         }
     }
 

@@ -17,8 +17,7 @@ public final class DataShow {
     private static final String ROW = "%-20s %-8s %-20s %10s %10s %10s  %s";
     private static final int VALUES = 8;
 
-    private DataShow() {
-    }
+    private DataShow() {}
 
     /**
      * One array.
@@ -26,9 +25,14 @@ public final class DataShow {
      * @param least     of its finite values, as {@code most} and {@code mean}; empty where it has no sample
      * @param notFinite values that are NaN or infinite
      */
-    public record Summary(String array, String type, List<Long> shape, Optional<Double> least, Optional<Double> most, Optional<Double> mean,
-                          long notFinite) {
-    }
+    public record Summary(
+            String array,
+            String type,
+            List<Long> shape,
+            Optional<Double> least,
+            Optional<Double> most,
+            Optional<Double> mean,
+            long notFinite) {}
 
     /** What there is to say of every array: types, shapes, ranges. */
     public static List<Summary> arrays(NpzArrays file) throws IOException {
@@ -36,8 +40,14 @@ public final class DataShow {
         for (var header : file.list()) {
             var values = Statistics.of(file, header.name());
             var some = Optional.of(values).filter(_ -> header.rows() > 0);
-            summaries.add(new Summary(header.name(), header.type().toString(), Arrays.stream(header.shape()).boxed().toList(),
-                some.map(Statistics::least), some.map(Statistics::most), some.map(Statistics::mean), values.notFinite()));
+            summaries.add(new Summary(
+                    header.name(),
+                    header.type().toString(),
+                    Arrays.stream(header.shape()).boxed().toList(),
+                    some.map(Statistics::least),
+                    some.map(Statistics::most),
+                    some.map(Statistics::mean),
+                    values.notFinite()));
         }
         return summaries;
     }
@@ -45,10 +55,17 @@ public final class DataShow {
     /** The same as a table. */
     public static List<String> table(List<Summary> arrays) {
         var lines = new ArrayList<String>();
-        lines.add(ROW.formatted("array", "type", "shape", "least", "most", "mean", "").stripTrailing());
-        arrays.forEach(array -> lines.add(ROW.formatted(array.array(), array.type(), array.shape(), brief(array.least()),
-            brief(array.most()), brief(array.mean()), array.notFinite() > 0 ? array.notFinite() + " values are NaN or infinite" : "")
-            .stripTrailing()));
+        lines.add(ROW.formatted("array", "type", "shape", "least", "most", "mean", "")
+                .stripTrailing());
+        arrays.forEach(array -> lines.add(ROW.formatted(
+                        array.array(),
+                        array.type(),
+                        array.shape(),
+                        brief(array.least()),
+                        brief(array.most()),
+                        brief(array.mean()),
+                        array.notFinite() > 0 ? array.notFinite() + " values are NaN or infinite" : "")
+                .stripTrailing()));
         return lines;
     }
 
@@ -62,9 +79,12 @@ public final class DataShow {
      * @param count  samples
      * @param decode tokens as text, where a tokenizer is at hand: of arrays {@code [samples, tokens]} of token ids
      */
-    public static List<String> samples(NpzArrays file, int count, Optional<Function<long[], String>> decode) throws IOException {
+    public static List<String> samples(NpzArrays file, int count, Optional<Function<long[], String>> decode)
+            throws IOException {
         var headers = file.list();
-        var mask = headers.stream().filter(header -> header.name().equals(Samples.MASK) && header.rank() == 2).findFirst();
+        var mask = headers.stream()
+                .filter(header -> header.name().equals(Samples.MASK) && header.rank() == 2)
+                .findFirst();
         var shown = mask.isPresent() ? file.first(mask.get().name(), count) : null;
         var lines = new ArrayList<String>();
         for (var header : headers) {
@@ -74,8 +94,13 @@ public final class DataShow {
             var rows = file.first(header.name(), count);
             for (int i = 0; i < rows.dim(0); i++) {
                 var row = rows.rows(i, i + 1);
-                lines.add("%s[%d]  %s".formatted(header.name(), i, decode.isPresent() && holdsTokens(header)
-                    ? quoted(decode.get().apply(kept(row, shown, i))) : values(row)));
+                lines.add("%s[%d]  %s"
+                        .formatted(
+                                header.name(),
+                                i,
+                                decode.isPresent() && holdsTokens(header)
+                                        ? quoted(decode.get().apply(kept(row, shown, i)))
+                                        : values(row)));
             }
         }
         return lines;
@@ -83,13 +108,19 @@ public final class DataShow {
 
     /** Whether an array numbers tokens: integers {@code [samples, tokens]}, called so. */
     static boolean holdsTokens(NpzArrays.Header header) {
-        return header.rank() == 2 && !header.type().isFloating() && !header.name().matches(".*(mask|type|position|segment).*");
+        return header.rank() == 2
+                && !header.type().isFloating()
+                && !header.name().matches(".*(mask|type|position|segment).*");
     }
 
     private static long[] kept(Tensor row, Tensor mask, int sample) {
         var ids = row.toLongs();
-        return mask == null || mask.dim(1) != ids.length || mask.dim(0) <= sample ? ids
-            : IntStream.range(0, ids.length).filter(i -> mask.get(sample * ids.length + i) != 0).mapToLong(i -> ids[i]).toArray();
+        return mask == null || mask.dim(1) != ids.length || mask.dim(0) <= sample
+                ? ids
+                : IntStream.range(0, ids.length)
+                        .filter(i -> mask.get(sample * ids.length + i) != 0)
+                        .mapToLong(i -> ids[i])
+                        .toArray();
     }
 
     private static String quoted(String text) {
@@ -97,7 +128,9 @@ public final class DataShow {
     }
 
     private static String values(Tensor row) {
-        return IntStream.range(0, Math.min(VALUES, row.size())).mapToObj(i -> Numbers.brief(row.get(i)))
-            .collect(Collectors.joining(" ")) + (row.size() > VALUES ? " ..." : "");
+        return IntStream.range(0, Math.min(VALUES, row.size()))
+                        .mapToObj(i -> Numbers.brief(row.get(i)))
+                        .collect(Collectors.joining(" "))
+                + (row.size() > VALUES ? " ..." : "");
     }
 }

@@ -6,10 +6,8 @@ public sealed interface Finding {
     String text();
 
     /** The model cannot take it so, or what it would compute means nothing. */
-    record Wrong(String text) implements Finding {
-    }
+    record Wrong(String text) implements Finding {}
 
     /** May be meant so. */
-    record Doubtful(String text) implements Finding {
-    }
+    record Doubtful(String text) implements Finding {}
 }

@@ -11,10 +11,18 @@ import java.util.stream.Stream;
 
 /** What a model does first with an input: operators that only move or cast values are looked through. */
 final class FirstUse {
-    private static final Set<String> MOVING = Set.of("Cast", "Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split",
-        "Flatten", "Concat");
-    private static final Set<String> NORMALIZING = Set.of("Sub", "Div", "Mul", "Add", "BatchNormalization", "InstanceNormalization",
-        "LayerNormalization", "Clip", "Resize");
+    private static final Set<String> MOVING = Set.of(
+            "Cast", "Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Flatten", "Concat");
+    private static final Set<String> NORMALIZING = Set.of(
+            "Sub",
+            "Div",
+            "Mul",
+            "Add",
+            "BatchNormalization",
+            "InstanceNormalization",
+            "LayerNormalization",
+            "Clip",
+            "Resize");
 
     private final Graph model;
 
@@ -29,13 +37,15 @@ final class FirstUse {
 
     /** How many rows the table has that the input's values number; the smallest of several. */
     OptionalLong vocabulary(String input) {
-        return users(input).filter(use -> use.node().is("Gather") && use.node().input(1).equals(use.tensor()))
-            .map(use -> model.initializers().get(use.node().input(0))).filter(table -> table != null && table.rank() == 2)
-            .mapToLong(table -> table.dim(0)).min();
+        return users(input)
+                .filter(use -> use.node().is("Gather") && use.node().input(1).equals(use.tensor()))
+                .map(use -> model.initializers().get(use.node().input(0)))
+                .filter(table -> table != null && table.rank() == 2)
+                .mapToLong(table -> table.dim(0))
+                .min();
     }
 
-    private record Use(Node node, String tensor) {
-    }
+    private record Use(Node node, String tensor) {}
 
     private Stream<Use> users(String input) {
         var seen = new HashSet<String>(Set.of(input));

@@ -51,10 +51,17 @@ public record Labels(Map<Integer, String> names, boolean numbered) {
             if (json.isArray()) {
                 json.forEach(name -> names.put(names.size(), name.asText()));
             } else {
-                json.path("id2label").properties().forEach(entry -> names.put(Integer.valueOf(entry.getKey()), entry.getValue().asText()));
+                json.path("id2label")
+                        .properties()
+                        .forEach(entry -> names.put(
+                                Integer.valueOf(entry.getKey()),
+                                entry.getValue().asText()));
             }
         } catch (JsonProcessingException | NumberFormatException e) {
-            throw new BadInput(file + " is no list of classes: " + e.getMessage().lines().findFirst().orElse(""), e);
+            throw new BadInput(
+                    file + " is no list of classes: "
+                            + e.getMessage().lines().findFirst().orElse(""),
+                    e);
         }
         if (names.isEmpty()) {
             throw new BadInput(file + " is no list of classes: a JSON array of names, or an object with id2label");

@@ -25,18 +25,27 @@ public record ModelInput(String name, DataType type, Optional<long[]> axes, List
      * @throws BadInput when one is no tensor of numbers
      */
     public static List<ModelInput> of(Graph model) {
-        return model.inputs().stream().filter(info -> !model.initializers().containsKey(info.getName())).map(ModelInput::of).toList();
+        return model.inputs().stream()
+                .filter(info -> !model.initializers().containsKey(info.getName()))
+                .map(ModelInput::of)
+                .toList();
     }
 
     private static ModelInput of(ValueInfoProto info) {
-        var type = ValueInfos.type(info).orElseThrow(
-            () -> new BadInput("the model's input '" + info.getName() + "' is not a number tensor"));
+        var type = ValueInfos.type(info)
+                .orElseThrow(() -> new BadInput("the model's input '" + info.getName() + "' is not a number tensor"));
         var dims = info.getType().getTensorType().getShape().getDimList();
-        return new ModelInput(info.getName(), type, ValueInfos.shape(info), dims.stream().map(ModelInput::named).toList());
+        return new ModelInput(
+                info.getName(),
+                type,
+                ValueInfos.shape(info),
+                dims.stream().map(ModelInput::named).toList());
     }
 
     private static String named(TensorShapeProto.Dimension dim) {
-        return dim.hasDimValue() ? String.valueOf(dim.getDimValue()) : dim.getDimParam().isEmpty() ? "?" : dim.getDimParam();
+        return dim.hasDimValue()
+                ? String.valueOf(dim.getDimValue())
+                : dim.getDimParam().isEmpty() ? "?" : dim.getDimParam();
     }
 
     /** The axis that counts samples, by its name; the first where no name says so. */
@@ -51,7 +60,9 @@ public record ModelInput(String name, DataType type, Optional<long[]> axes, List
 
     /** Size of an axis; -1 where open or unknown. */
     public long size(int axis) {
-        return axes.filter(sizes -> axis < sizes.length).map(sizes -> sizes[axis]).orElse(-1L);
+        return axes.filter(sizes -> axis < sizes.length)
+                .map(sizes -> sizes[axis])
+                .orElse(-1L);
     }
 
     /** Whether it has so many axes, or may have. */

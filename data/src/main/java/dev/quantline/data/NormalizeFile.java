@@ -14,8 +14,7 @@ import java.util.Map;
 public final class NormalizeFile {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    private NormalizeFile() {
-    }
+    private NormalizeFile() {}
 
     /**
      * Reads {@code {"image": {"mean": [..], "std": [..]}}}.
@@ -28,13 +27,19 @@ public final class NormalizeFile {
         }
         try {
             var all = new LinkedHashMap<String, Normalization>();
-            JSON.readTree(file.toFile()).properties().forEach(entry -> all.put(entry.getKey(), new Normalization(
-                JSON.convertValue(entry.getValue().path("mean"), float[].class),
-                JSON.convertValue(entry.getValue().path("std"), float[].class))));
+            JSON.readTree(file.toFile())
+                    .properties()
+                    .forEach(entry -> all.put(
+                            entry.getKey(),
+                            new Normalization(
+                                    JSON.convertValue(entry.getValue().path("mean"), float[].class),
+                                    JSON.convertValue(entry.getValue().path("std"), float[].class))));
             return all;
         } catch (JsonProcessingException | IllegalArgumentException e) {
-            throw new BadInput(file + " is not JSON like {\"image\": {\"mean\": [0.5], \"std\": [0.5]}}: "
-                + e.getMessage().lines().findFirst().orElse(""), e);
+            throw new BadInput(
+                    file + " is not JSON like {\"image\": {\"mean\": [0.5], \"std\": [0.5]}}: "
+                            + e.getMessage().lines().findFirst().orElse(""),
+                    e);
         }
     }
 

@@ -16,8 +16,7 @@ public final class Statistics {
     private int firstNotFinite = -1;
     private int rows;
 
-    private Statistics() {
-    }
+    private Statistics() {}
 
     /** Reads an array. */
     public static Statistics of(NpzArrays file, String array) throws IOException {

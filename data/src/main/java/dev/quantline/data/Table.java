@@ -42,11 +42,19 @@ public final class Table {
     /** Reads the names. @throws BadInput naming the file when there are none */
     public static Table open(Path file) throws IOException {
         boolean tabs = file.toString().toLowerCase(Locale.ROOT).endsWith(".tsv");
-        var format = CSVFormat.Builder.create(tabs ? CSVFormat.TDF : CSVFormat.RFC4180).setQuote(tabs ? null : '"').setHeader()
-            .setSkipHeaderRecord(true).setDuplicateHeaderMode(DuplicateHeaderMode.DISALLOW).setIgnoreEmptyLines(true)
-            .setIgnoreSurroundingSpaces(false).get();
-        try (var reader = Files.newBufferedReader(file); var parser = format.parse(reader)) {
-            var columns = parser.getHeaderNames().stream().map(name -> name.replace("\uFEFF", "")).toList();
+        var format = CSVFormat.Builder.create(tabs ? CSVFormat.TDF : CSVFormat.RFC4180)
+                .setQuote(tabs ? null : '"')
+                .setHeader()
+                .setSkipHeaderRecord(true)
+                .setDuplicateHeaderMode(DuplicateHeaderMode.DISALLOW)
+                .setIgnoreEmptyLines(true)
+                .setIgnoreSurroundingSpaces(false)
+                .get();
+        try (var reader = Files.newBufferedReader(file);
+                var parser = format.parse(reader)) {
+            var columns = parser.getHeaderNames().stream()
+                    .map(name -> name.replace("\uFEFF", ""))
+                    .toList();
             if (columns.isEmpty()) {
                 throw new BadInput(file + " is empty: its first line names the columns");
             }
@@ -63,7 +71,9 @@ public final class Table {
 
     /** The first of these columns that the table has. */
     public Optional<String> first(List<String> names) {
-        return names.stream().flatMap(name -> columns.stream().filter(name::equalsIgnoreCase)).findFirst();
+        return names.stream()
+                .flatMap(name -> columns.stream().filter(name::equalsIgnoreCase))
+                .findFirst();
     }
 
     /** The column itself. @throws BadInput naming the nearest right one where there is none of this name */
@@ -76,7 +86,8 @@ public final class Table {
 
     /** Hands out the rows in order. */
     public void forEach(Consumer<Row> action) throws IOException {
-        try (var reader = Files.newBufferedReader(file, StandardCharsets.UTF_8); var parser = format.parse(reader)) {
+        try (var reader = Files.newBufferedReader(file, StandardCharsets.UTF_8);
+                var parser = format.parse(reader)) {
             parser.forEach(row -> action.accept(column -> field(row, columns.indexOf(column), column)));
         } catch (CharacterCodingException | UncheckedIOException e) {
             throw unreadable(file, e);
@@ -85,14 +96,20 @@ public final class Table {
 
     private String field(CSVRecord row, int index, String column) {
         if (index >= row.size()) {
-            throw new BadInput("%s: row %d has %d fields, and none for column '%s'".formatted(file, row.getRecordNumber(), row.size(),
-                column));
+            throw new BadInput("%s: row %d has %d fields, and none for column '%s'"
+                    .formatted(file, row.getRecordNumber(), row.size(), column));
         }
         return row.get(index).strip();
     }
 
     private static BadInput unreadable(Path file, Exception cause) {
-        return new BadInput("%s is no table in UTF-8: %s".formatted(file,
-            cause instanceof CharacterCodingException ? "other bytes stand in it" : cause.getMessage()), cause);
+        return new BadInput(
+                "%s is no table in UTF-8: %s"
+                        .formatted(
+                                file,
+                                cause instanceof CharacterCodingException
+                                        ? "other bytes stand in it"
+                                        : cause.getMessage()),
+                cause);
     }
 }

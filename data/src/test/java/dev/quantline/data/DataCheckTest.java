@@ -23,7 +23,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class DataCheckTest {
     private static final Map<String, Normalization> HALF =
-        Map.of("image", new Normalization(new float[] {.5f, .5f, .5f}, new float[] {.5f, .5f, .5f}));
+            Map.of("image", new Normalization(new float[] {.5f, .5f, .5f}, new float[] {.5f, .5f, .5f}));
 
     @TempDir
     Path folder;
@@ -34,14 +34,23 @@ class DataCheckTest {
 
         assertEquals(List.of(), result.findings());
         assertEquals(1, result.table().size());
-        assertTrue(result.table().getFirst().matches("input image +FLOAT \\[batch, 3, 8, 8] +gets array 'image' FLOAT \\[4, 3, 8, 8], "
-            + "samples along axis 0"), result.table()::getFirst);
+        assertTrue(
+                result.table()
+                        .getFirst()
+                        .matches("input image +FLOAT \\[batch, 3, 8, 8] +gets array 'image' FLOAT \\[4, 3, 8, 8], "
+                                + "samples along axis 0"),
+                result.table()::getFirst);
     }
 
     @Test
     void tokensAndLabelsOfTheModelAreFine() throws IOException {
-        assertEquals(List.of(), check(Networks.transformer(1), Data.tokens(5, 8, 1), Map.of()).findings());
-        assertEquals(List.of(), check(Networks.mlp(1), Data.labelled(Networks.mlp(1), Data.rows(64, 3)), Map.of()).findings());
+        assertEquals(
+                List.of(),
+                check(Networks.transformer(1), Data.tokens(5, 8, 1), Map.of()).findings());
+        assertEquals(
+                List.of(),
+                check(Networks.mlp(1), Data.labelled(Networks.mlp(1), Data.rows(64, 3)), Map.of())
+                        .findings());
     }
 
     @Test
@@ -49,27 +58,37 @@ class DataCheckTest {
         var tokens = new LinkedHashMap<>(Data.tokens(5, 8, 1));
         tokens.put("atention_mask", tokens.remove("attention_mask"));
 
-        wrong(check(Networks.transformer(1), tokens, Map.of()),
-            "the model's input 'attention_mask' gets nothing: did you mean 'atention_mask'?");
+        wrong(
+                check(Networks.transformer(1), tokens, Map.of()),
+                "the model's input 'attention_mask' gets nothing: did you mean 'atention_mask'?");
     }
 
     @Test
     void typesAreCompared() throws IOException {
         var bytes = Map.of("image", bytes(4, 3, 8, 8));
 
-        wrong(check(Networks.conv(1), bytes, Map.of()),
-            "array 'image' is UINT8, and the model's input 'image' takes FLOAT: say how to normalize");
+        wrong(
+                check(Networks.conv(1), bytes, Map.of()),
+                "array 'image' is UINT8, and the model's input 'image' takes FLOAT: say how to normalize");
         assertEquals(List.of(), check(Networks.conv(1), bytes, HALF).findings());
-        assertEquals(List.of(), check(Networks.conv(1), Map.of("pixels", bytes(4, 3, 8, 8)), Map.of("pixels", HALF.get("image")))
-            .findings());
+        assertEquals(
+                List.of(),
+                check(Networks.conv(1), Map.of("pixels", bytes(4, 3, 8, 8)), Map.of("pixels", HALF.get("image")))
+                        .findings());
     }
 
     @Test
     void shapesAreCompared() throws IOException {
-        wrong(check(Networks.conv(1), Map.of("image", bytes(4, 8, 8, 3)), HALF), "its channels are last, and belong behind the samples");
+        wrong(
+                check(Networks.conv(1), Map.of("image", bytes(4, 8, 8, 3)), HALF),
+                "its channels are last, and belong behind the samples");
         wrong(check(Networks.conv(1), Map.of("image", Tensor.of(new float[192], 3, 8, 8)), Map.of()), "has 3 axes");
-        wrong(check(Networks.conv(1), Map.of("image", bytes(4, 3, 8, 8)),
-            Map.of("image", new Normalization(new float[] {0}, new float[] {1}))), "normalised with 1 values");
+        wrong(
+                check(
+                        Networks.conv(1),
+                        Map.of("image", bytes(4, 3, 8, 8)),
+                        Map.of("image", new Normalization(new float[] {0}, new float[] {1}))),
+                "normalised with 1 values");
     }
 
     @Test
@@ -127,8 +146,14 @@ class DataCheckTest {
 
     private static Graph selfNormalizing() {
         var draft = new Draft(13, 1);
-        draft.op("y", "Relu", draft.op("scaled", "Div", draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
-            draft.constant("byte", Tensor.scalar(255))));
+        draft.op(
+                "y",
+                "Relu",
+                draft.op(
+                        "scaled",
+                        "Div",
+                        draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
+                        draft.constant("byte", Tensor.scalar(255))));
         return draft.output("y", DataType.FLOAT, -1, 3, 8, 8).graph();
     }
 
@@ -138,8 +163,9 @@ class DataCheckTest {
         values[17] = Float.NaN;
         values[3] = 1;
 
-        wrong(check(Networks.mlp(1), Map.of("x", Tensor.of(values, 3, 8)), Map.of()),
-            "1 values that are NaN or infinite, the first in sample 2");
+        wrong(
+                check(Networks.mlp(1), Map.of("x", Tensor.of(values, 3, 8)), Map.of()),
+                "1 values that are NaN or infinite, the first in sample 2");
     }
 
     @Test
@@ -165,8 +191,11 @@ class DataCheckTest {
 
         wrong(result, "labels reach to 10, and the model tells 10 classes apart");
         wrong(result, "array 'scores' has the shape [4], and 3 numbers are needed, one for each pair");
-        assertTrue(result.findings().stream().anyMatch(finding -> finding instanceof Finding.Doubtful(var text)
-            && text.contains("'unused' feeds no input")), result.findings()::toString);
+        assertTrue(
+                result.findings().stream()
+                        .anyMatch(finding -> finding instanceof Finding.Doubtful(var text)
+                                && text.contains("'unused' feeds no input")),
+                result.findings()::toString);
     }
 
     @Test
@@ -174,7 +203,9 @@ class DataCheckTest {
         var tokens = new LinkedHashMap<>(Data.tokens(5, 8, 1));
         tokens.put("attention_mask", Data.tokens(4, 8, 1).get("attention_mask"));
 
-        wrong(check(Networks.transformer(1), tokens, Map.of()), "array 'attention_mask' has 4 samples, and 'input_ids' has 5");
+        wrong(
+                check(Networks.transformer(1), tokens, Map.of()),
+                "array 'attention_mask' has 4 samples, and 'input_ids' has 5");
     }
 
     private static Tensor bytes(long... shape) {
@@ -189,7 +220,8 @@ class DataCheckTest {
     void boxesAreTold() throws IOException {
         var arrays = new LinkedHashMap<>(Data.images(3, 1));
         // Given: two boxes a sample, the last of them padding whose corners say nothing
-        var boxes = new float[] {0, 1, 1, 2, 2, 7, 0, 0, 9, 9, 1, 5, 5, 5, 6, 2, 3, 3, 4, 4, 0, 1, 1, 2, 2, -1, 8, 8, 0, 0};
+        var boxes =
+                new float[] {0, 1, 1, 2, 2, 7, 0, 0, 9, 9, 1, 5, 5, 5, 6, 2, 3, 3, 4, 4, 0, 1, 1, 2, 2, -1, 8, 8, 0, 0};
         arrays.put("targets", Tensor.of(boxes, 3, 2, 5));
         assertEquals(List.of(), check(Networks.conv(1), arrays, Map.of()).findings());
 
@@ -197,7 +229,9 @@ class DataCheckTest {
         arrays.put("targets", Tensor.of(boxes, 3, 2, 5));
         var turned = check(Networks.conv(1), arrays, Map.of());
         assertTrue(turned.usable());
-        assertTrue(turned.findings().getFirst().text().endsWith("box 1 of sample 1 is [2, 3, 3, 2, 4]"), turned.findings()::toString);
+        assertTrue(
+                turned.findings().getFirst().text().endsWith("box 1 of sample 1 is [2, 3, 3, 2, 4]"),
+                turned.findings()::toString);
 
         arrays.put("targets", Tensor.of(boxes, 2, 3, 5));
         wrong(check(Networks.conv(1), arrays, Map.of()), "array 'targets' has 2 rows, and there are 3 samples");
@@ -205,11 +239,14 @@ class DataCheckTest {
 
     private static void wrong(DataCheck.Result result, String text) {
         assertFalse(result.usable());
-        assertTrue(result.findings().stream().anyMatch(finding -> finding instanceof Finding.Wrong(var found) && found.contains(text)),
-            result.findings()::toString);
+        assertTrue(
+                result.findings().stream()
+                        .anyMatch(finding -> finding instanceof Finding.Wrong(var found) && found.contains(text)),
+                result.findings()::toString);
     }
 
-    private DataCheck.Result check(Graph model, Map<String, Tensor> arrays, Map<String, Normalization> normalize) throws IOException {
+    private DataCheck.Result check(Graph model, Map<String, Tensor> arrays, Map<String, Normalization> normalize)
+            throws IOException {
         return DataCheck.of(Data.write(folder.resolve("data.npz"), arrays), model, normalize);
     }
 }

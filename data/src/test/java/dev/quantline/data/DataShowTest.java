@@ -33,16 +33,27 @@ class DataShowTest {
         arrays.put("attention_mask", Tensor.of(new long[] {1, 1, 1, 1, 0, 1, 1, 1, 1, 1}, 2, 5));
         arrays.put("scores", Tensor.vector(2.5f, Float.NaN));
         var file = Data.write(folder.resolve("text.npz"), arrays);
-        var tokenizer = Path.of(TokenizerFile.class.getResource("sentences-tokenizer.json").toURI());
+        var tokenizer = Path.of(
+                TokenizerFile.class.getResource("sentences-tokenizer.json").toURI());
         // When they are shown with a tokenizer
-        try (var npz = NpzArrays.open(file); var text = TokenizerFile.open(tokenizer, OptionalInt.empty())) {
+        try (var npz = NpzArrays.open(file);
+                var text = TokenizerFile.open(tokenizer, OptionalInt.empty())) {
             var table = DataShow.table(DataShow.arrays(npz));
             var samples = DataShow.samples(npz, 2, Optional.of(text::decode));
             // Then figures are there, and texts without what the mask hides
             assertTrue(table.get(1).matches("input_ids +INT64 +\\[2, 5] +0 +8 +4"), table::toString);
-            assertTrue(table.get(3).matches("scores +FLOAT +\\[2] +2.500 +2.500 +2.500 +1 values are NaN or infinite"), table::toString);
-            assertEquals(List.of("input_ids[0]  \"[CLS] the cat [SEP]\"", "input_ids[1]  \"[CLS] a dog sleeps [SEP]\"",
-                "attention_mask[0]  1 1 1 1 0", "attention_mask[1]  1 1 1 1 1", "scores[0]  2.500", "scores[1]  NaN"), samples);
+            assertTrue(
+                    table.get(3).matches("scores +FLOAT +\\[2] +2.500 +2.500 +2.500 +1 values are NaN or infinite"),
+                    table::toString);
+            assertEquals(
+                    List.of(
+                            "input_ids[0]  \"[CLS] the cat [SEP]\"",
+                            "input_ids[1]  \"[CLS] a dog sleeps [SEP]\"",
+                            "attention_mask[0]  1 1 1 1 0",
+                            "attention_mask[1]  1 1 1 1 1",
+                            "scores[0]  2.500",
+                            "scores[1]  NaN"),
+                    samples);
         }
     }
 
@@ -62,7 +73,9 @@ class DataShowTest {
         try (var npz = NpzArrays.open(file)) {
             var written = ArrayPictures.write(npz, 5, folder.resolve("png"));
             // Then both are the same picture
-            assertEquals(List.of("first-0000.png", "last-0000.png"), written.stream().map(path -> path.getFileName().toString()).toList());
+            assertEquals(
+                    List.of("first-0000.png", "last-0000.png"),
+                    written.stream().map(path -> path.getFileName().toString()).toList());
             for (var path : written) {
                 var picture = ImageIO.read(Files.newInputStream(path));
                 assertEquals(0xffff0000, picture.getRGB(1, 0));

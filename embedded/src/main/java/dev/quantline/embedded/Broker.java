@@ -34,7 +34,8 @@ final class Broker implements AutoCloseable {
                 format(folder);
             }
             var controller = "127.0.0.1:" + EmbeddedStack.freePort(0, "Kafka controller");
-            var server = new KafkaRaftServer(KafkaConfig.fromProps(settings(folder, address, controller), false), Time.SYSTEM);
+            var server = new KafkaRaftServer(
+                    KafkaConfig.fromProps(settings(folder, address, controller), false), Time.SYSTEM);
             server.startup();
             return new Broker(server, address);
         } catch (Exception failure) {
@@ -68,16 +69,25 @@ final class Broker implements AutoCloseable {
     private static Properties settings(Path folder, String address, String controller) {
         var settings = new Properties();
         settings.putAll(Map.of(
-                "process.roles", "broker,controller",
-                "node.id", String.valueOf(NODE),
-                "listeners", "PLAINTEXT://" + address + "," + CONTROLLER + "://" + controller,
-                "advertised.listeners", "PLAINTEXT://" + address,
-                "listener.security.protocol.map", "PLAINTEXT:PLAINTEXT," + CONTROLLER + ":PLAINTEXT",
-                "controller.listener.names", CONTROLLER,
-                "controller.quorum.voters", NODE + "@" + controller,
-                "log.dirs", folder.toString(),
+                "process.roles",
+                "broker,controller",
+                "node.id",
+                String.valueOf(NODE),
+                "listeners",
+                "PLAINTEXT://" + address + "," + CONTROLLER + "://" + controller,
+                "advertised.listeners",
+                "PLAINTEXT://" + address,
+                "listener.security.protocol.map",
+                "PLAINTEXT:PLAINTEXT," + CONTROLLER + ":PLAINTEXT",
+                "controller.listener.names",
+                CONTROLLER,
+                "controller.quorum.voters",
+                NODE + "@" + controller,
+                "log.dirs",
+                folder.toString(),
                 // A topic exists because somebody decided its partitions, never because a name was mistyped.
-                "auto.create.topics.enable", "false"));
+                "auto.create.topics.enable",
+                "false"));
         settings.putAll(Map.of(
                 "offsets.topic.replication.factor", "1",
                 "offsets.topic.num.partitions", "1",
@@ -85,7 +95,8 @@ final class Broker implements AutoCloseable {
                 "transaction.state.log.min.isr", "1",
                 "share.coordinator.state.topic.replication.factor", "1",
                 "share.coordinator.state.topic.min.isr", "1"));
-        // A single node on a laptop: quick to notice that its former self died, no waiting for more members, small buffers.
+        // A single node on a laptop: quick to notice that its former self died, no waiting for more members, small
+        // buffers.
         settings.putAll(Map.of(
                 "broker.session.timeout.ms", "3000",
                 "broker.heartbeat.interval.ms", "500",

@@ -22,7 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 public final class DataFolder implements AutoCloseable {
     private static final String KAFKA = "kafka";
     private static final String S3 = "s3";
-    // Keeps the channels reachable, for the garbage collector closes others, and unopened a second time, for a process loses its
+    // Keeps the channels reachable, for the garbage collector closes others, and unopened a second time, for a process
+    // loses its
     // locks on a file with the first of its channels there that is closed.
     private static final Map<Path, DataFolder> CLAIMED = new ConcurrentHashMap<>();
 

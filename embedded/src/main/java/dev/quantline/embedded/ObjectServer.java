@@ -33,7 +33,8 @@ final class ObjectServer implements AutoCloseable {
         try {
             server.start();
         } catch (Exception failure) {
-            throw new IOException("the object store did not start at " + endpoint + ": " + failure.getMessage(), failure);
+            throw new IOException(
+                    "the object store did not start at " + endpoint + ": " + failure.getMessage(), failure);
         }
         return new ObjectServer(server, endpoint);
     }

@@ -1,10 +1,5 @@
 package dev.quantline.embedded;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import io.minio.GetObjectArgs;
 import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
@@ -28,6 +23,11 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class EmbeddedStackTest {
     private static final byte[] OBJECT = "an object".getBytes();
@@ -54,9 +54,15 @@ class EmbeddedStackTest {
     @Test
     void recordsAndObjectsSurviveTheDeathOfTheProcess() throws Exception {
         // Given a process whose stack took a record and an object, killed without warning
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-cp", System.getProperty("java.class.path"), StackProcess.class.getName(), folder.toString())
-                .redirectErrorStream(true).redirectOutput(new File(folder.toFile(), "process.log")).start();
+        var process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        StackProcess.class.getName(),
+                        folder.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(new File(folder.toFile(), "process.log"))
+                .start();
         try {
             var addresses = awaitAddresses(process);
             write(addresses);
@@ -77,7 +83,8 @@ class EmbeddedStackTest {
         // Given a port that somebody listens on
         try (var other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             // When the stack is to start there
-            var refusal = assertThrows(java.io.IOException.class,
+            var refusal = assertThrows(
+                    java.io.IOException.class,
                     () -> EmbeddedStack.start(folder, new EmbeddedStack.Ports(other.getLocalPort(), 0)));
             // Then the message says which port, and the folder can be claimed again
             assertTrue(refusal.getMessage().contains("port " + other.getLocalPort()), refusal.getMessage());
@@ -101,18 +108,26 @@ class EmbeddedStackTest {
         Map<String, Object> kafka = Map.of("bootstrap.servers", addresses.bootstrapServers());
         try (var admin = Admin.create(kafka);
                 var producer = new KafkaProducer<>(kafka, new StringSerializer(), new StringSerializer())) {
-            admin.createTopics(List.of(new NewTopic("kept", 2, (short) 1))).all().get(30, TimeUnit.SECONDS);
+            admin.createTopics(List.of(new NewTopic("kept", 2, (short) 1)))
+                    .all()
+                    .get(30, TimeUnit.SECONDS);
             producer.send(new ProducerRecord<>("kept", "key", "a record")).get(30, TimeUnit.SECONDS);
         }
         try (var store = client(addresses)) {
-            store.putObject(PutObjectArgs.builder().bucket(StackAddresses.BUCKET).object("kept/object")
-                    .stream(new ByteArrayInputStream(OBJECT), (long) OBJECT.length, -1L).build());
+            store.putObject(PutObjectArgs.builder().bucket(StackAddresses.BUCKET).object("kept/object").stream(
+                            new ByteArrayInputStream(OBJECT), (long) OBJECT.length, -1L)
+                    .build());
         }
     }
 
     private static void assertContents(StackAddresses addresses) throws Exception {
-        Map<String, Object> kafka = Map.of("bootstrap.servers", addresses.bootstrapServers(), "group.id", "reader",
-            "auto.offset.reset", "earliest");
+        Map<String, Object> kafka = Map.of(
+                "bootstrap.servers",
+                addresses.bootstrapServers(),
+                "group.id",
+                "reader",
+                "auto.offset.reset",
+                "earliest");
         try (var consumer = new KafkaConsumer<>(kafka, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of("kept"));
             var deadline = Instant.now().plusSeconds(30);
@@ -123,13 +138,18 @@ class EmbeddedStackTest {
             assertEquals("a record", records.iterator().next().value());
         }
         try (var store = client(addresses);
-                var object = store.getObject(GetObjectArgs.builder().bucket(StackAddresses.BUCKET).object("kept/object").build())) {
+                var object = store.getObject(GetObjectArgs.builder()
+                        .bucket(StackAddresses.BUCKET)
+                        .object("kept/object")
+                        .build())) {
             assertArrayEquals(OBJECT, object.readAllBytes());
         }
     }
 
     private static MinioClient client(StackAddresses addresses) {
-        return MinioClient.builder().endpoint(addresses.s3Endpoint().toString())
-                .credentials(StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY).build();
+        return MinioClient.builder()
+                .endpoint(addresses.s3Endpoint().toString())
+                .credentials(StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY)
+                .build();
     }
 }

@@ -16,29 +16,45 @@ import java.util.stream.Collectors;
 final class Again {
     private static final Pattern PLAIN = Pattern.compile("[\\w./:=@%+-]+");
 
-    private Again() {
-    }
+    private Again() {}
 
     /** Of a job that is done now. */
     static Report.Asked of(JobRequest job) {
         var request = (ObjectNode) Json.tree(job);
         // Chosen anew, or the job that is done would be found instead.
         request.remove(List.of("id", "notes"));
-        return new Report.Asked(job.model().toString(), job.calibration().toString(),
-                job.evaluation().map(JobRequest.Evaluation::data).map(ObjectRef::toString).orElse(null),
-                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(), command(job), request);
+        return new Report.Asked(
+                job.model().toString(),
+                job.calibration().toString(),
+                job.evaluation()
+                        .map(JobRequest.Evaluation::data)
+                        .map(ObjectRef::toString)
+                        .orElse(null),
+                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+                command(job),
+                request);
     }
 
     /** With files of the names they have in the store; {@code recipe.json} and {@code normalize.json} are parts of the request. */
     private static String command(JobRequest job) {
-        var words = new ArrayList<>(List.of("./quantline", "quantize", job.model().name(), "--data", job.calibration().name(),
-                "--recipe", "recipe.json", "--target", job.target()));
+        var words = new ArrayList<>(List.of(
+                "./quantline",
+                "quantize",
+                job.model().name(),
+                "--data",
+                job.calibration().name(),
+                "--recipe",
+                "recipe.json",
+                "--target",
+                job.target()));
         job.evaluation().ifPresent(evaluation -> {
             words.addAll(List.of("--eval", evaluation.data().name(), "--metric", evaluation.metricName()));
             evaluation.better().ifPresent(better -> words.addAll(List.of("--better", better)));
             evaluation.output().ifPresent(output -> words.addAll(List.of("--metric-output", output)));
         });
-        job.training().ifPresent(training -> words.addAll(List.of("--train", training.data().name(), "--loss", training.loss())));
+        job.training()
+                .ifPresent(training ->
+                        words.addAll(List.of("--train", training.data().name(), "--loss", training.loss())));
         if (!job.normalize().isEmpty()) {
             words.addAll(List.of("--normalize", "normalize.json"));
         }

@@ -43,8 +43,13 @@ import java.util.stream.Collectors;
  * @param allocate    the budget
  * @param calibration data the sensitivities were measured on
  */
-public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candidates candidates, FloatModels models,
-                              Sensitivities sensitivities, Samples calibration) {
+public record AllocatedExport(
+        Exporter.Job job,
+        Recipe.Allocate allocate,
+        Candidates candidates,
+        FloatModels models,
+        Sensitivities sensitivities,
+        Samples calibration) {
     private static final double PERCENT = 100;
 
     /** What a layer's loss is, as the recipe says, on the calibration data. */
@@ -71,9 +76,26 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         var measured = measured(kept.orElse(choice), front);
         choice = kept.orElse(best(choice, measured));
         var allocated = allocated(choice, measured, front, floatBytes, outOfReach);
-        return Exporter.export(new Exporter.Job(job.job(), job.recipe(), job.original(), choice.model(), choice.plan(),
-                job.table(), job.target(), Optional.of(allocated), job.evaluation(), job.measure(), job.goal(), job.tuning(),
-                job.provenance(), job.products(), job.batch(), job.provider()), Files.createDirectories(folder), progress.part(0.6, 1));
+        return Exporter.export(
+                new Exporter.Job(
+                        job.job(),
+                        job.recipe(),
+                        job.original(),
+                        choice.model(),
+                        choice.plan(),
+                        job.table(),
+                        job.target(),
+                        Optional.of(allocated),
+                        job.evaluation(),
+                        job.measure(),
+                        job.goal(),
+                        job.tuning(),
+                        job.provenance(),
+                        job.products(),
+                        job.batch(),
+                        job.provider()),
+                Files.createDirectories(folder),
+                progress.part(0.6, 1));
     }
 
     private long size(Graph model, QuantizationPlan plan) {
@@ -85,16 +107,33 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         if (allocate.aim().isEmpty()) {
             return Optional.empty();
         }
-        long smallest = Choice.smallest(table, candidates, models, asked, this::size).allocation().bytes();
+        long smallest = Choice.smallest(table, candidates, models, asked, this::size)
+                .allocation()
+                .bytes();
         return Optional.of(smallest).filter(bytes -> bytes > asked.bytes());
     }
 
     private Budget budget(Table table, long floatBytes) {
-        var bytes = allocate.size().or(allocate::aim).map(size -> (long) (size * floatBytes)).orElse(null);
-        var operations = allocate.bitOperations().map(share -> share * table.rows().stream().mapToDouble(row ->
-                row.options().stream().mapToDouble(Table.Option::bitOperations).max().orElseThrow()).sum()).orElse(null);
-        return new Budget(bytes, operations, allocate.latency().orElse(null), allocate.loss().orElse(null),
-                allocate.pinned().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey, pin -> Width.parse(pin.getValue()))));
+        var bytes = allocate.size()
+                .or(allocate::aim)
+                .map(size -> (long) (size * floatBytes))
+                .orElse(null);
+        var operations = allocate.bitOperations()
+                .map(share -> share
+                        * table.rows().stream()
+                                .mapToDouble(row -> row.options().stream()
+                                        .mapToDouble(Table.Option::bitOperations)
+                                        .max()
+                                        .orElseThrow())
+                                .sum())
+                .orElse(null);
+        return new Budget(
+                bytes,
+                operations,
+                allocate.latency().orElse(null),
+                allocate.loss().orElse(null),
+                allocate.pinned().entrySet().stream()
+                        .collect(Collectors.toMap(Map.Entry::getKey, pin -> Width.parse(pin.getValue()))));
     }
 
     /** The smallest plan that keeps the goal, found by halving; empty when not even the one of the whole budget does. */
@@ -102,12 +141,16 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         if (!keepsGoal(largest)) {
             return Optional.empty();
         }
-        var smaller = front.stream().filter(one -> one.bytes() < largest.allocation().bytes()).toList();
+        var smaller = front.stream()
+                .filter(one -> one.bytes() < largest.allocation().bytes())
+                .toList();
         var best = largest;
         int low = 0;
         int high = smaller.size();
         while (low < high) {
-            progress.report(1 - (double) (high - low) / (smaller.size() + 1), "looking for the smallest model that keeps the goal");
+            progress.report(
+                    1 - (double) (high - low) / (smaller.size() + 1),
+                    "looking for the smallest model that keeps the goal");
             int middle = low + high >>> 1;
             var tried = Choice.of(smaller.get(middle), candidates, models, this::size);
             if (keepsGoal(tried)) {
@@ -124,9 +167,11 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
         var quantized = choice.plan().applyTo(choice.model());
         var ends = Ends.of(ModelFile.read(job.original())).in(quantized);
         try (var before = ends.open(job.original(), job.provider(), Session.Optimization.EXACT);
-             var after = Session.open(ends.beside(quantized), job.provider(), Session.Optimization.EXACT)) {
+                var after = Session.open(ends.beside(quantized), job.provider(), Session.Optimization.EXACT)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
-            double drop = result.baseline().isPresent() ? result.drop() : 1 - result.fidelity().cosine();
+            double drop = result.baseline().isPresent()
+                    ? result.drop()
+                    : 1 - result.fidelity().cosine();
             return drop <= job.goal().orElseThrow();
         }
     }
@@ -146,35 +191,69 @@ public record AllocatedExport(Exporter.Job job, Recipe.Allocate allocate, Candid
 
     /** Losses do not quite add up: a smaller plan that proves better as a whole is taken instead. */
     private static Choice best(Choice choice, Map<Choice, Double> measured) {
-        return measured.keySet().stream().filter(other -> other.allocation().bytes() <= choice.allocation().bytes())
-                .min(Comparator.comparing(measured::get)).orElseThrow();
+        return measured.keySet().stream()
+                .filter(other ->
+                        other.allocation().bytes() <= choice.allocation().bytes())
+                .min(Comparator.comparing(measured::get))
+                .orElseThrow();
     }
 
     /** What the report says: predictions for all sizes, and what was measured. */
-    private Exporter.Allocated allocated(Choice choice, Map<Choice, Double> measured, List<Allocation> front, long floatBytes,
-                                         Optional<Long> outOfReach) {
+    private Exporter.Allocated allocated(
+            Choice choice,
+            Map<Choice, Double> measured,
+            List<Allocation> front,
+            long floatBytes,
+            Optional<Long> outOfReach) {
         var points = new ArrayList<Report.Point>();
         measured.forEach((plan, loss) -> points.add(point(plan.allocation(), floatBytes, loss, plan == choice)));
-        var widths = measured.keySet().stream().map(plan -> plan.allocation().widths()).toList();
-        front.stream().filter(one -> !widths.contains(one.widths())).forEach(one -> points.add(point(one, floatBytes, null, false)));
+        var widths = measured.keySet().stream()
+                .map(plan -> plan.allocation().widths())
+                .toList();
+        front.stream()
+                .filter(one -> !widths.contains(one.widths()))
+                .forEach(one -> points.add(point(one, floatBytes, null, false)));
         points.sort(Comparator.comparing(Report.Point::bytes));
-        var budget = outOfReach.isPresent() ? Optional.<Double>empty() : allocate.size().or(allocate::aim);
-        var summary = new Report.Allocation(sensitivities.loss(), sensitivities.samples(), budget.orElse(null),
-                job.goal().stream().boxed().findFirst().orElse(null), choice.allocation().loss(), measured.get(choice),
+        var budget = outOfReach.isPresent()
+                ? Optional.<Double>empty()
+                : allocate.size().or(allocate::aim);
+        var summary = new Report.Allocation(
+                sensitivities.loss(),
+                sensitivities.samples(),
+                budget.orElse(null),
+                job.goal().stream().boxed().findFirst().orElse(null),
+                choice.allocation().loss(),
+                measured.get(choice),
                 choice.allocation().gap());
-        return new Exporter.Allocated(summary, sensitivities.losses(), points, outOfReach.map(bytes ->
-                ("no choice of widths makes a file of %.0f %% of the float model's size, which is aimed at where no size is asked for:"
-                + " this is the smallest there is, %.1f %%").formatted(PERCENT * allocate.aim().orElseThrow(),
-                        PERCENT * bytes / floatBytes)).stream().toList());
+        return new Exporter.Allocated(
+                summary,
+                sensitivities.losses(),
+                points,
+                outOfReach
+                        .map(bytes ->
+                                ("no choice of widths makes a file of %.0f %% of the float model's size, which is aimed at where no size is asked for:"
+                                                + " this is the smallest there is, %.1f %%")
+                                        .formatted(
+                                                PERCENT * allocate.aim().orElseThrow(), PERCENT * bytes / floatBytes))
+                        .stream()
+                        .toList());
     }
 
     private static Report.Point point(Allocation allocation, long floatBytes, Double measured, boolean chosen) {
-        return new Report.Point((double) allocation.bytes() / floatBytes, allocation.bytes(), allocation.loss(), measured, chosen);
+        return new Report.Point(
+                (double) allocation.bytes() / floatBytes, allocation.bytes(), allocation.loss(), measured, chosen);
     }
 
     private double measure(Choice choice) throws IOException {
         int to = calibration.size();
-        return Sensitivity.loss(models.calibrated(), choice.plan().applyTo(choice.model()), calibration,
-                to - sensitivities.samples(), to, job.batch(), judge(allocate, job.measure(), calibration), job.provider());
+        return Sensitivity.loss(
+                models.calibrated(),
+                choice.plan().applyTo(choice.model()),
+                calibration,
+                to - sensitivities.samples(),
+                to,
+                job.batch(),
+                judge(allocate, job.measure(), calibration),
+                job.provider());
     }
 }

@@ -61,6 +61,7 @@ final class ExportStage implements Stage {
     private static final int SAMPLES = 64;
     /** The float network that was quantized, as an input. */
     static final String CALIBRATED = "calibrated";
+
     private static final String METRIC = "metric";
     private static final String SENSITIVITIES = "sensitivities.json";
     private static final String CANDIDATES = "candidates.json";
@@ -70,12 +71,18 @@ final class ExportStage implements Stage {
         this.provider = provider;
     }
 
-    private record Settings(String preset, String target, Measure measure, Optional<String> better, Optional<Recipe.Goal> goal,
-                            Optional<Recipe.Allocate> allocate, String products, JobData.Settings data, List<String> notes) {
-    }
+    private record Settings(
+            String preset,
+            String target,
+            Measure measure,
+            Optional<String> better,
+            Optional<Recipe.Goal> goal,
+            Optional<Recipe.Allocate> allocate,
+            String products,
+            JobData.Settings data,
+            List<String> notes) {}
 
-    private record LayerGroup(Set<String> layers) {
-    }
+    private record LayerGroup(Set<String> layers) {}
 
     @Override
     public StageName name() {
@@ -85,17 +92,29 @@ final class ExportStage implements Stage {
     @Override
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
         boolean fineTuned = earlier.left(StageName.TUNE, "calibrated.onnx");
-        var inputs = new TreeMap<String, Source>(Map.of("original", earlier.input(StageName.PROFILE, "model"),
-                "model", earlier.file(StageName.TUNE, "model.onnx"),
-                "plan", earlier.file(StageName.TUNE, "plan.json"),
-                "tuning", earlier.file(StageName.TUNE, "tuning.json"),
-                "table", earlier.file(fineTuned ? StageName.TUNE : StageName.CALIBRATE, "calibration.json"),
-                "evaluation", job.evaluation().<Source>map(evaluation -> new Source.Given(evaluation.data()))
+        var inputs = new TreeMap<String, Source>(Map.of(
+                "original",
+                earlier.input(StageName.PROFILE, "model"),
+                "model",
+                earlier.file(StageName.TUNE, "model.onnx"),
+                "plan",
+                earlier.file(StageName.TUNE, "plan.json"),
+                "tuning",
+                earlier.file(StageName.TUNE, "tuning.json"),
+                "table",
+                earlier.file(fineTuned ? StageName.TUNE : StageName.CALIBRATE, "calibration.json"),
+                "evaluation",
+                job.evaluation()
+                        .<Source>map(evaluation -> new Source.Given(evaluation.data()))
                         .orElseGet(() -> earlier.input(StageName.PROFILE, "calibration"))));
-        job.evaluation().flatMap(JobRequest.Evaluation::graph).ifPresent(graph -> inputs.put(METRIC, new Source.Given(graph)));
+        job.evaluation()
+                .flatMap(JobRequest.Evaluation::graph)
+                .ifPresent(graph -> inputs.put(METRIC, new Source.Given(graph)));
         if (job.recipe().allocate().isPresent()) {
             inputs.put("calibration", earlier.input(StageName.PROFILE, "calibration"));
-            job.recipe().otherWidths().forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
+            job.recipe()
+                    .otherWidths()
+                    .forEach(bits -> inputs.put(rounded(bits), earlier.file(StageName.TUNE, rounded(bits))));
         }
         if (fineTuned) {
             inputs.put(CALIBRATED, earlier.file(StageName.TUNE, "calibrated.onnx"));
@@ -107,9 +126,16 @@ final class ExportStage implements Stage {
 
     @Override
     public Object settings(JobRequest job) {
-        return new Settings(job.recipe().preset(), job.target(), named(job),
-                job.evaluation().flatMap(JobRequest.Evaluation::better), job.recipe().goal(), job.recipe().allocate(),
-                job.recipe().products(), JobData.Settings.of(job), job.notes());
+        return new Settings(
+                job.recipe().preset(),
+                job.target(),
+                named(job),
+                job.evaluation().flatMap(JobRequest.Evaluation::better),
+                job.recipe().goal(),
+                job.recipe().allocate(),
+                job.recipe().products(),
+                JobData.Settings.of(job),
+                job.notes());
     }
 
     @Override
@@ -123,7 +149,8 @@ final class ExportStage implements Stage {
         int size = Math.clamp(Math.ceilDiv(layers.size(), 2), 1, LAYERS_AN_ITEM);
         for (int from = 0; from < layers.size(); from += size) {
             var group = layers.subList(from, Math.min(layers.size(), from + size));
-            items.add(Item.of("sensitivity of layers %d to %d".formatted(from + 1, from + group.size()),
+            items.add(Item.of(
+                    "sensitivity of layers %d to %d".formatted(from + 1, from + group.size()),
                     new LayerGroup(new TreeSet<>(group))));
         }
         if (items.size() < 2) {
@@ -137,12 +164,18 @@ final class ExportStage implements Stage {
         var job = context.job();
         var model = ModelFile.read(context.file("model"));
         if (job.recipe().allocate().isPresent()) {
-            return measured(context, model, Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
+            return measured(
+                    context,
+                    model,
+                    Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
         }
         try (var data = JobData.open(context, "evaluation", model)) {
             var exported = exported(context, model, JobData.bind(data, model, job));
-            var report = FineTuned.judged(Exporter.export(exported, context.work(), storingEarly(context)), exported,
-                    context).withStages(stages(context)).withNotes(notes(context, exported)).withAsked(Again.of(job));
+            var report = FineTuned.judged(
+                            Exporter.export(exported, context.work(), storingEarly(context)), exported, context)
+                    .withStages(stages(context))
+                    .withNotes(notes(context, exported))
+                    .withAsked(Again.of(job));
             report.write(context.work(), gallery(context));
             return new Outcome.Done(files(context.work()), summary(report));
         }
@@ -154,12 +187,24 @@ final class ExportStage implements Stage {
             var samples = JobData.bind(data, model, context.job());
             var judge = AllocatedExport.judge(allocate, named(context.job()), samples);
             int from = Math.max(0, samples.size() - SAMPLES);
-            var table = layers.isEmpty() ? new Table(List.of(), 0) : Sensitivity.measure(models(context, model),
-                    candidates(context, model), layers, samples, from, samples.size(), JobData.batch(context, BATCH), judge, provider,
-                    context.spilling(), context.progress());
+            var table = layers.isEmpty()
+                    ? new Table(List.of(), 0)
+                    : Sensitivity.measure(
+                            models(context, model),
+                            candidates(context, model),
+                            layers,
+                            samples,
+                            from,
+                            samples.size(),
+                            JobData.batch(context, BATCH),
+                            judge,
+                            provider,
+                            context.spilling(),
+                            context.progress());
             var file = context.work().resolve(SENSITIVITIES);
             new Sensitivities(judge.label(), samples.size() - from, table).write(file);
-            return new Outcome.Done(Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
+            return new Outcome.Done(
+                    Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
         }
     }
 
@@ -175,12 +220,21 @@ final class ExportStage implements Stage {
         var candidates = candidates(context, model);
         sensitivities.write(context.work().resolve(SENSITIVITIES));
         candidates.write(context.work().resolve(CANDIDATES));
-        try (var evaluation = JobData.open(context, "evaluation", model); var calibration = JobData.open(context, "calibration", model)) {
+        try (var evaluation = JobData.open(context, "evaluation", model);
+                var calibration = JobData.open(context, "calibration", model)) {
             var exported = exported(context, model, JobData.bind(evaluation, model, job));
-            var allocated = new AllocatedExport(exported, job.recipe().allocate().orElseThrow(), candidates, models(context, model),
-                    sensitivities, JobData.bind(calibration, model, job)).run(context.work(), context.progress());
-            var report = FineTuned.judged(allocated, exported, context).withStages(stages(context))
-                    .withNotes(notes(context, exported)).withAsked(Again.of(job));
+            var allocated = new AllocatedExport(
+                            exported,
+                            job.recipe().allocate().orElseThrow(),
+                            candidates,
+                            models(context, model),
+                            sensitivities,
+                            JobData.bind(calibration, model, job))
+                    .run(context.work(), context.progress());
+            var report = FineTuned.judged(allocated, exported, context)
+                    .withStages(stages(context))
+                    .withNotes(notes(context, exported))
+                    .withAsked(Again.of(job));
             report.write(context.work(), gallery(context));
             var files = new TreeMap<>(files(context.work()));
             files.putAll(renamed(context, "model", "tuned.onnx"));
@@ -195,7 +249,8 @@ final class ExportStage implements Stage {
 
     /** A model names its external data, so one that has some is written anew. */
     private static Map<String, Path> renamed(StageContext context, String input, String name) throws IOException {
-        return context.files(input).size() == 1 ? Map.of(name, context.file(input))
+        return context.files(input).size() == 1
+                ? Map.of(name, context.file(input))
                 : context.write(ModelFile.read(context.file(input)), name);
     }
 
@@ -218,18 +273,39 @@ final class ExportStage implements Stage {
 
     private static Candidates candidates(StageContext context, Graph model) throws IOException {
         var recipe = context.job().recipe();
-        return Candidates.of(model, QuantizationPlan.read(context.file("plan")), recipe.base(),
-                CalibrationTable.read(context.file("table")), recipe.widths());
+        return Candidates.of(
+                model,
+                QuantizationPlan.read(context.file("plan")),
+                recipe.base(),
+                CalibrationTable.read(context.file("table")),
+                recipe.widths());
     }
 
     private Exporter.Job exported(StageContext context, Graph model, Samples evaluation) throws IOException {
         var job = context.job();
         var steps = Json.MAPPER.readValue(context.file("tuning").toFile(), Report.Step[].class);
-        var goal = job.recipe().goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty());
-        return new Exporter.Job(job.id(), job.recipe().preset(), context.file("original"), model,
-                QuantizationPlan.read(context.file("plan")), CalibrationTable.read(context.file("table")), Target.of(job.target()),
-                Optional.empty(), evaluation, measure(context), goal, List.of(steps),
-                provenance(context), Exporter.Products.of(job.recipe().products()), JobData.batch(context, BATCH), provider);
+        var goal = job.recipe()
+                .goal()
+                .map(Recipe.Goal::drop)
+                .map(OptionalDouble::of)
+                .orElse(OptionalDouble.empty());
+        return new Exporter.Job(
+                job.id(),
+                job.recipe().preset(),
+                context.file("original"),
+                model,
+                QuantizationPlan.read(context.file("plan")),
+                CalibrationTable.read(context.file("table")),
+                Target.of(job.target()),
+                Optional.empty(),
+                evaluation,
+                measure(context),
+                goal,
+                List.of(steps),
+                provenance(context),
+                Exporter.Products.of(job.recipe().products()),
+                JobData.batch(context, BATCH),
+                provider);
     }
 
     /** The exporter reports progress from when the file is written: it goes into the store while it is evaluated. */
@@ -245,32 +321,48 @@ final class ExportStage implements Stage {
 
     /** By what it is called alone: a metric that is a graph is an input. */
     private static Measure named(JobRequest job) {
-        return job.evaluation().map(evaluation -> new Measure(evaluation.metricName(), evaluation.output()))
+        return job.evaluation()
+                .map(evaluation -> new Measure(evaluation.metricName(), evaluation.output()))
                 .orElse(Measure.of(FIDELITY));
     }
 
     private static Measure measure(StageContext context) throws IOException {
-        var evaluation = context.job().evaluation().filter(stated -> stated.graph().isPresent());
-        return evaluation.isEmpty() ? named(context.job())
-                : Measure.of(OwnGraph.read(context.file(METRIC), evaluation.get().better()));
+        var evaluation =
+                context.job().evaluation().filter(stated -> stated.graph().isPresent());
+        return evaluation.isEmpty()
+                ? named(context.job())
+                : Measure.of(
+                        OwnGraph.read(context.file(METRIC), evaluation.get().better()));
     }
 
     private static List<String> notes(StageContext context, Exporter.Job exported) {
-        return JobData.notes(context, exported.evaluation(), exported.measure().own().map(OwnGraph::reads).orElse(Set.of()));
+        return JobData.notes(
+                context,
+                exported.evaluation(),
+                exported.measure().own().map(OwnGraph::reads).orElse(Set.of()));
     }
 
     private static Report.Provenance provenance(StageContext context) {
         var job = context.job();
         var settings = Json.bytes(List.of(job.recipe(), JobData.Settings.of(job), named(job), job.target()));
-        return new Report.Provenance(context.earlier().inputHash(StageName.PROFILE, "model"),
-                context.earlier().inputHash(StageName.PROFILE, "calibration"), Hashes.of(settings), context.version(), SEED);
+        return new Report.Provenance(
+                context.earlier().inputHash(StageName.PROFILE, "model"),
+                context.earlier().inputHash(StageName.PROFILE, "calibration"),
+                Hashes.of(settings),
+                context.version(),
+                SEED);
     }
 
     /** The export's own time ends here: what follows is putting this report into the store. */
     private static Map<String, Report.Stage> stages(StageContext context) {
         var stages = new LinkedHashMap<String, Report.Stage>();
         for (var stage : StageName.values()) {
-            stages.put(stage.verb(), stage(stage.isLast() ? context.spent().get() : context.earlier().seconds(stage)));
+            stages.put(
+                    stage.verb(),
+                    stage(
+                            stage.isLast()
+                                    ? context.spent().get()
+                                    : context.earlier().seconds(stage)));
         }
         return stages;
     }
@@ -288,9 +380,19 @@ final class ExportStage implements Stage {
     }
 
     private static JsonNode summary(Report report) {
-        var summary = new TreeMap<String, Object>(Map.of("status", report.status(), "metric", report.quantized().metric(),
-                "floatMetric", report.original().metric(), "bytes", report.quantized().bytes(),
-                "floatBytes", report.original().bytes(), "fidelity", report.fidelity()));
+        var summary = new TreeMap<String, Object>(Map.of(
+                "status",
+                report.status(),
+                "metric",
+                report.quantized().metric(),
+                "floatMetric",
+                report.original().metric(),
+                "bytes",
+                report.quantized().bytes(),
+                "floatBytes",
+                report.original().bytes(),
+                "fidelity",
+                report.fidelity()));
         if (report.message() != null) {
             summary.put("message", report.message());
         }

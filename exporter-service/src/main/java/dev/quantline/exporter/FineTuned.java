@@ -12,8 +12,7 @@ import java.io.IOException;
 
 /** What fine-tuning alone did to the metric: half of the truth about the quantized model. */
 final class FineTuned {
-    private FineTuned() {
-    }
+    private FineTuned() {}
 
     /** The report with it, where the result rests on a fine-tuned network. */
     static Report judged(Report report, Exporter.Job job, StageContext context) throws IOException {
@@ -24,9 +23,10 @@ final class FineTuned {
         var tuned = context.file(ExportStage.CALIBRATED);
         var ends = Ends.of(ModelFile.read(job.original())).in(ModelFile.read(tuned));
         try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
-             var after = ends.open(tuned, job.provider(), Session.Optimization.ALL)) {
+                var after = ends.open(tuned, job.provider(), Session.Optimization.ALL)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
-            return report.withFineTuned(result.changed().orElse(result.fidelity().cosine()));
+            return report.withFineTuned(
+                    result.changed().orElse(result.fidelity().cosine()));
         }
     }
 }

@@ -1,10 +1,5 @@
 package dev.quantline.exporter;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNull;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.allocate.Candidates;
 import dev.quantline.allocate.FloatModels;
 import dev.quantline.allocate.Sensitivities;
@@ -48,6 +43,11 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** The smallest model that keeps a goal, as a plain call. */
 class AllocatedExportTest {
     private static final int WIDTH = 64;
@@ -62,8 +62,14 @@ class AllocatedExportTest {
         var draft = new Draft(17, 4);
         var x = draft.input("x", DataType.FLOAT, -1, WIDTH);
         for (int layer = 0; layer < 4; layer++) {
-            x = draft.op("relu" + layer, "Relu", draft.op("product" + layer, "MatMul", x,
-                    draft.normal("w" + layer, Math.sqrt(2.0 / WIDTH), WIDTH, WIDTH)));
+            x = draft.op(
+                    "relu" + layer,
+                    "Relu",
+                    draft.op(
+                            "product" + layer,
+                            "MatMul",
+                            x,
+                            draft.normal("w" + layer, Math.sqrt(2.0 / WIDTH), WIDTH, WIDTH)));
         }
         draft.op("logits", "MatMul", x, draft.normal("head", .2, WIDTH, 10));
         return draft.output("logits", DataType.FLOAT, -1, 10).graph();
@@ -83,11 +89,13 @@ class AllocatedExportTest {
     }
 
     private static Weights nearest(List<Integer> bits) {
-        return (calibrated, candidates, samples) -> bits.stream().collect(Collectors.toMap(width -> width, width -> calibrated));
+        return (calibrated, candidates, samples) ->
+                bits.stream().collect(Collectors.toMap(width -> width, width -> calibrated));
     }
 
     private static Recipe.Allocate budget(List<Integer> bits, Optional<Double> size, Optional<Double> aim) {
-        return new Recipe.Allocate(bits, List.of(8), size, aim, Optional.empty(), Optional.empty(), Optional.empty(), "outputs", Map.of());
+        return new Recipe.Allocate(
+                bits, List.of(8), size, aim, Optional.empty(), Optional.empty(), Optional.empty(), "outputs", Map.of());
     }
 
     /** The float model that has the weights of each width. */
@@ -106,20 +114,51 @@ class AllocatedExportTest {
             var samples = new Samples(data, original, Map.of());
             var model = Profiler.prepare(original);
             var profile = Profiler.observe(model, samples, 0, SAMPLES, 16, List.of(), Provider.cpu(), Progress.none());
-            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of()).withCandidates(bits)
+            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of())
+                    .withCandidates(bits)
                     .withPairLimit(Target.CPU_VNNI.pairLimit(8));
-            var calibrated = Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
+            var calibrated =
+                    Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
             var widths = bits.stream().map(width -> new Width(width, 8)).toList();
             var candidates = Candidates.of(calibrated.model(), calibrated.plan(), base, calibrated.table(), widths);
             var models = new FloatModels(calibrated.model(), base, weights.of(calibrated.model(), candidates, samples));
             var judge = AllocatedExport.judge(allocate, Measure.of("top1"), samples);
-            var table = Sensitivity.measure(models, candidates, new HashSet<>(candidates.layers()), samples, SAMPLES - HELD_OUT, SAMPLES,
-                    16, judge, Provider.cpu(), Spilling.usual(), Progress.none());
-            var job = new Exporter.Job("goal", "mixed", file, models.ofBase(), calibrated.plan(), calibrated.table(), Target.CPU_VNNI,
-                    Optional.empty(), samples, Measure.of("top1"), drop, List.of(), new Report.Provenance("", "", "", "", 0),
-                    Exporter.Products.STANDARD, 16,
+            var table = Sensitivity.measure(
+                    models,
+                    candidates,
+                    new HashSet<>(candidates.layers()),
+                    samples,
+                    SAMPLES - HELD_OUT,
+                    SAMPLES,
+                    16,
+                    judge,
+                    Provider.cpu(),
+                    Spilling.usual(),
+                    Progress.none());
+            var job = new Exporter.Job(
+                    "goal",
+                    "mixed",
+                    file,
+                    models.ofBase(),
+                    calibrated.plan(),
+                    calibrated.table(),
+                    Target.CPU_VNNI,
+                    Optional.empty(),
+                    samples,
+                    Measure.of("top1"),
+                    drop,
+                    List.of(),
+                    new Report.Provenance("", "", "", "", 0),
+                    Exporter.Products.STANDARD,
+                    16,
                     Provider.cpu());
-            return new AllocatedExport(job, allocate, candidates, models, new Sensitivities(judge.label(), HELD_OUT, table), samples)
+            return new AllocatedExport(
+                            job,
+                            allocate,
+                            candidates,
+                            models,
+                            new Sensitivities(judge.label(), HELD_OUT, table),
+                            samples)
                     .run(folder.resolve("out"), Progress.none());
         }
     }
@@ -139,12 +178,18 @@ class AllocatedExportTest {
             // Then: it is kept, and the file is the smaller the more is allowed
             assertEquals("done", report.status(), report.message());
             assertTrue(drop(report) <= goal, drop(report) + " of " + goal);
-            assertTrue(stricter == null || report.quantized().bytes() <= stricter.quantized().bytes());
-            assertEquals(Files.size(folder.resolve("out/model.onnx")), report.quantized().bytes());
+            assertTrue(stricter == null
+                    || report.quantized().bytes() <= stricter.quantized().bytes());
+            assertEquals(
+                    Files.size(folder.resolve("out/model.onnx")),
+                    report.quantized().bytes());
             stricter = report;
         }
         // And where anything is allowed it is the smallest of all
-        var chosen = stricter.pareto().stream().filter(Report.Point::chosen).findFirst().orElseThrow();
+        var chosen = stricter.pareto().stream()
+                .filter(Report.Point::chosen)
+                .findFirst()
+                .orElseThrow();
         assertEquals(stricter.pareto().getFirst(), chosen);
     }
 
@@ -152,10 +197,25 @@ class AllocatedExportTest {
     void theFileHasTheWeightsThatWereRoundedForEachWidth() throws IOException {
         // Given weights that make up for each other's errors, for every width
         var bits = List.of(3, 8);
-        Weights rounded = (calibrated, candidates, samples) -> RoundedCandidates.of(calibrated, Map.of(3, plan(candidates, 3),
-                8, plan(candidates, 8)), samples, new TuneSettings(TuneSettings.Rounding.COMPENSATED, false, SAMPLES,
-                TuneSettings.Method.OFF, true, List.of(), false, TuneSettings.Whole.OFF, false, Training.standard()), 16,
-                Provider.cpu(), Progress.none()).models();
+        Weights rounded = (calibrated, candidates, samples) -> RoundedCandidates.of(
+                        calibrated,
+                        Map.of(3, plan(candidates, 3), 8, plan(candidates, 8)),
+                        samples,
+                        new TuneSettings(
+                                TuneSettings.Rounding.COMPENSATED,
+                                false,
+                                SAMPLES,
+                                TuneSettings.Method.OFF,
+                                true,
+                                List.of(),
+                                false,
+                                TuneSettings.Whole.OFF,
+                                false,
+                                Training.standard()),
+                        16,
+                        Provider.cpu(),
+                        Progress.none())
+                .models();
         var budget = budget(bits, Optional.of(.25), Optional.empty());
 
         // When
@@ -163,8 +223,11 @@ class AllocatedExportTest {
         var plain = export(OptionalDouble.empty(), budget, nearest(bits));
 
         // Then
-        assertEquals(Set.of(3, 8), mixed.layers().stream().map(Report.Layer::weightBits).collect(Collectors.toSet()));
-        assertTrue(mixed.allocation().measuredLoss() < .7 * plain.allocation().measuredLoss(),
+        assertEquals(
+                Set.of(3, 8),
+                mixed.layers().stream().map(Report.Layer::weightBits).collect(Collectors.toSet()));
+        assertTrue(
+                mixed.allocation().measuredLoss() < .7 * plain.allocation().measuredLoss(),
                 mixed.allocation() + ", with the nearest codes " + plain.allocation());
     }
 
@@ -175,24 +238,40 @@ class AllocatedExportTest {
 
         // When it is aimed at, and when it is asked for
         var report = export(OptionalDouble.empty(), budget(bits, Optional.empty(), Optional.of(.01)), nearest(bits));
-        var refused = assertThrows(BadInput.class, () ->
-                export(OptionalDouble.empty(), budget(bits, Optional.of(.01), Optional.empty()), nearest(bits)));
+        var refused = assertThrows(
+                BadInput.class,
+                () -> export(OptionalDouble.empty(), budget(bits, Optional.of(.01), Optional.empty()), nearest(bits)));
 
         // Then the one delivers the smallest file, and says so
         assertEquals("done", report.status());
         assertEquals(4, report.quantized().averageWeightBits());
-        assertEquals(report.pareto().getFirst(), report.pareto().stream().filter(Report.Point::chosen).findFirst().orElseThrow());
-        assertTrue(report.notes().getFirst().startsWith("no choice of widths makes a file of 1 % of the float model's size"),
+        assertEquals(
+                report.pareto().getFirst(),
+                report.pareto().stream()
+                        .filter(Report.Point::chosen)
+                        .findFirst()
+                        .orElseThrow());
+        assertTrue(
+                report.notes()
+                        .getFirst()
+                        .startsWith("no choice of widths makes a file of 1 % of the float model's size"),
                 report.notes().toString());
         assertNull(report.allocation().budget());
         // And the other is refused, with the size of that file
-        assertTrue(refused.getMessage().endsWith("the smallest feasible is " + report.pareto().getFirst().bytes() + " bytes"),
+        assertTrue(
+                refused.getMessage()
+                        .endsWith("the smallest feasible is "
+                                + report.pareto().getFirst().bytes() + " bytes"),
                 refused.getMessage());
 
         // And a size within reach is kept to, without a word
         var within = export(OptionalDouble.empty(), budget(bits, Optional.empty(), Optional.of(.25)), nearest(bits));
-        assertTrue(within.quantized().bytes() <= .25 * within.original().bytes(), within.quantized().toString());
-        assertTrue(within.notes().stream().noneMatch(note -> note.contains("aimed at")), within.notes().toString());
+        assertTrue(
+                within.quantized().bytes() <= .25 * within.original().bytes(),
+                within.quantized().toString());
+        assertTrue(
+                within.notes().stream().noneMatch(note -> note.contains("aimed at")),
+                within.notes().toString());
         assertEquals(.25, within.allocation().budget());
     }
 
@@ -205,7 +284,9 @@ class AllocatedExportTest {
         var report = export(0, List.of(2, 3));
 
         assertEquals("goal-missed", report.status());
-        assertTrue(report.message().contains("goal allows 0.0000; this is the best model found within 0.6 of"), report.message());
+        assertTrue(
+                report.message().contains("goal allows 0.0000; this is the best model found within 0.6 of"),
+                report.message());
         assertTrue(drop(report) > 0);
         assertEquals(3, report.quantized().averageWeightBits(), "the widest there is");
         assertTrue(Files.exists(folder.resolve("out/model.onnx")));

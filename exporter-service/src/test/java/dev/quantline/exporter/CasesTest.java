@@ -1,7 +1,5 @@
 package dev.quantline.exporter;
 
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.pipeline.event.Event;
@@ -24,6 +22,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** Graphs as exporters of other tools write them, below 8 bits through all services: none may fail for what its preset does. */
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
@@ -33,8 +33,10 @@ class CasesTest {
 
     @Inject
     Store store;
+
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
+
     private Traffic traffic;
 
     @BeforeEach
@@ -48,13 +50,29 @@ class CasesTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"conv3d", "float16", "gru-time-major", "int32-bool-scalar", "kws-dscnn-nhwc-samepad",
-        "label-first-probs-second", "ms-fused", "opset22", "partly-quantized", "seg-resize-argmax", "skl-mlp-label-first",
-        "tied-shared-functions", "vocoder-convtranspose"})
+    @ValueSource(
+            strings = {
+                "conv3d",
+                "float16",
+                "gru-time-major",
+                "int32-bool-scalar",
+                "kws-dscnn-nhwc-samepad",
+                "label-first-probs-second",
+                "ms-fused",
+                "opset22",
+                "partly-quantized",
+                "seg-resize-argmax",
+                "skl-mlp-label-first",
+                "tied-shared-functions",
+                "vocoder-convtranspose"
+            })
     void everyPresetBelowEightBitsTakesIt(String name) throws IOException {
         for (String preset : List.of("w4a4", "mixed")) {
             var id = name + "-" + preset;
-            var request = Json.MAPPER.createObjectNode().put("id", id).put("model", stored(id, file(name, "model.onnx")))
+            var request = Json.MAPPER
+                    .createObjectNode()
+                    .put("id", id)
+                    .put("model", stored(id, file(name, "model.onnx")))
                     .put("calibration", stored(id, file(name, "data.npz")));
             traffic.send(TOPICS.jobs(), id, Json.bytes(shortened(request, preset)));
             var completed = traffic.await(id, TOPICS.completed(StageName.EXPORT), Event.Completed.class);

@@ -1,9 +1,5 @@
 package dev.quantline.exporter;
 
-import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.StackAddresses;
 import dev.quantline.pipeline.event.Event;
@@ -24,12 +20,18 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** The four packaged services as separate processes, one of which dies while a job is on its way. */
 class PackagedServicesIT {
     private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
     private static final Duration START = Duration.ofMinutes(2);
+
     @TempDir
     static Path folder;
+
     private static final Map<String, ServiceProcess> SERVICES = new HashMap<>();
     private static EmbeddedStack stack;
     private static Store store;
@@ -38,8 +40,15 @@ class PackagedServicesIT {
     @BeforeAll
     static void start() throws IOException {
         stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, 1 << 20, folder.resolve("cache"), 1 << 20));
+        store = new Store(new StoreSettings(
+                stack.addresses().s3Endpoint(),
+                "us-east-1",
+                StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET,
+                1 << 20,
+                folder.resolve("cache"),
+                1 << 20));
         TinyJob.storeInputs(store);
         for (var name : List.of("profiler", "calibrator", "tuner", "exporter")) {
             SERVICES.put(name, ServiceProcess.start(name, stack.addresses(), folder));
@@ -67,7 +76,9 @@ class PackagedServicesIT {
         assertEquals("done", report("interrupted"));
         for (var service : SERVICES.entrySet()) {
             assertEquals(200, service.getValue().health("live"), service.getKey());
-            assertTrue(service.getValue().stop(), service.getKey() + " does not stop:\n" + service.getValue().log());
+            assertTrue(
+                    service.getValue().stop(),
+                    service.getKey() + " does not stop:\n" + service.getValue().log());
         }
     }
 
@@ -76,6 +87,9 @@ class PackagedServicesIT {
     }
 
     private static String report(String id) throws IOException {
-        return Json.MAPPER.readTree(store.read("jobs/" + id + "/export/report.json").orElseThrow()).path("status").asText();
+        return Json.MAPPER
+                .readTree(store.read("jobs/" + id + "/export/report.json").orElseThrow())
+                .path("status")
+                .asText();
     }
 }

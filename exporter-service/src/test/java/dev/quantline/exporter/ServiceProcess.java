@@ -29,21 +29,30 @@ final class ServiceProcess implements AutoCloseable {
         var port = freePort();
         var log = Files.createTempFile(folder, name, ".log");
         var jar = Path.of("..", name + "-service", "target", "quarkus-app", "quarkus-run.jar");
-        var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "-Xmx512m",
-                "-Dkafka.bootstrap.servers=" + stack.bootstrapServers(),
-                "-Dquantline.store.endpoint=" + stack.s3Endpoint(),
-                "-Dquantline.work.folder=" + folder.resolve(name + "-work"),
-                "-Dquarkus.http.port=" + port, "-jar", jar.toString())
-                .redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        var process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Xmx512m",
+                        "-Dkafka.bootstrap.servers=" + stack.bootstrapServers(),
+                        "-Dquantline.store.endpoint=" + stack.s3Endpoint(),
+                        "-Dquantline.work.folder=" + folder.resolve(name + "-work"),
+                        "-Dquarkus.http.port=" + port,
+                        "-jar",
+                        jar.toString())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
         return new ServiceProcess(process, log, port);
     }
 
     /** What a health check answers: its status code, 0 while nobody listens. */
     int health(String check) {
         try {
-            return HTTP.send(HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/q/health/" + check)).build(),
-                    HttpResponse.BodyHandlers.discarding()).statusCode();
+            return HTTP.send(
+                            HttpRequest.newBuilder(URI.create("http://localhost:" + port + "/q/health/" + check))
+                                    .build(),
+                            HttpResponse.BodyHandlers.discarding())
+                    .statusCode();
         } catch (IOException nobodyListens) {
             return 0;
         } catch (InterruptedException e) {

@@ -1,8 +1,5 @@
 package dev.quantline.exporter;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.export.Report;
 import dev.quantline.fixture.Checkout;
@@ -35,6 +32,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /**
  * Every preset through all services on a trained network, so that later work cannot lose what an earlier version kept. Presets that
  * train do so with a tenth of their steps and a quarter of their samples, and images are judged on the first 1,000 of the validation
@@ -52,10 +52,13 @@ class TrainedPresetsTest {
 
     @TempDir
     Path folder;
+
     @Inject
     Store store;
+
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
+
     private Traffic traffic;
 
     @BeforeEach
@@ -81,19 +84,26 @@ class TrainedPresetsTest {
     void imagesAreToldApart(String preset, String network, boolean shortened, double floor) throws IOException {
         var request = request(preset, network, "cifar10", "top1");
         var std = network.startsWith("resnet") ? List.of(.2023, .1994, .2010) : List.of(.2470, .2435, .2616);
-        request.putObject("normalize").set("image", Json.tree(Map.of("mean", List.of(.4914, .4822, .4465), "std", std)));
+        request.putObject("normalize")
+                .set("image", Json.tree(Map.of("mean", List.of(.4914, .4822, .4465), "std", std)));
 
-        var report = run(shortened ? shortened(request) : request, first(Checkout.shared("data/cifar10/validation.npz")));
+        var report =
+                run(shortened ? shortened(request) : request, first(Checkout.shared("data/cifar10/validation.npz")));
 
-        assertTrue(report.quantized().metric().value() >= floor, report.quantized().metric() + " of float " + report.original().metric());
+        assertTrue(
+                report.quantized().metric().value() >= floor,
+                report.quantized().metric() + " of float " + report.original().metric());
     }
 
     @Test
     void aLanguageModelWithWeightsOf4BitsKeepsItsPerplexity() throws IOException {
-        var report = run(request("weights4", "stories260K", "tinystories", "perplexity"),
+        var report = run(
+                request("weights4", "stories260K", "tinystories", "perplexity"),
                 Checkout.shared("data/tinystories/validation.npz"));
 
-        assertTrue(report.quantized().metric().value() <= CEILING, report.quantized().metric() + " of float " + report.original().metric());
+        assertTrue(
+                report.quantized().metric().value() <= CEILING,
+                report.quantized().metric() + " of float " + report.original().metric());
     }
 
     /** The first images of a file with their labels. */
@@ -109,7 +119,10 @@ class TrainedPresetsTest {
 
     private ObjectNode request(String preset, String model, String data, String metric) throws IOException {
         var id = preset + "-" + model.replace('_', '-').toLowerCase(Locale.ROOT);
-        var request = Json.MAPPER.createObjectNode().put("id", id).put("model", stored(id, Checkout.shared("models/" + model + ".onnx")))
+        var request = Json.MAPPER
+                .createObjectNode()
+                .put("id", id)
+                .put("model", stored(id, Checkout.shared("models/" + model + ".onnx")))
                 .put("calibration", stored(id, Checkout.shared("data/" + data + "/calibration.npz")));
         request.putObject("evaluation").put("metric", metric);
         request.putObject("recipe").put("preset", preset);
@@ -133,10 +146,15 @@ class TrainedPresetsTest {
         request.withObject("/evaluation").put("data", stored(id, validation));
         traffic.send(TOPICS.jobs(), id, Json.bytes(request));
         var completed = traffic.await(id, TOPICS.completed(StageName.EXPORT), Event.Completed.class);
-        var report = Report.read(Files.write(folder.resolve("report.json"),
+        var report = Report.read(Files.write(
+                folder.resolve("report.json"),
                 store.read(completed.results().get("report.json").key()).orElseThrow()));
         assertEquals("done", report.status(), report.message());
-        System.out.printf("%s: float %s, quantized %s, %.3f of the size%n", id, report.original().metric(), report.quantized().metric(),
+        System.out.printf(
+                "%s: float %s, quantized %s, %.3f of the size%n",
+                id,
+                report.original().metric(),
+                report.quantized().metric(),
                 (double) report.quantized().bytes() / report.original().bytes());
         return report;
     }

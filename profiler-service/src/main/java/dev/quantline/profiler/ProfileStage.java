@@ -39,11 +39,9 @@ final class ProfileStage implements Stage {
         this.provider = provider;
     }
 
-    private record Shard(int from, int to) {
-    }
+    private record Shard(int from, int to) {}
 
-    private record Settings(JobData.Settings data, List<String> exclude, boolean equalize, boolean padding) {
-    }
+    private record Settings(JobData.Settings data, List<String> exclude, boolean equalize, boolean padding) {}
 
     @Override
     public StageName name() {
@@ -58,7 +56,8 @@ final class ProfileStage implements Stage {
     @Override
     public Object settings(JobRequest job) {
         var calibrate = job.recipe().calibrate();
-        return new Settings(JobData.Settings.of(job), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
+        return new Settings(
+                JobData.Settings.of(job), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
     }
 
     @Override
@@ -89,8 +88,16 @@ final class ProfileStage implements Stage {
         }
         try (var data = JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
-            var profile = Profiler.observe(model, samples, shard.from(), shard.to(), BATCH,
-                    recipe.exclude(), recipe.calibrate().padding(), provider, context.progress());
+            var profile = Profiler.observe(
+                    model,
+                    samples,
+                    shard.from(),
+                    shard.to(),
+                    BATCH,
+                    recipe.exclude(),
+                    recipe.calibrate().padding(),
+                    provider,
+                    context.progress());
             files.put(PROFILE, write(profile.withRewrites(prepared.rewrites()), context));
             return new Outcome.Done(files, summary(profile, samples.unused()));
         }
@@ -105,7 +112,12 @@ final class ProfileStage implements Stage {
         var merged = Profile.merge(profiles);
         var files = new TreeMap<>(parts.getFirst().files());
         files.put(PROFILE, write(merged, context));
-        var unused = parts.getFirst().summary().path(JobData.UNUSED).valueStream().map(JsonNode::asText).toList();
+        var unused = parts.getFirst()
+                .summary()
+                .path(JobData.UNUSED)
+                .valueStream()
+                .map(JsonNode::asText)
+                .toList();
         return new Outcome.Done(files, summary(merged, unused));
     }
 
@@ -116,7 +128,9 @@ final class ProfileStage implements Stage {
     }
 
     private static JsonNode summary(Profile profile, List<String> unused) {
-        var summary = Json.MAPPER.createObjectNode().put("samples", profile.samples())
+        var summary = Json.MAPPER
+                .createObjectNode()
+                .put("samples", profile.samples())
                 .put(JobData.BATCH, BatchSize.fitting(profile.bytesASample(), BATCH));
         return unused.isEmpty() ? summary : summary.set(JobData.UNUSED, Json.tree(unused));
     }

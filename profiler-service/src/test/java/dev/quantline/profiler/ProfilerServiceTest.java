@@ -1,7 +1,5 @@
 package dev.quantline.profiler;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.service.ServiceContract;
@@ -11,6 +9,8 @@ import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
 import java.nio.file.Path;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
@@ -23,6 +23,11 @@ class ProfilerServiceTest extends ServiceContract {
     @Override
     protected void checkResult(Path folder) throws IOException {
         assertEquals(300, Profile.read(folder.resolve("profile.json")).samples());
-        assertEquals("logits", ModelFile.read(folder.resolve("model.onnx")).outputs().getFirst().getName());
+        assertEquals(
+                "logits",
+                ModelFile.read(folder.resolve("model.onnx"))
+                        .outputs()
+                        .getFirst()
+                        .getName());
     }
 }

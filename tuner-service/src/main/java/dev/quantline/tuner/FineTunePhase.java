@@ -31,6 +31,7 @@ import java.util.function.BooleanSupplier;
 final class FineTunePhase {
     /** Share of the stage's progress. */
     static final double SHARE = 0.5;
+
     private static final int BATCH = 16;
     private static final String CHECKPOINT = "finetuning.npz";
     private static final String MODEL = "calibrated.onnx";
@@ -59,8 +60,13 @@ final class FineTunePhase {
      * @param calibrated what it left, when it was kept
      * @param step       the file that tells; empty when there was none
      */
-    record Start(List<Path> model, Path plan, Path table, Optional<Tuner.Step> fineTuning, Map<String, Path> calibrated,
-                 Optional<Path> step) {
+    record Start(
+            List<Path> model,
+            Path plan,
+            Path table,
+            Optional<Tuner.Step> fineTuning,
+            Map<String, Path> calibrated,
+            Optional<Path> step) {
         /** Files a checkpoint must carry on. */
         Map<String, Path> carried() {
             var files = new TreeMap<>(calibrated);
@@ -78,10 +84,12 @@ final class FineTunePhase {
         if (context.job().recipe().tune().quanttune().isPresent() && told.isEmpty()) {
             return Optional.empty();
         }
-        var fineTuning = told.isEmpty() ? Optional.<Tuner.Step>empty()
+        var fineTuning = told.isEmpty()
+                ? Optional.<Tuner.Step>empty()
                 : Optional.of(Json.MAPPER.readValue(told.get().toFile(), Tuner.Step.class));
         if (fineTuning.filter(Tuner.Step::kept).isEmpty()) {
-            return Optional.of(new Start(context.files("model"), context.file("plan"), context.file("table"), fineTuning, Map.of(), told));
+            return Optional.of(new Start(
+                    context.files("model"), context.file("plan"), context.file("table"), fineTuning, Map.of(), told));
         }
         var folder = told.get().getParent();
         var calibrated = new TreeMap<String, Path>();
@@ -90,7 +98,10 @@ final class FineTunePhase {
                 calibrated.put(name, folder.resolve(name));
             }
         }
-        var model = calibrated.entrySet().stream().filter(file -> file.getKey().startsWith(MODEL)).map(Map.Entry::getValue).toList();
+        var model = calibrated.entrySet().stream()
+                .filter(file -> file.getKey().startsWith(MODEL))
+                .map(Map.Entry::getValue)
+                .toList();
         return Optional.of(new Start(model, folder.resolve(PLAN), folder.resolve(TABLE), fineTuning, calibrated, told));
     }
 
@@ -100,8 +111,13 @@ final class FineTunePhase {
         var prepared = ModelFile.read(context.file("prepared"));
         var quantized = QuantizationPlan.read(context.file("plan")).applyTo(ModelFile.read(context.file("model")));
         try (var data = JobData.open(context, "training", prepared);
-             var tuning = new FineTuning(prepared, quantized, JobData.bind(data, prepared, context.job()),
-                     TuneRequest.fineTuning(context.job()), context.job().recipe().exclude(), provider)) {
+                var tuning = new FineTuning(
+                        prepared,
+                        quantized,
+                        JobData.bind(data, prepared, context.job()),
+                        TuneRequest.fineTuning(context.job()),
+                        context.job().recipe().exclude(),
+                        provider)) {
             if (context.checkpoint().isPresent()) {
                 tuning.restore(context.checkpoint().get().resolve(CHECKPOINT));
             }
@@ -120,8 +136,11 @@ final class FineTunePhase {
         double after = tuning.taskLoss(calibrated.plan().applyTo(calibrated.model()));
         boolean kept = after < before;
         var files = new TreeMap<String, Path>();
-        files.put(STEP, Files.write(context.work().resolve(STEP),
-                Json.bytes(new Tuner.Step("quanttune", "", before, after, kept, tuning.curve()))));
+        files.put(
+                STEP,
+                Files.write(
+                        context.work().resolve(STEP),
+                        Json.bytes(new Tuner.Step("quanttune", "", before, after, kept, tuning.curve()))));
         if (kept) {
             files.putAll(context.write(calibrated.model(), MODEL));
             files.put(PLAN, context.work().resolve(PLAN));
@@ -137,9 +156,24 @@ final class FineTunePhase {
         try (var data = JobData.open(context, "calibration", model)) {
             var samples = JobData.bind(data, model, context.job());
             var rewrites = Profile.read(context.file("profile")).rewrites();
-            var profile = Profiler.observe(model, samples, 0, samples.size(), BATCH, recipe.exclude(), recipe.calibrate().padding(),
-                    provider, progress.part(0.9, 0.93)).withRewrites(rewrites);
-            return Calibrator.calibrate(model, profile, samples, JobCalibration.settings(context), JobData.batch(context, BATCH), provider,
+            var profile = Profiler.observe(
+                            model,
+                            samples,
+                            0,
+                            samples.size(),
+                            BATCH,
+                            recipe.exclude(),
+                            recipe.calibrate().padding(),
+                            provider,
+                            progress.part(0.9, 0.93))
+                    .withRewrites(rewrites);
+            return Calibrator.calibrate(
+                    model,
+                    profile,
+                    samples,
+                    JobCalibration.settings(context),
+                    JobData.batch(context, BATCH),
+                    provider,
                     progress.part(0.93, 1));
         }
     }

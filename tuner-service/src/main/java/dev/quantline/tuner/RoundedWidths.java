@@ -32,8 +32,16 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
     private static final String STEPS = "rounding.json";
 
     /** From the checkpoint where it has them. */
-    static RoundedWidths of(Graph model, QuantizationPlan plan, Samples samples, Start start, StageContext context, Provider provider,
-                            int batch, Progress progress) throws IOException {
+    static RoundedWidths of(
+            Graph model,
+            QuantizationPlan plan,
+            Samples samples,
+            Start start,
+            StageContext context,
+            Provider provider,
+            int batch,
+            Progress progress)
+            throws IOException {
         var recipe = context.job().recipe();
         int base = recipe.base().weights();
         var carried = context.checkpoint().filter(folder -> Files.exists(folder.resolve(STEPS)));
@@ -41,9 +49,12 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
             return read(carried.get(), base);
         }
         var byWeights = new TreeMap<>(Map.of(base, plan));
-        var candidates = Candidates.of(model, plan, recipe.base(), CalibrationTable.read(start.table()), recipe.widths()).plans();
+        var candidates = Candidates.of(
+                        model, plan, recipe.base(), CalibrationTable.read(start.table()), recipe.widths())
+                .plans();
         recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), candidates.get(width)));
-        var rounded = RoundedCandidates.of(model, byWeights, samples, TuneRequest.settings(context.job()), batch, provider, progress);
+        var rounded = RoundedCandidates.of(
+                model, byWeights, samples, TuneRequest.settings(context.job()), batch, provider, progress);
         var files = new TreeMap<String, Path>();
         for (var one : rounded.models().entrySet()) {
             files.putAll(context.write(one.getValue(), name(one.getKey())));
@@ -55,12 +66,15 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
     private static RoundedWidths read(Path folder, int base) throws IOException {
         var files = new TreeMap<String, Path>();
         try (var all = Files.list(folder)) {
-            all.filter(file -> file.getFileName().toString().startsWith("rounded-")).forEach(file ->
-                    files.put(file.getFileName().toString(), file));
+            all.filter(file -> file.getFileName().toString().startsWith("rounded-"))
+                    .forEach(file -> files.put(file.getFileName().toString(), file));
         }
         files.put(STEPS, folder.resolve(STEPS));
-        return new RoundedWidths(base, ModelFile.read(folder.resolve(name(base))),
-                List.of(Json.MAPPER.readValue(files.get(STEPS).toFile(), Tuner.Step[].class)), files);
+        return new RoundedWidths(
+                base,
+                ModelFile.read(folder.resolve(name(base))),
+                List.of(Json.MAPPER.readValue(files.get(STEPS).toFile(), Tuner.Step[].class)),
+                files);
     }
 
     /** The models of the other widths, which nothing changes any more. */

@@ -1,11 +1,5 @@
 package dev.quantline.tuner;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.calibrate.CalibrateSettings;
@@ -29,9 +23,9 @@ import dev.quantline.profile.Profiler;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Spilling;
 import dev.quantline.runtime.Samples;
 import dev.quantline.runtime.Session;
+import dev.quantline.runtime.Spilling;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,6 +36,12 @@ import java.util.Optional;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class TuneStageTest {
     private static final int SAMPLES = 64;
@@ -59,15 +59,14 @@ class TuneStageTest {
         return JobReader.read(Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
                  "evaluation": {"data": "s3://bucket/v.npz", "metric": "perplexity"}, "recipe": {"preset": "w4a8",
-                 "tune": {"samples": 64, "write": WRITE, "whole": "all", "training": {"steps": 3, "batch": 8}}}}"""
-                .replace("WRITE", String.valueOf(write))), "text");
+                 "tune": {"samples": 64, "write": WRITE, "whole": "all", "training": {"steps": 3, "batch": 8}}}}""".replace("WRITE", String.valueOf(write))), "text");
     }
 
     private static JobRequest mixed(String layers, String rounding) throws IOException {
-        return JobReader.read(Json.MAPPER.readTree("""
+        return JobReader.read(
+                Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz", "recipe": {"preset": "mixed",
-                 "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING", "training": {"steps": 3, "batch": 8}}}}"""
-                .replace("LAYERS", layers).replace("ROUNDING", rounding)), "mixed");
+                 "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING", "training": {"steps": 3, "batch": 8}}}}""".replace("LAYERS", layers).replace("ROUNDING", rounding)), "mixed");
     }
 
     private static JobRequest fineTuned() throws IOException {
@@ -89,19 +88,33 @@ class TuneStageTest {
                 .withCandidates(List.of(4, 8));
         try (var dataset = Dataset.open(List.of(data))) {
             var samples = new Samples(dataset, model, Map.of());
-            var profile = Profiler.observe(model, samples, 0, samples.size(), 16, List.of(), Provider.cpu(), Progress.none());
-            var calibrated = Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
+            var profile =
+                    Profiler.observe(model, samples, 0, samples.size(), 16, List.of(), Provider.cpu(), Progress.none());
+            var calibrated =
+                    Calibrator.calibrate(model, profile, samples, settings, 16, Provider.cpu(), Progress.none());
             ModelFile.write(calibrated.model(), folder.resolve("model.onnx"));
             calibrated.plan().write(folder.resolve("plan.json"));
             calibrated.table().write(folder.resolve("calibration.json"));
         }
         ModelFile.write(model, folder.resolve("prepared.onnx"));
         new Profile(SAMPLES, Map.of()).write(folder.resolve("profile.json"));
-        var labelled = Data.write(folder.resolve("train.npz"), Data.labelled(Networks.mlp(1), Data.rows(3 * SAMPLES, 5)));
-        return Map.of("model", List.of(folder.resolve("model.onnx")), "plan", List.of(folder.resolve("plan.json")),
-                "table", List.of(folder.resolve("calibration.json")), "calibration", List.of(data),
-                "prepared", List.of(folder.resolve("prepared.onnx")), "profile", List.of(folder.resolve("profile.json")),
-                "training", List.of(labelled));
+        var labelled =
+                Data.write(folder.resolve("train.npz"), Data.labelled(Networks.mlp(1), Data.rows(3 * SAMPLES, 5)));
+        return Map.of(
+                "model",
+                List.of(folder.resolve("model.onnx")),
+                "plan",
+                List.of(folder.resolve("plan.json")),
+                "table",
+                List.of(folder.resolve("calibration.json")),
+                "calibration",
+                List.of(data),
+                "prepared",
+                List.of(folder.resolve("prepared.onnx")),
+                "profile",
+                List.of(folder.resolve("profile.json")),
+                "training",
+                List.of(labelled));
     }
 
     /** Runs slice after slice, each from the checkpoint of the one before, in folders of their own. */
@@ -110,8 +123,17 @@ class TuneStageTest {
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
-            var context = new StageContext(job, inputs, new Earlier(Map.of()), work, Spilling.usual(), checkpoint, Progress.none(),
-                    () -> new Event.Seconds(1, 1, 0, 0), file -> { }, "test");
+            var context = new StageContext(
+                    job,
+                    inputs,
+                    new Earlier(Map.of()),
+                    work,
+                    Spilling.usual(),
+                    checkpoint,
+                    Progress.none(),
+                    () -> new Event.Seconds(1, 1, 0, 0),
+                    file -> {},
+                    "test");
             switch (new TuneStage(Provider.cpu(), slice).run(context, Item.of("tune", true))) {
                 case Outcome.Done done -> {
                     assertTrue(slices >= leastSlices, slices + " slices");
@@ -133,8 +155,13 @@ class TuneStageTest {
 
     private static void assertSame(Outcome.Done one, Outcome.Done other) throws IOException {
         assertEquals(one.files().keySet(), other.files().keySet());
-        for (String file : one.files().keySet().stream().filter(name -> !name.equals("model.onnx")).toList()) {
-            assertArrayEquals(Files.readAllBytes(one.files().get(file)), Files.readAllBytes(other.files().get(file)), file);
+        for (String file : one.files().keySet().stream()
+                .filter(name -> !name.equals("model.onnx"))
+                .toList()) {
+            assertArrayEquals(
+                    Files.readAllBytes(one.files().get(file)),
+                    Files.readAllBytes(other.files().get(file)),
+                    file);
         }
     }
 
@@ -154,13 +181,20 @@ class TuneStageTest {
         var rounded = run(mixed("off", "compensated"), Duration.ofHours(1), 1);
         var nearest = run(mixed("off", "nearest"), Duration.ofHours(1), 1);
 
-        assertEquals(Set.of("model.onnx", "plan.json", "tuning.json", "rounded-8.onnx"), rounded.files().keySet());
+        assertEquals(
+                Set.of("model.onnx", "plan.json", "tuning.json", "rounded-8.onnx"),
+                rounded.files().keySet());
         var steps = steps(rounded);
-        assertEquals(List.of("compensated rounding", "bias correction", "compensated rounding", "bias correction"),
+        assertEquals(
+                List.of("compensated rounding", "bias correction", "compensated rounding", "bias correction"),
                 steps.findValuesAsText("method"));
-        assertTrue(steps.get(0).path("kept").asBoolean() && steps.get(1).path("part").asText().equals("weights of 4 bits"),
+        assertTrue(
+                steps.get(0).path("kept").asBoolean()
+                        && steps.get(1).path("part").asText().equals("weights of 4 bits"),
                 steps.toString());
-        assertTrue(heldOutError(rounded) < .9 * heldOutError(nearest), heldOutError(rounded) + ", nearest " + heldOutError(nearest));
+        assertTrue(
+                heldOutError(rounded) < .9 * heldOutError(nearest),
+                heldOutError(rounded) + ", nearest " + heldOutError(nearest));
 
         // What learns starts from the rounded weights of the base width, whatever slice it is in.
         var whole = run(mixed("reconstruct", "compensated"), Duration.ofHours(1), 1);
@@ -168,9 +202,16 @@ class TuneStageTest {
         assertSame(whole, sliced);
         var all = steps(sliced).get(steps(sliced).size() - 1);
         assertEquals("all", all.path("method").asText());
-        double start = steps.get(1).path(steps.get(1).path("kept").asBoolean() ? "errorAfter" : "errorBefore").asDouble();
+        double start = steps.get(1)
+                .path(steps.get(1).path("kept").asBoolean() ? "errorAfter" : "errorBefore")
+                .asDouble();
         assertEquals(start, all.path("errorBefore").asDouble(), 1e-6 * start);
-        assertEquals(1, steps(sliced).findValuesAsText("part").stream().filter("weights of 4 bits"::equals).count() / 2);
+        assertEquals(
+                1,
+                steps(sliced).findValuesAsText("part").stream()
+                                .filter("weights of 4 bits"::equals)
+                                .count()
+                        / 2);
     }
 
     private static JsonNode steps(Outcome.Done done) throws IOException {
@@ -180,10 +221,11 @@ class TuneStageTest {
     /** Squared error of the base width's model on rows that nothing was tuned on. */
     private static double heldOutError(Outcome.Done done) throws IOException {
         var reference = Profiler.prepare(Networks.mlp(1));
-        var quantized = QuantizationPlan.read(done.files().get("plan.json")).applyTo(ModelFile.read(done.files().get("model.onnx")));
+        var quantized = QuantizationPlan.read(done.files().get("plan.json"))
+                .applyTo(ModelFile.read(done.files().get("model.onnx")));
         double sum = 0;
         try (var before = Session.open(reference, Provider.cpu(), Session.Optimization.EXACT);
-             var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
+                var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {
             var rows = Data.rows(4 * SAMPLES, 11);
             var expected = before.run(rows).get("logits").toFloats();
             var actual = after.run(rows).get("logits").toFloats();
@@ -212,13 +254,20 @@ class TuneStageTest {
         var sliced = run(fineTuned(), Duration.ZERO, 40);
 
         assertSame(whole, sliced);
-        var first = Json.MAPPER.readTree(whole.files().get("tuning.json").toFile()).get(0);
+        var first =
+                Json.MAPPER.readTree(whole.files().get("tuning.json").toFile()).get(0);
         assertEquals("quanttune", first.path("method").asText());
-        assertTrue(first.path("kept").asBoolean() && first.path("errorAfter").asDouble() < first.path("errorBefore").asDouble(),
+        assertTrue(
+                first.path("kept").asBoolean()
+                        && first.path("errorAfter").asDouble()
+                                < first.path("errorBefore").asDouble(),
                 first.toString());
-        assertNotEquals(ModelFile.read(folder.resolve("model.onnx")).initializers(),
+        assertNotEquals(
+                ModelFile.read(folder.resolve("model.onnx")).initializers(),
                 ModelFile.read(whole.files().get("calibrated.onnx")).initializers());
-        assertFalse(CalibrationTable.read(whole.files().get("calibration.json")).activations().isEmpty());
+        assertFalse(CalibrationTable.read(whole.files().get("calibration.json"))
+                .activations()
+                .isEmpty());
     }
 
     @Test
@@ -227,7 +276,8 @@ class TuneStageTest {
         ((ObjectNode) request.at("/recipe/tune/quanttune")).put("rate", 30);
         var wild = run(Json.MAPPER.treeToValue(request, JobRequest.class), Duration.ofHours(1), 2);
 
-        var first = Json.MAPPER.readTree(wild.files().get("tuning.json").toFile()).get(0);
+        var first =
+                Json.MAPPER.readTree(wild.files().get("tuning.json").toFile()).get(0);
         assertFalse(first.path("kept").asBoolean(), first.toString());
         assertFalse(wild.files().containsKey("calibrated.onnx"), wild.files().toString());
     }

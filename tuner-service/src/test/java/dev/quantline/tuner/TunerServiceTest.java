@@ -1,8 +1,5 @@
 package dev.quantline.tuner;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.EventCodec;
@@ -19,6 +16,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
@@ -39,8 +39,14 @@ class TunerServiceTest extends ServiceContract {
     void aCancelDuringFineTuningStopsItAndLeavesNoResult() throws IOException {
         // Given a job whose fine-tuning would take days and is under way
         var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request("cancelled", "tiny.onnx"));
-        request.putObject("training").put("data", request.path("calibration").asText()).put("loss", "cross_entropy");
-        request.putObject("recipe").put("preset", "w4a4").putObject("tune").putObject("quanttune").put("epochs", 10_000_000);
+        request.putObject("training")
+                .put("data", request.path("calibration").asText())
+                .put("loss", "cross_entropy");
+        request.putObject("recipe")
+                .put("preset", "w4a4")
+                .putObject("tune")
+                .putObject("quanttune")
+                .put("epochs", 10_000_000);
         traffic.send(TOPICS.jobs(), "cancelled", Json.bytes(request));
         traffic.await(TOPICS.progress(), TunerServiceTest::trainsTheCancelledJob);
 
@@ -48,7 +54,9 @@ class TunerServiceTest extends ServiceContract {
         traffic.send(TOPICS.cancel(), "cancelled", null);
 
         // Then the tuner is free for the next job, and of this one nothing is stored but what was to be done
-        assertEquals("stopped on request", traffic.await("cancelled", TOPICS.failed(), Event.Failed.class).reason());
+        assertEquals(
+                "stopped on request",
+                traffic.await("cancelled", TOPICS.failed(), Event.Failed.class).reason());
         submit("after-cancelled", "tiny.onnx");
         traffic.await("after-cancelled", TOPICS.completed(stage()), Event.Completed.class);
         var stored = store.list("jobs/cancelled/tune/");

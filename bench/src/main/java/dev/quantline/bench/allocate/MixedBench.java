@@ -38,40 +38,94 @@ public final class MixedBench {
     private static final Width NARROW = new Width(4, 8);
     private static final Width WIDE = new Width(8, 8);
 
-    private MixedBench() {
-    }
+    private MixedBench() {}
 
     public static void main(String... arguments) throws IOException {
         var file = Path.of(arguments[0]);
         try (var subject = Subject.open(file, Path.of(arguments[1]), Path.of(arguments[2]))) {
             var samples = subject.calibration();
-            var settings = new CalibrateSettings(CalibrateSettings.int8().range(), CalibrateSettings.WeightRange.MSE,
-                CalibrateSettings.SoftmaxQuantizer.UNIFORM, CalibrateSettings.Migration.MEDIAN, 8, 8, List.of(), CalibrateSettings.SAMPLES)
-                .withCandidates(List.of(4, 8));
-            var result = Calibrator.calibrate(subject.model(), subject.profile(PROFILED), samples, settings, Subject.BATCH,
-                Provider.cpu(), Progress.none());
+            var settings = new CalibrateSettings(
+                            CalibrateSettings.int8().range(),
+                            CalibrateSettings.WeightRange.MSE,
+                            CalibrateSettings.SoftmaxQuantizer.UNIFORM,
+                            CalibrateSettings.Migration.MEDIAN,
+                            8,
+                            8,
+                            List.of(),
+                            CalibrateSettings.SAMPLES)
+                    .withCandidates(List.of(4, 8));
+            var result = Calibrator.calibrate(
+                    subject.model(),
+                    subject.profile(PROFILED),
+                    samples,
+                    settings,
+                    Subject.BATCH,
+                    Provider.cpu(),
+                    Progress.none());
             var model = result.model();
             var candidates = Candidates.of(model, result.plan(), WIDE, result.table(), List.of(NARROW, WIDE));
-            var rounding = new TuneSettings(TuneSettings.Rounding.COMPENSATED, true, PROFILED, TuneSettings.Method.OFF, true, List.of(),
-                false, TuneSettings.Whole.OFF, false, Training.standard());
-            var rounded = RoundedCandidates.of(model, Map.of(4, candidates.plans().get(NARROW), 8, candidates.plans().get(WIDE)), samples,
-                rounding, Subject.BATCH, Provider.cpu(), Progress.none()).models();
+            var rounding = new TuneSettings(
+                    TuneSettings.Rounding.COMPENSATED,
+                    true,
+                    PROFILED,
+                    TuneSettings.Method.OFF,
+                    true,
+                    List.of(),
+                    false,
+                    TuneSettings.Whole.OFF,
+                    false,
+                    Training.standard());
+            var rounded = RoundedCandidates.of(
+                            model,
+                            Map.of(
+                                    4,
+                                    candidates.plans().get(NARROW),
+                                    8,
+                                    candidates.plans().get(WIDE)),
+                            samples,
+                            rounding,
+                            Subject.BATCH,
+                            Provider.cpu(),
+                            Progress.none())
+                    .models();
             var models = new FloatModels(model, WIDE, rounded);
-            var measured = Sensitivity.measure(models, candidates, Set.copyOf(candidates.layers()), samples, samples.size() - MEASURED,
-                samples.size(), Subject.BATCH, OutputLoss.of(Measure.of(arguments[3]), samples.dataset(), false), Provider.cpu(),
-                Spilling.usual(), Progress.none());
-            Choice.FileSize size = (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));
+            var measured = Sensitivity.measure(
+                    models,
+                    candidates,
+                    Set.copyOf(candidates.layers()),
+                    samples,
+                    samples.size() - MEASURED,
+                    samples.size(),
+                    Subject.BATCH,
+                    OutputLoss.of(Measure.of(arguments[3]), samples.dataset(), false),
+                    Provider.cpu(),
+                    Spilling.usual(),
+                    Progress.none());
+            Choice.FileSize size =
+                    (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));
             var table = Choice.withStructure(measured, candidates, models, size);
             var judge = new Judge(subject, arguments[3], Files.size(file));
             System.out.println("| widths | size | float | quantized |\n|---|---|---|---|");
-            judge.row("all 4, rounded to nearest", candidates.plans().get(NARROW).applyTo(model),
-                size.of(model, candidates.plans().get(NARROW)));
-            judge.row("all 4", candidates.plans().get(NARROW).applyTo(rounded.get(4)), size.of(model, candidates.plans().get(NARROW)));
+            judge.row(
+                    "all 4, rounded to nearest",
+                    candidates.plans().get(NARROW).applyTo(model),
+                    size.of(model, candidates.plans().get(NARROW)));
+            judge.row(
+                    "all 4",
+                    candidates.plans().get(NARROW).applyTo(rounded.get(4)),
+                    size.of(model, candidates.plans().get(NARROW)));
             for (int i = 4; i < arguments.length; i++) {
                 try {
-                    var choice = Choice.of(table, candidates, models,
-                        Budget.ofBytes((long) (Double.parseDouble(arguments[i]) * judge.bytes())), size);
-                    judge.row("mixed, " + arguments[i], choice.plan().applyTo(choice.model()), choice.allocation().bytes());
+                    var choice = Choice.of(
+                            table,
+                            candidates,
+                            models,
+                            Budget.ofBytes((long) (Double.parseDouble(arguments[i]) * judge.bytes())),
+                            size);
+                    judge.row(
+                            "mixed, " + arguments[i],
+                            choice.plan().applyTo(choice.model()),
+                            choice.allocation().bytes());
                 } catch (BadInput infeasible) {
                     System.out.println("| mixed, " + arguments[i] + " | " + infeasible.getMessage() + " | | |");
                 }
@@ -84,8 +138,12 @@ public final class MixedBench {
     private record Judge(Subject subject, String metric, long bytes) {
         void row(String name, Graph quantized, long size) throws IOException {
             var result = subject.compare(quantized, metric, Integer.MAX_VALUE);
-            System.out.printf("| %s | %.1f %% | %.4f | %.4f |%n", name, 100.0 * size / bytes, result.baseline().orElse(1),
-                result.changed().orElse(result.fidelity().cosine()));
+            System.out.printf(
+                    "| %s | %.1f %% | %.4f | %.4f |%n",
+                    name,
+                    100.0 * size / bytes,
+                    result.baseline().orElse(1),
+                    result.changed().orElse(result.fidelity().cosine()));
         }
     }
 }

@@ -16,8 +16,7 @@ public final class ProgramBench {
     private static final int[] WEIGHTS = {2, 3, 4, 5, 6, 8};
     private static final int WARM_UP = 10;
 
-    private ProgramBench() {
-    }
+    private ProgramBench() {}
 
     /** Arguments: layers (200), tables (10). */
     public static void main(String... arguments) {
@@ -32,8 +31,9 @@ public final class ProgramBench {
             long room = least + (long) ((bytes(table, false) - least) * share);
             long start = System.nanoTime();
             var found = Allocator.solve(table, Budget.ofBytes(room), Duration.ofMinutes(1));
-            System.out.printf("| %d layers x %d, seed %d | %.0f %% | %.3f | %.2e |%n", layers, WEIGHTS.length, seed, 100 * share,
-                (System.nanoTime() - start) / 1e9, found.gap());
+            System.out.printf(
+                    "| %d layers x %d, seed %d | %.0f %% | %.3f | %.2e |%n",
+                    layers, WEIGHTS.length, seed, 100 * share, (System.nanoTime() - start) / 1e9, found.gap());
         }
     }
 
@@ -46,7 +46,8 @@ public final class ProgramBench {
             var options = new ArrayList<Table.Option>();
             for (int bits : WEIGHTS) {
                 double loss = harm * Math.pow(4, -bits) * (1 + 0.1 * random.nextGaussian());
-                options.add(new Table.Option(new Width(bits, 8), Math.max(0, loss), weights * bits / 8, (double) weights * bits * 8, 0));
+                options.add(new Table.Option(
+                        new Width(bits, 8), Math.max(0, loss), weights * bits / 8, (double) weights * bits * 8, 0));
             }
             rows.add(new Table.Row("layer" + i, "MatMul", "", options));
         }
@@ -54,9 +55,11 @@ public final class ProgramBench {
     }
 
     private static long bytes(Table table, boolean least) {
-        return table.rows().stream().mapToLong(row -> {
-            var sizes = row.options().stream().mapToLong(Table.Option::bytes);
-            return least ? sizes.min().orElseThrow() : sizes.max().orElseThrow();
-        }).sum();
+        return table.rows().stream()
+                .mapToLong(row -> {
+                    var sizes = row.options().stream().mapToLong(Table.Option::bytes);
+                    return least ? sizes.min().orElseThrow() : sizes.max().orElseThrow();
+                })
+                .sum();
     }
 }

@@ -36,15 +36,15 @@ public final class Ablation {
     private static final String SOFTMAX = "softmax ";
     private static final String ALONE = ", all else float";
     private static final List<Relation> RELATIONS = List.of(
-        new Relation("RepAPQ", "range mae", "range mse"),
-        new Relation("ours", "range auto", "range mse"),
-        new Relation("ours", "weights auto", "weights mse"),
-        new Relation("RepQ-ViT", SOFTMAX + "logsqrt2" + ALONE, SOFTMAX + "log2" + ALONE),
-        new Relation("DopQ-ViT", SOFTMAX + "tan" + ALONE, SOFTMAX + "logsqrt2" + ALONE),
-        new Relation("DopQ-ViT", SOFTMAX + "tan" + ALONE, SOFTMAX + "uniform" + ALONE),
-        new Relation("RepQ-ViT", "layernorm mean", "layernorm off"),
-        new Relation("DopQ-ViT", "layernorm median", "layernorm mean"),
-        new Relation("ours", "layernorm search", "layernorm median"));
+            new Relation("RepAPQ", "range mae", "range mse"),
+            new Relation("ours", "range auto", "range mse"),
+            new Relation("ours", "weights auto", "weights mse"),
+            new Relation("RepQ-ViT", SOFTMAX + "logsqrt2" + ALONE, SOFTMAX + "log2" + ALONE),
+            new Relation("DopQ-ViT", SOFTMAX + "tan" + ALONE, SOFTMAX + "logsqrt2" + ALONE),
+            new Relation("DopQ-ViT", SOFTMAX + "tan" + ALONE, SOFTMAX + "uniform" + ALONE),
+            new Relation("RepQ-ViT", "layernorm mean", "layernorm off"),
+            new Relation("DopQ-ViT", "layernorm median", "layernorm mean"),
+            new Relation("ours", "layernorm search", "layernorm median"));
 
     private final Subject subject;
     private final Profile profile;
@@ -61,11 +61,15 @@ public final class Ablation {
     public static void main(String[] arguments) throws IOException {
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
             var bench = new Ablation(subject, arguments[2], Integer.parseInt(arguments[3]));
-            var others = Arrays.stream(arguments).skip(4).collect(Collectors.partitioningBy(argument -> argument.contains("/")));
+            var others = Arrays.stream(arguments)
+                    .skip(4)
+                    .collect(Collectors.partitioningBy(argument -> argument.contains("/")));
             for (String pair : others.get(true)) {
                 var widths = pair.split("/");
                 var rows = rows(Integer.parseInt(widths[0]), Integer.parseInt(widths[1]));
-                rows.keySet().removeIf(row -> !others.get(false).isEmpty() && others.get(false).stream().noneMatch(row::startsWith));
+                rows.keySet()
+                        .removeIf(row -> !others.get(false).isEmpty()
+                                && others.get(false).stream().noneMatch(row::startsWith));
                 bench.print("W%sA%s".formatted(widths[0], widths[1]), rows);
             }
         }
@@ -77,8 +81,14 @@ public final class Ablation {
         var products = new ArrayList<String>();
         System.out.printf("%n| %s | %s | cosine |%n|---|---|---|%n", title, metric);
         for (var row : rows.entrySet()) {
-            var result = Calibrator.calibrate(model, profile, subject.calibration(), row.getValue(), Subject.BATCH, Provider.cpu(),
-                Progress.none());
+            var result = Calibrator.calibrate(
+                    model,
+                    profile,
+                    subject.calibration(),
+                    row.getValue(),
+                    Subject.BATCH,
+                    Provider.cpu(),
+                    Progress.none());
             var whole = subject.compare(result.plan().applyTo(result.model()), metric, evaluated);
             if (cosines.isEmpty()) {
                 System.out.printf("| float | %.4f | 1 |%n", whole.baseline().orElse(1));
@@ -87,13 +97,15 @@ public final class Ablation {
             if (row.getKey().startsWith(SOFTMAX)) {
                 var alone = subject.compare(softmaxAlone(result).applyTo(result.model()), metric, evaluated);
                 cosines.put(row.getKey() + ALONE, print(row.getKey() + ALONE, alone));
-                products.add(product(row.getKey(), result.table(), row.getValue().activationBits()));
+                products.add(
+                        product(row.getKey(), result.table(), row.getValue().activationBits()));
             }
         }
         products.forEach(System.out::print);
         System.out.println();
-        RELATIONS.stream().filter(relation -> relation.isIn(cosines))
-            .forEach(relation -> System.out.println("- " + relation.judge(cosines)));
+        RELATIONS.stream()
+                .filter(relation -> relation.isIn(cosines))
+                .forEach(relation -> System.out.println("- " + relation.judge(cosines)));
     }
 
     private double print(String row, Evaluation result) {
@@ -104,51 +116,83 @@ public final class Ablation {
 
     /** Error over power of A V, a mean over all softmax outputs, where it was measured; and where tangents have their centres. */
     private static String product(String row, CalibrationTable table, int bits) {
-        var chosen = table.activations().stream().filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
-            .flatMap(site -> site.candidates().stream()).filter(grid -> grid.bits() == bits && grid.consumerError() != null).toList();
+        var chosen = table.activations().stream()
+                .filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
+                .flatMap(site -> site.candidates().stream())
+                .filter(grid -> grid.bits() == bits && grid.consumerError() != null)
+                .toList();
         if (chosen.isEmpty()) {
             return "";
         }
-        var centres = chosen.stream().filter(grid -> grid.quantizer() instanceof Tangent)
-            .mapToDouble(grid -> ((Tangent) grid.quantizer()).c()).summaryStatistics();
-        return "%n%s: error of the product %.5f".formatted(row, chosen.stream().mapToDouble(CalibrationTable.Grid::consumerError).average()
-            .orElseThrow()) + (centres.getCount() == 0 ? "" : ", centres %.2f to %.2f".formatted(centres.getMin(), centres.getMax()));
+        var centres = chosen.stream()
+                .filter(grid -> grid.quantizer() instanceof Tangent)
+                .mapToDouble(grid -> ((Tangent) grid.quantizer()).c())
+                .summaryStatistics();
+        return "%n%s: error of the product %.5f"
+                        .formatted(
+                                row,
+                                chosen.stream()
+                                        .mapToDouble(CalibrationTable.Grid::consumerError)
+                                        .average()
+                                        .orElseThrow())
+                + (centres.getCount() == 0
+                        ? ""
+                        : ", centres %.2f to %.2f".formatted(centres.getMin(), centres.getMax()));
     }
 
     /** The plan with the outputs of softmax quantized and nothing else: other errors do not hide what its quantizer does. */
     private static QuantizationPlan softmaxAlone(Calibrator.Result result) {
-        var outputs = result.table().activations().stream().filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
-            .map(CalibrationTable.Site::tensor).collect(Collectors.toSet());
-        return new QuantizationPlan(result.plan().activations().stream().filter(planned -> outputs.contains(planned.tensor())).toList(),
-            List.of());
+        var outputs = result.table().activations().stream()
+                .filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
+                .map(CalibrationTable.Site::tensor)
+                .collect(Collectors.toSet());
+        return new QuantizationPlan(
+                result.plan().activations().stream()
+                        .filter(planned -> outputs.contains(planned.tensor()))
+                        .toList(),
+                List.of());
     }
 
     private static Map<String, CalibrateSettings> rows(int weightBits, int activationBits) {
         var rows = new LinkedHashMap<String, CalibrateSettings>();
         var mse = new RangeCriterion.Mse();
         var widths = new Widths(weightBits, activationBits);
-        for (var range : List.of(new RangeCriterion.MinMax(), new RangeCriterion.MovingAverage(), new RangeCriterion.Percentile(0.9999),
-            new RangeCriterion.Entropy(), mse, new RangeCriterion.Mae(), new RangeCriterion.Auto())) {
-            rows.put("range " + range.label(), widths.with(range, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF));
+        for (var range : List.of(
+                new RangeCriterion.MinMax(),
+                new RangeCriterion.MovingAverage(),
+                new RangeCriterion.Percentile(0.9999),
+                new RangeCriterion.Entropy(),
+                mse,
+                new RangeCriterion.Mae(),
+                new RangeCriterion.Auto())) {
+            rows.put(
+                    "range " + range.label(),
+                    widths.with(range, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF));
         }
         for (var weights : List.of(WeightRange.MAX, WeightRange.MSE, WeightRange.MAE, WeightRange.AUTO)) {
             rows.put("weights " + name(weights), widths.with(mse, weights, SoftmaxQuantizer.UNIFORM, Migration.OFF));
         }
-        for (var softmax : List.of(SoftmaxQuantizer.UNIFORM, SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
+        for (var softmax : List.of(
+                SoftmaxQuantizer.UNIFORM, SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
             rows.put(SOFTMAX + name(softmax), widths.with(mse, WeightRange.MSE, softmax, Migration.OFF));
         }
         for (var layernorm : Migration.values()) {
-            rows.put("layernorm " + name(layernorm), widths.with(mse, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, layernorm));
+            rows.put(
+                    "layernorm " + name(layernorm),
+                    widths.with(mse, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, layernorm));
         }
-        rows.put("everything searched, ranges by mse", widths.with(mse, WeightRange.AUTO, SoftmaxQuantizer.AUTO, Migration.SEARCH));
+        rows.put(
+                "everything searched, ranges by mse",
+                widths.with(mse, WeightRange.AUTO, SoftmaxQuantizer.AUTO, Migration.SEARCH));
         rows.put("everything searched", CalibrateSettings.searched(weightBits, activationBits, List.of()));
         return rows;
     }
 
     private record Widths(int weights, int activations) {
-        CalibrateSettings with(RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm) {
-            return new CalibrateSettings(range, weightRange, softmax, layernorm, weights, activations, List.of(),
-                CalibrateSettings.SAMPLES);
+        CalibrateSettings with(
+                RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm) {
+            return new CalibrateSettings(
+                    range, weightRange, softmax, layernorm, weights, activations, List.of(), CalibrateSettings.SAMPLES);
         }
     }
 

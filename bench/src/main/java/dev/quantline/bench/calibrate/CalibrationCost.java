@@ -22,8 +22,7 @@ import java.util.Map;
 public final class CalibrationCost {
     private static final int BATCH = 16;
 
-    private CalibrationCost() {
-    }
+    private CalibrationCost() {}
 
     public static void main(String[] arguments) throws IOException {
         int count = Integer.parseInt(arguments[2]);
@@ -36,13 +35,17 @@ public final class CalibrationCost {
             for (int round = 0; round < Integer.parseInt(arguments[3]); round++) {
                 plain = Math.min(plain, seconds(() -> forward(model, samples, count)));
                 var profile = new Profile[1];
-                profiling = Math.min(profiling, seconds(() -> profile[0] = Profiler.observe(model, samples, 0, count, BATCH, List.of(),
-                    Provider.cpu(), Progress.none())));
+                profiling = Math.min(
+                        profiling,
+                        seconds(() -> profile[0] = Profiler.observe(
+                                model, samples, 0, count, BATCH, List.of(), Provider.cpu(), Progress.none())));
                 search = Math.min(search, seconds(() -> searchAll(profile[0])));
             }
         }
-        System.out.printf("| forward passes | profiling | all criteria at 4 and 8 bits | together / forward passes |%n|---|---|---|---|%n"
-            + "| %.2f s | %.2f s | %.2f s | %.2f |%n", plain, profiling, search, (profiling + search) / plain);
+        System.out.printf(
+                "| forward passes | profiling | all criteria at 4 and 8 bits | together / forward passes |%n|---|---|---|---|%n"
+                        + "| %.2f s | %.2f s | %.2f s | %.2f |%n",
+                plain, profiling, search, (profiling + search) / plain);
     }
 
     private static void forward(Graph model, Samples samples, int count) {

@@ -18,13 +18,13 @@ import java.util.stream.Collectors;
  * that loses most.
  */
 public final class Clipping {
-    private Clipping() {
-    }
+    private Clipping() {}
 
     public static void main(String[] arguments) throws IOException {
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
             var kinds = subject.profile(Integer.parseInt(arguments[2])).tensors().values().stream()
-                .collect(Collectors.groupingBy(seen -> seen.kind().orElseThrow().label(), TreeMap::new, Collectors.toList()));
+                    .collect(Collectors.groupingBy(
+                            seen -> seen.kind().orElseThrow().label(), TreeMap::new, Collectors.toList()));
             for (int i = 3; i < arguments.length; i++) {
                 print(Integer.parseInt(arguments[i]), kinds);
             }
@@ -38,8 +38,10 @@ public final class Clipping {
         kinds.forEach((kind, activations) -> {
             System.out.printf("| %s |", kind);
             for (var criterion : RangeCriterion.ALL) {
-                double most = activations.stream().mapToDouble(seen -> clipped(seen.histogram(), criterion.choose(seen, bits))).max()
-                    .orElseThrow();
+                double most = activations.stream()
+                        .mapToDouble(seen -> clipped(seen.histogram(), criterion.choose(seen, bits)))
+                        .max()
+                        .orElseThrow();
                 System.out.printf(" %.1f %% |", 100 * most);
             }
             System.out.println();

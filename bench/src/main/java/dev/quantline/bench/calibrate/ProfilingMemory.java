@@ -8,7 +8,6 @@ import dev.quantline.runtime.Progress;
 import dev.quantline.runtime.Provider;
 import dev.quantline.runtime.Samples;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -23,8 +22,7 @@ import java.util.Map;
 public final class ProfilingMemory {
     private static final int BATCH = 16;
 
-    private ProfilingMemory() {
-    }
+    private ProfilingMemory() {}
 
     public static void main(String[] arguments) throws IOException, InterruptedException {
         if (arguments.length == 3 && arguments[2].startsWith("=")) {
@@ -33,9 +31,18 @@ public final class ProfilingMemory {
         }
         System.out.println("| samples | peak memory, MB | seconds |\n|---|---|---|");
         for (int i = 2; i < arguments.length; i++) {
-            var command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElseThrow(), "-Xms256m", "-Xmx256m",
-                "-XX:+AlwaysPreTouch", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
-                ProfilingMemory.class.getName(), arguments[0], arguments[1], "=" + arguments[i]));
+            var command = new ArrayList<>(List.of(
+                    ProcessHandle.current().info().command().orElseThrow(),
+                    "-Xms256m",
+                    "-Xmx256m",
+                    "-XX:+AlwaysPreTouch",
+                    "--enable-native-access=ALL-UNNAMED",
+                    "-cp",
+                    System.getProperty("java.class.path"),
+                    ProfilingMemory.class.getName(),
+                    arguments[0],
+                    arguments[1],
+                    "=" + arguments[i]));
             int status = new ProcessBuilder(command).inheritIO().start().waitFor();
             if (status != 0) {
                 throw new IllegalStateException("profiling " + arguments[i] + " samples ended with status " + status);
@@ -52,8 +59,17 @@ public final class ProfilingMemory {
         }
         var repeated = Collections.nCopies(Math.ceilDiv(samples, rows), data);
         try (var dataset = Dataset.open(repeated)) {
-            Profiler.observe(model, new Samples(dataset, model, Map.of()), 0, samples, BATCH, List.of(), Provider.cpu(), Progress.none());
+            Profiler.observe(
+                    model,
+                    new Samples(dataset, model, Map.of()),
+                    0,
+                    samples,
+                    BATCH,
+                    List.of(),
+                    Provider.cpu(),
+                    Progress.none());
         }
-        System.out.printf("| %d | %.0f | %.1f |%n", samples, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
+        System.out.printf(
+                "| %d | %.0f | %.1f |%n", samples, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
     }
 }

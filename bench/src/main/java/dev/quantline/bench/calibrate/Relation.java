@@ -22,8 +22,17 @@ record Relation(String source, String better, String worse) {
     String judge(Map<String, Double> cosines) {
         double one = 1 - cosines.get(better);
         double other = 1 - cosines.get(worse);
-        String verdict = Math.abs(one - other) <= LEVEL * Math.max(one, other) ? "level" : one < other ? "shows" : "does not show";
-        return String.format(Locale.ROOT, "%s: %s against %s (%s): 1 - cosine %.3g against %.3g", verdict, better, worse, source, one,
-            other);
+        String verdict = Math.abs(one - other) <= LEVEL * Math.max(one, other)
+                ? "level"
+                : one < other ? "shows" : "does not show";
+        return String.format(
+                Locale.ROOT,
+                "%s: %s against %s (%s): 1 - cosine %.3g against %.3g",
+                verdict,
+                better,
+                worse,
+                source,
+                one,
+                other);
     }
 }

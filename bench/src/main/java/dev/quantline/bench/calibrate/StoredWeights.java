@@ -16,8 +16,7 @@ import java.util.stream.Collectors;
  * widths.
  */
 public final class StoredWeights {
-    private StoredWeights() {
-    }
+    private StoredWeights() {}
 
     public static void main(String[] arguments) throws IOException {
         var data = Path.of(arguments[1]);
@@ -25,7 +24,9 @@ public final class StoredWeights {
             System.out.println("| bits | cosine | SQNR |\n|---|---|---|");
             for (int i = 2; i < arguments.length; i++) {
                 int bits = Integer.parseInt(arguments[i]);
-                var fidelity = subject.compare(plan(subject, bits).applyTo(subject.model()), "fidelity", Integer.MAX_VALUE).fidelity();
+                var fidelity = subject.compare(
+                                plan(subject, bits).applyTo(subject.model()), "fidelity", Integer.MAX_VALUE)
+                        .fidelity();
                 System.out.printf("| %d | %.4f | %.1f dB |%n", bits, fidelity.cosine(), fidelity.sqnrDb());
             }
         }
@@ -33,11 +34,20 @@ public final class StoredWeights {
 
     private static QuantizationPlan plan(Subject subject, int bits) {
         var model = subject.model();
-        var stored = model.nodes().stream().filter(node -> !FloatKernels.weights(node).isEmpty()).map(node -> node.name())
-            .collect(Collectors.toSet());
-        return new QuantizationPlan(List.of(), Placement.of(model, List.of()).weights().stream()
-            .filter(weight -> stored.contains(weight.node())).map(weight -> new QuantizationPlan.Weight(weight.tensor(), weight.node(),
-                weight.input(), quantizer(model.initializers().get(weight.tensor()), bits, weight.axis()))).toList());
+        var stored = model.nodes().stream()
+                .filter(node -> !FloatKernels.weights(node).isEmpty())
+                .map(node -> node.name())
+                .collect(Collectors.toSet());
+        return new QuantizationPlan(
+                List.of(),
+                Placement.of(model, List.of()).weights().stream()
+                        .filter(weight -> stored.contains(weight.node()))
+                        .map(weight -> new QuantizationPlan.Weight(
+                                weight.tensor(),
+                                weight.node(),
+                                weight.input(),
+                                quantizer(model.initializers().get(weight.tensor()), bits, weight.axis())))
+                        .toList());
     }
 
     /** From the largest magnitude of each channel. */

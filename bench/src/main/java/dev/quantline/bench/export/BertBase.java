@@ -46,14 +46,16 @@ public final class BertBase {
         var words = random.longs((long) samples * tokens, 0, WORDS).toArray();
         var mask = new long[words.length];
         Arrays.fill(mask, 1);
-        return Map.of("input_ids", Tensor.of(words, samples, tokens), "attention_mask", Tensor.of(mask, samples, tokens));
+        return Map.of(
+                "input_ids", Tensor.of(words, samples, tokens), "attention_mask", Tensor.of(mask, samples, tokens));
     }
 
     /** {@code input_ids, attention_mask [batch, tokens] -> last_hidden_state [batch, tokens, 768]}. */
     private Graph written() {
         graph.inputs().add(ValueInfos.of("input_ids", DataType.INT64, -1, tokens));
         graph.inputs().add(ValueInfos.of("attention_mask", DataType.INT64, -1, tokens));
-        graph.nodes().add(Node.of("Cast", List.of("attention_mask"), "visible").with("to", (long) DataType.FLOAT.code()));
+        graph.nodes()
+                .add(Node.of("Cast", List.of("attention_mask"), "visible").with("to", (long) DataType.FLOAT.code()));
         op("hidden", "Sub", constant("one", Tensor.scalar(1)), "visible");
         op("penalty", "Mul", "hidden", constant("lowest", Tensor.scalar(-10_000)));
         op("penalties", "Unsqueeze", "penalty", constant("heads and queries", Tensor.vector(1L, 2L)));
@@ -73,18 +75,23 @@ public final class BertBase {
         String key = heads(linear(name + ".key", x, WIDTH, WIDTH), 0, 2, 3, 1);
         String value = heads(linear(name + ".value", x, WIDTH, WIDTH), 0, 2, 1, 3);
         String scores = op(name + ".scores", "MatMul", query, key);
-        String scaled = op(name + ".scaled", "Div", scores, constant("root", Tensor.scalar((float) Math.sqrt((double) WIDTH / HEADS))));
+        String scaled = op(name + ".scaled", "Div", scores, constant("root", Tensor.scalar((float)
+                Math.sqrt((double) WIDTH / HEADS))));
         op(name + ".masked", "Add", scaled, "penalties");
-        graph.nodes().add(Node.of("Softmax", List.of(name + ".masked"), name + ".attention").with("axis", -1L));
+        graph.nodes()
+                .add(Node.of("Softmax", List.of(name + ".masked"), name + ".attention")
+                        .with("axis", -1L));
         String context = transposed(op(name + ".context", "MatMul", name + ".attention", value), 0, 2, 1, 3);
         String merged = op(context + ".merged", "Reshape", context, constant("wide", Tensor.vector(0L, 0L, WIDTH)));
-        String attended = norm(name + ".attended", op(name + ".sum", "Add", linear(name + ".out", merged, WIDTH, WIDTH), x));
+        String attended =
+                norm(name + ".attended", op(name + ".sum", "Add", linear(name + ".out", merged, WIDTH, WIDTH), x));
         String inner = gelu(name, linear(name + ".up", attended, WIDTH, INNER));
         return norm(name, op(name + ".whole", "Add", linear(name + ".down", inner, INNER, WIDTH), attended));
     }
 
     private String gelu(String name, String x) {
-        String erf = op(name + ".erf", "Erf", op(name + ".narrowed", "Div", x, constant("sqrt2", Tensor.scalar((float) Math.sqrt(2)))));
+        String erf = op(name + ".erf", "Erf", op(name + ".narrowed", "Div", x, constant("sqrt2", Tensor.scalar((float)
+                Math.sqrt(2)))));
         String half = op(name + ".half", "Mul", x, op(name + ".gate", "Add", erf, "one"));
         return op(name + ".gelu", "Mul", half, constant("0.5", Tensor.scalar(.5f)));
     }
@@ -95,7 +102,8 @@ public final class BertBase {
     }
 
     private String heads(String x, long... order) {
-        return transposed(op(x + ".split", "Reshape", x, constant("split", Tensor.vector(0L, 0L, HEADS, WIDTH / HEADS))), order);
+        return transposed(
+                op(x + ".split", "Reshape", x, constant("split", Tensor.vector(0L, 0L, HEADS, WIDTH / HEADS))), order);
     }
 
     private String transposed(String x, long... order) {
@@ -104,8 +112,13 @@ public final class BertBase {
     }
 
     private String norm(String name, String x) {
-        graph.nodes().add(Node.of("LayerNormalization", List.of(x, normal(name + ".gamma", .5, WIDTH), normal(name + ".beta", .02, WIDTH)),
-            name + ".normed").with("axis", -1L).with("epsilon", 1e-12f));
+        graph.nodes()
+                .add(Node.of(
+                                "LayerNormalization",
+                                List.of(x, normal(name + ".gamma", .5, WIDTH), normal(name + ".beta", .02, WIDTH)),
+                                name + ".normed")
+                        .with("axis", -1L)
+                        .with("epsilon", 1e-12f));
         return name + ".normed";
     }
 
@@ -120,8 +133,9 @@ public final class BertBase {
     }
 
     private String normal(String name, double deviation, int... shape) {
-        var tensor = Tensor.zeros(DataType.FLOAT, Arrays.stream(shape).asLongStream().toArray());
-        for (var values = tensor.floats(); values.hasRemaining();) {
+        var tensor =
+                Tensor.zeros(DataType.FLOAT, Arrays.stream(shape).asLongStream().toArray());
+        for (var values = tensor.floats(); values.hasRemaining(); ) {
             values.put((float) (deviation * random.nextGaussian()));
         }
         return constant(name, tensor);

@@ -24,12 +24,12 @@ public final class Convolutions {
     private static final int LAYERS = 3;
     private static final int KERNEL = 3;
 
-    private Convolutions() {
-    }
+    private Convolutions() {}
 
     /** Takes no arguments. */
     public static void main(String... arguments) {
-        System.out.println("| channels | 1-D | depthwise | 2-D | depthwise | 3-D | depthwise |\n|---|---|---|---|---|---|---|");
+        System.out.println(
+                "| channels | 1-D | depthwise | 2-D | depthwise | 3-D | depthwise |\n|---|---|---|---|---|---|---|");
         for (int channels : CHANNELS) {
             System.out.printf("| %d |", channels);
             for (int rank = 1; rank <= SIDES.length; rank++) {
@@ -48,7 +48,7 @@ public final class Convolutions {
         shape[1] = channels;
         var sample = Map.of("x", normal(new Random(1), shape));
         try (var floats = Session.open(graph(shape, group, false), Provider.cpu(), Session.Optimization.ALL);
-             var integers = Session.open(graph(shape, group, true), Provider.cpu(), Session.Optimization.ALL)) {
+                var integers = Session.open(graph(shape, group, true), Provider.cpu(), Session.Optimization.ALL)) {
             double[] milliseconds = Latency.compare(floats, integers, sample);
             return milliseconds[0] / milliseconds[1];
         }
@@ -75,9 +75,11 @@ public final class Convolutions {
                 Arrays.fill(scales, 4);
                 var quantizer = Uniform.symmetric(8, 0, scales);
                 w = name + ".restored";
-                quantizer.writeRestore(graph, name, graph.addConstant(name + ".codes", quantizer.quantize(weight)), 0, w);
+                quantizer.writeRestore(
+                        graph, name, graph.addConstant(name + ".codes", quantizer.quantize(weight)), 0, w);
             }
-            graph.nodes().add(Node.of("Conv", List.of(x, w), name).with("pads", pads).with("group", (long) group));
+            graph.nodes()
+                    .add(Node.of("Conv", List.of(x, w), name).with("pads", pads).with("group", (long) group));
             graph.nodes().add(Node.of("Relu", List.of(name), name + ".relu"));
             x = quantized ? onGrid(graph, name + ".relu", 0) : name + ".relu";
         }

@@ -44,8 +44,7 @@ public final class LargeModel {
     private static final int SAMPLES = 32;
     private static final int BATCH = 8;
 
-    private LargeModel() {
-    }
+    private LargeModel() {}
 
     public static void main(String[] arguments) throws IOException, InterruptedException {
         if (arguments.length == 1) {
@@ -55,9 +54,17 @@ public final class LargeModel {
         var folder = Files.createTempDirectory("quantline-large");
         try {
             write(folder, Integer.parseInt(arguments[0]));
-            int status = new ProcessBuilder(ProcessHandle.current().info().command().orElseThrow(), "-Xmx" + arguments[1] + "m",
-                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), LargeModel.class.getName(),
-                folder.toString()).inheritIO().start().waitFor();
+            int status = new ProcessBuilder(
+                            ProcessHandle.current().info().command().orElseThrow(),
+                            "-Xmx" + arguments[1] + "m",
+                            "--enable-native-access=ALL-UNNAMED",
+                            "-cp",
+                            System.getProperty("java.class.path"),
+                            LargeModel.class.getName(),
+                            folder.toString())
+                    .inheritIO()
+                    .start()
+                    .waitFor();
             if (status != 0) {
                 throw new IllegalStateException("the export ended with status " + status);
             }
@@ -74,13 +81,20 @@ public final class LargeModel {
         var weights = new ArrayList<TensorProto>();
         long bytes = 4L * WIDTH * WIDTH;
         String last = "x";
-        try (var file = FileChannel.open(folder.resolve("model.weights"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        try (var file = FileChannel.open(
+                folder.resolve("model.weights"), StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
             for (int layer = 0; layer < layers; layer++) {
                 file.write(uniform(random, Math.sqrt(6.0 / WIDTH), WIDTH, WIDTH).data(), layer * bytes);
-                weights.add(TensorProto.newBuilder().setName("w" + layer).setDataType(DataType.FLOAT.code()).addDims(WIDTH).addDims(WIDTH)
-                    .setDataLocation(TensorProto.DataLocation.EXTERNAL).addExternalData(entry("location", "model.weights"))
-                    .addExternalData(entry("offset", Long.toString(layer * bytes))).addExternalData(entry("length", Long.toString(bytes)))
-                    .build());
+                weights.add(TensorProto.newBuilder()
+                        .setName("w" + layer)
+                        .setDataType(DataType.FLOAT.code())
+                        .addDims(WIDTH)
+                        .addDims(WIDTH)
+                        .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+                        .addExternalData(entry("location", "model.weights"))
+                        .addExternalData(entry("offset", Long.toString(layer * bytes)))
+                        .addExternalData(entry("length", Long.toString(bytes)))
+                        .build());
                 graph.nodes().add(Node.of("MatMul", List.of(last, "w" + layer), "product" + layer));
                 last = layer == layers - 1 ? "y" : "relu" + layer;
                 graph.nodes().add(Node.of("Relu", List.of("product" + layer), last));
@@ -99,7 +113,7 @@ public final class LargeModel {
 
     private static Tensor uniform(SplittableRandom random, double bound, int rows, int columns) {
         var tensor = Tensor.zeros(DataType.FLOAT, rows, columns);
-        for (var values = tensor.floats(); values.hasRemaining();) {
+        for (var values = tensor.floats(); values.hasRemaining(); ) {
             values.put((float) random.nextDouble(-bound, bound));
         }
         return tensor;
@@ -113,24 +127,48 @@ public final class LargeModel {
         line("reading", start);
         try (var data = Dataset.open(List.of(folder.resolve("data.npz")))) {
             var samples = new Samples(data, model, Map.of());
-            var profile = Profiler.observe(model, samples, 0, SAMPLES, BATCH, List.of(), Provider.cpu(), Progress.none());
+            var profile =
+                    Profiler.observe(model, samples, 0, SAMPLES, BATCH, List.of(), Provider.cpu(), Progress.none());
             line("profile", start);
-            var calibrated = Calibrator.calibrate(model, profile, samples, CalibrateSettings.int8(), BATCH, Provider.cpu(),
-                Progress.none());
+            var calibrated = Calibrator.calibrate(
+                    model, profile, samples, CalibrateSettings.int8(), BATCH, Provider.cpu(), Progress.none());
             line("calibrate", start);
-            var report = Exporter.export(new Exporter.Job("large", "int8", file, calibrated.model(), calibrated.plan(), calibrated.table(),
-                Target.CPU, Optional.empty(), samples, Measure.of("fidelity"), OptionalDouble.empty(), List.of(),
-                new Report.Provenance("", "", "", "", 1), Exporter.Products.STANDARD, BATCH, Provider.cpu()),
-                Files.createDirectory(folder.resolve("out")), Progress.none());
+            var report = Exporter.export(
+                    new Exporter.Job(
+                            "large",
+                            "int8",
+                            file,
+                            calibrated.model(),
+                            calibrated.plan(),
+                            calibrated.table(),
+                            Target.CPU,
+                            Optional.empty(),
+                            samples,
+                            Measure.of("fidelity"),
+                            OptionalDouble.empty(),
+                            List.of(),
+                            new Report.Provenance("", "", "", "", 1),
+                            Exporter.Products.STANDARD,
+                            BATCH,
+                            Provider.cpu()),
+                    Files.createDirectory(folder.resolve("out")),
+                    Progress.none());
             line("export", start);
-            System.out.printf("%.2f GB to %.2f GB, cosine %.4f, %.0f ms to %.0f ms, %d of %d products on integers%n",
-                report.original().bytes() / 1e9, report.quantized().bytes() / 1e9, report.fidelity().cosine(),
-                report.original().latencyMs(), report.quantized().latencyMs(), report.kernels().integer(), report.layers().size());
+            System.out.printf(
+                    "%.2f GB to %.2f GB, cosine %.4f, %.0f ms to %.0f ms, %d of %d products on integers%n",
+                    report.original().bytes() / 1e9,
+                    report.quantized().bytes() / 1e9,
+                    report.fidelity().cosine(),
+                    report.original().latencyMs(),
+                    report.quantized().latencyMs(),
+                    report.kernels().integer(),
+                    report.layers().size());
         }
     }
 
     private static void line(String stage, long start) throws IOException {
-        System.out.printf("| %s | %.0f | %.1f |%n", stage, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
+        System.out.printf(
+                "| %s | %.0f | %.1f |%n", stage, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
     }
 
     private static void delete(Path folder) throws IOException {

@@ -28,8 +28,7 @@ import java.util.Map;
 final class Classification {
     private static final int EVALUATED = 100;
 
-    private Classification() {
-    }
+    private Classification() {}
 
     /**
      * @param batch     images a step
@@ -37,27 +36,30 @@ final class Classification {
      * @param every     steps between evaluations
      * @param smoothing of the labels
      */
-    record Settings(int batch, int steps, int every, Optimizer optimizer, int warmUp, double smoothing) {
-    }
+    record Settings(int batch, int steps, int every, Optimizer optimizer, int warmUp, double smoothing) {}
 
     /** Trains and returns the curve; its scores are shares of wrong answers on {@code validation}. */
-    static List<Run.Point> train(Graph model, Path folder, Normalization normalization, Settings settings, int validated,
-                                 Progress progress) throws IOException {
+    static List<Run.Point> train(
+            Graph model, Path folder, Normalization normalization, Settings settings, int validated, Progress progress)
+            throws IOException {
         String input = model.inputs().getFirst().getName();
         String logits = model.outputs().getFirst().getName();
         var weights = weights(model);
         var loss = new Loss.CrossEntropy(logits, "labels", settings.smoothing());
         var normalize = Map.of(input, normalization);
         try (var train = Dataset.open(List.of(folder.resolve("train.npz")));
-             var validation = Dataset.open(List.of(folder.resolve("validation.npz")))) {
-            var batches = new Minibatches(new Samples(train, model, normalize), settings.batch(), 1, List.of("labels"), 1);
+                var validation = Dataset.open(List.of(folder.resolve("validation.npz")))) {
+            var batches =
+                    new Minibatches(new Samples(train, model, normalize), settings.batch(), 1, List.of("labels"), 1);
             var held = new Minibatches(new Samples(validation, model, normalize), EVALUATED, 1, List.of("labels"), 2);
             var forward = TrainingGraph.forward(model, images(input, EVALUATED), weights, loss, List.of(logits));
             var training = TrainingGraph.of(model, images(input, settings.batch()), weights, loss, List.of());
-            var plan = new Trainer.Settings(List.of(new Group(weights, settings.optimizer())),
-                new Schedule.Cosine(settings.warmUp(), settings.steps(), 0), 1);
+            var plan = new Trainer.Settings(
+                    List.of(new Group(weights, settings.optimizer())),
+                    new Schedule.Cosine(settings.warmUp(), settings.steps(), 0),
+                    1);
             try (var trainer = new Trainer(training, model.initializers(), plan, Provider.cpu());
-                 var session = Session.open(forward.graph(), Provider.cpu(), Session.Optimization.ALL)) {
+                    var session = Session.open(forward.graph(), Provider.cpu(), Session.Optimization.ALL)) {
                 var errors = errors(session, held, logits, validated / EVALUATED);
                 var run = new Run(trainer, batches, errors, settings.steps(), settings.every());
                 run.advance(() -> false, progress);
@@ -72,10 +74,16 @@ final class Classification {
 
     /** Everything a product, convolution or normalisation learns; statistics of BatchNormalization stay. */
     private static List<String> weights(Graph model) {
-        var statistics = model.nodes().stream().filter(node -> node.is("BatchNormalization"))
-            .flatMap(node -> node.inputs().subList(3, 5).stream()).toList();
-        return model.initializers().entrySet().stream().filter(entry -> entry.getValue().type() == DataType.FLOAT
-            && entry.getValue().size() > 1 && !statistics.contains(entry.getKey())).map(Map.Entry::getKey).toList();
+        var statistics = model.nodes().stream()
+                .filter(node -> node.is("BatchNormalization"))
+                .flatMap(node -> node.inputs().subList(3, 5).stream())
+                .toList();
+        return model.initializers().entrySet().stream()
+                .filter(entry -> entry.getValue().type() == DataType.FLOAT
+                        && entry.getValue().size() > 1
+                        && !statistics.contains(entry.getKey()))
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     private static HeldOut errors(Session session, Minibatches batches, String logits, int count) {

@@ -35,10 +35,18 @@ final class SmallVit {
 
     private Graph build(int layers) {
         graph.inputs().add(ValueInfos.of("image", DataType.FLOAT, -1, 3, 32, 32));
-        String patches = op("patches", "Conv", Map.of("strides", new long[] {PATCH, PATCH}), "image",
-            normal("patches.weight", 1 / Math.sqrt(3 * PATCH * PATCH), width, 3, PATCH, PATCH), constant("patches.bias", 0, width));
-        String x = op("tokens", "Transpose", Map.of("perm", new long[] {0, 2, 1}),
-            op("flat", "Reshape", Map.of(), patches, sizes("flat.shape", 0, width, TOKENS)));
+        String patches = op(
+                "patches",
+                "Conv",
+                Map.of("strides", new long[] {PATCH, PATCH}),
+                "image",
+                normal("patches.weight", 1 / Math.sqrt(3 * PATCH * PATCH), width, 3, PATCH, PATCH),
+                constant("patches.bias", 0, width));
+        String x = op(
+                "tokens",
+                "Transpose",
+                Map.of("perm", new long[] {0, 2, 1}),
+                op("flat", "Reshape", Map.of(), patches, sizes("flat.shape", 0, width, TOKENS)));
         x = op("embedded", "Add", Map.of(), x, normal("positions", 0.02, 1, TOKENS, width));
         for (int i = 0; i < layers; i++) {
             x = layer("layers." + i + ".", x);
@@ -54,30 +62,57 @@ final class SmallVit {
         String query = heads(name + "query", normed, 0, 2, 1, 3);
         String key = heads(name + "key", normed, 0, 2, 3, 1);
         String value = heads(name + "value", normed, 0, 2, 1, 3);
-        String scores = op(name + "scores", "Mul", Map.of(), op(name + "product", "MatMul", Map.of(), query, key),
-            constant(name + "scale", 1 / Math.sqrt(width / HEADS)));
-        String mixed = op(name + "mixed", "MatMul", Map.of(), op(name + "attention", "Softmax", Map.of("axis", -1), scores), value);
-        String joined = op(name + "joined", "Reshape", Map.of(),
-            op(name + "rows", "Transpose", Map.of("perm", new long[] {0, 2, 1, 3}), mixed), sizes(name + "joined.shape", 0, TOKENS, width));
+        String scores = op(
+                name + "scores",
+                "Mul",
+                Map.of(),
+                op(name + "product", "MatMul", Map.of(), query, key),
+                constant(name + "scale", 1 / Math.sqrt(width / HEADS)));
+        String mixed = op(
+                name + "mixed",
+                "MatMul",
+                Map.of(),
+                op(name + "attention", "Softmax", Map.of("axis", -1), scores),
+                value);
+        String joined = op(
+                name + "joined",
+                "Reshape",
+                Map.of(),
+                op(name + "rows", "Transpose", Map.of("perm", new long[] {0, 2, 1, 3}), mixed),
+                sizes(name + "joined.shape", 0, TOKENS, width));
         String attended = op(name + "residual1", "Add", Map.of(), x, linear(name + "out", joined, width, width));
-        String hidden = op(name + "gelu", "Gelu", Map.of(), linear(name + "up", norm(name + "norm2", attended), width, 4 * width));
+        String hidden = op(
+                name + "gelu", "Gelu", Map.of(), linear(name + "up", norm(name + "norm2", attended), width, 4 * width));
         return op(name + "residual2", "Add", Map.of(), attended, linear(name + "down", hidden, 4 * width, width));
     }
 
     private String heads(String name, String x, long... permutation) {
-        String split = op(name + ".split", "Reshape", Map.of(), linear(name, x, width, width),
-            sizes(name + ".shape", 0, TOKENS, HEADS, width / HEADS));
+        String split = op(
+                name + ".split",
+                "Reshape",
+                Map.of(),
+                linear(name, x, width, width),
+                sizes(name + ".shape", 0, TOKENS, HEADS, width / HEADS));
         return op(name + ".heads", "Transpose", Map.of("perm", permutation), split);
     }
 
     private String linear(String name, String x, int from, int to) {
-        return op(name, "Add", Map.of(), op(name + ".product", "MatMul", Map.of(), x,
-            normal(name + ".weight", 1 / Math.sqrt(from), from, to)), constant(name + ".bias", 0, to));
+        return op(
+                name,
+                "Add",
+                Map.of(),
+                op(name + ".product", "MatMul", Map.of(), x, normal(name + ".weight", 1 / Math.sqrt(from), from, to)),
+                constant(name + ".bias", 0, to));
     }
 
     private String norm(String name, String x) {
-        return op(name, "LayerNormalization", Map.of("axis", -1), x, constant(name + ".weight", 1, width),
-            constant(name + ".bias", 0, width));
+        return op(
+                name,
+                "LayerNormalization",
+                Map.of("axis", -1),
+                x,
+                constant(name + ".weight", 1, width),
+                constant(name + ".bias", 0, width));
     }
 
     private String op(String output, String op, Map<String, Object> attributes, String... inputs) {

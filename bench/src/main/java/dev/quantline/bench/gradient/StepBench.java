@@ -34,8 +34,7 @@ import java.util.stream.LongStream;
 public final class StepBench {
     private static final int CHANNELS = 384;
 
-    private StepBench() {
-    }
+    private StepBench() {}
 
     /** Seconds on the clock and on the processor, one entry a repetition. */
     private record Timings(double[] wall, double[] processor) {
@@ -53,8 +52,9 @@ public final class StepBench {
 
         @Override
         public String toString() {
-            return String.format("%.3f s (best %.3f), processor %.3f s (best %.3f)", median(wall), best(wall), median(processor),
-                best(processor));
+            return String.format(
+                    "%.3f s (best %.3f), processor %.3f s (best %.3f)",
+                    median(wall), best(wall), median(processor), best(processor));
         }
     }
 
@@ -73,14 +73,21 @@ public final class StepBench {
         inputs.put("target", Tensor.zeros(DataType.FLOAT, batch, tokens, CHANNELS));
         var building = Timings.of(5);
         for (int i = 0; i < building.wall().length; i++) {
-            building.take(i, () -> Session.open(TrainingGraph.of(model, sizes(inputs), weights, loss, List.of()).graph(), provider,
-                Session.Optimization.ALL).close());
+            building.take(
+                    i,
+                    () -> Session.open(
+                                    TrainingGraph.of(model, sizes(inputs), weights, loss, List.of())
+                                            .graph(),
+                                    provider,
+                                    Session.Optimization.ALL)
+                            .close());
         }
         var training = TrainingGraph.of(model, sizes(inputs), weights, loss, List.of());
         var inference = Timings.of(repetitions);
         var backward = Timings.of(repetitions);
         var update = Timings.of(repetitions);
-        var settings = new Trainer.Settings(List.of(new Group(weights, Optimizer.adamW(1e-5, 0.01))), new Schedule.Constant(), 1);
+        var settings = new Trainer.Settings(
+                List.of(new Group(weights, Optimizer.adamW(1e-5, 0.01))), new Schedule.Constant(), 1);
         long peak;
         try (var trainer = new Trainer(training, model.initializers(), settings, provider)) {
             trainer.step(inputs);
@@ -94,20 +101,29 @@ public final class StepBench {
                 }
             }
         }
-        System.out.printf("trained tensors %d, nodes %d%n", weights.size(), training.graph().nodes().size());
+        System.out.printf(
+                "trained tensors %d, nodes %d%n",
+                weights.size(), training.graph().nodes().size());
         System.out.println("graph and session    " + building);
         System.out.println("inference            " + inference);
         System.out.println("forward + backward   " + backward);
-        System.out.printf("                     %.2f times inference (best against best %.2f, processor time %.2f)%n",
-            median(backward.wall()) / median(inference.wall()), best(backward.wall()) / best(inference.wall()),
-            best(backward.processor()) / best(inference.processor()));
+        System.out.printf(
+                "                     %.2f times inference (best against best %.2f, processor time %.2f)%n",
+                median(backward.wall()) / median(inference.wall()),
+                best(backward.wall()) / best(inference.wall()),
+                best(backward.processor()) / best(inference.processor()));
         System.out.println("optimizer            " + update);
-        System.out.printf("                     %.1f %% of the step%n",
-            100 * median(update.wall()) / (median(update.wall()) + median(backward.wall())));
-        long forward = activations(TrainingGraph.forward(model, sizes(inputs), weights, loss, List.of()).graph());
-        long parameters = weights.stream().mapToLong(name -> model.initializers().get(name).size() * 4L).sum();
-        System.out.printf("peak memory          %d MB: %.2f times activations (%d MB), weights and gradients (%d MB)%n", peak >> 20,
-            (double) peak / (forward + 2 * parameters), forward >> 20, 2 * parameters >> 20);
+        System.out.printf(
+                "                     %.1f %% of the step%n",
+                100 * median(update.wall()) / (median(update.wall()) + median(backward.wall())));
+        long forward = activations(TrainingGraph.forward(model, sizes(inputs), weights, loss, List.of())
+                .graph());
+        long parameters = weights.stream()
+                .mapToLong(name -> model.initializers().get(name).size() * 4L)
+                .sum();
+        System.out.printf(
+                "peak memory          %d MB: %.2f times activations (%d MB), weights and gradients (%d MB)%n",
+                peak >> 20, (double) peak / (forward + 2 * parameters), forward >> 20, 2 * parameters >> 20);
     }
 
     static Graph miniLm() throws IOException {
@@ -118,7 +134,10 @@ public final class StepBench {
 
     private static List<String> weights(Graph model) {
         return model.initializers().entrySet().stream()
-            .filter(entry -> entry.getValue().type() == DataType.FLOAT && entry.getValue().size() > 1).map(Map.Entry::getKey).toList();
+                .filter(entry -> entry.getValue().type() == DataType.FLOAT
+                        && entry.getValue().size() > 1)
+                .map(Map.Entry::getKey)
+                .toList();
     }
 
     private static Map<String, Tensor> inputs(Graph model, int batch, int tokens) {
@@ -145,9 +164,16 @@ public final class StepBench {
     /** Bytes of everything the forward pass computes. */
     private static long activations(Graph graph) {
         var infos = OnnxLibrary.inferShapes(graph);
-        return graph.nodes().stream().flatMap(node -> node.outputs().stream()).filter(infos::containsKey).map(infos::get)
-            .mapToLong(info -> ValueInfos.shape(info).filter(shape -> LongStream.of(shape).allMatch(size -> size >= 0))
-                .map(shape -> ValueInfos.type(info).orElse(DataType.FLOAT).bytes(Tensor.count(shape))).orElse(0L)).sum();
+        return graph.nodes().stream()
+                .flatMap(node -> node.outputs().stream())
+                .filter(infos::containsKey)
+                .map(infos::get)
+                .mapToLong(info -> ValueInfos.shape(info)
+                        .filter(shape -> LongStream.of(shape).allMatch(size -> size >= 0))
+                        .map(shape ->
+                                ValueInfos.type(info).orElse(DataType.FLOAT).bytes(Tensor.count(shape)))
+                        .orElse(0L))
+                .sum();
     }
 
     private static long processorTime() {
@@ -155,7 +181,11 @@ public final class StepBench {
     }
 
     private static double median(double[] values) {
-        return Arrays.stream(values).sorted().skip(values.length / 2).findFirst().orElseThrow();
+        return Arrays.stream(values)
+                .sorted()
+                .skip(values.length / 2)
+                .findFirst()
+                .orElseThrow();
     }
 
     private static double best(double[] values) {

@@ -23,34 +23,45 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
  * Pictures go to {@code out/bench}.
  */
 public final class TrainingBench {
-    static final Normalization RESNET = new Normalization(new float[] {.4914f, .4822f, .4465f}, new float[] {.2023f, .1994f, .2010f});
+    static final Normalization RESNET =
+            new Normalization(new float[] {.4914f, .4822f, .4465f}, new float[] {.2023f, .1994f, .2010f});
 
-    private TrainingBench() {
-    }
+    private TrainingBench() {}
 
     public static void main(String[] arguments) throws IOException {
         String which = arguments.length > 0 ? arguments[0] : "resnet20";
         var shared = Path.of(arguments.length > 1 ? arguments[1] : "../shared");
         int steps = arguments.length > 2 ? Integer.parseInt(arguments[2]) : which.equals("vit") ? 1500 : 300;
         long start = System.nanoTime();
-        var curve = which.equals("vit") ? vit(shared, steps, 10, 3000, TrainingBench::say)
-            : resnet(shared, steps, 6, 3000, TrainingBench::say);
-        System.out.printf("%s: %.2f %% right at the start, %.2f %% after %d steps, %.0f s%n", which, right(curve.getFirst()),
-            right(curve.getLast()), curve.getLast().step(), (System.nanoTime() - start) / 1e9);
+        var curve = which.equals("vit")
+                ? vit(shared, steps, 10, 3000, TrainingBench::say)
+                : resnet(shared, steps, 6, 3000, TrainingBench::say);
+        System.out.printf(
+                "%s: %.2f %% right at the start, %.2f %% after %d steps, %.0f s%n",
+                which,
+                right(curve.getFirst()),
+                right(curve.getLast()),
+                curve.getLast().step(),
+                (System.nanoTime() - start) / 1e9);
         draw(which, curve);
     }
 
     /** Fine-tunes the published weights. */
-    static List<Run.Point> resnet(Path shared, int steps, int evaluations, int validated, Progress progress) throws IOException {
+    static List<Run.Point> resnet(Path shared, int steps, int evaluations, int validated, Progress progress)
+            throws IOException {
         var model = Canonical.of(ModelFile.read(shared.resolve("models/resnet20_cifar10.onnx")));
-        var settings = new Classification.Settings(64, steps, steps / evaluations, Optimizer.sgd(0.01, 0.9), steps / 20, 0);
+        var settings =
+                new Classification.Settings(64, steps, steps / evaluations, Optimizer.sgd(0.01, 0.9), steps / 20, 0);
         return Classification.train(model, shared.resolve("data/cifar10"), RESNET, settings, validated, progress);
     }
 
     /** Trains from random weights. */
-    static List<Run.Point> vit(Path shared, int steps, int evaluations, int validated, Progress progress) throws IOException {
-        var settings = new Classification.Settings(64, steps, steps / evaluations, Optimizer.adamW(1e-3, 0.05), steps / 20, 0.1);
-        return Classification.train(SmallVit.of(3, 64, 1), shared.resolve("data/cifar10"), Subject.CIFAR10, settings, validated, progress);
+    static List<Run.Point> vit(Path shared, int steps, int evaluations, int validated, Progress progress)
+            throws IOException {
+        var settings = new Classification.Settings(
+                64, steps, steps / evaluations, Optimizer.adamW(1e-3, 0.05), steps / 20, 0.1);
+        return Classification.train(
+                SmallVit.of(3, 64, 1), shared.resolve("data/cifar10"), Subject.CIFAR10, settings, validated, progress);
     }
 
     private static void say(double fraction, String message) {
@@ -64,8 +75,14 @@ public final class TrainingBench {
     }
 
     private static void draw(String name, List<Run.Point> curve) throws IOException {
-        var measured = curve.stream().filter(point -> !Double.isNaN(point.loss())).toList();
-        var chart = new XYChartBuilder().width(800).height(450).title(name + " on CIFAR-10").xAxisTitle("step").build();
+        var measured =
+                curve.stream().filter(point -> !Double.isNaN(point.loss())).toList();
+        var chart = new XYChartBuilder()
+                .width(800)
+                .height(450)
+                .title(name + " on CIFAR-10")
+                .xAxisTitle("step")
+                .build();
         chart.setYAxisGroupTitle(0, "validation accuracy, %");
         chart.setYAxisGroupTitle(1, "training loss");
         add(chart, "validation accuracy", curve, TrainingBench::right, 0);
@@ -74,9 +91,12 @@ public final class TrainingBench {
         BitmapEncoder.saveBitmap(chart, "out/bench/" + name, BitmapEncoder.BitmapFormat.PNG);
     }
 
-    private static void add(XYChart chart, String series, List<Run.Point> points, ToDoubleFunction<Run.Point> value, int axis) {
-        var line = chart.addSeries(series, points.stream().mapToDouble(Run.Point::step).toArray(),
-            points.stream().mapToDouble(value).toArray());
+    private static void add(
+            XYChart chart, String series, List<Run.Point> points, ToDoubleFunction<Run.Point> value, int axis) {
+        var line = chart.addSeries(
+                series,
+                points.stream().mapToDouble(Run.Point::step).toArray(),
+                points.stream().mapToDouble(value).toArray());
         line.setYAxisGroup(axis);
         line.setMarker(SeriesMarkers.CIRCLE);
     }

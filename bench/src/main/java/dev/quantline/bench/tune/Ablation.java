@@ -28,31 +28,55 @@ import java.util.Map;
  * {@code 4/8}, calibration samples, steps, and optionally the names of the rows wanted.
  */
 public final class Ablation {
-    private Ablation() {
-    }
+    private Ablation() {}
 
     public static void main(String[] arguments) throws IOException {
         var widths = arguments[4].split("/");
         int samples = Integer.parseInt(arguments[5]);
         int steps = Integer.parseInt(arguments[6]);
-        var wanted = arguments.length > 7 ? Arrays.asList(arguments).subList(7, arguments.length) : rows(samples, steps).keySet();
+        var wanted = arguments.length > 7
+                ? Arrays.asList(arguments).subList(7, arguments.length)
+                : rows(samples, steps).keySet();
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]))) {
-            var start = Calibrator.calibrate(subject.model(), subject.profile(samples), subject.calibration(),
-                calibration(Integer.parseInt(widths[0]), Integer.parseInt(widths[1])), Subject.BATCH, Provider.cpu(), Progress.none());
+            var start = Calibrator.calibrate(
+                    subject.model(),
+                    subject.profile(samples),
+                    subject.calibration(),
+                    calibration(Integer.parseInt(widths[0]), Integer.parseInt(widths[1])),
+                    Subject.BATCH,
+                    Provider.cpu(),
+                    Progress.none());
             int evaluated = Integer.parseInt(arguments[3]);
             var calibrated = subject.compare(start.plan().applyTo(start.model()), arguments[2], evaluated);
-            System.out.printf("| W%sA%s, %d samples, %d steps | %s (float %.4f) | cosine | error of held-out outputs | seconds |%n"
-                + "|---|---|---|---|---|%n| calibrated | %s | | |%n", widths[0], widths[1], samples, steps, arguments[2],
-                calibrated.baseline().orElse(1), quality(calibrated));
+            System.out.printf(
+                    "| W%sA%s, %d samples, %d steps | %s (float %.4f) | cosine | error of held-out outputs | seconds |%n"
+                            + "|---|---|---|---|---|%n| calibrated | %s | | |%n",
+                    widths[0],
+                    widths[1],
+                    samples,
+                    steps,
+                    arguments[2],
+                    calibrated.baseline().orElse(1),
+                    quality(calibrated));
             for (var row : rows(samples, steps).entrySet()) {
                 if (wanted.contains(row.getKey())) {
                     long began = System.nanoTime();
-                    var tuned = Tuner.tune(start.model(), start.plan(), subject.calibration(), row.getValue(), Subject.BATCH,
-                        Provider.cpu(), Progress.none());
+                    var tuned = Tuner.tune(
+                            start.model(),
+                            start.plan(),
+                            subject.calibration(),
+                            row.getValue(),
+                            Subject.BATCH,
+                            Provider.cpu(),
+                            Progress.none());
                     double seconds = (System.nanoTime() - began) / 1e9;
                     var result = subject.compare(tuned.plan().applyTo(tuned.model()), arguments[2], evaluated);
-                    System.out.printf("| %s | %s | %.4f | %.0f |%n", row.getKey(), quality(result), tuned.steps().getLast().errorAfter(),
-                        seconds);
+                    System.out.printf(
+                            "| %s | %s | %.4f | %.0f |%n",
+                            row.getKey(),
+                            quality(result),
+                            tuned.steps().getLast().errorAfter(),
+                            seconds);
                 }
             }
         }
@@ -60,9 +84,17 @@ public final class Ablation {
 
     /** As the recipes below 8 bits have it. */
     private static CalibrateSettings calibration(int weightBits, int activationBits) {
-        return new CalibrateSettings(new RangeCriterion.Mse(), CalibrateSettings.WeightRange.MSE,
-            activationBits < 8 ? CalibrateSettings.SoftmaxQuantizer.AUTO : CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-            CalibrateSettings.Migration.SEARCH, weightBits, activationBits, List.of(), CalibrateSettings.SAMPLES);
+        return new CalibrateSettings(
+                new RangeCriterion.Mse(),
+                CalibrateSettings.WeightRange.MSE,
+                activationBits < 8
+                        ? CalibrateSettings.SoftmaxQuantizer.AUTO
+                        : CalibrateSettings.SoftmaxQuantizer.UNIFORM,
+                CalibrateSettings.Migration.SEARCH,
+                weightBits,
+                activationBits,
+                List.of(),
+                CalibrateSettings.SAMPLES);
     }
 
     private static String quality(Evaluation result) {
@@ -77,33 +109,54 @@ public final class Ablation {
         rows.put("compensated, parallel", settings(Rounding.COMPENSATED, Method.OFF, false, samples, mse));
         rows.put("compensated", settings(Rounding.COMPENSATED, Method.OFF, true, samples, mse));
         rows.put("compensated, then adaround", settings(Rounding.COMPENSATED, Method.ADAROUND, true, samples, mse));
-        rows.put("compensated, then reconstruct", settings(Rounding.COMPENSATED, Method.RECONSTRUCT, true, samples, mse));
+        rows.put(
+                "compensated, then reconstruct",
+                settings(Rounding.COMPENSATED, Method.RECONSTRUCT, true, samples, mse));
         rows.put("adaquant, parallel", settings(Rounding.NEAREST, Method.ADAQUANT, false, samples, mse));
         rows.put("adaquant, sequential", settings(Rounding.NEAREST, Method.ADAQUANT, true, samples, mse));
         rows.put("adaround, sequential", settings(Rounding.NEAREST, Method.ADAROUND, true, samples, mse));
         rows.put("reconstruct, parallel", settings(Rounding.NEAREST, Method.RECONSTRUCT, false, samples, mse));
         rows.put("reconstruct", reconstruct(samples, false, Whole.OFF, mse));
-        rows.put("reconstruct, no float inputs", reconstruct(samples, false, Whole.OFF, training(steps, 0, Distance.MSE, 0)));
+        rows.put(
+                "reconstruct, no float inputs",
+                reconstruct(samples, false, Whole.OFF, training(steps, 0, Distance.MSE, 0)));
         rows.put("reconstruct, MAE", reconstruct(samples, false, Whole.OFF, training(steps, 0.5, Distance.MAE, 0)));
         rows.put("reconstruct, QPRep", reconstruct(samples, true, Whole.OFF, mse));
         rows.put("reconstruct, ABC", reconstruct(samples, false, Whole.OFF, training(steps, 0.5, Distance.MSE, 1)));
-        rows.put("reconstruct, MAE, QPRep, ABC", reconstruct(samples, true, Whole.OFF, training(steps, 0.5, Distance.MAE, 1)));
+        rows.put(
+                "reconstruct, MAE, QPRep, ABC",
+                reconstruct(samples, true, Whole.OFF, training(steps, 0.5, Distance.MAE, 1)));
         rows.put("reconstruct, then biases of the whole", reconstruct(samples, false, Whole.BIASES, mse));
         rows.put("reconstruct, then the whole", reconstruct(samples, false, Whole.ALL, mse));
         return rows;
     }
 
-    private static TuneSettings settings(Rounding rounding, Method method, boolean sequential, int samples, Training training) {
-        return new TuneSettings(rounding, false, samples, method, sequential, List.of(), false, Whole.OFF, false, training);
+    private static TuneSettings settings(
+            Rounding rounding, Method method, boolean sequential, int samples, Training training) {
+        return new TuneSettings(
+                rounding, false, samples, method, sequential, List.of(), false, Whole.OFF, false, training);
     }
 
     private static TuneSettings reconstruct(int samples, boolean affine, Whole whole, Training training) {
-        return new TuneSettings(Rounding.NEAREST, false, samples, Method.RECONSTRUCT, true, List.of(), affine, whole, false, training);
+        return new TuneSettings(
+                Rounding.NEAREST, false, samples, Method.RECONSTRUCT, true, List.of(), affine, whole, false, training);
     }
 
     private static Training training(int steps, double mix, Distance loss, double ahead) {
         var usual = Training.standard();
-        return new Training(steps, usual.batch(), mix, loss, usual.weightRate(), usual.roundingRate(), usual.biasRate(),
-            usual.weightScaleRate(), usual.scaleRate(), usual.affineRate(), usual.rounding(), ahead, usual.seed());
+        return new Training(
+                steps,
+                usual.batch(),
+                mix,
+                loss,
+                usual.weightRate(),
+                usual.roundingRate(),
+                usual.biasRate(),
+                usual.weightScaleRate(),
+                usual.scaleRate(),
+                usual.affineRate(),
+                usual.rounding(),
+                ahead,
+                usual.seed());
     }
 }

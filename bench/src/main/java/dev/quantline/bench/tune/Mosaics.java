@@ -18,15 +18,16 @@ public final class Mosaics {
     private static final int SIZE = 2 * IMAGE;
     private static final float WHITE = 255;
 
-    private Mosaics() {
-    }
+    private Mosaics() {}
 
     public static void main(String[] arguments) throws IOException {
         var target = Files.createDirectories(Path.of(arguments[1]));
         for (String file : new String[] {"calibration.npz", "validation.npz"}) {
             try (var images = Npz.open(Path.of(arguments[0]).resolve(file))) {
                 int pictures = Integer.parseInt(arguments[3]);
-                Npz.write(target.resolve(file), Map.of(arguments[2], mosaics(images.read("image").rows(0, 4 * pictures), pictures)));
+                Npz.write(
+                        target.resolve(file),
+                        Map.of(arguments[2], mosaics(images.read("image").rows(0, 4 * pictures), pictures)));
             }
         }
     }
@@ -39,7 +40,8 @@ public final class Mosaics {
             int y = i / SIZE % SIZE;
             int channel = i / (SIZE * SIZE) % CHANNELS;
             int image = i / (SIZE * SIZE * CHANNELS) * 4 + y / IMAGE * 2 + x / IMAGE;
-            values[i] = (float) images.get(((image * CHANNELS + channel) * IMAGE + y % IMAGE) * IMAGE + x % IMAGE) / WHITE;
+            values[i] =
+                    (float) images.get(((image * CHANNELS + channel) * IMAGE + y % IMAGE) * IMAGE + x % IMAGE) / WHITE;
         }
         return Tensor.of(values, pictures, CHANNELS, SIZE, SIZE);
     }

@@ -54,20 +54,35 @@ public final class QuantTune {
     public static void main(String[] arguments) throws IOException {
         var folder = Path.of(arguments[1]);
         var task = Task.valueOf(arguments[2].toUpperCase(Locale.ROOT));
-        var widths = Arrays.stream(arguments[5].split(",")).map(Integer::valueOf).toList();
+        var widths =
+                Arrays.stream(arguments[5].split(",")).map(Integer::valueOf).toList();
         boolean logits = !arguments[3].equals("pairs");
-        var lambdas = Arrays.stream(arguments[8].split(",")).map(Double::valueOf).toList();
-        var settings = new FineTuneSettings(task, logits, lambdas.getFirst(), Double.parseDouble(arguments[9]),
-            Integer.parseInt(arguments[6]), Integer.parseInt(arguments[7]), 32, Double.parseDouble(arguments[10]), 0.01, 1, 0);
+        var lambdas =
+                Arrays.stream(arguments[8].split(",")).map(Double::valueOf).toList();
+        var settings = new FineTuneSettings(
+                task,
+                logits,
+                lambdas.getFirst(),
+                Double.parseDouble(arguments[9]),
+                Integer.parseInt(arguments[6]),
+                Integer.parseInt(arguments[7]),
+                32,
+                Double.parseDouble(arguments[10]),
+                0.01,
+                1,
+                0);
         try (var subject = Subject.open(Path.of(arguments[0]), folder);
-             var train = Subject.open(Path.of(arguments[0]), folder.resolve("train.npz"), folder.resolve("train.npz"))) {
+                var train =
+                        Subject.open(Path.of(arguments[0]), folder.resolve("train.npz"), folder.resolve("train.npz"))) {
             var bench = new QuantTune(subject, arguments[3], Integer.parseInt(arguments[4]), widths);
             System.out.println(bench.head());
             System.out.println(bench.row("not", subject.model(), 0, 0));
-            var start = bench.quantized(subject.model(), bench.profile(subject.model()), widths.getLast(), new RangeCriterion.MinMax());
+            var start = bench.quantized(
+                    subject.model(), bench.profile(subject.model()), widths.getLast(), new RangeCriterion.MinMax());
             for (var run : lambdas.stream().map(settings::withLambda).toList()) {
                 long began = System.nanoTime();
-                try (var tuning = new FineTuning(subject.model(), start, train.calibration(), run, List.of(), Provider.cpu())) {
+                try (var tuning =
+                        new FineTuning(subject.model(), start, train.calibration(), run, List.of(), Provider.cpu())) {
                     tuning.advance(() -> false, Progress.none());
                     double seconds = (System.nanoTime() - began) / 1e9;
                     System.out.println(bench.row("lambda = " + run.lambda(), tuning.result(), tuning.steps(), seconds));
@@ -83,29 +98,49 @@ public final class QuantTune {
         seen.keySet().forEach(name -> line.append(" %s: kurtosis | range / 2 sd |".formatted(name)));
         System.out.println(line + "%n".formatted() + "|---".repeat(2 + 2 * seen.size()) + "|");
         var first = seen.values().iterator().next();
-        first.keySet().stream().filter(name -> !LEFT.contains(first.get(name).kind().orElseThrow()))
-            .sorted(Comparator.comparingDouble((String name) -> -first.get(name).outliers().kurtosis())).limit(SITES).forEach(name -> {
-                var row = new StringBuilder("| %s | %s |".formatted(name, first.get(name).kind().orElseThrow().label()));
-                seen.values().forEach(all -> row.append(" %.0f | %.2f |".formatted(all.get(name).outliers().kurtosis(),
-                    reach(all.get(name)))));
-                System.out.println(row);
-            });
+        first.keySet().stream()
+                .filter(name -> !LEFT.contains(first.get(name).kind().orElseThrow()))
+                .sorted(Comparator.comparingDouble(
+                        (String name) -> -first.get(name).outliers().kurtosis()))
+                .limit(SITES)
+                .forEach(name -> {
+                    var row = new StringBuilder("| %s | %s |"
+                            .formatted(
+                                    name, first.get(name).kind().orElseThrow().label()));
+                    seen.values()
+                            .forEach(all -> row.append(" %.0f | %.2f |"
+                                    .formatted(all.get(name).outliers().kurtosis(), reach(all.get(name)))));
+                    System.out.println(row);
+                });
     }
 
     private String head() {
-        var line = new StringBuilder("| fine-tuned | steps | seconds | range / 2 sd | kurtosis, median | largest | float |");
+        var line = new StringBuilder(
+                "| fine-tuned | steps | seconds | range / 2 sd | kurtosis, median | largest | float |");
         widths.forEach(width -> line.append(" W%1$dA%1$d min-max | W%1$dA%1$d mse |".formatted(width)));
         return line + "\n" + "|---".repeat(7 + 2 * widths.size()) + "|";
     }
 
     private String row(String name, Graph model, int steps, double seconds) throws IOException {
         var profile = profile(model);
-        var seen = profile.tensors().values().stream().filter(tensor -> !LEFT.contains(tensor.kind().orElseThrow())).toList();
+        var seen = profile.tensors().values().stream()
+                .filter(tensor -> !LEFT.contains(tensor.kind().orElseThrow()))
+                .toList();
         this.seen.put(name, profile.tensors());
         double reach = seen.stream().mapToDouble(QuantTune::reach).average().orElseThrow();
-        var kurtosis = seen.stream().mapToDouble(tensor -> tensor.outliers().kurtosis()).sorted().toArray();
-        var line = new StringBuilder("| %s | %d | %.0f | %.2f | %.1f | %.0f | %.4f |".formatted(name, steps, seconds, reach,
-            kurtosis[kurtosis.length / 2], kurtosis[kurtosis.length - 1], measure(model)));
+        var kurtosis = seen.stream()
+                .mapToDouble(tensor -> tensor.outliers().kurtosis())
+                .sorted()
+                .toArray();
+        var line = new StringBuilder("| %s | %d | %.0f | %.2f | %.1f | %.0f | %.4f |"
+                .formatted(
+                        name,
+                        steps,
+                        seconds,
+                        reach,
+                        kurtosis[kurtosis.length / 2],
+                        kurtosis[kurtosis.length - 1],
+                        measure(model)));
         for (int width : widths) {
             line.append(" %.4f |".formatted(measure(quantized(model, profile, width, new RangeCriterion.MinMax()))));
             line.append(" %.4f |".formatted(measure(quantized(model, profile, width, new RangeCriterion.Mse()))));
@@ -122,8 +157,14 @@ public final class QuantTune {
     }
 
     private Graph quantized(Graph model, Profile profile, int width, RangeCriterion range) {
-        var result = Calibrator.calibrate(model, profile, subject.calibration(), CalibrateSettings.plain(range, width, width, List.of()),
-            Subject.BATCH, Provider.cpu(), Progress.none());
+        var result = Calibrator.calibrate(
+                model,
+                profile,
+                subject.calibration(),
+                CalibrateSettings.plain(range, width, width, List.of()),
+                Subject.BATCH,
+                Provider.cpu(),
+                Progress.none());
         return result.plan().applyTo(result.model());
     }
 
@@ -131,8 +172,11 @@ public final class QuantTune {
         var validation = subject.validation();
         var value = Metric.of(Measure.of(metric), validation.dataset()).orElseThrow();
         try (var session = Session.open(model, Provider.cpu(), Session.Optimization.EXACT)) {
-            validation.forEachBatch(0, Math.min(evaluated, validation.size()), Subject.BATCH,
-                fed -> value.add(fed, session.run(fed.arrays())));
+            validation.forEachBatch(
+                    0,
+                    Math.min(evaluated, validation.size()),
+                    Subject.BATCH,
+                    fed -> value.add(fed, session.run(fed.arrays())));
         }
         return value.value();
     }

@@ -28,17 +28,23 @@ public final class StepCost {
     /** Enough that a piece is judged as often as with more. */
     private static final int FEW = 60;
 
-    private StepCost() {
-    }
+    private StepCost() {}
 
     public static void main(String[] arguments) throws IOException {
         int steps = Integer.parseInt(arguments[2]);
         int turns = Integer.parseInt(arguments[3]);
         try (var subject = Subject.open(Path.of(arguments[0]), Path.of(arguments[1]));
-             var network = Session.open(subject.model(), Provider.cpu(), Session.Optimization.ALL)) {
-            var start = Calibrator.calibrate(subject.model(), subject.profile(128), subject.calibration(),
-                CalibrateSettings.searched(4, 8, List.of()), Subject.BATCH, Provider.cpu(), Progress.none());
-            System.out.println("| turn | seconds a step of all blocks | seconds of inference | ratio |\n|---|---|---|---|");
+                var network = Session.open(subject.model(), Provider.cpu(), Session.Optimization.ALL)) {
+            var start = Calibrator.calibrate(
+                    subject.model(),
+                    subject.profile(128),
+                    subject.calibration(),
+                    CalibrateSettings.searched(4, 8, List.of()),
+                    Subject.BATCH,
+                    Provider.cpu(),
+                    Progress.none());
+            System.out.println(
+                    "| turn | seconds a step of all blocks | seconds of inference | ratio |\n|---|---|---|---|");
             for (int turn = 1; turn <= turns; turn++) {
                 double few = tuning(subject, start, FEW);
                 double step = (tuning(subject, start, FEW + steps) - few) / steps;
@@ -51,7 +57,14 @@ public final class StepCost {
     private static double tuning(Subject subject, Calibrator.Result start, int steps) {
         var settings = TuneSettings.reconstruct(Training.standard().withSteps(steps));
         long began = System.nanoTime();
-        Tuner.tune(start.model(), start.plan(), subject.calibration(), settings, Subject.BATCH, Provider.cpu(), Progress.none());
+        Tuner.tune(
+                start.model(),
+                start.plan(),
+                subject.calibration(),
+                settings,
+                Subject.BATCH,
+                Provider.cpu(),
+                Progress.none());
         return (System.nanoTime() - began) / 1e9;
     }
 
@@ -59,11 +72,16 @@ public final class StepCost {
     private static double inference(Subject subject, Session network) {
         int batch = Training.standard().batch();
         var feeds = new ArrayList<Map<String, Tensor>>();
-        subject.calibration().forEachBatch(0, Math.min(TuneSettings.SAMPLES, subject.calibration().size()), 1,
-            fed -> feeds.add(fed.arrays()));
+        subject.calibration()
+                .forEachBatch(
+                        0,
+                        Math.min(TuneSettings.SAMPLES, subject.calibration().size()),
+                        1,
+                        fed -> feeds.add(fed.arrays()));
         feeds.sort(Comparator.comparingLong(StepCost::size));
         var batches = IntStream.range(0, feeds.size() / batch)
-            .mapToObj(i -> stacked(feeds.subList(i * batch, (i + 1) * batch))).toList();
+                .mapToObj(i -> stacked(feeds.subList(i * batch, (i + 1) * batch)))
+                .toList();
         long began = System.nanoTime();
         batches.forEach(network::run);
         return (System.nanoTime() - began) / 1e9 / batches.size();

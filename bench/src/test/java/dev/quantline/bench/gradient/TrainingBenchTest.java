@@ -13,7 +13,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /** Short versions of the trainings, on real images. */
 class TrainingBenchTest {
-    private final Path shared = Path.of(Optional.ofNullable(System.getenv("QUANTLINE_SHARED")).orElse("../../shared"));
+    private final Path shared =
+            Path.of(Optional.ofNullable(System.getenv("QUANTLINE_SHARED")).orElse("../../shared"));
 
     @BeforeEach
     void needsTheSharedFolder() {
@@ -31,6 +32,8 @@ class TrainingBenchTest {
     void aVisionTransformerLearnsFromRandomWeights() throws IOException {
         var curve = TrainingBench.vit(shared, 50, 1, 500, Progress.none());
 
-        assertTrue(TrainingBench.right(curve.getFirst()) < 15 && TrainingBench.right(curve.getLast()) > 20, curve.toString());
+        assertTrue(
+                TrainingBench.right(curve.getFirst()) < 15 && TrainingBench.right(curve.getLast()) > 20,
+                curve.toString());
     }
 }

@@ -28,7 +28,8 @@ final class Broker implements AutoCloseable {
 
     private Broker(Connection connection) {
         this.connection = connection;
-        this.producer = new KafkaProducer<>(settings(connection, BUSY), new StringSerializer(), new ByteArraySerializer());
+        this.producer =
+                new KafkaProducer<>(settings(connection, BUSY), new StringSerializer(), new ByteArraySerializer());
     }
 
     static Broker connect(Connection connection, Duration patience) {
@@ -41,8 +42,11 @@ final class Broker implements AutoCloseable {
         try {
             var topics = topics(connection, patience);
             if (!topics.contains(connection.topics().jobs())) {
-                throw new Unreachable("the Kafka broker at %s has no topic %s: the services create it, start them first"
-                        .formatted(connection.kafka(), connection.topics().jobs()), null);
+                throw new Unreachable(
+                        "the Kafka broker at %s has no topic %s: the services create it, start them first"
+                                .formatted(
+                                        connection.kafka(), connection.topics().jobs()),
+                        null);
             }
         } catch (KafkaException | ExecutionException | TimeoutException failure) {
             throw unreachable(connection, failure);
@@ -103,9 +107,13 @@ final class Broker implements AutoCloseable {
 
     static Unreachable unreachable(Connection connection, Exception cause) {
         var reason = cause.getCause() == null ? cause : cause.getCause();
-        var said = reason instanceof TimeoutException || reason instanceof org.apache.kafka.common.errors.TimeoutException
-                ? "no answer in time" : reason.getMessage();
-        return new Unreachable("the Kafka broker at %s cannot be reached (%s): check --kafka and that the broker runs"
-                .formatted(connection.kafka(), said), cause);
+        var said =
+                reason instanceof TimeoutException || reason instanceof org.apache.kafka.common.errors.TimeoutException
+                        ? "no answer in time"
+                        : reason.getMessage();
+        return new Unreachable(
+                "the Kafka broker at %s cannot be reached (%s): check --kafka and that the broker runs"
+                        .formatted(connection.kafka(), said),
+                cause);
     }
 }

@@ -12,4 +12,5 @@ import java.net.URI;
  * @param bucket inputs, jobs and results live in
  * @param topics the names of the topics
  */
-public record Connection(String kafka, URI s3, String region, String accessKey, String secretKey, String bucket, Topics topics) {}
+public record Connection(
+        String kafka, URI s3, String region, String accessKey, String secretKey, String bucket, Topics topics) {}

@@ -38,8 +38,9 @@ final class EventFeed implements AutoCloseable {
         consumer = new KafkaConsumer<>(settings, new StringDeserializer(), new ByteArrayDeserializer());
         try {
             var topics = connection.topics();
-            var partitions = Stream.concat(Stream.of(topics.progress(), topics.failed()),
-                    Stream.of(StageName.values()).map(topics::completed))
+            var partitions = Stream.concat(
+                            Stream.of(topics.progress(), topics.failed()),
+                            Stream.of(StageName.values()).map(topics::completed))
                     .flatMap(topic -> consumer.partitionsFor(topic).stream())
                     .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
                     .toList();
@@ -72,7 +73,10 @@ final class EventFeed implements AutoCloseable {
         while (ends.entrySet().stream().anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
             consumer.poll(TICK).forEach(records::add);
         }
-        return records.stream().sorted(Comparator.comparingLong(ConsumerRecord::timestamp)).flatMap(EventFeed::decode).toList();
+        return records.stream()
+                .sorted(Comparator.comparingLong(ConsumerRecord::timestamp))
+                .flatMap(EventFeed::decode)
+                .toList();
     }
 
     @Override

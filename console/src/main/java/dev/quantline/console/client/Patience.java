@@ -12,9 +12,11 @@ import java.util.function.Function;
 public final class Patience {
     /** A broker that runs answers sooner, as a rule. */
     private static final Duration FIRST_TRY = Duration.ofSeconds(2);
+
     private static final Duration LONGEST_TRY = Duration.ofSeconds(30);
     /** Less than this is no try. */
     private static final Duration SHORTEST_TRY = Duration.ofSeconds(1);
+
     private static final Duration PAUSE = Duration.ofMillis(500);
     private static final double MILLIS = 1000;
 
@@ -31,7 +33,7 @@ public final class Patience {
 
     /** Without a word. */
     public static Patience of(Duration wait) {
-        return new Patience(wait, _ -> { });
+        return new Patience(wait, _ -> {});
     }
 
     /** Something that is tried until it works, each time for so long at most. */

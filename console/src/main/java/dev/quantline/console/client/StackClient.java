@@ -2,8 +2,8 @@ package dev.quantline.console.client;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Nearest;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -47,11 +47,19 @@ public final class StackClient implements AutoCloseable {
      * @throws Unreachable when the patience is over, naming the address that does not
      */
     public static StackClient connect(Connection connection, Patience patience) throws IOException {
-        var broker = patience.until("the Kafka broker at " + connection.kafka(), length -> Broker.connect(connection, length));
+        var broker = patience.until(
+                "the Kafka broker at " + connection.kafka(), length -> Broker.connect(connection, length));
         // No file of a user's goes through a cache, whose contents must not change: this one stays empty.
         var cache = TemporaryFolder.create("quantline-console");
-        var store = new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
-                connection.bucket(), Long.MAX_VALUE, cache.path(), Long.MAX_VALUE));
+        var store = new Store(new StoreSettings(
+                connection.s3(),
+                connection.region(),
+                connection.accessKey(),
+                connection.secretKey(),
+                connection.bucket(),
+                Long.MAX_VALUE,
+                cache.path(),
+                Long.MAX_VALUE));
         var client = new StackClient(connection, broker, store, cache);
         try {
             patience.until("the object store at " + connection.s3(), _ -> client.prepared());
@@ -69,8 +77,12 @@ public final class StackClient implements AutoCloseable {
             store.prepare();
             return this;
         } catch (StoreUnavailable failure) {
-            throw new Unreachable(failure.getMessage() + (failure.refused() ? ": check --s3, --bucket and the keys"
-                    : ": check --s3 and that the store runs"), failure);
+            throw new Unreachable(
+                    failure.getMessage()
+                            + (failure.refused()
+                                    ? ": check --s3, --bucket and the keys"
+                                    : ": check --s3 and that the store runs"),
+                    failure);
         }
     }
 
@@ -92,7 +104,10 @@ public final class StackClient implements AutoCloseable {
      */
     public ObjectRef uploadFolder(Path folder) throws IOException {
         try (var files = Files.list(folder)) {
-            var names = files.map(file -> file.getFileName().toString()).filter(name -> name.endsWith(".npz")).sorted().toList();
+            var names = files.map(file -> file.getFileName().toString())
+                    .filter(name -> name.endsWith(".npz"))
+                    .sorted()
+                    .toList();
             if (names.isEmpty()) {
                 throw new BadInput(folder + " holds no .npz file");
             }
@@ -105,7 +120,9 @@ public final class StackClient implements AutoCloseable {
         for (var name : names) {
             hashes.append(Hashes.of(folder.resolve(name)));
         }
-        var hash = names.size() == 1 ? hashes.toString() : Hashes.of(hashes.toString().getBytes());
+        var hash = names.size() == 1
+                ? hashes.toString()
+                : Hashes.of(hashes.toString().getBytes());
         var prefix = "inputs/" + hash.substring(0, 16) + "/";
         for (var name : names) {
             if (!store.exists(prefix + name)) {
@@ -139,7 +156,9 @@ public final class StackClient implements AutoCloseable {
      */
     public Ending watch(String job, Consumer<Event> listener) {
         try (var feed = new EventFeed(connection)) {
-            var earlier = feed.history().stream().filter(event -> event.job().equals(job)).toList();
+            var earlier = feed.history().stream()
+                    .filter(event -> event.job().equals(job))
+                    .toList();
             if (earlier.isEmpty()) {
                 requireJob(job);
             }
@@ -196,8 +215,10 @@ public final class StackClient implements AutoCloseable {
     }
 
     private List<String> ids() {
-        return store.children(Keys.JOBS).stream().filter(folder -> folder.endsWith("/"))
-                .map(folder -> folder.substring(0, folder.length() - 1)).toList();
+        return store.children(Keys.JOBS).stream()
+                .filter(folder -> folder.endsWith("/"))
+                .map(folder -> folder.substring(0, folder.length() - 1))
+                .toList();
     }
 
     /** The report of a job that is done. */
@@ -238,7 +259,8 @@ public final class StackClient implements AutoCloseable {
      */
     public Path bring(String job, String name, Path folder) {
         if (!store.exists(Keys.delivered(job, StageName.EXPORT.verb(), name))) {
-            throw new BadInput("the job " + job + " left no " + name + ": it is not done, or its widths were not allocated");
+            throw new BadInput(
+                    "the job " + job + " left no " + name + ": it is not done, or its widths were not allocated");
         }
         save(job, name, folder);
         return folder.resolve(name);
@@ -316,9 +338,14 @@ public final class StackClient implements AutoCloseable {
             return new JobState(job, "done", StageName.EXPORT.verb());
         }
         var entries = store.children(Keys.JOBS + job + "/");
-        var stage = List.of(StageName.values()).reversed().stream().map(StageName::verb).filter(verb -> entries.contains(verb + "/"))
-                .findFirst().orElse("-");
-        var state = entries.contains("cancelled.json") ? "cancelled" : entries.contains("failed.json") ? "failed" : "running";
+        var stage = List.of(StageName.values()).reversed().stream()
+                .map(StageName::verb)
+                .filter(verb -> entries.contains(verb + "/"))
+                .findFirst()
+                .orElse("-");
+        var state = entries.contains("cancelled.json")
+                ? "cancelled"
+                : entries.contains("failed.json") ? "failed" : "running";
         return new JobState(job, state, stage);
     }
 
@@ -328,8 +355,10 @@ public final class StackClient implements AutoCloseable {
 
     private void requireJob(String job) {
         if (!JobRequest.isId(job) || !store.exists(Keys.request(job))) {
-            throw new BadInput("no job '" + job + "' at " + connection.kafka() + Nearest.to(job, ids())
-                    .map(id -> ": did you mean '" + id + "'?").orElse("") + "; ./quantline jobs lists them");
+            throw new BadInput("no job '" + job + "' at " + connection.kafka()
+                    + Nearest.to(job, ids())
+                            .map(id -> ": did you mean '" + id + "'?")
+                            .orElse("") + "; ./quantline jobs lists them");
         }
     }
 

@@ -16,7 +16,8 @@ public record TemporaryFolder(Path path) implements AutoCloseable {
     @Override
     public void close() {
         try (var files = Files.walk(path)) {
-            files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+            files.sorted(Comparator.reverseOrder())
+                    .forEach(file -> file.toFile().delete());
         } catch (IOException failure) {
             throw new UncheckedIOException("the temporary folder cannot be removed: " + path, failure);
         }

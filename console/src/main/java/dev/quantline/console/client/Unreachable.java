@@ -12,6 +12,7 @@ public final class Unreachable extends RuntimeException {
 
     /** The same, of an address that was waited for. */
     Unreachable after(Duration wait) {
-        return new Unreachable("%s; waited %s, --wait sets how long".formatted(getMessage(), Patience.seconds(wait)), getCause());
+        return new Unreachable(
+                "%s; waited %s, --wait sets how long".formatted(getMessage(), Patience.seconds(wait)), getCause());
     }
 }

@@ -13,22 +13,34 @@ import picocli.CommandLine.Option;
 
 /** Where a stack is: named by its addresses, or the one that runs in this folder. */
 final class AddressOptions {
-    private static final Pattern HOST_AND_PORT = Pattern.compile("(\\[[^\\]]+]|[^:,\\s]+):\\d{1,5}(,([^:,\\s]+):\\d{1,5})*");
+    private static final Pattern HOST_AND_PORT =
+            Pattern.compile("(\\[[^\\]]+]|[^:,\\s]+):\\d{1,5}(,([^:,\\s]+):\\d{1,5})*");
 
-    @Option(names = "--kafka", paramLabel = "HOST:PORT", description = "a running stack's Kafka broker (default: the stack in this folder)")
+    @Option(
+            names = "--kafka",
+            paramLabel = "HOST:PORT",
+            description = "a running stack's Kafka broker (default: the stack in this folder)")
     private String kafka;
 
     @Option(names = "--s3", paramLabel = "URL", description = "the object store of the same stack")
     private URI s3;
 
-    @Option(names = "--s3-access-key", defaultValue = "${env:AWS_ACCESS_KEY_ID:-quantline}", description = "default: AWS_ACCESS_KEY_ID")
+    @Option(
+            names = "--s3-access-key",
+            defaultValue = "${env:AWS_ACCESS_KEY_ID:-quantline}",
+            description = "default: AWS_ACCESS_KEY_ID")
     private String accessKey;
 
-    @Option(names = "--s3-secret-key", defaultValue = "${env:AWS_SECRET_ACCESS_KEY:-quantline-secret}",
+    @Option(
+            names = "--s3-secret-key",
+            defaultValue = "${env:AWS_SECRET_ACCESS_KEY:-quantline-secret}",
             description = "default: AWS_SECRET_ACCESS_KEY")
     private String secretKey;
 
-    @Option(names = "--s3-region", defaultValue = "${env:AWS_REGION:-us-east-1}", description = "default: AWS_REGION or us-east-1")
+    @Option(
+            names = "--s3-region",
+            defaultValue = "${env:AWS_REGION:-us-east-1}",
+            description = "default: AWS_REGION or us-east-1")
     private String region;
 
     @Option(names = "--bucket", defaultValue = "quantline", description = "default: ${DEFAULT-VALUE}")
@@ -48,7 +60,7 @@ final class AddressOptions {
         }
         if (kafka == null || s3 == null) {
             throw new BadInput("--kafka and --s3 belong together: %s is missing"
-                .formatted(kafka == null ? "--kafka HOST:PORT" : "--s3 URL"));
+                    .formatted(kafka == null ? "--kafka HOST:PORT" : "--s3 URL"));
         }
         if (!HOST_AND_PORT.matcher(kafka).matches()) {
             throw new BadInput("--kafka: '" + kafka + "' is not HOST:PORT");

@@ -19,7 +19,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "allocate", description = "gives a finished job another budget; nothing is calibrated or measured again",
+@Command(
+        name = "allocate",
+        description = "gives a finished job another budget; nothing is calibrated or measured again",
         mixinStandardHelpOptions = true)
 final class AllocateCommand implements Callable<Integer> {
     private static final double PERCENT = 100;
@@ -27,16 +29,27 @@ final class AllocateCommand implements Callable<Integer> {
     @Parameters(paramLabel = "JOB", description = "a job whose widths were allocated")
     private String job;
 
-    @Option(names = "--loss", paramLabel = "LOSS", description = "largest predicted loss: the file is made as small as that allows")
+    @Option(
+            names = "--loss",
+            paramLabel = "LOSS",
+            description = "largest predicted loss: the file is made as small as that allows")
     private Double loss;
 
-    @Option(names = "--bit-operations", paramLabel = "FRACTION", description = "most bit operations, as a fraction of the widest choice's")
+    @Option(
+            names = "--bit-operations",
+            paramLabel = "FRACTION",
+            description = "most bit operations, as a fraction of the widest choice's")
     private Double bitOperations;
 
-    @Option(names = "--latency", paramLabel = "MS", description = "most milliseconds of the layers together, one sample")
+    @Option(
+            names = "--latency",
+            paramLabel = "MS",
+            description = "most milliseconds of the layers together, one sample")
     private Double latency;
 
-    @Option(names = "--drop", paramLabel = "DROP",
+    @Option(
+            names = "--drop",
+            paramLabel = "DROP",
             description = "largest drop of the metric: the smallest file that keeps it is looked for")
     private Double drop;
 
@@ -54,8 +67,12 @@ final class AllocateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        var budget = new Reallocation.Budget(size.size(), Optional.ofNullable(bitOperations), Optional.ofNullable(latency),
-                Optional.ofNullable(loss), Optional.ofNullable(drop));
+        var budget = new Reallocation.Budget(
+                size.size(),
+                Optional.ofNullable(bitOperations),
+                Optional.ofNullable(latency),
+                Optional.ofNullable(loss),
+                Optional.ofNullable(drop));
         if (budget.isEmpty()) {
             throw new BadInput("say what to keep: --size, --drop, --loss, --bit-operations or --latency");
         }
@@ -67,7 +84,8 @@ final class AllocateCommand implements Callable<Integer> {
         }
         try (var _ = CtrlC.untidy();
                 var own = started();
-                var client = StackClient.connect(LocalStack.connection(own.addresses()), Patience.of(LocalStack.STARTING))) {
+                var client =
+                        StackClient.connect(LocalStack.connection(own.addresses()), Patience.of(LocalStack.STARTING))) {
             return allocate(budget, client);
         }
     }
@@ -81,14 +99,17 @@ final class AllocateCommand implements Callable<Integer> {
     private int allocate(Reallocation.Budget budget, StackClient client) throws IOException {
         var target = out.or(job + "-" + size.size().map(String::valueOf).orElse("again"));
         try (var folder = TemporaryFolder.create("quantline-allocate")) {
-            return output.conclude(export(new Reallocation(client, client.request(job), budget, folder.path()), target), target);
+            return output.conclude(
+                    export(new Reallocation(client, client.request(job), budget, folder.path()), target), target);
         }
     }
 
     private Report export(Reallocation again, Path target) throws IOException {
         try (var shown = output.progress()) {
-            return again.export(target, (fraction, message) ->
-                    shown.show(new Event.Progress(job, StageName.EXPORT, PERCENT * fraction, message)));
+            return again.export(
+                    target,
+                    (fraction, message) ->
+                            shown.show(new Event.Progress(job, StageName.EXPORT, PERCENT * fraction, message)));
         }
     }
 }

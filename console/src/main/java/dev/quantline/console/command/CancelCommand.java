@@ -24,8 +24,12 @@ final class CancelCommand implements Callable<Integer> {
         try (var client = stack.connect()) {
             var job = client.cancel(id);
             boolean stops = job.state().equals("running");
-            json.print(new Answer(job.id(), job.state(), stops), () -> System.out.println(stops
-                    ? id + " will stop after the piece of work under way" : id + " does not run: it is " + job.state()));
+            json.print(
+                    new Answer(job.id(), job.state(), stops),
+                    () -> System.out.println(
+                            stops
+                                    ? id + " will stop after the piece of work under way"
+                                    : id + " does not run: it is " + job.state()));
             return ExitCode.DONE;
         }
     }

@@ -15,16 +15,25 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "compare", description = "says what sets two results apart: sizes, metric, latency, settings, layers",
+@Command(
+        name = "compare",
+        description = "says what sets two results apart: sizes, metric, latency, settings, layers",
         mixinStandardHelpOptions = true)
 final class CompareCommand implements Callable<Integer> {
-    @Parameters(index = "0", paramLabel = "A", description = "a folder with a report.json, such a file, or a job of a running stack")
+    @Parameters(
+            index = "0",
+            paramLabel = "A",
+            description = "a folder with a report.json, such a file, or a job of a running stack")
     private String first;
 
     @Parameters(index = "1", paramLabel = "B", description = "the same")
     private String second;
 
-    @Option(names = "--layers", paramLabel = "N", defaultValue = "20", description = "layers to show (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--layers",
+            paramLabel = "N",
+            defaultValue = "20",
+            description = "layers to show (default: ${DEFAULT-VALUE})")
     private int layers;
 
     @Mixin
@@ -47,7 +56,8 @@ final class CompareCommand implements Callable<Integer> {
             return read(file);
         }
         if (!file.equals(path) || !JobRequest.isId(named)) {
-            throw new BadInput(file + ": no such file; give a folder that quantize left, its report.json, or a job of a running stack");
+            throw new BadInput(file
+                    + ": no such file; give a folder that quantize left, its report.json, or a job of a running stack");
         }
         try (var client = stack.connect()) {
             return client.finished(named);

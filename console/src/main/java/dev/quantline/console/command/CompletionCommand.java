@@ -7,12 +7,15 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-@Command(name = "completion", description = "prints a script by which a shell completes commands and options",
+@Command(
+        name = "completion",
+        description = "prints a script by which a shell completes commands and options",
         mixinStandardHelpOptions = true)
 final class CompletionCommand implements Callable<Integer> {
     /** One script serves both: in zsh it turns completion of bash on. */
     private enum Shell {
-        BASH, ZSH
+        BASH,
+        ZSH
     }
 
     @Parameters(paramLabel = "bash|zsh", description = "the shell")

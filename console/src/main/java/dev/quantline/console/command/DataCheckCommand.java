@@ -12,7 +12,9 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "check", description = "says whether a model can take a data file; exit code 1 when something is wrong",
+@Command(
+        name = "check",
+        description = "says whether a model can take a data file; exit code 1 when something is wrong",
         mixinStandardHelpOptions = true)
 final class DataCheckCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE.npz", description = "the data")
@@ -34,8 +36,12 @@ final class DataCheckCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        var result = DataCheck.of(ModelOption.readable(file), model.read(), normalize == null ? Map.of() : NormalizeFile.read(normalize));
-        var verdict = new Verdict(result.usable(), result.table(), result.findings().stream().map(DataCheckCommand::said).toList());
+        var result = DataCheck.of(
+                ModelOption.readable(file), model.read(), normalize == null ? Map.of() : NormalizeFile.read(normalize));
+        var verdict = new Verdict(
+                result.usable(),
+                result.table(),
+                result.findings().stream().map(DataCheckCommand::said).toList());
         json.print(verdict, () -> {
             verdict.inputs().forEach(System.out::println);
             verdict.findings().forEach(finding -> System.out.println(finding.kind() + ": " + finding.text()));

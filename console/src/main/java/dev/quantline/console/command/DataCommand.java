@@ -5,8 +5,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-@Command(name = "data", description = "makes data files of pictures or texts, shows what is in one, checks one against a model",
-        synopsisSubcommandLabel = "COMMAND", mixinStandardHelpOptions = true,
+@Command(
+        name = "data",
+        description = "makes data files of pictures or texts, shows what is in one, checks one against a model",
+        synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true,
         subcommands = {DataImagesCommand.class, DataTextCommand.class, DataShowCommand.class, DataCheckCommand.class})
 final class DataCommand implements Runnable {
     @Spec

@@ -14,16 +14,22 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "images", description = "makes a data file of PNG, JPEG and WebP pictures", mixinStandardHelpOptions = true)
+@Command(
+        name = "images",
+        description = "makes a data file of PNG, JPEG and WebP pictures",
+        mixinStandardHelpOptions = true)
 final class DataImagesCommand implements Callable<Integer> {
     private static final int NAMED_CLASSES = 20;
 
     private enum Layout {
-        NCHW, NHWC
+        NCHW,
+        NHWC
     }
 
-    @Parameters(paramLabel = "DIR|CSV", description = "a folder, its sub-folders named after what their pictures show; or a table, .csv or "
-        + ".tsv, of paths inside its own folder")
+    @Parameters(
+            paramLabel = "DIR|CSV",
+            description = "a folder, its sub-folders named after what their pictures show; or a table, .csv or "
+                    + ".tsv, of paths inside its own folder")
     private Path source;
 
     @Mixin
@@ -32,13 +38,19 @@ final class DataImagesCommand implements Callable<Integer> {
     @Option(names = "--out", required = true, paramLabel = "FILE.npz", description = "receives the arrays")
     private Path out;
 
-    @Option(names = "--normalize", paramLabel = "NAME|FILE",
-            description = "what the model was trained with: imagenet, half (-1 to 1), unit (0 to 1), bytes (0 to 255), or a file as for "
-                + "quantize")
+    @Option(
+            names = "--normalize",
+            paramLabel = "NAME|FILE",
+            description =
+                    "what the model was trained with: imagenet, half (-1 to 1), unit (0 to 1), bytes (0 to 255), or a file as for "
+                            + "quantize")
     private String normalize;
 
-    @Option(names = "--preprocessor", paramLabel = "FILE",
-            description = "a Hugging Face preprocessor_config.json (default: the one beside the model, if there is one)")
+    @Option(
+            names = "--preprocessor",
+            paramLabel = "FILE",
+            description =
+                    "a Hugging Face preprocessor_config.json (default: the one beside the model, if there is one)")
     private Path preprocessor;
 
     @Option(names = "--size", paramLabel = "WxH", description = "size of the pictures (default: what the model takes)")
@@ -47,14 +59,23 @@ final class DataImagesCommand implements Callable<Integer> {
     @Option(names = "--fit", description = "crop (default), stretch or pad: what becomes of other proportions")
     private ImageSettings.Shape fit;
 
-    @Option(names = "--shorter-side", paramLabel = "N",
+    @Option(
+            names = "--shorter-side",
+            paramLabel = "N",
             description = "pixels of the shorter side before the middle is taken, often 256 for 224")
     private Integer shorterSide;
 
-    @Option(names = "--filter", paramLabel = "NAME", description = "nearest, box, bilinear (default), hamming, bicubic or lanczos")
+    @Option(
+            names = "--filter",
+            paramLabel = "NAME",
+            description = "nearest, box, bilinear (default), hamming, bicubic or lanczos")
     private String filter;
 
-    @Option(names = "--fill", paramLabel = "N", defaultValue = "0", description = "0 to 255: what --fit pad fills up with (default: 0)")
+    @Option(
+            names = "--fill",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "0 to 255: what --fit pad fills up with (default: 0)")
     private int fill;
 
     @Option(names = "--channels", description = "rgb (default), bgr or gray")
@@ -69,14 +90,23 @@ final class DataImagesCommand implements Callable<Integer> {
     @Option(names = "--floats", description = "write normalised floats, four times as large, where bytes would do")
     private boolean floats;
 
-    @Option(names = "--path-column", paramLabel = "NAME", description = "column of paths (default: file_name, path or the like)")
+    @Option(
+            names = "--path-column",
+            paramLabel = "NAME",
+            description = "column of paths (default: file_name, path or the like)")
     private String pathColumn;
 
-    @Option(names = "--label-column", paramLabel = "NAME", description = "column of labels (default: label, class or the like)")
+    @Option(
+            names = "--label-column",
+            paramLabel = "NAME",
+            description = "column of labels (default: label, class or the like)")
     private String labelColumn;
 
-    @Option(names = "--classes", paramLabel = "FILE",
-            description = "the model's classes in its order: one a line, or a config.json with id2label (default: names in order)")
+    @Option(
+            names = "--classes",
+            paramLabel = "FILE",
+            description =
+                    "the model's classes in its order: one a line, or a config.json with id2label (default: names in order)")
     private Path classes;
 
     @Mixin
@@ -85,19 +115,33 @@ final class DataImagesCommand implements Callable<Integer> {
     @Option(names = "--skip-broken", description = "leave broken pictures out and count them")
     private boolean skipBroken;
 
-    @Option(names = "--max-pixels", paramLabel = "N", defaultValue = "" + ImageSettings.MOST_PIXELS,
+    @Option(
+            names = "--max-pixels",
+            paramLabel = "N",
+            defaultValue = "" + ImageSettings.MOST_PIXELS,
             description = "larger pictures are refused before they are unpacked (default: ${DEFAULT-VALUE})")
     private long maxPixels;
 
     @Override
     public Integer call() throws Exception {
-        var settings = new ImageSettings(Optional.ofNullable(input), Optional.ofNullable(layout).map(Layout::name).map(String::toLowerCase),
-                Optional.ofNullable(channels), Optional.ofNullable(size).map(Size::of), Optional.ofNullable(shorterSide),
-                Optional.ofNullable(fit), Optional.ofNullable(filter).map(Filter::named), fill,
-                Optional.ofNullable(preprocessor).or(() -> model.beside("preprocessor_config.json")), Optional.ofNullable(normalize),
+        var settings = new ImageSettings(
+                Optional.ofNullable(input),
+                Optional.ofNullable(layout).map(Layout::name).map(String::toLowerCase),
+                Optional.ofNullable(channels),
+                Optional.ofNullable(size).map(Size::of),
+                Optional.ofNullable(shorterSide),
+                Optional.ofNullable(fit),
+                Optional.ofNullable(filter).map(Filter::named),
+                fill,
+                Optional.ofNullable(preprocessor).or(() -> model.beside("preprocessor_config.json")),
+                Optional.ofNullable(normalize),
                 floats,
-                Optional.ofNullable(pathColumn), Optional.ofNullable(labelColumn), Optional.ofNullable(classes), subset.subset(),
-                skipBroken, maxPixels);
+                Optional.ofNullable(pathColumn),
+                Optional.ofNullable(labelColumn),
+                Optional.ofNullable(classes),
+                subset.subset(),
+                skipBroken,
+                maxPixels);
         ImageData.Result result;
         try (var display = ProgressDisplay.on(System.err, Boolean.getBoolean("quantline.terminal"))) {
             result = ImageData.write(source, model.read(), settings, out, display.of("images"));
@@ -108,14 +152,31 @@ final class DataImagesCommand implements Callable<Integer> {
     }
 
     private void tell(ImageData.Result result, Optional<Path> configuration) {
-        System.out.println("%s: array %s of %d pictures%s%s".formatted(out, result.array(), result.samples(),
-                result.skipped().isEmpty() ? "" : ", %d broken ones skipped".formatted(result.skipped().size()),
-                result.ignored() == 0 ? "" : ", %d other files left alone".formatted(result.ignored())));
-        System.out.println("pictures: " + result.described() + configuration.map(file -> "; " + file).orElse(""));
-        result.classes().ifPresent(labels -> System.out.println("labels: " + labels.names().entrySet().stream().limit(NAMED_CLASSES)
-                .map(label -> label.getKey() + " " + label.getValue()).collect(Collectors.joining(", "))
-                + (labels.names().size() > NAMED_CLASSES ? ", ... %d in all".formatted(labels.names().size()) : "")));
-        System.out.println("next: ./quantline quantize %s --data %s%s".formatted(model.file(), out,
-                result.normalize().map(file -> " --normalize " + file).orElse("")));
+        System.out.println("%s: array %s of %d pictures%s%s"
+                .formatted(
+                        out,
+                        result.array(),
+                        result.samples(),
+                        result.skipped().isEmpty()
+                                ? ""
+                                : ", %d broken ones skipped"
+                                        .formatted(result.skipped().size()),
+                        result.ignored() == 0 ? "" : ", %d other files left alone".formatted(result.ignored())));
+        System.out.println("pictures: " + result.described()
+                + configuration.map(file -> "; " + file).orElse(""));
+        result.classes()
+                .ifPresent(labels -> System.out.println("labels: "
+                        + labels.names().entrySet().stream()
+                                .limit(NAMED_CLASSES)
+                                .map(label -> label.getKey() + " " + label.getValue())
+                                .collect(Collectors.joining(", "))
+                        + (labels.names().size() > NAMED_CLASSES
+                                ? ", ... %d in all".formatted(labels.names().size())
+                                : "")));
+        System.out.println("next: ./quantline quantize %s --data %s%s"
+                .formatted(
+                        model.file(),
+                        out,
+                        result.normalize().map(file -> " --normalize " + file).orElse("")));
     }
 }

@@ -16,19 +16,31 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "show", description = "says what is in a data file: arrays, types, shapes, ranges, the first samples",
+@Command(
+        name = "show",
+        description = "says what is in a data file: arrays, types, shapes, ranges, the first samples",
         mixinStandardHelpOptions = true)
 final class DataShowCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE.npz", description = "any NumPy archive")
     private Path file;
 
-    @Option(names = "--samples", paramLabel = "N", defaultValue = "3", description = "samples to show (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--samples",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "samples to show (default: ${DEFAULT-VALUE})")
     private int samples;
 
-    @Option(names = "--tokenizer", paramLabel = "FILE", description = "a tokenizer.json, which tokens are shown as text with")
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "FILE",
+            description = "a tokenizer.json, which tokens are shown as text with")
     private Path tokenizer;
 
-    @Option(names = "--pictures", paramLabel = "DIR", description = "receives the first samples of arrays of pictures as PNG files")
+    @Option(
+            names = "--pictures",
+            paramLabel = "DIR",
+            description = "receives the first samples of arrays of pictures as PNG files")
     private Path pictures;
 
     @Mixin
@@ -40,8 +52,11 @@ final class DataShowCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         try (var arrays = NpzArrays.open(ModelOption.readable(file))) {
-            var written = pictures == null ? Optional.<List<String>>empty()
-                    : Optional.of(ArrayPictures.write(arrays, samples, pictures).stream().map(Path::toString).toList());
+            var written = pictures == null
+                    ? Optional.<List<String>>empty()
+                    : Optional.of(ArrayPictures.write(arrays, samples, pictures).stream()
+                            .map(Path::toString)
+                            .toList());
             var content = new Content(DataShow.arrays(arrays), samples > 0 ? first(arrays) : List.of(), written);
             json.print(content, () -> tell(content));
         }
@@ -61,7 +76,10 @@ final class DataShowCommand implements Callable<Integer> {
             System.out.println();
             content.samples().forEach(System.out::println);
         }
-        content.pictures().ifPresent(written -> System.out.println(written.isEmpty() ? "no array holds pictures: four axes, 1 or 3 channels"
-                : written.size() + " pictures in " + pictures));
+        content.pictures()
+                .ifPresent(written -> System.out.println(
+                        written.isEmpty()
+                                ? "no array holds pictures: four axes, 1 or 3 channels"
+                                : written.size() + " pictures in " + pictures));
     }
 }

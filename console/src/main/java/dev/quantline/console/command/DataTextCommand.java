@@ -16,12 +16,16 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "text", description = "makes a data file of texts: lines, rows or pairs of a table, or blocks of a long text",
+@Command(
+        name = "text",
+        description = "makes a data file of texts: lines, rows or pairs of a table, or blocks of a long text",
         mixinStandardHelpOptions = true)
 final class DataTextCommand implements Callable<Integer> {
     private static final int PERCENT = 100;
 
-    @Parameters(paramLabel = "FILE", description = "plain text, a sample a line; or a table, .csv or .tsv, with a line of names above")
+    @Parameters(
+            paramLabel = "FILE",
+            description = "plain text, a sample a line; or a table, .csv or .tsv, with a line of names above")
     private Path source;
 
     @Mixin
@@ -30,35 +34,60 @@ final class DataTextCommand implements Callable<Integer> {
     @Option(names = "--out", required = true, paramLabel = "FILE.npz", description = "receives the arrays")
     private Path out;
 
-    @Option(names = "--tokenizer", paramLabel = "FILE", description = "the model's tokenizer.json (default: the one beside the model)")
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "FILE",
+            description = "the model's tokenizer.json (default: the one beside the model)")
     private Path tokenizer;
 
-    @Option(names = "--length", paramLabel = "N", description = "tokens of a sample (default: the model's, or those of the longest text)")
+    @Option(
+            names = "--length",
+            paramLabel = "N",
+            description = "tokens of a sample (default: the model's, or those of the longest text)")
     private Integer length;
 
     @Option(names = "--blocks", description = "one text, cut in blocks of --length tokens: for language models")
     private boolean blocks;
 
-    @Option(names = "--text-column", paramLabel = "NAME", description = "column of texts (default: text, sentence or the like)")
+    @Option(
+            names = "--text-column",
+            paramLabel = "NAME",
+            description = "column of texts (default: text, sentence or the like)")
     private String text;
 
-    @Option(names = "--pair", paramLabel = "NAME,NAME", split = ",",
+    @Option(
+            names = "--pair",
+            paramLabel = "NAME,NAME",
+            split = ",",
             description = "columns of pairs (default: sentence1,sentence2 or the like)")
     private List<String> pair;
 
-    @Option(names = "--joint", description = "both texts of a pair are one sequence, for models that read them together")
+    @Option(
+            names = "--joint",
+            description = "both texts of a pair are one sequence, for models that read them together")
     private boolean joint;
 
-    @Option(names = "--score-column", paramLabel = "NAME", description = "column of scores of pairs (default: score or the like)")
+    @Option(
+            names = "--score-column",
+            paramLabel = "NAME",
+            description = "column of scores of pairs (default: score or the like)")
     private String score;
 
-    @Option(names = "--label-column", paramLabel = "NAME", description = "column of classes (default: label, class or the like)")
+    @Option(
+            names = "--label-column",
+            paramLabel = "NAME",
+            description = "column of classes (default: label, class or the like)")
     private String label;
 
-    @Option(names = "--ids", paramLabel = "NAME", description = "the model's input of token numbers (default: input_ids, or the only one)")
+    @Option(
+            names = "--ids",
+            paramLabel = "NAME",
+            description = "the model's input of token numbers (default: input_ids, or the only one)")
     private String ids;
 
-    @Option(names = "--padded", description = "pad also for a model that takes no mask; else short texts are left out for it")
+    @Option(
+            names = "--padded",
+            description = "pad also for a model that takes no mask; else short texts are left out for it")
     private boolean padded;
 
     @Mixin
@@ -69,12 +98,24 @@ final class DataTextCommand implements Callable<Integer> {
         if (pair != null && pair.size() != 2) {
             throw new BadInput("--pair names two columns, as sentence1,sentence2");
         }
-        var vocabulary = Optional.ofNullable(tokenizer).or(() -> model.beside("tokenizer.json")).orElseThrow(() -> new BadInput(
-                "--tokenizer is missing, and no tokenizer.json lies beside the model: take the one it was trained with"));
+        var vocabulary = Optional.ofNullable(tokenizer)
+                .or(() -> model.beside("tokenizer.json"))
+                .orElseThrow(
+                        () -> new BadInput(
+                                "--tokenizer is missing, and no tokenizer.json lies beside the model: take the one it was trained with"));
         var columns = Optional.ofNullable(pair);
-        var settings = new TextSettings(length == null ? OptionalInt.empty() : OptionalInt.of(length), blocks, Optional.ofNullable(text),
-                columns.map(List::getFirst), columns.map(List::getLast), joint, Optional.ofNullable(score), Optional.ofNullable(label),
-                Optional.ofNullable(ids), padded, subset.subset());
+        var settings = new TextSettings(
+                length == null ? OptionalInt.empty() : OptionalInt.of(length),
+                blocks,
+                Optional.ofNullable(text),
+                columns.map(List::getFirst),
+                columns.map(List::getLast),
+                joint,
+                Optional.ofNullable(score),
+                Optional.ofNullable(label),
+                Optional.ofNullable(ids),
+                padded,
+                subset.subset());
         TextData.Result result;
         try (var display = ProgressDisplay.on(System.err, Boolean.getBoolean("quantline.terminal"))) {
             result = TextData.write(source, vocabulary, model.read(), settings, out, display.of("text"));
@@ -84,21 +125,37 @@ final class DataTextCommand implements Callable<Integer> {
     }
 
     private void tell(TextData.Result result) {
-        System.out.println(String.format(Locale.ROOT, "%s: %d sequences of %d tokens, %.0f %% of them padding; %s", out, result.rows(),
-                result.length(), PERCENT * result.padding(), result.described()));
+        System.out.println(String.format(
+                Locale.ROOT,
+                "%s: %d sequences of %d tokens, %.0f %% of them padding; %s",
+                out,
+                result.rows(),
+                result.length(),
+                PERCENT * result.padding(),
+                result.described()));
         if (result.cut() > 0) {
             System.out.println(result.cut() + " texts had more tokens and were cut");
         }
         if (result.leftOut() > 0) {
-            System.out.println(result.leftOut() + " texts had fewer tokens and were left out: the model takes no mask that would hide "
+            System.out.println(result.leftOut()
+                    + " texts had fewer tokens and were left out: the model takes no mask that would hide "
                     + "padding");
         }
-        result.classes().filter(_ -> result.metric().filter("top1"::equals).isPresent()).ifPresent(labels -> System.out.println("labels: "
-                + labels.names().entrySet().stream().map(one -> one.getKey() + " " + one.getValue()).collect(Collectors.joining(", "))));
+        result.classes()
+                .filter(_ -> result.metric().filter("top1"::equals).isPresent())
+                .ifPresent(labels -> System.out.println("labels: "
+                        + labels.names().entrySet().stream()
+                                .map(one -> one.getKey() + " " + one.getValue())
+                                .collect(Collectors.joining(", "))));
         if (!result.left().isEmpty()) {
             System.out.println("nothing was written for the model's inputs " + String.join(", ", result.left()));
         }
-        System.out.println("next: ./quantline quantize %s --data %s%s".formatted(model.file(), out,
-                result.metric().map(metric -> "; to measure on it: --eval %s --metric %s".formatted(out, metric)).orElse("")));
+        System.out.println("next: ./quantline quantize %s --data %s%s"
+                .formatted(
+                        model.file(),
+                        out,
+                        result.metric()
+                                .map(metric -> "; to measure on it: --eval %s --metric %s".formatted(out, metric))
+                                .orElse("")));
     }
 }

@@ -15,8 +15,10 @@ import org.apache.kafka.common.utils.AppInfoParser;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
-@Command(name = "doctor",
-        description = "looks at this machine and at the addresses that would be used; exit code 2 when something is wrong",
+@Command(
+        name = "doctor",
+        description =
+                "looks at this machine and at the addresses that would be used; exit code 2 when something is wrong",
         mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
@@ -43,7 +45,9 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private static List<Finding> versions() throws IOException {
-        return List.of(Finding.ok("Quantline", QuantlineCommand.version()), runtime(),
+        return List.of(
+                Finding.ok("Quantline", QuantlineCommand.version()),
+                runtime(),
                 Finding.ok("Kafka client", AppInfoParser.getVersion()));
     }
 
@@ -52,23 +56,34 @@ final class DoctorCommand implements Callable<Integer> {
         try {
             return Finding.ok("ONNX Runtime", Session.version());
         } catch (LinkageError failure) {
-            return Finding.problem("ONNX Runtime", "its native library cannot be loaded: " + failure.getMessage(),
+            return Finding.problem(
+                    "ONNX Runtime",
+                    "its native library cannot be loaded: " + failure.getMessage(),
                     "use a system that README names under What it runs on");
         }
     }
 
     private static List<Finding> addresses(Optional<Connection> connection) throws IOException {
         if (connection.isEmpty()) {
-            return List.of(Finding.ok("stack", "none is named and none runs in this folder: quantize, demo and allocate start their own, "
-                    + "./quantline up one that stays"));
+            return List.of(Finding.ok(
+                    "stack",
+                    "none is named and none runs in this folder: quantize, demo and allocate start their own, "
+                            + "./quantline up one that stays"));
         }
         var named = connection.get();
         return List.of(
-                Probe.broker(named).map(reason -> Finding.problem("Kafka", named.kafka() + ": " + reason,
-                        "start it, or name another with --kafka HOST:PORT"))
-                    .orElseGet(() -> Finding.ok("Kafka", named.kafka() + " answers")),
-                Probe.store(named).map(reason -> Finding.problem("store", named.s3() + ": " + reason,
-                        "start it, or name another with --s3 URL; the keys are --s3-access-key and --s3-secret-key"))
-                    .orElseGet(() -> Finding.ok("store", named.s3() + " answers")));
+                Probe.broker(named)
+                        .map(reason -> Finding.problem(
+                                "Kafka",
+                                named.kafka() + ": " + reason,
+                                "start it, or name another with --kafka HOST:PORT"))
+                        .orElseGet(() -> Finding.ok("Kafka", named.kafka() + " answers")),
+                Probe.store(named)
+                        .map(
+                                reason -> Finding.problem(
+                                        "store",
+                                        named.s3() + ": " + reason,
+                                        "start it, or name another with --s3 URL; the keys are --s3-access-key and --s3-secret-key"))
+                        .orElseGet(() -> Finding.ok("store", named.s3() + " answers")));
     }
 }

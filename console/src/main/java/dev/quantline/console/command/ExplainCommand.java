@@ -15,12 +15,17 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "explain", description = "says what a field of a job request or of a recipe does, and what it may be",
+@Command(
+        name = "explain",
+        description = "says what a field of a job request or of a recipe does, and what it may be",
         mixinStandardHelpOptions = true)
 final class ExplainCommand implements Callable<Integer> {
     private static final int LONGEST_LIST = 8;
 
-    @Parameters(paramLabel = "FIELD", arity = "0..1", description = "calibrate.range, recipe.tune.layers, goal (default: lists all fields)")
+    @Parameters(
+            paramLabel = "FIELD",
+            arity = "0..1",
+            description = "calibrate.range, recipe.tune.layers, goal (default: lists all fields)")
     private String name;
 
     @Mixin
@@ -43,14 +48,19 @@ final class ExplainCommand implements Callable<Integer> {
     /** The field of this path, whose beginning may be left out where that says enough; else every field of the name. */
     private static List<JobField> named(List<JobField> all, String name) {
         for (var path : List.of(name, "recipe." + name)) {
-            var exact = all.stream().filter(field -> field.path().equalsIgnoreCase(path)).toList();
+            var exact = all.stream()
+                    .filter(field -> field.path().equalsIgnoreCase(path))
+                    .toList();
             if (!exact.isEmpty()) {
                 return exact;
             }
         }
-        var ending = all.stream().filter(field -> field.path().toLowerCase(Locale.ROOT).endsWith("." + name)).toList();
+        var ending = all.stream()
+                .filter(field -> field.path().toLowerCase(Locale.ROOT).endsWith("." + name))
+                .toList();
         if (ending.isEmpty()) {
-            throw new BadInput("no such field: '" + name + "'" + nearest(all, name) + "; ./quantline explain lists all");
+            throw new BadInput(
+                    "no such field: '" + name + "'" + nearest(all, name) + "; ./quantline explain lists all");
         }
         return ending;
     }
@@ -59,10 +69,14 @@ final class ExplainCommand implements Callable<Integer> {
     private static String nearest(List<JobField> all, String name) {
         var paths = all.stream().map(JobField::path).toList();
         var endings = paths.stream().map(ExplainCommand::last).distinct().toList();
-        var found = Stream.of(Nearest.to(name, paths), Nearest.to("recipe." + name, paths), Nearest.to(last(name), endings))
-            .flatMap(Optional::stream).distinct()
-            .flatMap(word -> paths.stream().filter(path -> path.equals(word) || path.endsWith("." + word)))
-            .distinct().limit(LONGEST_LIST).toList();
+        var found = Stream.of(
+                        Nearest.to(name, paths), Nearest.to("recipe." + name, paths), Nearest.to(last(name), endings))
+                .flatMap(Optional::stream)
+                .distinct()
+                .flatMap(word -> paths.stream().filter(path -> path.equals(word) || path.endsWith("." + word)))
+                .distinct()
+                .limit(LONGEST_LIST)
+                .toList();
         return found.isEmpty() ? "" : ", did you mean " + String.join(" or ", found) + "?";
     }
 
@@ -81,19 +95,35 @@ final class ExplainCommand implements Callable<Integer> {
         row("type", field.type());
         row("values", String.join(", ", field.values()));
         row("limits", String.join(", ", field.limits()));
-        row("default", field.standard().or(() -> field.presets().isEmpty() ? Optional.<String>empty()
-                : Optional.of(byPreset(field.presets(), all))).orElse(""));
-        row("fields", all.stream().filter(field::has).map(inner -> inner.path().substring(field.path().length() + 1))
-                .filter(inner -> !inner.contains(".") || inner.startsWith("NAME.")).collect(Collectors.joining(", ")));
+        row(
+                "default",
+                field.standard()
+                        .or(() -> field.presets().isEmpty()
+                                ? Optional.<String>empty()
+                                : Optional.of(byPreset(field.presets(), all)))
+                        .orElse(""));
+        row(
+                "fields",
+                all.stream()
+                        .filter(field::has)
+                        .map(inner -> inner.path().substring(field.path().length() + 1))
+                        .filter(inner -> !inner.contains(".") || inner.startsWith("NAME."))
+                        .collect(Collectors.joining(", ")));
     }
 
     /** Values with the presets that have them, {@code "off" with int8, w8a8-fast; "reconstruct" with w4a4}; one that all have alone. */
     private static String byPreset(Map<String, String> presets, List<JobField> all) {
         int every = all.stream().mapToInt(field -> field.presets().size()).max().orElse(0);
-        var byValue = presets.entrySet().stream().collect(Collectors.groupingBy(Map.Entry::getValue, LinkedHashMap::new,
-                Collectors.mapping(Map.Entry::getKey, Collectors.joining(", "))));
-        return byValue.size() == 1 && presets.size() == every ? byValue.firstEntry().getKey()
-                : byValue.entrySet().stream().map(entry -> entry.getKey() + " with " + entry.getValue()).collect(Collectors.joining("; "));
+        var byValue = presets.entrySet().stream()
+                .collect(Collectors.groupingBy(
+                        Map.Entry::getValue,
+                        LinkedHashMap::new,
+                        Collectors.mapping(Map.Entry::getKey, Collectors.joining(", "))));
+        return byValue.size() == 1 && presets.size() == every
+                ? byValue.firstEntry().getKey()
+                : byValue.entrySet().stream()
+                        .map(entry -> entry.getKey() + " with " + entry.getValue())
+                        .collect(Collectors.joining("; "));
     }
 
     private static void row(String name, String value) {

@@ -26,8 +26,12 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "inspect", description = "says what is inside a model: bits and quantizers of every layer, sizes, where it comes from; and "
-    + "what a recipe would make of a float model, or why it cannot", mixinStandardHelpOptions = true)
+@Command(
+        name = "inspect",
+        description =
+                "says what is inside a model: bits and quantizers of every layer, sizes, where it comes from; and "
+                        + "what a recipe would make of a float model, or why it cannot",
+        mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
     private static final double PERCENT = 100;
     private static final double MEGA = 1e6;
@@ -60,7 +64,9 @@ final class InspectCommand implements Callable<Integer> {
         var named = recipe.named();
         var wanted = expanded(named.orElse(TextNode.valueOf("int8")));
         var prospect = named.isPresent() || GivenCodes.layers(graph).isEmpty()
-                ? Optional.of(prospect(graph, bytes, named.map(InspectCommand::name).orElse("int8"), wanted)) : Optional.<Prospect>empty();
+                ? Optional.of(
+                        prospect(graph, bytes, named.map(InspectCommand::name).orElse("int8"), wanted))
+                : Optional.<Prospect>empty();
         var result = new Result(Inspection.of(graph, bytes), prospect);
         json.print(result, () -> {
             result.inspection().lines().forEach(System.out::println);
@@ -75,7 +81,9 @@ final class InspectCommand implements Callable<Integer> {
 
     /** Checked and completed as in a request. @throws BadInput naming a field that cannot be used */
     private static Recipe expanded(JsonNode recipe) {
-        var request = Json.MAPPER.createObjectNode().put("model", "s3://quantline/model.onnx")
+        var request = Json.MAPPER
+                .createObjectNode()
+                .put("model", "s3://quantline/model.onnx")
                 .put("calibration", "s3://quantline/data.npz");
         request.set("recipe", recipe);
         return JobReader.read(request, "inspected").recipe();
@@ -89,9 +97,14 @@ final class InspectCommand implements Callable<Integer> {
             if (Placement.of(prepared, recipe.exclude()).isEmpty()) {
                 throw new BadInput(NothingToQuantize.why(prepared, recipe.exclude()));
             }
-            int block = recipe.calibrate().granularity().equals("block") ? recipe.calibrate().block() : 0;
+            int block = recipe.calibrate().granularity().equals("block")
+                    ? recipe.calibrate().block()
+                    : 0;
             var widths = new Outlook.Widths(recipe.weightBits(), recipe.activationBits(), block);
-            return new Prospect(name, Optional.empty(), Optional.of(Outlook.of(prepared, recipe.exclude(), widths, bytes)),
+            return new Prospect(
+                    name,
+                    Optional.empty(),
+                    Optional.of(Outlook.of(prepared, recipe.exclude(), widths, bytes)),
                     recipe.allocate().flatMap(choice -> choice.size().or(choice::aim)));
         } catch (BadInput refusal) {
             return new Prospect(name, Optional.of(refusal.getMessage()), Optional.empty(), Optional.empty());
@@ -100,23 +113,49 @@ final class InspectCommand implements Callable<Integer> {
 
     private static void tell(Prospect prospect, long bytes) {
         System.out.println();
-        prospect.refused().ifPresent(reason -> System.out.println(prospect.recipe() + " can make nothing of it: " + reason));
+        prospect.refused()
+                .ifPresent(reason -> System.out.println(prospect.recipe() + " can make nothing of it: " + reason));
         prospect.outlook().ifPresent(outlook -> {
-            System.out.println(String.format(Locale.ROOT, "%s would make a file of about %.2f MB of it, %.0f %%%s", prospect.recipe(),
-                outlook.bytes() / MEGA, PERCENT * outlook.bytes() / bytes, prospect.aim().map(aim -> String.format(Locale.ROOT,
-                    "; layers get widths of their own, for %.0f %% together", PERCENT * aim)).orElse("")));
-            int width = outlook.operators().stream().mapToInt(operator -> operator.name().length()).max().orElse(1);
+            System.out.println(String.format(
+                    Locale.ROOT,
+                    "%s would make a file of about %.2f MB of it, %.0f %%%s",
+                    prospect.recipe(),
+                    outlook.bytes() / MEGA,
+                    PERCENT * outlook.bytes() / bytes,
+                    prospect.aim()
+                            .map(aim -> String.format(
+                                    Locale.ROOT,
+                                    "; layers get widths of their own, for %.0f %% together",
+                                    PERCENT * aim))
+                            .orElse("")));
+            int width = outlook.operators().stream()
+                    .mapToInt(operator -> operator.name().length())
+                    .max()
+                    .orElse(1);
             var row = "%-" + width + "s  %8s %8s %8s %8s %8s  %s";
-            System.out.println(row.formatted("operator", "nodes", "integer", "on codes", "stored", "float", "why float").stripTrailing());
-            outlook.operators().forEach(operator -> System.out.println(row.formatted(operator.name(), operator.nodes(), operator.integer(),
-                operator.onCodes(), operator.stored() + operator.given(), operator.floats(), reasons(operator)).stripTrailing()));
-            System.out.println("integer: on integer kernels; on codes: moves codes, or makes codes of codes; stored: computes floats, its "
-                + "weights are stored as codes.");
+            System.out.println(row.formatted("operator", "nodes", "integer", "on codes", "stored", "float", "why float")
+                    .stripTrailing());
+            outlook.operators()
+                    .forEach(operator -> System.out.println(row.formatted(
+                                    operator.name(),
+                                    operator.nodes(),
+                                    operator.integer(),
+                                    operator.onCodes(),
+                                    operator.stored() + operator.given(),
+                                    operator.floats(),
+                                    reasons(operator))
+                            .stripTrailing()));
+            System.out.println(
+                    "integer: on integer kernels; on codes: moves codes, or makes codes of codes; stored: computes floats, its "
+                            + "weights are stored as codes.");
         });
     }
 
     private static String reasons(Outlook.Operator operator) {
-        return operator.floating().entrySet().stream().map(reason -> operator.floating().size() == 1 ? reason.getKey()
-            : reason.getKey() + " (" + reason.getValue() + ")").collect(Collectors.joining("; "));
+        return operator.floating().entrySet().stream()
+                .map(reason -> operator.floating().size() == 1
+                        ? reason.getKey()
+                        : reason.getKey() + " (" + reason.getValue() + ")")
+                .collect(Collectors.joining("; "));
     }
 }

@@ -13,9 +13,13 @@ final class JobIds {
     private JobIds() {}
 
     static String of(Path file) {
-        var name = file.getFileName().toString().toLowerCase(Locale.ROOT).replaceFirst("\\.[a-z]+$", "").replaceAll("[^a-z0-9]+", "-")
+        var name = file.getFileName()
+                .toString()
+                .toLowerCase(Locale.ROOT)
+                .replaceFirst("\\.[a-z]+$", "")
+                .replaceAll("[^a-z0-9]+", "-")
                 .replaceFirst("^-+", "");
-        return (name.isEmpty() ? "job" : name.substring(0, Math.min(name.length(), LONGEST_NAME)))
-            + "-" + SECOND.format(LocalDateTime.now());
+        return (name.isEmpty() ? "job" : name.substring(0, Math.min(name.length(), LONGEST_NAME))) + "-"
+                + SECOND.format(LocalDateTime.now());
     }
 }

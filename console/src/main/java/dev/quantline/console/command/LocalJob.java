@@ -14,8 +14,16 @@ import java.util.function.Function;
  * @param normalize as in a job request
  * @param inputs    as in a job request
  */
-record LocalJob(String id, Path model, Path calibration, Optional<Evaluation> evaluation, Optional<Training> training,
-        Optional<JsonNode> recipe, Optional<JsonNode> normalize, Optional<JsonNode> inputs, Optional<String> target) {
+record LocalJob(
+        String id,
+        Path model,
+        Path calibration,
+        Optional<Evaluation> evaluation,
+        Optional<Training> training,
+        Optional<JsonNode> recipe,
+        Optional<JsonNode> normalize,
+        Optional<JsonNode> inputs,
+        Optional<String> target) {
 
     /**
      * The data a metric is measured on; an empty metric leaves the choice to the request's default.

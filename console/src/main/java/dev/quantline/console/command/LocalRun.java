@@ -34,7 +34,8 @@ final class LocalRun {
     int run(LocalJob job, StackOptions stack, Path out) throws IOException {
         // Read here as well as by the first stage: most mistakes are told at once, without a broker.
         var externalData = ModelFile.externalFiles(job.model());
-        for (var metric : job.evaluation().flatMap(LocalJob.Evaluation::graph).stream().toList()) {
+        for (var metric :
+                job.evaluation().flatMap(LocalJob.Evaluation::graph).stream().toList()) {
             OwnGraph.read(metric, job.evaluation().get().better());
         }
         JobReader.read(job.request(path -> "s3://quantline/inputs/" + path.getFileName()), job.id());
@@ -59,7 +60,8 @@ final class LocalRun {
         ObjectNode json = job.request(path -> path.equals(job.model()) ? modelRef.toString() : upload(client, path));
         var request = JobReader.read(json, job.id());
         Ending ending;
-        try (var _ = CtrlC.first(() -> cancel(client, request.id())); var progress = output.progress()) {
+        try (var _ = CtrlC.first(() -> cancel(client, request.id()));
+                var progress = output.progress()) {
             progress.say("job " + request.id());
             ending = client.run(request, progress::show);
         }
@@ -78,8 +80,10 @@ final class LocalRun {
     private static String upload(StackClient client, Path file) {
         try {
             var path = file.toAbsolutePath();
-            return Files.isDirectory(path) ? client.uploadFolder(path).toString()
-                    : client.upload(path.getParent(), List.of(path.getFileName().toString())).toString();
+            return Files.isDirectory(path)
+                    ? client.uploadFolder(path).toString()
+                    : client.upload(path.getParent(), List.of(path.getFileName().toString()))
+                            .toString();
         } catch (IOException failure) {
             throw new UncheckedIOException("cannot be read: " + file, failure);
         }

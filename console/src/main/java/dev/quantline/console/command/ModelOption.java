@@ -11,7 +11,11 @@ import picocli.CommandLine.Option;
 
 /** The model that data is for. */
 final class ModelOption {
-    @Option(names = "--model", required = true, paramLabel = "MODEL.onnx", description = "the model that the data is for")
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "MODEL.onnx",
+            description = "the model that the data is for")
     private Path model;
 
     Graph read() throws IOException {

@@ -5,8 +5,11 @@ import picocli.CommandLine.Option;
 
 /** Where a command leaves model and report. */
 final class OutOption {
-    @Option(names = "--out", paramLabel = "DIR",
-            description = "receives model.onnx, report.json, report.html (default: a folder under out/, named after the job)")
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description =
+                    "receives model.onnx, report.json, report.html (default: a folder under out/, named after the job)")
     private Path out;
 
     /** The folder that was named, else the one under {@code out/} of this name. */

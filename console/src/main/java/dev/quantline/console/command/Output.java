@@ -39,8 +39,10 @@ final class Output {
             case Ending.Done _ -> conclude(client.report(job), folder.get());
             case Ending.Failed _ when CtrlC.isUnderWay() -> ExitCode.FAILED;
             case Ending.Failed(var event) -> {
-                remarks.println(isCancelled(event) ? "quantline: %s was cancelled".formatted(job)
-                        : "quantline: %s stopped in %s: %s".formatted(job, event.stage(), event.reason()));
+                remarks.println(
+                        isCancelled(event)
+                                ? "quantline: %s was cancelled".formatted(job)
+                                : "quantline: %s stopped in %s: %s".formatted(job, event.stage(), event.reason()));
                 yield exitCode(event);
             }
         };
@@ -59,7 +61,8 @@ final class Output {
             ResultTable.of(report).forEach(results::println);
             ResultTable.notes(report).forEach(results::println);
             if (folder != null) {
-                results.println("model and report: " + folder.resolve("model.onnx") + ", " + folder.resolve("report.html"));
+                results.println(
+                        "model and report: " + folder.resolve("model.onnx") + ", " + folder.resolve("report.html"));
             }
             ResultTable.message(report).ifPresent(results::println);
         }

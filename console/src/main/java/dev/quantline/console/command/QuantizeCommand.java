@@ -24,29 +24,46 @@ final class QuantizeCommand implements Callable<Integer> {
     @Parameters(paramLabel = "MODEL.onnx", description = "the float model; external data files beside it are found")
     private Path model;
 
-    @Option(names = "--data", required = true, paramLabel = "CAL.npz",
+    @Option(
+            names = "--data",
+            required = true,
+            paramLabel = "CAL.npz",
             description = "calibration data: one array per model input; or a folder of such files")
     private Path data;
 
     @Option(names = "--eval", paramLabel = "VAL.npz", description = "evaluation data")
     private Path evaluation;
 
-    @Option(names = "--metric", paramLabel = "NAME|FILE.onnx",
-            description = "top1, f1, pairs, perplexity, cer, psnr, map, fidelity (default) and others, or an ONNX graph that is one")
+    @Option(
+            names = "--metric",
+            paramLabel = "NAME|FILE.onnx",
+            description =
+                    "top1, f1, pairs, perplexity, cer, psnr, map, fidelity (default) and others, or an ONNX graph that is one")
     private String metric;
 
-    @Option(names = "--metric-output", paramLabel = "NAME",
+    @Option(
+            names = "--metric-output",
+            paramLabel = "NAME",
             description = "the output the metric looks at (default: the first one of floats)")
     private String metricOutput;
 
-    @Option(names = "--better", paramLabel = "higher|lower", description = "which figures of a metric that is a graph are better")
+    @Option(
+            names = "--better",
+            paramLabel = "higher|lower",
+            description = "which figures of a metric that is a graph are better")
     private String better;
 
-    @Option(names = "--batch-axis", paramLabel = "INPUT=AXIS",
-            description = "an input whose samples lie along another axis than the first, counted from 0; may be repeated")
+    @Option(
+            names = "--batch-axis",
+            paramLabel = "INPUT=AXIS",
+            description =
+                    "an input whose samples lie along another axis than the first, counted from 0; may be repeated")
     private Map<String, Integer> batchAxes = new TreeMap<>();
 
-    @Option(names = "--constant", paramLabel = "INPUT", description = "an input that is the same for all samples; may be repeated")
+    @Option(
+            names = "--constant",
+            paramLabel = "INPUT",
+            description = "an input that is the same for all samples; may be repeated")
     private List<String> constants = new ArrayList<>();
 
     @Option(names = "--train", paramLabel = "TRAIN.npz", description = "training data")
@@ -58,7 +75,10 @@ final class QuantizeCommand implements Callable<Integer> {
     @Option(names = "--target", description = "where the file will run: cpu (default, any x86 or ARM) or cpu-vnni")
     private String target;
 
-    @Option(names = "--normalize", paramLabel = "FILE", description = "JSON: {\"input\": {\"mean\": [..], \"std\": [..]}} for uint8 images")
+    @Option(
+            names = "--normalize",
+            paramLabel = "FILE",
+            description = "JSON: {\"input\": {\"mean\": [..], \"std\": [..]}} for uint8 images")
     private Path normalize;
 
     @Option(names = "--id", description = "the job's id (default: the model's name and the time)")
@@ -85,11 +105,20 @@ final class QuantizeCommand implements Callable<Integer> {
         requireTogether("--eval", evaluation, "--metric-output", metricOutput);
         requireTogether("--eval", evaluation, "--better", better);
         requireTogether("--train", training, "--loss", loss);
-        var job = new LocalJob(id == null ? JobIds.of(readable(model)) : id, readable(model), data(data),
-                Optional.ofNullable(evaluation).map(file -> new LocalJob.Evaluation(data(file), Optional.ofNullable(metric),
-                        Optional.ofNullable(metricOutput), Optional.ofNullable(better))),
+        var job = new LocalJob(
+                id == null ? JobIds.of(readable(model)) : id,
+                readable(model),
+                data(data),
+                Optional.ofNullable(evaluation)
+                        .map(file -> new LocalJob.Evaluation(
+                                data(file),
+                                Optional.ofNullable(metric),
+                                Optional.ofNullable(metricOutput),
+                                Optional.ofNullable(better))),
                 Optional.ofNullable(training).map(file -> new LocalJob.Training(data(file), Optional.ofNullable(loss))),
-                recipe(), normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)), inputs(),
+                recipe(),
+                normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)),
+                inputs(),
                 Optional.ofNullable(target));
         job.evaluation().flatMap(LocalJob.Evaluation::graph).ifPresent(QuantizeCommand::readable);
         return new LocalRun(output).run(job, stack, out.or(job.id()));
@@ -110,7 +139,9 @@ final class QuantizeCommand implements Callable<Integer> {
             return named;
         }
         var over = named.orElse(TextNode.valueOf("mixed"));
-        var object = over instanceof ObjectNode given ? given.deepCopy() : Json.MAPPER.createObjectNode().put("preset", over.asText());
+        var object = over instanceof ObjectNode given
+                ? given.deepCopy()
+                : Json.MAPPER.createObjectNode().put("preset", over.asText());
         object.withObject("/allocate").put("size", size.size().get());
         return Optional.of(object);
     }

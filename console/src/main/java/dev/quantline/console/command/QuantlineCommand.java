@@ -18,11 +18,29 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The command line as a whole: the list of commands, and what becomes of failures. */
-@Command(name = "quantline", description = "Quantizes float ONNX models.%n", synopsisSubcommandLabel = "COMMAND",
-        mixinStandardHelpOptions = true, versionProvider = QuantlineCommand.Version.class,
-        subcommands = {DemoCommand.class, QuantizeCommand.class, UpCommand.class, SubmitCommand.class, WatchCommand.class,
-            CancelCommand.class, JobsCommand.class, AllocateCommand.class, InspectCommand.class, DataCommand.class,
-            ExplainCommand.class, DoctorCommand.class, CompareCommand.class, CompletionCommand.class, DistCommand.class},
+@Command(
+        name = "quantline",
+        description = "Quantizes float ONNX models.%n",
+        synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true,
+        versionProvider = QuantlineCommand.Version.class,
+        subcommands = {
+            DemoCommand.class,
+            QuantizeCommand.class,
+            UpCommand.class,
+            SubmitCommand.class,
+            WatchCommand.class,
+            CancelCommand.class,
+            JobsCommand.class,
+            AllocateCommand.class,
+            InspectCommand.class,
+            DataCommand.class,
+            ExplainCommand.class,
+            DoctorCommand.class,
+            CompareCommand.class,
+            CompletionCommand.class,
+            DistCommand.class
+        },
         footer = "  test      builds and runs every test of the project")
 public final class QuantlineCommand implements Runnable {
     private static final int HELP_WIDTH = 120;
@@ -32,7 +50,8 @@ public final class QuantlineCommand implements Runnable {
 
     /** Runs one command line and answers with its exit code; failures are told on standard error, one line each. */
     public static int execute(String... arguments) {
-        // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their failures by exceptions.
+        // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their
+        // failures by exceptions.
         Logger.getLogger("").setLevel(Level.OFF);
         return new CommandLine(new QuantlineCommand())
                 .setUsageHelpWidth(HELP_WIDTH)
@@ -49,17 +68,28 @@ public final class QuantlineCommand implements Runnable {
 
     private static int refuse(ParameterException failure, String[] arguments) {
         var command = failure.getCommandLine();
-        say(command.getErr(), "%s%s; see ./%s --help".formatted(failure.getMessage(), meant(command),
-                command.getCommandSpec().qualifiedName()));
+        say(
+                command.getErr(),
+                "%s%s; see ./%s --help"
+                        .formatted(
+                                failure.getMessage(),
+                                meant(command),
+                                command.getCommandSpec().qualifiedName()));
         return ExitCode.UNUSABLE;
     }
 
     /** The option or command that the first unknown word was meant to be; a misspelt option also explains one that is missing. */
     private static String meant(CommandLine command) {
         var spec = command.getCommandSpec();
-        return command.getUnmatchedArguments().stream().findFirst().flatMap(word -> Nearest.to(word.replaceFirst("=.*", ""),
-                word.startsWith("-") ? spec.optionsMap().keySet() : spec.subcommands().keySet())
-            .map(name -> ": '" + word + "' is unknown, did you mean '" + name + "'?")).orElse("");
+        return command.getUnmatchedArguments().stream()
+                .findFirst()
+                .flatMap(word -> Nearest.to(
+                                word.replaceFirst("=.*", ""),
+                                word.startsWith("-")
+                                        ? spec.optionsMap().keySet()
+                                        : spec.subcommands().keySet())
+                        .map(name -> ": '" + word + "' is unknown, did you mean '" + name + "'?"))
+                .orElse("");
     }
 
     private static int explain(Exception failure, CommandLine command, CommandLine.ParseResult parsed) {
@@ -72,8 +102,12 @@ public final class QuantlineCommand implements Runnable {
                 yield ExitCode.UNUSABLE;
             }
             case IOException _ -> {
-                say(command.getErr(), "%s: %s".formatted(failure.getClass().getSimpleName().replace("IOException", "input/output"),
-                        failure.getMessage()));
+                say(
+                        command.getErr(),
+                        "%s: %s"
+                                .formatted(
+                                        failure.getClass().getSimpleName().replace("IOException", "input/output"),
+                                        failure.getMessage()));
                 yield ExitCode.FAILED;
             }
             default -> {

@@ -46,16 +46,26 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
     private static final double NANOS = 1e9;
 
     /** Limits as the command line states them, instead of all of the job's. */
-    record Budget(Optional<Double> size, Optional<Double> bitOperations, Optional<Double> latency, Optional<Double> loss,
-                  Optional<Double> drop) {
+    record Budget(
+            Optional<Double> size,
+            Optional<Double> bitOperations,
+            Optional<Double> latency,
+            Optional<Double> loss,
+            Optional<Double> drop) {
         boolean isEmpty() {
             return Stream.of(size, bitOperations, latency, loss, drop).allMatch(Optional::isEmpty);
         }
 
         /** As the command line states it. */
         String options() {
-            return Stream.of(option("--size", size), option("--bit-operations", bitOperations), option("--latency", latency),
-                    option("--loss", loss), option("--drop", drop)).flatMap(Optional::stream).collect(Collectors.joining());
+            return Stream.of(
+                            option("--size", size),
+                            option("--bit-operations", bitOperations),
+                            option("--latency", latency),
+                            option("--loss", loss),
+                            option("--drop", drop))
+                    .flatMap(Optional::stream)
+                    .collect(Collectors.joining());
         }
 
         private static Optional<String> option(String name, Optional<Double> value) {
@@ -81,12 +91,31 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         try (var calibration = data(request.calibration(), "calibration", models.ofBase());
                 var evaluation = data(evaluated, "evaluation", models.ofBase())) {
             long brought = System.nanoTime();
-            var job = new Exporter.Job(request.id(), earlier.recipe(), original, models.ofBase(), plan, table, Target.of(request.target()),
-                    Optional.empty(), JobData.bind(evaluation, models.ofBase(), request),
-                    measure(earlier), goal(),
-                    earlier.tuning(), earlier.provenance(), Exporter.Products.of(request.recipe().products()), BATCH, Provider.cpu());
-            var report = new AllocatedExport(job, allocate, candidates, models, Sensitivities.read(bring("sensitivities.json")),
-                    JobData.bind(calibration, models.ofBase(), request)).run(target, progress);
+            var job = new Exporter.Job(
+                    request.id(),
+                    earlier.recipe(),
+                    original,
+                    models.ofBase(),
+                    plan,
+                    table,
+                    Target.of(request.target()),
+                    Optional.empty(),
+                    JobData.bind(evaluation, models.ofBase(), request),
+                    measure(earlier),
+                    goal(),
+                    earlier.tuning(),
+                    earlier.provenance(),
+                    Exporter.Products.of(request.recipe().products()),
+                    BATCH,
+                    Provider.cpu());
+            var report = new AllocatedExport(
+                            job,
+                            allocate,
+                            candidates,
+                            models,
+                            Sensitivities.read(bring("sensitivities.json")),
+                            JobData.bind(calibration, models.ofBase(), request))
+                    .run(target, progress);
             report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)))
                     .withAsked(asked(earlier.asked()));
             report.write(target, Gallery.of(table, plan));
@@ -99,14 +128,22 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         var stages = new LinkedHashMap<>(earlier.stages());
         stages.put(StageName.EXPORT.verb(), export);
         var timed = report.withStages(stages);
-        return earlier.fineTuned() == null ? timed : timed.withFineTuned(earlier.fineTuned().value());
+        return earlier.fineTuned() == null
+                ? timed
+                : timed.withFineTuned(earlier.fineTuned().value());
     }
 
     /** The job's request holds for another budget as well; null where its report was written before there was one. */
     private Report.Asked asked(Report.Asked earlier) {
-        return earlier == null ? null : new Report.Asked(earlier.model(), earlier.calibration(), earlier.evaluation(),
-                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(), "./quantline allocate " + request.id() + budget.options(),
-                earlier.request());
+        return earlier == null
+                ? null
+                : new Report.Asked(
+                        earlier.model(),
+                        earlier.calibration(),
+                        earlier.evaluation(),
+                        Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+                        "./quantline allocate " + request.id() + budget.options(),
+                        earlier.request());
     }
 
     private static double seconds(long sinceNanos) {
@@ -116,8 +153,12 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
     private Measure measure(Report earlier) throws IOException {
         var own = request.evaluation().filter(evaluation -> evaluation.graph().isPresent());
         return own.isPresent()
-                ? Measure.of(OwnGraph.read(client.bring(own.get().graph().get(), empty("metric")).getFirst(), own.get().better()))
-                : new Measure(earlier.quantized().metric().name(), request.evaluation().flatMap(JobRequest.Evaluation::output));
+                ? Measure.of(OwnGraph.read(
+                        client.bring(own.get().graph().get(), empty("metric")).getFirst(),
+                        own.get().better()))
+                : new Measure(
+                        earlier.quantized().metric().name(),
+                        request.evaluation().flatMap(JobRequest.Evaluation::output));
     }
 
     private OptionalDouble goal() {
@@ -126,10 +167,20 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
 
     /** The new budget; candidates and judge stay the job's. */
     private Recipe.Allocate allocate() {
-        var before = request.recipe().allocate().orElseThrow(() -> new BadInput("the widths of job " + request.id()
-            + " were not allocated: run it with --recipe mixed"));
-        return new Recipe.Allocate(before.bits(), before.activations(), budget.size(), Optional.empty(), budget.bitOperations(),
-                budget.latency(), budget.loss(), before.judge(), before.pinned());
+        var before = request.recipe()
+                .allocate()
+                .orElseThrow(() -> new BadInput(
+                        "the widths of job " + request.id() + " were not allocated: run it with --recipe mixed"));
+        return new Recipe.Allocate(
+                before.bits(),
+                before.activations(),
+                budget.size(),
+                Optional.empty(),
+                budget.bitOperations(),
+                budget.latency(),
+                budget.loss(),
+                before.judge(),
+                before.pinned());
     }
 
     private FloatModels models(Candidates candidates) throws IOException {

@@ -10,7 +10,10 @@ import picocli.CommandLine.Option;
 
 /** How to quantize. */
 final class RecipeOption {
-    @Option(names = "--recipe", paramLabel = "NAME|FILE", description = "a preset (default: int8) or a JSON file with a recipe object")
+    @Option(
+            names = "--recipe",
+            paramLabel = "NAME|FILE",
+            description = "a preset (default: int8) or a JSON file with a recipe object")
     private String recipe;
 
     /** A file's content, or a preset; empty where none is named. */
@@ -19,6 +22,9 @@ final class RecipeOption {
             return Optional.empty();
         }
         var file = Path.of(recipe);
-        return Optional.of(Files.isRegularFile(file) || recipe.endsWith(".json") ? SubmitCommand.json(file) : TextNode.valueOf(recipe));
+        return Optional.of(
+                Files.isRegularFile(file) || recipe.endsWith(".json")
+                        ? SubmitCommand.json(file)
+                        : TextNode.valueOf(recipe));
     }
 }

@@ -20,8 +20,13 @@ final class StackOptions {
     @Mixin
     private AddressOptions addresses;
 
-    @Option(names = "--wait", paramLabel = "TIME", defaultValue = "60s", converter = WaitTime.class,
-            description = "how long a broker or a store that does not answer yet is waited for: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
+    @Option(
+            names = "--wait",
+            paramLabel = "TIME",
+            defaultValue = "60s",
+            converter = WaitTime.class,
+            description =
+                    "how long a broker or a store that does not answer yet is waited for: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
     private Duration wait;
 
     /** As {@link AddressOptions#find}. */
@@ -51,7 +56,8 @@ final class StackOptions {
 
     /** A client of the stack to talk to, for commands that never start one. */
     StackClient connect() throws IOException {
-        return connect(found().orElseThrow(() -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
-                + "one with --kafka HOST:PORT --s3 URL")));
+        return connect(found().orElseThrow(
+                        () -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
+                                + "one with --kafka HOST:PORT --s3 URL")));
     }
 }

@@ -14,7 +14,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "submit", description = "hands a job request to a running stack and prints the job's id", mixinStandardHelpOptions = true)
+@Command(
+        name = "submit",
+        description = "hands a job request to a running stack and prints the job's id",
+        mixinStandardHelpOptions = true)
 final class SubmitCommand implements Callable<Integer> {
     @Parameters(paramLabel = "JOB.json", description = "the request; its files are in the store already")
     private Path file;
@@ -47,8 +50,12 @@ final class SubmitCommand implements Callable<Integer> {
         try {
             return Json.stated(Files.readAllBytes(file));
         } catch (JsonProcessingException failure) {
-            throw new BadInput("%s is not JSON: %s (line %d)".formatted(file, failure.getOriginalMessage(),
-                failure.getLocation().getLineNr()),
+            throw new BadInput(
+                    "%s is not JSON: %s (line %d)"
+                            .formatted(
+                                    file,
+                                    failure.getOriginalMessage(),
+                                    failure.getLocation().getLineNr()),
                     failure);
         }
     }

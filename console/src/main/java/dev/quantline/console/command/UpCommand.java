@@ -10,22 +10,30 @@ import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
-@Command(name = "up", description = "runs broker, store and all services until Ctrl-C; data stays in .quantline/",
-    mixinStandardHelpOptions = true)
+@Command(
+        name = "up",
+        description = "runs broker, store and all services until Ctrl-C; data stays in .quantline/",
+        mixinStandardHelpOptions = true)
 final class UpCommand implements Callable<Integer> {
     private static final int USUAL_KAFKA = 9092;
     private static final int USUAL_S3 = 9000;
     private static final int USUAL_HTTP = 8080;
 
-    @Option(names = "--kafka-port", paramLabel = "PORT",
+    @Option(
+            names = "--kafka-port",
+            paramLabel = "PORT",
             description = "of the broker (default: " + USUAL_KAFKA + ", or a free one; 0: free)")
     private Integer kafka;
 
-    @Option(names = "--s3-port", paramLabel = "PORT",
+    @Option(
+            names = "--s3-port",
+            paramLabel = "PORT",
             description = "of the object store (default: " + USUAL_S3 + ", or a free one; 0: free)")
     private Integer s3;
 
-    @Option(names = "--http-port", paramLabel = "PORT",
+    @Option(
+            names = "--http-port",
+            paramLabel = "PORT",
             description = "of health and metrics (default: " + USUAL_HTTP + ", or a free one; 0: free)")
     private Integer http;
 
@@ -36,14 +44,22 @@ final class UpCommand implements Callable<Integer> {
         System.err.println("starting broker, store and services ...");
         try (var stack = LocalStack.start(ports, httpPort, LocalStack.LogLevel.TALKATIVE)) {
             var connection = stack.connection();
-            System.out.printf("""
+            System.out.printf(
+                    """
                     Quantline is up, data in %s; Ctrl-C stops it
                       Kafka    %s
                       S3       %s  bucket %s, access key %s, secret key %s
                       health   http://127.0.0.1:%d/q/health
                       metrics  http://127.0.0.1:%d/q/metrics
-                    """, LocalStack.DATA.toAbsolutePath(), connection.kafka(), connection.s3(), connection.bucket(),
-                    StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY, httpPort, httpPort);
+                    """,
+                    LocalStack.DATA.toAbsolutePath(),
+                    connection.kafka(),
+                    connection.s3(),
+                    connection.bucket(),
+                    StackAddresses.ACCESS_KEY,
+                    StackAddresses.SECRET_KEY,
+                    httpPort,
+                    httpPort);
             stack.awaitStop();
             return ExitCode.DONE;
         }

@@ -9,8 +9,15 @@ import picocli.CommandLine.TypeConversionException;
 /** A time as people write it: {@code 90s}, {@code 5m}, {@code 1h}; a number alone counts seconds. */
 final class WaitTime implements ITypeConverter<Duration> {
     private static final Pattern FORM = Pattern.compile("(\\d{1,6})\\s*(s|m|h|)");
-    private static final Map<String, Duration> UNITS = Map.of("", Duration.ofSeconds(1), "s", Duration.ofSeconds(1),
-            "m", Duration.ofMinutes(1), "h", Duration.ofHours(1));
+    private static final Map<String, Duration> UNITS = Map.of(
+            "",
+            Duration.ofSeconds(1),
+            "s",
+            Duration.ofSeconds(1),
+            "m",
+            Duration.ofMinutes(1),
+            "h",
+            Duration.ofHours(1));
 
     @Override
     public Duration convert(String value) {

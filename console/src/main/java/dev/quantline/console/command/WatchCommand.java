@@ -10,13 +10,18 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "watch", description = "follows one job of a running stack to its end, or all jobs until Ctrl-C",
-    mixinStandardHelpOptions = true)
+@Command(
+        name = "watch",
+        description = "follows one job of a running stack to its end, or all jobs until Ctrl-C",
+        mixinStandardHelpOptions = true)
 final class WatchCommand implements Callable<Integer> {
     @Parameters(paramLabel = "ID", arity = "0..1", description = "the job (default: all)")
     private String id;
 
-    @Option(names = "--json", description = "print every event as a line of JSON on standard output, and the report of the job as the last")
+    @Option(
+            names = "--json",
+            description =
+                    "print every event as a line of JSON on standard output, and the report of the job as the last")
     private boolean json;
 
     @Mixin
@@ -53,7 +58,11 @@ final class WatchCommand implements Callable<Integer> {
         return switch (ending) {
             case Ending.Done _ -> {
                 var report = client.report(id);
-                System.out.println(Json.MAPPER.createObjectNode().put("event", "report").put("job", id).set("report", report));
+                System.out.println(Json.MAPPER
+                        .createObjectNode()
+                        .put("event", "report")
+                        .put("job", id)
+                        .set("report", report));
                 yield Output.exitCode(report);
             }
             case Ending.Failed(var event) -> Output.exitCode(event);

@@ -24,6 +24,7 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
     private static final double LEAST_ERROR = 1e-12;
     /** Ratios of errors nearer to 1 than this are chance. */
     private static final double SAME = 1e-3;
+
     private static final int FLOAT = 32;
 
     /**
@@ -40,14 +41,17 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
     public record Layer(String name, Optional<Width> a, Optional<Width> b) {
         /** Bits that are stored or read more in one than in the other. */
         private int bits() {
-            return a.isEmpty() || b.isEmpty() ? Integer.MAX_VALUE
-                    : apart(a.get().weightBits, b.get().weightBits) + apart(a.get().activationBits, b.get().activationBits);
+            return a.isEmpty() || b.isEmpty()
+                    ? Integer.MAX_VALUE
+                    : apart(a.get().weightBits, b.get().weightBits)
+                            + apart(a.get().activationBits, b.get().activationBits);
         }
 
         private double errors() {
             var before = a.flatMap(Width::weightError);
             var after = b.flatMap(Width::weightError);
-            return before.isEmpty() || after.isEmpty() ? 0
+            return before.isEmpty() || after.isEmpty()
+                    ? 0
                     : Math.abs(Math.log(Math.max(after.get(), LEAST_ERROR) / Math.max(before.get(), LEAST_ERROR)));
         }
 
@@ -65,18 +69,28 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
     }
 
     private static List<Figure> figures(JsonNode a, JsonNode b) {
-        var figures = new ArrayList<>(List.of(figure("float size", "bytes", "/float/bytes", a, b),
+        var figures = new ArrayList<>(List.of(
+                figure("float size", "bytes", "/float/bytes", a, b),
                 figure("size", "bytes", "/quantized/bytes", a, b)));
-        Stream.of(a, b).map(report -> report.at("/quantized/metric/name").asText()).filter(name -> !name.isEmpty()).distinct()
-            .forEach(metric -> {
-                figures.add(new Figure(metric + ", float", "", metric(a, "float", metric), metric(b, "float", metric)));
-                figures.add(new Figure(metric, "", metric(a, "quantized", metric), metric(b, "quantized", metric)));
-            });
-        figures.addAll(List.of(figure("float latency", "ms", "/float/latencyMs", a, b),
-                figure("latency", "ms", "/quantized/latencyMs", a, b), figure("cosine to float", "", "/fidelity/cosine", a, b),
-                figure("SQNR", "dB", "/fidelity/sqnrDb", a, b), figure("bits a weight", "bits", "/quantized/averageWeightBits", a, b),
+        Stream.of(a, b)
+                .map(report -> report.at("/quantized/metric/name").asText())
+                .filter(name -> !name.isEmpty())
+                .distinct()
+                .forEach(metric -> {
+                    figures.add(
+                            new Figure(metric + ", float", "", metric(a, "float", metric), metric(b, "float", metric)));
+                    figures.add(new Figure(metric, "", metric(a, "quantized", metric), metric(b, "quantized", metric)));
+                });
+        figures.addAll(List.of(
+                figure("float latency", "ms", "/float/latencyMs", a, b),
+                figure("latency", "ms", "/quantized/latencyMs", a, b),
+                figure("cosine to float", "", "/fidelity/cosine", a, b),
+                figure("SQNR", "dB", "/fidelity/sqnrDb", a, b),
+                figure("bits a weight", "bits", "/quantized/averageWeightBits", a, b),
                 figure("bits an activation", "bits", "/quantized/averageActivationBits", a, b)));
-        return figures.stream().filter(figure -> figure.a().isPresent() || figure.b().isPresent()).toList();
+        return figures.stream()
+                .filter(figure -> figure.a().isPresent() || figure.b().isPresent())
+                .toList();
     }
 
     private static Figure figure(String name, String unit, String pointer, JsonNode a, JsonNode b) {
@@ -97,8 +111,11 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         var after = stated(b);
         var paths = new LinkedHashSet<>(before.keySet());
         paths.addAll(after.keySet());
-        return paths.stream().map(path -> new Setting(path, Optional.ofNullable(before.get(path)), Optional.ofNullable(after.get(path))))
-            .filter(setting -> !setting.a().equals(setting.b())).toList();
+        return paths.stream()
+                .map(path ->
+                        new Setting(path, Optional.ofNullable(before.get(path)), Optional.ofNullable(after.get(path))))
+                .filter(setting -> !setting.a().equals(setting.b()))
+                .toList();
     }
 
     /** Everything that was asked for, and what figures depend on besides. */
@@ -116,8 +133,9 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
 
     private static void flatten(String path, JsonNode value, Map<String, String> into) {
         if (value.isObject()) {
-            value.properties().forEach(field -> flatten(path.isEmpty() ? field.getKey() : path + "." + field.getKey(),
-                    field.getValue(), into));
+            value.properties()
+                    .forEach(field -> flatten(
+                            path.isEmpty() ? field.getKey() : path + "." + field.getKey(), field.getValue(), into));
         } else if (!value.isMissingNode()) {
             into.put(path, value.toString());
         }
@@ -128,15 +146,27 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         var after = widths(b);
         var names = new LinkedHashSet<>(before.keySet());
         names.addAll(after.keySet());
-        return names.stream().map(name -> new Layer(name, Optional.ofNullable(before.get(name)), Optional.ofNullable(after.get(name))))
-            .filter(layer -> layer.bits() > 0 || layer.errors() > SAME)
-            .sorted(Comparator.comparingInt(Layer::bits).thenComparingDouble(Layer::errors).reversed()).toList();
+        return names.stream()
+                .map(name ->
+                        new Layer(name, Optional.ofNullable(before.get(name)), Optional.ofNullable(after.get(name))))
+                .filter(layer -> layer.bits() > 0 || layer.errors() > SAME)
+                .sorted(Comparator.comparingInt(Layer::bits)
+                        .thenComparingDouble(Layer::errors)
+                        .reversed())
+                .toList();
     }
 
     private static Map<String, Width> widths(JsonNode report) {
-        return report.path("layers").valueStream().collect(Collectors.toMap(layer -> layer.path("name").asText(),
-                layer -> new Width(integer(layer.path("weightBits")), integer(layer.path("activationBits")),
-                        number(layer.path("weightError"))), (one, _) -> one, LinkedHashMap::new));
+        return report.path("layers")
+                .valueStream()
+                .collect(Collectors.toMap(
+                        layer -> layer.path("name").asText(),
+                        layer -> new Width(
+                                integer(layer.path("weightBits")),
+                                integer(layer.path("activationBits")),
+                                number(layer.path("weightError"))),
+                        (one, _) -> one,
+                        LinkedHashMap::new));
     }
 
     private static Optional<Integer> integer(JsonNode value) {
@@ -153,11 +183,20 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         figures.forEach(figure -> lines.add(Words.figure(figure)));
         lines.add("");
         lines.add(settings.isEmpty() ? "no setting differs" : "settings that differ");
-        table(settings, setting -> List.of(setting.path(), Words.setting(setting.a()), Words.setting(setting.b())), lines);
+        table(
+                settings,
+                setting -> List.of(setting.path(), Words.setting(setting.a()), Words.setting(setting.b())),
+                lines);
         lines.add("");
-        lines.add(layers.isEmpty() ? "no layer differs" : "layers that differ most: weights/activations in bits, error of weights%s"
-            .formatted(layers.size() > most ? "; %d of %d".formatted(most, layers.size()) : ""));
-        table(layers.stream().limit(most).toList(), layer -> List.of(layer.name(), Words.width(layer.a()), Words.width(layer.b())), lines);
+        lines.add(
+                layers.isEmpty()
+                        ? "no layer differs"
+                        : "layers that differ most: weights/activations in bits, error of weights%s"
+                                .formatted(layers.size() > most ? "; %d of %d".formatted(most, layers.size()) : ""));
+        table(
+                layers.stream().limit(most).toList(),
+                layer -> List.of(layer.name(), Words.width(layer.a()), Words.width(layer.b())),
+                lines);
         return lines;
     }
 
@@ -165,6 +204,8 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         var texts = rows.stream().map(cells).toList();
         int first = texts.stream().mapToInt(row -> row.get(0).length()).max().orElse(1);
         int second = texts.stream().mapToInt(row -> row.get(1).length()).max().orElse(1);
-        texts.forEach(row -> lines.add(("  %-" + first + "s  %-" + second + "s  %s").formatted(row.toArray()).stripTrailing()));
+        texts.forEach(row -> lines.add(("  %-" + first + "s  %-" + second + "s  %s")
+                .formatted(row.toArray())
+                .stripTrailing()));
     }
 }

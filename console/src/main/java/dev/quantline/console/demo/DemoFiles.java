@@ -34,7 +34,8 @@ public record DemoFiles(Path model, Path calibration, Path evaluation, String me
         var knownCalibration = labelled.resolve("calibration.npz");
         var knownValidation = labelled.resolve("validation.npz");
         if (Files.isReadable(knownCalibration) && Files.isReadable(knownValidation)) {
-            return new DemoFiles(model, knownCalibration, knownValidation, "pairs", "the STS-B pairs of " + labelled.normalize());
+            return new DemoFiles(
+                    model, knownCalibration, knownValidation, "pairs", "the STS-B pairs of " + labelled.normalize());
         }
         var sentences = Sentences.load().generate(CALIBRATION_SENTENCES + EVALUATION_SENTENCES, 1);
         var calibration = folder.resolve("calibration.npz");

@@ -30,7 +30,9 @@ final class Sentences {
                 templates.add(line.substring(2));
             } else if (line.contains(": ")) {
                 var colon = line.indexOf(": ");
-                words.put(line.substring(0, colon), List.of(line.substring(colon + 2).split(SEPARATOR)));
+                words.put(
+                        line.substring(0, colon),
+                        List.of(line.substring(colon + 2).split(SEPARATOR)));
             }
         }
     }

@@ -26,16 +26,19 @@ final class Bars implements ProgressDisplay {
     @Override
     public void show(Event event) {
         switch (event) {
-            case Event.Progress progress -> bar(progress.stage().verb()).stepTo((long) progress.percent())
-                .setExtraMessage(" " + brief(progress.message()));
+            case Event.Progress progress ->
+                bar(progress.stage().verb())
+                        .stepTo((long) progress.percent())
+                        .setExtraMessage(" " + brief(progress.message()));
             case Event.Completed done -> {
                 var bar = bar(done.stage().verb());
-                bar.setExtraMessage(String.format(Locale.ROOT, " done in %.1f s", done.seconds().wall()));
+                bar.setExtraMessage(String.format(
+                        Locale.ROOT, " done in %.1f s", done.seconds().wall()));
                 bar.stepTo(HUNDRED_PERCENT);
                 bar.close();
             }
             case Event.Failed _ -> close();
-            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }
+            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> {}
         }
     }
 
@@ -46,7 +49,8 @@ final class Bars implements ProgressDisplay {
 
     @Override
     public Progress of(String name) {
-        return (fraction, message) -> bar(name).stepTo((long) (fraction * HUNDRED_PERCENT)).setExtraMessage(" " + brief(message));
+        return (fraction, message) ->
+                bar(name).stepTo((long) (fraction * HUNDRED_PERCENT)).setExtraMessage(" " + brief(message));
     }
 
     @Override
@@ -61,12 +65,14 @@ final class Bars implements ProgressDisplay {
     }
 
     private ProgressBar bar(String stage) {
-        return bars.computeIfAbsent(stage, name -> new ProgressBarBuilder()
-                .setTaskName("%-9s".formatted(name))
-                .setInitialMax(HUNDRED_PERCENT)
-                .setStyle(ProgressBarStyle.ASCII)
-                .setUpdateIntervalMillis(REDRAW_MS)
-                .setConsumer(new ConsoleProgressBarConsumer(out))
-                .build());
+        return bars.computeIfAbsent(
+                stage,
+                name -> new ProgressBarBuilder()
+                        .setTaskName("%-9s".formatted(name))
+                        .setInitialMax(HUNDRED_PERCENT)
+                        .setStyle(ProgressBarStyle.ASCII)
+                        .setUpdateIntervalMillis(REDRAW_MS)
+                        .setConsumer(new ConsoleProgressBarConsumer(out))
+                        .build());
     }
 }

@@ -54,9 +54,10 @@ final class Forward implements ProgressDisplay {
             return Optional.empty();
         }
         var mark = marks.merge(progress.job(), new Mark(progress.stage(), progress.percent()), Forward::farther);
-        return mark.stage() != progress.stage() ? Optional.empty()
-                : Optional.of(new Event.Progress(progress.job(), progress.stage(), mark.percent(), progress.message(),
-                        progress.learning()));
+        return mark.stage() != progress.stage()
+                ? Optional.empty()
+                : Optional.of(new Event.Progress(
+                        progress.job(), progress.stage(), mark.percent(), progress.message(), progress.learning()));
     }
 
     private static Mark farther(Mark one, Mark other) {

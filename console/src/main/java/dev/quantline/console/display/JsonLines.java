@@ -20,7 +20,7 @@ final class JsonLines implements ProgressDisplay {
             case Event.Progress _ -> print("progress", event);
             case Event.Completed _ -> print("completed", event);
             case Event.Failed _ -> print("failed", event);
-            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }
+            case Event.Cancel _, Event.Work _, Event.WorkDone _ -> {}
         }
     }
 

@@ -28,16 +28,20 @@ final class Lines implements ProgressDisplay {
         switch (event) {
             case Event.Progress progress -> {
                 var kind = progress.stage() + " " + Math.floor(progress.percent() / STEP)
-                    + DIGITS.matcher(progress.message()).replaceAll("");
+                        + DIGITS.matcher(progress.message()).replaceAll("");
                 if (!kind.equals(last.put(event.job(), kind))) {
                     print(event, progress.stage().verb(), "%3.0f %%".formatted(progress.percent()), progress.message());
                 }
             }
-            case Event.Completed done -> print(event, done.stage().verb(), "done",
-                String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
+            case Event.Completed done ->
+                print(
+                        event,
+                        done.stage().verb(),
+                        "done",
+                        String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
             // With one job the command itself ends by saying why.
             case Event.Failed failed when manyJobs -> print(event, failed.stage(), "failed", failed.reason());
-            case Event.Failed _, Event.Cancel _, Event.Work _, Event.WorkDone _ -> { }
+            case Event.Failed _, Event.Cancel _, Event.Work _, Event.WorkDone _ -> {}
         }
     }
 
@@ -51,7 +55,9 @@ final class Lines implements ProgressDisplay {
         return (fraction, message) -> {
             var kind = name + " " + Math.floor(fraction * HUNDRED_PERCENT / STEP);
             if (!kind.equals(last.put(name, kind))) {
-                out.println("%-10s %-6s %s".formatted(name, "%3.0f %%".formatted(fraction * HUNDRED_PERCENT), message).stripTrailing());
+                out.println("%-10s %-6s %s"
+                        .formatted(name, "%3.0f %%".formatted(fraction * HUNDRED_PERCENT), message)
+                        .stripTrailing());
             }
         };
     }

@@ -20,15 +20,24 @@ public final class ResultTable {
         var after = report.path("quantized");
         var metric = after.path("metric");
         var lines = new ArrayList<String>();
-        lines.add(row(report.path("job").asText(), "float", report.path("recipe").asText("quantized"), ""));
-        lines.add(row("size", megabytes(before.path("bytes")), megabytes(after.path("bytes")),
+        lines.add(
+                row(report.path("job").asText(), "float", report.path("recipe").asText("quantized"), ""));
+        lines.add(row(
+                "size",
+                megabytes(before.path("bytes")),
+                megabytes(after.path("bytes")),
                 share(before.path("bytes"), after.path("bytes"), "%.1f %% of the float file", 100)));
         if (!metric.isMissingNode()) {
-            lines.add(row(metric.path("name").asText(), number(before.path("metric").path("value"), "%.4f"),
-                number(metric.path("value"), "%.4f"),
+            lines.add(row(
+                    metric.path("name").asText(),
+                    number(before.path("metric").path("value"), "%.4f"),
+                    number(metric.path("value"), "%.4f"),
                     difference(before.path("metric").path("value"), metric.path("value"))));
         }
-        lines.add(row("latency", number(before.path("latencyMs"), "%.2f ms"), number(after.path("latencyMs"), "%.2f ms"),
+        lines.add(row(
+                "latency",
+                number(before.path("latencyMs"), "%.2f ms"),
+                number(after.path("latencyMs"), "%.2f ms"),
                 share(after.path("latencyMs"), before.path("latencyMs"), "%.2f times as fast", 1) + samples(report)));
         lines.add(row("cosine to float", "", number(report.path("fidelity").path("cosine"), "%.4f"), ""));
         lines.add(row("SQNR", "", number(report.path("fidelity").path("sqnrDb"), "%.1f dB"), ""));
@@ -36,9 +45,13 @@ public final class ResultTable {
         if (outputs.size() > 1) {
             outputs.forEach(output -> lines.add(output(output)));
         }
-        report.path("stages").properties().forEach(stage ->
-                lines.add(row(stage.getKey(), "", number(stage.getValue().path("seconds"), "%.1f s"), "")));
-        if (report.path("stages").valueStream().anyMatch(stage -> stage.path("machinery").isNumber())) {
+        report.path("stages")
+                .properties()
+                .forEach(stage -> lines.add(
+                        row(stage.getKey(), "", number(stage.getValue().path("seconds"), "%.1f s"), "")));
+        if (report.path("stages")
+                .valueStream()
+                .anyMatch(stage -> stage.path("machinery").isNumber())) {
             lines.add(machinery(report.path("stages")));
         }
         return List.copyOf(lines);
@@ -51,28 +64,43 @@ public final class ResultTable {
 
     /** What a user should know about the file, one line each. */
     public static List<String> notes(JsonNode report) {
-        return report.path("notes").valueStream().map(note -> "note: " + note.asText()).toList();
+        return report.path("notes")
+                .valueStream()
+                .map(note -> "note: " + note.asText())
+                .toList();
     }
 
     /** Throughput at larger batches is another matter. */
     private static String samples(JsonNode report) {
         int samples = report.path("latencySamples").asInt();
-        return samples == 0 ? "" : samples == 1 ? "; one sample a run, no other batch was timed"
-                : "; %d samples a run, no other batch was timed".formatted(samples);
+        return samples == 0
+                ? ""
+                : samples == 1
+                        ? "; one sample a run, no other batch was timed"
+                        : "; %d samples a run, no other batch was timed".formatted(samples);
     }
 
     private static String output(JsonNode output) {
         var name = "  " + output.path("name").asText();
-        var before = output.path("before").isTextual() ? "before " + output.path("before").asText() : "";
+        var before = output.path("before").isTextual()
+                ? "before " + output.path("before").asText()
+                : "";
         return output.path("agreement").isNumber()
                 ? row(name, "", number(output.path("agreement"), "%.4f"), "of its elements are equal")
                 : row(name, number(output.path("cosine"), "%.4f"), number(output.path("sqnrDb"), "%.1f dB"), before);
     }
 
     private static String machinery(JsonNode stages) {
-        var seconds = stages.valueStream().mapToDouble(stage -> stage.path("machinery").asDouble()).sum();
-        var all = stages.valueStream().mapToDouble(stage -> stage.path("seconds").asDouble()).sum();
-        return row("events and storage", "", String.format(Locale.ROOT, "%.1f s", seconds),
+        var seconds = stages.valueStream()
+                .mapToDouble(stage -> stage.path("machinery").asDouble())
+                .sum();
+        var all = stages.valueStream()
+                .mapToDouble(stage -> stage.path("seconds").asDouble())
+                .sum();
+        return row(
+                "events and storage",
+                "",
+                String.format(Locale.ROOT, "%.1f s", seconds),
                 String.format(Locale.ROOT, "%.1f %% of the job, within the stages above", 100 * seconds / all));
     }
 
@@ -81,7 +109,9 @@ public final class ResultTable {
     }
 
     private static String megabytes(JsonNode bytes) {
-        return bytes.isNumber() ? String.format(Locale.ROOT, "%.2f MB", bytes.asDouble() / BYTES_PER_MEGABYTE) : UNKNOWN;
+        return bytes.isNumber()
+                ? String.format(Locale.ROOT, "%.2f MB", bytes.asDouble() / BYTES_PER_MEGABYTE)
+                : UNKNOWN;
     }
 
     private static String number(JsonNode value, String format) {
@@ -90,10 +120,13 @@ public final class ResultTable {
 
     private static String share(JsonNode whole, JsonNode part, String format, double scale) {
         return whole.isNumber() && part.isNumber() && whole.asDouble() > 0
-                ? String.format(Locale.ROOT, format, scale * part.asDouble() / whole.asDouble()) : "";
+                ? String.format(Locale.ROOT, format, scale * part.asDouble() / whole.asDouble())
+                : "";
     }
 
     private static String difference(JsonNode before, JsonNode after) {
-        return before.isNumber() && after.isNumber() ? String.format(Locale.ROOT, "%+.4f", after.asDouble() - before.asDouble()) : "";
+        return before.isNumber() && after.isNumber()
+                ? String.format(Locale.ROOT, "%+.4f", after.asDouble() - before.asDouble())
+                : "";
     }
 }

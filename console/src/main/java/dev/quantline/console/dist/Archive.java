@@ -16,19 +16,20 @@ import org.apache.commons.compress.archivers.tar.TarConstants;
 final class Archive {
     /** Of every file; none of them is older than the format of jars can say. */
     static final Instant TIME = Instant.parse("2020-01-01T00:00:00Z");
+
     private static final int BUFFER = 1 << 16;
     private static final int PROGRAM = 0755;
     private static final int FILE = 0644;
 
-    private Archive() {
-    }
+    private Archive() {}
 
     /** Writes all of a folder, under its name; the file appears whole, or not at all. */
     static void write(Path folder, Path file) throws IOException {
         var part = file.resolveSibling(file.getFileName() + ".part");
         List<Path> paths;
         try (var walk = Files.walk(folder)) {
-            paths = walk.sorted((a, b) -> name(folder, a).compareTo(name(folder, b))).toList();
+            paths = walk.sorted((a, b) -> name(folder, a).compareTo(name(folder, b)))
+                    .toList();
         }
         try {
             try (var tar = new TarArchiveOutputStream(new GZIPOutputStream(Files.newOutputStream(part), BUFFER))) {
@@ -50,7 +51,9 @@ final class Archive {
     private static void add(TarArchiveOutputStream tar, String name, Path path) throws IOException {
         boolean link = Files.isSymbolicLink(path);
         boolean directory = Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
-        var entry = link ? new TarArchiveEntry(name, TarConstants.LF_SYMLINK) : new TarArchiveEntry(directory ? name + "/" : name);
+        var entry = link
+                ? new TarArchiveEntry(name, TarConstants.LF_SYMLINK)
+                : new TarArchiveEntry(directory ? name + "/" : name);
         entry.setModTime(TIME.toEpochMilli());
         entry.setMode(directory || Files.isExecutable(path) ? PROGRAM : FILE);
         if (link) {

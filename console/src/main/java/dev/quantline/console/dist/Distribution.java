@@ -14,8 +14,7 @@ public final class Distribution {
     /** What the archive lays beside {@code bin} and {@code lib}. */
     private static final List<String> TEXTS = List.of("LICENSE", "NOTICE", "README.md", "CHANGELOG.md");
 
-    private Distribution() {
-    }
+    private Distribution() {}
 
     /**
      * What was made.
@@ -26,8 +25,7 @@ public final class Distribution {
      * @param files     native libraries of other platforms that were left out
      * @param libraries how many jars had such
      */
-    public record Result(Path archive, long packed, long unpacked, int files, int libraries) {
-    }
+    public record Result(Path archive, long packed, long unpacked, int files, int libraries) {}
 
     /**
      * Makes {@code quantline-VERSION-PLATFORM.tar.gz}. The same build and the same JDK give the same bytes.
@@ -36,11 +34,12 @@ public final class Distribution {
      * @param out  receives the archive; created when missing
      * @throws BadInput when there is no checkout, the platform is not supported or the JDK cannot make runtimes
      */
-    public static Result make(Path root, String version, Path out, Progress progress) throws IOException, InterruptedException {
+    public static Result make(Path root, String version, Path out, Progress progress)
+            throws IOException, InterruptedException {
         var app = root.resolve("console/target/quarkus-app");
         if (!Files.exists(app.resolve("quarkus-run.jar"))) {
             throw new BadInput("a distribution is made in a checkout, of the console that is built there; " + root
-                + " is none: run ./quantline dist in one");
+                    + " is none: run ./quantline dist in one");
         }
         var platform = Platform.current();
         var work = Files.createTempDirectory(Files.createDirectories(out), ".dist");
@@ -53,7 +52,9 @@ public final class Distribution {
             var slimmed = copyApp(app, lib.resolve("app"), platform);
             var scripts = root.resolve("console/src/main/sh");
             Files.copy(scripts.resolve("start.sh"), lib.resolve("start.sh"));
-            Files.copy(scripts.resolve("quantline"), Files.createDirectory(folder.resolve("bin")).resolve("quantline"));
+            Files.copy(
+                    scripts.resolve("quantline"),
+                    Files.createDirectory(folder.resolve("bin")).resolve("quantline"));
             for (var text : TEXTS) {
                 Files.copy(root.resolve(text), folder.resolve(text));
             }

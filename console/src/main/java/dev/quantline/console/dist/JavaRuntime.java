@@ -13,14 +13,29 @@ final class JavaRuntime {
      * What {@code jdeps -s --ignore-missing-deps --multi-release 25} finds in each jar of the console, but for {@code jdk.compiler} of an
      * annotation processor; and {@code jdk.zipfs}, which is found by its service.
      */
-    static final List<String> MODULES = List.of("java.base", "java.compiler", "java.datatransfer", "java.desktop", "java.logging",
-        "java.management", "java.naming", "java.net.http", "java.security.jgss", "java.security.sasl", "java.sql", "java.xml",
-        "jdk.httpserver", "jdk.jfr", "jdk.management", "jdk.net", "jdk.unsupported", "jdk.zipfs");
+    static final List<String> MODULES = List.of(
+            "java.base",
+            "java.compiler",
+            "java.datatransfer",
+            "java.desktop",
+            "java.logging",
+            "java.management",
+            "java.naming",
+            "java.net.http",
+            "java.security.jgss",
+            "java.security.sasl",
+            "java.sql",
+            "java.xml",
+            "jdk.httpserver",
+            "jdk.jfr",
+            "jdk.management",
+            "jdk.net",
+            "jdk.unsupported",
+            "jdk.zipfs");
 
     private static final String SOURCE = "https://adoptium.net/temurin/releases/?version=25";
 
-    private JavaRuntime() {
-    }
+    private JavaRuntime() {}
 
     /**
      * Makes it.
@@ -32,17 +47,35 @@ final class JavaRuntime {
     static void link(Path jdk, Path folder) throws IOException, InterruptedException {
         var jlink = jdk.resolve("bin/jlink");
         if (!Files.isExecutable(jlink)) {
-            throw new BadInput("%s has no jlink, which makes the archive's own Java runtime: point JAVA_HOME at a whole JDK 25, "
-                .formatted(jdk) + SOURCE + " for instance");
+            throw new BadInput(
+                    "%s has no jlink, which makes the archive's own Java runtime: point JAVA_HOME at a whole JDK 25, "
+                                    .formatted(jdk)
+                            + SOURCE + " for instance");
         }
-        var process = new ProcessBuilder(jlink.toString(), "--add-modules", String.join(",", MODULES), "--strip-debug", "--no-man-pages",
-            "--no-header-files", "--compress", "zip-6", "--output", folder.toString()).redirectErrorStream(true).start();
+        var process = new ProcessBuilder(
+                        jlink.toString(),
+                        "--add-modules",
+                        String.join(",", MODULES),
+                        "--strip-debug",
+                        "--no-man-pages",
+                        "--no-header-files",
+                        "--compress",
+                        "zip-6",
+                        "--output",
+                        folder.toString())
+                .redirectErrorStream(true)
+                .start();
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
         if (process.waitFor() != 0) {
-            throw new BadInput("%s failed: %s%s".formatted(jlink, said.lines().findFirst().orElse("it says nothing"),
-                Files.isDirectory(jdk.resolve("jmods")) ? "" : "; this JDK comes without the folder jmods, and without it not every JDK "
-                    + "can make a runtime: install your system's package of them (openjdk-25-jmods or the like), or point JAVA_HOME at a "
-                    + "JDK from " + SOURCE));
+            throw new BadInput("%s failed: %s%s"
+                    .formatted(
+                            jlink,
+                            said.lines().findFirst().orElse("it says nothing"),
+                            Files.isDirectory(jdk.resolve("jmods"))
+                                    ? ""
+                                    : "; this JDK comes without the folder jmods, and without it not every JDK "
+                                            + "can make a runtime: install your system's package of them (openjdk-25-jmods or the like), or point JAVA_HOME at a "
+                                            + "JDK from " + SOURCE));
         }
     }
 }

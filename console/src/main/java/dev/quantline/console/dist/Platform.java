@@ -13,17 +13,21 @@ import java.util.regex.Pattern;
  */
 record Platform(String system, String processor) {
     /** As libraries spell them in the folders of their jars. */
-    private static final Map<String, String> PROCESSORS = Map.of("x86_64", "x86[-_]?64|x64|amd64", "aarch64", "aarch64|arm64");
-    private static final Pattern NATIVE = Pattern.compile(".*\\.(so(\\.[\\d.]+)?|dll|dylib|jnilib|a|lib|pdb|sl)|.*\\.dsym/.*");
-    private static final Pattern ANY_SYSTEM = Pattern.compile(
-        ".*\\b(linux|win|win32|windows|mac|osx|darwin|aix|freebsd|openbsd|sunos)(?![a-z]).*");
+    private static final Map<String, String> PROCESSORS =
+            Map.of("x86_64", "x86[-_]?64|x64|amd64", "aarch64", "aarch64|arm64");
+
+    private static final Pattern NATIVE =
+            Pattern.compile(".*\\.(so(\\.[\\d.]+)?|dll|dylib|jnilib|a|lib|pdb|sl)|.*\\.dsym/.*");
+    private static final Pattern ANY_SYSTEM =
+            Pattern.compile(".*\\b(linux|win|win32|windows|mac|osx|darwin|aix|freebsd|openbsd|sunos)(?![a-z]).*");
 
     /** The one this program runs on. @throws BadInput where no distribution is made */
     static Platform current() {
         var system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         var processor = System.getProperty("os.arch").replace("amd64", "x86_64");
         if (!system.equals("linux") || !PROCESSORS.containsKey(processor)) {
-            throw new BadInput("distributions are made on Linux, for x86_64 or aarch64, not on %s %s".formatted(system, processor));
+            throw new BadInput("distributions are made on Linux, for x86_64 or aarch64, not on %s %s"
+                    .formatted(system, processor));
         }
         return new Platform(system, processor);
     }
@@ -31,8 +35,9 @@ record Platform(String system, String processor) {
     /** Whether an entry of a jar is a native library, or what belongs to one, of another platform. */
     boolean isForeign(String entry) {
         var path = entry.toLowerCase(Locale.ROOT);
-        return NATIVE.matcher(path).matches() && ANY_SYSTEM.matcher(path).matches()
-            && !path.matches(".*\\b%s[-/](%s)/.*".formatted(system, PROCESSORS.get(processor)));
+        return NATIVE.matcher(path).matches()
+                && ANY_SYSTEM.matcher(path).matches()
+                && !path.matches(".*\\b%s[-/](%s)/.*".formatted(system, PROCESSORS.get(processor)));
     }
 
     @Override

@@ -26,13 +26,17 @@ record Slimmed(int files, int libraries) {
     static Slimmed copy(Path jar, Path to, Platform platform) throws IOException {
         int foreign = 0;
         try (var zip = new ZipFile(jar.toFile())) {
-            foreign = (int) zip.stream().filter(entry -> platform.isForeign(entry.getName())).count();
+            foreign = (int) zip.stream()
+                    .filter(entry -> platform.isForeign(entry.getName()))
+                    .count();
             if (foreign == 0) {
                 Files.copy(jar, to);
                 return NOTHING;
             }
             try (var out = new ZipOutputStream(Files.newOutputStream(to))) {
-                for (var entry : zip.stream().filter(entry -> !platform.isForeign(entry.getName())).toList()) {
+                for (var entry : zip.stream()
+                        .filter(entry -> !platform.isForeign(entry.getName()))
+                        .toList()) {
                     var copy = new ZipEntry(entry.getName());
                     copy.setTimeLocal(LocalDateTime.ofInstant(Archive.TIME, ZoneOffset.UTC));
                     out.putNextEntry(copy);

@@ -21,8 +21,17 @@ import java.util.Locale;
  * @param freeBytes   on the folder's disk
  * @param writable    whether files can be made there
  */
-public record Machine(String java, int feature, String home, long memoryBytes, long heapBytes, int cores, Processor processor, Path folder,
-                      long freeBytes, boolean writable) {
+public record Machine(
+        String java,
+        int feature,
+        String home,
+        long memoryBytes,
+        long heapBytes,
+        int cores,
+        Processor processor,
+        Path folder,
+        long freeBytes,
+        boolean writable) {
     private static final int OLDEST_JAVA = 25;
     private static final long GIGA = 1_000_000_000;
     private static final long LITTLE_MEMORY = 4 * GIGA;
@@ -37,9 +46,17 @@ public record Machine(String java, int feature, String home, long memoryBytes, l
             there = there.getParent();
         }
         var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-        return new Machine(Runtime.version().toString(), Runtime.version().feature(), System.getProperty("java.home"),
-                system.getTotalMemorySize(), Runtime.getRuntime().maxMemory(), Runtime.getRuntime().availableProcessors(),
-                Processor.current(), folder.toAbsolutePath(), Files.getFileStore(there).getUsableSpace(), Files.isWritable(there));
+        return new Machine(
+                Runtime.version().toString(),
+                Runtime.version().feature(),
+                System.getProperty("java.home"),
+                system.getTotalMemorySize(),
+                Runtime.getRuntime().maxMemory(),
+                Runtime.getRuntime().availableProcessors(),
+                Processor.current(),
+                folder.toAbsolutePath(),
+                Files.getFileStore(there).getUsableSpace(),
+                Files.isWritable(there));
     }
 
     /** All there is to say of it, in a fixed order. */
@@ -49,24 +66,30 @@ public record Machine(String java, int feature, String home, long memoryBytes, l
 
     private Finding jdk() {
         var says = java + ", " + home;
-        return feature >= OLDEST_JAVA ? Finding.ok("JDK", says)
-                : Finding.problem("JDK", says, "install a JDK %d or newer, or point JAVA_HOME at one".formatted(OLDEST_JAVA));
+        return feature >= OLDEST_JAVA
+                ? Finding.ok("JDK", says)
+                : Finding.problem(
+                        "JDK", says, "install a JDK %d or newer, or point JAVA_HOME at one".formatted(OLDEST_JAVA));
     }
 
     private Finding memory() {
         var says = gigabytes(memoryBytes);
-        return memoryBytes >= LITTLE_MEMORY ? Finding.ok("memory", says)
-                : Finding.warning("memory", says, "networks above a few hundred megabytes may not fit: use a machine with more");
+        return memoryBytes >= LITTLE_MEMORY
+                ? Finding.ok("memory", says)
+                : Finding.warning(
+                        "memory", says, "networks above a few hundred megabytes may not fit: use a machine with more");
     }
 
     private Finding heap() {
         var says = gigabytes(heapBytes) + " at most; tensors live outside it";
-        return heapBytes >= LITTLE_HEAP ? Finding.ok("Java heap", says)
+        return heapBytes >= LITTLE_HEAP
+                ? Finding.ok("Java heap", says)
                 : Finding.warning("Java heap", says, "give it more: QUANTLINE_JAVA_OPTS=-Xmx1g");
     }
 
     private Finding cpus() {
-        return cores > 1 ? Finding.ok("cores", String.valueOf(cores))
+        return cores > 1
+                ? Finding.ok("cores", String.valueOf(cores))
                 : Finding.warning("cores", "1", "the services share it with broker and store: more make jobs faster");
     }
 
@@ -76,20 +99,26 @@ public record Machine(String java, int feature, String home, long memoryBytes, l
             return Finding.warning("processor", says, "this kind was never tried, see README: What it runs on");
         }
         if (!processor.has("avx2")) {
-            return Finding.problem("processor", says + ", no AVX2", "use a processor with AVX2: its native libraries need it");
+            return Finding.problem(
+                    "processor", says + ", no AVX2", "use a processor with AVX2: its native libraries need it");
         }
         return processor.integerInstructions().startsWith("none")
-                ? Finding.warning("processor", says + "; AVX2",
-                    "results are the same, 8-bit layers run slower than on one with VNNI or AMX")
+                ? Finding.warning(
+                        "processor",
+                        says + "; AVX2",
+                        "results are the same, 8-bit layers run slower than on one with VNNI or AMX")
                 : Finding.ok("processor", says);
     }
 
     private Finding disk() {
         var says = "%s free for %s".formatted(gigabytes(freeBytes), folder);
-        return !writable ? Finding.problem("disk", folder + " cannot be written", "change to a folder that is yours")
-                : freeBytes < TOO_LITTLE_DISK ? Finding.problem("disk", says, "make room: broker and store refuse to write on a full disk")
-                : freeBytes < LITTLE_DISK ? Finding.warning("disk", says, "large models and their activations may need more")
-                : Finding.ok("disk", says);
+        return !writable
+                ? Finding.problem("disk", folder + " cannot be written", "change to a folder that is yours")
+                : freeBytes < TOO_LITTLE_DISK
+                        ? Finding.problem("disk", says, "make room: broker and store refuse to write on a full disk")
+                        : freeBytes < LITTLE_DISK
+                                ? Finding.warning("disk", says, "large models and their activations may need more")
+                                : Finding.ok("disk", says);
     }
 
     private static String gigabytes(long bytes) {

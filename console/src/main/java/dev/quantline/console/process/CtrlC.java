@@ -25,10 +25,12 @@ import sun.misc.Signal;
 public final class CtrlC {
     /** As shells have it: 128 and the signal's number. */
     private static final int SIGNALLED = 128;
+
     private static final Duration ACTION = Duration.ofSeconds(4);
     private static final Duration RUNS = Duration.ofSeconds(3);
     /** For a command that leaves nothing behind but what is deleted in passing. */
     private static final Duration LEAVING = Duration.ofSeconds(1);
+
     private static final Duration CLEANING = Duration.ofSeconds(10);
 
     private static final Deque<Runnable> ACTIONS = new ConcurrentLinkedDeque<>();
@@ -116,7 +118,7 @@ public final class CtrlC {
 
     /** The log file goes on. */
     private static void silenceOthers() {
-        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> { });
+        Thread.setDefaultUncaughtExceptionHandler((thread, failure) -> {});
         for (var handler : Logger.getLogger("").getHandlers()) {
             if (handler instanceof ExtHandler several) {
                 for (var one : several.getHandlers()) {

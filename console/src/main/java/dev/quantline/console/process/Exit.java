@@ -33,7 +33,8 @@ public final class Exit {
         System.err.flush();
         LINKER.defaultLookup().find("_exit").ifPresent(function -> {
             try {
-                LINKER.downcallHandle(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT)).invokeExact(code);
+                LINKER.downcallHandle(function, FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+                        .invokeExact(code);
             } catch (Throwable failure) {
                 throw new IllegalStateException(failure);
             }
@@ -46,8 +47,10 @@ public final class Exit {
         var lookup = LINKER.defaultLookup();
         lookup.find("on_exit").ifPresent(register -> {
             try {
-                int failed = (int) LINKER.downcallHandle(register, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS,
-                        ValueLayout.ADDRESS)).invokeExact(lookup.findOrThrow("_exit"), MemorySegment.NULL);
+                int failed = (int) LINKER.downcallHandle(
+                                register,
+                                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS))
+                        .invokeExact(lookup.findOrThrow("_exit"), MemorySegment.NULL);
                 assert failed == 0 : "glibc promises 32 of them";
             } catch (RuntimeException | Error failure) {
                 throw failure;

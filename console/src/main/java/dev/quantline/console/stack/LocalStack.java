@@ -93,8 +93,14 @@ public final class LocalStack implements AutoCloseable {
 
     /** The way into a stack that another process runs on a data folder. */
     public static Connection connection(StackAddresses addresses) {
-        return new Connection(addresses.bootstrapServers(), addresses.s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, new Topics(Topics.DEFAULT_PREFIX));
+        return new Connection(
+                addresses.bootstrapServers(),
+                addresses.s3Endpoint(),
+                "us-east-1",
+                StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET,
+                new Topics(Topics.DEFAULT_PREFIX));
     }
 
     /** Returns when the services have stopped, or when the thread is interrupted. */

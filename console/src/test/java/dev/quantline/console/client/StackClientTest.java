@@ -1,8 +1,5 @@
 package dev.quantline.console.client;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.pipeline.store.Store;
@@ -18,6 +15,9 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
 /** What comes down from a store is the user's own, whole, in as many files as the model has. */
 class StackClientTest {
     @TempDir
@@ -26,7 +26,7 @@ class StackClientTest {
     @Test
     void aResultOfTwoFilesReplacesWhatWasThereAndOneOfASingleFileLeavesNoOldData() throws Exception {
         try (var stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-             var client = connect(LocalStack.connection(stack.addresses()))) {
+                var client = connect(LocalStack.connection(stack.addresses()))) {
             // Given: one job with external data, one without, and files of a user's where the results go
             var out = Files.createDirectory(folder.resolve("out"));
             Files.writeString(out.resolve("model.onnx"), "old");
@@ -42,7 +42,8 @@ class StackClientTest {
             assertEquals("large model.onnx.data", Files.readString(out.resolve("model.onnx.data")));
             assertEquals("old", Files.readString(linked), "another name of the old file");
             var anyFile = Files.createFile(folder.resolve("any"));
-            assertEquals(Files.getPosixFilePermissions(anyFile), Files.getPosixFilePermissions(out.resolve("model.onnx")));
+            assertEquals(
+                    Files.getPosixFilePermissions(anyFile), Files.getPosixFilePermissions(out.resolve("model.onnx")));
 
             // When, then
             client.download("small", out);
@@ -55,14 +56,23 @@ class StackClientTest {
     /** A client takes a broker that has no topic of jobs for a wrong address. */
     private static StackClient connect(Connection connection) throws Exception {
         try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, connection.kafka()))) {
-            admin.createTopics(List.of(new NewTopic(connection.topics().jobs(), 1, (short) 1))).all().get();
+            admin.createTopics(List.of(new NewTopic(connection.topics().jobs(), 1, (short) 1)))
+                    .all()
+                    .get();
         }
         return StackClient.connect(connection, Patience.of(LocalStack.STARTING));
     }
 
     private Store store(Connection connection) {
-        return new Store(new StoreSettings(connection.s3(), connection.region(), connection.accessKey(), connection.secretKey(),
-                connection.bucket(), Long.MAX_VALUE, folder.resolve("cache"), Long.MAX_VALUE));
+        return new Store(new StoreSettings(
+                connection.s3(),
+                connection.region(),
+                connection.accessKey(),
+                connection.secretKey(),
+                connection.bucket(),
+                Long.MAX_VALUE,
+                folder.resolve("cache"),
+                Long.MAX_VALUE));
     }
 
     private static void deliver(Store store, String job, String... files) {

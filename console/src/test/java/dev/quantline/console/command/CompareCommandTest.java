@@ -1,8 +1,5 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.job.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +9,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class CompareCommandTest {
     @TempDir
@@ -42,42 +42,64 @@ class CompareCommandTest {
     void whatDiffersIsToldTheMostFirst() {
         // Given results of two recipes, as a folder and as a file
         // When they are compared
-        var said = Said.by("compare", folder.resolve("a").toString(), folder.resolve("b.json").toString());
+        var said = Said.by(
+                "compare",
+                folder.resolve("a").toString(),
+                folder.resolve("b.json").toString());
         // Then figures, the setting and the layers that differ are there, and nothing that does not
         assertEquals(0, said.code(), said.err());
-        assertEquals(List.of("                                a            b        b - a",
-                "float size                4.00 MB      4.00 MB       +0.0 %",
-                "size                      1.00 MB      0.60 MB      -40.0 %",
-                "top1, float                0.8100       0.8100      +0.0000",
-                "top1                       0.8000       0.7900      -0.0100",
-                "float latency             3.00 ms      3.00 ms       +0.0 %",
-                "latency                   2.00 ms      2.50 ms      +25.0 %",
-                "cosine to float            0.9900            -",
-                "SQNR                      30.0 dB            -",
-                "bits a weight                8.00            -",
-                "",
-                "settings that differ",
-                "  recipe.preset  \"int8\"  \"w4a8\"",
-                "",
-                "layers that differ most: weights/activations in bits, error of weights",
-                "  narrower    8/8 0.00100  4/float 0.0300",
-                "  much worse  8/8 0.00100  8/8 0.0200",
-                "  worse       8/8 0.00100  8/8 0.00200"), said.out().lines().skip(3).toList());
+        assertEquals(
+                List.of(
+                        "                                a            b        b - a",
+                        "float size                4.00 MB      4.00 MB       +0.0 %",
+                        "size                      1.00 MB      0.60 MB      -40.0 %",
+                        "top1, float                0.8100       0.8100      +0.0000",
+                        "top1                       0.8000       0.7900      -0.0100",
+                        "float latency             3.00 ms      3.00 ms       +0.0 %",
+                        "latency                   2.00 ms      2.50 ms      +25.0 %",
+                        "cosine to float            0.9900            -",
+                        "SQNR                      30.0 dB            -",
+                        "bits a weight                8.00            -",
+                        "",
+                        "settings that differ",
+                        "  recipe.preset  \"int8\"  \"w4a8\"",
+                        "",
+                        "layers that differ most: weights/activations in bits, error of weights",
+                        "  narrower    8/8 0.00100  4/float 0.0300",
+                        "  much worse  8/8 0.00100  8/8 0.0200",
+                        "  worse       8/8 0.00100  8/8 0.00200"),
+                said.out().lines().skip(3).toList());
     }
 
     @Test
     void asJsonEveryDifferenceIsThere() throws Exception {
-        var said = Said.by("compare", folder.resolve("a").toString(), folder.resolve("b.json").toString(), "--json", "--layers", "1");
+        var said = Said.by(
+                "compare",
+                folder.resolve("a").toString(),
+                folder.resolve("b.json").toString(),
+                "--json",
+                "--layers",
+                "1");
         var json = Json.MAPPER.readTree(said.out());
-        assertEquals(List.of("narrower", "much worse", "worse"), json.path("layers").valueStream().map(layer -> layer.path("name").asText())
-                .toList());
+        assertEquals(
+                List.of("narrower", "much worse", "worse"),
+                json.path("layers")
+                        .valueStream()
+                        .map(layer -> layer.path("name").asText())
+                        .toList());
         assertEquals(600000, json.path("figures").path(1).path("b").asDouble());
         assertEquals("\"w4a8\"", json.path("settings").path(0).path("b").asText());
     }
 
     @ParameterizedTest
-    @CsvSource({"none.json, none.json: no such file", "No-Job, No-Job: no such file", "pom.xml, pom.xml is not JSON",
-        "empty, report.json: no such file", "other.json, no field 'quantized'", "some-job, no stack runs in this folder"})
+    @CsvSource({
+        "none.json, none.json: no such file",
+        "No-Job, No-Job: no such file",
+        "pom.xml, pom.xml is not JSON",
+        "empty, report.json: no such file",
+        "other.json, no field 'quantized'",
+        "some-job, no stack runs in this folder"
+    })
     void whatIsNoResultIsRefused(String name, String expected) throws Exception {
         Files.createDirectory(folder.resolve("empty"));
         Files.writeString(folder.resolve("other.json"), "{\"a\": 1}");

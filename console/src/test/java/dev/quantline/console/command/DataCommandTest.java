@@ -1,8 +1,5 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.data.NormalizeFile;
 import dev.quantline.fixture.Data;
@@ -29,6 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class DataCommandTest {
     @TempDir
     Path folder;
@@ -48,39 +48,53 @@ class DataCommandTest {
             for (int p = 0; p < 120; p++) {
                 picture.setRGB(p % 12, p / 12, random.nextInt(1 << 24));
             }
-            var file = folder.resolve("pictures/" + (i % 2 == 0 ? "cats" : "dogs") + "/" + i + (i % 3 == 0 ? ".jpg" : ".png"));
+            var file = folder.resolve(
+                    "pictures/" + (i % 2 == 0 ? "cats" : "dogs") + "/" + i + (i % 3 == 0 ? ".jpg" : ".png"));
             Files.createDirectories(file.getParent());
             ImageIO.write(picture, i % 3 == 0 ? "jpg" : "png", file.toFile());
         }
         // When data is made of them, and checked as the last line says it is used
-        var made = run("data", "images", "pictures", "--model", "conv.onnx", "--out", "data.npz", "--normalize", "imagenet");
+        var made = run(
+                "data", "images", "pictures", "--model", "conv.onnx", "--out", "data.npz", "--normalize", "imagenet");
         var checked = run("data", "check", "data.npz", "--model", "conv.onnx", "--normalize", "data.normalize.json");
         // Then classes have numbers, the next command is there, and the stages of a job take model and data
         assertEquals(0, made.code(), made.err());
         assertTrue(made.out().contains("array 'image' UINT8 [40, 3, 8, 8] of 40 pictures"), made.out());
         assertTrue(made.out().contains("labels: 0 cats, 1 dogs"), made.out());
-        assertTrue(made.out().matches("(?s).*next: ./quantline quantize \\S+conv.onnx --data \\S+data.npz --normalize "
-                + "\\S+data.normalize.json\\R"), made.out());
+        assertTrue(
+                made.out()
+                        .matches("(?s).*next: ./quantline quantize \\S+conv.onnx --data \\S+data.npz --normalize "
+                                + "\\S+data.normalize.json\\R"),
+                made.out());
         assertTrue(made.err().contains("images     100 %  40 pictures"), made.err());
         assertEquals(0, checked.code(), checked.out());
         quantize(Networks.conv(1), NormalizeFile.read(folder.resolve("data.normalize.json")));
-        var request = Json.MAPPER.createObjectNode().put("model", "s3://quantline/inputs/conv.onnx")
+        var request = Json.MAPPER
+                .createObjectNode()
+                .put("model", "s3://quantline/inputs/conv.onnx")
                 .put("calibration", "s3://quantline/inputs/data.npz");
         request.set("normalize", SubmitCommand.json(folder.resolve("data.normalize.json")));
-        assertEquals(3, JobReader.read(request, "job").normalize().get("image").mean().size());
+        assertEquals(
+                3,
+                JobReader.read(request, "job").normalize().get("image").mean().size());
     }
 
     @Test
     void linesOfTextBecomeDataThatTheStagesTake() throws Exception {
         // Given sentences, and the vocabulary beside the model
-        var vocabulary = new StringBuilder("{\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0");
+        var vocabulary = new StringBuilder(
+                "{\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"[UNK]\", \"vocab\": {\"[UNK]\": 0");
         for (int i = 1; i < 40; i++) {
             vocabulary.append(", \"w%d\": %d".formatted(i, i));
         }
-        Files.writeString(folder.resolve("tokenizer.json"), vocabulary + "}}, \"pre_tokenizer\": {\"type\": \"Whitespace\"}}");
+        Files.writeString(
+                folder.resolve("tokenizer.json"), vocabulary + "}}, \"pre_tokenizer\": {\"type\": \"Whitespace\"}}");
         var text = new StringBuilder();
         for (int i = 0; i < 40; i++) {
-            text.append("w").append(i % 39 + 1).append(" w3 w7".repeat(i % 4 + 1)).append('\n');
+            text.append("w")
+                    .append(i % 39 + 1)
+                    .append(" w3 w7".repeat(i % 4 + 1))
+                    .append('\n');
         }
         Files.writeString(folder.resolve("text.txt"), text.toString());
         // When data is made, checked and shown
@@ -92,9 +106,17 @@ class DataCommandTest {
         assertTrue(made.out().contains("40 sequences of 9 tokens"), made.out());
         assertEquals(0, checked.code(), checked.out());
         assertTrue(shown.out().contains("input_ids[0]  \"w1 w3 w7\""), shown.out());
-        var json = Json.MAPPER.readTree(run("data", "show", "data.npz", "--tokenizer", "tokenizer.json", "--json").out());
-        assertEquals("[40,9]", json.path("arrays").valueStream().filter(one -> one.path("array").asText().equals("input_ids")).findFirst()
-                .orElseThrow().path("shape").toString());
+        var json = Json.MAPPER.readTree(run("data", "show", "data.npz", "--tokenizer", "tokenizer.json", "--json")
+                .out());
+        assertEquals(
+                "[40,9]",
+                json.path("arrays")
+                        .valueStream()
+                        .filter(one -> one.path("array").asText().equals("input_ids"))
+                        .findFirst()
+                        .orElseThrow()
+                        .path("shape")
+                        .toString());
         assertTrue(json.path("samples").toString().contains("w1 w3 w7"), json.toString());
         quantize(Networks.transformer(1), Map.of());
     }
@@ -108,29 +130,37 @@ class DataCommandTest {
         assertEquals(1, said.code(), said.err());
         assertTrue(said.out().contains("wrong: the model's input 'image' gets nothing"), said.out());
         assertTrue(said.out().contains("doubtful: array 'x' feeds no input"), said.out());
-        var json = Json.MAPPER.readTree(run("data", "check", "rows.npz", "--model", "conv.onnx", "--json").out());
-        assertEquals(List.of("wrong", "doubtful"), json.path("findings").valueStream().map(one -> one.path("kind").asText()).toList());
+        var json = Json.MAPPER.readTree(run("data", "check", "rows.npz", "--model", "conv.onnx", "--json")
+                .out());
+        assertEquals(
+                List.of("wrong", "doubtful"),
+                json.path("findings")
+                        .valueStream()
+                        .map(one -> one.path("kind").asText())
+                        .toList());
         assertTrue(json.has("usable") && !json.path("usable").asBoolean(), json.toString());
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "data                                                              | no command given",
-        "data image                                                        | did you mean 'images'?",
-        "data images . --model conv.onnx --out x.zip --normalize half      | must end with .npz",
-        "data images nofolder --model conv.onnx --out x.npz --normalize half   | nofolder: no such folder",
-        "data images . --model conv.onnx --out x.npz                       | say --normalize imagenet",
-        "data images . --model conv.onnx --out x.npz --normalize half      | has no PNG, JPEG or WebP pictures",
-        "data images . --model conv.onnx --out x.npz --size 9              | does not fit",
-        "data images . --model conv.onnx --out x.npz --shorter-side 7     | leaves less than the 8x8",
-        "data images . --model conv.onnx --out x.npz --fill 300           | is no byte",
-        "data images . --model conv.onnx --out x.npz --filter cubic        | did you mean 'bicubic'?",
-        "data text none --model transformer.onnx --out x.npz               | --tokenizer is missing",
-        "data text a --pair a --model transformer.onnx --out x.npz         | --pair names two columns",
-        "data show none.npz                                                | none.npz: no such file",
-        "data show conv.onnx                                               | is not an .npz file",
-        "data check conv.onnx                                              | --model",
-    })
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "data                                                              | no command given",
+                "data image                                                        | did you mean 'images'?",
+                "data images . --model conv.onnx --out x.zip --normalize half      | must end with .npz",
+                "data images nofolder --model conv.onnx --out x.npz --normalize half   | nofolder: no such folder",
+                "data images . --model conv.onnx --out x.npz                       | say --normalize imagenet",
+                "data images . --model conv.onnx --out x.npz --normalize half      | has no PNG, JPEG or WebP pictures",
+                "data images . --model conv.onnx --out x.npz --size 9              | does not fit",
+                "data images . --model conv.onnx --out x.npz --shorter-side 7     | leaves less than the 8x8",
+                "data images . --model conv.onnx --out x.npz --fill 300           | is no byte",
+                "data images . --model conv.onnx --out x.npz --filter cubic        | did you mean 'bicubic'?",
+                "data text none --model transformer.onnx --out x.npz               | --tokenizer is missing",
+                "data text a --pair a --model transformer.onnx --out x.npz         | --pair names two columns",
+                "data show none.npz                                                | none.npz: no such file",
+                "data show conv.onnx                                               | is not an .npz file",
+                "data check conv.onnx                                              | --model",
+            })
     void whatCannotBeUsedIsOneLineAndExitCodeTwo(String line, String expected) {
         var said = run(line.split(" +"));
 
@@ -151,8 +181,10 @@ class DataCommandTest {
     private Said run(String... arguments) {
         var placed = new String[arguments.length];
         for (int i = 0; i < arguments.length; i++) {
-            placed[i] = arguments[i].matches("pictures|none|\\.|\\w+\\.(onnx|npz|zip|json|normalize\\.json|txt)")
-                && i > 1 ? folder.resolve(arguments[i]).toString() : arguments[i];
+            placed[i] =
+                    arguments[i].matches("pictures|none|\\.|\\w+\\.(onnx|npz|zip|json|normalize\\.json|txt)") && i > 1
+                            ? folder.resolve(arguments[i]).toString()
+                            : arguments[i];
         }
         return Said.by(placed);
     }

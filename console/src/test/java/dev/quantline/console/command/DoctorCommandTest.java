@@ -1,14 +1,14 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.runtime.Session;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class DoctorCommandTest {
     @Test
@@ -18,8 +18,13 @@ class DoctorCommandTest {
         var said = Said.by("doctor");
         // Then it names what there is
         assertEquals(0, said.code(), said.out() + said.err());
-        for (var line : List.of("OK +JDK +25.*", "OK +memory +[\\d.]+ GB", "OK +Quantline .*", "OK +ONNX Runtime +" + Session.version(),
-                "OK +Kafka client +\\d+\\..*", "OK +stack .*start their own.*")) {
+        for (var line : List.of(
+                "OK +JDK +25.*",
+                "OK +memory +[\\d.]+ GB",
+                "OK +Quantline .*",
+                "OK +ONNX Runtime +" + Session.version(),
+                "OK +Kafka client +\\d+\\..*",
+                "OK +stack .*start their own.*")) {
             assertTrue(said.out().lines().anyMatch(one -> one.matches(line)), line + "\n" + said.out());
         }
     }
@@ -35,8 +40,15 @@ class DoctorCommandTest {
         var said = Said.by("doctor", "--kafka", nobody, "--s3", "http://" + nobody, "--json");
         // Then both are what does not work, and it is said what to do
         assertEquals(2, said.code(), said.out() + said.err());
-        var problems = Json.MAPPER.readTree(said.out()).valueStream().filter(one -> one.path("state").asText().equals("problem")).toList();
-        assertEquals(List.of("Kafka", "store"), problems.stream().map(one -> one.path("name").asText()).toList(), said.out());
+        var problems = Json.MAPPER
+                .readTree(said.out())
+                .valueStream()
+                .filter(one -> one.path("state").asText().equals("problem"))
+                .toList();
+        assertEquals(
+                List.of("Kafka", "store"),
+                problems.stream().map(one -> one.path("name").asText()).toList(),
+                said.out());
         assertTrue(problems.getFirst().path("says").asText().contains(nobody), said.out());
         assertTrue(problems.getFirst().path("advice").asText().contains("--kafka"), said.out());
     }

@@ -1,8 +1,5 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.job.JobField;
 import dev.quantline.pipeline.job.Json;
 import java.util.List;
@@ -10,6 +7,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class ExplainCommandTest {
     @ParameterizedTest
@@ -20,11 +20,14 @@ class ExplainCommandTest {
         var said = Said.by("explain", name);
         // Then all that the schema and the presets say of it is there
         assertEquals(0, said.code(), said.err());
-        assertEquals(List.of("recipe.calibrate.range",
-                "  How the range of an activation is chosen; auto tries all on the layers that read it.",
-                "  type     string",
-                "  values   minmax, movingaverage, percentile, entropy, mse, mae, auto",
-                "  default  \"mse\""), said.out().lines().toList());
+        assertEquals(
+                List.of(
+                        "recipe.calibrate.range",
+                        "  How the range of an activation is chosen; auto tries all on the layers that read it.",
+                        "  type     string",
+                        "  values   minmax, movingaverage, percentile, entropy, mse, mae, auto",
+                        "  default  \"mse\""),
+                said.out().lines().toList());
     }
 
     @Test
@@ -39,15 +42,26 @@ class ExplainCommandTest {
 
     @Test
     void anObjectNamesItsFieldsAndANameAloneAllThatHaveIt() {
-        assertTrue(Said.by("explain", "goal").out().contains("  fields   drop\n"), Said.by("explain", "goal").out());
+        assertTrue(
+                Said.by("explain", "goal").out().contains("  fields   drop\n"),
+                Said.by("explain", "goal").out());
         assertTrue(Said.by("explain", "normalize").out().contains("  fields   NAME.mean, NAME.std\n"));
-        assertEquals(List.of("training.loss", "recipe.tune.training.loss", "recipe.allocate.loss"), Said.by("explain", "loss").out().lines()
-                .filter(line -> !line.startsWith(" ")).toList());
+        assertEquals(
+                List.of("training.loss", "recipe.tune.training.loss", "recipe.allocate.loss"),
+                Said.by("explain", "loss")
+                        .out()
+                        .lines()
+                        .filter(line -> !line.startsWith(" "))
+                        .toList());
     }
 
     @ParameterizedTest
-    @CsvSource({"calibrate.rnage, recipe.calibrate.range", "recipe.tune.layer, recipe.tune.layers", "gaol, recipe.goal",
-        "calibrate.layers, recipe.tune.layers"})
+    @CsvSource({
+        "calibrate.rnage, recipe.calibrate.range",
+        "recipe.tune.layer, recipe.tune.layers",
+        "gaol, recipe.goal",
+        "calibrate.layers, recipe.tune.layers"
+    })
     void anUnknownNameIsAnsweredWithTheNearest(String name, String meant) {
         var said = Said.by("explain", name);
         assertEquals(2, said.code());
@@ -58,7 +72,11 @@ class ExplainCommandTest {
     @Test
     void withoutANameEveryFieldIsALine() throws Exception {
         var all = JobField.all();
-        assertEquals(all.stream().map(JobField::path).toList(), Said.by("explain").out().lines().map(line -> line.split(" ")[0]).toList());
-        assertEquals(all.size(), Json.MAPPER.readTree(Said.by("explain", "--json").out()).size());
+        assertEquals(
+                all.stream().map(JobField::path).toList(),
+                Said.by("explain").out().lines().map(line -> line.split(" ")[0]).toList());
+        assertEquals(
+                all.size(),
+                Json.MAPPER.readTree(Said.by("explain", "--json").out()).size());
     }
 }

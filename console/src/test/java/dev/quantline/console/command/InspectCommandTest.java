@@ -1,9 +1,5 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
@@ -17,6 +13,10 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** What a float model is told about before anything is run. */
 class InspectCommandTest {
@@ -32,7 +32,11 @@ class InspectCommandTest {
         // Then its products are on integer kernels and what stands between them on codes
         assertEquals(0, said.code(), said.err());
         assertTrue(said.out().contains("int8 would make a file of about "), said.out());
-        for (var row : List.of("Conv +4 +4 +0 +0 +0", "Relu +4 +0 +4 +0 +0", "Add +1 +0 +1 +0 +0", "MaxPool +1 +0 +1 +0 +0",
+        for (var row : List.of(
+                "Conv +4 +4 +0 +0 +0",
+                "Relu +4 +0 +4 +0 +0",
+                "Add +1 +0 +1 +0 +0",
+                "MaxPool +1 +0 +1 +0 +0",
                 "Gemm +1 +1 +0 +0 +0")) {
             assertTrue(said.out().lines().anyMatch(line -> line.matches(row)), row + "\n" + said.out());
         }
@@ -42,17 +46,37 @@ class InspectCommandTest {
     void whatStaysFloatSaysWhy() throws Exception {
         // Given a transformer, one product of which is to stay float
         var file = write(Networks.transformer(1));
-        var product = Networks.transformer(1).nodes().stream().filter(node -> node.is("MatMul")).findFirst().orElseThrow();
-        var recipe = Files.writeString(folder.resolve("recipe.json"), Json.MAPPER.createObjectNode().put("preset", "int8")
-                .set("exclude", Json.MAPPER.createArrayNode().add(product.output())).toString());
+        var product = Networks.transformer(1).nodes().stream()
+                .filter(node -> node.is("MatMul"))
+                .findFirst()
+                .orElseThrow();
+        var recipe = Files.writeString(
+                folder.resolve("recipe.json"),
+                Json.MAPPER
+                        .createObjectNode()
+                        .put("preset", "int8")
+                        .set("exclude", Json.MAPPER.createArrayNode().add(product.output()))
+                        .toString());
         // When it is inspected with that recipe, as text and as JSON
         var text = Said.by("inspect", file.toString(), "--recipe", recipe.toString());
-        var json = Json.MAPPER.readTree(Said.by("inspect", file.toString(), "--recipe", recipe.toString(), "--json").out());
+        var json = Json.MAPPER.readTree(Said.by("inspect", file.toString(), "--recipe", recipe.toString(), "--json")
+                .out());
         // Then the reasons are there
-        assertTrue(text.out().lines().anyMatch(line -> line.startsWith("MatMul") && line.endsWith("exclude names it")), text.out());
-        assertTrue(text.out().lines().anyMatch(line -> line.startsWith("Softmax") && line.endsWith("no integer kernel")), text.out());
-        assertEquals(1, json.at("/prospect/outlook/operators").valueStream().filter(one -> one.path("name").asText().equals("MatMul"))
-                .findFirst().orElseThrow().at("/floating/exclude names it").asInt());
+        assertTrue(
+                text.out().lines().anyMatch(line -> line.startsWith("MatMul") && line.endsWith("exclude names it")),
+                text.out());
+        assertTrue(
+                text.out().lines().anyMatch(line -> line.startsWith("Softmax") && line.endsWith("no integer kernel")),
+                text.out());
+        assertEquals(
+                1,
+                json.at("/prospect/outlook/operators")
+                        .valueStream()
+                        .filter(one -> one.path("name").asText().equals("MatMul"))
+                        .findFirst()
+                        .orElseThrow()
+                        .at("/floating/exclude names it")
+                        .asInt());
     }
 
     @Test
@@ -75,13 +99,20 @@ class InspectCommandTest {
         var said = Said.by("inspect", write(graph).toString());
         // Then it says so, as the first stage would
         assertEquals(0, said.code(), said.err());
-        assertTrue(said.out().contains("int8 can make nothing of it: the model has nothing to quantize: no MatMul, Gemm or Conv"),
+        assertTrue(
+                said.out()
+                        .contains(
+                                "int8 can make nothing of it: the model has nothing to quantize: no MatMul, Gemm or Conv"),
                 said.out());
         assertFalse(said.out().contains("would make a file"), said.out());
     }
 
     private int integer(Path file, String recipe) throws Exception {
-        return outlook(file, recipe).path("operators").valueStream().mapToInt(one -> one.path("integer").asInt()).sum();
+        return outlook(file, recipe)
+                .path("operators")
+                .valueStream()
+                .mapToInt(one -> one.path("integer").asInt())
+                .sum();
     }
 
     private long bytes(Path file, String recipe) throws Exception {
@@ -89,7 +120,10 @@ class InspectCommandTest {
     }
 
     private JsonNode outlook(Path file, String recipe) throws Exception {
-        return Json.MAPPER.readTree(Said.by("inspect", file.toString(), "--recipe", recipe, "--json").out()).at("/prospect/outlook");
+        return Json.MAPPER
+                .readTree(Said.by("inspect", file.toString(), "--recipe", recipe, "--json")
+                        .out())
+                .at("/prospect/outlook");
     }
 
     private Path write(Graph graph) throws Exception {

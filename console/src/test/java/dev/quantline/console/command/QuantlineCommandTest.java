@@ -1,8 +1,5 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.calibrate.CalibrateSettings;
 import dev.quantline.export.Exporter;
 import dev.quantline.fixture.Data;
@@ -21,6 +18,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class QuantlineCommandTest {
     @TempDir
     Path folder;
@@ -33,8 +33,23 @@ class QuantlineCommandTest {
         var version = run("--version");
         // Then every command of the contract is listed, the launcher's included
         assertEquals(0, help.code());
-        for (var command : new String[] {"demo", "test", "quantize", "allocate", "inspect", "up", "submit", "watch",
-                "cancel", "jobs", "data", "compare", "explain", "doctor", "completion"}) {
+        for (var command : new String[] {
+            "demo",
+            "test",
+            "quantize",
+            "allocate",
+            "inspect",
+            "up",
+            "submit",
+            "watch",
+            "cancel",
+            "jobs",
+            "data",
+            "compare",
+            "explain",
+            "doctor",
+            "completion"
+        }) {
             assertTrue(help.out().contains("  " + command), help.out());
         }
         assertEquals(0, version.code());
@@ -42,38 +57,40 @@ class QuantlineCommandTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "''                                                 | no command given",
-        "frobnicate                                         | frobnicate",
-        "quantise                                           | did you mean 'quantize'?",
-        "quantize pom.xml --data pom.xml --recpie int8      | unknown, did you mean '--recipe'?",
-        "quantize pom.xml --dta=pom.xml                     | unknown, did you mean '--data'?",
-        "quantize pom.xml --data pom.xml --recipe r.json    | r.json: no such file",
-        "quantize                                           | MODEL.onnx",
-        "quantize none.onnx --data none.npz                 | none.onnx: no such file",
-        "quantize pom.xml                                   | --data",
-        "quantize pom.xml --data pom.xml                    | pom.xml is not an ONNX model",
-        "quantize pom.xml --data pom.xml --metric top1      | --eval",
-        "quantize pom.xml --data pom.xml --better higher    | --eval",
-        "quantize pom.xml --data pom.xml --eval pom.xml --metric own.onnx | own.onnx: no such file",
-        "quantize pom.xml --data pom.xml --size much        | --size",
-        "quantize pom.xml --data pom.xml --normalize none   | none: no such file",
-        "allocate                                           | JOB",
-        "allocate job                                       | --size, --drop, --loss, --bit-operations or --latency",
-        "allocate job --size much                           | --size",
-        "allocate job --size 0.2 --kafka localhost:9092     | --s3 URL is missing",
-        "inspect                                            | MODEL.onnx",
-        "inspect none.onnx                                  | none.onnx: no such file",
-        "inspect pom.xml                                    | pom.xml is not an ONNX model",
-        "submit none.json                                   | none.json: no such file",
-        "submit pom.xml                                     | pom.xml is not JSON",
-        "cancel                                             | ID",
-        "jobs --kafka localhost:9092                        | --s3 URL is missing",
-        "jobs --kafka localhost --s3 http://localhost:9000  | is not HOST:PORT",
-        "jobs --kafka localhost:1 --s3 localhost:9000       | is not a URL",
-        "jobs --wait soon                                   | is not a time such as 90s or 5m",
-        "watch a b                                          | b",
-    })
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "''                                                 | no command given",
+                "frobnicate                                         | frobnicate",
+                "quantise                                           | did you mean 'quantize'?",
+                "quantize pom.xml --data pom.xml --recpie int8      | unknown, did you mean '--recipe'?",
+                "quantize pom.xml --dta=pom.xml                     | unknown, did you mean '--data'?",
+                "quantize pom.xml --data pom.xml --recipe r.json    | r.json: no such file",
+                "quantize                                           | MODEL.onnx",
+                "quantize none.onnx --data none.npz                 | none.onnx: no such file",
+                "quantize pom.xml                                   | --data",
+                "quantize pom.xml --data pom.xml                    | pom.xml is not an ONNX model",
+                "quantize pom.xml --data pom.xml --metric top1      | --eval",
+                "quantize pom.xml --data pom.xml --better higher    | --eval",
+                "quantize pom.xml --data pom.xml --eval pom.xml --metric own.onnx | own.onnx: no such file",
+                "quantize pom.xml --data pom.xml --size much        | --size",
+                "quantize pom.xml --data pom.xml --normalize none   | none: no such file",
+                "allocate                                           | JOB",
+                "allocate job                                       | --size, --drop, --loss, --bit-operations or --latency",
+                "allocate job --size much                           | --size",
+                "allocate job --size 0.2 --kafka localhost:9092     | --s3 URL is missing",
+                "inspect                                            | MODEL.onnx",
+                "inspect none.onnx                                  | none.onnx: no such file",
+                "inspect pom.xml                                    | pom.xml is not an ONNX model",
+                "submit none.json                                   | none.json: no such file",
+                "submit pom.xml                                     | pom.xml is not JSON",
+                "cancel                                             | ID",
+                "jobs --kafka localhost:9092                        | --s3 URL is missing",
+                "jobs --kafka localhost --s3 http://localhost:9000  | is not HOST:PORT",
+                "jobs --kafka localhost:1 --s3 localhost:9000       | is not a URL",
+                "jobs --wait soon                                   | is not a time such as 90s or 5m",
+                "watch a b                                          | b",
+            })
     void whatCannotBeUsedIsOneLineAndExitCodeTwo(String line, String expected) {
         // Given a command line that asks for something impossible
         // When it runs
@@ -99,8 +116,12 @@ class QuantlineCommandTest {
         var said = run("inspect", file.toString());
         // Then sizes, every layer with its widths, and where it comes from are there
         assertEquals(0, said.code(), said.err());
-        assertTrue(said.out().startsWith("%.2f MB, opset 21, 3 layers with weights".formatted(Files.size(file) / 1e6)), said.out());
-        assertTrue(said.out().matches("(?s).*second.product/MatMul +MatMul +4 bits in int4 +uniform uint8 +576 +288\\R.*"), said.out());
+        assertTrue(
+                said.out().startsWith("%.2f MB, opset 21, 3 layers with weights".formatted(Files.size(file) / 1e6)),
+                said.out());
+        assertTrue(
+                said.out().matches("(?s).*second.product/MatMul +MatMul +4 bits in int4 +uniform uint8 +576 +288\\R.*"),
+                said.out());
         assertTrue(said.out().contains("quantline.recipe: w4a8"), said.out());
     }
 

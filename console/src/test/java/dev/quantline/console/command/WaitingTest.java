@@ -1,8 +1,5 @@
 package dev.quantline.console.command;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.StackAddresses;
@@ -36,6 +33,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** What commands do where broker or store do not answer yet, or never. */
 class WaitingTest {
     @TempDir
@@ -46,21 +46,33 @@ class WaitingTest {
         // Given addresses where a stack will be in three seconds
         int kafka = freePort();
         int s3 = freePort();
-        var coming = CompletableFuture.supplyAsync(() -> start(kafka, s3), CompletableFuture.delayedExecutor(3, TimeUnit.SECONDS));
+        var coming = CompletableFuture.supplyAsync(
+                () -> start(kafka, s3), CompletableFuture.delayedExecutor(3, TimeUnit.SECONDS));
         // When its jobs are asked for
         var said = Said.by("jobs", "--kafka", "127.0.0.1:" + kafka, "--s3", "http://127.0.0.1:" + s3);
         coming.join().close();
         // Then they come, and it was said once what was waited for, and how long that would be done
         assertEquals(0, said.code(), said.err());
         assertTrue(said.out().startsWith("job "), said.out());
-        assertTrue(waits(said).getFirst().matches("waiting up to \\d\\d s for the Kafka broker at 127.0.0.1:" + kafka + " .*--wait.*"),
+        assertTrue(
+                waits(said)
+                        .getFirst()
+                        .matches("waiting up to \\d\\d s for the Kafka broker at 127.0.0.1:" + kafka + " .*--wait.*"),
                 said.err());
-        assertEquals(1, waits(said).stream().filter(line -> line.contains("broker")).count(), said.err());
+        assertEquals(
+                1, waits(said).stream().filter(line -> line.contains("broker")).count(), said.err());
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"jobs", "submit job.json", "watch some-job", "cancel some-job", "quantize net.onnx --data data.npz",
-        "allocate some-job --size 0.5"})
+    @ValueSource(
+            strings = {
+                "jobs",
+                "submit job.json",
+                "watch some-job",
+                "cancel some-job",
+                "quantize net.onnx --data data.npz",
+                "allocate some-job --size 0.5"
+            })
     void aBrokerThatNeverComesEndsWithTwo(String command) throws Exception {
         // Given a port that nobody listens on
         ModelFile.write(Networks.mlp(1), folder.resolve("net.onnx"));
@@ -70,14 +82,24 @@ class WaitingTest {
         var nobody = "127.0.0.1:" + freePort();
         var began = Instant.now();
         // When a command needs the broker there
-        var words = Stream.concat(Stream.of(command.split(" ")).map(word -> word.contains(".") && !word.startsWith("0")
-                ? folder.resolve(word).toString() : word),
-                Stream.of("--kafka", nobody, "--s3", "http://" + nobody, "--wait", "3")).toArray(String[]::new);
+        var words = Stream.concat(
+                        Stream.of(command.split(" "))
+                                .map(word -> word.contains(".") && !word.startsWith("0")
+                                        ? folder.resolve(word).toString()
+                                        : word),
+                        Stream.of("--kafka", nobody, "--s3", "http://" + nobody, "--wait", "3"))
+                .toArray(String[]::new);
         var said = Said.by(words);
         // Then it gives up in time and says where it looked, and how long
         assertEquals(2, said.code(), said.err());
-        assertTrue(said.err().lines().toList().getLast().matches("quantline: the Kafka broker at " + nobody + " cannot be reached .*"
-                + "check --kafka.*waited 3 s.*"), said.err());
+        assertTrue(
+                said.err()
+                        .lines()
+                        .toList()
+                        .getLast()
+                        .matches("quantline: the Kafka broker at " + nobody + " cannot be reached .*"
+                                + "check --kafka.*waited 3 s.*"),
+                said.err());
         assertEquals(1, waits(said).size(), said.err());
         assertTrue(Duration.between(began, Instant.now()).toSeconds() < 10);
     }
@@ -93,7 +115,9 @@ class WaitingTest {
             // Then the store is what was waited for
             assertEquals(2, said.code(), said.err());
             assertTrue(waits(said).getLast().contains("for the object store at " + nobody), said.err());
-            assertTrue(said.err().lines().toList().getLast().contains("the object store at " + nobody + " failed"), said.err());
+            assertTrue(
+                    said.err().lines().toList().getLast().contains("the object store at " + nobody + " failed"),
+                    said.err());
         }
     }
 
@@ -102,8 +126,14 @@ class WaitingTest {
         // Given a stack
         try (var stack = start(freePort(), 0)) {
             // When it is entered with other keys
-            var said = Said.by("jobs", "--kafka", stack.addresses().bootstrapServers(), "--s3", stack.addresses().s3Endpoint().toString(),
-                    "--s3-secret-key", "other");
+            var said = Said.by(
+                    "jobs",
+                    "--kafka",
+                    stack.addresses().bootstrapServers(),
+                    "--s3",
+                    stack.addresses().s3Endpoint().toString(),
+                    "--s3-secret-key",
+                    "other");
             // Then the store's no is final
             assertEquals(2, said.code(), said.err());
             assertTrue(waits(said).stream().noneMatch(line -> line.contains("store")), said.err());
@@ -115,24 +145,40 @@ class WaitingTest {
     void programsGetAnswersAsJson() throws Exception {
         // Given a stack with one job
         try (var stack = start(freePort(), 0)) {
-            var words = List.of("--kafka", stack.addresses().bootstrapServers(), "--s3", stack.addresses().s3Endpoint().toString(),
+            var words = List.of(
+                    "--kafka",
+                    stack.addresses().bootstrapServers(),
+                    "--s3",
+                    stack.addresses().s3Endpoint().toString(),
                     "--json");
             var file = Files.writeString(folder.resolve("job.json"), """
                     {"id": "other", "model": "s3://quantline/inputs/m.onnx", "calibration": "s3://quantline/inputs/c.npz"}""");
-            try (var store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
-                    StackAddresses.SECRET_KEY, StackAddresses.BUCKET, Long.MAX_VALUE, folder.resolve("cache"), Long.MAX_VALUE))) {
+            try (var store = new Store(new StoreSettings(
+                    stack.addresses().s3Endpoint(),
+                    "us-east-1",
+                    StackAddresses.ACCESS_KEY,
+                    StackAddresses.SECRET_KEY,
+                    StackAddresses.BUCKET,
+                    Long.MAX_VALUE,
+                    folder.resolve("cache"),
+                    Long.MAX_VALUE))) {
                 store.write(Keys.request("one"), "{}".getBytes(StandardCharsets.UTF_8));
             }
             // When another is submitted, jobs are listed, and one is cancelled
             // Then every answer is JSON and nothing else
             assertEquals("{\"id\":\"other\"}", json("submit " + file, words).toString());
-            assertEquals("[{\"id\":\"one\",\"stage\":\"-\",\"state\":\"running\"}]", json("jobs", words).toString());
-            assertEquals("{\"id\":\"one\",\"state\":\"running\",\"stops\":true}", json("cancel one", words).toString());
+            assertEquals(
+                    "[{\"id\":\"one\",\"stage\":\"-\",\"state\":\"running\"}]",
+                    json("jobs", words).toString());
+            assertEquals(
+                    "{\"id\":\"one\",\"state\":\"running\",\"stops\":true}",
+                    json("cancel one", words).toString());
         }
     }
 
     private static JsonNode json(String command, List<String> options) throws IOException {
-        var said = Said.by(Stream.concat(Stream.of(command.split(" ")), options.stream()).toArray(String[]::new));
+        var said = Said.by(
+                Stream.concat(Stream.of(command.split(" ")), options.stream()).toArray(String[]::new));
         assertEquals(0, said.code(), said.err());
         return Json.MAPPER.readTree(said.out());
     }
@@ -147,9 +193,15 @@ class WaitingTest {
         try {
             var stack = EmbeddedStack.start(folder.resolve("stack"), new EmbeddedStack.Ports(kafka, s3));
             // The services would make them.
-            try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, stack.addresses().bootstrapServers()))) {
-                admin.createTopics(new Topics(Topics.DEFAULT_PREFIX).all().stream().map(name -> new NewTopic(name, 1, (short) 1)).toList())
-                    .all().get();
+            try (var admin = Admin.create(Map.of(
+                    AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
+                    stack.addresses().bootstrapServers()))) {
+                admin.createTopics(new Topics(Topics.DEFAULT_PREFIX)
+                                .all().stream()
+                                        .map(name -> new NewTopic(name, 1, (short) 1))
+                                        .toList())
+                        .all()
+                        .get();
             }
             return stack;
         } catch (Exception failure) {

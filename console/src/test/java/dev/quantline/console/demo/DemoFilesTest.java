@@ -1,10 +1,5 @@
 package dev.quantline.console.demo;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.onnx.Tensor;
 import dev.quantline.runtime.Dataset;
 import dev.quantline.runtime.Npz;
@@ -18,6 +13,11 @@ import java.util.Set;
 import java.util.zip.ZipFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class DemoFilesTest {
     @TempDir
@@ -46,7 +46,8 @@ class DemoFilesTest {
         assertEquals("fidelity", files.metric());
         assertTrue(Files.size(files.model()) > 80_000_000, "the float network has 90 MB");
         try (var npz = new ZipFile(files.calibration().toFile())) {
-            assertEquals(List.of("input_ids.npy", "attention_mask.npy", "token_type_ids.npy"),
+            assertEquals(
+                    List.of("input_ids.npy", "attention_mask.npy", "token_type_ids.npy"),
                     npz.stream().map(entry -> entry.getName()).toList());
             assertEquals(256 * 64 * 8 + 128, npz.getEntry("input_ids.npy").getSize());
         }
@@ -57,7 +58,9 @@ class DemoFilesTest {
         // Given labelled data of 600 pairs
         var labelled = Files.createDirectories(folder.resolve("stsb"));
         var sentences = Sentences.load().generate(1200, 1);
-        var tokenizer = DemoFiles.prepare(folder, folder.resolve("none")).model().resolveSibling("all-minilm-l6-v2-tokenizer.json");
+        var tokenizer = DemoFiles.prepare(folder, folder.resolve("none"))
+                .model()
+                .resolveSibling("all-minilm-l6-v2-tokenizer.json");
         Tokens.write(sentences, tokenizer, labelled.resolve("calibration.npz"));
         var scored = new LinkedHashMap<String, Tensor>();
         try (var tokens = Dataset.open(List.of(labelled.resolve("calibration.npz")))) {
@@ -78,13 +81,20 @@ class DemoFilesTest {
     @Test
     void tokensAreThoseOfTheNetworksVocabulary() throws Exception {
         // Given the network's tokenizer
-        var tokenizer = DemoFiles.prepare(folder, folder.resolve("none")).model().resolveSibling("all-minilm-l6-v2-tokenizer.json");
+        var tokenizer = DemoFiles.prepare(folder, folder.resolve("none"))
+                .model()
+                .resolveSibling("all-minilm-l6-v2-tokenizer.json");
         // When one sentence is written
         Tokens.write(List.of("A man with a hard hat is dancing."), tokenizer, folder.resolve("one.npz"));
         // Then its ids are those that the published tokenizer gives, padded with zeros
-        try (var npz = new ZipFile(folder.resolve("one.npz").toFile()); var in = npz.getInputStream(npz.getEntry("input_ids.npy"))) {
-            var bytes = ByteBuffer.wrap(in.readAllBytes()).order(ByteOrder.LITTLE_ENDIAN).position(128).slice()
-                    .order(ByteOrder.LITTLE_ENDIAN).asLongBuffer();
+        try (var npz = new ZipFile(folder.resolve("one.npz").toFile());
+                var in = npz.getInputStream(npz.getEntry("input_ids.npy"))) {
+            var bytes = ByteBuffer.wrap(in.readAllBytes())
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .position(128)
+                    .slice()
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .asLongBuffer();
             var ids = new long[13];
             bytes.get(ids);
             assertArrayEquals(new long[] {101, 1037, 2158, 2007, 1037, 2524, 6045, 2003, 5613, 1012, 102, 0, 0}, ids);

@@ -1,8 +1,5 @@
 package dev.quantline.console.display;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
@@ -22,6 +19,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class ForwardTest {
     private static final Pattern LINE = Pattern.compile("(\\w+) (\\w+) +(\\d+) %.*");
     private static final Pattern BAR = Pattern.compile("(\\w+) +(\\d+)% \\[");
@@ -38,8 +38,11 @@ class ForwardTest {
         shown.show(progress("j", StageName.TUNE, 10, "layer 1: reading"));
         shown.show(progress("j", StageName.TUNE, 80, "layer 8: learning"));
         // Then what is done is told, and the percentage stays until it is passed
-        assertEquals(List.of("tune        70 %  layer 7: learning", "tune        70 %  layer 1: reading",
-                "tune        80 %  layer 8: learning"), lines());
+        assertEquals(
+                List.of(
+                        "tune        70 %  layer 7: learning",
+                        "tune        70 %  layer 1: reading", "tune        80 %  layer 8: learning"),
+                lines());
     }
 
     @Test
@@ -54,7 +57,8 @@ class ForwardTest {
         shown.show(completed("j", StageName.PROFILE));
         shown.show(progress("j", StageName.CALIBRATE, 30, "range"));
         // Then nothing is added
-        assertEquals(List.of("profile     90 %  sample", "profile    done   in 1.0 s", "calibrate   30 %  range"), lines());
+        assertEquals(
+                List.of("profile     90 %  sample", "profile    done   in 1.0 s", "calibrate   30 %  range"), lines());
     }
 
     @Test
@@ -79,9 +83,14 @@ class ForwardTest {
         mixedUp(random, List.of("a", "b")).forEach(shown::show);
         // Then stages and percentages of each job only rise
         for (var job : List.of("a", "b")) {
-            var places = lines().stream().map(LINE::matcher).filter(found -> found.matches() && found.group(1).equals(job))
-                .map(found -> StageName.valueOf(found.group(2).toUpperCase(Locale.ROOT)).ordinal() * 1000
-                    + Integer.parseInt(found.group(3))).toList();
+            var places = lines().stream()
+                    .map(LINE::matcher)
+                    .filter(found -> found.matches() && found.group(1).equals(job))
+                    .map(found -> StageName.valueOf(found.group(2).toUpperCase(Locale.ROOT))
+                                            .ordinal()
+                                    * 1000
+                            + Integer.parseInt(found.group(3)))
+                    .toList();
             assertTrue(places.size() > 1, () -> "seed " + seed);
             assertEquals(places.stream().sorted().toList(), places, () -> "seed " + seed);
         }
@@ -98,7 +107,10 @@ class ForwardTest {
         }
         shown.close();
         // Then its bar only grows
-        var drawn = BAR.matcher(bytes.toString()).results().map(found -> Integer.valueOf(found.group(2))).toList();
+        var drawn = BAR.matcher(bytes.toString())
+                .results()
+                .map(found -> Integer.valueOf(found.group(2)))
+                .toList();
         assertTrue(drawn.contains(60) && drawn.contains(70), bytes::toString);
         assertEquals(drawn.stream().sorted(Comparator.naturalOrder()).toList(), drawn);
     }
@@ -139,7 +151,12 @@ class ForwardTest {
     }
 
     private static Event completed(String job, StageName stage) {
-        return new Event.Completed(job, stage, ObjectRef.parse("s3://bucket/manifest"), Map.of(), Json.MAPPER.createObjectNode(),
+        return new Event.Completed(
+                job,
+                stage,
+                ObjectRef.parse("s3://bucket/manifest"),
+                Map.of(),
+                Json.MAPPER.createObjectNode(),
                 new Event.Seconds(1, 1, 0, 0));
     }
 

@@ -1,7 +1,5 @@
 package dev.quantline.console.display;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
@@ -11,6 +9,8 @@ import java.io.PrintStream;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 class LinesTest {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -23,15 +23,19 @@ class LinesTest {
         progress.show(new Event.Progress("j", StageName.PROFILE, 10, "sample 16"));
         progress.show(new Event.Progress("j", StageName.PROFILE, 11, "sample 32"));
         progress.show(new Event.Progress("j", StageName.PROFILE, 16, "sample 48"));
-        progress.show(new Event.Completed("j", StageName.PROFILE, ObjectRef.parse("s3://bucket/manifest"), Map.of(),
-                Json.MAPPER.createObjectNode(), new Event.Seconds(2.14, 2, 0, 0)));
+        progress.show(new Event.Completed(
+                "j",
+                StageName.PROFILE,
+                ObjectRef.parse("s3://bucket/manifest"),
+                Map.of(),
+                Json.MAPPER.createObjectNode(),
+                new Event.Seconds(2.14, 2, 0, 0)));
         progress.show(new Event.WorkDone("j", StageName.CALIBRATE, "0".repeat(64), 0));
         progress.show(new Event.Failed("j", "calibrate", "nothing to quantize", false));
         // Then small steps and inner events are left out, and the failure, which the command ends with
-        assertEquals(List.of(
-                "profile     10 %  sample 16",
-                "profile     16 %  sample 48",
-                "profile    done   in 2.1 s"), bytes.toString().lines().toList());
+        assertEquals(
+                List.of("profile     10 %  sample 16", "profile     16 %  sample 48", "profile    done   in 2.1 s"),
+                bytes.toString().lines().toList());
     }
 
     @Test
@@ -43,7 +47,10 @@ class LinesTest {
         progress.show(new Event.Progress("b", StageName.TUNE, 50, "layer"));
         progress.show(new Event.Failed("a", "tune", "nothing to tune", false));
         // Then each line begins with its job
-        assertEquals(List.of("a tune        50 %  layer", "b tune        50 %  layer",
-                "a tune       failed nothing to tune"), bytes.toString().lines().toList());
+        assertEquals(
+                List.of(
+                        "a tune        50 %  layer",
+                        "b tune        50 %  layer", "a tune       failed nothing to tune"),
+                bytes.toString().lines().toList());
     }
 }

@@ -1,11 +1,11 @@
 package dev.quantline.console.display;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.job.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class ResultTableTest {
     @Test
@@ -24,19 +24,23 @@ class ResultTableTest {
         // When its table is made
         var lines = ResultTable.of(report);
         // Then sizes, metric and latency are compared
-        assertEquals(List.of(
-                "vit                       float         int8",
-                "size                    4.00 MB      1.00 MB   25.0 % of the float file",
-                "top1                     0.8120       0.8030   -0.0090",
-                "latency                 3.00 ms      1.50 ms   2.00 times as fast; one sample a run, no other batch was timed",
-                "cosine to float                       0.9940",
-                "SQNR                                 19.2 dB",
-                "  label                               0.9700   of its elements are equal",
-                "  scores                 0.9940      19.2 dB   before label",
-                "profile                                2.1 s",
-                "events and storage                     0.1 s   4.9 % of the job, within the stages above"), lines);
+        assertEquals(
+                List.of(
+                        "vit                       float         int8",
+                        "size                    4.00 MB      1.00 MB   25.0 % of the float file",
+                        "top1                     0.8120       0.8030   -0.0090",
+                        "latency                 3.00 ms      1.50 ms   2.00 times as fast; one sample a run, no other batch was timed",
+                        "cosine to float                       0.9940",
+                        "SQNR                                 19.2 dB",
+                        "  label                               0.9700   of its elements are equal",
+                        "  scores                 0.9940      19.2 dB   before label",
+                        "profile                                2.1 s",
+                        "events and storage                     0.1 s   4.9 % of the job, within the stages above"),
+                lines);
         assertEquals(List.of("note: recipe.tune.order has no effect: nothing is trained"), ResultTable.notes(report));
-        assertEquals("the metric dropped by 0.0090, the goal allows 0.0010", ResultTable.message(report).orElseThrow());
+        assertEquals(
+                "the metric dropped by 0.0090, the goal allows 0.0010",
+                ResultTable.message(report).orElseThrow());
     }
 
     @Test

@@ -1,10 +1,5 @@
 package dev.quantline.console.dist;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.onnx.BadInput;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,6 +15,11 @@ import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** What goes into the archive, and how. */
 class ArchiveTest {
@@ -39,18 +39,24 @@ class ArchiveTest {
         Archive.write(first, folder.resolve("1.tar.gz"));
         Archive.write(second, folder.resolve("2.tar.gz"));
         // Then the archives are the same, their names in order
-        assertArrayEquals(Files.readAllBytes(folder.resolve("1.tar.gz")), Files.readAllBytes(folder.resolve("2.tar.gz")));
+        assertArrayEquals(
+                Files.readAllBytes(folder.resolve("1.tar.gz")), Files.readAllBytes(folder.resolve("2.tar.gz")));
         var names = new ArrayList<String>();
-        try (var tar = new TarArchiveInputStream(new GZIPInputStream(Files.newInputStream(folder.resolve("1.tar.gz"))))) {
+        try (var tar =
+                new TarArchiveInputStream(new GZIPInputStream(Files.newInputStream(folder.resolve("1.tar.gz"))))) {
             for (var entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
                 names.add(entry.getName());
-                assertEquals(entry.isDirectory() || entry.getName().equals("thing/bin/run") ? 0755 : 0644, entry.getMode() & 0777,
-                    entry.getName());
+                assertEquals(
+                        entry.isDirectory() || entry.getName().equals("thing/bin/run") ? 0755 : 0644,
+                        entry.getMode() & 0777,
+                        entry.getName());
                 assertEquals("link/to", entry.isSymbolicLink() ? entry.getLinkName() : "link/to");
             }
         }
-        assertTrue(names.containsAll(List.of("thing/", "thing/a", "thing/b", "thing/bin/run", "thing/link", "thing/" + DEEP)),
-            names::toString);
+        assertTrue(
+                names.containsAll(
+                        List.of("thing/", "thing/a", "thing/b", "thing/bin/run", "thing/link", "thing/" + DEEP)),
+                names::toString);
         assertEquals(names.stream().sorted().toList(), names);
     }
 
@@ -69,13 +75,19 @@ class ArchiveTest {
         // Then the other's is gone, and the rest is as it was
         assertEquals(new Slimmed(1, 1), slimmed);
         try (var zip = new ZipFile(folder.resolve("slim.jar").toFile())) {
-            assertEquals(List.of("META-INF/MANIFEST.MF", "linux-x86-64/a.so", "A.class"), zip.stream().map(ZipEntry::getName).toList());
-            assertEquals("A.class", new String(zip.getInputStream(zip.getEntry("A.class")).readAllBytes()));
+            assertEquals(
+                    List.of("META-INF/MANIFEST.MF", "linux-x86-64/a.so", "A.class"),
+                    zip.stream().map(ZipEntry::getName).toList());
+            assertEquals(
+                    "A.class",
+                    new String(zip.getInputStream(zip.getEntry("A.class")).readAllBytes()));
         }
         // And a library without any is copied byte by byte
-        assertEquals(Slimmed.NOTHING,
-            Slimmed.copy(folder.resolve("slim.jar"), folder.resolve("again.jar"), new Platform("linux", "x86_64")));
-        assertArrayEquals(Files.readAllBytes(folder.resolve("slim.jar")), Files.readAllBytes(folder.resolve("again.jar")));
+        assertEquals(
+                Slimmed.NOTHING,
+                Slimmed.copy(folder.resolve("slim.jar"), folder.resolve("again.jar"), new Platform("linux", "x86_64")));
+        assertArrayEquals(
+                Files.readAllBytes(folder.resolve("slim.jar")), Files.readAllBytes(folder.resolve("again.jar")));
     }
 
     @Test
@@ -88,12 +100,15 @@ class ArchiveTest {
         Files.writeString(bin.resolve("jlink"), "#!/bin/sh\necho 'Error: Module java.base not found'; exit 1\n");
         Files.setPosixFilePermissions(bin.resolve("jlink"), PosixFilePermissions.fromString("rwxr-xr-x"));
         var lacking = refused(folder.resolve("jdk"));
-        assertTrue(lacking.contains("Error: Module java.base not found; this JDK comes without the folder jmods"), lacking);
+        assertTrue(
+                lacking.contains("Error: Module java.base not found; this JDK comes without the folder jmods"),
+                lacking);
         assertEquals(1, lacking.lines().count());
     }
 
     private String refused(Path jdk) {
-        return assertThrows(BadInput.class, () -> JavaRuntime.link(jdk, folder.resolve("java"))).getMessage();
+        return assertThrows(BadInput.class, () -> JavaRuntime.link(jdk, folder.resolve("java")))
+                .getMessage();
     }
 
     private Path tree(String name, List<String> files) throws IOException {

@@ -63,8 +63,11 @@ final class Broadcasts {
             long rows = Arrays.stream(wide).limit(extra).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
             return sumOfRows(gradient, rows, extra, to);
         }
-        String sum = e.op("ReduceSum", Map.of("keepdims", leading ? 0 : 1), gradient,
-            e.ints(axes.stream().mapToLong(Long::longValue).toArray()));
+        String sum = e.op(
+                "ReduceSum",
+                Map.of("keepdims", leading ? 0 : 1),
+                gradient,
+                e.ints(axes.stream().mapToLong(Long::longValue).toArray()));
         return leading || extra == 0 ? e.shaped(sum, narrow) : e.reshapeLike(sum, to);
     }
 
@@ -77,8 +80,10 @@ final class Broadcasts {
 
     private String ones(String matrix, long rows) {
         if (rows < 0) {
-            return e.op("ConstantOfShape", Map.of("value", Constants.of(e.type(matrix), new double[] {1}, 1)),
-                e.op("Shape", Map.of("start", 0, "end", 1), matrix));
+            return e.op(
+                    "ConstantOfShape",
+                    Map.of("value", Constants.of(e.type(matrix), new double[] {1}, 1)),
+                    e.op("Shape", Map.of("start", 0, "end", 1), matrix));
         }
         var ones = new double[Math.toIntExact(rows)];
         Arrays.fill(ones, 1);
@@ -88,7 +93,8 @@ final class Broadcasts {
     private String sumAtRunTime(String gradient, int rank, String to, int extra) {
         var ones = new long[extra];
         Arrays.fill(ones, 1);
-        String narrow = extra == 0 ? e.op("Shape", to) : e.op("Concat", Map.of("axis", 0), e.ints(ones), e.op("Shape", to));
+        String narrow =
+                extra == 0 ? e.op("Shape", to) : e.op("Concat", Map.of("axis", 0), e.ints(ones), e.op("Shape", to));
         String wide = e.op("Shape", gradient);
         String repeated = e.op("Not", e.op("Equal", narrow, wide));
         String axes = e.op("Reshape", e.op("NonZero", repeated), e.ints(-1));

@@ -5,8 +5,7 @@ import dev.quantline.onnx.Tensor;
 
 /** Constants of the element type a formula meets. */
 final class Constants {
-    private Constants() {
-    }
+    private Constants() {}
 
     static Tensor of(DataType type, double[] values, long... shape) {
         var tensor = Tensor.zeros(type, shape);

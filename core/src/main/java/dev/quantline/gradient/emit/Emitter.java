@@ -55,14 +55,20 @@ public final class Emitter {
      */
     public void instead(Node node, String result) {
         var steps = emitted.subList(scopeStart, emitted.size());
-        rewritten.put(node.output(), steps.stream()
-            .map(step -> step.output().equals(result) ? step.withOutputs(node.outputs().subList(0, 1)) : step).toList());
+        rewritten.put(
+                node.output(),
+                steps.stream()
+                        .map(step -> step.output().equals(result)
+                                ? step.withOutputs(node.outputs().subList(0, 1))
+                                : step)
+                        .toList());
         steps.clear();
     }
 
     /** The graph with everything emitted so far, in an order that can run. */
     public Graph finish() {
-        graph.rewrite(node -> rewritten.getOrDefault(node.output(), List.of(widened.getOrDefault(node.output(), node))));
+        graph.rewrite(
+                node -> rewritten.getOrDefault(node.output(), List.of(widened.getOrDefault(node.output(), node))));
         graph.nodes().addAll(emitted);
         emitted.clear();
         widened.clear();
@@ -158,8 +164,9 @@ public final class Emitter {
 
     /** A constant of the element type {@code type} with these values. */
     public String tensor(DataType type, double[] values, long... shape) {
-        return constants.computeIfAbsent(List.of(type, boxed(shape), DoubleStream.of(values).boxed().toList()),
-            key -> constant("gradient/constant", Constants.of(type, values, shape)));
+        return constants.computeIfAbsent(
+                List.of(type, boxed(shape), DoubleStream.of(values).boxed().toList()),
+                key -> constant("gradient/constant", Constants.of(type, values, shape)));
     }
 
     /** An INT64 vector. */

@@ -8,15 +8,15 @@ import java.util.stream.LongStream;
 
 /** Element type and, where it is plain to see, shape of what an emitted node computes. */
 final class Results {
-    private Results() {
-    }
+    private Results() {}
 
     static DataType type(Emitter e, Node node) {
         return switch (node.op()) {
             case "Shape", "Size", "NonZero" -> DataType.INT64;
             case "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Not" -> DataType.BOOL;
             case "Cast" -> DataType.of((int) node.intOf("to", 0));
-            case "ConstantOfShape" -> DataType.of(node.attributes().get("value").getT().getDataType());
+            case "ConstantOfShape" ->
+                DataType.of(node.attributes().get("value").getT().getDataType());
             case "Where" -> e.type(node.input(1));
             default -> e.type(node.input(0));
         };
@@ -24,17 +24,58 @@ final class Results {
 
     /** Sizes, negative where open; null when even the rank is not seen. */
     static long[] shape(Emitter e, Node node) {
-        var first = node.inputs().isEmpty() ? null : e.shapes().find(node.input(0)).orElse(null);
+        var first =
+                node.inputs().isEmpty() ? null : e.shapes().find(node.input(0)).orElse(null);
         return switch (node.op()) {
-            case "Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Where", "Equal", "Less", "Greater", "LessOrEqual",
-                 "GreaterOrEqual", "And", "Or" -> Broadcasts.shape(node.inputs().stream()
-                     .map(input -> e.shapes().find(input).orElse(null)).toList());
-            case "Neg", "Abs", "Exp", "Log", "Sqrt", "Erf", "Tanh", "Sigmoid", "Sin", "Cos", "Cast", "Reciprocal", "Not",
-                 "Softmax", "LogSoftmax", "CumSum", "Identity", "Sign", "Relu", "HardSigmoid" -> first;
+            case "Add",
+                    "Sub",
+                    "Mul",
+                    "Div",
+                    "Pow",
+                    "Max",
+                    "Min",
+                    "Where",
+                    "Equal",
+                    "Less",
+                    "Greater",
+                    "LessOrEqual",
+                    "GreaterOrEqual",
+                    "And",
+                    "Or" ->
+                Broadcasts.shape(node.inputs().stream()
+                        .map(input -> e.shapes().find(input).orElse(null))
+                        .toList());
+            case "Neg",
+                    "Abs",
+                    "Exp",
+                    "Log",
+                    "Sqrt",
+                    "Erf",
+                    "Tanh",
+                    "Sigmoid",
+                    "Sin",
+                    "Cos",
+                    "Cast",
+                    "Reciprocal",
+                    "Not",
+                    "Softmax",
+                    "LogSoftmax",
+                    "CumSum",
+                    "Identity",
+                    "Sign",
+                    "Relu",
+                    "HardSigmoid" -> first;
             case "Reshape" -> reshaped(e, node.input(1));
-            case "Unsqueeze" -> first == null ? null : unsqueezed(first, e.constant(node.input(1)).toLongs());
-            case "Transpose" -> first == null ? null
-                : LongStream.of(node.intsOf("perm", null)).map(axis -> first[(int) axis]).toArray();
+            case "Unsqueeze" ->
+                first == null
+                        ? null
+                        : unsqueezed(first, e.constant(node.input(1)).toLongs());
+            case "Transpose" ->
+                first == null
+                        ? null
+                        : LongStream.of(node.intsOf("perm", null))
+                                .map(axis -> first[(int) axis])
+                                .toArray();
             case "ReduceSum", "ReduceMean" -> first == null ? null : reduced(e, node, first);
             default -> null;
         };
@@ -61,9 +102,14 @@ final class Results {
         if (!node.hasInput(1) || constant == null) {
             return null;
         }
-        var axes = Arrays.stream(constant.toLongs()).map(axis -> axis < 0 ? axis + shape.length : axis).boxed().toList();
+        var axes = Arrays.stream(constant.toLongs())
+                .map(axis -> axis < 0 ? axis + shape.length : axis)
+                .boxed()
+                .toList();
         boolean keep = node.intOf("keepdims", 1) == 1;
-        return IntStream.range(0, shape.length).filter(i -> keep || !axes.contains((long) i))
-            .mapToLong(i -> axes.contains((long) i) ? 1 : shape[i]).toArray();
+        return IntStream.range(0, shape.length)
+                .filter(i -> keep || !axes.contains((long) i))
+                .mapToLong(i -> axes.contains((long) i) ? 1 : shape[i])
+                .toArray();
     }
 }

@@ -54,8 +54,9 @@ public final class Shapes {
      * @throws BadInput when not even the rank is known
      */
     public long[] of(String tensor) {
-        return find(tensor).orElseThrow(() -> new BadInput("the number of axes of tensor '" + tensor
-            + "' cannot be told before running: fix the sizes of the model's inputs"));
+        return find(tensor)
+                .orElseThrow(() -> new BadInput("the number of axes of tensor '" + tensor
+                        + "' cannot be told before running: fix the sizes of the model's inputs"));
     }
 
     /** Number of axes. @throws BadInput when it is not known */
@@ -72,14 +73,16 @@ public final class Shapes {
         var shape = of(tensor);
         if (!isFixed(tensor)) {
             throw new BadInput("the gradient through tensor '" + tensor + "' needs all its sizes, which are "
-                + LongStream.of(shape).boxed().toList() + " (negative: open): fix the sizes of the model's inputs");
+                    + LongStream.of(shape).boxed().toList() + " (negative: open): fix the sizes of the model's inputs");
         }
         return shape;
     }
 
     /** Whether every size is known. */
     public boolean isFixed(String tensor) {
-        return find(tensor).map(shape -> LongStream.of(shape).allMatch(size -> size >= 0)).orElse(false);
+        return find(tensor)
+                .map(shape -> LongStream.of(shape).allMatch(size -> size >= 0))
+                .orElse(false);
     }
 
     /** Number of elements, -1 when a size is open. */

@@ -10,8 +10,7 @@ final class Cosines {
     /** Keeps the cosine of a zero vector finite. */
     private static final double TINY = 1e-12;
 
-    private Cosines() {
-    }
+    private Cosines() {}
 
     static String pairs(Emitter e, CosinePairs loss) {
         String rows = loss.mask() == null ? loss.embeddings() : pooled(e, loss.embeddings(), loss.mask());

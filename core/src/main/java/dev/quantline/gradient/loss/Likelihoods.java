@@ -9,8 +9,7 @@ import java.util.Map;
 
 /** Losses over a softmax along the last axis. */
 final class Likelihoods {
-    private Likelihoods() {
-    }
+    private Likelihoods() {}
 
     static String crossEntropy(Emitter e, CrossEntropy loss) {
         String labels = e.input(loss.labels(), DataType.INT64, e.shapes().of(loss.logits())[0]);
@@ -25,7 +24,8 @@ final class Likelihoods {
 
     /** sum p (log p - log q) per row, p being constant; the mean over rows times T^2. */
     static String distillation(Emitter e, Distillation loss) {
-        String teacher = e.input(loss.teacher(), e.type(loss.logits()), e.shapes().of(loss.logits()));
+        String teacher =
+                e.input(loss.teacher(), e.type(loss.logits()), e.shapes().of(loss.logits()));
         double sharpness = 1 / loss.temperature();
         String target = logSoftmax(e, e.times(teacher, sharpness));
         String student = logSoftmax(e, e.times(loss.logits(), sharpness));

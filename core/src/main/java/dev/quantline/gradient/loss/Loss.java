@@ -14,20 +14,17 @@ import java.util.stream.Collectors;
  */
 public sealed interface Loss {
     /** Mean of (prediction - target)^2; the target is an input shaped like the prediction. */
-    record MeanSquared(String prediction, String target) implements Loss {
-    }
+    record MeanSquared(String prediction, String target) implements Loss {}
 
     /** Mean of |prediction - target|; the target is an input shaped like the prediction. */
-    record MeanAbsolute(String prediction, String target) implements Loss {
-    }
+    record MeanAbsolute(String prediction, String target) implements Loss {}
 
     /**
      * Mean of d^2/2 where |d| &lt; delta and delta (|d| - delta/2) elsewhere, d = prediction - target.
      *
      * @param delta above 0, in units of the prediction
      */
-    record Huber(String prediction, String target, double delta) implements Loss {
-    }
+    record Huber(String prediction, String target, double delta) implements Loss {}
 
     /**
      * Mean over samples of -log softmax(logits)[label].
@@ -36,8 +33,7 @@ public sealed interface Loss {
      * @param labels    INT64 input {@code [samples]}
      * @param smoothing share of each label spread evenly over all classes, 0 to below 1 (arXiv 1512.00567)
      */
-    record CrossEntropy(String logits, String labels, double smoothing) implements Loss {
-    }
+    record CrossEntropy(String logits, String labels, double smoothing) implements Loss {}
 
     /**
      * Mean over rows of KL(softmax(teacher/T) || softmax(logits/T)) T^2 (arXiv 1503.02531), rows along the last axis.
@@ -45,8 +41,7 @@ public sealed interface Loss {
      * @param teacher     input with the teacher's logits, shaped like {@code logits}
      * @param temperature T, above 0
      */
-    record Distillation(String logits, String teacher, double temperature) implements Loss {
-    }
+    record Distillation(String logits, String teacher, double temperature) implements Loss {}
 
     /**
      * Mean over pairs of (cosine(a, b) - score)^2, where rows 2i and 2i + 1 of the pooled embeddings are a pair.
@@ -56,8 +51,7 @@ public sealed interface Loss {
      * @param mask       INT64 input {@code [2 pairs, tokens]} of the model, 1 for tokens that count; null without tokens
      * @param scores     FLOAT input {@code [pairs]}, in the range of the cosine
      */
-    record CosinePairs(String embeddings, String mask, String scores) implements Loss {
-    }
+    record CosinePairs(String embeddings, String mask, String scores) implements Loss {}
 
     /**
      * Mean over samples and positions of -log softmax(logits[t])[tokens[t + 1]].
@@ -65,8 +59,7 @@ public sealed interface Loss {
      * @param logits {@code [samples, tokens, vocabulary]}
      * @param tokens INT64 input {@code [samples, tokens]} of the model
      */
-    record NextToken(String logits, String tokens) implements Loss {
-    }
+    record NextToken(String logits, String tokens) implements Loss {}
 
     /**
      * Outlier term of a site (ours, after arXiv 2403.06497): with d = max(0, |a - mean| - width), the sum of d^2 over the
@@ -76,12 +69,10 @@ public sealed interface Loss {
      * @param site       activation
      * @param statistics FLOAT input {@code [3]}: mean, width (k standard deviations), variance
      */
-    record Outliers(String site, String statistics) implements Loss {
-    }
+    record Outliers(String site, String statistics) implements Loss {}
 
     /** A scalar that the graph computes itself. */
-    record Computed(String scalar) implements Loss {
-    }
+    record Computed(String scalar) implements Loss {}
 
     /**
      * Weighted sum of losses, at as many tensors of the graph as there are terms.
@@ -117,8 +108,10 @@ public sealed interface Loss {
             case CosinePairs loss -> Set.of(loss.embeddings());
             case Outliers loss -> Set.of(loss.site());
             case Computed loss -> Set.of(loss.scalar());
-            case Sum(List<Term> terms) -> terms.stream().flatMap(term -> term.loss().tensors().stream())
-                .collect(Collectors.toCollection(LinkedHashSet::new));
+            case Sum(List<Term> terms) ->
+                terms.stream()
+                        .flatMap(term -> term.loss().tensors().stream())
+                        .collect(Collectors.toCollection(LinkedHashSet::new));
         };
     }
 
@@ -126,8 +119,10 @@ public sealed interface Loss {
     default String emit(Emitter e) {
         return switch (this) {
             case MeanSquared(String prediction, String target) -> mean(e, square(e, difference(e, prediction, target)));
-            case MeanAbsolute(String prediction, String target) -> mean(e, e.op("Abs", difference(e, prediction, target)));
-            case Huber(String prediction, String target, double delta) -> huber(e, difference(e, prediction, target), delta);
+            case MeanAbsolute(String prediction, String target) ->
+                mean(e, e.op("Abs", difference(e, prediction, target)));
+            case Huber(String prediction, String target, double delta) ->
+                huber(e, difference(e, prediction, target), delta);
             case CrossEntropy loss -> Likelihoods.crossEntropy(e, loss);
             case Distillation loss -> Likelihoods.distillation(e, loss);
             case NextToken loss -> Likelihoods.nextToken(e, loss);

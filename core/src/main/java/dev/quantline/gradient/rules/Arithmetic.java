@@ -4,8 +4,7 @@ import java.util.Map;
 
 /** Elementwise operators of several operands, with NumPy broadcasting. */
 final class Arithmetic {
-    private Arithmetic() {
-    }
+    private Arithmetic() {}
 
     static void add(Call call) {
         for (int i = 0; i < call.node().inputs().size(); i++) {
@@ -70,7 +69,8 @@ final class Arithmetic {
         String free = null;
         for (int i = 0; i < call.node().inputs().size(); i++) {
             // Codes are compared as real numbers: Equal takes no 8-bit integers.
-            String attains = e.op("Equal", e.cast(call.in(i), e.type(call.dy())), e.cast(call.out(), e.type(call.dy())));
+            String attains =
+                    e.op("Equal", e.cast(call.in(i), e.type(call.dy())), e.cast(call.out(), e.type(call.dy())));
             String takes = free == null ? attains : e.op("And", attains, free);
             call.giveSummed(i, e.when(takes, call.dy()));
             String misses = e.op("Not", attains);
@@ -100,7 +100,17 @@ final class Arithmetic {
 
     static void cumulativeSum(Call call) {
         var node = call.node();
-        call.give(0, call.emitter().op("CumSum", Map.of("exclusive", node.intOf("exclusive", 0),
-            "reverse", 1 - node.intOf("reverse", 0)), call.dy(), call.in(1)));
+        call.give(
+                0,
+                call.emitter()
+                        .op(
+                                "CumSum",
+                                Map.of(
+                                        "exclusive",
+                                        node.intOf("exclusive", 0),
+                                        "reverse",
+                                        1 - node.intOf("reverse", 0)),
+                                call.dy(),
+                                call.in(1)));
     }
 }

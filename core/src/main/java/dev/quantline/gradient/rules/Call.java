@@ -26,8 +26,7 @@ public final class Call {
     private final Map<Integer, String> given = new TreeMap<>();
 
     /** A node that reads a tensor, and the gradient of that node's first output. */
-    public record Reader(Node node, String gradient) {
-    }
+    public record Reader(Node node, String gradient) {}
 
     /**
      * @param outputGradients one name an output of {@code node}, empty where nothing depends on it
@@ -35,8 +34,13 @@ public final class Call {
      * @param index           of the graph
      * @param gradients       of the tensors that have one by now
      */
-    public Call(Emitter emitter, Node node, List<String> outputGradients, Set<Integer> wanted, GraphIndex index,
-                Map<String, String> gradients) {
+    public Call(
+            Emitter emitter,
+            Node node,
+            List<String> outputGradients,
+            Set<Integer> wanted,
+            GraphIndex index,
+            Map<String, String> gradients) {
         this.e = emitter;
         this.node = node;
         this.outputGradients = outputGradients;
@@ -94,8 +98,9 @@ public final class Call {
 
     /** The only reader of the first output, through which alone its gradient came; empty when there are more. */
     Optional<Reader> reader() {
-        return index.onlyConsumer(out()).filter(consumer -> gradients.containsKey(consumer.output()))
-            .map(consumer -> new Reader(consumer, gradients.get(consumer.output())));
+        return index.onlyConsumer(out())
+                .filter(consumer -> gradients.containsKey(consumer.output()))
+                .map(consumer -> new Reader(consumer, gradients.get(consumer.output())));
     }
 
     /** Whether input {@code i} needs a gradient. */
@@ -124,8 +129,10 @@ public final class Call {
 
     /** The constant integers of input {@code i}. @throws BadInput when they are computed while running */
     long[] longs(int i) {
-        return constant(i).orElseThrow(() -> refusal("its input '" + in(i) + "' must be a constant: fix the sizes of the"
-            + " model's inputs")).toLongs();
+        return constant(i)
+                .orElseThrow(() -> refusal(
+                        "its input '" + in(i) + "' must be a constant: fix the sizes of the" + " model's inputs"))
+                .toLongs();
     }
 
     /** An axis counted from the front. */

@@ -11,8 +11,7 @@ final class Convolutions {
     /** Windows of more positions than this are not unfolded position by position (patch embeddings). */
     private static final int LARGE_WINDOW = 49;
 
-    private Convolutions() {
-    }
+    private Convolutions() {}
 
     /** Y = X * W + b: dX is the transposed convolution of dY, db sums it, dW correlates X with it. */
     static void conv(Call call) {
@@ -37,7 +36,15 @@ final class Convolutions {
             call.give(0, e.op("Conv", window.forward(group), call.dy(), call.in(1)));
         }
         if (call.wants(1)) {
-            call.give(1, weights(call, window, group, e.shaped(call.dy(), call.shapes().fixed(call.out())), call.in(0), call.in(0)));
+            call.give(
+                    1,
+                    weights(
+                            call,
+                            window,
+                            group,
+                            e.shaped(call.dy(), call.shapes().fixed(call.out())),
+                            call.in(0),
+                            call.in(0)));
         }
         bias(call);
     }
@@ -45,7 +52,14 @@ final class Convolutions {
     private static void bias(Call call) {
         if (call.wants(2)) {
             int rank = call.shapes().rank(call.out());
-            call.give(2, call.emitter().sum(call.dy(), LongStream.range(0, rank).filter(axis -> axis != 1).toArray()));
+            call.give(
+                    2,
+                    call.emitter()
+                            .sum(
+                                    call.dy(),
+                                    LongStream.range(0, rank)
+                                            .filter(axis -> axis != 1)
+                                            .toArray()));
         }
     }
 
@@ -57,7 +71,8 @@ final class Convolutions {
     /** ConvTranspose places its padding by output_shape or output_padding too; only the padding before matters here. */
     private static Window transposedWindow(Call call) {
         var window = window(call, call.out(), call.in(0));
-        if (!call.node().has("output_shape") && !call.node().stringOf("auto_pad", "NOTSET").startsWith("SAME")) {
+        if (!call.node().has("output_shape")
+                && !call.node().stringOf("auto_pad", "NOTSET").startsWith("SAME")) {
             return window;
         }
         boolean upper = call.node().stringOf("auto_pad", "NOTSET").equals("SAME_UPPER");
@@ -68,7 +83,8 @@ final class Convolutions {
             begin[i] = upper ? total / 2 : total - total / 2;
             end[i] = total - begin[i];
         }
-        return new Window(window.kernel(), window.strides(), window.dilations(), begin, end, window.input(), window.output());
+        return new Window(
+                window.kernel(), window.strides(), window.dilations(), begin, end, window.input(), window.output());
     }
 
     /**
@@ -76,7 +92,8 @@ final class Convolutions {
      * {@code narrow [N, M, ...]}: per sample and group one product of {@code [M/group, windows]} with the unfolded
      * {@code [C/group positions, windows]}, summed over samples.
      */
-    private static String weights(Call call, Window window, long group, String wide, String narrow, String narrowShape) {
+    private static String weights(
+            Call call, Window window, long group, String wide, String narrow, String narrowShape) {
         if (window.positions() > LARGE_WINDOW) {
             return weightsByConvolution(call, window, group, wide, narrow, narrowShape);
         }
@@ -87,16 +104,24 @@ final class Convolutions {
         long windows = LongStream.of(window.output()).reduce(1, (a, b) -> a * b);
         long filters = call.shapes().fixed(narrowShape)[1] / group;
         String columns = window.positions() == 1 && isPlain(window) ? wide : unfold(e, window, wide);
-        String products = Products.product(e,
-            e.shaped(e.reshape(narrow, samples, group, filters, windows), samples, group, filters, windows),
-            e.shaped(e.reshape(columns, samples, group, channels * window.positions(), windows),
-                samples, group, channels * window.positions(), windows), false, true);
+        String products = Products.product(
+                e,
+                e.shaped(e.reshape(narrow, samples, group, filters, windows), samples, group, filters, windows),
+                e.shaped(
+                        e.reshape(columns, samples, group, channels * window.positions(), windows),
+                        samples,
+                        group,
+                        channels * window.positions(),
+                        windows),
+                false,
+                true);
         return e.reshapeLike(samples == 1 ? products : e.sum(products, 0), call.in(1));
     }
 
     private static boolean isPlain(Window window) {
         return Arrays.equals(window.input(), window.output())
-            && LongStream.concat(LongStream.of(window.begin()), LongStream.of(window.end())).allMatch(pad -> pad == 0);
+                && LongStream.concat(LongStream.of(window.begin()), LongStream.of(window.end()))
+                        .allMatch(pad -> pad == 0);
     }
 
     /** {@code [N, C, positions, windows...]}: for every position inside the window, what all windows see there. */
@@ -116,27 +141,41 @@ final class Convolutions {
                 starts[i] = rest % window.kernel()[i] * window.dilations()[i];
                 ends[i] = starts[i] + (window.output()[i] - 1) * window.strides()[i] + 1;
             }
-            String seen = e.op("Slice", padded, e.ints(starts), e.ints(ends),
-                e.ints(LongStream.range(2, axes + 2).toArray()), e.ints(window.strides()));
+            String seen = e.op(
+                    "Slice",
+                    padded,
+                    e.ints(starts),
+                    e.ints(ends),
+                    e.ints(LongStream.range(2, axes + 2).toArray()),
+                    e.ints(window.strides()));
             slices.add(e.op("Unsqueeze", seen, e.ints(2)));
         }
         return e.op("Concat", Map.of("axis", 2), slices.toArray(String[]::new));
     }
 
     /** The same correlation as one convolution whose batch are the channels and whose filters are {@code narrow}. */
-    private static String weightsByConvolution(Call call, Window window, long group, String wide, String narrow,
-                                               String narrowShape) {
+    private static String weightsByConvolution(
+            Call call, Window window, long group, String wide, String narrow, String narrowShape) {
         var e = call.emitter();
         int axes = window.kernel().length;
         var shape = call.shapes().fixed(wide);
-        var grouped = LongStream.concat(LongStream.of(shape[0], group, shape[1] / group), LongStream.of(window.input())).toArray();
-        var swapped = LongStream.concat(LongStream.of(2, 1, 0), LongStream.range(3, axes + 3)).toArray();
-        var joined = LongStream.concat(LongStream.of(shape[1] / group, group * shape[0]), LongStream.of(window.input())).toArray();
+        var grouped = LongStream.concat(LongStream.of(shape[0], group, shape[1] / group), LongStream.of(window.input()))
+                .toArray();
+        var swapped = LongStream.concat(LongStream.of(2, 1, 0), LongStream.range(3, axes + 3))
+                .toArray();
+        var joined = LongStream.concat(LongStream.of(shape[1] / group, group * shape[0]), LongStream.of(window.input()))
+                .toArray();
         String batch = e.reshape(e.transpose(e.reshape(wide, grouped), swapped), joined);
-        var first = LongStream.concat(LongStream.of(1, 0), LongStream.range(2, axes + 2)).toArray();
-        var pads = LongStream.concat(LongStream.of(window.begin()), LongStream.of(window.end())).map(pad -> Math.max(0, pad)).toArray();
-        String correlated = e.op("Conv", Map.of("group", group, "strides", window.dilations(), "dilations", window.strides(),
-            "pads", pads), batch, e.transpose(narrow, first));
+        var first = LongStream.concat(LongStream.of(1, 0), LongStream.range(2, axes + 2))
+                .toArray();
+        var pads = LongStream.concat(LongStream.of(window.begin()), LongStream.of(window.end()))
+                .map(pad -> Math.max(0, pad))
+                .toArray();
+        String correlated = e.op(
+                "Conv",
+                Map.of("group", group, "strides", window.dilations(), "dilations", window.strides(), "pads", pads),
+                batch,
+                e.transpose(narrow, first));
         // Input behind the last window adds positions that no weight has.
         var axesAll = LongStream.range(2, axes + 2).toArray();
         String cut = e.op("Slice", correlated, e.ints(new long[axes]), e.ints(window.kernel()), e.ints(axesAll));

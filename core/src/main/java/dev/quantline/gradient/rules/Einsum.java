@@ -10,8 +10,7 @@ import java.util.TreeMap;
  * was summed forward and is repeated backward. Diagonals (an index twice in one operand) are refused.
  */
 final class Einsum {
-    private Einsum() {
-    }
+    private Einsum() {}
 
     static void backward(Call call) {
         var terms = terms(call);
@@ -43,7 +42,8 @@ final class Einsum {
                 repeated.add((long) axis);
             }
         }
-        String gradient = e.op("Einsum", Map.of("equation", equation + "->" + reachable), operands.toArray(String[]::new));
+        String gradient =
+                e.op("Einsum", Map.of("equation", equation + "->" + reachable), operands.toArray(String[]::new));
         if (repeated.isEmpty()) {
             return gradient;
         }
@@ -87,7 +87,11 @@ final class Einsum {
     }
 
     private static String unused(String equation, int count) {
-        return "ABCDEFGHIJKLMNOPQRSTUVWXYZ".chars().filter(letter -> equation.indexOf(letter) < 0).limit(count)
-            .collect(StringBuilder::new, (text, letter) -> text.append((char) letter), StringBuilder::append).toString();
+        return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                .chars()
+                .filter(letter -> equation.indexOf(letter) < 0)
+                .limit(count)
+                .collect(StringBuilder::new, (text, letter) -> text.append((char) letter), StringBuilder::append)
+                .toString();
     }
 }

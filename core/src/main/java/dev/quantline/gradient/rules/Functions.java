@@ -12,8 +12,9 @@ final class Functions {
     static final Rule EXP = unary((e, x, y, dy) -> e.mul(dy, y));
     static final Rule LOG = unary((e, x, y, dy) -> e.div(dy, x));
     /** d erf(x) = 2/sqrt(pi) exp(-x^2). */
-    static final Rule ERF = unary((e, x, y, dy) ->
-        e.mul(dy, e.times(e.op("Exp", e.op("Neg", e.mul(x, x))), 2 / Math.sqrt(Math.PI))));
+    static final Rule ERF =
+            unary((e, x, y, dy) -> e.mul(dy, e.times(e.op("Exp", e.op("Neg", e.mul(x, x))), 2 / Math.sqrt(Math.PI))));
+
     static final Rule SIN = unary((e, x, y, dy) -> e.mul(dy, e.op("Cos", x)));
     static final Rule COS = unary((e, x, y, dy) -> e.op("Neg", e.mul(dy, e.op("Sin", x))));
     static final Rule TAN = unary((e, x, y, dy) -> e.mul(dy, e.plus(e.mul(y, y), 1)));
@@ -29,8 +30,7 @@ final class Functions {
         return e.mul(dy, e.where(e.op("Less", x, e.scalar(x, -3)), e.scalar(x, 0), upper));
     });
 
-    private Functions() {
-    }
+    private Functions() {}
 
     /** The gradient of the operand, from operand, result and the result's gradient. */
     private interface Derivative {
@@ -49,7 +49,8 @@ final class Functions {
 
     static void thresholdedRelu(Call call) {
         var e = call.emitter();
-        call.give(0, e.when(e.greater(call.in(0), e.scalar(call.in(0), call.node().floatOf("alpha", 1))), call.dy()));
+        call.give(
+                0, e.when(e.greater(call.in(0), e.scalar(call.in(0), call.node().floatOf("alpha", 1))), call.dy()));
     }
 
     static void parametricRelu(Call call) {
@@ -69,8 +70,10 @@ final class Functions {
 
     static void hardSigmoid(Call call) {
         var e = call.emitter();
-        String inside = e.op("And", e.greater(call.out(), e.scalar(call.out(), 0)),
-            e.op("Less", call.out(), e.scalar(call.out(), 1)));
+        String inside = e.op(
+                "And",
+                e.greater(call.out(), e.scalar(call.out(), 0)),
+                e.op("Less", call.out(), e.scalar(call.out(), 1)));
         call.give(0, e.when(inside, e.times(call.dy(), call.node().floatOf("alpha", 0.2f))));
     }
 

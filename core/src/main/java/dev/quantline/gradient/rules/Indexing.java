@@ -11,16 +11,18 @@ final class Indexing {
     /** A table this small is cheaper to multiply with than to scatter into. */
     private static final int FEW_ROWS = 64;
 
-    private Indexing() {
-    }
+    private Indexing() {}
 
     /** Steps of 1: zeros around the slice. Anything else by the positions it picked. */
     static void slice(Call call) {
         var e = call.emitter();
         String x = call.in(0);
-        boolean constant = call.constant(1).isPresent() && (!call.node().hasInput(3) || call.constant(3).isPresent());
-        boolean ones = !call.node().hasInput(4) || call.constant(4).map(steps -> allOnes(steps.toLongs())).orElse(false);
-        boolean plain = constant && ones && call.shapes().isFixed(x) && call.shapes().isFixed(call.out());
+        boolean constant = call.constant(1).isPresent()
+                && (!call.node().hasInput(3) || call.constant(3).isPresent());
+        boolean ones = !call.node().hasInput(4)
+                || call.constant(4).map(steps -> allOnes(steps.toLongs())).orElse(false);
+        boolean plain =
+                constant && ones && call.shapes().isFixed(x) && call.shapes().isFixed(call.out());
         if (!plain) {
             byPositions(call);
             return;
@@ -50,7 +52,9 @@ final class Indexing {
         }
         var pads = call.longs(1);
         int rank = call.shapes().rank(call.in(0));
-        var axes = call.node().hasInput(3) ? call.longs(3) : LongStream.range(0, rank).toArray();
+        var axes = call.node().hasInput(3)
+                ? call.longs(3)
+                : LongStream.range(0, rank).toArray();
         var back = LongStream.of(pads).map(pad -> -pad).toArray();
         call.give(0, e.op("Pad", call.dy(), e.ints(back), "", e.ints(axes)));
         if (call.wants(2)) {
@@ -65,8 +69,11 @@ final class Indexing {
         var e = call.emitter();
         String x = call.in(0);
         String count = e.op("Size", x);
-        String positions = e.reshapeLike(e.op("Range", e.tensor(DataType.INT64, new double[] {0}), count,
-            e.tensor(DataType.INT64, new double[] {1})), x);
+        String positions = e.reshapeLike(
+                e.op("Range", e.tensor(DataType.INT64, new double[] {0}), count, e.tensor(DataType.INT64, new double[] {
+                    1
+                })),
+                x);
         var node = call.node();
         var inputs = node.inputs().toArray(String[]::new);
         inputs[0] = positions;
@@ -95,7 +102,8 @@ final class Indexing {
         var size = call.shapes().of(x);
         String rows = e.cast(call.in(1), DataType.INT64);
         if (axis == 0 && size.length == 2 && size[0] >= 0 && size[0] <= FEW_ROWS) {
-            String picked = e.op("OneHot", e.reshape(rows, -1), e.ints(size[0]), e.tensor(DataType.FLOAT, new double[] {0, 1}, 2));
+            String picked = e.op(
+                    "OneHot", e.reshape(rows, -1), e.ints(size[0]), e.tensor(DataType.FLOAT, new double[] {0, 1}, 2));
             e.shaped(picked, -1, size[0]);
             String slices = e.op("Flatten", Map.of("axis", -1), call.dy());
             call.give(0, e.reshapeLike(Products.product(e, e.cast(picked, e.type(slices)), slices, true, false), x));
@@ -107,7 +115,14 @@ final class Indexing {
             String slices = e.reshape(call.dy(), slice);
             slice = LongStream.of(size).map(any -> 1).toArray();
             slice[0] = -1;
-            call.give(0, scatter(e, e.zerosLike(x), e.op("Expand", e.reshape(rows, slice), e.op("Shape", slices)), slices, 0));
+            call.give(
+                    0,
+                    scatter(
+                            e,
+                            e.zerosLike(x),
+                            e.op("Expand", e.reshape(rows, slice), e.op("Shape", slices)),
+                            slices,
+                            0));
             return;
         }
         long after = product(size, axis + 1, size.length);
@@ -128,6 +143,13 @@ final class Indexing {
 
     static void gatherElements(Call call) {
         var e = call.emitter();
-        call.give(0, scatter(e, e.zerosLike(call.in(0)), call.in(1), call.dy(), call.node().intOf("axis", 0)));
+        call.give(
+                0,
+                scatter(
+                        e,
+                        e.zerosLike(call.in(0)),
+                        call.in(1),
+                        call.dy(),
+                        call.node().intOf("axis", 0)));
     }
 }

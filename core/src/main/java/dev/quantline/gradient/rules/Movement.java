@@ -7,8 +7,7 @@ import java.util.stream.LongStream;
 
 /** Operators that move, repeat or join values without changing them. */
 final class Movement {
-    private Movement() {
-    }
+    private Movement() {}
 
     static void identity(Call call) {
         call.give(0, call.dy());
@@ -34,7 +33,10 @@ final class Movement {
 
     static void transpose(Call call) {
         int rank = call.shapes().rank(call.in(0));
-        var permutation = call.node().intsOf("perm", LongStream.range(0, rank).map(axis -> rank - 1 - axis).toArray());
+        var permutation = call.node()
+                .intsOf(
+                        "perm",
+                        LongStream.range(0, rank).map(axis -> rank - 1 - axis).toArray());
         var inverse = new long[rank];
         IntStream.range(0, rank).forEach(axis -> inverse[(int) permutation[axis]] = axis);
         call.give(0, call.emitter().transpose(call.dy(), inverse));
@@ -55,7 +57,15 @@ final class Movement {
             split[2 * axis + 1] = size[axis];
         }
         String repeated = e.reshape(call.dy(), split);
-        call.give(0, size.length == 0 ? call.dy() : e.sum(repeated, LongStream.range(0, size.length).map(axis -> 2 * axis).toArray()));
+        call.give(
+                0,
+                size.length == 0
+                        ? call.dy()
+                        : e.sum(
+                                repeated,
+                                LongStream.range(0, size.length)
+                                        .map(axis -> 2 * axis)
+                                        .toArray()));
     }
 
     static void concat(Call call) {
@@ -69,8 +79,10 @@ final class Movement {
             fixed &= call.shapes().of(call.in(i))[axis] >= 0;
         }
         String split = fixed
-            ? e.ints(call.node().inputs().stream().mapToLong(input -> call.shapes().of(input)[axis]).toArray())
-            : e.op("Concat", Map.of("axis", 0), sizes.toArray(String[]::new));
+                ? e.ints(call.node().inputs().stream()
+                        .mapToLong(input -> call.shapes().of(input)[axis])
+                        .toArray())
+                : e.op("Concat", Map.of("axis", 0), sizes.toArray(String[]::new));
         var parts = e.outputs("Split", Map.of("axis", axis), operands, call.dy(), split);
         for (int i = 0; i < operands; i++) {
             call.give(i, parts.get(i));
@@ -78,7 +90,9 @@ final class Movement {
     }
 
     static void split(Call call) {
-        var parts = IntStream.range(0, call.node().outputs().size()).mapToObj(call::dy).toArray(String[]::new);
+        var parts = IntStream.range(0, call.node().outputs().size())
+                .mapToObj(call::dy)
+                .toArray(String[]::new);
         call.give(0, call.emitter().op("Concat", Map.of("axis", call.node().intOf("axis", 0)), parts));
     }
 
@@ -95,6 +109,9 @@ final class Movement {
     }
 
     static void spaceToDepth(Call call) {
-        call.give(0, call.emitter().op("DepthToSpace", Map.of("blocksize", call.node().intOf("blocksize", 1)), call.dy()));
+        call.give(
+                0,
+                call.emitter()
+                        .op("DepthToSpace", Map.of("blocksize", call.node().intOf("blocksize", 1)), call.dy()));
     }
 }

@@ -7,8 +7,7 @@ import java.util.stream.LongStream;
 
 /** Softmax and the normalisation layers, in their short closed forms. */
 final class Normalizations {
-    private Normalizations() {
-    }
+    private Normalizations() {}
 
     /**
      * dx = y (dy - sum(dy y)), summed along the axis. Of attention, where y's only reader is z = y v, the sums are those of
@@ -17,20 +16,27 @@ final class Normalizations {
     static void softmax(Call call) {
         var e = call.emitter();
         int axis = call.axis((int) call.node().intOf("axis", -1), call.out());
-        String weighted = call.reader().filter(reader -> axis == call.shapes().rank(call.out()) - 1 && isLeftFactor(call, reader.node()))
-            .map(reader -> e.mul(reader.gradient(), reader.node().output())).orElseGet(() -> e.mul(call.dy(), call.out()));
+        String weighted = call.reader()
+                .filter(reader -> axis == call.shapes().rank(call.out()) - 1 && isLeftFactor(call, reader.node()))
+                .map(reader -> e.mul(reader.gradient(), reader.node().output()))
+                .orElseGet(() -> e.mul(call.dy(), call.out()));
         call.give(0, e.mul(call.out(), e.sub(call.dy(), e.sumKept(weighted, e.ints(axis)))));
     }
 
     /** Whether y is the left operand of a matrix product that does not broadcast it and has fewer columns than y. */
     private static boolean isLeftFactor(Call call, Node reader) {
-        if (!reader.is("MatMul") || !reader.input(0).equals(call.out()) || call.shapes().rank(reader.input(1)) < 2) {
+        if (!reader.is("MatMul")
+                || !reader.input(0).equals(call.out())
+                || call.shapes().rank(reader.input(1)) < 2) {
             return false;
         }
         var y = call.shapes().of(call.out());
         var z = call.shapes().of(reader.output());
-        return y.length >= 2 && y.length == z.length && Arrays.equals(y, 0, y.length - 1, z, 0, z.length - 1)
-            && Arrays.stream(y).allMatch(size -> size > 0) && z[z.length - 1] < y[y.length - 1];
+        return y.length >= 2
+                && y.length == z.length
+                && Arrays.equals(y, 0, y.length - 1, z, 0, z.length - 1)
+                && Arrays.stream(y).allMatch(size -> size > 0)
+                && z[z.length - 1] < y[y.length - 1];
     }
 
     /** dx = dy - exp(y) sum(dy). */
@@ -61,7 +67,10 @@ final class Normalizations {
         String r = e.op("Reciprocal", e.op("Sqrt", e.plus(variance, call.node().floatOf("epsilon", 1e-5f))));
         String z = e.mul(c, r);
         String scaled = e.mul(z, gamma);
-        boolean alone = call.node().outputs().stream().filter(output -> !output.isEmpty()).count() == 1;
+        boolean alone = call.node().outputs().stream()
+                        .filter(output -> !output.isEmpty())
+                        .count()
+                == 1;
         if (alone) {
             e.instead(call.node(), call.node().hasInput(2) ? e.add(scaled, call.in(2)) : scaled);
         }
@@ -87,7 +96,8 @@ final class Normalizations {
         String x = call.in(0);
         int rank = call.shapes().rank(x);
         var others = LongStream.range(0, rank).filter(axis -> axis != 1).toArray();
-        var perChannel = LongStream.range(0, rank).map(axis -> axis == 1 ? -1 : 1).toArray();
+        var perChannel =
+                LongStream.range(0, rank).map(axis -> axis == 1 ? -1 : 1).toArray();
         String variance = call.in(4);
         String r = e.op("Reciprocal", e.op("Sqrt", e.plus(variance, call.node().floatOf("epsilon", 1e-5f))));
         String factor = e.mul(call.in(1), r);
@@ -109,15 +119,17 @@ final class Normalizations {
         int rank = call.shapes().rank(x);
         var spatial = LongStream.range(2, rank).toArray();
         String axes = e.ints(spatial);
-        var perChannel = LongStream.range(0, rank - 1).map(axis -> axis == 0 ? -1 : 1).toArray();
+        var perChannel =
+                LongStream.range(0, rank - 1).map(axis -> axis == 0 ? -1 : 1).toArray();
         String centered = e.sub(x, e.op("ReduceMean", x, axes));
         String variance = e.op("ReduceMean", e.mul(centered, centered), axes);
         String r = e.op("Reciprocal", e.op("Sqrt", e.plus(variance, call.node().floatOf("epsilon", 1e-5f))));
         String xhat = e.mul(centered, r);
         String product = e.mul(call.dy(), xhat);
         if (call.wants(0)) {
-            String balanced = e.sub(e.sub(call.dy(), e.op("ReduceMean", call.dy(), axes)),
-                e.mul(xhat, e.op("ReduceMean", product, axes)));
+            String balanced = e.sub(
+                    e.sub(call.dy(), e.op("ReduceMean", call.dy(), axes)),
+                    e.mul(xhat, e.op("ReduceMean", product, axes)));
             call.give(0, e.mul(balanced, e.mul(r, e.reshape(call.in(1), perChannel))));
         }
         var others = LongStream.range(0, rank).filter(axis -> axis != 1).toArray();

@@ -8,8 +8,7 @@ import java.util.stream.LongStream;
 
 /** Pools over one to three axes. */
 final class Pooling {
-    private Pooling() {
-    }
+    private Pooling() {}
 
     /** Every window's gradient goes to its maximum, whose flat index the forward operator tells. */
     static void max(Call call) {
@@ -20,8 +19,12 @@ final class Pooling {
         }
         String indices = e.reshape(e.output(call.node(), 1), -1);
         String zeros = e.op("ConstantOfShape", Map.of("value", zero(e, x)), flatSize(e, x));
-        String scattered = e.op("ScatterElements", Map.of("axis", 0, "reduction", "add"), e.shaped(zeros, -1), indices,
-            e.reshape(call.dy(), -1));
+        String scattered = e.op(
+                "ScatterElements",
+                Map.of("axis", 0, "reduction", "add"),
+                e.shaped(zeros, -1),
+                indices,
+                e.reshape(call.dy(), -1));
         call.give(0, e.reshapeLike(scattered, x));
     }
 
@@ -46,7 +49,8 @@ final class Pooling {
         String kernel = e.tensor(e.type(x), ones, concat(window.kernel(), 1, 1));
         String counts = e.tensor(e.type(x), counts(call, window), concat(window.output(), 1, 1));
         String shares = e.reshape(e.div(call.dy(), counts), concat(window.output(), shape[0] * shape[1], 1));
-        String spread = e.op("ConvTranspose", window.transposed(1), e.shaped(shares, concat(window.output(), -1, 1)), kernel);
+        String spread =
+                e.op("ConvTranspose", window.transposed(1), e.shaped(shares, concat(window.output(), -1, 1)), kernel);
         call.give(0, e.reshapeLike(spread, x));
     }
 

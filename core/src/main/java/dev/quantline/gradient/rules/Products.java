@@ -7,8 +7,7 @@ import java.util.stream.LongStream;
 
 /** Matrix products. Transposed operands are handed to the product itself, never written to memory. */
 final class Products {
-    private Products() {
-    }
+    private Products() {}
 
     /** Y = A B over the last two axes, the others broadcast: dA = dY B', dB = A' dY. Vectors become matrices first. */
     static void matMul(Call call) {
@@ -33,8 +32,11 @@ final class Products {
         for (int i = 0; i < 2; i++) {
             if (call.wants(i)) {
                 String gradient = i == 0 ? product(e, dy, column, false, true) : product(e, row, dy, true, false);
-                long matrix = call.shapes().rank(call.in(i)) == 1 ? 2 : call.shapes().rank(call.in(i));
-                int rank = Math.max(2, Math.max(call.shapes().rank(call.in(0)), call.shapes().rank(call.in(1))));
+                long matrix =
+                        call.shapes().rank(call.in(i)) == 1 ? 2 : call.shapes().rank(call.in(i));
+                int rank = Math.max(
+                        2,
+                        Math.max(call.shapes().rank(call.in(0)), call.shapes().rank(call.in(1))));
                 for (long extra = rank - matrix; extra > 0; extra--) {
                     gradient = e.sum(gradient, 0);
                 }
@@ -54,9 +56,11 @@ final class Products {
             return;
         }
         if (shapeB.length == 2 && shapeA.length > 2) {
-            call.give(1, shapeA[shapeA.length - 1] <= shapeB[1]
-                ? e.op("MatMul", columns(e, a, shapeA.length), rows(e, dy))
-                : e.transpose(e.op("MatMul", columns(e, dy, shapeA.length), rows(e, a)), 1, 0));
+            call.give(
+                    1,
+                    shapeA[shapeA.length - 1] <= shapeB[1]
+                            ? e.op("MatMul", columns(e, a, shapeA.length), rows(e, dy))
+                            : e.transpose(e.op("MatMul", columns(e, dy, shapeA.length), rows(e, a)), 1, 0));
         } else {
             give(call, 1, transposedProduct(e, a, dy), shapeA, shapeB);
         }
@@ -72,7 +76,9 @@ final class Products {
      * costs less than a product that transposes it piece by piece, again for every block of columns.
      */
     private static String columns(Emitter e, String batch, int rank) {
-        var permutation = LongStream.range(0, rank).map(axis -> axis == 0 ? rank - 1 : axis - 1).toArray();
+        var permutation = LongStream.range(0, rank)
+                .map(axis -> axis == 0 ? rank - 1 : axis - 1)
+                .toArray();
         return e.op("Flatten", Map.of("axis", 1), e.transpose(batch, permutation));
     }
 
@@ -81,7 +87,8 @@ final class Products {
         var shapeA = e.shapes().of(a);
         var shapeY = e.shapes().of(dy);
         return shapeA[shapeA.length - 1] > shapeY[shapeY.length - 1] && shapeY[shapeY.length - 1] > 0
-            ? transposed(e, e.shaped(product(e, dy, a, true, false), shapeA)) : product(e, a, dy, true, false);
+                ? transposed(e, e.shaped(product(e, dy, a, true, false), shapeA))
+                : product(e, a, dy, true, false);
     }
 
     /** Sums the axes of the batch along which this operand was broadcast. */
@@ -120,12 +127,18 @@ final class Products {
         long transB = node.intOf("transB", 0);
         float alpha = node.floatOf("alpha", 1);
         if (call.wants(0)) {
-            call.give(0, transA == 0 ? gemm(e, alpha, call.dy(), 0, call.in(1), 1 - transB)
-                : gemm(e, alpha, call.in(1), transB, call.dy(), 1));
+            call.give(
+                    0,
+                    transA == 0
+                            ? gemm(e, alpha, call.dy(), 0, call.in(1), 1 - transB)
+                            : gemm(e, alpha, call.in(1), transB, call.dy(), 1));
         }
         if (call.wants(1)) {
-            call.give(1, transB == 0 ? gemm(e, alpha, call.in(0), 1 - transA, call.dy(), 0)
-                : gemm(e, alpha, call.dy(), 1, call.in(0), transA));
+            call.give(
+                    1,
+                    transB == 0
+                            ? gemm(e, alpha, call.in(0), 1 - transA, call.dy(), 0)
+                            : gemm(e, alpha, call.dy(), 1, call.in(0), transA));
         }
         if (call.wants(2)) {
             String sum = e.sumTo(call.dy(), call.out(), call.in(2));

@@ -15,8 +15,7 @@ import java.util.stream.LongStream;
  * second node of the two hands its gradient to the first as it is.
  */
 final class Quantization {
-    private Quantization() {
-    }
+    private Quantization() {}
 
     /** q = clip(round(x/s) + z): dx = dq/s and ds = -dq x/s^2 where it did not saturate. */
     static void quantize(Call call) {
@@ -52,7 +51,8 @@ final class Quantization {
             lowest = e.sub(lowest, zeroPoint);
             highest = e.sub(highest, zeroPoint);
         }
-        return e.op("And", e.op("GreaterOrEqual", x, e.mul(lowest, scale)), e.op("LessOrEqual", x, e.mul(highest, scale)));
+        return e.op(
+                "And", e.op("GreaterOrEqual", x, e.mul(lowest, scale)), e.op("LessOrEqual", x, e.mul(highest, scale)));
     }
 
     /** x = (q - z) s: dq = s dx, ds = dx (q - z); of a pair, dx to the first node, which does the rest. */
@@ -60,7 +60,8 @@ final class Quantization {
         var e = call.emitter();
         String codes = call.in(0);
         var producer = call.index().producer(codes);
-        if (call.index().onlyConsumer(codes).isPresent() && producer.filter(first -> arePair(first, call.node())).isPresent()) {
+        if (call.index().onlyConsumer(codes).isPresent()
+                && producer.filter(first -> arePair(first, call.node())).isPresent()) {
             call.give(0, call.dy());
             return;
         }
@@ -70,17 +71,19 @@ final class Quantization {
         }
         if (call.wants(1)) {
             String q = e.cast(codes, real);
-            String centered = call.node().hasInput(2)
-                ? e.sub(q, spread(call, e.cast(call.in(2), real), codes)) : q;
+            String centered = call.node().hasInput(2) ? e.sub(q, spread(call, e.cast(call.in(2), real), codes)) : q;
             call.give(1, perScale(call, call.dy(), centered, codes));
         }
     }
 
     /** Whether the second, alone in reading the first, restores what the first made codes of. */
     private static boolean arePair(Node first, Node second) {
-        return first.is("QuantizeLinear") && second.is("DequantizeLinear")
-            && first.input(1).equals(second.input(1)) && first.input(2).equals(second.input(2))
-            && first.intOf("axis", 1) == second.intOf("axis", 1) && first.intOf("block_size", 0) == second.intOf("block_size", 0);
+        return first.is("QuantizeLinear")
+                && second.is("DequantizeLinear")
+                && first.input(1).equals(second.input(1))
+                && first.input(2).equals(second.input(2))
+                && first.intOf("axis", 1) == second.intOf("axis", 1)
+                && first.intOf("block_size", 0) == second.intOf("block_size", 0);
     }
 
     private static DataType codes(Call call) {
@@ -106,10 +109,18 @@ final class Quantization {
         int axis = call.axis((int) call.node().intOf("axis", 1), like);
         long block = call.node().intOf("block_size", 0);
         if (block == 0) {
-            var shape = LongStream.range(0, call.shapes().rank(like)).map(i -> i == axis ? -1 : 1).toArray();
+            var shape = LongStream.range(0, call.shapes().rank(like))
+                    .map(i -> i == axis ? -1 : 1)
+                    .toArray();
             return e.reshape(parameter, shape);
         }
-        return repeatBlocks(e, parameter, call.shapes().fixed(call.in(1)), axis, block, call.shapes().fixed(like)[axis]);
+        return repeatBlocks(
+                e,
+                parameter,
+                call.shapes().fixed(call.in(1)),
+                axis,
+                block,
+                call.shapes().fixed(like)[axis]);
     }
 
     private static String repeatBlocks(Emitter e, String parameter, long[] blocks, int axis, long block, long size) {
@@ -118,8 +129,10 @@ final class Quantization {
         repeated.add(axis + 1, block);
         var merged = blocks.clone();
         merged[axis] *= block;
-        String wide = e.op("Expand", e.op("Unsqueeze", parameter, e.ints(axis + 1)),
-            e.ints(repeated.stream().mapToLong(Long::longValue).toArray()));
+        String wide = e.op(
+                "Expand",
+                e.op("Unsqueeze", parameter, e.ints(axis + 1)),
+                e.ints(repeated.stream().mapToLong(Long::longValue).toArray()));
         String flat = e.reshape(wide, merged);
         return merged[axis] == size ? flat : e.op("Slice", flat, e.ints(0), e.ints(size), e.ints(axis));
     }
@@ -135,7 +148,8 @@ final class Quantization {
         int axis = call.axis((int) call.node().intOf("axis", 1), like);
         long block = call.node().intOf("block_size", 0);
         if (block == 0) {
-            return e.sum(gradient, LongStream.range(0, rank).filter(i -> i != axis).toArray());
+            return e.sum(
+                    gradient, LongStream.range(0, rank).filter(i -> i != axis).toArray());
         }
         var blocks = call.shapes().fixed(call.in(1));
         long missing = blocks[axis] * block - call.shapes().fixed(like)[axis];

@@ -4,8 +4,7 @@ import java.util.Map;
 
 /** Reductions over axes given as the second input: some, none (meaning all, or nothing to do), kept or dropped. */
 final class Reductions {
-    private Reductions() {
-    }
+    private Reductions() {}
 
     static void sum(Call call) {
         call.give(0, isNoop(call) ? call.dy() : call.emitter().expandLike(kept(call, call.dy()), call.in(0)));
@@ -37,8 +36,9 @@ final class Reductions {
         }
         var type = e.type(call.in(0));
         String attains = e.cast(e.op("Equal", call.in(0), kept(call, call.out())), type);
-        String count = call.node().hasInput(1) ? e.sumKept(attains, call.in(1))
-            : e.op("ReduceSum", Map.of("keepdims", 1), attains);
+        String count = call.node().hasInput(1)
+                ? e.sumKept(attains, call.in(1))
+                : e.op("ReduceSum", Map.of("keepdims", 1), attains);
         call.give(0, e.mul(attains, e.div(kept(call, call.dy()), count)));
     }
 
@@ -66,14 +66,18 @@ final class Reductions {
     }
 
     private static boolean isNoop(Call call) {
-        boolean empty = call.constant(1).map(axes -> axes.size() == 0).orElse(!call.node().hasInput(1));
+        boolean empty = call.constant(1)
+                .map(axes -> axes.size() == 0)
+                .orElse(!call.node().hasInput(1));
         return empty && call.node().intOf("noop_with_empty_axes", 0) == 1;
     }
 
     /** A tensor of the result's shape with the reduced axes put back at size 1. */
     private static String kept(Call call, String reduced) {
         boolean dropped = call.node().intOf("keepdims", 1) == 0 && !isNoop(call);
-        boolean all = call.constant(1).map(axes -> axes.size() == 0).orElse(!call.node().hasInput(1));
+        boolean all = call.constant(1)
+                .map(axes -> axes.size() == 0)
+                .orElse(!call.node().hasInput(1));
         return dropped && !all ? call.emitter().op("Unsqueeze", reduced, call.in(1)) : reduced;
     }
 }

@@ -8,14 +8,15 @@ import java.util.Arrays;
  * is the product with its transpose. Sizes must be known.
  */
 final class Resizing {
-    private Resizing() {
-    }
+    private Resizing() {}
 
     static void backward(Call call) {
         var node = call.node();
         String mode = node.stringOf("mode", "nearest");
-        if (!mode.equals("nearest") && !mode.equals("linear") || node.intOf("antialias", 0) == 1
-            || !node.stringOf("keep_aspect_ratio_policy", "stretch").equals("stretch") || node.has("axes")) {
+        if (!mode.equals("nearest") && !mode.equals("linear")
+                || node.intOf("antialias", 0) == 1
+                || !node.stringOf("keep_aspect_ratio_policy", "stretch").equals("stretch")
+                || node.has("axes")) {
             throw call.refusal("only plain nearest and linear resizing is supported");
         }
         var e = call.emitter();
@@ -50,8 +51,10 @@ final class Resizing {
     private static double[][] matrix(Call call, int axis, int inputs, int outputs) {
         var node = call.node();
         String mode = node.stringOf("coordinate_transformation_mode", "half_pixel");
-        double scale = call.constant(2).filter(scales -> scales.size() > axis).map(scales -> scales.get(axis))
-            .orElse((double) outputs / inputs);
+        double scale = call.constant(2)
+                .filter(scales -> scales.size() > axis)
+                .map(scales -> scales.get(axis))
+                .orElse((double) outputs / inputs);
         boolean nearest = node.stringOf("mode", "nearest").equals("nearest");
         var matrix = new double[outputs][inputs];
         for (int at = 0; at < outputs; at++) {
@@ -83,12 +86,13 @@ final class Resizing {
     }
 
     private static int rounded(String mode, double x) {
-        return (int) switch (mode) {
-            case "round_prefer_ceil" -> Math.floor(x + 0.5);
-            case "floor" -> Math.floor(x);
-            case "ceil" -> Math.ceil(x);
-            default -> Math.ceil(x - 0.5);
-        };
+        return (int)
+                switch (mode) {
+                    case "round_prefer_ceil" -> Math.floor(x + 0.5);
+                    case "floor" -> Math.floor(x);
+                    case "ceil" -> Math.ceil(x);
+                    default -> Math.ceil(x - 0.5);
+                };
     }
 
     private static int clamp(int position, int size) {

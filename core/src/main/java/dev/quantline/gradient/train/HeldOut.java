@@ -27,7 +27,9 @@ public interface HeldOut {
             for (int i = 0; i < count; i++) {
                 var inputs = new LinkedHashMap<>(batches.batch(i));
                 inputs.putAll(values);
-                sum += session.run(inputs, List.of(forward.loss())).get(forward.loss()).get(0);
+                sum += session.run(inputs, List.of(forward.loss()))
+                        .get(forward.loss())
+                        .get(0);
             }
             return sum / count;
         }

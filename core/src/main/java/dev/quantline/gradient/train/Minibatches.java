@@ -46,7 +46,8 @@ public final class Minibatches implements Batches {
      *
      * @throws BadInput when there are fewer samples than one batch takes, or a target is missing
      */
-    public Minibatches(Samples samples, int count, int size, int unit, List<String> targets, long seed) throws IOException {
+    public Minibatches(Samples samples, int count, int size, int unit, List<String> targets, long seed)
+            throws IOException {
         this.samples = samples;
         this.count = count;
         this.size = size;
@@ -116,8 +117,8 @@ public final class Minibatches implements Batches {
 
     private Map<String, Tensor> pick(int start, List<Integer> units) {
         var batch = new LinkedHashMap<String, Tensor>();
-        loaded.forEach((name, tensor) -> batch.put(name, samples.axis(name).isNone() ? tensor
-            : samples.axis(name).place(gather(tensor, units, unit, 0))));
+        loaded.forEach((name, tensor) -> batch.put(
+                name, samples.axis(name).isNone() ? tensor : samples.axis(name).place(gather(tensor, units, unit, 0))));
         targets.forEach((name, tensor) -> {
             int each = tensor.size() == samples.size() ? unit : 1;
             batch.put(name, gather(tensor, units, each, start / unit * each));

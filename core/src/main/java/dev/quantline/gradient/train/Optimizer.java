@@ -11,16 +11,13 @@ public sealed interface Optimizer {
     double rate();
 
     /** Adam (arXiv 1412.6980). */
-    record Adaptive(double rate, double beta1, double beta2, double epsilon) implements Optimizer {
-    }
+    record Adaptive(double rate, double beta1, double beta2, double epsilon) implements Optimizer {}
 
     /** Adam with decoupled weight decay (arXiv 1711.05101): before each step the tensor shrinks by rate times decay. */
-    record AdaptiveDecay(double rate, double beta1, double beta2, double epsilon, double decay) implements Optimizer {
-    }
+    record AdaptiveDecay(double rate, double beta1, double beta2, double epsilon, double decay) implements Optimizer {}
 
     /** Stochastic gradient descent with Nesterov momentum, plain for momentum 0. */
-    record Descent(double rate, double momentum) implements Optimizer {
-    }
+    record Descent(double rate, double momentum) implements Optimizer {}
 
     /** Adam with its usual constants. */
     static Optimizer adam(double rate) {
@@ -47,10 +44,21 @@ public sealed interface Optimizer {
         var rates = new ScheduledRate(rate(), schedule);
         return switch (this) {
             case Adaptive(double rate, double beta1, double beta2, double epsilon) ->
-                Adam.builder().learningRateSchedule(rates).beta1(beta1).beta2(beta2).epsilon(epsilon).build();
+                Adam.builder()
+                        .learningRateSchedule(rates)
+                        .beta1(beta1)
+                        .beta2(beta2)
+                        .epsilon(epsilon)
+                        .build();
             case AdaptiveDecay(double rate, double beta1, double beta2, double epsilon, double decay) ->
-                Adam.builder().learningRateSchedule(rates).beta1(beta1).beta2(beta2).epsilon(epsilon).build();
-            case Descent(double rate, double momentum) -> momentum == 0 ? new Sgd(rates) : new Nesterovs(rates, momentum);
+                Adam.builder()
+                        .learningRateSchedule(rates)
+                        .beta1(beta1)
+                        .beta2(beta2)
+                        .epsilon(epsilon)
+                        .build();
+            case Descent(double rate, double momentum) ->
+                momentum == 0 ? new Sgd(rates) : new Nesterovs(rates, momentum);
         };
     }
 }

@@ -33,8 +33,8 @@ final class Parameters {
     private final List<Section> sections = new ArrayList<>();
 
     /** The part of the arrays that one group owns. */
-    private record Section(INDArray values, INDArray gradients, INDArray state, GradientUpdater<?> updater, Optimizer optimizer) {
-    }
+    private record Section(
+            INDArray values, INDArray gradients, INDArray state, GradientUpdater<?> updater, Optimizer optimizer) {}
 
     Parameters(Map<String, Tensor> initial, List<Group> groups, Schedule schedule) {
         var tensors = new LinkedHashMap<String, Tensor>();
@@ -49,7 +49,10 @@ final class Parameters {
         tensors.forEach((name, tensor) -> valueViews.get(name).data().put(tensor.data()));
         long from = 0;
         for (var group : groups) {
-            long to = from + group.tensors().stream().mapToLong(name -> room(tensors.get(name))).sum();
+            long to = from
+                    + group.tensors().stream()
+                            .mapToLong(name -> room(tensors.get(name)))
+                            .sum();
             sections.add(section(group, schedule, from, to));
             from = to;
         }
@@ -58,7 +61,8 @@ final class Parameters {
     private static Tensor checked(String name, Map<String, Tensor> initial, Map<String, Tensor> known) {
         var tensor = initial.get(name);
         if (tensor == null || tensor.type() != DataType.FLOAT || known.containsKey(name)) {
-            throw new BadInput("tensor '" + name + "' cannot be trained: it must have FLOAT values and be in one group only");
+            throw new BadInput(
+                    "tensor '" + name + "' cannot be trained: it must have FLOAT values and be in one group only");
         }
         return tensor;
     }
@@ -74,7 +78,8 @@ final class Parameters {
         int at = 0;
         for (var entry : tensors.entrySet()) {
             int bytes = Math.toIntExact(entry.getValue().size() * 4L);
-            views.put(entry.getKey(), new Tensor(DataType.FLOAT, entry.getValue().shape(), memory.slice(at, bytes)));
+            views.put(
+                    entry.getKey(), new Tensor(DataType.FLOAT, entry.getValue().shape(), memory.slice(at, bytes)));
             at += Math.toIntExact(room(entry.getValue()) * Float.BYTES);
         }
         return views;
@@ -85,8 +90,12 @@ final class Parameters {
         var config = group.optimizer().updater(schedule);
         long state = config.stateSize(to - from);
         var memory = Nd4j.create(org.nd4j.linalg.api.buffer.DataType.FLOAT, 1, Math.max(1, state));
-        return new Section(values.get(NDArrayIndex.all(), range), gradients.get(NDArrayIndex.all(), range), memory,
-            config.instantiate(state == 0 ? null : memory, true), group.optimizer());
+        return new Section(
+                values.get(NDArrayIndex.all(), range),
+                gradients.get(NDArrayIndex.all(), range),
+                memory,
+                config.instantiate(state == 0 ? null : memory, true),
+                group.optimizer());
     }
 
     /** Trained tensors by name: views, which every step changes. */
@@ -136,7 +145,10 @@ final class Parameters {
     }
 
     private static Tensor flat(INDArray array) {
-        return new Tensor(DataType.FLOAT, new long[] {array.length()}, array.data().asNio().slice(0, Math.toIntExact(array.length() * 4)));
+        return new Tensor(
+                DataType.FLOAT,
+                new long[] {array.length()},
+                array.data().asNio().slice(0, Math.toIntExact(array.length() * 4)));
     }
 
     /** Copies of the named tensors as they are now. */

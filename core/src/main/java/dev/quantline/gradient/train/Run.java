@@ -35,8 +35,7 @@ public final class Run {
      * @param loss  mean training loss since the evaluation before; NaN at the start
      * @param score held-out score, lower is better
      */
-    public record Point(int step, double loss, double score) {
-    }
+    public record Point(int step, double loss, double score) {}
 
     /**
      * @param steps         length of the run
@@ -60,7 +59,10 @@ public final class Run {
     public boolean advance(BooleanSupplier stop, Progress progress) {
         if (curve.isEmpty()) {
             evaluate();
-            progress.report(0, "training starts", new Progress.Learning("", 0, steps, null, curve.getLast().score()));
+            progress.report(
+                    0,
+                    "training starts",
+                    new Progress.Learning("", 0, steps, null, curve.getLast().score()));
         }
         while (!isFinished() && !stop.getAsBoolean()) {
             double loss = trainer.step(batches.batch(trainer.steps()));
@@ -74,8 +76,15 @@ public final class Run {
             if (judged) {
                 evaluate();
             }
-            progress.report((double) trainer.steps() / steps, "step " + trainer.steps() + " of " + steps + ", loss " + (float) loss,
-                new Progress.Learning("", trainer.steps(), steps, loss, judged ? curve.getLast().score() : null));
+            progress.report(
+                    (double) trainer.steps() / steps,
+                    "step " + trainer.steps() + " of " + steps + ", loss " + (float) loss,
+                    new Progress.Learning(
+                            "",
+                            trainer.steps(),
+                            steps,
+                            loss,
+                            judged ? curve.getLast().score() : null));
         }
         return isFinished();
     }
@@ -121,8 +130,13 @@ public final class Run {
         var arrays = new LinkedHashMap<>(trainer.state());
         var figures = Tensor.zeros(DataType.DOUBLE, 5 + 3L * curve.size());
         var data = figures.data();
-        data.putDouble(trainer.steps()).putDouble(bestScore).putDouble(lossSum).putDouble(lossCount).putDouble(diverged ? 1 : 0);
-        curve.forEach(point -> data.putDouble(point.step()).putDouble(point.loss()).putDouble(point.score()));
+        data.putDouble(trainer.steps())
+                .putDouble(bestScore)
+                .putDouble(lossSum)
+                .putDouble(lossCount)
+                .putDouble(diverged ? 1 : 0);
+        curve.forEach(
+                point -> data.putDouble(point.step()).putDouble(point.loss()).putDouble(point.score()));
         arrays.put("figures", figures);
         if (best != null) {
             best.forEach((name, tensor) -> arrays.put("best/" + name, tensor.reshape(tensor.size())));
@@ -152,8 +166,13 @@ public final class Run {
                 curve.add(new Point((int) figures.get(i), figures.get(i + 1), figures.get(i + 2)));
             }
             best = curve.isEmpty() ? null : new LinkedHashMap<>();
-            for (String name : curve.isEmpty() ? List.<String>of() : List.copyOf(trainer.values().keySet())) {
-                best.put(name, npz.read("best/" + name).reshape(trainer.values().get(name).shape()));
+            for (String name : curve.isEmpty()
+                    ? List.<String>of()
+                    : List.copyOf(trainer.values().keySet())) {
+                best.put(
+                        name,
+                        npz.read("best/" + name)
+                                .reshape(trainer.values().get(name).shape()));
             }
         }
     }

@@ -21,8 +21,7 @@ public interface Running {
         }
 
         @Override
-        public void follow() {
-        }
+        public void follow() {}
 
         @Override
         public Map<String, Tensor> state() {
@@ -30,8 +29,7 @@ public interface Running {
         }
 
         @Override
-        public void restored() {
-        }
+        public void restored() {}
     };
 
     /** Outputs of the graph it looks at, and the memory they are written to. */

@@ -5,15 +5,13 @@ import java.io.Serializable;
 /** Factor on all learning rates, by step counted from 0. */
 public sealed interface Schedule extends Serializable {
     /** Always 1. */
-    record Constant() implements Schedule {
-    }
+    record Constant() implements Schedule {}
 
     /**
      * Rises in a straight line to 1 over {@code warmUp} steps, then falls along half a cosine to {@code floor} at step
      * {@code steps}.
      */
-    record Cosine(int warmUp, int steps, double floor) implements Schedule {
-    }
+    record Cosine(int warmUp, int steps, double floor) implements Schedule {}
 
     /** Falls from 1 to 0 over {@code steps} along half a cosine. */
     static Schedule cosine(int steps) {

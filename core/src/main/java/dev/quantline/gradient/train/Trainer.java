@@ -54,7 +54,12 @@ public final class Trainer implements AutoCloseable {
      * @param derived those inputs; their sources are in the groups, they themselves are not
      * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
      */
-    public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, List<Derived> derived, Provider provider) {
+    public Trainer(
+            TrainingGraph training,
+            Map<String, Tensor> initial,
+            Settings settings,
+            List<Derived> derived,
+            Provider provider) {
         this(training, initial, settings, derived, Running.NONE, provider);
     }
 
@@ -63,8 +68,13 @@ public final class Trainer implements AutoCloseable {
      *
      * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
      */
-    public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, List<Derived> derived, Running running,
-                   Provider provider) {
+    public Trainer(
+            TrainingGraph training,
+            Map<String, Tensor> initial,
+            Settings settings,
+            List<Derived> derived,
+            Running running,
+            Provider provider) {
         this.derived = List.copyOf(derived);
         this.running = running;
         this.training = training;
@@ -77,8 +87,12 @@ public final class Trainer implements AutoCloseable {
             computed.put(input.tensor(), Tensor.zeros(DataType.FLOAT, input.shape()));
             incoming.put(input.tensor(), Tensor.zeros(DataType.FLOAT, input.shape()));
         }
-        training.gradients().forEach((tensor, output) -> results.put(output,
-            incoming.containsKey(tensor) ? incoming.get(tensor) : parameters.gradients().get(tensor)));
+        training.gradients()
+                .forEach((tensor, output) -> results.put(
+                        output,
+                        incoming.containsKey(tensor)
+                                ? incoming.get(tensor)
+                                : parameters.gradients().get(tensor)));
     }
 
     /**
@@ -106,8 +120,9 @@ public final class Trainer implements AutoCloseable {
         derived.parallelStream().forEach(input -> input.compute(parameters.values(), computed.get(input.tensor())));
         inputs.putAll(computed);
         session.runInto(inputs, results);
-        derived.parallelStream().forEach(input ->
-            input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
+        derived.parallelStream()
+                .forEach(input ->
+                        input.back(parameters.values(), incoming.get(input.tensor()), steps, parameters.gradients()));
         return loss.get(0);
     }
 

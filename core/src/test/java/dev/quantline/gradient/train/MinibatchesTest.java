@@ -25,6 +25,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class MinibatchesTest {
     private static final int SAMPLES = 5000;
+
     @TempDir
     private Path folder;
 
@@ -80,7 +81,9 @@ class MinibatchesTest {
             assertEquals(3, firsts.size());
             var first = batches.batch(0).get("x").toFloats();
             for (int epoch = 1; epoch < 12; epoch++) {
-                assertFalse(Arrays.equals(first, batches.batch(epoch * batches.perEpoch()).get("x").toFloats()));
+                assertFalse(Arrays.equals(
+                        first,
+                        batches.batch(epoch * batches.perEpoch()).get("x").toFloats()));
             }
         }
     }
@@ -130,7 +133,15 @@ class MinibatchesTest {
             scores[i / 2] = i / 2;
         }
         var file = folder.resolve("data.npz");
-        Npz.write(file, Map.of("x", Tensor.of(x, samples, 1), "labels", Tensor.vector(labels), "scores", Tensor.vector(scores)));
+        Npz.write(
+                file,
+                Map.of(
+                        "x",
+                        Tensor.of(x, samples, 1),
+                        "labels",
+                        Tensor.vector(labels),
+                        "scores",
+                        Tensor.vector(scores)));
         return Dataset.open(List.of(file));
     }
 

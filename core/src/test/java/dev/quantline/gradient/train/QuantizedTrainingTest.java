@@ -31,14 +31,23 @@ class QuantizedTrainingTest {
         var quantized = quantized(model, trained);
         var loss = new Loss.MeanSquared("logits", "target");
         var sizes = Map.of("x", new long[] {BATCH, Networks.FEATURES});
-        var groups = List.of(new Group(trained.stream().filter(name -> name.endsWith("weight")).toList(), Optimizer.adam(3e-3)),
-            new Group(trained.stream().filter(name -> name.endsWith("scale")).toList(), Optimizer.adam(1e-3)));
+        var groups = List.of(
+                new Group(
+                        trained.stream().filter(name -> name.endsWith("weight")).toList(), Optimizer.adam(3e-3)),
+                new Group(
+                        trained.stream().filter(name -> name.endsWith("scale")).toList(), Optimizer.adam(1e-3)));
 
         try (var reference = Session.open(model, CPU, Session.Optimization.ALL);
-             var trainer = new Trainer(TrainingGraph.of(quantized, sizes, trained, loss, List.of()), quantized.initializers(),
-                 new Trainer.Settings(groups, Schedule.cosine(200), 0), CPU);
-             var heldOut = HeldOut.loss(TrainingGraph.forward(quantized, sizes, trained, loss, List.of()),
-                 number -> batch(reference, 5000 + number), 8, CPU)) {
+                var trainer = new Trainer(
+                        TrainingGraph.of(quantized, sizes, trained, loss, List.of()),
+                        quantized.initializers(),
+                        new Trainer.Settings(groups, Schedule.cosine(200), 0),
+                        CPU);
+                var heldOut = HeldOut.loss(
+                        TrainingGraph.forward(quantized, sizes, trained, loss, List.of()),
+                        number -> batch(reference, 5000 + number),
+                        8,
+                        CPU)) {
             // When
             var run = new Run(trainer, number -> batch(reference, number), heldOut, 200, 50);
             run.advance(() -> false, Progress.none());
@@ -66,9 +75,15 @@ class QuantizedTrainingTest {
                 if (weight.endsWith("weight")) {
                     trained.add(weight);
                     trained.add(weight + ".scale");
-                    graph.initializers().put(weight + ".scale", Tensor.scalar(largest(model.initializers().get(weight)) / 7));
+                    graph.initializers()
+                            .put(
+                                    weight + ".scale",
+                                    Tensor.scalar(largest(model.initializers().get(weight)) / 7));
                     pairs.add(Node.of("QuantizeLinear", List.of(weight, weight + ".scale", "zero"), weight + ".codes"));
-                    pairs.add(Node.of("DequantizeLinear", List.of(weight + ".codes", weight + ".scale", "zero"), weight + ".quantized"));
+                    pairs.add(Node.of(
+                            "DequantizeLinear",
+                            List.of(weight + ".codes", weight + ".scale", "zero"),
+                            weight + ".quantized"));
                     changed = changed.withInput(i, weight + ".quantized");
                 }
             }

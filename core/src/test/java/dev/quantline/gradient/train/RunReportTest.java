@@ -37,7 +37,8 @@ class RunReportTest {
         model.nodes().add(Node.of("Mul", List.of("x", "w"), "y"));
         model.outputs().add(ValueInfos.of("y", DataType.FLOAT, 1));
         var graph = TrainingGraph.of(model, Map.of(), List.of("w"), new Loss.MeanSquared("y", "target"), List.of());
-        var settings = new Trainer.Settings(List.of(new Group(List.of("w"), Optimizer.sgd(0, 0))), new Schedule.Constant(), 0);
+        var settings =
+                new Trainer.Settings(List.of(new Group(List.of("w"), Optimizer.sgd(0, 0))), new Schedule.Constant(), 0);
         return new Trainer(graph, model.initializers(), settings, Provider.cpu());
     }
 
@@ -77,8 +78,11 @@ class RunReportTest {
 
             run.advance(NEVER, Progress.none());
 
-            var expected = List.of(new Run.Point(0, Double.NaN, 10), new Run.Point(2, (1 + 4) / 2.0, 9),
-                new Run.Point(4, (9 + 16) / 2.0, 8), new Run.Point(5, 25, 7));
+            var expected = List.of(
+                    new Run.Point(0, Double.NaN, 10),
+                    new Run.Point(2, (1 + 4) / 2.0, 9),
+                    new Run.Point(4, (9 + 16) / 2.0, 8),
+                    new Run.Point(5, 25, 7));
             assertEquals(expected, run.curve());
             assertEquals(7, run.bestScore());
             assertFalse(run.diverged());
@@ -93,11 +97,22 @@ class RunReportTest {
             new Run(trainer, RunReportTest::batch, falling(), 4, 3).advance(NEVER, heard);
 
             assertEquals(List.of(0.0, 0.25, 0.5, 0.75, 1.0), heard.fractions);
-            assertEquals(List.of("training starts", "step 1 of 4, loss 1.0", "step 2 of 4, loss 4.0", "step 3 of 4, loss 9.0",
-                "step 4 of 4, loss 16.0"), heard.messages);
-            assertEquals(List.of(new Progress.Learning("", 0, 4, null, 10.0), new Progress.Learning("", 1, 4, 1.0, null),
-                new Progress.Learning("", 2, 4, 4.0, null), new Progress.Learning("", 3, 4, 9.0, 9.0),
-                new Progress.Learning("", 4, 4, 16.0, 8.0)), heard.learned);
+            assertEquals(
+                    List.of(
+                            "training starts",
+                            "step 1 of 4, loss 1.0",
+                            "step 2 of 4, loss 4.0",
+                            "step 3 of 4, loss 9.0",
+                            "step 4 of 4, loss 16.0"),
+                    heard.messages);
+            assertEquals(
+                    List.of(
+                            new Progress.Learning("", 0, 4, null, 10.0),
+                            new Progress.Learning("", 1, 4, 1.0, null),
+                            new Progress.Learning("", 2, 4, 4.0, null),
+                            new Progress.Learning("", 3, 4, 9.0, 9.0),
+                            new Progress.Learning("", 4, 4, 16.0, 8.0)),
+                    heard.learned);
         }
     }
 
@@ -112,14 +127,17 @@ class RunReportTest {
             assertTrue(run.advance(NEVER, heard));
 
             assertEquals(List.of(0.0, 0.25, 0.5, 0.75, 1.0), heard.fractions);
-            assertEquals(List.of(new Run.Point(0, Double.NaN, 10), new Run.Point(4, (1 + 4 + 9 + 16) / 4.0, 9)), run.curve());
+            assertEquals(
+                    List.of(new Run.Point(0, Double.NaN, 10), new Run.Point(4, (1 + 4 + 9 + 16) / 4.0, 9)),
+                    run.curve());
         }
     }
 
     @Test
     void whatWasSeenSinceTheLastPointOutlivesACheckpoint() throws IOException {
         var file = folder.resolve("checkpoint.npz");
-        try (var first = trainer(); var second = trainer()) {
+        try (var first = trainer();
+                var second = trainer()) {
             var part = new Run(first, RunReportTest::batch, falling(), 4, 4);
             part.advance(() -> first.steps() == 3, Progress.none());
             part.save(file);
@@ -130,14 +148,17 @@ class RunReportTest {
             assertEquals(10, rest.bestScore());
             assertEquals(3, second.steps());
             assertTrue(rest.advance(NEVER, Progress.none()));
-            assertEquals(List.of(new Run.Point(0, Double.NaN, 10), new Run.Point(4, (1 + 4 + 9 + 16) / 4.0, 3)), rest.curve());
+            assertEquals(
+                    List.of(new Run.Point(0, Double.NaN, 10), new Run.Point(4, (1 + 4 + 9 + 16) / 4.0, 3)),
+                    rest.curve());
         }
     }
 
     @Test
     void aCheckpointFromBeforeTheStartStarts() throws IOException {
         var file = folder.resolve("checkpoint.npz");
-        try (var first = trainer(); var second = trainer()) {
+        try (var first = trainer();
+                var second = trainer()) {
             new Run(first, RunReportTest::batch, falling(), 2, 2).save(file);
             var run = new Run(second, RunReportTest::batch, falling(), 2, 2);
 
@@ -145,14 +166,16 @@ class RunReportTest {
 
             assertNull(run.best());
             assertTrue(run.advance(NEVER, Progress.none()));
-            assertEquals(List.of(0, 2), run.curve().stream().map(Run.Point::step).toList());
+            assertEquals(
+                    List.of(0, 2), run.curve().stream().map(Run.Point::step).toList());
         }
     }
 
     @Test
     void aRunThatDivergedIsAtItsEndAfterACheckpointToo() throws IOException {
         var file = folder.resolve("checkpoint.npz");
-        try (var first = trainer(); var second = trainer()) {
+        try (var first = trainer();
+                var second = trainer()) {
             var nothing = Map.of("x", Tensor.vector(Float.NaN), "target", Tensor.vector(0f));
             var run = new Run(first, number -> number == 1 ? nothing : batch(number), falling(), 5, 5);
             assertTrue(run.advance(NEVER, Progress.none()));

@@ -36,7 +36,8 @@ class RunTest {
     private Path folder;
 
     static List<Optimizer> optimizers() {
-        return List.of(Optimizer.adam(0.05), Optimizer.adamW(0.05, 0.001), Optimizer.sgd(0.1, 0.9), Optimizer.sgd(0.3, 0));
+        return List.of(
+                Optimizer.adam(0.05), Optimizer.adamW(0.05, 0.001), Optimizer.sgd(0.1, 0.9), Optimizer.sgd(0.3, 0));
     }
 
     @ParameterizedTest
@@ -85,8 +86,10 @@ class RunTest {
 
     @Test
     void heldOutLossIsTheMeanOverItsBatches() {
-        var forward = TrainingGraph.forward(model(), Map.of("x", new long[] {BATCH, 4}), List.of("w", "b"), LOSS, List.of());
-        try (var heldOut = HeldOut.loss(forward, RunTest::batch, 2, Provider.cpu()); var trainer = trainer(Optimizer.sgd(0, 0), 0)) {
+        var forward =
+                TrainingGraph.forward(model(), Map.of("x", new long[] {BATCH, 4}), List.of("w", "b"), LOSS, List.of());
+        try (var heldOut = HeldOut.loss(forward, RunTest::batch, 2, Provider.cpu());
+                var trainer = trainer(Optimizer.sgd(0, 0), 0)) {
             double mean = (trainer.step(batch(0)) + trainer.step(batch(1))) / 2;
 
             assertEquals(mean, heldOut.score(INITIAL), 1e-6);
@@ -122,8 +125,14 @@ class RunTest {
     @Test
     void aLossThatIsNotFiniteEndsTheRunWithTheBestSoFar() {
         try (var trainer = trainer(Optimizer.sgd(0.1, 0), 0)) {
-            var run = new Run(trainer, number -> number < 3 ? batch(number)
-                : Map.of("x", Tensor.of(fill(Float.NaN), BATCH, 4), "target", noise(2, BATCH, 3)), RunTest::distance, 10, 1);
+            var run = new Run(
+                    trainer,
+                    number -> number < 3
+                            ? batch(number)
+                            : Map.of("x", Tensor.of(fill(Float.NaN), BATCH, 4), "target", noise(2, BATCH, 3)),
+                    RunTest::distance,
+                    10,
+                    1);
 
             run.advance(() -> false, Progress.none());
 
@@ -144,11 +153,13 @@ class RunTest {
         try (var trainer = trainer(Optimizer.sgd(0.1, 0), 0)) {
             var run = new Run(trainer, RunTest::batch, RunTest::distance, 10, 5);
 
-            assertThrows(CancellationException.class, () -> run.advance(() -> false, (fraction, message) -> {
-                if (fraction >= 0.3) {
-                    throw new CancellationException("enough");
-                }
-            }));
+            assertThrows(
+                    CancellationException.class,
+                    () -> run.advance(() -> false, (fraction, message) -> {
+                        if (fraction >= 0.3) {
+                            throw new CancellationException("enough");
+                        }
+                    }));
 
             assertEquals(3, trainer.steps());
             assertTrue(run.advance(() -> false, Progress.none()));
@@ -157,7 +168,8 @@ class RunTest {
 
     @Test
     void clippingBoundsTheNormOfAllGradientsTogether() {
-        try (var free = trainer(Optimizer.sgd(1, 0), 0); var clipped = trainer(Optimizer.sgd(1, 0), 0.01)) {
+        try (var free = trainer(Optimizer.sgd(1, 0), 0);
+                var clipped = trainer(Optimizer.sgd(1, 0), 0.01)) {
             free.step(batch(0));
             clipped.step(batch(0));
 
@@ -170,8 +182,10 @@ class RunTest {
 
     @Test
     void groupsHaveRatesOfTheirOwnAndWeightDecayIsDecoupled() {
-        var groups = List.of(new Group(List.of("w"), Optimizer.adamW(0.5, 0.1)), new Group(List.of("b"), Optimizer.sgd(0, 0)));
-        try (var trainer = new Trainer(graph(), INITIAL, new Trainer.Settings(groups, new Schedule.Constant(), 0), Provider.cpu())) {
+        var groups = List.of(
+                new Group(List.of("w"), Optimizer.adamW(0.5, 0.1)), new Group(List.of("b"), Optimizer.sgd(0, 0)));
+        try (var trainer = new Trainer(
+                graph(), INITIAL, new Trainer.Settings(groups, new Schedule.Constant(), 0), Provider.cpu())) {
             trainer.step(batch(0));
 
             // The first Adam step has the length of the rate whatever the gradient's.
@@ -221,10 +235,13 @@ class RunTest {
 
     @Test
     void aTensorInTwoGroupsIsRefused() {
-        var groups = List.of(new Group(List.of("w"), Optimizer.adam(1)), new Group(List.of("w", "b"), Optimizer.adam(1)));
+        var groups =
+                List.of(new Group(List.of("w"), Optimizer.adam(1)), new Group(List.of("w", "b"), Optimizer.adam(1)));
 
-        var failure = assertThrows(BadInput.class, () ->
-            new Trainer(graph(), INITIAL, new Trainer.Settings(groups, new Schedule.Constant(), 0), Provider.cpu()));
+        var failure = assertThrows(
+                BadInput.class,
+                () -> new Trainer(
+                        graph(), INITIAL, new Trainer.Settings(groups, new Schedule.Constant(), 0), Provider.cpu()));
 
         assertTrue(failure.getMessage().contains("'w'"));
     }
@@ -243,7 +260,11 @@ class RunTest {
 
     private static Trainer trainer(Optimizer optimizer, double clip) {
         var groups = List.of(new Group(List.of("w", "b"), optimizer));
-        return new Trainer(graph(), INITIAL, new Trainer.Settings(groups, new Schedule.Cosine(2, 300, 0.05), clip), Provider.cpu());
+        return new Trainer(
+                graph(),
+                INITIAL,
+                new Trainer.Settings(groups, new Schedule.Cosine(2, 300, 0.05), clip),
+                Provider.cpu());
     }
 
     private static TrainingGraph graph() {

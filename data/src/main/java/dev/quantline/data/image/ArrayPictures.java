@@ -15,8 +15,7 @@ import javax.imageio.ImageIO;
 public final class ArrayPictures {
     private static final int BYTE = 255;
 
-    private ArrayPictures() {
-    }
+    private ArrayPictures() {}
 
     /** Whether an array can be pictures: four axes, one or three channels behind the samples or last. */
     private static boolean isPictures(NpzArrays.Header header) {
@@ -40,7 +39,8 @@ public final class ArrayPictures {
                 Files.createDirectories(folder);
                 var rows = file.first(header.name(), count);
                 for (int i = 0; i < rows.dim(0); i++) {
-                    var target = folder.resolve("%s-%04d.png".formatted(header.name().replaceAll("[^\\w.-]", "_"), i));
+                    var target =
+                            folder.resolve("%s-%04d.png".formatted(header.name().replaceAll("[^\\w.-]", "_"), i));
                     ImageIO.write(picture(rows.rows(i, i + 1)), "png", target.toFile());
                     written.add(target);
                 }
@@ -71,7 +71,9 @@ public final class ArrayPictures {
                 for (int c = 0; c < 3; c++) {
                     int channel = Math.min(c, channels - 1);
                     int at = last ? (y * width + x) * channels + channel : (channel * height + y) * width + x;
-                    rgb = rgb << 8 | (int) Math.clamp(Math.round((sample.get(at) - low) / Math.max(high - low, 1e-30) * BYTE), 0, BYTE);
+                    rgb = rgb << 8
+                            | (int) Math.clamp(
+                                    Math.round((sample.get(at) - low) / Math.max(high - low, 1e-30) * BYTE), 0, BYTE);
                 }
                 picture.setRGB(x, y, rgb);
             }

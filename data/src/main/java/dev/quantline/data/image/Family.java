@@ -24,7 +24,9 @@ enum Family {
 
     /** What a size that is written as one number is the size of. */
     enum Sides {
-        BOTH, SHORTER, LIMITED
+        BOTH,
+        SHORTER,
+        LIMITED
     }
 
     private final String names;
@@ -41,7 +43,10 @@ enum Family {
 
     /** The first whose name the type, {@code ViTImageProcessor} for instance, begins with. */
     static Family of(String type) {
-        return Arrays.stream(values()).filter(family -> type.matches("(?i)(" + family.names + ").*")).findFirst().orElse(OTHER);
+        return Arrays.stream(values())
+                .filter(family -> type.matches("(?i)(" + family.names + ").*"))
+                .findFirst()
+                .orElse(OTHER);
     }
 
     Sides sides() {

@@ -10,10 +10,16 @@ import java.util.Locale;
  * (PIL, Pillow), which most networks were trained with; all but {@code NEAREST} widen when a picture shrinks, so that every pixel counts.
  */
 public enum Filter {
-    NEAREST(0, 0), LANCZOS(1, 3), BILINEAR(2, 1), BICUBIC(3, 2), BOX(4, .5), HAMMING(5, 1);
+    NEAREST(0, 0),
+    LANCZOS(1, 3),
+    BILINEAR(2, 1),
+    BICUBIC(3, 2),
+    BOX(4, .5),
+    HAMMING(5, 1);
 
     /** The a of the cubic kernel; PIL's, other libraries use -0.75. */
     private static final double CUBIC = -.5;
+
     private static final double HAMMING_MEAN = .54;
 
     private final int number;
@@ -26,15 +32,23 @@ public enum Filter {
 
     /** The filter with this name. @throws BadInput naming the nearest right one */
     public static Filter named(String name) {
-        return Arrays.stream(values()).filter(filter -> filter.name().equalsIgnoreCase(name)).findFirst().orElseThrow(() ->
-            new BadInput("no filter is called '" + name + "': " + Nearest.hint(name, Arrays.stream(values())
-                .map(filter -> filter.name().toLowerCase(Locale.ROOT)).toList())));
+        return Arrays.stream(values())
+                .filter(filter -> filter.name().equalsIgnoreCase(name))
+                .findFirst()
+                .orElseThrow(() -> new BadInput("no filter is called '" + name + "': "
+                        + Nearest.hint(
+                                name,
+                                Arrays.stream(values())
+                                        .map(filter -> filter.name().toLowerCase(Locale.ROOT))
+                                        .toList())));
     }
 
     /** The filter with this number, as {@code resample} of a preprocessor's configuration says it. */
     static Filter numbered(int number) {
-        return Arrays.stream(values()).filter(filter -> filter.number == number).findFirst()
-            .orElseThrow(() -> new BadInput("resample: no filter has the number " + number + ", 0 to 5 are known"));
+        return Arrays.stream(values())
+                .filter(filter -> filter.number == number)
+                .findFirst()
+                .orElseThrow(() -> new BadInput("resample: no filter has the number " + number + ", 0 to 5 are known"));
     }
 
     /** Half the width of the kernel, in pixels of the smaller picture. */
@@ -49,8 +63,10 @@ public enum Filter {
             case NEAREST -> throw new IllegalStateException("takes one pixel and has no kernel");
             case BOX -> distance > -.5 && distance <= .5 ? 1 : 0;
             case BILINEAR -> x < 1 ? 1 - x : 0;
-            case HAMMING -> x == 0 ? 1 : x >= 1 ? 0 : sinc(x) * (HAMMING_MEAN + (1 - HAMMING_MEAN) * Math.cos(x * Math.PI));
-            case BICUBIC -> x < 1 ? ((CUBIC + 2) * x - (CUBIC + 3)) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * CUBIC : 0;
+            case HAMMING ->
+                x == 0 ? 1 : x >= 1 ? 0 : sinc(x) * (HAMMING_MEAN + (1 - HAMMING_MEAN) * Math.cos(x * Math.PI));
+            case BICUBIC ->
+                x < 1 ? ((CUBIC + 2) * x - (CUBIC + 3)) * x * x + 1 : x < 2 ? (((x - 5) * x + 8) * x - 4) * CUBIC : 0;
             case LANCZOS -> distance >= -3 && distance < 3 ? sinc(x) * sinc(x / 3) : 0;
         };
     }

@@ -25,8 +25,9 @@ public sealed interface Fit {
     record ShorterSide(int pixels) implements Fit {
         @Override
         public Size resized(int width, int height) {
-            return width <= height ? new Size(pixels, Math.max(1, (int) ((double) pixels * height / width)))
-                : new Size(Math.max(1, (int) ((double) pixels * width / height)), pixels);
+            return width <= height
+                    ? new Size(pixels, Math.max(1, (int) ((double) pixels * height / width)))
+                    : new Size(Math.max(1, (int) ((double) pixels * width / height)), pixels);
         }
 
         @Override
@@ -50,7 +51,9 @@ public sealed interface Fit {
             if (small == side) {
                 return new Size(width, height);
             }
-            return width < height ? new Size(side, (int) (raw * height / width)) : new Size((int) (raw * width / height), side);
+            return width < height
+                    ? new Size(side, (int) (raw * height / width))
+                    : new Size((int) (raw * width / height), side);
         }
 
         @Override
@@ -78,8 +81,8 @@ public sealed interface Fit {
         @Override
         public Size resized(int width, int height) {
             double scale = Math.max((double) size.width() / width, (double) size.height() / height);
-            return new Size(Math.max(size.width(), (int) Math.round(width * scale)),
-                Math.max(size.height(), (int) Math.round(height * scale)));
+            return new Size(Math.max(size.width(), (int) Math.round(width * scale)), Math.max(size.height(), (int)
+                    Math.round(height * scale)));
         }
 
         @Override
@@ -93,8 +96,9 @@ public sealed interface Fit {
         @Override
         public Size resized(int width, int height) {
             double scale = Math.min((double) size.width() / width, (double) size.height() / height);
-            return new Size(Math.clamp(Math.round(width * scale), 1, size.width()),
-                Math.clamp(Math.round(height * scale), 1, size.height()));
+            return new Size(
+                    Math.clamp(Math.round(width * scale), 1, size.width()),
+                    Math.clamp(Math.round(height * scale), 1, size.height()));
         }
 
         @Override

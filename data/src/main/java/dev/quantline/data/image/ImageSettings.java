@@ -25,28 +25,61 @@ import java.util.Optional;
  * @param skipBroken   whether broken ones are left out
  * @param mostPixels   larger ones are refused
  */
-public record ImageSettings(Optional<String> input, Optional<String> layout, Optional<Channels> channels, Optional<Size> size,
-        Optional<Integer> shorterSide, Optional<Shape> fit, Optional<Filter> filter, int fill, Optional<Path> preprocessor,
-        Optional<String> normalize, boolean floats, Optional<String> paths, Optional<String> labels, Optional<Path> classes, Subset subset,
-        boolean skipBroken, long mostPixels) {
+public record ImageSettings(
+        Optional<String> input,
+        Optional<String> layout,
+        Optional<Channels> channels,
+        Optional<Size> size,
+        Optional<Integer> shorterSide,
+        Optional<Shape> fit,
+        Optional<Filter> filter,
+        int fill,
+        Optional<Path> preprocessor,
+        Optional<String> normalize,
+        boolean floats,
+        Optional<String> paths,
+        Optional<String> labels,
+        Optional<Path> classes,
+        Subset subset,
+        boolean skipBroken,
+        long mostPixels) {
     /** As many as PIL takes without a warning, rounded up. */
     public static final long MOST_PIXELS = 100_000_000;
 
     /** Order of the channels. */
     public enum Channels {
-        RGB, BGR, GRAY
+        RGB,
+        BGR,
+        GRAY
     }
 
     /** What becomes of pictures whose proportions differ from the model's: the sides are cut, the picture is distorted, or filled up. */
     public enum Shape {
-        CROP, STRETCH, PAD
+        CROP,
+        STRETCH,
+        PAD
     }
 
     /** Everything found or by default. */
     public static ImageSettings plain() {
-        return new ImageSettings(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
-            Optional.empty(), Optional.empty(), 0, Optional.empty(), Optional.empty(), false, Optional.empty(), Optional.empty(),
-            Optional.empty(), new Subset(0, 0), false, MOST_PIXELS);
+        return new ImageSettings(
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                new Subset(0, 0),
+                false,
+                MOST_PIXELS);
     }
 
     PictureList.Columns columns() {

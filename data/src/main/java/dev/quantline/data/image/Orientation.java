@@ -34,12 +34,17 @@ record Orientation(boolean turned, boolean reversed, boolean backwards) {
 
     private static Optional<Integer> exif(Metadata metadata) {
         return metadata.getDirectoriesOfType(ExifIFD0Directory.class).stream()
-            .map(exif -> exif.getInteger(ExifIFD0Directory.TAG_ORIENTATION)).filter(value -> value != null).findFirst();
+                .map(exif -> exif.getInteger(ExifIFD0Directory.TAG_ORIENTATION))
+                .filter(value -> value != null)
+                .findFirst();
     }
 
     private static Optional<Integer> xmp(Metadata metadata) {
-        return metadata.getDirectoriesOfType(XmpDirectory.class).stream().map(xmp -> xmp.getXmpProperties().get("tiff:Orientation"))
-            .filter(value -> value != null && value.matches("\\d")).map(Integer::valueOf).findFirst();
+        return metadata.getDirectoriesOfType(XmpDirectory.class).stream()
+                .map(xmp -> xmp.getXmpProperties().get("tiff:Orientation"))
+                .filter(value -> value != null && value.matches("\\d"))
+                .map(Integer::valueOf)
+                .findFirst();
     }
 
     private static Orientation numbered(int value) {

@@ -25,8 +25,12 @@ record Picture(int width, int height, int channels, byte[] pixels) implements Pi
         int from = Math.max(0, left);
         int columns = Math.min(width, left + size.width()) - from;
         for (int y = Math.max(0, top); y < Math.min(height, top + size.height()); y++) {
-            System.arraycopy(pixels, (y * width + from) * channels, part, ((y - top) * size.width() + from - left) * channels,
-                columns * channels);
+            System.arraycopy(
+                    pixels,
+                    (y * width + from) * channels,
+                    part,
+                    ((y - top) * size.width() + from - left) * channels,
+                    columns * channels);
         }
         return new Picture(size.width(), size.height(), channels, part);
     }

@@ -31,8 +31,8 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
         boolean last = layout.map(text -> text.equals("nhwc")).orElseGet(() -> channelsLast(input));
         long channels = input.size(last ? 3 : 1);
         if (channels > 0 && channels != 1 && channels != 3) {
-            throw new BadInput("the model's input %s %s has %d channels, and pictures have 1 or 3".formatted(input.name(),
-                input.described(), channels));
+            throw new BadInput("the model's input %s %s has %d channels, and pictures have 1 or 3"
+                    .formatted(input.name(), input.described(), channels));
         }
         long height = input.size(last ? 1 : 2);
         long width = input.size(last ? 2 : 3);
@@ -42,15 +42,33 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
 
     private static ModelInput find(List<ModelInput> inputs, Optional<String> named) {
         if (named.isPresent()) {
-            return inputs.stream().filter(input -> input.name().equals(named.get()) && input.mayHaveRank(4)).findFirst().orElseThrow(() ->
-                new BadInput("the model has no input '%s' with four axes: %s".formatted(named.get(),
-                    Nearest.hint(named.get(), inputs.stream().map(ModelInput::name).toList()))));
+            return inputs.stream()
+                    .filter(input -> input.name().equals(named.get()) && input.mayHaveRank(4))
+                    .findFirst()
+                    .orElseThrow(() -> new BadInput("the model has no input '%s' with four axes: %s"
+                            .formatted(
+                                    named.get(),
+                                    Nearest.hint(
+                                            named.get(),
+                                            inputs.stream()
+                                                    .map(ModelInput::name)
+                                                    .toList()))));
         }
-        var candidates = inputs.stream().filter(input -> input.axes().isPresent() && input.mayHaveRank(4)).toList();
+        var candidates = inputs.stream()
+                .filter(input -> input.axes().isPresent() && input.mayHaveRank(4))
+                .toList();
         if (candidates.size() != 1) {
-            throw new BadInput("the model has %d inputs with four axes, as pictures have: %s".formatted(candidates.size(),
-                candidates.isEmpty() ? "its inputs are " + String.join(", ", inputs.stream().map(input -> input.name() + " "
-                    + input.described()).toList()) : "say which with --input"));
+            throw new BadInput("the model has %d inputs with four axes, as pictures have: %s"
+                    .formatted(
+                            candidates.size(),
+                            candidates.isEmpty()
+                                    ? "its inputs are "
+                                            + String.join(
+                                                    ", ",
+                                                    inputs.stream()
+                                                            .map(input -> input.name() + " " + input.described())
+                                                            .toList())
+                                    : "say which with --input"));
         }
         return candidates.getFirst();
     }
@@ -59,8 +77,9 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
         boolean second = isChannels(input.size(1));
         boolean fourth = isChannels(input.size(3));
         if (second == fourth) {
-            throw new BadInput("the model's input %s %s does not tell where it has its channels: say --layout nchw or nhwc".formatted(
-                input.name(), input.described()));
+            throw new BadInput(
+                    "the model's input %s %s does not tell where it has its channels: say --layout nchw or nhwc"
+                            .formatted(input.name(), input.described()));
         }
         return fourth;
     }

@@ -20,7 +20,8 @@ import java.util.regex.Pattern;
  */
 record PictureList(List<Entry> entries, int ignored) {
     private static final Pattern PICTURE = Pattern.compile("(?i).*\\.(png|jpe?g|webp)");
-    private static final List<String> PATHS = List.of("file_name", "path", "file", "image", "filename", "filepath", "image_path");
+    private static final List<String> PATHS =
+            List.of("file_name", "path", "file", "image", "filename", "filepath", "image_path");
     private static final List<String> LABELS = List.of("label", "class", "labels", "target", "category", "class_name");
 
     /**
@@ -28,14 +29,12 @@ record PictureList(List<Entry> entries, int ignored) {
      *
      * @param label name of its class; null for none
      */
-    record Entry(Path file, String label) {
-    }
+    record Entry(Path file, String label) {}
 
     /**
      * Which columns of a table to take; empty for the first that is called as such columns are.
      */
-    record Columns(Optional<String> path, Optional<String> label) {
-    }
+    record Columns(Optional<String> path, Optional<String> label) {}
 
     /** All pictures below a folder; those in sub-folders show what the outermost of these is called. */
     static PictureList ofFolder(Path folder) throws IOException {
@@ -43,7 +42,10 @@ record PictureList(List<Entry> entries, int ignored) {
         int ignored = 0;
         List<Path> files;
         try (var walk = Files.walk(folder)) {
-            files = walk.filter(Files::isRegularFile).filter(file -> !isHidden(folder.relativize(file))).sorted().toList();
+            files = walk.filter(Files::isRegularFile)
+                    .filter(file -> !isHidden(folder.relativize(file)))
+                    .sorted()
+                    .toList();
         }
         for (var file : files) {
             if (!PICTURE.matcher(file.getFileName().toString()).matches()) {
@@ -51,11 +53,14 @@ record PictureList(List<Entry> entries, int ignored) {
                 continue;
             }
             var inside = folder.relativize(file);
-            entries.add(new Entry(file, inside.getNameCount() > 1 ? inside.getName(0).toString() : null));
+            entries.add(new Entry(
+                    file, inside.getNameCount() > 1 ? inside.getName(0).toString() : null));
         }
-        if (entries.stream().anyMatch(entry -> entry.label() == null) && entries.stream().anyMatch(entry -> entry.label() != null)) {
-            throw new BadInput("%s has pictures beside its sub-folders: put all into sub-folders, named after what they show, or none"
-                .formatted(folder));
+        if (entries.stream().anyMatch(entry -> entry.label() == null)
+                && entries.stream().anyMatch(entry -> entry.label() != null)) {
+            throw new BadInput(
+                    "%s has pictures beside its sub-folders: put all into sub-folders, named after what they show, or none"
+                            .formatted(folder));
         }
         return new PictureList(entries, ignored);
     }
@@ -76,9 +81,11 @@ record PictureList(List<Entry> entries, int ignored) {
      */
     static PictureList ofTable(Path file, Columns columns) throws IOException {
         var table = Table.open(file);
-        var path = columns.path().map(table::require).or(() -> table.first(PATHS)).orElseThrow(() -> new BadInput(
-            file + " has no column called " + PATHS.getFirst() + " or the like: name it with --path-column; there are "
-                + String.join(", ", table.columns())));
+        var path = columns.path()
+                .map(table::require)
+                .or(() -> table.first(PATHS))
+                .orElseThrow(() -> new BadInput(file + " has no column called " + PATHS.getFirst()
+                        + " or the like: name it with --path-column; there are " + String.join(", ", table.columns())));
         var label = columns.label().map(table::require).or(() -> table.first(LABELS));
         var folder = file.toAbsolutePath().getParent().toRealPath();
         var inside = new HashSet<Path>();
@@ -86,7 +93,8 @@ record PictureList(List<Entry> entries, int ignored) {
         table.forEach(row -> {
             var shown = label.map(row::get).orElse(null);
             if (shown != null && shown.isEmpty()) {
-                throw new BadInput("%s says nothing in column '%s' of picture '%s'".formatted(file, label.get(), row.get(path)));
+                throw new BadInput(
+                        "%s says nothing in column '%s' of picture '%s'".formatted(file, label.get(), row.get(path)));
             }
             entries.add(new Entry(within(file, folder, row.get(path), inside), shown));
         });
@@ -97,7 +105,8 @@ record PictureList(List<Entry> entries, int ignored) {
         try {
             var file = folder.resolve(name).normalize();
             if (name.isEmpty() || !file.startsWith(folder)) {
-                throw new BadInput("%s names the picture '%s', which lies outside the table's folder".formatted(table, name));
+                throw new BadInput(
+                        "%s names the picture '%s', which lies outside the table's folder".formatted(table, name));
             }
             if (!known.contains(file.getParent())) {
                 // Only folders are looked up for each of many pictures; a link to a file is looked at with the file.
@@ -118,15 +127,17 @@ record PictureList(List<Entry> entries, int ignored) {
 
     private static void checkInside(Path table, Path folder, String name, Path real) {
         if (!real.startsWith(folder)) {
-            throw new BadInput("%s names the picture '%s', which lies outside the table's folder behind a link".formatted(table, name));
+            throw new BadInput("%s names the picture '%s', which lies outside the table's folder behind a link"
+                    .formatted(table, name));
         }
     }
 
     /** The list that a folder or a table is. */
     static PictureList of(Path source, Columns columns) throws IOException {
         // A link that the user names is followed; links below it are not.
-        var list = Files.isDirectory(source) ? ofFolder(Files.isSymbolicLink(source) ? source.toRealPath() : source)
-            : ofTable(readable(source), columns);
+        var list = Files.isDirectory(source)
+                ? ofFolder(Files.isSymbolicLink(source) ? source.toRealPath() : source)
+                : ofTable(readable(source), columns);
         if (list.entries().isEmpty()) {
             throw new BadInput(source + " has no PNG, JPEG or WebP pictures");
         }

@@ -88,8 +88,8 @@ final class PictureReader {
             long width = reader.getWidth(0);
             long height = reader.getHeight(0);
             if (width * height > mostPixels) {
-                throw new BadInput("%s has %d x %d pixels, more than the limit of %d: --max-pixels raises it".formatted(file, width,
-                    height, mostPixels));
+                throw new BadInput("%s has %d x %d pixels, more than the limit of %d: --max-pixels raises it"
+                        .formatted(file, width, height, mostPixels));
             }
             return (int) Math.min(width * height, most);
         } catch (BadInput bad) {
@@ -116,13 +116,24 @@ final class PictureReader {
     }
 
     private static BadInput broken(Path file, Exception broken) {
-        return new BadInput("%s is broken: %s".formatted(file, broken.getMessage() == null ? broken.getClass().getSimpleName()
-            : broken.getMessage().lines().findFirst().orElse("")), broken);
+        return new BadInput(
+                "%s is broken: %s"
+                        .formatted(
+                                file,
+                                broken.getMessage() == null
+                                        ? broken.getClass().getSimpleName()
+                                        : broken.getMessage()
+                                                .lines()
+                                                .findFirst()
+                                                .orElse("")),
+                broken);
     }
 
     /** A file that ends early is filled up with grey, and only warned of. */
     private static Optional<String> cut(List<String> warnings) {
-        return warnings.stream().filter(warning -> warning.toLowerCase(Locale.ROOT).contains("premature end")).findFirst();
+        return warnings.stream()
+                .filter(warning -> warning.toLowerCase(Locale.ROOT).contains("premature end"))
+                .findFirst();
     }
 
     /** A decoded picture, upright, in as many channels as are wanted. */
@@ -174,7 +185,8 @@ final class PictureReader {
         private void put(byte[] to, int stored, int red, int green, int blue) {
             int x = orientation.backwards() ? width() - 1 - stored : stored;
             if (channels == 1) {
-                to[x] = (byte) (red == green && green == blue ? red : red * RED + green * GREEN + blue * BLUE + 0x8000 >> 16);
+                to[x] = (byte)
+                        (red == green && green == blue ? red : red * RED + green * GREEN + blue * BLUE + 0x8000 >> 16);
                 return;
             }
             to[x * 3] = (byte) red;

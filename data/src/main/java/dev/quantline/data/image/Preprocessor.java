@@ -25,18 +25,33 @@ record Preprocessor(Path file, JsonNode json, Family family) {
     private static final double LEVIT = 256. / 224;
     /** From this size on, ConvNeXt resizes both sides and cuts nothing off. */
     private static final int CONVNEXT_WHOLE = 384;
+
     private static final double CONVNEXT_SHARE = 224. / 256;
     private static final double POOLFORMER_SHARE = .9;
     private static final int DETECTOR_LONGER = 1333;
     private static final double ROUNDING = 1e-6;
 
     /** Steps that are done, or that do nothing to pictures. */
-    private static final Set<String> STEPS = Set.of("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb",
-        "do_flip_channel_order", "do_pad", "do_reduce_labels", "do_convert_annotations");
+    private static final Set<String> STEPS = Set.of(
+            "do_resize",
+            "do_center_crop",
+            "do_rescale",
+            "do_normalize",
+            "do_convert_rgb",
+            "do_flip_channel_order",
+            "do_pad",
+            "do_reduce_labels",
+            "do_convert_annotations");
 
     /** Fields that give pictures other sizes in ways of their own. */
-    private static final Set<String> OTHER_SIZES = Set.of("size_divisor", "keep_aspect_ratio", "ensure_multiple_of", "image_grid_pinpoints",
-        "merge_size", "max_patches", "max_num_patches");
+    private static final Set<String> OTHER_SIZES = Set.of(
+            "size_divisor",
+            "keep_aspect_ratio",
+            "ensure_multiple_of",
+            "image_grid_pinpoints",
+            "merge_size",
+            "max_patches",
+            "max_num_patches");
 
     private static final String OWN_SIZE = ": say --size and --fit, which are taken instead of the file's sizes";
     private static final String OWN_SCALE = ": say --normalize, which is taken instead of the file's";
@@ -46,10 +61,15 @@ record Preprocessor(Path file, JsonNode json, Family family) {
         try {
             var json = new ObjectMapper().readTree(file.toFile());
             if (!json.isObject() || !json.has("image_mean") && !json.has("size") && !json.has("do_resize")) {
-                throw new BadInput(file + ": is no configuration of a picture preprocessor: size, image_mean and image_std are missing");
+                throw new BadInput(
+                        file
+                                + ": is no configuration of a picture preprocessor: size, image_mean and image_std are missing");
             }
-            return new Preprocessor(file, json, Family.of(json.path("image_processor_type").asText(
-                json.path("feature_extractor_type").asText(""))));
+            return new Preprocessor(
+                    file,
+                    json,
+                    Family.of(json.path("image_processor_type")
+                            .asText(json.path("feature_extractor_type").asText(""))));
         } catch (JsonProcessingException e) {
             throw new BadInput(file + " is not JSON: " + e.getOriginalMessage(), e);
         }
@@ -78,14 +98,17 @@ record Preprocessor(Path file, JsonNode json, Family family) {
                 int edge = shorterSide().get();
                 return edge < CONVNEXT_WHOLE ? Optional.of(new Size(edge, edge)) : Optional.empty();
             }
-            return json.path("do_center_crop").asBoolean(family.cropped()) ? Optional.of(size(json.path("crop_size"), "crop_size"))
-                : Optional.empty();
+            return json.path("do_center_crop").asBoolean(family.cropped())
+                    ? Optional.of(size(json.path("crop_size"), "crop_size"))
+                    : Optional.empty();
         });
     }
 
     /** The filter that resizes. @throws BadInput naming its number when there is none */
     Filter filter() {
-        return asked(() -> json.path("resample").isNumber() ? Filter.numbered(json.path("resample").asInt()) : family.filter());
+        return asked(() -> json.path("resample").isNumber()
+                ? Filter.numbered(json.path("resample").asInt())
+                : family.filter());
     }
 
     /** Whether channels come blue first. */
@@ -96,24 +119,30 @@ record Preprocessor(Path file, JsonNode json, Family family) {
     /** Refuses a model of one channel where pictures are made of three. */
     void checkChannels(int channels) {
         if (channels == 1 && json.path("do_convert_rgb").asBoolean(false)) {
-            throw new BadInput(file + ": do_convert_rgb makes pictures of three channels, and the model takes one: say --channels gray "
-                + "where it was trained with grey pictures");
+            throw new BadInput(file
+                    + ": do_convert_rgb makes pictures of three channels, and the model takes one: say --channels gray "
+                    + "where it was trained with grey pictures");
         }
     }
 
     private void checkSteps() {
-        json.properties().stream().filter(field -> otherwise(field.getKey(), field.getValue())).findFirst().ifPresent(field -> {
-            throw new BadInput(field.getKey() + " is not supported" + OWN_SIZE);
-        });
+        json.properties().stream()
+                .filter(field -> otherwise(field.getKey(), field.getValue()))
+                .findFirst()
+                .ifPresent(field -> {
+                    throw new BadInput(field.getKey() + " is not supported" + OWN_SIZE);
+                });
         // Detectors fill up the smaller pictures of a batch, and an array has pictures of one size.
-        if (json.path("do_pad").asBoolean(false) && (family != Family.DETECTOR || json.path("pad_size").isObject())) {
+        if (json.path("do_pad").asBoolean(false)
+                && (family != Family.DETECTOR || json.path("pad_size").isObject())) {
             throw new BadInput("do_pad fills pictures up after they are normalised, which is not supported" + OWN_SIZE);
         }
     }
 
     private static boolean otherwise(String field, JsonNode value) {
         return field.startsWith("do_") && !STEPS.contains(field) && value.asBoolean(false)
-            || OTHER_SIZES.contains(field) && (value.isInt() ? value.asInt() > 1 : value.isContainerNode() || value.asBoolean(false));
+                || OTHER_SIZES.contains(field)
+                        && (value.isInt() ? value.asInt() > 1 : value.isContainerNode() || value.asBoolean(false));
     }
 
     private boolean resized() {
@@ -126,7 +155,9 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             return new Fit.Limited(size.asInt(), json.path("max_size").asInt(DETECTOR_LONGER));
         }
         if (size.has("shortest_edge") && size.has("longest_edge")) {
-            return new Fit.Limited(size.path("shortest_edge").asInt(), size.path("longest_edge").asInt());
+            return new Fit.Limited(
+                    size.path("shortest_edge").asInt(),
+                    size.path("longest_edge").asInt());
         }
         if (shorterSide().isPresent()) {
             return shorterSide(shorterSide().get());
@@ -135,7 +166,8 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             throw new BadInput("size has a longest_edge alone, which classes round in ways of their own" + OWN_SIZE);
         }
         if (size.has("max_height") && size.has("max_width")) {
-            return new Fit.Within(new Size(size.path("max_width").asInt(), size.path("max_height").asInt()));
+            return new Fit.Within(new Size(
+                    size.path("max_width").asInt(), size.path("max_height").asInt()));
         }
         var both = size(size, "size");
         if (json.path("crop_pct").isNumber()) {
@@ -146,16 +178,19 @@ record Preprocessor(Path file, JsonNode json, Family family) {
 
     private Optional<Integer> shorterSide() {
         var size = json.path("size");
-        return size.has("shortest_edge") ? Optional.of(size.path("shortest_edge").asInt())
-            : size.isInt() && family.sides() == Family.Sides.SHORTER ? Optional.of(size.asInt()) : Optional.empty();
+        return size.has("shortest_edge")
+                ? Optional.of(size.path("shortest_edge").asInt())
+                : size.isInt() && family.sides() == Family.Sides.SHORTER ? Optional.of(size.asInt()) : Optional.empty();
     }
 
     /** Some make pictures larger than what is taken of them then. */
     private Fit shorterSide(int edge) {
         return switch (family) {
             case LEVIT -> new Fit.ShorterSide((int) (edge * LEVIT));
-            case CONVNEXT -> edge < CONVNEXT_WHOLE ? new Fit.ShorterSide((int) (edge / share(CONVNEXT_SHARE)))
-                : new Fit.Stretch(new Size(edge, edge));
+            case CONVNEXT ->
+                edge < CONVNEXT_WHOLE
+                        ? new Fit.ShorterSide((int) (edge / share(CONVNEXT_SHARE)))
+                        : new Fit.Stretch(new Size(edge, edge));
             case POOLFORMER -> new Fit.ShorterSide((int) (edge / share(POOLFORMER_SHARE)));
             default -> {
                 if (json.path("crop_pct").isNumber()) {
@@ -177,8 +212,8 @@ record Preprocessor(Path file, JsonNode json, Family family) {
         if (size.path("height").isInt() && size.path("width").isInt()) {
             return new Size(size.path("width").asInt(), size.path("height").asInt());
         }
-        throw new BadInput(field + " is " + (size.isMissingNode() ? "missing" : size) + ", and a number, or height and width, are known"
-            + OWN_SIZE);
+        throw new BadInput(field + " is " + (size.isMissingNode() ? "missing" : size)
+                + ", and a number, or height and width, are known" + OWN_SIZE);
     }
 
     /**
@@ -199,8 +234,10 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             var mean = normalized ? floats("image_mean") : new float[] {0, 0, 0};
             var std = normalized ? floats("image_std") : new float[] {1, 1, 1};
             // EfficientNet's classifiers were trained on pictures divided twice.
-            var again = family == Family.EFFICIENTNET && json.path("include_top").asBoolean(true) ? floats("image_std")
-                : new float[] {1};
+            var again =
+                    family == Family.EFFICIENTNET && json.path("include_top").asBoolean(true)
+                            ? floats("image_std")
+                            : new float[] {1};
             // 1 but for a rounding error stays what the file says, digit by digit.
             double divisor = Math.abs(factor - 1) > ROUNDING ? factor : 1;
             for (int c = 0; c < mean.length; c++) {
@@ -216,7 +253,8 @@ record Preprocessor(Path file, JsonNode json, Family family) {
     /** Bytes become -1 to 1. */
     private static double shift(double factor) {
         if (Math.abs(factor - 2) > ROUNDING) {
-            throw new BadInput("rescale_offset with another rescale_factor than 1/127.5 has meant different things" + OWN_SCALE);
+            throw new BadInput(
+                    "rescale_offset with another rescale_factor than 1/127.5 has meant different things" + OWN_SCALE);
         }
         return 1;
     }

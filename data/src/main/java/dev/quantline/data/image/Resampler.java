@@ -14,12 +14,10 @@ final class Resampler {
     /** Bytes of a picture on the way. */
     private static final long LARGEST = 1L << 30;
 
-    private Resampler() {
-    }
+    private Resampler() {}
 
     /** Weights of the pixels that make one new pixel. */
-    private record Kernel(int first, int[] weights) {
-    }
+    private record Kernel(int first, int[] weights) {}
 
     /** The picture at another size. */
     static Picture resize(PixelRows from, Size size, Filter filter) {
@@ -27,8 +25,10 @@ final class Resampler {
             return nearest(from, size);
         }
         int channels = from.channels();
-        if ((long) size.width() * from.height() * channels > LARGEST || (long) size.width() * size.height() * channels > LARGEST) {
-            throw new BadInput("a picture of %d x %d pixels cannot be made %s large".formatted(from.width(), from.height(), size));
+        if ((long) size.width() * from.height() * channels > LARGEST
+                || (long) size.width() * size.height() * channels > LARGEST) {
+            throw new BadInput(
+                    "a picture of %d x %d pixels cannot be made %s large".formatted(from.width(), from.height(), size));
         }
         var narrow = new byte[size.width() * from.height() * channels];
         var row = new byte[from.width() * channels];
@@ -46,8 +46,9 @@ final class Resampler {
                 }
             }
         }
-        return size.height() == from.height() ? new Picture(size.width(), size.height(), channels, narrow)
-            : vertically(narrow, size.width() * channels, from.height(), size, filter, channels);
+        return size.height() == from.height()
+                ? new Picture(size.width(), size.height(), channels, narrow)
+                : vertically(narrow, size.width() * channels, from.height(), size, filter, channels);
     }
 
     private static Picture vertically(byte[] narrow, int stride, int height, Size size, Filter filter, int channels) {

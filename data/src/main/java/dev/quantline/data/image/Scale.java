@@ -10,8 +10,7 @@ import java.util.Optional;
 
 /** How bytes become floats, by names for what most networks were trained with. */
 final class Scale {
-    private Scale() {
-    }
+    private Scale() {}
 
     /**
      * The normalisation that a name or a file says.
@@ -27,8 +26,9 @@ final class Scale {
             case "bytes" -> new Normalization(new float[] {0}, new float[] {1 / 255f});
             default -> {
                 var all = NormalizeFile.read(Path.of(text));
-                yield Optional.ofNullable(all.get(array)).or(() -> all.size() == 1 ? all.values().stream().findFirst() : Optional.empty())
-                    .orElseThrow(() -> new BadInput(text + " says nothing of array '" + array + "'"));
+                yield Optional.ofNullable(all.get(array))
+                        .or(() -> all.size() == 1 ? all.values().stream().findFirst() : Optional.empty())
+                        .orElseThrow(() -> new BadInput(text + " says nothing of array '" + array + "'"));
             }
         };
     }
@@ -39,7 +39,8 @@ final class Scale {
             return given;
         }
         if (given.mean().length != 1) {
-            throw new BadInput("normalisation has " + given.mean().length + " values, and the model takes " + channels + " channels");
+            throw new BadInput("normalisation has " + given.mean().length + " values, and the model takes " + channels
+                    + " channels");
         }
         return new Normalization(repeated(given.mean()[0], channels), repeated(given.std()[0], channels));
     }

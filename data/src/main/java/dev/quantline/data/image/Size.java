@@ -8,7 +8,8 @@ public record Size(int width, int height) {
 
     public Size {
         if (width < 1 || height < 1 || width > LARGEST || height > LARGEST) {
-            throw new BadInput("a picture cannot be made " + width + "x" + height + " pixels large: 1 to " + LARGEST + " are possible");
+            throw new BadInput("a picture cannot be made " + width + "x" + height + " pixels large: 1 to " + LARGEST
+                    + " are possible");
         }
     }
 

@@ -14,10 +14,10 @@ import java.util.function.Consumer;
 final class Pieces {
     /** Characters after which a piece ends where it can. */
     private static final int LONG = 1 << 18;
+
     private static final int READ = 1 << 16;
 
-    private Pieces() {
-    }
+    private Pieces() {}
 
     /** Hands out the pieces in order; together they are the text. */
     static void of(Path file, Consumer<String> action) throws IOException {
@@ -52,6 +52,8 @@ final class Pieces {
             }
             blank = blank == 0 && text.charAt(i) == ' ' ? i : blank;
         }
-        return blank > 0 ? blank : Character.isHighSurrogate(text.charAt(text.length() - 1)) ? text.length() - 1 : text.length();
+        return blank > 0
+                ? blank
+                : Character.isHighSurrogate(text.charAt(text.length() - 1)) ? text.length() - 1 : text.length();
     }
 }

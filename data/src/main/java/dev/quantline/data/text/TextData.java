@@ -58,9 +58,16 @@ public final class TextData {
      * @param metric    what they are data for; empty for calibration alone
      * @param left      the model's inputs that nothing was written for
      */
-    public record Result(int rows, int length, String described, int cut, int leftOut, double padding, Optional<Labels> classes,
-            Optional<String> metric, List<String> left) {
-    }
+    public record Result(
+            int rows,
+            int length,
+            String described,
+            int cut,
+            int leftOut,
+            double padding,
+            Optional<Labels> classes,
+            Optional<String> metric,
+            List<String> left) {}
 
     /**
      * Writes an {@code .npz}: an array for each input of the model that is known, {@code scores} or {@code labels} where there are such.
@@ -69,7 +76,8 @@ public final class TextData {
      * @param tokenizer a {@code tokenizer.json}
      * @throws BadInput naming the file, column or option that cannot be used; nothing is written then
      */
-    public static Result write(Path file, Path tokenizer, Graph model, TextSettings settings, Path out, Progress progress)
+    public static Result write(
+            Path file, Path tokenizer, Graph model, TextSettings settings, Path out, Progress progress)
             throws IOException {
         var data = new TextData(file, tokenizer, model, settings, progress);
         try {
@@ -81,9 +89,11 @@ public final class TextData {
 
     private OptionalInt stated() {
         var fixed = inputs.length();
-        if (fixed.isPresent() && settings.length().isPresent() && fixed.getAsInt() != settings.length().getAsInt()) {
-            throw new BadInput("--length " + settings.length().getAsInt() + " does not fit the model, which takes " + fixed.getAsInt()
-                + " tokens");
+        if (fixed.isPresent()
+                && settings.length().isPresent()
+                && fixed.getAsInt() != settings.length().getAsInt()) {
+            throw new BadInput("--length " + settings.length().getAsInt() + " does not fit the model, which takes "
+                    + fixed.getAsInt() + " tokens");
         }
         if (settings.length().isPresent() && settings.length().getAsInt() < 1) {
             throw new BadInput("--length " + settings.length().getAsInt() + ": a sample has a token at least");
@@ -106,12 +116,15 @@ public final class TextData {
         int length = stated().isPresent() ? stated().getAsInt() : longest(source, chosen);
         var labels = names.isEmpty() ? Optional.<Labels>empty() : Optional.of(Labels.of(names));
         Optional<String> metric;
-        try (var tokenizer = TokenizerFile.open(tokenizerFile, OptionalInt.of(length)); var npz = new NpzWriter(out.npz())) {
+        try (var tokenizer = TokenizerFile.open(tokenizerFile, OptionalInt.of(length));
+                var npz = new NpzWriter(out.npz())) {
             var writing = new Writing(tokenizer, npz, length, labels);
             each(source, chosen, writing::write);
             if (rows == 0) {
-                throw new BadInput(("none of %d texts has %d tokens, and the model takes no mask that would hide padding: say a smaller "
-                    + "--length, --blocks, or --padded").formatted(chosen.cardinality(), length));
+                throw new BadInput(
+                        ("none of %d texts has %d tokens, and the model takes no mask that would hide padding: say a smaller "
+                                        + "--length, --blocks, or --padded")
+                                .formatted(chosen.cardinality(), length));
             }
             npz.finish();
             metric = writing.metric;
@@ -120,8 +133,16 @@ public final class TextData {
         if (classified && !labels.get().numbered()) {
             Files.writeString(out.beside("labels.json"), labels.get().json().toPrettyString() + "\n");
         }
-        return new Result(rows, length, source.described(), cut, leftOut, 1 - tokens / ((double) rows * length),
-            classified ? labels : Optional.empty(), metric, inputs.left());
+        return new Result(
+                rows,
+                length,
+                source.described(),
+                cut,
+                leftOut,
+                1 - tokens / ((double) rows * length),
+                classified ? labels : Optional.empty(),
+                metric,
+                inputs.left());
     }
 
     /** Hands out the chosen samples, some at a time. */
@@ -148,13 +169,18 @@ public final class TextData {
 
     private int longest(TextSource source, BitSet chosen) throws IOException {
         if (!inputs.masked() && !settings.padded()) {
-            throw new BadInput("the model takes no mask that would hide padding, so all samples must be full: say --length N, with or "
-                + "without --blocks");
+            throw new BadInput(
+                    "the model takes no mask that would hide padding, so all samples must be full: say --length N, with or "
+                            + "without --blocks");
         }
         int[] longest = {1};
         try (var tokenizer = TokenizerFile.open(tokenizerFile, OptionalInt.empty())) {
-            each(source, chosen, samples -> encoded(tokenizer, samples).forEach(
-                texts -> texts.forEach(text -> longest[0] = Math.max(longest[0], text.ids().length))));
+            each(
+                    source,
+                    chosen,
+                    samples -> encoded(tokenizer, samples)
+                            .forEach(texts ->
+                                    texts.forEach(text -> longest[0] = Math.max(longest[0], text.ids().length))));
             return Math.min(longest[0], tokenizer.longest().orElse(LONGEST));
         }
     }
@@ -162,12 +188,23 @@ public final class TextData {
     /** Sequences of each sample. */
     private List<List<TokenizerFile.Tokens>> encoded(TokenizerFile tokenizer, List<TextSource.Sample> samples) {
         if (settings.joint()) {
-            return samples.stream().map(sample -> List.of(sample.texts().size() == 2
-                ? tokenizer.encode(sample.texts().getFirst(), sample.texts().getLast())
-                : tokenizer.encode(sample.texts()).getFirst())).toList();
+            return samples.stream()
+                    .map(sample -> List.of(
+                            sample.texts().size() == 2
+                                    ? tokenizer.encode(
+                                            sample.texts().getFirst(),
+                                            sample.texts().getLast())
+                                    : tokenizer.encode(sample.texts()).getFirst()))
+                    .toList();
         }
-        var all = tokenizer.encode(samples.stream().flatMap(sample -> sample.texts().stream()).toList()).iterator();
-        return samples.stream().map(sample -> sample.texts().stream().map(_ -> all.next()).toList()).toList();
+        var all = tokenizer
+                .encode(samples.stream()
+                        .flatMap(sample -> sample.texts().stream())
+                        .toList())
+                .iterator();
+        return samples.stream()
+                .map(sample -> sample.texts().stream().map(_ -> all.next()).toList())
+                .toList();
     }
 
     /** Rows of samples on their way into the file. */
@@ -199,12 +236,21 @@ public final class TextData {
         }
 
         private void write(TextSource.Sample sample, List<TokenizerFile.Tokens> sequences) throws IOException {
-            if (!inputs.masked() && !settings.padded() && sequences.stream().anyMatch(sequence -> sequence.ids().length < length)) {
+            if (!inputs.masked()
+                    && !settings.padded()
+                    && sequences.stream().anyMatch(sequence -> sequence.ids().length < length)) {
                 leftOut++;
                 return;
             }
             for (var sequence : sequences) {
-                add(npz, inputs.row(sequence, length, tokenizer.padding().orElse(0), tokenizer.paddingType(), tokenizer.padsLeft()));
+                add(
+                        npz,
+                        inputs.row(
+                                sequence,
+                                length,
+                                tokenizer.padding().orElse(0),
+                                tokenizer.paddingType(),
+                                tokenizer.padsLeft()));
                 tokens += sequence.ids().length;
                 cut += sequence.cut() ? 1 : 0;
             }
@@ -229,17 +275,22 @@ public final class TextData {
     }
 
     private Result blocks(OutFiles out) throws IOException {
-        int length = stated().orElseThrow(() -> new BadInput("--blocks needs --length N, the tokens of a block: as many as the model's "
-            + "context, or some hundred"));
+        int length = stated().orElseThrow(
+                        () -> new BadInput("--blocks needs --length N, the tokens of a block: as many as the model's "
+                                + "context, or some hundred"));
         if (!Files.isRegularFile(file)) {
             throw new BadInput(file + ": no such file");
         }
-        try (var tokenizer = TokenizerFile.open(tokenizerFile, OptionalInt.empty()); var npz = new NpzWriter(out.npz())) {
+        try (var tokenizer = TokenizerFile.open(tokenizerFile, OptionalInt.empty());
+                var npz = new NpzWriter(out.npz())) {
             var opening = tokenizer.opening();
             if (opening.length >= length) {
-                throw new BadInput("--length " + length + ": the tokenizer begins each text with " + opening.length + " tokens already");
+                throw new BadInput("--length " + length + ": the tokenizer begins each text with " + opening.length
+                        + " tokens already");
             }
-            var chosen = settings.subset().limit() == 0 ? null : settings.subset().chosen(count(tokenizer, length - opening.length));
+            var chosen = settings.subset().limit() == 0
+                    ? null
+                    : settings.subset().chosen(count(tokenizer, length - opening.length));
             long size = Math.max(1, Files.size(file));
             long[] seen = {0};
             var blocks = new Blocks(opening, length, (number, ids) -> {
@@ -253,13 +304,15 @@ public final class TextData {
                 blocks.add(tokenizer.encodeBare(piece));
             });
             if (rows == 0) {
-                throw new BadInput("%s has %d tokens, too few for a block of %d".formatted(file, blocks.tokens(), length));
+                throw new BadInput(
+                        "%s has %d tokens, too few for a block of %d".formatted(file, blocks.tokens(), length));
             }
             npz.finish();
             progress.report(1, rows + " blocks");
-            var described = "blocks of a text of " + blocks.tokens() + " tokens" + (opening.length == 0 ? "" : ", each behind \""
-                + tokenizer.decode(opening) + "\"");
-            return new Result(rows, length, described, 0, 0, 0, Optional.empty(), Optional.of("perplexity"), inputs.left());
+            var described = "blocks of a text of " + blocks.tokens() + " tokens"
+                    + (opening.length == 0 ? "" : ", each behind \"" + tokenizer.decode(opening) + "\"");
+            return new Result(
+                    rows, length, described, 0, 0, 0, Optional.empty(), Optional.of("perplexity"), inputs.left());
         }
     }
 

@@ -23,7 +23,10 @@ import java.util.OptionalInt;
 record TextInputs(Map<ModelInput, Role> roles, List<String> left) {
     /** What an input takes. */
     enum Role {
-        IDS, MASK, TYPES, POSITIONS
+        IDS,
+        MASK,
+        TYPES,
+        POSITIONS
     }
 
     /** @throws BadInput when none takes token numbers */
@@ -37,15 +40,24 @@ record TextInputs(Map<ModelInput, Role> roles, List<String> left) {
             role.ifPresentOrElse(known -> roles.put(input, known), () -> left.add(input.name()));
         }
         if (!roles.containsValue(Role.IDS)) {
-            throw new BadInput("the model has no input called input_ids%s: say with --ids which takes the numbers of tokens; %s".formatted(
-                ids.map(name -> " or " + name).orElse(""), Nearest.hint("input_ids", inputs.stream().map(ModelInput::name).toList())));
+            throw new BadInput(
+                    "the model has no input called input_ids%s: say with --ids which takes the numbers of tokens; %s"
+                            .formatted(
+                                    ids.map(name -> " or " + name).orElse(""),
+                                    Nearest.hint(
+                                            "input_ids",
+                                            inputs.stream()
+                                                    .map(ModelInput::name)
+                                                    .toList())));
         }
         return new TextInputs(roles, left);
     }
 
     private static Optional<Role> role(ModelInput input, Optional<String> ids, boolean only) {
         String name = input.name();
-        if (ids.isPresent() ? name.equals(ids.get()) : name.equals("input_ids") || only && !input.type().isFloating()) {
+        if (ids.isPresent()
+                ? name.equals(ids.get())
+                : name.equals("input_ids") || only && !input.type().isFloating()) {
             return Optional.of(Role.IDS);
         }
         return switch (name) {
@@ -62,7 +74,11 @@ record TextInputs(Map<ModelInput, Role> roles, List<String> left) {
 
     /** Tokens of a sample, where the model fixes them. @throws BadInput when its inputs fix different numbers */
     OptionalInt length() {
-        var fixed = roles.keySet().stream().mapToInt(input -> (int) input.size(1)).filter(size -> size > 0).distinct().toArray();
+        var fixed = roles.keySet().stream()
+                .mapToInt(input -> (int) input.size(1))
+                .filter(size -> size > 0)
+                .distinct()
+                .toArray();
         if (fixed.length > 1) {
             throw new BadInput("the model's inputs take sequences of different lengths, " + Arrays.toString(fixed));
         }
@@ -99,7 +115,8 @@ record TextInputs(Map<ModelInput, Role> roles, List<String> left) {
     private static Tensor tensor(ModelInput input, long[] values) {
         return switch (input.type()) {
             case INT64 -> Tensor.of(values, 1, values.length);
-            case INT32 -> Tensor.of(Arrays.stream(values).mapToInt(Math::toIntExact).toArray(), 1, values.length);
+            case INT32 ->
+                Tensor.of(Arrays.stream(values).mapToInt(Math::toIntExact).toArray(), 1, values.length);
             case FLOAT -> {
                 var floats = new float[values.length];
                 for (int i = 0; i < floats.length; i++) {
@@ -114,8 +131,9 @@ record TextInputs(Map<ModelInput, Role> roles, List<String> left) {
                 }
                 yield Tensor.of(DataType.BOOL, bytes, 1, values.length);
             }
-            default -> throw new BadInput("the model's input '" + input.name() + "' takes " + input.type()
-                + ": tokens are INT64, INT32, FLOAT or BOOL");
+            default ->
+                throw new BadInput("the model's input '" + input.name() + "' takes " + input.type()
+                        + ": tokens are INT64, INT32, FLOAT or BOOL");
         };
     }
 }

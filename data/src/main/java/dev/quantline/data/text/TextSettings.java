@@ -19,12 +19,31 @@ import java.util.OptionalInt;
  * @param padded whether texts are padded for a model that takes no mask, too; else short ones are left out
  * @param subset which samples are taken
  */
-public record TextSettings(OptionalInt length, boolean blocks, Optional<String> text, Optional<String> first, Optional<String> second,
-        boolean joint, Optional<String> score, Optional<String> label, Optional<String> ids, boolean padded,
+public record TextSettings(
+        OptionalInt length,
+        boolean blocks,
+        Optional<String> text,
+        Optional<String> first,
+        Optional<String> second,
+        boolean joint,
+        Optional<String> score,
+        Optional<String> label,
+        Optional<String> ids,
+        boolean padded,
         Subset subset) {
     /** Everything found or by default. */
     public static TextSettings plain() {
-        return new TextSettings(OptionalInt.empty(), false, Optional.empty(), Optional.empty(), Optional.empty(), false, Optional.empty(),
-            Optional.empty(), Optional.empty(), false, new Subset(0, 0));
+        return new TextSettings(
+                OptionalInt.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                new Subset(0, 0));
     }
 }

@@ -19,8 +19,7 @@ interface TextSource {
      * @param score of a pair; null for none
      * @param label name of a class; null for none
      */
-    record Sample(List<String> texts, Float score, String label) {
-    }
+    record Sample(List<String> texts, Float score, String label) {}
 
     /** Hands out the samples in order. */
     void forEach(Consumer<Sample> action) throws IOException;
@@ -74,14 +73,22 @@ interface TextSource {
             var table = Table.open(file);
             boolean single = settings.text().isPresent();
             var first = settings.first().map(table::require).or(() -> single ? Optional.empty() : table.first(FIRST));
-            var second = settings.second().map(table::require).or(() -> single ? Optional.empty() : table.first(SECOND));
+            var second =
+                    settings.second().map(table::require).or(() -> single ? Optional.empty() : table.first(SECOND));
             if (first.isPresent() && second.isPresent()) {
-                return new TextTable(file, table, List.of(first.get(), second.get()),
-                    settings.score().map(table::require).or(() -> table.first(SCORE)), label(table, settings));
+                return new TextTable(
+                        file,
+                        table,
+                        List.of(first.get(), second.get()),
+                        settings.score().map(table::require).or(() -> table.first(SCORE)),
+                        label(table, settings));
             }
-            var text = settings.text().map(table::require).or(() -> table.first(TEXT)).orElseThrow(() -> new BadInput(
-                file + " has no column called text, nor sentence1 and sentence2, or the like: name it with --text-column, or two with "
-                    + "--pair; there are " + String.join(", ", table.columns())));
+            var text = settings.text()
+                    .map(table::require)
+                    .or(() -> table.first(TEXT))
+                    .orElseThrow(() -> new BadInput(file
+                            + " has no column called text, nor sentence1 and sentence2, or the like: name it with --text-column, or two with "
+                            + "--pair; there are " + String.join(", ", table.columns())));
             return new TextTable(file, table, List.of(text), Optional.empty(), label(table, settings));
         }
 
@@ -94,8 +101,10 @@ interface TextSource {
             int[] rows = {0};
             table.forEach(row -> {
                 rows[0]++;
-                action.accept(new Sample(columns.stream().map(row::get).toList(), score.map(row::get).map(text -> number(text, rows[0]))
-                    .orElse(null), label.map(row::get).orElse(null)));
+                action.accept(new Sample(
+                        columns.stream().map(row::get).toList(),
+                        score.map(row::get).map(text -> number(text, rows[0])).orElse(null),
+                        label.map(row::get).orElse(null)));
             });
         }
 
@@ -113,8 +122,10 @@ interface TextSource {
 
         @Override
         public String described() {
-            return columns.size() == 1 ? "texts of column " + columns.getFirst()
-                : "pairs of columns " + String.join(" and ", columns) + score.map(name -> ", scores of column " + name).orElse("");
+            return columns.size() == 1
+                    ? "texts of column " + columns.getFirst()
+                    : "pairs of columns " + String.join(" and ", columns)
+                            + score.map(name -> ", scores of column " + name).orElse("");
         }
     }
 }

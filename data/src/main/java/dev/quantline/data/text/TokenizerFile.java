@@ -21,10 +21,13 @@ import java.util.stream.IntStream;
 public final class TokenizerFile implements AutoCloseable {
     /** Vocabularies of a million tokens have 50 MB. */
     private static final long LARGEST = 512L << 20;
-    private static final List<String> PADDING = List.of("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>", "</s>", "<|end_of_text|>");
+
+    private static final List<String> PADDING =
+            List.of("[PAD]", "<pad>", "<|pad|>", "<|endoftext|>", "</s>", "<|end_of_text|>");
 
     static {
-        // The library would report its use where it runs in a certain cloud, and download a build for graphics cards where it finds one.
+        // The library would report its use where it runs in a certain cloud, and download a build for graphics cards
+        // where it finds one.
         setUnlessSet("OPT_OUT_TRACKING", "true");
         setUnlessSet("RUST_FLAVOR", "cpu");
     }
@@ -44,8 +47,7 @@ public final class TokenizerFile implements AutoCloseable {
      * @param types which of two texts each belongs to, 0 or 1
      * @param cut   whether it had more
      */
-    record Tokens(long[] ids, long[] types, boolean cut) {
-    }
+    record Tokens(long[] ids, long[] types, boolean cut) {}
 
     /**
      * Reads the file.
@@ -58,7 +60,8 @@ public final class TokenizerFile implements AutoCloseable {
             throw new BadInput(file + ": no such file, or it cannot be read");
         }
         if (Files.size(file) > LARGEST) {
-            throw new BadInput("%s has %d bytes, more than the limit of %d for a tokenizer".formatted(file, Files.size(file), LARGEST));
+            throw new BadInput("%s has %d bytes, more than the limit of %d for a tokenizer"
+                    .formatted(file, Files.size(file), LARGEST));
         }
         var bytes = Files.readAllBytes(file);
         var options = new HashMap<>(Map.of("padding", "false", "truncation", String.valueOf(longest.isPresent())));
@@ -67,7 +70,8 @@ public final class TokenizerFile implements AutoCloseable {
             var json = new ObjectMapper().readTree(bytes);
             return new TokenizerFile(HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(bytes), options), json);
         } catch (JsonProcessingException e) {
-            throw new BadInput(file + " is not JSON: a tokenizer is the file tokenizer.json of a model on Hugging Face", e);
+            throw new BadInput(
+                    file + " is not JSON: a tokenizer is the file tokenizer.json of a model on Hugging Face", e);
         } catch (RuntimeException e) {
             throw new BadInput(file + " is no tokenizer.json that can be read: " + e.getMessage(), e);
         }
@@ -81,7 +85,9 @@ public final class TokenizerFile implements AutoCloseable {
 
     /** Several texts as tokens, special ones included. */
     List<Tokens> encode(List<String> texts) {
-        return Arrays.stream(tokenizer.batchEncode(texts)).map(TokenizerFile::tokens).toList();
+        return Arrays.stream(tokenizer.batchEncode(texts))
+                .map(TokenizerFile::tokens)
+                .toList();
     }
 
     /** Two texts as one sequence. */
@@ -114,7 +120,10 @@ public final class TokenizerFile implements AutoCloseable {
         if (json.path("padding").path("pad_id").isInt()) {
             return OptionalInt.of(json.path("padding").path("pad_id").intValue());
         }
-        return PADDING.stream().flatMapToInt(name -> IntStream.of(idOf(name))).filter(id -> id >= 0).findFirst();
+        return PADDING.stream()
+                .flatMapToInt(name -> IntStream.of(idOf(name)))
+                .filter(id -> id >= 0)
+                .findFirst();
     }
 
     private int idOf(String token) {

@@ -42,9 +42,12 @@ class ImageDataTest {
         var pictures = threeClasses("png");
         // When the data of a network of 8x8 pixels is made
         var result = write(pictures, Networks.conv(1), "imagenet");
-        // Then pictures stand behind their classes, in the network's layout, and the check is content with what was written
+        // Then pictures stand behind their classes, in the network's layout, and the check is content with what was
+        // written
         assertEquals(6, result.samples());
-        assertEquals(Map.of(0, "blue", 1, "green", 2, "red"), result.classes().orElseThrow().names());
+        assertEquals(
+                Map.of(0, "blue", 1, "green", 2, "red"),
+                result.classes().orElseThrow().names());
         assertEquals("'image' UINT8 [6, 3, 8, 8]", result.array());
         var image = read("image");
         var labels = read("labels").toLongs();
@@ -56,7 +59,10 @@ class ImageDataTest {
         }
         assertFalse(Arrays.equals(new long[] {0, 0, 1, 1, 2, 2}, labels), "classes are mixed");
         assertTrue(Files.readString(folder.resolve("out.labels.json")).contains("\"2\" : \"red\""));
-        var checked = DataCheck.of(folder.resolve("out.npz"), Networks.conv(1), NormalizeFile.read(result.normalize().orElseThrow()));
+        var checked = DataCheck.of(
+                folder.resolve("out.npz"),
+                Networks.conv(1),
+                NormalizeFile.read(result.normalize().orElseThrow()));
         assertEquals(List.of(), checked.findings());
     }
 
@@ -95,9 +101,13 @@ class ImageDataTest {
     void theBytesNormalizedByThePipelineAreTheFloats() throws IOException {
         var pictures = threeClasses("jpg");
         var bytes = write(pictures, Networks.conv(1), "imagenet");
-        var scaled = NormalizeFile.read(bytes.normalize().orElseThrow()).get("image").apply(read("image"));
+        var scaled =
+                NormalizeFile.read(bytes.normalize().orElseThrow()).get("image").apply(read("image"));
 
-        write(pictures, Networks.conv(1), with("imagenet", new Subset(0, 0), false, true, Optional.empty(), ImageSettings.MOST_PIXELS));
+        write(
+                pictures,
+                Networks.conv(1),
+                with("imagenet", new Subset(0, 0), false, true, Optional.empty(), ImageSettings.MOST_PIXELS));
 
         assertArrayEquals(scaled.toFloats(), read("image").toFloats(), 1e-6f);
     }
@@ -117,9 +127,12 @@ class ImageDataTest {
         var result = write(pictures, Networks.conv(1), settings("half", 0, 0, true));
         assertEquals(6, result.samples());
         assertEquals(2, result.skipped().size());
-        assertTrue(result.skipped().stream().anyMatch(reason -> reason.contains("cut.jpg is broken")), result.skipped()::toString);
-        assertTrue(result.skipped().stream().anyMatch(reason -> reason.contains("text.png is no PNG, JPEG or WebP")),
-            result.skipped()::toString);
+        assertTrue(
+                result.skipped().stream().anyMatch(reason -> reason.contains("cut.jpg is broken")),
+                result.skipped()::toString);
+        assertTrue(
+                result.skipped().stream().anyMatch(reason -> reason.contains("text.png is no PNG, JPEG or WebP")),
+                result.skipped()::toString);
     }
 
     @Test
@@ -142,12 +155,18 @@ class ImageDataTest {
         for (var broken : List.of("b/1.jpg", "c/17.jpg", "a/24.jpg")) {
             Files.writeString(folder.resolve("in/" + broken), "no picture");
         }
-        var first = assertThrows(BadInput.class, () -> write(folder.resolve("in"), all, 1)).getMessage();
+        var first = assertThrows(BadInput.class, () -> write(folder.resolve("in"), all, 1))
+                .getMessage();
         for (int threads : new int[] {2, 16}) {
-            assertEquals(first, assertThrows(BadInput.class, () -> write(folder.resolve("in"), all, threads)).getMessage());
+            assertEquals(
+                    first,
+                    assertThrows(BadInput.class, () -> write(folder.resolve("in"), all, threads))
+                            .getMessage());
         }
         var skipping = settings("half", 0, 3, true);
-        assertEquals(write(folder.resolve("in"), skipping, 1).skipped(), write(folder.resolve("in"), skipping, 16).skipped());
+        assertEquals(
+                write(folder.resolve("in"), skipping, 1).skipped(),
+                write(folder.resolve("in"), skipping, 16).skipped());
     }
 
     @Test
@@ -162,8 +181,9 @@ class ImageDataTest {
 
         var refused = assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), "half"));
 
-        assertTrue(refused.getMessage().contains("bomb.png has 60000 x 60000 pixels, more than the limit of 100000000"),
-            refused::getMessage);
+        assertTrue(
+                refused.getMessage().contains("bomb.png has 60000 x 60000 pixels, more than the limit of 100000000"),
+                refused::getMessage);
     }
 
     @Test
@@ -178,12 +198,20 @@ class ImageDataTest {
              "image_std": [0.4, 0.5, 0.6], "image_processor_type": "CLIPImageProcessor"}""");
         picture(folder.resolve("in/a.png"), COLOURS[1], 40, 24);
 
-        var result = write(folder.resolve("in"), model, with(null, new Subset(0, 0), false, false, Optional.of(config),
-            ImageSettings.MOST_PIXELS));
+        var result = write(
+                folder.resolve("in"),
+                model,
+                with(null, new Subset(0, 0), false, false, Optional.of(config), ImageSettings.MOST_PIXELS));
 
         assertEquals("'pixel_values' UINT8 [1, 3, 8, 10]", result.array());
-        assertEquals("resized so that the shorter side has 12 pixels (bicubic), the middle 10x8 of that", result.described());
-        assertArrayEquals(new float[] {.1f, .2f, .3f}, NormalizeFile.read(result.normalize().orElseThrow()).get("pixel_values").mean());
+        assertEquals(
+                "resized so that the shorter side has 12 pixels (bicubic), the middle 10x8 of that",
+                result.described());
+        assertArrayEquals(
+                new float[] {.1f, .2f, .3f},
+                NormalizeFile.read(result.normalize().orElseThrow())
+                        .get("pixel_values")
+                        .mean());
     }
 
     @Test
@@ -193,27 +221,49 @@ class ImageDataTest {
              "rescale_factor": 0.5, "rescale_offset": true, "image_mean": [0.5], "image_std": [0.5]}""");
         picture(folder.resolve("in/a.png"), COLOURS[1], 40, 24);
         var plain = with(null, new Subset(0, 0), false, false, Optional.of(config), ImageSettings.MOST_PIXELS);
-        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), plain)).getMessage()
-            .contains("do_pad fills pictures up after they are normalised, which is not supported: say --size and --fit"));
+        assertTrue(
+                assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), plain))
+                        .getMessage()
+                        .contains(
+                                "do_pad fills pictures up after they are normalised, which is not supported: say --size and --fit"));
 
-        var said = new ImageSettings(Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(new Size(8, 8)), Optional.empty(),
-            Optional.of(ImageSettings.Shape.PAD), Optional.empty(), 0, Optional.of(config), Optional.of("half"), false, Optional.empty(),
-            Optional.empty(), Optional.empty(), new Subset(0, 0), false, ImageSettings.MOST_PIXELS);
+        var said = new ImageSettings(
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.of(new Size(8, 8)),
+                Optional.empty(),
+                Optional.of(ImageSettings.Shape.PAD),
+                Optional.empty(),
+                0,
+                Optional.of(config),
+                Optional.of("half"),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                new Subset(0, 0),
+                false,
+                ImageSettings.MOST_PIXELS);
 
-        assertEquals("resized to fit into 8x8 (bicubic), the middle 8x8 of that",
-            write(folder.resolve("in"), Networks.conv(1), said).described());
+        assertEquals(
+                "resized to fit into 8x8 (bicubic), the middle 8x8 of that",
+                write(folder.resolve("in"), Networks.conv(1), said).described());
     }
 
     @Test
     void whatIsNotKnownIsAskedFor() throws IOException {
         picture(folder.resolve("in/a.png"), COLOURS[1], 40, 24);
 
-        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), (String) null)).getMessage()
-            .contains("say --normalize imagenet"));
-        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.mlp(1), "half")).getMessage()
-            .contains("0 inputs with four axes"));
-        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("none"), Networks.conv(1), "half")).getMessage()
-            .contains("no such folder or table"));
+        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), (String) null))
+                .getMessage()
+                .contains("say --normalize imagenet"));
+        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.mlp(1), "half"))
+                .getMessage()
+                .contains("0 inputs with four axes"));
+        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("none"), Networks.conv(1), "half"))
+                .getMessage()
+                .contains("no such folder or table"));
     }
 
     private Path threeClasses(String format) throws IOException {
@@ -222,7 +272,10 @@ class ImageDataTest {
             for (int i = 0; i < 2; i++) {
                 var file = picture(folder.resolve("in/" + names[c] + "/" + i + ".png"), COLOURS[c], 20 + i, 9 + c);
                 if (format.equals("jpg")) {
-                    ImageIO.write(ImageIO.read(file.toFile()), "jpg", file.resolveSibling(i + ".jpg").toFile());
+                    ImageIO.write(
+                            ImageIO.read(file.toFile()),
+                            "jpg",
+                            file.resolveSibling(i + ".jpg").toFile());
                     Files.delete(file);
                 }
             }
@@ -244,10 +297,26 @@ class ImageDataTest {
         return with(normalize, new Subset(limit, seed), skip, false, Optional.empty(), ImageSettings.MOST_PIXELS);
     }
 
-    private static ImageSettings with(String normalize, Subset subset, boolean skip, boolean floats, Optional<Path> config, long most) {
-        return new ImageSettings(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
-            Optional.empty(), 0, config, Optional.ofNullable(normalize), floats, Optional.empty(), Optional.empty(), Optional.empty(),
-            subset, skip, most);
+    private static ImageSettings with(
+            String normalize, Subset subset, boolean skip, boolean floats, Optional<Path> config, long most) {
+        return new ImageSettings(
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                0,
+                config,
+                Optional.ofNullable(normalize),
+                floats,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                subset,
+                skip,
+                most);
     }
 
     private ImageData.Result write(Path source, Graph model, String normalize) throws IOException {

@@ -24,7 +24,13 @@ class PictureListTest {
 
     @BeforeEach
     void putPictures() throws IOException {
-        for (var name : List.of("set/b/2.PNG", "set/a/deep/1.jpeg", "set/a/0.webp", "set/a/notes.txt", "set/.cache/x.png", "secret.png")) {
+        for (var name : List.of(
+                "set/b/2.PNG",
+                "set/a/deep/1.jpeg",
+                "set/a/0.webp",
+                "set/a/notes.txt",
+                "set/.cache/x.png",
+                "secret.png")) {
             Files.createDirectories(folder.resolve(name).getParent());
             Files.writeString(folder.resolve(name), "");
         }
@@ -34,8 +40,11 @@ class PictureListTest {
     void foldersAreWalkedInOrder() throws IOException {
         var list = PictureList.of(folder.resolve("set"), FOUND);
 
-        assertEquals(List.of("a/0.webp a", "a/deep/1.jpeg a", "b/2.PNG b"), list.entries().stream()
-            .map(entry -> folder.resolve("set").relativize(entry.file()) + " " + entry.label()).toList());
+        assertEquals(
+                List.of("a/0.webp a", "a/deep/1.jpeg a", "b/2.PNG b"),
+                list.entries().stream()
+                        .map(entry -> folder.resolve("set").relativize(entry.file()) + " " + entry.label())
+                        .toList());
         assertEquals(1, list.ignored());
     }
 
@@ -46,7 +55,9 @@ class PictureListTest {
 
         var list = PictureList.of(folder.resolve("named"), FOUND);
 
-        assertEquals(List.of("a", "a", "b"), list.entries().stream().map(PictureList.Entry::label).toList());
+        assertEquals(
+                List.of("a", "a", "b"),
+                list.entries().stream().map(PictureList.Entry::label).toList());
     }
 
     @Test
@@ -60,8 +71,11 @@ class PictureListTest {
     void aTableNamesPathsAndLabels() throws IOException {
         var csv = table("label,\"file_name\"\n\"cat, small\",a/0.webp\ndog,./b/2.PNG\n");
 
-        assertEquals(List.of("a/0.webp cat, small", "b/2.PNG dog"), PictureList.of(csv, FOUND).entries().stream()
-            .map(entry -> csv.getParent().relativize(entry.file()) + " " + entry.label()).toList());
+        assertEquals(
+                List.of("a/0.webp cat, small", "b/2.PNG dog"),
+                PictureList.of(csv, FOUND).entries().stream()
+                        .map(entry -> csv.getParent().relativize(entry.file()) + " " + entry.label())
+                        .toList());
     }
 
     @Test
@@ -81,25 +95,35 @@ class PictureListTest {
     @Test
     void columnsAreNamed() throws IOException {
         refused(table("picture,kind\na/0.webp,x\n"), "no column called file_name");
-        var list = PictureList.of(table("picture,kind\na/0.webp,x\n"),
-            new PictureList.Columns(Optional.of("picture"), Optional.of("kind")));
+        var list = PictureList.of(
+                table("picture,kind\na/0.webp,x\n"),
+                new PictureList.Columns(Optional.of("picture"), Optional.of("kind")));
         assertEquals("x", list.entries().getFirst().label());
         var misspelt = new PictureList.Columns(Optional.of("pictur"), Optional.empty());
-        assertTrue(assertThrows(BadInput.class, () -> PictureList.of(table("picture,kind\na/0.webp,x\n"), misspelt)).getMessage()
-            .contains("did you mean 'picture'?"));
+        assertTrue(assertThrows(BadInput.class, () -> PictureList.of(table("picture,kind\na/0.webp,x\n"), misspelt))
+                .getMessage()
+                .contains("did you mean 'picture'?"));
         refused(table("file_name,label\na/0.webp\n"), "row 1 has 1 fields");
         refused(table(""), "is empty");
     }
 
     @Test
     void classesHaveNumbers() throws IOException {
-        assertEquals(Map.of(0, "cat", 1, "dog"), Labels.of(List.of("dog", "cat", "dog")).names());
+        assertEquals(
+                Map.of(0, "cat", 1, "dog"),
+                Labels.of(List.of("dog", "cat", "dog")).names());
         assertEquals(Map.of(2, "2", 10, "10"), Labels.of(List.of("10", "2")).names());
-        var config = Files.writeString(folder.resolve("config.json"), "{\"id2label\": {\"0\": \"tench, Tinca tinca\", \"1\": \"dog\"}}");
+        var config = Files.writeString(
+                folder.resolve("config.json"), "{\"id2label\": {\"0\": \"tench, Tinca tinca\", \"1\": \"dog\"}}");
         var classes = Labels.read(config);
         assertEquals(0, classes.numbersOf(List.of("Tinca tinca")).get("Tinca tinca"));
-        assertTrue(assertThrows(BadInput.class, () -> classes.numbersOf(List.of("dgo"))).getMessage().contains("did you mean 'dog'?"));
-        assertEquals(Map.of(0, "b", 1, "a"), Labels.read(Files.writeString(folder.resolve("classes.txt"), "b\na\n")).names());
+        assertTrue(assertThrows(BadInput.class, () -> classes.numbersOf(List.of("dgo")))
+                .getMessage()
+                .contains("did you mean 'dog'?"));
+        assertEquals(
+                Map.of(0, "b", 1, "a"),
+                Labels.read(Files.writeString(folder.resolve("classes.txt"), "b\na\n"))
+                        .names());
     }
 
     private Path table(String text) throws IOException {
@@ -107,7 +131,8 @@ class PictureListTest {
     }
 
     private void refused(Path source, String reason) {
-        var message = assertThrows(BadInput.class, () -> PictureList.of(source, FOUND)).getMessage();
+        var message = assertThrows(BadInput.class, () -> PictureList.of(source, FOUND))
+                .getMessage();
         assertTrue(message.contains(reason), message);
     }
 }

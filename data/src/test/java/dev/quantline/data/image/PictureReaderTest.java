@@ -68,7 +68,9 @@ class PictureReaderTest {
         var colour = new byte[6];
         COLOUR.read(folder.resolve("a.png"), pixels -> pixels).row(0, colour);
         var grey = new byte[2];
-        new PictureReader(1, 1000).read(folder.resolve("a.png"), pixels -> pixels).row(0, grey);
+        new PictureReader(1, 1000)
+                .read(folder.resolve("a.png"), pixels -> pixels)
+                .row(0, grey);
 
         assertEquals(200, colour[0] & 0xff);
         assertEquals(10, colour[1]);

@@ -22,7 +22,8 @@ class ResamplerTest {
         for (int y = 0; y < 29; y++) {
             for (int x = 0; x < 37; x++) {
                 for (int c = 0; c < 3; c++) {
-                    pixels[at++] = (byte) (x * (7 + c) * y + (x ^ y) * (3 + 2 * c) + 40 * c + ((x / 5 + y / 3) % 2 == 1 ? 127 : 0));
+                    pixels[at++] = (byte)
+                            (x * (7 + c) * y + (x ^ y) * (3 + 2 * c) + 40 * c + ((x / 5 + y / 3) % 2 == 1 ? 127 : 0));
                 }
             }
         }
@@ -32,8 +33,8 @@ class ResamplerTest {
     @Test
     void everyByteIsPillows() throws IOException {
         int cases = 0;
-        try (var in = new BufferedReader(new InputStreamReader(ResamplerTest.class.getResourceAsStream("pillow-resized.txt"),
-                StandardCharsets.UTF_8))) {
+        try (var in = new BufferedReader(new InputStreamReader(
+                ResamplerTest.class.getResourceAsStream("pillow-resized.txt"), StandardCharsets.UTF_8))) {
             for (var line : in.lines().filter(text -> !text.startsWith("#")).toList()) {
                 var fields = line.split(" ");
                 var size = new Size(Integer.parseInt(fields[1]), Integer.parseInt(fields[2]));
@@ -54,7 +55,8 @@ class ResamplerTest {
         Arrays.fill(pixels, (byte) 200);
 
         for (var size : new Size[] {new Size(7, 11), new Size(80, 90), new Size(40, 1)}) {
-            for (byte value : Resampler.resize(new Picture(40, 30, 1, pixels), size, filter).pixels()) {
+            for (byte value : Resampler.resize(new Picture(40, 30, 1, pixels), size, filter)
+                    .pixels()) {
                 assertEquals(200, value & 0xff);
             }
         }
@@ -68,11 +70,14 @@ class ResamplerTest {
             pixels[x] = (byte) x;
         }
 
-        var resized = Resampler.resize(new Picture(240, 1, 1, pixels), new Size(60, 1), filter).pixels();
+        var resized = Resampler.resize(new Picture(240, 1, 1, pixels), new Size(60, 1), filter)
+                .pixels();
 
         for (int x = 3; x < 57; x++) {
             double exact = (x + .5) * 4 - .5;
-            assertTrue(Math.abs((resized[x] & 0xff) - exact) <= .51, filter + " at " + x + ": " + (resized[x] & 0xff) + ", not " + exact);
+            assertTrue(
+                    Math.abs((resized[x] & 0xff) - exact) <= .51,
+                    filter + " at " + x + ": " + (resized[x] & 0xff) + ", not " + exact);
         }
     }
 }

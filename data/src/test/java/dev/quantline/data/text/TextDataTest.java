@@ -45,7 +45,9 @@ class TextDataTest {
         assertArrayEquals(new long[] {2, 4, 6, 8, 14, 3, 2, 5, 7, 3, 0, 0}, read("input_ids"));
         assertArrayEquals(new long[] {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0}, read("attention_mask"));
         assertEquals(1 - 10 / 12., result.padding(), 1e-9);
-        assertEquals(List.of(), DataCheck.of(out(), Networks.transformer(1), Map.of()).findings());
+        assertEquals(
+                List.of(),
+                DataCheck.of(out(), Networks.transformer(1), Map.of()).findings());
     }
 
     @Test
@@ -81,8 +83,18 @@ class TextDataTest {
         for (var name : List.of("input_ids", "attention_mask", "token_type_ids", "position_ids")) {
             draft.input(name, DataType.INT32, -1, 8);
         }
-        var settings = new TextSettings(OptionalInt.empty(), false, Optional.empty(), Optional.empty(), Optional.empty(), true,
-            Optional.empty(), Optional.empty(), Optional.empty(), false, new Subset(0, 0));
+        var settings = new TextSettings(
+                OptionalInt.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                true,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                new Subset(0, 0));
 
         var result = write(text, "sentences", draft.graph(), settings);
 
@@ -100,8 +112,18 @@ class TextDataTest {
     void aTextIsCutInBlocksBehindItsOpening() throws Exception {
         // Given 11 tokens and a model without a mask
         var text = file("a.txt", "the cat sleeps\non the mat .\nthe dog runs and\n");
-        var settings = new TextSettings(OptionalInt.of(5), true, Optional.empty(), Optional.empty(), Optional.empty(), false,
-            Optional.empty(), Optional.empty(), Optional.empty(), false, new Subset(0, 0));
+        var settings = new TextSettings(
+                OptionalInt.of(5),
+                true,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                new Subset(0, 0));
         // When blocks of five are cut
         var result = write(text, "causal", causal(), settings);
         // Then each begins as texts do, and three tokens at the end fill none
@@ -118,10 +140,12 @@ class TextDataTest {
 
         assertArrayEquals(new long[] {1, 3, 5, 7}, read("input_ids"));
         assertEquals(1, result.leftOut());
-        assertTrue(assertThrows(BadInput.class, () -> write(text, "causal", causal(), TextSettings.plain())).getMessage()
-            .contains("say --length N"));
-        assertTrue(assertThrows(BadInput.class, () -> write(text, "causal", causal(), length(50))).getMessage()
-            .contains("none of 2 texts has 50 tokens"));
+        assertTrue(assertThrows(BadInput.class, () -> write(text, "causal", causal(), TextSettings.plain()))
+                .getMessage()
+                .contains("say --length N"));
+        assertTrue(assertThrows(BadInput.class, () -> write(text, "causal", causal(), length(50)))
+                .getMessage()
+                .contains("none of 2 texts has 50 tokens"));
     }
 
     @Test
@@ -131,10 +155,21 @@ class TextDataTest {
             lines.append("cat ".repeat(i % 9 + 1)).append('\n');
         }
         var text = file("a.txt", lines.toString());
-        var some = new TextSettings(OptionalInt.empty(), false, Optional.empty(), Optional.empty(), Optional.empty(), false,
-            Optional.empty(), Optional.empty(), Optional.empty(), false, new Subset(300, 5));
+        var some = new TextSettings(
+                OptionalInt.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                new Subset(300, 5));
 
-        assertEquals(300, write(text, "sentences", Networks.transformer(1), some).rows());
+        assertEquals(
+                300, write(text, "sentences", Networks.transformer(1), some).rows());
         var bytes = Files.readAllBytes(out());
         write(text, "sentences", Networks.transformer(1), some);
         assertArrayEquals(bytes, Files.readAllBytes(out()));
@@ -151,7 +186,8 @@ class TextDataTest {
         Pieces.of(file("a.txt", text), 24, pieces::add);
 
         assertEquals(text, String.join("", pieces));
-        assertTrue(pieces.contains("next paragraph\n") || pieces.contains("one line\n  indented\n\n"), pieces::toString);
+        assertTrue(
+                pieces.contains("next paragraph\n") || pieces.contains("one line\n  indented\n\n"), pieces::toString);
     }
 
     @Test
@@ -165,14 +201,17 @@ class TextDataTest {
         var latin = folder.resolve("latin.txt");
         Files.write(latin, new byte[] {'a', (byte) 0xe9, '\n'});
         refused(latin, model, "no text in UTF-8");
-        assertTrue(assertThrows(BadInput.class, () -> TokenizerFile.open(file("t.json", "{}"), OptionalInt.empty())).getMessage()
-            .contains("no tokenizer.json that can be read"));
-        assertTrue(assertThrows(BadInput.class, () -> TokenizerFile.open(file("t.json", "text"), OptionalInt.empty())).getMessage()
-            .contains("is not JSON"));
+        assertTrue(assertThrows(BadInput.class, () -> TokenizerFile.open(file("t.json", "{}"), OptionalInt.empty()))
+                .getMessage()
+                .contains("no tokenizer.json that can be read"));
+        assertTrue(assertThrows(BadInput.class, () -> TokenizerFile.open(file("t.json", "text"), OptionalInt.empty()))
+                .getMessage()
+                .contains("is not JSON"));
     }
 
     private void refused(Path text, Graph model, String reason) {
-        var message = assertThrows(BadInput.class, () -> write(text, "sentences", model, TextSettings.plain())).getMessage();
+        var message = assertThrows(BadInput.class, () -> write(text, "sentences", model, TextSettings.plain()))
+                .getMessage();
         assertTrue(message.contains(reason), message);
     }
 
@@ -183,8 +222,18 @@ class TextDataTest {
     }
 
     private static TextSettings length(int tokens) {
-        return new TextSettings(OptionalInt.of(tokens), false, Optional.empty(), Optional.empty(), Optional.empty(), false,
-            Optional.empty(), Optional.empty(), Optional.empty(), false, new Subset(0, 0));
+        return new TextSettings(
+                OptionalInt.of(tokens),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                false,
+                new Subset(0, 0));
     }
 
     private Path file(String name, String text) throws IOException {
@@ -195,8 +244,10 @@ class TextDataTest {
         return folder.resolve("out.npz");
     }
 
-    private TextData.Result write(Path text, String tokenizer, Graph model, TextSettings settings) throws IOException, URISyntaxException {
-        var json = Path.of(TextDataTest.class.getResource(tokenizer + "-tokenizer.json").toURI());
+    private TextData.Result write(Path text, String tokenizer, Graph model, TextSettings settings)
+            throws IOException, URISyntaxException {
+        var json = Path.of(
+                TextDataTest.class.getResource(tokenizer + "-tokenizer.json").toURI());
         return TextData.write(text, json, model, settings, out(), Progress.none());
     }
 

@@ -20,8 +20,14 @@ public sealed interface Event {
      * @param summary  a few figures for people
      * @param seconds  where the time went
      */
-    record Completed(String job, StageName stage, ObjectRef manifest, Map<String, ObjectRef> results,
-                     JsonNode summary, Seconds seconds) implements Event {
+    record Completed(
+            String job,
+            StageName stage,
+            ObjectRef manifest,
+            Map<String, ObjectRef> results,
+            JsonNode summary,
+            Seconds seconds)
+            implements Event {
         public Completed {
             Objects.requireNonNull(stage, "stage");
             Objects.requireNonNull(manifest, "manifest");
@@ -35,7 +41,8 @@ public sealed interface Event {
      * @param message  what is being done, for people
      * @param learning a point of a training curve, when something is being trained
      */
-    record Progress(String job, StageName stage, double percent, String message, Optional<Learning> learning) implements Event {
+    record Progress(String job, StageName stage, double percent, String message, Optional<Learning> learning)
+            implements Event {
         public Progress {
             learning = learning == null ? Optional.empty() : learning;
         }
@@ -54,12 +61,10 @@ public sealed interface Event {
      * @param reason    for people: names the field, tensor or node and says what to do
      * @param retryable whether submitting the same job again can help
      */
-    record Failed(String job, String stage, String reason, boolean retryable) implements Event {
-    }
+    record Failed(String job, String stage, String reason, boolean retryable) implements Event {}
 
     /** Asks to stop a job: items under way stop at their next look, within seconds, and no further one begins. */
-    record Cancel(String job) implements Event {
-    }
+    record Cancel(String job) implements Event {}
 
     /**
      * One piece of a stage to be done by any replica.
@@ -92,8 +97,7 @@ public sealed interface Event {
      * @param store   getting inputs, putting results and looking up what is there, summed over its items
      * @param events  when no replica handled anything of this stage: events on their way, or behind other jobs
      */
-    record Seconds(double wall, double compute, double store, double events) {
-    }
+    record Seconds(double wall, double compute, double store, double events) {}
 
     private static void checkHash(String hash) {
         if (hash == null || !hash.matches("[0-9a-f]{64}")) {

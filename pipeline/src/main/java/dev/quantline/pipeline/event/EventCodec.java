@@ -21,12 +21,12 @@ import java.util.UUID;
 public final class EventCodec {
     /** The record header {@code content-type} that says so. */
     public static final String CONTENT_TYPE = JsonFormat.CONTENT_TYPE;
+
     private static final JsonFormat FORMAT = new JsonFormat();
     private static final String TYPE_PREFIX = "dev.quantline.";
     private static final String TYPE_SUFFIX = ".v1";
 
-    private EventCodec() {
-    }
+    private EventCodec() {}
 
     /** The event as the value of a record. */
     public static byte[] encode(Event event) {
@@ -64,8 +64,10 @@ public final class EventCodec {
             case "cancel" -> Event.Cancel.class;
             case "work" -> Event.Work.class;
             case "work-done" -> Event.WorkDone.class;
-            default -> StageName.completedAs(word).map(_ -> Event.Completed.class)
-                    .orElseThrow(() -> new Unreadable("unknown event type: " + type));
+            default ->
+                StageName.completedAs(word)
+                        .map(_ -> Event.Completed.class)
+                        .orElseThrow(() -> new Unreadable("unknown event type: " + type));
         };
         try {
             Event decoded = Json.MAPPER.treeToValue(data(event), kind);
@@ -113,8 +115,11 @@ public final class EventCodec {
     }
 
     private static JsonNode data(CloudEvent event) {
-        return event.getData() instanceof JsonCloudEventData json ? json.getNode()
-                : event.getData() == null ? Json.MAPPER.nullNode() : json(event.getData().toBytes());
+        return event.getData() instanceof JsonCloudEventData json
+                ? json.getNode()
+                : event.getData() == null
+                        ? Json.MAPPER.nullNode()
+                        : json(event.getData().toBytes());
     }
 
     private static JsonNode json(byte[] value) {

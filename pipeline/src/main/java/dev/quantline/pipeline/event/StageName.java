@@ -41,6 +41,8 @@ public enum StageName {
     }
 
     static Optional<StageName> completedAs(String word) {
-        return Arrays.stream(values()).filter(stage -> stage.completed.equals(word)).findFirst();
+        return Arrays.stream(values())
+                .filter(stage -> stage.completed.equals(word))
+                .findFirst();
     }
 }

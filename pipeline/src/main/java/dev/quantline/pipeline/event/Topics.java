@@ -61,7 +61,9 @@ public record Topics(String prefix) {
 
     /** Every topic, in a fixed order. */
     public List<String> all() {
-        return Stream.concat(Stream.of(jobs(), progress(), failed(), cancel(), deadLetter(), work(), workDone()),
-                Stream.of(StageName.values()).map(this::completed)).toList();
+        return Stream.concat(
+                        Stream.of(jobs(), progress(), failed(), cancel(), deadLetter(), work(), workDone()),
+                        Stream.of(StageName.values()).map(this::completed))
+                .toList();
     }
 }

@@ -18,50 +18,76 @@ final class Effectless {
         }
     }
 
-    private static final Predicate<JobRequest> FLOAT_ACTIVATIONS = job -> job.recipe().activationBits() == 32;
-    private static final Predicate<JobRequest> NO_PIECES_TRAINED = job -> tune(job).layers().equals("off");
-    private static final Predicate<JobRequest> NO_WHOLE = job -> tune(job).whole().equals("off")
-            || tune(job).whole().equals("logits") && !LOGITS.contains(metric(job));
+    private static final Predicate<JobRequest> FLOAT_ACTIVATIONS =
+            job -> job.recipe().activationBits() == 32;
+    private static final Predicate<JobRequest> NO_PIECES_TRAINED =
+            job -> tune(job).layers().equals("off");
+    private static final Predicate<JobRequest> NO_WHOLE = job ->
+            tune(job).whole().equals("off") || tune(job).whole().equals("logits") && !LOGITS.contains(metric(job));
     private static final Predicate<JobRequest> NOTHING_TRAINED = NO_PIECES_TRAINED.and(NO_WHOLE);
-    private static final Predicate<JobRequest> NO_PIECES = NO_PIECES_TRAINED.and(job -> tune(job).rounding().equals("nearest"));
+    private static final Predicate<JobRequest> NO_PIECES =
+            NO_PIECES_TRAINED.and(job -> tune(job).rounding().equals("nearest"));
     private static final Predicate<JobRequest> NO_TEXT = job -> !metric(job).equals("perplexity");
-    private static final Predicate<JobRequest> LEARNS_ROUNDING = job -> tune(job).layers().equals("adaround");
+    private static final Predicate<JobRequest> LEARNS_ROUNDING =
+            job -> tune(job).layers().equals("adaround");
     private static final String ACTIVATIONS = "activationBits is 32, so activations stay float";
     private static final String TRAINED = "tune.layers is off and no whole network learns, so nothing is trained";
 
     private static final List<Rule> RULES = List.of(
-            new Rule("calibrate.block", job -> !job.recipe().calibrate().granularity().equals("block"),
+            new Rule(
+                    "calibrate.block",
+                    job -> !job.recipe().calibrate().granularity().equals("block"),
                     "calibrate.granularity is not block"),
             new Rule("calibrate.range", FLOAT_ACTIVATIONS, ACTIVATIONS),
             new Rule("calibrate.softmax", FLOAT_ACTIVATIONS, ACTIVATIONS),
-            new Rule("calibrate.layernorm", FLOAT_ACTIVATIONS.and(job -> !job.recipe().calibrate().weights().equals("auto")), ACTIVATIONS),
+            new Rule(
+                    "calibrate.layernorm",
+                    FLOAT_ACTIVATIONS.and(
+                            job -> !job.recipe().calibrate().weights().equals("auto")),
+                    ACTIVATIONS),
             new Rule("allocate.activations", FLOAT_ACTIVATIONS, ACTIVATIONS),
             new Rule("tune.order", NO_PIECES, "no pieces are rounded or trained one after the other"),
-            new Rule("tune.blocks", NO_PIECES.or(job -> tune(job).layers().startsWith("ada")), "tuning does not go by blocks"),
+            new Rule(
+                    "tune.blocks",
+                    NO_PIECES.or(job -> tune(job).layers().startsWith("ada")),
+                    "tuning does not go by blocks"),
             new Rule("tune.affine", NO_PIECES_TRAINED, "tune.layers is off"),
             new Rule("tune.whole", NO_WHOLE, "the metric is not of logits"),
             new Rule("tune.write", NO_TEXT, "only a language model judged by perplexity writes text"),
             new Rule("tune.minutes", NOTHING_TRAINED, TRAINED),
-            new Rule("tune.quanttune.k", job -> tune(job).quanttune().filter(knobs -> knobs.lambda() == 0).isPresent(), "lambda is 0"),
+            new Rule(
+                    "tune.quanttune.k",
+                    job -> tune(job)
+                            .quanttune()
+                            .filter(knobs -> knobs.lambda() == 0)
+                            .isPresent(),
+                    "lambda is 0"),
             new Rule("tune.training.steps", NOTHING_TRAINED, TRAINED),
-            new Rule("tune.training.steps", NOTHING_TRAINED.negate().and(job -> tune(job).minutes().isPresent()),
+            new Rule(
+                    "tune.training.steps",
+                    NOTHING_TRAINED.negate().and(job -> tune(job).minutes().isPresent()),
                     "tune.minutes says how long training takes"),
             new Rule("tune.training.batch", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.mix", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.loss", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.seed", NOTHING_TRAINED.and(NO_TEXT), TRAINED),
-            new Rule("tune.training.ahead", job -> !tune(job).layers().equals("reconstruct"), "tune.layers is not reconstruct"),
+            new Rule(
+                    "tune.training.ahead",
+                    job -> !tune(job).layers().equals("reconstruct"),
+                    "tune.layers is not reconstruct"),
             new Rule("tune.training.rates.weights", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.rates.biases", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.rates.weightScales", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.rates.activationScales", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.rates.zeroPoints", NO_PIECES_TRAINED, "tune.layers is off"),
-            new Rule("tune.training.rates.affine", job -> !tune(job).affine() || NO_PIECES_TRAINED.test(job), "no factors are trained"),
+            new Rule(
+                    "tune.training.rates.affine",
+                    job -> !tune(job).affine() || NO_PIECES_TRAINED.test(job),
+                    "no factors are trained"),
             new Rule("tune.training.rates.rounding", LEARNS_ROUNDING.negate(), "tune.layers is not adaround"),
             new Rule("tune.training.rates.decision", LEARNS_ROUNDING.negate(), "tune.layers is not adaround"));
 
-    private Effectless() {
-    }
+    private Effectless() {}
 
     /**
      * What of a request has no effect, and what it means where that is easily taken for something else.
@@ -70,18 +96,23 @@ final class Effectless {
      * @param job    what became of it
      */
     static List<String> notes(JsonNode stated, JobRequest job) {
-        var unused = RULES.stream().filter(rule -> asks(stated.at(rule.pointer())) && rule.unused().test(job))
+        var unused = RULES.stream()
+                .filter(rule -> asks(stated.at(rule.pointer())) && rule.unused().test(job))
                 .map(rule -> "recipe." + rule.path() + " has no effect: " + rule.reason());
         var goal = stated.has("goal") && job.evaluation().isEmpty()
-                ? Stream.of("recipe.goal.drop bounds 1 - cosine to the float model's outputs: no evaluation data and metric are given")
+                ? Stream.of(
+                        "recipe.goal.drop bounds 1 - cosine to the float model's outputs: no evaluation data and metric are given")
                 : Stream.<String>empty();
         return Stream.concat(unused, goal).collect(Collectors.toList());
     }
 
     /** Whether something is asked for: switching off what is off already is no wish that fails. */
     private static boolean asks(JsonNode value) {
-        return !(value.isMissingNode() || value.isBoolean() && !value.booleanValue() || value.asText().equals("off")
-                || value.isArray() && value.isEmpty() || value.isNumber() && value.asDouble() == 0);
+        return !(value.isMissingNode()
+                || value.isBoolean() && !value.booleanValue()
+                || value.asText().equals("off")
+                || value.isArray() && value.isEmpty()
+                || value.isNumber() && value.asDouble() == 0);
     }
 
     private static Recipe.Tune tune(JobRequest job) {

@@ -22,8 +22,15 @@ import java.util.stream.Stream;
  * @param presets     its value where it is not stated, as JSON, by preset; empty for what presets do not set
  * @param description what it does
  */
-public record JobField(String path, String type, List<String> values, List<String> limits, boolean required, Optional<String> standard,
-                       Map<String, String> presets, String description) {
+public record JobField(
+        String path,
+        String type,
+        List<String> values,
+        List<String> limits,
+        boolean required,
+        Optional<String> standard,
+        Map<String, String> presets,
+        String description) {
     private static final String ANY = "NAME";
     private static final String RECIPE = "recipe.";
 
@@ -44,9 +51,19 @@ public record JobField(String path, String type, List<String> values, List<Strin
         object.path("properties").properties().forEach(field -> {
             var path = at + field.getKey();
             var resolved = resolved(field.getValue(), schema);
-            boolean required = object.path("required").valueStream().anyMatch(name -> name.asText().equals(field.getKey()));
-            found.accept(new JobField(path, type(resolved, schema), values(resolved, schema), limits(resolved, schema), required,
-                    Optional.of(resolved.path("default")).filter(value -> !value.isMissingNode()).map(JsonNode::toString), presets(path),
+            boolean required = object.path("required")
+                    .valueStream()
+                    .anyMatch(name -> name.asText().equals(field.getKey()));
+            found.accept(new JobField(
+                    path,
+                    type(resolved, schema),
+                    values(resolved, schema),
+                    limits(resolved, schema),
+                    required,
+                    Optional.of(resolved.path("default"))
+                            .filter(value -> !value.isMissingNode())
+                            .map(JsonNode::toString),
+                    presets(path),
                     resolved.path("description").asText()));
             collect(path + ".", resolved, schema, found);
             collect(path + "." + ANY + ".", resolved.path("additionalProperties"), schema, found);
@@ -58,7 +75,8 @@ public record JobField(String path, String type, List<String> values, List<Strin
         if (!node.has("$ref")) {
             return node;
         }
-        var merged = (ObjectNode) schema.at(node.path("$ref").asText().substring(1)).deepCopy();
+        var merged =
+                (ObjectNode) schema.at(node.path("$ref").asText().substring(1)).deepCopy();
         merged.setAll((ObjectNode) node);
         merged.remove("$ref");
         return merged;
@@ -70,17 +88,27 @@ public record JobField(String path, String type, List<String> values, List<Strin
 
     private static String type(JsonNode node, JsonNode schema) {
         if (node.has("type")) {
-            var types = node.path("type").isArray() ? node.path("type").valueStream().map(JsonNode::asText).toList()
+            var types = node.path("type").isArray()
+                    ? node.path("type").valueStream().map(JsonNode::asText).toList()
                     : List.of(node.path("type").asText());
-            return String.join(" or ", types).replace("array", "list of " + type(resolved(node.path("items"), schema), schema));
+            return String.join(" or ", types)
+                    .replace("array", "list of " + type(resolved(node.path("items"), schema), schema));
         }
-        return node.has("enum") ? type(node.path("enum").path(0)) : node.has("const") ? type(node.path("const"))
-                : choices(node, schema).map(choice -> type(choice, schema)).distinct()
-                    .reduce((one, other) -> one + " or " + other).orElse("any");
+        return node.has("enum")
+                ? type(node.path("enum").path(0))
+                : node.has("const")
+                        ? type(node.path("const"))
+                        : choices(node, schema)
+                                .map(choice -> type(choice, schema))
+                                .distinct()
+                                .reduce((one, other) -> one + " or " + other)
+                                .orElse("any");
     }
 
     private static String type(JsonNode value) {
-        return value.isTextual() ? "string" : value.isBoolean() ? "boolean" : value.isIntegralNumber() ? "integer" : "number";
+        return value.isTextual()
+                ? "string"
+                : value.isBoolean() ? "boolean" : value.isIntegralNumber() ? "integer" : "number";
     }
 
     private static List<String> values(JsonNode node, JsonNode schema) {
@@ -110,8 +138,11 @@ public record JobField(String path, String type, List<String> values, List<Strin
         if (node.path("uniqueItems").asBoolean()) {
             limits.add("each once");
         }
-        choices(node, schema).forEach(choice -> limits.addAll(choice.has("const") ? List.of("or " + choice.path("const").asText())
-                : limits(choice, schema)));
+        choices(node, schema)
+                .forEach(choice -> limits.addAll(
+                        choice.has("const")
+                                ? List.of("or " + choice.path("const").asText())
+                                : limits(choice, schema)));
         return List.copyOf(limits);
     }
 

@@ -12,8 +12,7 @@ public final class JobReader {
     private static final Vocabulary VOCABULARY = new Vocabulary(publishedSchema());
     private static final ObjectNode PRESETS = (ObjectNode) resource("presets.json");
 
-    private JobReader() {
-    }
+    private JobReader() {}
 
     /**
      * Validates against the published schema and expands the recipe's preset.
@@ -55,13 +54,16 @@ public final class JobReader {
 
     /** The size a preset aims at is for those who do not say what to keep. */
     private static ObjectNode expand(JsonNode recipe) {
-        var preset = recipe.isTextual() ? recipe.asText() : recipe.path("preset").asText("int8");
+        var preset =
+                recipe.isTextual() ? recipe.asText() : recipe.path("preset").asText("int8");
         ObjectNode expanded = PRESETS.withObject("/" + preset).deepCopy();
         expanded.put("preset", preset);
         if (recipe.isObject()) {
             merge(expanded, (ObjectNode) recipe);
             boolean says = recipe.has("goal") || recipe.at("/allocate/loss").isNumber();
-            if (says && recipe.at("/allocate/aim").isMissingNode() && expanded.get("allocate") instanceof ObjectNode allocate) {
+            if (says
+                    && recipe.at("/allocate/aim").isMissingNode()
+                    && expanded.get("allocate") instanceof ObjectNode allocate) {
                 allocate.remove("aim");
             }
         }
@@ -87,8 +89,9 @@ public final class JobReader {
             tune.putObject("quanttune");
         } else if (wanted.isBoolean()) {
             if (trains) {
-                throw new BadInput("training: recipe.tune.quanttune is false, so nothing would use it: leave it out, or set"
-                        + " recipe.tune.quanttune to true");
+                throw new BadInput(
+                        "training: recipe.tune.quanttune is false, so nothing would use it: leave it out, or set"
+                                + " recipe.tune.quanttune to true");
             }
             tune.remove("quanttune");
         }

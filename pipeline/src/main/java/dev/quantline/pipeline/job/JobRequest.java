@@ -20,9 +20,17 @@ import java.util.regex.Pattern;
  * @param normalize   per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
  * @param notes       what of the request has no effect, for the report
  */
-public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<String, Input> inputs, Map<String, Normalize> normalize,
-                         Optional<Evaluation> evaluation, Optional<Training> training, Recipe recipe, String target,
-                         List<String> notes) {
+public record JobRequest(
+        String id,
+        ObjectRef model,
+        ObjectRef calibration,
+        Map<String, Input> inputs,
+        Map<String, Normalize> normalize,
+        Optional<Evaluation> evaluation,
+        Optional<Training> training,
+        Recipe recipe,
+        String target,
+        List<String> notes) {
     private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
 
     /**
@@ -31,12 +39,10 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
      * @param batch    the axis they lie along; empty where it is constant
      * @param constant true where it is the same for all samples, else empty
      */
-    public record Input(Optional<Integer> batch, Optional<Boolean> constant) {
-    }
+    public record Input(Optional<Integer> batch, Optional<Boolean> constant) {}
 
     /** Mean and standard deviation per image channel, on the scale 0..1. */
-    public record Normalize(List<Double> mean, List<Double> std) {
-    }
+    public record Normalize(List<Double> mean, List<Double> std) {}
 
     /**
      * The data and the metric.
@@ -52,7 +58,8 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
                 throw new BadInput("evaluation.better: of metric '" + metric + "' it is known: leave it out");
             }
             if (output.isPresent() && isGraph) {
-                throw new BadInput("evaluation.output: a metric that is a graph names the outputs it reads by its inputs: leave it out");
+                throw new BadInput(
+                        "evaluation.output: a metric that is a graph names the outputs it reads by its inputs: leave it out");
             }
         }
 
@@ -72,8 +79,7 @@ public record JobRequest(String id, ObjectRef model, ObjectRef calibration, Map<
     }
 
     /** The data and the loss ({@code cross_entropy}, {@code pairs}, {@code next_token}, {@code distill}). */
-    public record Training(ObjectRef data, String loss) {
-    }
+    public record Training(ObjectRef data, String loss) {}
 
     public JobRequest {
         if (!isId(id)) {

@@ -26,8 +26,7 @@ public final class Json {
             .serializationInclusion(JsonInclude.Include.NON_ABSENT)
             .build();
 
-    private Json() {
-    }
+    private Json() {}
 
     /** The value as UTF-8 JSON without white space; equal records give equal bytes. */
     public static byte[] bytes(Object value) {
@@ -49,7 +48,9 @@ public final class Json {
      * @throws JsonProcessingException when it is none, or a field is there twice, one of which would have no effect
      */
     public static JsonNode stated(byte[] json) throws IOException {
-        return MAPPER.reader().with(StreamReadFeature.STRICT_DUPLICATE_DETECTION).readTree(json);
+        return MAPPER.reader()
+                .with(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .readTree(json);
     }
 
     /**

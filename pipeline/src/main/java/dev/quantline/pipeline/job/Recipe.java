@@ -18,8 +18,16 @@ import java.util.stream.Stream;
  * @param products       what products with 4-bit weights in blocks are written as: {@code standard} operators or
  *                       {@code matmulnbits}
  */
-public record Recipe(String preset, int weightBits, int activationBits, Calibrate calibrate, Tune tune,
-                     Optional<Allocate> allocate, List<String> exclude, Optional<Goal> goal, String products) {
+public record Recipe(
+        String preset,
+        int weightBits,
+        int activationBits,
+        Calibrate calibrate,
+        Tune tune,
+        Optional<Allocate> allocate,
+        List<String> exclude,
+        Optional<Goal> goal,
+        String products) {
     public Recipe {
         products = products == null ? "standard" : products;
     }
@@ -40,25 +48,45 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param equalize    whether ranges of weights are balanced between convolutions in a row
      * @param padding     whether tokens that {@code attention_mask} hides count in the statistics
      */
-    public record Calibrate(String range, String weights, String granularity, int block, String softmax, String layernorm,
-                            boolean equalize, boolean padding) {
-    }
+    public record Calibrate(
+            String range,
+            String weights,
+            String granularity,
+            int block,
+            String softmax,
+            String layernorm,
+            boolean equalize,
+            boolean padding) {}
 
     /** Widths to calibrate every place at, besides the plan's own: 4 and 8, and those the allocation chooses from. */
     public List<Integer> candidates() {
-        return Stream.concat(Stream.of(4, 8), allocate.stream()
-                .flatMap(choice -> Stream.concat(choice.bits().stream(), choice.activations().stream()))).distinct().sorted().toList();
+        return Stream.concat(
+                        Stream.of(4, 8),
+                        allocate.stream()
+                                .flatMap(
+                                        choice -> Stream.concat(choice.bits().stream(), choice.activations().stream())))
+                .distinct()
+                .sorted()
+                .toList();
     }
 
     /** Widths of weights, besides the base's, that layers may be given: each has float weights of its own. */
     public List<Integer> otherWidths() {
-        return allocate.stream().flatMap(choice -> choice.bits().stream()).filter(bits -> bits != weightBits).distinct().sorted().toList();
+        return allocate.stream()
+                .flatMap(choice -> choice.bits().stream())
+                .filter(bits -> bits != weightBits)
+                .distinct()
+                .sorted()
+                .toList();
     }
 
     /** Every width that a layer may be given. */
     public List<Width> widths() {
-        return allocate.stream().flatMap(choice -> choice.bits().stream().flatMap(weights ->
-                choice.activations().stream().map(activations -> new Width(weights, activations)))).toList();
+        return allocate.stream()
+                .flatMap(choice -> choice.bits().stream()
+                        .flatMap(weights ->
+                                choice.activations().stream().map(activations -> new Width(weights, activations))))
+                .toList();
     }
 
     /** The width of whatever allocation does not choose. */
@@ -85,10 +113,20 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param minutes       what tuning may take; steps then follow from how long they take
      * @param training      how each piece is trained
      */
-    public record Tune(String rounding, boolean bias, Optional<QuantTune> quanttune, String layers, boolean normalization, String order,
-                       int samples, boolean write, List<String> blocks, boolean affine, String whole, Optional<Double> minutes,
-                       Training training) {
-    }
+    public record Tune(
+            String rounding,
+            boolean bias,
+            Optional<QuantTune> quanttune,
+            String layers,
+            boolean normalization,
+            String order,
+            int samples,
+            boolean write,
+            List<String> blocks,
+            boolean affine,
+            String whole,
+            Optional<Double> minutes,
+            Training training) {}
 
     /**
      * Outlier-driven fine-tuning of the float network (QuantTune, arXiv 2403.06497); fields that are missing have the value
@@ -104,8 +142,16 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param clip   longest gradient; 1
      * @param seed   of the order of samples; 0
      */
-    public record QuantTune(Double lambda, Double k, Integer epochs, Integer steps, Integer batch, Double rate, Double decay,
-                            Double clip, Long seed) {
+    public record QuantTune(
+            Double lambda,
+            Double k,
+            Integer epochs,
+            Integer steps,
+            Integer batch,
+            Double rate,
+            Double decay,
+            Double clip,
+            Long seed) {
         public QuantTune {
             lambda = lambda == null ? 0.5 : lambda;
             k = k == null ? 6 : k;
@@ -129,13 +175,18 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param ahead weight of the error at the end of a block's stage; 0 looks at the block alone
      * @param seed  of the order of samples and of the mixing
      */
-    public record Training(int steps, int batch, double mix, String loss, Rates rates, double ahead, long seed) {
-    }
+    public record Training(int steps, int batch, double mix, String loss, Rates rates, double ahead, long seed) {}
 
     /** Learning rates by what is trained, and the weight of the term that decides learned rounding. */
-    public record Rates(double weights, double rounding, double biases, double weightScales, double activationScales,
-                        double affine, double decision, double zeroPoints) {
-    }
+    public record Rates(
+            double weights,
+            double rounding,
+            double biases,
+            double weightScales,
+            double activationScales,
+            double affine,
+            double decision,
+            double zeroPoints) {}
 
     /**
      * The integer program over bit widths.
@@ -150,9 +201,16 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
      * @param judge         what a layer's loss is: {@code outputs} or {@code task}
      * @param pinned        widths of layers that are given, {@code weights/activations} by layer
      */
-    public record Allocate(List<Integer> bits, List<Integer> activations, Optional<Double> size, Optional<Double> aim,
-                           Optional<Double> bitOperations, Optional<Double> latency, Optional<Double> loss, String judge,
-                           Map<String, String> pinned) {
+    public record Allocate(
+            List<Integer> bits,
+            List<Integer> activations,
+            Optional<Double> size,
+            Optional<Double> aim,
+            Optional<Double> bitOperations,
+            Optional<Double> latency,
+            Optional<Double> loss,
+            String judge,
+            Map<String, String> pinned) {
         public Allocate {
             bits = bits == null ? List.of(4, 8) : bits;
             activations = activations == null ? List.of(8) : activations;
@@ -163,6 +221,5 @@ public record Recipe(String preset, int weightBits, int activationBits, Calibrat
     }
 
     /** The largest accepted drop of the metric; a job that misses it still delivers its best model. */
-    public record Goal(double drop) {
-    }
+    public record Goal(double drop) {}
 }

@@ -23,7 +23,10 @@ final class Vocabulary {
     /** @param published a JSON Schema, draft 2020-12 */
     Vocabulary(JsonNode published) {
         this.published = published;
-        var config = SchemaValidatorsConfig.builder().pathType(PathType.JSON_PATH).locale(Locale.ENGLISH).build();
+        var config = SchemaValidatorsConfig.builder()
+                .pathType(PathType.JSON_PATH)
+                .locale(Locale.ENGLISH)
+                .build();
         schema = JsonSchemaFactory.getInstance(VersionFlag.V202012).getSchema(published, config);
         collect("", published);
     }
@@ -41,8 +44,10 @@ final class Vocabulary {
      * @throws BadInput whose message begins with the path of the field
      */
     void check(JsonNode request) {
-        schema.validate(request).stream().min(Comparator.comparing((ValidationMessage fault) -> !isUnknownField(fault))
-                .thenComparing(Vocabulary::path)).ifPresent(fault -> {
+        schema.validate(request).stream()
+                .min(Comparator.comparing((ValidationMessage fault) -> !isUnknownField(fault))
+                        .thenComparing(Vocabulary::path))
+                .ifPresent(fault -> {
                     throw new BadInput(path(fault) + ": " + reason(fault));
                 });
     }
@@ -57,7 +62,8 @@ final class Vocabulary {
             return "no such field: " + fieldHint(fault);
         }
         if (fault.getType().equals("enum") && value.isTextual()) {
-            var known = fault.getSchemaNode().valueStream().map(JsonNode::asText).toList();
+            var known =
+                    fault.getSchemaNode().valueStream().map(JsonNode::asText).toList();
             return "'" + value.asText() + "' is unknown: " + Nearest.hint(value.asText(), known);
         }
         return fault.getError();
@@ -68,9 +74,14 @@ final class Vocabulary {
         String name = fault.getProperty();
         var keyword = fault.getSchemaLocation().getFragment().toString();
         var object = published.at(keyword.substring(0, keyword.lastIndexOf('/')));
-        var beside = object.path("properties").propertyStream().map(field -> field.getKey()).toList();
+        var beside = object.path("properties")
+                .propertyStream()
+                .map(field -> field.getKey())
+                .toList();
         if (Nearest.to(name, beside).isEmpty()) {
-            var elsewhere = fields.stream().filter(field -> field.substring(field.lastIndexOf('.') + 1).equalsIgnoreCase(name)).toList();
+            var elsewhere = fields.stream()
+                    .filter(field -> field.substring(field.lastIndexOf('.') + 1).equalsIgnoreCase(name))
+                    .toList();
             if (!elsewhere.isEmpty()) {
                 return "did you mean " + String.join(" or ", elsewhere) + "?";
             }

@@ -26,12 +26,20 @@ public class BrokerReady implements HealthCheck {
     @Override
     public HealthCheckResponse call() {
         var response = HealthCheckResponse.named("broker").withData("address", broker);
-        try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, broker,
-                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, PATIENCE_MILLIS,
-                AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, PATIENCE_MILLIS))) {
-            return response.up().withData("nodes", admin.describeCluster().nodes().get().size()).build();
+        try (var admin = Admin.create(Map.of(
+                AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
+                broker,
+                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
+                PATIENCE_MILLIS,
+                AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG,
+                PATIENCE_MILLIS))) {
+            return response.up()
+                    .withData("nodes", admin.describeCluster().nodes().get().size())
+                    .build();
         } catch (KafkaException | ExecutionException e) {
-            return response.down().withData("reason", "no answer from " + broker).build();
+            return response.down()
+                    .withData("reason", "no answer from " + broker)
+                    .build();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return response.down().build();

@@ -31,8 +31,11 @@ public class KafkaEventSink implements EventSink {
     private final Topics topics;
     private final String broker;
 
-    KafkaEventSink(@Channel("quantline-events") @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER) MutinyEmitter<byte[]> emitter,
-                   Topics topics, @ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
+    KafkaEventSink(
+            @Channel("quantline-events") @OnOverflow(OnOverflow.Strategy.UNBOUNDED_BUFFER)
+                    MutinyEmitter<byte[]> emitter,
+            Topics topics,
+            @ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
         this.emitter = emitter;
         this.topics = topics;
         this.broker = broker;
@@ -43,13 +46,14 @@ public class KafkaEventSink implements EventSink {
         try {
             send(event).await().atMost(PATIENCE);
         } catch (RuntimeException e) {
-            throw new BrokerUnavailable("the Kafka broker at " + broker + " did not take an event: " + e.getMessage(), e);
+            throw new BrokerUnavailable(
+                    "the Kafka broker at " + broker + " did not take an event: " + e.getMessage(), e);
         }
     }
 
     @Override
     public void announce(Event.Progress progress) {
-        send(progress).subscribe().with(_ -> { }, e -> LOG.debugf(e, "progress of %s lost", progress.job()));
+        send(progress).subscribe().with(_ -> {}, e -> LOG.debugf(e, "progress of %s lost", progress.job()));
     }
 
     private Uni<Void> send(Event event) {
@@ -58,9 +62,12 @@ public class KafkaEventSink implements EventSink {
             default -> event.job();
         };
         var headers = new RecordHeaders().add("content-type", EventCodec.CONTENT_TYPE.getBytes(StandardCharsets.UTF_8));
-        var record = OutgoingKafkaRecordMetadata.builder().withTopic(topics.of(event))
-                .withKey(key.getBytes(StandardCharsets.UTF_8)).withHeaders(headers).build();
-        return emitter.sendMessage(Message.of(EventCodec.encode(event),
-                Metadata.of(record, TracingMetadata.withCurrent(Context.current()))));
+        var record = OutgoingKafkaRecordMetadata.builder()
+                .withTopic(topics.of(event))
+                .withKey(key.getBytes(StandardCharsets.UTF_8))
+                .withHeaders(headers)
+                .build();
+        return emitter.sendMessage(Message.of(
+                EventCodec.encode(event), Metadata.of(record, TracingMetadata.withCurrent(Context.current()))));
     }
 }

@@ -28,15 +28,20 @@ public class PutAside implements KafkaFailureHandler.Factory {
     }
 
     @Override
-    public KafkaFailureHandler create(KafkaConnectorIncomingConfiguration configuration, Vertx vertx, KafkaConsumer<?, ?> consumer,
-                                      BiConsumer<Throwable, Boolean> report) {
+    public KafkaFailureHandler create(
+            KafkaConnectorIncomingConfiguration configuration,
+            Vertx vertx,
+            KafkaConsumer<?, ?> consumer,
+            BiConsumer<Throwable, Boolean> report) {
         return new Handler(deadLetters.create(configuration, vertx, consumer, report));
     }
 
     private record Handler(KafkaFailureHandler deadLetters) implements KafkaFailureHandler {
         @Override
         public <K, V> Uni<Void> handle(IncomingKafkaRecord<K, V> record, Throwable reason, Metadata metadata) {
-            return Interruption.caused(reason) ? Uni.createFrom().nothing() : deadLetters.handle(record, reason, metadata);
+            return Interruption.caused(reason)
+                    ? Uni.createFrom().nothing()
+                    : deadLetters.handle(record, reason, metadata);
         }
 
         @Override

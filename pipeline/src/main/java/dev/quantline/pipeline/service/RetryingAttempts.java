@@ -16,7 +16,12 @@ import org.eclipse.microprofile.faulttolerance.Retry;
 @ApplicationScoped
 public class RetryingAttempts implements Attempts {
     @Override
-    @Retry(maxRetries = 7, delay = 500, jitter = 100, maxDuration = 10, durationUnit = ChronoUnit.MINUTES,
+    @Retry(
+            maxRetries = 7,
+            delay = 500,
+            jitter = 100,
+            maxDuration = 10,
+            durationUnit = ChronoUnit.MINUTES,
             retryOn = {StoreUnavailable.class, BrokerUnavailable.class, UncheckedIOException.class})
     @ExponentialBackoff(maxDelay = 20_000)
     public void run(Runnable body) {

@@ -2,7 +2,6 @@ package dev.quantline.pipeline.service;
 
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.EventCodec;
-import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Unreadable;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Admission;
@@ -29,12 +28,15 @@ public final class StageService {
     /** A job request: of the first stage only. */
     public void job(ConsumerRecord<byte[], byte[]> record) {
         var request = EventCodec.jobRequest(value(record));
-        admission.accept(request, idFor(record)).ifPresent(job -> shell.start(job, Optional.empty(), record.timestamp()));
+        admission
+                .accept(request, idFor(record))
+                .ifPresent(job -> shell.start(job, Optional.empty(), record.timestamp()));
     }
 
     /** A job is to be stopped: of the first stage only. The record's key names it. */
     public void cancel(ConsumerRecord<byte[], byte[]> record) {
-        admission.cancel(key(record).filter(JobRequest::isId)
+        admission.cancel(key(record)
+                .filter(JobRequest::isId)
                 .orElseThrow(() -> new Unreadable("the record's key must be the id of the job to stop")));
     }
 
@@ -44,18 +46,23 @@ public final class StageService {
                 && shell.name().before().equals(Optional.of(completed.stage()))) {
             shell.start(completed, record.timestamp());
         } else {
-            throw new Unreadable("not the completion of the stage before " + shell.name().verb());
+            throw new Unreadable(
+                    "not the completion of the stage before " + shell.name().verb());
         }
     }
 
     /** An item of some stage is to be done. */
     public void work(ConsumerRecord<byte[], byte[]> record) {
-        shared(record, Event.Work.class).filter(work -> work.stage() == shell.name()).ifPresent(shell::work);
+        shared(record, Event.Work.class)
+                .filter(work -> work.stage() == shell.name())
+                .ifPresent(shell::work);
     }
 
     /** An item of some stage is stored. */
     public void workDone(ConsumerRecord<byte[], byte[]> record) {
-        shared(record, Event.WorkDone.class).filter(done -> done.stage() == shell.name()).ifPresent(shell::workDone);
+        shared(record, Event.WorkDone.class)
+                .filter(done -> done.stage() == shell.name())
+                .ifPresent(shell::workDone);
     }
 
     private <E extends Event> Optional<E> shared(ConsumerRecord<byte[], byte[]> record, Class<E> kind) {
@@ -76,8 +83,10 @@ public final class StageService {
     /** The key, or else a name that a second delivery of the record gets as well. */
     private static String idFor(ConsumerRecord<byte[], byte[]> record) {
         var place = record.topic() + "/" + record.partition() + "/" + record.offset() + "/" + record.timestamp();
-        return key(record).filter(JobRequest::isId).orElseGet(() ->
-                "job-" + Hashes.of(place.getBytes(StandardCharsets.UTF_8)).substring(0, ID_DIGITS));
+        return key(record)
+                .filter(JobRequest::isId)
+                .orElseGet(() -> "job-"
+                        + Hashes.of(place.getBytes(StandardCharsets.UTF_8)).substring(0, ID_DIGITS));
     }
 
     private static Optional<String> key(ConsumerRecord<byte[], byte[]> record) {

@@ -23,8 +23,13 @@ public class StageServices {
     private final WorkConfig work;
     private final String version;
 
-    StageServices(Store store, EventSink sink, MeterRegistry meters, Attempts attempts, WorkConfig work,
-                  @ConfigProperty(name = "quantline.version") String version) {
+    StageServices(
+            Store store,
+            EventSink sink,
+            MeterRegistry meters,
+            Attempts attempts,
+            WorkConfig work,
+            @ConfigProperty(name = "quantline.version") String version) {
         this.store = store;
         this.sink = sink;
         this.meters = meters;
@@ -40,8 +45,14 @@ public class StageServices {
 
     /** The stage as a reaction to records. */
     public StageService of(Stage stage) {
-        var tools = new Tools(store, sink, new StageMetrics(meters, stage.name()), attempts,
-                work.folder().resolve("scratch"), work.memoryBytes(), version);
+        var tools = new Tools(
+                store,
+                sink,
+                new StageMetrics(meters, stage.name()),
+                attempts,
+                work.folder().resolve("scratch"),
+                work.memoryBytes(),
+                version);
         return new StageService(new StageShell(stage, tools), new Admission(tools));
     }
 }

@@ -21,8 +21,11 @@ public class StoreReady implements HealthCheck {
     public HealthCheckResponse call() {
         var response = HealthCheckResponse.named("store").withData("address", store.address());
         try {
-            return store.isReady() ? response.up().build()
-                    : response.down().withData("reason", "the bucket is missing").build();
+            return store.isReady()
+                    ? response.up().build()
+                    : response.down()
+                            .withData("reason", "the bucket is missing")
+                            .build();
         } catch (StoreUnavailable e) {
             return response.down().withData("reason", e.getMessage()).build();
         }

@@ -40,8 +40,11 @@ public class TopicCreation {
     private final Store store;
     private final String broker;
 
-    TopicCreation(Topics topics, TopicsConfig config, Store store,
-                  @ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
+    TopicCreation(
+            Topics topics,
+            TopicsConfig config,
+            Store store,
+            @ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
         this.topics = topics;
         this.partitions = config.partitions();
         this.store = store;
@@ -67,17 +70,25 @@ public class TopicCreation {
     }
 
     private void createTopics() {
-        try (var admin = Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, broker,
-                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, PATIENCE_MILLIS,
-                AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, PATIENCE_MILLIS))) {
+        try (var admin = Admin.create(Map.of(
+                AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
+                broker,
+                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
+                PATIENCE_MILLIS,
+                AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG,
+                PATIENCE_MILLIS))) {
             var missing = topics.all().stream()
-                    .map(name -> new NewTopic(name, Optional.of(partitions), Optional.empty())).toList();
+                    .map(name -> new NewTopic(name, Optional.of(partitions), Optional.empty()))
+                    .toList();
             for (var created : admin.createTopics(missing).values().values()) {
                 created.get();
             }
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof TopicExistsException)) {
-                throw new KafkaException("the Kafka broker at " + broker + " does not answer: " + e.getCause().getMessage(), e);
+                throw new KafkaException(
+                        "the Kafka broker at " + broker + " does not answer: "
+                                + e.getCause().getMessage(),
+                        e);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

@@ -14,8 +14,15 @@ public class Wiring {
     @Produces
     @Singleton
     Store store(StoreConfig store, WorkConfig work) {
-        return new Store(new StoreSettings(store.endpoint(), store.region(), store.accessKey(), store.secretKey(),
-                store.bucket(), store.maxObjectBytes(), work.folder().resolve("cache"), work.cacheBytes()));
+        return new Store(new StoreSettings(
+                store.endpoint(),
+                store.region(),
+                store.accessKey(),
+                store.secretKey(),
+                store.bucket(),
+                store.maxObjectBytes(),
+                work.folder().resolve("cache"),
+                work.cacheBytes()));
     }
 
     void close(@Disposes Store store) {

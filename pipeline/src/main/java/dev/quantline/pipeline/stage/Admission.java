@@ -50,7 +50,8 @@ public final class Admission {
     private void store(JobRequest job) {
         var content = Json.bytes(job);
         var key = Keys.request(job.id());
-        if (!tools.store().create(key, content) && !Arrays.equals(tools.store().read(key).orElseThrow(), content)) {
+        if (!tools.store().create(key, content)
+                && !Arrays.equals(tools.store().read(key).orElseThrow(), content)) {
             throw new BadInput("id: '" + job.id() + "' was submitted before with other content; choose another id");
         }
         if (tools.store().exists(Keys.cancelled(job.id()))) {

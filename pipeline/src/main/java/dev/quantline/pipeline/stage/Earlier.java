@@ -18,7 +18,10 @@ public record Earlier(Map<StageName, Manifest> manifests) {
         if (!files.containsKey(name)) {
             throw new IllegalArgumentException(stage.verb() + " left no " + name);
         }
-        return new Source.Made(Stream.of(name, name + ".data").map(files::get).filter(Objects::nonNull).toList());
+        return new Source.Made(Stream.of(name, name + ".data")
+                .map(files::get)
+                .filter(Objects::nonNull)
+                .toList());
     }
 
     /** Whether an earlier stage left a file. */
@@ -33,7 +36,8 @@ public record Earlier(Map<StageName, Manifest> manifests) {
 
     /** SHA-256 of what an earlier stage was given: of the file, or of the hashes of several. */
     public String inputHash(StageName stage, String name) {
-        var hashes = of(stage).inputs().get(name).stream().map(StoredFile::sha256).toList();
+        var hashes =
+                of(stage).inputs().get(name).stream().map(StoredFile::sha256).toList();
         return hashes.size() == 1 ? hashes.getFirst() : Hashes.of(Json.bytes(hashes));
     }
 

@@ -36,8 +36,10 @@ final class Failures {
 
     /** The remembered failure of a result that will fail again. */
     Optional<Event.Failed> known(String job, String hash) {
-        return records.failure(job).filter(failure -> failure.hash().equals(Optional.of(hash)))
-                .map(StageRecords.Failure::event).filter(event -> !event.retryable());
+        return records.failure(job)
+                .filter(failure -> failure.hash().equals(Optional.of(hash)))
+                .map(StageRecords.Failure::event)
+                .filter(event -> !event.retryable());
     }
 
     /** @param hash of the result being worked on, when it is known already */
@@ -61,12 +63,17 @@ final class Failures {
         } catch (RuntimeException | Error e) {
             if (Interruption.caused(e)) {
                 LOG.info("the service stops: the work goes on when it, or another replica, is there again");
-            } else if (e instanceof StoreUnavailable || e instanceof BrokerUnavailable || e instanceof UncheckedIOException) {
+            } else if (e instanceof StoreUnavailable
+                    || e instanceof BrokerUnavailable
+                    || e instanceof UncheckedIOException) {
                 tools.metrics().failed("world");
                 sayAlso(e, new Event.Failed(job, stage.verb(), e.getMessage(), true), hash);
             } else {
                 tools.metrics().failed("bug");
-                sayAlso(e, new Event.Failed(job, stage.verb(), "internal error, please report it: " + e, false), Optional.empty());
+                sayAlso(
+                        e,
+                        new Event.Failed(job, stage.verb(), "internal error, please report it: " + e, false),
+                        Optional.empty());
             }
             throw e;
         } finally {

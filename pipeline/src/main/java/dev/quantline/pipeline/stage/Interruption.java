@@ -7,12 +7,13 @@ import java.util.stream.Stream;
 
 /** A stage that is interrupted did not fail: that is how a service is stopped. */
 public final class Interruption {
-    private Interruption() {
-    }
+    private Interruption() {}
 
     /** Whether an interrupted thread, or the end of the process, is behind a failure. */
     public static boolean caused(Throwable failure) {
-        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause).anyMatch(cause ->
-                cause instanceof InterruptedException || cause instanceof ClosedByInterruptException || cause instanceof ProcessEnding);
+        return Stream.iterate(failure, Objects::nonNull, Throwable::getCause)
+                .anyMatch(cause -> cause instanceof InterruptedException
+                        || cause instanceof ClosedByInterruptException
+                        || cause instanceof ProcessEnding);
     }
 }

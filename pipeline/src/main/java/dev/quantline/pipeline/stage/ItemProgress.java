@@ -46,11 +46,16 @@ final class ItemProgress implements Progress {
 
     private void report(double fraction, String message, Optional<Learning> learning) {
         var now = System.nanoTime();
-        if (now - lastEvent >= EVENT_NANOS || learning.filter(point -> point.heldOut() != null).isPresent()) {
+        if (now - lastEvent >= EVENT_NANOS
+                || learning.filter(point -> point.heldOut() != null).isPresent()) {
             lastEvent = now;
-            var name = order.items().size() == 1 ? message : order.items().get(item).name() + ": " + message;
-            var percent = 100 * (before + Math.clamp(fraction, 0, 1)) / order.items().size();
-            sink.announce(new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name, learning));
+            var name = order.items().size() == 1
+                    ? message
+                    : order.items().get(item).name() + ": " + message;
+            var percent =
+                    100 * (before + Math.clamp(fraction, 0, 1)) / order.items().size();
+            sink.announce(
+                    new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name, learning));
         }
         if (now - lastLook >= LOOK_NANOS) {
             lastLook = now;

@@ -13,27 +13,36 @@ import java.util.stream.Stream;
 
 /** A recipe's calibration as core takes it. */
 public final class JobCalibration {
-    private JobCalibration() {
-    }
+    private JobCalibration() {}
 
     /** The settings, whose vocabulary the schema has checked, with room for activations as the stage has it. */
     public static CalibrateSettings settings(StageContext context) {
         var recipe = context.job().recipe();
         var calibrate = recipe.calibrate();
-        return new CalibrateSettings(RangeCriterion.parse(calibrate.range()),
+        return new CalibrateSettings(
+                RangeCriterion.parse(calibrate.range()),
                 CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
                 CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
                 CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
-                recipe.weightBits(), recipe.activationBits(), recipe.exclude(), CalibrateSettings.SAMPLES,
-                Granularity.parse(calibrate.granularity(), calibrate.block()), recipe.candidates(), pairLimit(context.job()),
+                recipe.weightBits(),
+                recipe.activationBits(),
+                recipe.exclude(),
+                CalibrateSettings.SAMPLES,
+                Granularity.parse(calibrate.granularity(), calibrate.block()),
+                recipe.candidates(),
+                pairLimit(context.job()),
                 context.spilling());
     }
 
     /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */
     public static int pairLimit(JobRequest job) {
         var recipe = job.recipe();
-        int widest = Stream.concat(Stream.of(recipe.activationBits()), recipe.widths().stream().map(Width::activations))
-                .filter(bits -> bits <= Byte.SIZE).max(Integer::compare).orElse(recipe.activationBits());
+        int widest = Stream.concat(
+                        Stream.of(recipe.activationBits()),
+                        recipe.widths().stream().map(Width::activations))
+                .filter(bits -> bits <= Byte.SIZE)
+                .max(Integer::compare)
+                .orElse(recipe.activationBits());
         return Target.of(job.target()).pairLimit(widest);
     }
 }

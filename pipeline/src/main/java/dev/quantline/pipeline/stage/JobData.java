@@ -23,8 +23,7 @@ public final class JobData {
     /** What of the calibration data is not used, in the profiler's summary. */
     public static final String UNUSED = "unused";
 
-    private JobData() {
-    }
+    private JobData() {}
 
     /** What a job says of its data, on which every stage that reads it depends. */
     public record Settings(Map<String, JobRequest.Normalize> normalize, Map<String, JobRequest.Input> inputs) {
@@ -59,8 +58,10 @@ public final class JobData {
     }
 
     private static Map<String, BatchAxis> axes(JobRequest job) {
-        return job.inputs().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
-                input -> input.getValue().batch().map(BatchAxis::new).orElse(BatchAxis.NONE)));
+        return job.inputs().entrySet().stream()
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey,
+                        input -> input.getValue().batch().map(BatchAxis::new).orElse(BatchAxis.NONE)));
     }
 
     /**
@@ -81,12 +82,18 @@ public final class JobData {
     /** Samples run at once: as many as the profiler found to fit, and no more than so many. */
     public static int batch(StageContext context, int most) {
         var profile = context.earlier().manifests().get(StageName.PROFILE);
-        return profile == null ? most : Math.min(most, profile.summary().path(BATCH).asInt(most));
+        return profile == null
+                ? most
+                : Math.min(most, profile.summary().path(BATCH).asInt(most));
     }
 
     private static Map<String, Normalization> normalization(Map<String, JobRequest.Normalize> normalize) {
-        return normalize.entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
-                entry -> new Normalization(floats(entry.getValue().mean()), floats(entry.getValue().std()))));
+        return normalize.entrySet().stream()
+                .collect(Collectors.toMap(
+                        Map.Entry::getKey,
+                        entry -> new Normalization(
+                                floats(entry.getValue().mean()),
+                                floats(entry.getValue().std()))));
     }
 
     private static float[] floats(List<Double> values) {

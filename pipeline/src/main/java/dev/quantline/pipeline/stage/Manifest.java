@@ -19,9 +19,17 @@ import java.util.TreeMap;
  * @param files    the results by name
  * @param version  of the project
  */
-public record Manifest(String job, StageName stage, String hash, Optional<ObjectRef> previous,
-                       Map<String, List<StoredFile>> inputs, JsonNode settings, Map<String, StoredFile> files,
-                       JsonNode summary, Seconds seconds, String version) {
+public record Manifest(
+        String job,
+        StageName stage,
+        String hash,
+        Optional<ObjectRef> previous,
+        Map<String, List<StoredFile>> inputs,
+        JsonNode settings,
+        Map<String, StoredFile> files,
+        JsonNode summary,
+        Seconds seconds,
+        String version) {
 
     Event.Completed event(ObjectRef self) {
         var results = new TreeMap<String, ObjectRef>();

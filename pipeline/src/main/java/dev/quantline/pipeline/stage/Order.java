@@ -14,7 +14,14 @@ import java.util.Optional;
  * @param sinceMillis when the triggering event was published, milliseconds since the epoch
  * @param start       the time that went into making this order
  */
-record Order(String job, StageName stage, String hash, Optional<ObjectRef> previous,
-             Map<String, List<StoredFile>> inputs, JsonNode settings, List<Item> items, String version,
-             long sinceMillis, Span start) {
-}
+record Order(
+        String job,
+        StageName stage,
+        String hash,
+        Optional<ObjectRef> previous,
+        Map<String, List<StoredFile>> inputs,
+        JsonNode settings,
+        List<Item> items,
+        String version,
+        long sinceMillis,
+        Span start) {}

@@ -27,6 +27,5 @@ public sealed interface Outcome {
      * The time slice is over; any replica goes on from the checkpoint, which it finds as
      * {@link StageContext#checkpoint}.
      */
-    record Continue(Map<String, Path> checkpoint) implements Outcome {
-    }
+    record Continue(Map<String, Path> checkpoint) implements Outcome {}
 }

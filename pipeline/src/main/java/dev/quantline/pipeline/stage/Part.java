@@ -10,5 +10,4 @@ import java.util.Map;
  *
  * @param spans of all its slices so far
  */
-record Part(Map<String, StoredFile> files, JsonNode summary, List<Span> spans) {
-}
+record Part(Map<String, StoredFile> files, JsonNode summary, List<Span> spans) {}

@@ -36,20 +36,40 @@ final class Planner {
             if (known.isPresent()) {
                 return known.get();
             }
-            var context = new StageContext(job, place.local(inputs), earlier, place.empty("results"),
-                    place.spilling(tools.memory()), Optional.empty(), Progress.none(),
-                    () -> Span.account(sinceMillis, List.of(watch.span())), _ -> { }, tools.version());
+            var context = new StageContext(
+                    job,
+                    place.local(inputs),
+                    earlier,
+                    place.empty("results"),
+                    place.spilling(tools.memory()),
+                    Optional.empty(),
+                    Progress.none(),
+                    () -> Span.account(sinceMillis, List.of(watch.span())),
+                    _ -> {},
+                    tools.version());
             var items = watch.compute(() -> stage.items(context));
-            return records.order(new Order(job.id(), stage.name(), hash, previous, inputs, settings, items,
-                    tools.version(), sinceMillis, watch.span()));
+            return records.order(new Order(
+                    job.id(),
+                    stage.name(),
+                    hash,
+                    previous,
+                    inputs,
+                    settings,
+                    items,
+                    tools.version(),
+                    sinceMillis,
+                    watch.span()));
         }
     }
 
     /** Over the contents, and the names they are given in: a data set of several files is read in their order. */
     private static String hash(Map<String, List<StoredFile>> inputs, Map<String, Object> others) {
         var all = new TreeMap<String, Object>(others);
-        inputs.forEach((name, files) -> all.put("input " + name,
-                files.stream().map(file -> List.of(file.ref().name(), file.sha256())).toList()));
+        inputs.forEach((name, files) -> all.put(
+                "input " + name,
+                files.stream()
+                        .map(file -> List.of(file.ref().name(), file.sha256()))
+                        .toList()));
         return Hashes.of(Json.bytes(all));
     }
 }

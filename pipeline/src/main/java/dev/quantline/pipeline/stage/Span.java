@@ -22,14 +22,18 @@ record Span(long fromMillis, long toMillis, long computeMillis) {
     static Seconds account(long sinceMillis, long untilMillis, List<Span> spans) {
         var handled = 0L;
         var reached = sinceMillis;
-        for (var span : spans.stream().sorted(Comparator.comparingLong(Span::fromMillis)).toList()) {
+        for (var span : spans.stream()
+                .sorted(Comparator.comparingLong(Span::fromMillis))
+                .toList()) {
             handled += Math.max(0, span.toMillis - Math.max(reached, span.fromMillis));
             reached = Math.max(reached, span.toMillis);
         }
-        var busy = spans.stream().mapToLong(span -> span.toMillis - span.fromMillis).sum();
+        var busy = spans.stream()
+                .mapToLong(span -> span.toMillis - span.fromMillis)
+                .sum();
         var compute = spans.stream().mapToLong(Span::computeMillis).sum();
         var wall = untilMillis - sinceMillis;
-        return new Seconds(wall / MILLIS, compute / MILLIS, (busy - compute) / MILLIS,
-                Math.max(0, wall - handled) / MILLIS);
+        return new Seconds(
+                wall / MILLIS, compute / MILLIS, (busy - compute) / MILLIS, Math.max(0, wall - handled) / MILLIS);
     }
 }

@@ -28,9 +28,17 @@ import java.util.function.Supplier;
  *                   be among the files of the outcome under its own name
  * @param version    of the project
  */
-public record StageContext(JobRequest job, Map<String, List<Path>> inputs, Earlier earlier, Path work,
-                           Spilling spilling, Optional<Path> checkpoint, Progress progress, Supplier<Seconds> spent,
-                           Consumer<Path> handOver, String version) {
+public record StageContext(
+        JobRequest job,
+        Map<String, List<Path>> inputs,
+        Earlier earlier,
+        Path work,
+        Spilling spilling,
+        Optional<Path> checkpoint,
+        Progress progress,
+        Supplier<Seconds> spent,
+        Consumer<Path> handOver,
+        String version) {
     /** The only file of an input. External data lies beside it. */
     public Path file(String input) {
         return files(input).getFirst();

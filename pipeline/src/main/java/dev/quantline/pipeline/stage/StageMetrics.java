@@ -17,7 +17,8 @@ public final class StageMetrics {
     }
 
     void completed(Seconds seconds) {
-        registry.counter("quantline.jobs", "stage", stage.verb(), "outcome", "completed").increment();
+        registry.counter("quantline.jobs", "stage", stage.verb(), "outcome", "completed")
+                .increment();
         time("wall", seconds.wall());
         time("compute", seconds.compute());
         time("store", seconds.store());
@@ -25,8 +26,10 @@ public final class StageMetrics {
     }
 
     void failed(String kind) {
-        registry.counter("quantline.jobs", "stage", stage.verb(), "outcome", "failed").increment();
-        registry.counter("quantline.failures", "stage", stage.verb(), "kind", kind).increment();
+        registry.counter("quantline.jobs", "stage", stage.verb(), "outcome", "failed")
+                .increment();
+        registry.counter("quantline.failures", "stage", stage.verb(), "kind", kind)
+                .increment();
     }
 
     void downloaded(long bytes) {
@@ -38,7 +41,8 @@ public final class StageMetrics {
     }
 
     private void bytes(String direction, long bytes) {
-        registry.counter("quantline.store.bytes", "stage", stage.verb(), "direction", direction).increment(bytes);
+        registry.counter("quantline.store.bytes", "stage", stage.verb(), "direction", direction)
+                .increment(bytes);
     }
 
     private void time(String part, double seconds) {

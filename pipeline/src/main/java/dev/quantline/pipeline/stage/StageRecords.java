@@ -24,8 +24,7 @@ final class StageRecords {
     }
 
     /** A failure as it is remembered. */
-    record Failure(Event.Failed event, Optional<String> hash) {
-    }
+    record Failure(Event.Failed event, Optional<String> hash) {}
 
     Optional<JobRequest> request(String job) {
         return store.read(Keys.request(job)).map(json -> Json.read(json, JobRequest.class));
@@ -46,7 +45,9 @@ final class StageRecords {
     /** Writes the order unless there is one already, and answers the one that counts. */
     Order order(Order wanted) {
         var folder = folder(wanted.job(), wanted.stage(), wanted.hash());
-        return store.create(Keys.order(folder), Json.bytes(wanted)) ? wanted : order(folder).orElseThrow();
+        return store.create(Keys.order(folder), Json.bytes(wanted))
+                ? wanted
+                : order(folder).orElseThrow();
     }
 
     Optional<Order> order(String folder) {
@@ -59,13 +60,15 @@ final class StageRecords {
 
     /** Writes the manifest unless another replica was first, and answers the one that counts. */
     Manifest manifest(String folder, Manifest wanted) {
-        return store.create(Keys.manifest(folder), Json.bytes(wanted)) ? wanted : manifest(folder).orElseThrow();
+        return store.create(Keys.manifest(folder), Json.bytes(wanted))
+                ? wanted
+                : manifest(folder).orElseThrow();
     }
 
     /** Every manifest from the given one back to the first stage's. */
     Earlier earlier(Optional<ObjectRef> manifest) {
         var found = new EnumMap<StageName, Manifest>(StageName.class);
-        for (var next = manifest; next.isPresent();) {
+        for (var next = manifest; next.isPresent(); ) {
             var ref = next.get();
             var read = manifest(ref).orElseThrow(() -> new BadInput("no such manifest: " + ref));
             found.put(read.stage(), read);
@@ -87,7 +90,8 @@ final class StageRecords {
         var folder = folder(order.job(), order.stage(), order.hash());
         var keys = Set.copyOf(store.list(folder + "parts/"));
         return IntStream.range(0, order.items().size())
-                .mapToObj(item -> keys.contains(Keys.partManifest(Keys.part(folder, item)))).toList();
+                .mapToObj(item -> keys.contains(Keys.partManifest(Keys.part(folder, item))))
+                .toList();
     }
 
     ObjectRef manifestRef(String folder) {

@@ -70,7 +70,8 @@ public final class StageShell {
     /** An item, or a time slice of one, is to be done. */
     public void work(Event.Work work) {
         failures.guard(work.job(), Optional.of(work.hash()), () -> {
-            if (records.cancelled(work.job()) || failures.known(work.job(), work.hash()).isPresent()) {
+            if (records.cancelled(work.job())
+                    || failures.known(work.job(), work.hash()).isPresent()) {
                 return;
             }
             var order = order(work.job(), work.hash());

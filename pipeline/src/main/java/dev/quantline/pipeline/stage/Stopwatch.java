@@ -31,6 +31,9 @@ final class Stopwatch {
     Span span() {
         var now = System.nanoTime();
         var compute = computeNanos + (computing ? now - computingSince : 0);
-        return new Span(fromMillis, fromMillis + Duration.ofNanos(now - fromNanos).toMillis(), Duration.ofNanos(compute).toMillis());
+        return new Span(
+                fromMillis,
+                fromMillis + Duration.ofNanos(now - fromNanos).toMillis(),
+                Duration.ofNanos(compute).toMillis());
     }
 }

@@ -11,6 +11,11 @@ import java.nio.file.Path;
  * @param memory   bytes of activations that a stage keeps in memory; the rest goes to the scratch folder
  * @param version  of the project; part of every result's name
  */
-public record Tools(Store store, EventSink sink, StageMetrics metrics, Attempts attempts, Path scratch,
-                    long memory, String version) {
-}
+public record Tools(
+        Store store,
+        EventSink sink,
+        StageMetrics metrics,
+        Attempts attempts,
+        Path scratch,
+        long memory,
+        String version) {}

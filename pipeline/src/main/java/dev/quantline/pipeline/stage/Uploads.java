@@ -53,8 +53,8 @@ final class Uploads implements AutoCloseable {
     /** The same for files that belong in another folder, of which none was begun. */
     Map<String, StoredFile> finish(String otherFolder, Map<String, Path> files) {
         var stored = new TreeMap<String, StoredFile>();
-        files.forEach((name, file) -> stored.put(name, place.origin(file).orElseGet(() -> begun(file)
-                .orElseGet(() -> put(otherFolder, name, file)))));
+        files.forEach((name, file) -> stored.put(
+                name, place.origin(file).orElseGet(() -> begun(file).orElseGet(() -> put(otherFolder, name, file)))));
         return stored;
     }
 

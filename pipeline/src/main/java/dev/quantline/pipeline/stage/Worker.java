@@ -37,19 +37,26 @@ final class Worker {
         }
         var watch = new Stopwatch();
         try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded);
-             var uploads = new Uploads(tools, place, folder)) {
+                var uploads = new Uploads(tools, place, folder)) {
             place.fetchKnown(order.inputs());
-            var checkpoint = work.slice() == 0 ? Optional.<Part>empty()
-                    : records.part(Keys.slice(folder, work.slice()));
+            var checkpoint =
+                    work.slice() == 0 ? Optional.<Part>empty() : records.part(Keys.slice(folder, work.slice()));
             var before = records.stored(order).stream().filter(stored -> stored).count();
             var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
-            var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
-                    place.empty("results"), place.spilling(tools.memory()),
+            var context = new StageContext(
+                    job,
+                    place.local(order.inputs()),
+                    records.earlier(order.previous()),
+                    place.empty("results"),
+                    place.spilling(tools.memory()),
                     checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
                     new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())),
-                    () -> Span.account(order.sinceMillis(),
-                            Stream.concat(spans.stream(), Stream.of(order.start(), watch.span())).toList()),
-                    uploads::begin, tools.version());
+                    () -> Span.account(
+                            order.sinceMillis(),
+                            Stream.concat(spans.stream(), Stream.of(order.start(), watch.span()))
+                                    .toList()),
+                    uploads::begin,
+                    tools.version());
             return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
                 case Outcome.Done end -> {
                     var files = uploads.finish(end.files());
@@ -78,29 +85,51 @@ final class Worker {
         }
         var result = parts.size() == 1 ? parts.getFirst() : merged(job, order, folder, parts, watch);
         if (order.stage().isLast()) {
-            result.files().forEach((name, file) -> tools.store().copy(file.ref(),
-                    Keys.delivered(order.job(), order.stage().verb(), name)));
+            result.files()
+                    .forEach((name, file) -> tools.store()
+                            .copy(
+                                    file.ref(),
+                                    Keys.delivered(order.job(), order.stage().verb(), name)));
         }
         var spans = new ArrayList<>(List.of(order.start(), watch.span()));
         parts.forEach(part -> spans.addAll(part.spans()));
         var seconds = Span.account(order.sinceMillis(), spans);
-        return records.manifest(folder, new Manifest(order.job(), order.stage(), order.hash(), order.previous(),
-                order.inputs(), order.settings(), result.files(), result.summary(), seconds, order.version()));
+        return records.manifest(
+                folder,
+                new Manifest(
+                        order.job(),
+                        order.stage(),
+                        order.hash(),
+                        order.previous(),
+                        order.inputs(),
+                        order.settings(),
+                        result.files(),
+                        result.summary(),
+                        seconds,
+                        order.version()));
     }
 
     private Part merged(JobRequest job, Order order, String folder, List<Part> parts, Stopwatch watch)
             throws IOException {
         try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded);
-             var uploads = new Uploads(tools, place, Keys.results(folder))) {
+                var uploads = new Uploads(tools, place, Keys.results(folder))) {
             place.fetchKnown(order.inputs());
             var finished = new ArrayList<FinishedItem>();
             for (var item = 0; item < parts.size(); item++) {
                 var local = place.fetchPart(Keys.part("", item), parts.get(item).files());
-                finished.add(new FinishedItem(order.items().get(item), local, parts.get(item).summary()));
+                finished.add(new FinishedItem(
+                        order.items().get(item), local, parts.get(item).summary()));
             }
-            var context = new StageContext(job, place.local(order.inputs()), records.earlier(order.previous()),
-                    place.empty("results"), place.spilling(tools.memory()), Optional.empty(), Progress.none(),
-                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())), uploads::begin,
+            var context = new StageContext(
+                    job,
+                    place.local(order.inputs()),
+                    records.earlier(order.previous()),
+                    place.empty("results"),
+                    place.spilling(tools.memory()),
+                    Optional.empty(),
+                    Progress.none(),
+                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())),
+                    uploads::begin,
                     tools.version());
             var merged = watch.compute(() -> stage.merge(context, finished));
             return new Part(uploads.finish(merged.files()), merged.summary(), List.of());

@@ -54,13 +54,15 @@ final class Workplace implements AutoCloseable {
     /** Brings the sources in and says what they were. */
     Map<String, List<StoredFile>> fetch(Map<String, Source> sources) {
         var fetched = new TreeMap<String, List<StoredFile>>();
-        sources.forEach((name, source) -> fetched.put(name, switch (source) {
-            case Source.Made made -> {
-                fetchKnown(Map.of(name, made.files()));
-                yield made.files();
-            }
-            case Source.Given given -> given(name, given.ref());
-        }));
+        sources.forEach((name, source) -> fetched.put(
+                name,
+                switch (source) {
+                    case Source.Made made -> {
+                        fetchKnown(Map.of(name, made.files()));
+                        yield made.files();
+                    }
+                    case Source.Given given -> given(name, given.ref());
+                }));
         return fetched;
     }
 
@@ -76,8 +78,11 @@ final class Workplace implements AutoCloseable {
     /** Where {@link #fetch} and {@link #fetchKnown} put the files. */
     Map<String, List<Path>> local(Map<String, List<StoredFile>> inputs) {
         var local = new TreeMap<String, List<Path>>();
-        inputs.forEach((name, files) ->
-                local.put(name, files.stream().map(file -> target(name, files.getFirst().ref(), file.ref())).toList()));
+        inputs.forEach((name, files) -> local.put(
+                name,
+                files.stream()
+                        .map(file -> target(name, files.getFirst().ref(), file.ref()))
+                        .toList()));
         return local;
     }
 
@@ -109,8 +114,8 @@ final class Workplace implements AutoCloseable {
         var files = new ArrayList<StoredFile>();
         store.resolve(ref).forEach(object -> files.add(given(object, target(input, object, object))));
         if (ref.key().endsWith(".onnx")) {
-            externalData(target(input, ref, ref)).forEach(name ->
-                    files.add(given(ref.beside(name), target(input, ref, ref.beside(name)))));
+            externalData(target(input, ref, ref))
+                    .forEach(name -> files.add(given(ref.beside(name), target(input, ref, ref.beside(name)))));
         }
         return List.copyOf(files);
     }
@@ -138,6 +143,8 @@ final class Workplace implements AutoCloseable {
     private Path target(String input, ObjectRef first, ObjectRef ref) {
         var prefix = first.key().substring(0, first.key().lastIndexOf('/') + 1);
         var below = ref.bucket().equals(first.bucket()) && ref.key().startsWith(prefix);
-        return folder.resolve("inputs").resolve(input).resolve(below ? ref.key().substring(prefix.length()) : ref.name());
+        return folder.resolve("inputs")
+                .resolve(input)
+                .resolve(below ? ref.key().substring(prefix.length()) : ref.name());
     }
 }

@@ -19,8 +19,7 @@ import java.util.UUID;
  * appears by an atomic rename, and names never change their content.
  */
 final class ContentCache {
-    private record Cached(Path file, long bytes, Instant used) {
-    }
+    private record Cached(Path file, long bytes, Instant used) {}
 
     private final Path contents;
     private final Path names;
@@ -53,7 +52,8 @@ final class ContentCache {
 
     /** Takes the file over. */
     void adopt(Path incoming, String hash) throws IOException {
-        Files.move(incoming, contents.resolve(hash), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(
+                incoming, contents.resolve(hash), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         evict();
     }
 
@@ -105,13 +105,18 @@ final class ContentCache {
 
     private List<Cached> cached() throws IOException {
         try (var files = Files.list(contents)) {
-            return files.filter(file -> !file.getFileName().toString().startsWith("incoming")).map(file -> {
-                try {
-                    return new Cached(file, Files.size(file), Files.getLastModifiedTime(file).toInstant());
-                } catch (IOException deletedMeanwhile) {
-                    return new Cached(file, 0, Instant.MAX);
-                }
-            }).toList();
+            return files.filter(file -> !file.getFileName().toString().startsWith("incoming"))
+                    .map(file -> {
+                        try {
+                            return new Cached(
+                                    file,
+                                    Files.size(file),
+                                    Files.getLastModifiedTime(file).toInstant());
+                        } catch (IOException deletedMeanwhile) {
+                            return new Cached(file, 0, Instant.MAX);
+                        }
+                    })
+                    .toList();
         }
     }
 }

@@ -12,8 +12,7 @@ import java.util.HexFormat;
 public final class Hashes {
     private static final int BUFFER = 1 << 16;
 
-    private Hashes() {
-    }
+    private Hashes() {}
 
     public static MessageDigest sha256() {
         try {

@@ -17,8 +17,7 @@ package dev.quantline.pipeline.store;
 public final class Keys {
     public static final String JOBS = "jobs/";
 
-    private Keys() {
-    }
+    private Keys() {}
 
     public static String request(String job) {
         return JOBS + job + "/job.json";

@@ -59,7 +59,11 @@ public final class Store implements AutoCloseable {
     /** Makes no connection yet. */
     public Store(StoreSettings settings) {
         this.settings = settings;
-        var http = new OkHttpClient.Builder().connectTimeout(CONNECT).readTimeout(ANSWER).writeTimeout(ANSWER).build();
+        var http = new OkHttpClient.Builder()
+                .connectTimeout(CONNECT)
+                .readTimeout(ANSWER)
+                .writeTimeout(ANSWER)
+                .build();
         this.client = client(settings, http);
         this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build());
         try {
@@ -72,8 +76,10 @@ public final class Store implements AutoCloseable {
     /** Creates the bucket when it is missing; also warms the client up. */
     public void prepare() {
         call(() -> {
-            if (!client.bucketExists(BucketExistsArgs.builder().bucket(settings.bucket()).build())) {
-                client.makeBucket(MakeBucketArgs.builder().bucket(settings.bucket()).build());
+            if (!client.bucketExists(
+                    BucketExistsArgs.builder().bucket(settings.bucket()).build())) {
+                client.makeBucket(
+                        MakeBucketArgs.builder().bucket(settings.bucket()).build());
             }
             return null;
         });
@@ -81,7 +87,8 @@ public final class Store implements AutoCloseable {
 
     /** Whether the bucket is there; answers or throws within a few seconds. */
     public boolean isReady() {
-        return call(() -> probe.bucketExists(BucketExistsArgs.builder().bucket(settings.bucket()).build()));
+        return call(() -> probe.bucketExists(
+                BucketExistsArgs.builder().bucket(settings.bucket()).build()));
     }
 
     /** The store's address, for messages. */
@@ -105,7 +112,10 @@ public final class Store implements AutoCloseable {
     /** A small object's content; empty when there is no such object. */
     public Optional<byte[]> read(String key) {
         return call(() -> {
-            try (var in = client.getObject(GetObjectArgs.builder().bucket(settings.bucket()).object(key).build())) {
+            try (var in = client.getObject(GetObjectArgs.builder()
+                    .bucket(settings.bucket())
+                    .object(key)
+                    .build())) {
                 return Optional.of(in.readAllBytes());
             } catch (ErrorResponseException e) {
                 return absent(e);
@@ -125,7 +135,8 @@ public final class Store implements AutoCloseable {
                 client.putObject(small(key, content).extraHeaders(CREATE_ONLY).build());
                 return true;
             } catch (ErrorResponseException e) {
-                if (e.errorResponse().code().equals("PreconditionFailed") || e.response().code() == 412) {
+                if (e.errorResponse().code().equals("PreconditionFailed")
+                        || e.response().code() == 412) {
                     return false;
                 }
                 throw e;
@@ -156,8 +167,14 @@ public final class Store implements AutoCloseable {
 
     /** Copies inside the store. */
     public void copy(ObjectRef from, String toKey) {
-        call(() -> client.copyObject(CopyObjectArgs.builder().bucket(settings.bucket()).object(toKey)
-                .source(SourceObject.builder().bucket(from.bucket()).object(from.key()).build()).build()));
+        call(() -> client.copyObject(CopyObjectArgs.builder()
+                .bucket(settings.bucket())
+                .object(toKey)
+                .source(SourceObject.builder()
+                        .bucket(from.bucket())
+                        .object(from.key())
+                        .build())
+                .build()));
     }
 
     /** Keys of the configured bucket below a prefix, sorted. */
@@ -167,7 +184,9 @@ public final class Store implements AutoCloseable {
 
     /** The names directly below a prefix that ends with a slash, sorted: of objects, and of folders with their slash. */
     public List<String> children(String prefix) {
-        return list(ref(prefix), false).stream().map(key -> key.substring(prefix.length())).toList();
+        return list(ref(prefix), false).stream()
+                .map(key -> key.substring(prefix.length()))
+                .toList();
     }
 
     /**
@@ -180,8 +199,10 @@ public final class Store implements AutoCloseable {
             return List.of(ref);
         }
         var prefix = new ObjectRef(ref.bucket(), ref.key().endsWith("/") ? ref.key() : ref.key() + "/");
-        var below = list(prefix, false).stream().filter(key -> key.endsWith(".npz"))
-                .map(key -> new ObjectRef(ref.bucket(), key)).toList();
+        var below = list(prefix, false).stream()
+                .filter(key -> key.endsWith(".npz"))
+                .map(key -> new ObjectRef(ref.bucket(), key))
+                .toList();
         if (below.isEmpty()) {
             throw new BadInput("no object and no .npz below it: " + ref);
         }
@@ -222,7 +243,8 @@ public final class Store implements AutoCloseable {
         call(() -> {
             if (!cache.take(file.sha256(), target)) {
                 if (!download(file.ref(), transferred).equals(file.sha256())) {
-                    throw new BadInput(file.ref() + " was replaced while the job was running; submit it under a new id");
+                    throw new BadInput(
+                            file.ref() + " was replaced while the job was running; submit it under a new id");
                 }
                 take(file.ref(), file.sha256(), target);
             }
@@ -240,7 +262,7 @@ public final class Store implements AutoCloseable {
             var part = target.resolveSibling(target.getFileName() + ".part");
             try {
                 Files.createDirectories(target.toAbsolutePath().getParent());
-                download(ref, part, _ -> { });
+                download(ref, part, _ -> {});
                 return Files.move(part, target, StandardCopyOption.REPLACE_EXISTING);
             } finally {
                 Files.deleteIfExists(part);
@@ -259,15 +281,23 @@ public final class Store implements AutoCloseable {
     }
 
     private static MinioClient client(StoreSettings settings, OkHttpClient http) {
-        return MinioClient.builder().endpoint(settings.endpoint().toString()).region(settings.region())
-                .credentials(settings.accessKey(), settings.secretKey()).httpClient(http, true).build();
+        return MinioClient.builder()
+                .endpoint(settings.endpoint().toString())
+                .region(settings.region())
+                .credentials(settings.accessKey(), settings.secretKey())
+                .httpClient(http, true)
+                .build();
     }
 
     /** CRC-32 is the one checksum both sides compute in hardware. */
     private StoredFile upload(String key, String hash, Path file) throws MinioException, IOException {
-        client.uploadObject(UploadObjectArgs.builder().bucket(settings.bucket()).object(key)
-                .filename(file.toString(), PART_BYTES).checksum(Checksum.Algorithm.CRC32)
-                .parallelUploads(PARTS_AT_ONCE).build());
+        client.uploadObject(UploadObjectArgs.builder()
+                .bucket(settings.bucket())
+                .object(key)
+                .filename(file.toString(), PART_BYTES)
+                .checksum(Checksum.Algorithm.CRC32)
+                .parallelUploads(PARTS_AT_ONCE)
+                .build());
         return new StoredFile(ref(key), hash, Files.size(file));
     }
 
@@ -290,7 +320,8 @@ public final class Store implements AutoCloseable {
     }
 
     private String download(ObjectRef ref, Path target, LongConsumer transferred) throws MinioException, IOException {
-        try (var in = client.getObject(GetObjectArgs.builder().bucket(ref.bucket()).object(ref.key()).build())) {
+        try (var in = client.getObject(
+                GetObjectArgs.builder().bucket(ref.bucket()).object(ref.key()).build())) {
             var digest = Hashes.sha256();
             try (var out = new DigestOutputStream(Files.newOutputStream(target), digest)) {
                 transferred.accept(in.transferTo(out));
@@ -305,8 +336,10 @@ public final class Store implements AutoCloseable {
     private Optional<StatObjectResponse> stat(ObjectRef ref) {
         return call(() -> {
             try {
-                return Optional.of(client.statObject(
-                        StatObjectArgs.builder().bucket(ref.bucket()).object(ref.key()).build()));
+                return Optional.of(client.statObject(StatObjectArgs.builder()
+                        .bucket(ref.bucket())
+                        .object(ref.key())
+                        .build()));
             } catch (ErrorResponseException e) {
                 return absent(e);
             }
@@ -317,8 +350,11 @@ public final class Store implements AutoCloseable {
         return call(() -> {
             var keys = new ArrayList<String>();
             try {
-                for (var result : client.listObjects(ListObjectsArgs.builder().bucket(prefix.bucket())
-                        .prefix(prefix.key()).recursive(recursive).build())) {
+                for (var result : client.listObjects(ListObjectsArgs.builder()
+                        .bucket(prefix.bucket())
+                        .prefix(prefix.key())
+                        .recursive(recursive)
+                        .build())) {
                     keys.add(result.get().objectName());
                 }
             } catch (ErrorResponseException e) {
@@ -330,12 +366,16 @@ public final class Store implements AutoCloseable {
     }
 
     private PutObjectArgs.Builder small(String key, byte[] content) {
-        return PutObjectArgs.builder().bucket(settings.bucket()).object(key).data(content, content.length)
+        return PutObjectArgs.builder()
+                .bucket(settings.bucket())
+                .object(key)
+                .data(content, content.length)
                 .contentType("application/json");
     }
 
     private static <T> Optional<T> absent(ErrorResponseException e) throws ErrorResponseException {
-        if (List.of("NoSuchKey", "NoSuchBucket", "NoSuchObject").contains(e.errorResponse().code())
+        if (List.of("NoSuchKey", "NoSuchBucket", "NoSuchObject")
+                        .contains(e.errorResponse().code())
                 || e.response().code() == 404) {
             return Optional.empty();
         }

@@ -13,6 +13,12 @@ import java.nio.file.Path;
  * @param cache          folder of downloaded and uploaded contents, shared by processes of one machine
  * @param cacheBytes     beyond this the least recently used contents are deleted
  */
-public record StoreSettings(URI endpoint, String region, String accessKey, String secretKey, String bucket,
-                            long maxObjectBytes, Path cache, long cacheBytes) {
-}
+public record StoreSettings(
+        URI endpoint,
+        String region,
+        String accessKey,
+        String secretKey,
+        String bucket,
+        long maxObjectBytes,
+        Path cache,
+        long cacheBytes) {}

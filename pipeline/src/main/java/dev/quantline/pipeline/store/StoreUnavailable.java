@@ -14,6 +14,7 @@ public final class StoreUnavailable extends RuntimeException {
     /** Whether the store answered that it will not be used so: keys, region or bucket are not what it takes. */
     public boolean refused() {
         return getCause() instanceof ErrorResponseException answer
-                && answer.response().code() >= CLIENT_ERROR && answer.response().code() < SERVER_ERROR;
+                && answer.response().code() >= CLIENT_ERROR
+                && answer.response().code() < SERVER_ERROR;
     }
 }

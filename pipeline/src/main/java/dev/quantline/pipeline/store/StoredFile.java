@@ -9,5 +9,4 @@ import dev.quantline.pipeline.job.ObjectRef;
  * @param sha256 of the content, lower-case hexadecimal
  * @param bytes  its size
  */
-public record StoredFile(ObjectRef ref, String sha256, long bytes) {
-}
+public record StoredFile(ObjectRef ref, String sha256, long bytes) {}

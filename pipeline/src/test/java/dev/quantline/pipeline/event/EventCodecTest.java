@@ -1,9 +1,5 @@
 package dev.quantline.pipeline.event;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
@@ -19,16 +15,29 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class EventCodecTest {
     private static final String HASH = "0123456789abcdef".repeat(4);
     private static final ObjectRef MANIFEST = ObjectRef.parse("s3://quantline/jobs/a/tune/h/manifest.json");
 
     static Stream<Event> events() {
         return Stream.of(
-                new Event.Completed("a", StageName.TUNE, MANIFEST, Map.of("model.onnx", MANIFEST),
-                        Json.MAPPER.createObjectNode().put("layers", 3), new Event.Seconds(9, 8, 0.5, 0.5)),
+                new Event.Completed(
+                        "a",
+                        StageName.TUNE,
+                        MANIFEST,
+                        Map.of("model.onnx", MANIFEST),
+                        Json.MAPPER.createObjectNode().put("layers", 3),
+                        new Event.Seconds(9, 8, 0.5, 0.5)),
                 new Event.Progress("a", StageName.PROFILE, 12.5, "shard 1 of 8"),
-                new Event.Progress("a", StageName.TUNE, 40, "reconstruct 1 of 6: step 50 of 300",
+                new Event.Progress(
+                        "a",
+                        StageName.TUNE,
+                        40,
+                        "reconstruct 1 of 6: step 50 of 300",
                         Optional.of(new Learning("encoder.0", 50, 300, 0.01, null))),
                 new Event.Failed("a", "submit", "recipe: unknown", false),
                 new Event.Cancel("a"),
@@ -55,7 +64,8 @@ class EventCodecTest {
     @Test
     void aFieldThatIsThereTwiceIsNotReadAsEither() {
         var bare = "{\"id\": \"a\", \"recipe\": \"int8\", \"recipe\": \"w4a4\"}";
-        var wrapped = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\", \"data\": " + bare + "}";
+        var wrapped = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\", \"data\": "
+                + bare + "}";
 
         for (var request : List.of(bare, wrapped)) {
             var refusal = assertThrows(Unreadable.class, () -> EventCodec.jobRequest(request.getBytes()));
@@ -79,14 +89,21 @@ class EventCodecTest {
     @Test
     void aRequestIsReadBareAndInsideACloudEvent() {
         var bare = "{\"id\": \"a\"}";
-        var wrapped = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\", \"data\": " + bare + "}";
+        var wrapped = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\", \"data\": "
+                + bare + "}";
 
         assertEquals(EventCodec.jobRequest(bare.getBytes()), EventCodec.jobRequest(wrapped.getBytes()));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "no json", "[]", "{\"specversion\": \"1.0\", \"id\": \"1\"}",
-        "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\"}"})
+    @ValueSource(
+            strings = {
+                "",
+                "no json",
+                "[]",
+                "{\"specversion\": \"1.0\", \"id\": \"1\"}",
+                "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"t\"}"
+            })
     void whatIsNoRequestIsUnreadable(String value) {
         assertThrows(Unreadable.class, () -> EventCodec.jobRequest(value.getBytes()));
     }
@@ -101,7 +118,8 @@ class EventCodecTest {
             dev.quantline.work.v1     | {"job": "a", "stage": "tune", "hash": "../../x"}
             """)
     void whatIsNoEventIsUnreadable(String type, String data) {
-        var value = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"%s\", \"data\": %s}".formatted(type, data);
+        var value = "{\"specversion\": \"1.0\", \"id\": \"1\", \"source\": \"/me\", \"type\": \"%s\", \"data\": %s}"
+                .formatted(type, data);
 
         assertThrows(Unreadable.class, () -> EventCodec.decode(value.getBytes()));
     }

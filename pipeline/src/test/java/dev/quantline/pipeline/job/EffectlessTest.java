@@ -1,8 +1,5 @@
 package dev.quantline.pipeline.job;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.core.JsonProcessingException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -10,11 +7,18 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class EffectlessTest {
     private static JobRequest read(String recipe, String metric) throws JsonProcessingException {
-        var evaluation = metric == null ? "" : ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"" + metric + "\"}";
-        return JobReader.read(Json.MAPPER.readTree("{\"model\": \"s3://b1x/m.onnx\", \"calibration\": \"s3://b1x/c.npz\"" + evaluation
-                + ", \"recipe\": " + recipe + "}"), "given");
+        var evaluation = metric == null
+                ? ""
+                : ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"" + metric + "\"}";
+        return JobReader.read(
+                Json.MAPPER.readTree("{\"model\": \"s3://b1x/m.onnx\", \"calibration\": \"s3://b1x/c.npz\"" + evaluation
+                        + ", \"recipe\": " + recipe + "}"),
+                "given");
     }
 
     @ParameterizedTest
@@ -43,17 +47,26 @@ class EffectlessTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\"int8\"", "\"weights4\"", "\"w4a8\"", "\"mixed\"",
-        "{\"calibrate\": {\"granularity\": \"block\", \"block\": 64}}",
-        "{\"tune\": {\"affine\": false, \"whole\": \"off\", \"blocks\": []}}",
-        "{\"preset\": \"w4a8\", \"tune\": {\"order\": \"parallel\", \"training\": {\"steps\": 5, \"ahead\": 1}}}"})
+    @ValueSource(
+            strings = {
+                "\"int8\"",
+                "\"weights4\"",
+                "\"w4a8\"",
+                "\"mixed\"",
+                "{\"calibrate\": {\"granularity\": \"block\", \"block\": 64}}",
+                "{\"tune\": {\"affine\": false, \"whole\": \"off\", \"blocks\": []}}",
+                "{\"preset\": \"w4a8\", \"tune\": {\"order\": \"parallel\", \"training\": {\"steps\": 5, \"ahead\": 1}}}"
+            })
     void presetsAndWhatWorksAreNotRemarkedOn(String recipe) throws JsonProcessingException {
         assertEquals(List.of(), read(recipe, null).notes());
     }
 
     @Test
     void theMetricDecidesWhatTheWholeNetworkAndItsTextAreFor() throws JsonProcessingException {
-        assertEquals(List.of(), read("{\"preset\": \"w4a8\", \"tune\": {\"whole\": \"logits\", \"write\": true}}", "perplexity").notes());
+        assertEquals(
+                List.of(),
+                read("{\"preset\": \"w4a8\", \"tune\": {\"whole\": \"logits\", \"write\": true}}", "perplexity")
+                        .notes());
     }
 
     @Test

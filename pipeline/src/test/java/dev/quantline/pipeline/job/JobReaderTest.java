@@ -1,11 +1,5 @@
 package dev.quantline.pipeline.job;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.evaluate.Metric;
@@ -16,6 +10,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class JobReaderTest {
     private static final String BASE = "\"model\": \"s3://b1x/m.onnx\", \"calibration\": \"s3://b1x/c.npz\"";
@@ -56,23 +56,31 @@ class JobReaderTest {
         assertEquals(job, again);
         assertEquals(Optional.of(1), again.inputs().get("h0").batch());
         assertEquals(Optional.of(true), again.inputs().get("scale").constant());
-        assertEquals(Optional.of("probabilities"), again.evaluation().orElseThrow().output());
+        assertEquals(
+                Optional.of("probabilities"), again.evaluation().orElseThrow().output());
         assertArrayEquals(Json.bytes(job), Json.bytes(again));
     }
 
     @Test
     void theSchemaListsTheMetricsThereAre() {
-        var listed = JobReader.publishedSchema().at("/properties/evaluation/properties/metric/else/enum").valueStream()
-                .map(JsonNode::asText).toList();
+        var listed = JobReader.publishedSchema()
+                .at("/properties/evaluation/properties/metric/else/enum")
+                .valueStream()
+                .map(JsonNode::asText)
+                .toList();
 
         assertEquals(Metric.NAMES, listed);
     }
 
     @Test
     void aMetricMayBeAGraph() {
-        var own = read("{" + BASE + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"s3://b1x/own/iou.onnx\","
-                + " \"better\": \"lower\"}}").evaluation().orElseThrow();
-        var named = read("{" + BASE + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"map50\"}}").evaluation()
+        var own = read("{" + BASE
+                        + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"s3://b1x/own/iou.onnx\","
+                        + " \"better\": \"lower\"}}")
+                .evaluation()
+                .orElseThrow();
+        var named = read("{" + BASE + ", \"evaluation\": {\"data\": \"s3://b1x/v.npz\", \"metric\": \"map50\"}}")
+                .evaluation()
                 .orElseThrow();
 
         assertEquals(Optional.of(ObjectRef.parse("s3://b1x/own/iou.onnx")), own.graph());
@@ -150,11 +158,17 @@ class JobReaderTest {
     @Test
     void trainingDataAsksForFineTuning() {
         var without = read("{BASE}".replace("BASE", BASE)).recipe().tune();
-        var with = read("{BASE, \"training\": {\"data\": \"s3://b1x/t.npz\"}}".replace("BASE", BASE)).recipe().tune();
-        var own = read("{BASE, \"recipe\": {\"tune\": {\"quanttune\": {\"k\": 4}}}}".replace("BASE", BASE)).recipe().tune();
+        var with = read("{BASE, \"training\": {\"data\": \"s3://b1x/t.npz\"}}".replace("BASE", BASE))
+                .recipe()
+                .tune();
+        var own = read("{BASE, \"recipe\": {\"tune\": {\"quanttune\": {\"k\": 4}}}}".replace("BASE", BASE))
+                .recipe()
+                .tune();
 
         assertTrue(without.quanttune().isEmpty());
-        assertEquals(new Recipe.QuantTune(null, null, null, null, null, null, null, null, null), with.quanttune().orElseThrow());
+        assertEquals(
+                new Recipe.QuantTune(null, null, null, null, null, null, null, null, null),
+                with.quanttune().orElseThrow());
         assertEquals(4, own.quanttune().orElseThrow().k());
     }
 
@@ -169,14 +183,23 @@ class JobReaderTest {
         var own = allocate("{\"preset\": \"mixed\", \"goal\": {\"drop\": 0.005}, \"allocate\": {\"aim\": 0.3}}");
 
         // Then the preset's aim is left to the first, and nobody gets a limit that was not stated
-        assertEquals(List.of("0.15", "-", "-", "-", "-", "0.3"), Stream.of(preset, size, goal, loss, both, own)
-                .map(one -> one.aim().map(String::valueOf).orElse("-")).toList());
-        assertEquals(List.of("-", "0.2", "-", "-", "0.2", "-"), Stream.of(preset, size, goal, loss, both, own)
-                .map(one -> one.size().map(String::valueOf).orElse("-")).toList());
+        assertEquals(
+                List.of("0.15", "-", "-", "-", "-", "0.3"),
+                Stream.of(preset, size, goal, loss, both, own)
+                        .map(one -> one.aim().map(String::valueOf).orElse("-"))
+                        .toList());
+        assertEquals(
+                List.of("-", "0.2", "-", "-", "0.2", "-"),
+                Stream.of(preset, size, goal, loss, both, own)
+                        .map(one -> one.size().map(String::valueOf).orElse("-"))
+                        .toList());
     }
 
     private static Recipe.Allocate allocate(String recipe) {
-        return read("{" + BASE + ", \"recipe\": " + recipe + "}").recipe().allocate().orElseThrow();
+        return read("{" + BASE + ", \"recipe\": " + recipe + "}")
+                .recipe()
+                .allocate()
+                .orElseThrow();
     }
 
     @ParameterizedTest

@@ -1,7 +1,5 @@
 package dev.quantline.pipeline.service;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quantline.runtime.ProcessEnding;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.reactive.messaging.kafka.IncomingKafkaRecord;
@@ -12,6 +10,8 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.reactive.messaging.Metadata;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 class PutAsideTest {
     @Test
@@ -25,14 +25,21 @@ class PutAsideTest {
                 return Uni.createFrom().voidItem();
             }
         };
-        var handler = new PutAside((configuration, vertx, consumer, report) -> deadLetters).create(null, null, null, null);
+        var handler =
+                new PutAside((configuration, vertx, consumer, report) -> deadLetters).create(null, null, null, null);
         var settled = new AtomicBoolean();
 
         // When
-        handler.handle(null, new CompletionException(new InterruptedException()), null).subscribe().with(nothing -> settled.set(true));
-        handler.handle(null, new CompletionException(new ProcessEnding(null)), null).subscribe().with(nothing -> settled.set(true));
+        handler.handle(null, new CompletionException(new InterruptedException()), null)
+                .subscribe()
+                .with(nothing -> settled.set(true));
+        handler.handle(null, new CompletionException(new ProcessEnding(null)), null)
+                .subscribe()
+                .with(nothing -> settled.set(true));
         var afterInterruptions = settled.get();
-        handler.handle(null, new IllegalStateException("a bug"), null).subscribe().with(nothing -> settled.set(true));
+        handler.handle(null, new IllegalStateException("a bug"), null)
+                .subscribe()
+                .with(nothing -> settled.set(true));
 
         // Then
         assertEquals(List.of("a bug"), aside);

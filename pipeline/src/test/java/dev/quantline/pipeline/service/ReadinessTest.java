@@ -1,9 +1,5 @@
 package dev.quantline.pipeline.service;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTimeout;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import java.io.IOException;
@@ -17,9 +13,14 @@ import org.eclipse.microprofile.health.HealthCheckResponse.Status;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /** Neither a closed port nor a server that never answers keeps an operator waiting. */
 class ReadinessTest {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+
     @TempDir
     Path folder;
 
@@ -43,7 +44,9 @@ class ReadinessTest {
         var response = assertTimeout(PATIENCE, check::call);
 
         assertEquals(Status.DOWN, response.getStatus());
-        assertTrue(response.getData().orElseThrow().get("reason").toString().contains(address), response.getData()::toString);
+        assertTrue(
+                response.getData().orElseThrow().get("reason").toString().contains(address),
+                response.getData()::toString);
     }
 
     private Store store(String endpoint) {

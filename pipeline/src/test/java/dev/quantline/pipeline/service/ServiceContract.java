@@ -1,11 +1,5 @@
 package dev.quantline.pipeline.service;
 
-import static io.restassured.RestAssured.get;
-import static org.hamcrest.Matchers.containsString;
-import static org.hamcrest.Matchers.hasItem;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Topics;
@@ -21,16 +15,25 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static io.restassured.RestAssured.get;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.hasItem;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 /**
  * What every service must do on a real broker and a real store. The stages before it run beside it in the test, so that
  * it gets real input.
  */
 public abstract class ServiceContract {
     protected static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
+
     @Inject
     protected Store store;
+
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
+
     protected Traffic traffic;
 
     /** The stage under test. */
@@ -57,7 +60,9 @@ public abstract class ServiceContract {
         var completed = traffic.await("first", TOPICS.completed(stage()), Event.Completed.class);
 
         for (var result : completed.results().entrySet()) {
-            Files.write(folder.resolve(result.getKey()), store.read(result.getValue().key()).orElseThrow());
+            Files.write(
+                    folder.resolve(result.getKey()),
+                    store.read(result.getValue().key()).orElseThrow());
         }
         checkResult(folder);
         assertTrue(store.exists(completed.manifest()));
@@ -106,10 +111,16 @@ public abstract class ServiceContract {
         traffic.await("figures", TOPICS.completed(stage()), Event.Completed.class);
 
         get("/q/health/live").then().statusCode(200);
-        get("/q/health/ready").then().statusCode(200)
-                .body("checks.data.address", hasItem(broker)).body("checks.data.address", hasItem(store.address()));
-        get("/q/metrics").then().statusCode(200)
-                .body(containsString("quantline_jobs_total{outcome=\"completed\",stage=\"%s\"}".formatted(stage().verb())));
+        get("/q/health/ready")
+                .then()
+                .statusCode(200)
+                .body("checks.data.address", hasItem(broker))
+                .body("checks.data.address", hasItem(store.address()));
+        get("/q/metrics")
+                .then()
+                .statusCode(200)
+                .body(containsString(
+                        "quantline_jobs_total{outcome=\"completed\",stage=\"%s\"}".formatted(stage().verb())));
     }
 
     private String triggers() {

@@ -1,14 +1,5 @@
 package dev.quantline.pipeline.service;
 
-import static io.restassured.RestAssured.get;
-import static org.hamcrest.Matchers.containsString;
-import static org.hamcrest.Matchers.hasItem;
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.store.Store;
@@ -28,17 +19,30 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import static io.restassured.RestAssured.get;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.hasItem;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
 @TestProfile(StageServiceTest.WithSum.class)
 class StageServiceTest {
     private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
+
     @Inject
     Store store;
+
     @Inject
     SumChannels channels;
+
     @ConfigProperty(name = "kafka.bootstrap.servers")
     String broker;
+
     private Traffic traffic;
 
     /** Switches {@link SumChannels} on. */
@@ -72,10 +76,15 @@ class StageServiceTest {
 
         var completed = traffic.await("sum-a", "quantline.profiled", Event.Completed.class);
 
-        assertEquals("line 0=1 line 1=2 line 2=3 ", new String(store.read(completed.results().get("sum").key()).orElseThrow()));
+        assertEquals(
+                "line 0=1 line 1=2 line 2=3 ",
+                new String(store.read(completed.results().get("sum").key()).orElseThrow()));
         var record = traffic.await("quantline.profiled", seen -> Arrays.equals(seen.key(), "sum-a".getBytes()));
         assertEquals("application/cloudevents+json", header(record, "content-type"));
-        get("/q/metrics").then().statusCode(200).body(containsString("quantline_jobs_total{outcome=\"completed\",stage=\"profile\"}"))
+        get("/q/metrics")
+                .then()
+                .statusCode(200)
+                .body(containsString("quantline_jobs_total{outcome=\"completed\",stage=\"profile\"}"))
                 .body(containsString("quantline_stage_seconds_sum{part=\"compute\",stage=\"profile\"}"))
                 .body(containsString("quantline_store_bytes_total{direction=\"upload\",stage=\"profile\"}"));
     }
@@ -134,7 +143,8 @@ class StageServiceTest {
     @Test
     void aJobWithoutIdIsNamedAfterItsKeyOrGetsAName() {
         store.write("inputs/anonymous", "1".getBytes());
-        var request = "{\"model\": \"s3://quantline/inputs/anonymous\", \"calibration\": \"s3://quantline/inputs/anonymous\"}";
+        var request =
+                "{\"model\": \"s3://quantline/inputs/anonymous\", \"calibration\": \"s3://quantline/inputs/anonymous\"}";
         traffic.send(TOPICS.jobs(), "named-by-key", request.getBytes());
         traffic.send(TOPICS.jobs(), null, request.getBytes());
 
@@ -150,25 +160,37 @@ class StageServiceTest {
 
         traffic.send(TOPICS.cancel(), "sum-g", null);
 
-        assertEquals("stopped on request", traffic.await("sum-g", "quantline.failed", Event.Failed.class).reason());
+        assertEquals(
+                "stopped on request",
+                traffic.await("sum-g", "quantline.failed", Event.Failed.class).reason());
         assertFalse(store.list("jobs/sum-g/cancelled.json").isEmpty());
     }
 
     @Test
     void healthNamesTheAddresses() {
         get("/q/health/live").then().statusCode(200);
-        get("/q/health/ready").then().statusCode(200)
-                .body("checks.data.address", hasItem(broker)).body("checks.data.address", hasItem(store.address()));
+        get("/q/health/ready")
+                .then()
+                .statusCode(200)
+                .body("checks.data.address", hasItem(broker))
+                .body("checks.data.address", hasItem(store.address()));
     }
 
     private void submit(String id, String numbers) {
         store.write("inputs/" + id, numbers.getBytes());
-        traffic.send(TOPICS.jobs(), id, ("{\"id\": \"" + id + "\", \"model\": \"s3://quantline/inputs/" + id
-                + "\", \"calibration\": \"s3://quantline/inputs/" + id + "\"}").getBytes());
+        traffic.send(
+                TOPICS.jobs(),
+                id,
+                ("{\"id\": \"" + id + "\", \"model\": \"s3://quantline/inputs/" + id
+                                + "\", \"calibration\": \"s3://quantline/inputs/" + id + "\"}")
+                        .getBytes());
     }
 
     private static String header(ConsumerRecord<byte[], byte[]> record, String name) {
-        return List.of(record.headers().toArray()).stream().filter(header -> header.key().equals(name)).findFirst()
-                .map(header -> new String(header.value(), StandardCharsets.UTF_8)).orElse(null);
+        return List.of(record.headers().toArray()).stream()
+                .filter(header -> header.key().equals(name))
+                .findFirst()
+                .map(header -> new String(header.value(), StandardCharsets.UTF_8))
+                .orElse(null);
     }
 }

@@ -13,8 +13,7 @@ import java.util.Map;
 public final class TinyJob {
     private static final int SAMPLES = 300;
 
-    private TinyJob() {
-    }
+    private TinyJob() {}
 
     /** Puts {@code inputs/tiny.onnx} and {@code inputs/tiny.npz}, with labels, into the store. */
     public static void storeInputs(Store store) throws IOException {
@@ -29,7 +28,14 @@ public final class TinyJob {
     /** A request for the default recipe, judged by its labels. */
     public static byte[] request(String id, String model) {
         var data = "s3://quantline/inputs/tiny.npz";
-        return Json.bytes(Map.of("id", id, "model", "s3://quantline/inputs/" + model, "calibration", data,
-                "evaluation", Map.of("data", data, "metric", "top1")));
+        return Json.bytes(Map.of(
+                "id",
+                id,
+                "model",
+                "s3://quantline/inputs/" + model,
+                "calibration",
+                data,
+                "evaluation",
+                Map.of("data", data, "metric", "top1")));
     }
 }

@@ -1,11 +1,9 @@
 package dev.quantline.pipeline.service;
 
-import static org.junit.jupiter.api.Assertions.fail;
-
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.EventCodec;
-import dev.quantline.pipeline.event.Unreadable;
 import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.event.Unreadable;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -19,6 +17,8 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+import static org.junit.jupiter.api.Assertions.fail;
 
 /** A stranger's Kafka client: publishes records and reads every topic from the beginning. */
 public final class Traffic implements AutoCloseable {
@@ -37,9 +37,18 @@ public final class Traffic implements AutoCloseable {
     /** @param patience how long a record is waited for */
     public Traffic(String broker, Duration patience) {
         this.patience = patience;
-        producer = new KafkaProducer<>(Map.of("bootstrap.servers", broker), new ByteArraySerializer(), new ByteArraySerializer());
-        consumer = new KafkaConsumer<>(Map.of("bootstrap.servers", broker, "auto.offset.reset", "earliest",
-                "group.id", UUID.randomUUID().toString()), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", broker), new ByteArraySerializer(), new ByteArraySerializer());
+        consumer = new KafkaConsumer<>(
+                Map.of(
+                        "bootstrap.servers",
+                        broker,
+                        "auto.offset.reset",
+                        "earliest",
+                        "group.id",
+                        UUID.randomUUID().toString()),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer());
         consumer.subscribe(TOPICS.all());
     }
 
@@ -74,13 +83,16 @@ public final class Traffic implements AutoCloseable {
             }
             consumer.poll(Duration.ofMillis(100)).forEach(seen::add);
         }
-        return fail("nothing like that on " + topic + "; seen: " + seen.stream().map(record ->
-                record.topic() + " " + new String(record.value(), StandardCharsets.UTF_8)).toList());
+        return fail("nothing like that on " + topic + "; seen: "
+                + seen.stream()
+                        .map(record -> record.topic() + " " + new String(record.value(), StandardCharsets.UTF_8))
+                        .toList());
     }
 
     /** Waits for an event of one kind about a job; what else other tests put on the topic is passed over. */
     public <E extends Event> E await(String job, String topic, Class<E> kind) {
-        return kind.cast(EventCodec.decode(await(topic, record -> isAbout(job, record.value())).value()));
+        return kind.cast(EventCodec.decode(
+                await(topic, record -> isAbout(job, record.value())).value()));
     }
 
     private static boolean isAbout(String job, byte[] value) {

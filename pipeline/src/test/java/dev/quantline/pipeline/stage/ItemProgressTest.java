@@ -1,8 +1,5 @@
 package dev.quantline.pipeline.stage;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
@@ -13,23 +10,40 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class ItemProgressTest {
     private final List<Event.Progress> announced = new ArrayList<>();
 
     private ItemProgress progress() {
-        var order = new Order("job", StageName.TUNE, "0", Optional.empty(), Map.of(), Json.MAPPER.nullNode(),
-                List.of(Item.of("tune", true)), "test", 0, new Span(0, 0, 0));
-        return new ItemProgress(order, 0, 0, new EventSink() {
-            @Override
-            public void publish(Event event) {
-                throw new AssertionError("progress is announced");
-            }
+        var order = new Order(
+                "job",
+                StageName.TUNE,
+                "0",
+                Optional.empty(),
+                Map.of(),
+                Json.MAPPER.nullNode(),
+                List.of(Item.of("tune", true)),
+                "test",
+                0,
+                new Span(0, 0, 0));
+        return new ItemProgress(
+                order,
+                0,
+                0,
+                new EventSink() {
+                    @Override
+                    public void publish(Event event) {
+                        throw new AssertionError("progress is announced");
+                    }
 
-            @Override
-            public void announce(Event.Progress event) {
-                announced.add(event);
-            }
-        }, () -> false);
+                    @Override
+                    public void announce(Event.Progress event) {
+                        announced.add(event);
+                    }
+                },
+                () -> false);
     }
 
     @Test
@@ -37,12 +51,25 @@ class ItemProgressTest {
         var progress = progress();
 
         for (int step = 0; step <= 100; step++) {
-            progress.report(step / 100.0, "step " + step, new Learning("block", step, 100, 0.5, step % 50 == 0 ? 0.4 : null));
+            progress.report(
+                    step / 100.0, "step " + step, new Learning("block", step, 100, 0.5, step % 50 == 0 ? 0.4 : null));
         }
 
-        var points = announced.stream().map(event -> event.learning().orElseThrow()).toList();
-        assertEquals(List.of(0, 50, 100), points.stream().filter(point -> point.heldOut() != null).map(Learning::step).toList());
+        var points =
+                announced.stream().map(event -> event.learning().orElseThrow()).toList();
+        assertEquals(
+                List.of(0, 50, 100),
+                points.stream()
+                        .filter(point -> point.heldOut() != null)
+                        .map(Learning::step)
+                        .toList());
         assertTrue(points.size() < 50, points.size() + " events");
-        assertEquals(50.0, announced.stream().filter(event -> event.message().equals("step 50")).findFirst().orElseThrow().percent());
+        assertEquals(
+                50.0,
+                announced.stream()
+                        .filter(event -> event.message().equals("step 50"))
+                        .findFirst()
+                        .orElseThrow()
+                        .percent());
     }
 }

@@ -1,10 +1,10 @@
 package dev.quantline.pipeline.stage;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import dev.quantline.pipeline.event.Event.Seconds;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
 
 class SpanTest {
     @Test

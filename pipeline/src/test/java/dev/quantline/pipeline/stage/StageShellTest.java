@@ -1,10 +1,5 @@
 package dev.quantline.pipeline.stage;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.StackAddresses;
 import dev.quantline.pipeline.event.Event;
@@ -30,9 +25,15 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class StageShellTest {
     @TempDir
     static Path folder;
+
     private static EmbeddedStack stack;
     private static Store store;
 
@@ -40,8 +41,14 @@ class StageShellTest {
     private final List<Event> all = new ArrayList<>();
     private final SumStage stage = new SumStage();
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-    private final Tools tools = new Tools(store, new Recorder(), new StageMetrics(meters, StageName.PROFILE),
-            Attempts.once(), folder.resolve("scratch"), 0, "1");
+    private final Tools tools = new Tools(
+            store,
+            new Recorder(),
+            new StageMetrics(meters, StageName.PROFILE),
+            Attempts.once(),
+            folder.resolve("scratch"),
+            0,
+            "1");
     private final StageShell shell = new StageShell(stage, tools);
     private final Admission admission = new Admission(tools);
 
@@ -61,8 +68,15 @@ class StageShellTest {
     @BeforeAll
     static void start() throws IOException {
         stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, 1 << 20, folder.resolve("cache"), 1 << 30));
+        store = new Store(new StoreSettings(
+                stack.addresses().s3Endpoint(),
+                "us-east-1",
+                StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET,
+                1 << 20,
+                folder.resolve("cache"),
+                1 << 30));
         store.prepare();
     }
 
@@ -81,11 +95,18 @@ class StageShellTest {
         deliver(new Random(seed));
 
         var completed = completed("a");
-        assertEquals("line 0=1 line 1=2 line 2=7 line 3=4 ", content(completed.results().get("sum")));
+        assertEquals(
+                "line 0=1 line 1=2 line 2=7 line 3=4 ",
+                content(completed.results().get("sum")));
         assertEquals(5, stage.runs.get());
-        assertEquals(1, meters.counter("quantline.jobs", "stage", "profile", "outcome", "completed").count());
+        assertEquals(
+                1,
+                meters.counter("quantline.jobs", "stage", "profile", "outcome", "completed")
+                        .count());
         assertTrue(completed.seconds().wall() >= completed.seconds().compute());
-        assertTrue(all.stream().anyMatch(event -> event instanceof Event.Progress p && p.message().equals("line 1: adding")));
+        assertTrue(all.stream()
+                .anyMatch(event ->
+                        event instanceof Event.Progress p && p.message().equals("line 1: adding")));
     }
 
     @Test
@@ -97,7 +118,10 @@ class StageShellTest {
 
         all.clear();
         shell.start("b", Optional.empty(), 5);
-        handled.stream().filter(event -> event instanceof Event.Work).map(event -> (Event.Work) event).forEach(shell::work);
+        handled.stream()
+                .filter(event -> event instanceof Event.Work)
+                .map(event -> (Event.Work) event)
+                .forEach(shell::work);
         deliver(new Random(0));
 
         assertEquals(2, stage.runs.get());
@@ -132,7 +156,8 @@ class StageShellTest {
     void aMissingModelFailsUntilItIsThere() {
         admission.accept(request("e", "s3://quantline/inputs/late"), "x");
         shell.start("e", Optional.empty(), 0);
-        assertEquals(new Event.Failed("e", "profile", "no object and no .npz below it: s3://quantline/inputs/late", false),
+        assertEquals(
+                new Event.Failed("e", "profile", "no object and no .npz below it: s3://quantline/inputs/late", false),
                 published.removeLast());
 
         store.write("inputs/late", "1".getBytes());
@@ -148,8 +173,12 @@ class StageShellTest {
 
         assertThrows(IllegalStateException.class, () -> deliver(new Random(0)));
 
-        assertTrue(published.removeLast() instanceof Event.Failed failed && failed.reason().contains("a bug"));
-        assertEquals(1, meters.counter("quantline.failures", "stage", "profile", "kind", "bug").count());
+        assertTrue(published.removeLast() instanceof Event.Failed failed
+                && failed.reason().contains("a bug"));
+        assertEquals(
+                1,
+                meters.counter("quantline.failures", "stage", "profile", "kind", "bug")
+                        .count());
     }
 
     @Test
@@ -174,7 +203,8 @@ class StageShellTest {
 
         assertEquals(0, stage.runs.get());
         assertTrue(all.contains(new Event.Failed("g", "cancel", "stopped on request", false)));
-        assertTrue(admission.accept(request("g", "s3://quantline/inputs/g"), "x").isEmpty());
+        assertTrue(
+                admission.accept(request("g", "s3://quantline/inputs/g"), "x").isEmpty());
     }
 
     @Test
@@ -183,18 +213,33 @@ class StageShellTest {
         published.clear();
 
         assertEquals(Optional.of("h"), admission.accept(request("h", "s3://quantline/inputs/h"), "x"));
-        assertTrue(admission.accept(request("h", "s3://quantline/inputs/g"), "x").isEmpty());
+        assertTrue(
+                admission.accept(request("h", "s3://quantline/inputs/g"), "x").isEmpty());
 
-        assertTrue(published.removeLast() instanceof Event.Failed failed && failed.stage().equals("submit")
+        assertTrue(published.removeLast() instanceof Event.Failed failed
+                && failed.stage().equals("submit")
                 && failed.reason().startsWith("id: 'h' was submitted before"));
     }
 
     @Test
     void anUnreachableStoreIsRetryable() {
         submit("i", "1");
-        var away = new Tools(new Store(new StoreSettings(java.net.URI.create("http://127.0.0.1:1"), "us-east-1", "a", "b",
-                "quantline", 1, folder.resolve("cache"), 1)), new Recorder(), tools.metrics(), Attempts.once(),
-                folder.resolve("scratch"), 0, "1");
+        var away = new Tools(
+                new Store(new StoreSettings(
+                        java.net.URI.create("http://127.0.0.1:1"),
+                        "us-east-1",
+                        "a",
+                        "b",
+                        "quantline",
+                        1,
+                        folder.resolve("cache"),
+                        1)),
+                new Recorder(),
+                tools.metrics(),
+                Attempts.once(),
+                folder.resolve("scratch"),
+                0,
+                "1");
 
         assertThrows(StoreUnavailable.class, () -> new StageShell(stage, away).start("i", Optional.empty(), 0));
         assertFalse(published.stream().anyMatch(event -> event instanceof Event.Completed));
@@ -204,17 +249,20 @@ class StageShellTest {
     void anotherVersionNamesAnotherResult() {
         submit("j", "1");
         deliver(new Random(0));
-        var newer = new Tools(store, new Recorder(), tools.metrics(), Attempts.once(), folder.resolve("scratch"), 0, "2");
+        var newer =
+                new Tools(store, new Recorder(), tools.metrics(), Attempts.once(), folder.resolve("scratch"), 0, "2");
 
         new StageShell(stage, newer).start("j", Optional.empty(), 0);
 
-        assertTrue(published.removeLast() instanceof Event.Work work && !completed("j").manifest().key().contains(work.hash()));
+        assertTrue(published.removeLast() instanceof Event.Work work
+                && !completed("j").manifest().key().contains(work.hash()));
     }
 
     private void submit(String id, String numbers) {
         store.write("inputs/" + id, numbers.getBytes());
-        admission.accept(request(id, "s3://quantline/inputs/" + id), "x").ifPresent(job ->
-                shell.start(job, Optional.empty(), System.currentTimeMillis()));
+        admission
+                .accept(request(id, "s3://quantline/inputs/" + id), "x")
+                .ifPresent(job -> shell.start(job, Optional.empty(), System.currentTimeMillis()));
     }
 
     private static com.fasterxml.jackson.databind.JsonNode request(String id, String model) {
@@ -231,15 +279,18 @@ class StageShellTest {
                 switch (event) {
                     case Event.Work work -> shell.work(work);
                     case Event.WorkDone done -> shell.workDone(done);
-                    default -> { }
+                    default -> {}
                 }
             }
         }
     }
 
     private Event.Completed completed(String job) {
-        return all.stream().filter(event -> event.job().equals(job) && event instanceof Event.Completed)
-                .map(event -> (Event.Completed) event).findFirst().orElseThrow();
+        return all.stream()
+                .filter(event -> event.job().equals(job) && event instanceof Event.Completed)
+                .map(event -> (Event.Completed) event)
+                .findFirst()
+                .orElseThrow();
     }
 
     private static String content(ObjectRef ref) {

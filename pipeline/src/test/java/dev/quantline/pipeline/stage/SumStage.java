@@ -45,7 +45,9 @@ public final class SumStage implements Stage {
         if (lines.isEmpty()) {
             throw new BadInput("numbers: no lines; write at least one");
         }
-        return IntStream.range(0, lines.size()).mapToObj(i -> Item.of("line " + i, lines.get(i))).toList();
+        return IntStream.range(0, lines.size())
+                .mapToObj(i -> Item.of("line " + i, lines.get(i)))
+                .toList();
     }
 
     @Override
@@ -61,9 +63,13 @@ public final class SumStage implements Stage {
                 }
                 yield done(context, "number", "5");
             }
-            case "pause" -> context.checkpoint().isEmpty()
-                    ? new Outcome.Continue(Map.of("state", write(context, "state", "7")))
-                    : done(context, "number", Files.readString(context.checkpoint().get().resolve("state")));
+            case "pause" ->
+                context.checkpoint().isEmpty()
+                        ? new Outcome.Continue(Map.of("state", write(context, "state", "7")))
+                        : done(
+                                context,
+                                "number",
+                                Files.readString(context.checkpoint().get().resolve("state")));
             case String number -> done(context, "number", number);
         };
     }
@@ -72,7 +78,10 @@ public final class SumStage implements Stage {
     public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
         var text = new StringBuilder();
         for (var part : parts) {
-            text.append(part.item().name()).append('=').append(Files.readString(part.folder().resolve("number"))).append(' ');
+            text.append(part.item().name())
+                    .append('=')
+                    .append(Files.readString(part.folder().resolve("number")))
+                    .append(' ');
         }
         return done(context, "sum", text.toString());
     }

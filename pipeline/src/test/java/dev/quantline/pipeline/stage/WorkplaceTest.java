@@ -1,10 +1,5 @@
 package dev.quantline.pipeline.stage;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import dev.quantline.embedded.EmbeddedStack;
@@ -27,17 +22,30 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class WorkplaceTest {
     @TempDir
     static Path folder;
+
     private static EmbeddedStack stack;
     private static Store store;
 
     @BeforeAll
     static void start() throws IOException {
         stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(new StoreSettings(stack.addresses().s3Endpoint(), "us-east-1", StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY, StackAddresses.BUCKET, 1 << 20, folder.resolve("cache"), 1 << 30));
+        store = new Store(new StoreSettings(
+                stack.addresses().s3Endpoint(),
+                "us-east-1",
+                StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET,
+                1 << 20,
+                folder.resolve("cache"),
+                1 << 30));
         store.prepare();
     }
 
@@ -56,7 +64,8 @@ class WorkplaceTest {
         store.write("inputs/a/other.bin", new byte[1]);
 
         // When
-        try (var place = place(); var later = place()) {
+        try (var place = place();
+                var later = place()) {
             var fetched = place.fetch(Map.of("model", new Source.Given(store.ref("inputs/a/model.onnx"))));
             later.fetchKnown(fetched);
 
@@ -73,7 +82,8 @@ class WorkplaceTest {
         var written = Files.createDirectory(folder.resolve("written"));
         var model = Files.write(written.resolve("model.onnx"), model("model.onnx.data"));
         var data = Files.write(written.resolve("model.onnx.data"), new byte[] {0, 0, (byte) 0x80, 0x3f});
-        var stored = List.of(store.putContent("jobs/j/tune/result/", "model.onnx", model),
+        var stored = List.of(
+                store.putContent("jobs/j/tune/result/", "model.onnx", model),
                 store.putContent("jobs/j/tune/result/", "model.onnx.data", data));
 
         // When
@@ -82,7 +92,9 @@ class WorkplaceTest {
 
             // Then
             var local = place.local(Map.of("model", stored)).get("model").getFirst();
-            assertArrayEquals(new float[] {1}, ModelFile.read(local).initializers().get("w0").toFloats());
+            assertArrayEquals(
+                    new float[] {1},
+                    ModelFile.read(local).initializers().get("w0").toFloats());
         }
     }
 
@@ -92,7 +104,8 @@ class WorkplaceTest {
         store.write("inputs/b/model.onnx", model("../secret.bin"));
         store.write("inputs/c/model.onnx", model("missing.bin"));
 
-        assertTrue(refusal("inputs/b/model.onnx").contains("'../secret.bin' must be a plain file inside the model's folder"));
+        assertTrue(refusal("inputs/b/model.onnx")
+                .contains("'../secret.bin' must be a plain file inside the model's folder"));
         assertTrue(refusal("inputs/c/model.onnx").contains("no such object: s3://quantline/inputs/c/missing.bin"));
     }
 
@@ -104,12 +117,13 @@ class WorkplaceTest {
 
     private static String refusal(String key) {
         try (var place = place()) {
-            return assertThrows(BadInput.class, () -> place.fetch(Map.of("model", new Source.Given(store.ref(key))))).getMessage();
+            return assertThrows(BadInput.class, () -> place.fetch(Map.of("model", new Source.Given(store.ref(key)))))
+                    .getMessage();
         }
     }
 
     private static Workplace place() {
-        return new Workplace(folder.resolve("scratch"), store, bytes -> { });
+        return new Workplace(folder.resolve("scratch"), store, bytes -> {});
     }
 
     /** A model of FLOAT scalars {@code w0, w1, ...}, each in the file named. */
@@ -118,9 +132,14 @@ class WorkplaceTest {
         graph.inputs().add(ValueInfos.of("x", DataType.FLOAT, 1));
         var model = graph.toProto().toBuilder();
         for (var file : files) {
-            model.getGraphBuilder().addInitializer(TensorProto.newBuilder().setName("w" + Arrays.asList(files).indexOf(file))
-                    .setDataType(DataType.FLOAT.code()).setDataLocation(TensorProto.DataLocation.EXTERNAL)
-                    .addExternalData(StringStringEntryProto.newBuilder().setKey("location").setValue(file)));
+            model.getGraphBuilder()
+                    .addInitializer(TensorProto.newBuilder()
+                            .setName("w" + Arrays.asList(files).indexOf(file))
+                            .setDataType(DataType.FLOAT.code())
+                            .setDataLocation(TensorProto.DataLocation.EXTERNAL)
+                            .addExternalData(StringStringEntryProto.newBuilder()
+                                    .setKey("location")
+                                    .setValue(file)));
         }
         return model.build().toByteArray();
     }

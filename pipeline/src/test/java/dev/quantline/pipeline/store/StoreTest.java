@@ -1,11 +1,5 @@
 package dev.quantline.pipeline.store;
 
-import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.StackAddresses;
 import dev.quantline.onnx.BadInput;
@@ -22,10 +16,18 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
 class StoreTest {
     private static final long LIMIT = 40L << 20;
+
     @TempDir
     static Path folder;
+
     private static EmbeddedStack stack;
     private static Store store;
 
@@ -65,7 +67,8 @@ class StoreTest {
         var address = stack.addresses().s3Endpoint();
         var stored = store.put("inputs/known.bin", file("known", 1000, 7));
         for (var host : List.of("127.0.0.1", "localhost")) {
-            try (var there = new Store(settings(URI.create("http://" + host + ":" + address.getPort()), "known-cache"))) {
+            try (var there =
+                    new Store(settings(URI.create("http://" + host + ":" + address.getPort()), "known-cache"))) {
                 there.fetch(stored.ref(), folder.resolve("known-at-" + host), moved::addAndGet);
             }
         }
@@ -101,11 +104,12 @@ class StoreTest {
         var other = new Store(settings(stack.addresses().s3Endpoint(), "third-cache"));
         store.put("inputs/changing", file("after", 100, 3));
 
-        var refusal = assertThrows(BadInput.class, () -> other.fetch(before, folder.resolve("x"), _ -> { }));
+        var refusal = assertThrows(BadInput.class, () -> other.fetch(before, folder.resolve("x"), _ -> {}));
         other.close();
 
         assertTrue(refusal.getMessage().contains("inputs/changing was replaced"));
-        assertFalse(before.sha256().equals(store.fetch(before.ref(), folder.resolve("y"), _ -> { }).sha256()));
+        assertFalse(before.sha256()
+                .equals(store.fetch(before.ref(), folder.resolve("y"), _ -> {}).sha256()));
     }
 
     @Test
@@ -114,7 +118,8 @@ class StoreTest {
             store.write("inputs/many/" + name, name.getBytes());
         }
 
-        assertEquals(List.of(store.ref("inputs/many/a.npz"), store.ref("inputs/many/b.npz")),
+        assertEquals(
+                List.of(store.ref("inputs/many/a.npz"), store.ref("inputs/many/b.npz")),
                 store.resolve(store.ref("inputs/many")));
         assertEquals(store.resolve(store.ref("inputs/many")), store.resolve(store.ref("inputs/many/")));
         assertEquals(List.of("a.npz", "b.npz", "deeper/", "notes.txt"), store.children("inputs/many/"));
@@ -126,11 +131,14 @@ class StoreTest {
         store.put("inputs/huge", file("huge", 41 << 20, 4));
         var target = folder.resolve("never");
 
-        assertEquals("no such object: s3://quantline/none",
-                assertThrows(BadInput.class, () -> store.fetch(store.ref("none"), target, _ -> { })).getMessage());
+        assertEquals(
+                "no such object: s3://quantline/none",
+                assertThrows(BadInput.class, () -> store.fetch(store.ref("none"), target, _ -> {}))
+                        .getMessage());
         assertThrows(BadInput.class, () -> store.resolve(new ObjectRef("elsewhere", "none")));
-        assertTrue(assertThrows(BadInput.class, () -> store.fetch(store.ref("inputs/huge"), target, _ -> { }))
-                .getMessage().contains("more than the limit"));
+        assertTrue(assertThrows(BadInput.class, () -> store.fetch(store.ref("inputs/huge"), target, _ -> {}))
+                .getMessage()
+                .contains("more than the limit"));
         assertFalse(store.exists("none"));
         assertTrue(store.read("none").isEmpty());
     }
@@ -150,7 +158,8 @@ class StoreTest {
         var cache = new ContentCache(folder.resolve("small"), 250);
         for (var name : List.of("one", "two", "three")) {
             cache.keep(file(name, 100, name.length()), name);
-            Files.setLastModifiedTime(folder.resolve("small/contents/" + name),
+            Files.setLastModifiedTime(
+                    folder.resolve("small/contents/" + name),
                     java.nio.file.attribute.FileTime.fromMillis(name.equals("one") ? 2_000 : 1_000));
         }
 
@@ -159,8 +168,15 @@ class StoreTest {
     }
 
     private static StoreSettings settings(URI endpoint, String cache) {
-        return new StoreSettings(endpoint, "us-east-1", StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY,
-                StackAddresses.BUCKET, LIMIT, folder.resolve(cache), 1L << 30);
+        return new StoreSettings(
+                endpoint,
+                "us-east-1",
+                StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET,
+                LIMIT,
+                folder.resolve(cache),
+                1L << 30);
     }
 
     private static Path file(String name, int bytes, long seed) throws IOException {
