@@ -1,17 +1,18 @@
 package dev.quantline.bench;
 
-import dev.quantline.evaluate.Evaluation;
-import dev.quantline.evaluate.Measure;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.profile.Profile;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Normalization;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
-import dev.quantline.runtime.Session;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Normalization;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,7 +39,7 @@ public record Subject(Graph model, Samples calibration, Samples validation) impl
 
     /** The same with the data in two files. */
     public static Subject open(Path model, Path calibration, Path validation) throws IOException {
-        var graph = Profiler.prepare(ModelFile.read(model));
+        var graph = PreparedModel.prepare(ModelFile.read(model));
         return new Subject(graph, samples(graph, calibration), samples(graph, validation));
     }
 

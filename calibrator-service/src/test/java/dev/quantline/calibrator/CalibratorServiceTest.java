@@ -3,7 +3,7 @@ package dev.quantline.calibrator;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.service.ServiceContract;
 import dev.quantline.pipeline.service.StackResource;
-import dev.quantline.plan.QuantizationPlan;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;

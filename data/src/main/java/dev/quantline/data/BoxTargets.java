@@ -1,7 +1,7 @@
 package dev.quantline.data;
 
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.NpzArrays;
+import dev.quantline.onnx.runtime.NpzArrays;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Optional;

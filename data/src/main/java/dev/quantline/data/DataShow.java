@@ -1,8 +1,8 @@
 package dev.quantline.data;
 
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.NpzArrays;
-import dev.quantline.runtime.Samples;
+import dev.quantline.onnx.runtime.NpzArrays;
+import dev.quantline.onnx.runtime.Samples;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -3,7 +3,7 @@ package dev.quantline.data;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.runtime.Normalization;
+import dev.quantline.onnx.runtime.Normalization;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

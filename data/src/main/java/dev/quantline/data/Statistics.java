@@ -1,7 +1,7 @@
 package dev.quantline.data;
 
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.NpzArrays;
+import dev.quantline.onnx.runtime.NpzArrays;
 import java.io.IOException;
 
 /** Figures of one array, all of its rows read once. NaN and infinity are counted and enter no other figure. */

@@ -8,7 +8,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.runtime.Normalization;
+import dev.quantline.onnx.runtime.Normalization;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

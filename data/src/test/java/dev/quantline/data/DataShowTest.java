@@ -5,7 +5,7 @@ import dev.quantline.data.text.TokenizerFile;
 import dev.quantline.fixture.Data;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.NpzArrays;
+import dev.quantline.onnx.runtime.NpzArrays;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;

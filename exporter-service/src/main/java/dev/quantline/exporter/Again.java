@@ -1,7 +1,7 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.quantline.export.Report;
+import dev.quantline.quantize.export.Report;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;

@@ -1,13 +1,13 @@
 package dev.quantline.exporter;
 
-import dev.quantline.evaluate.Ends;
-import dev.quantline.evaluate.Evaluation;
-import dev.quantline.export.Exporter;
-import dev.quantline.export.Report;
+import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.export.Report;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Session;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 
 /** What fine-tuning alone did to the metric: half of the truth about the quantized model. */

@@ -1,15 +1,16 @@
 package dev.quantline.exporter;
 
-import dev.quantline.allocate.Candidates;
-import dev.quantline.allocate.FloatModels;
-import dev.quantline.allocate.Sensitivities;
-import dev.quantline.allocate.Sensitivity;
-import dev.quantline.allocate.Width;
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.calibrate.Calibrator;
-import dev.quantline.evaluate.Measure;
-import dev.quantline.export.Exporter;
-import dev.quantline.export.Report;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.quantize.allocate.Candidates;
+import dev.quantline.quantize.allocate.FloatModels;
+import dev.quantline.quantize.allocate.Sensitivities;
+import dev.quantline.quantize.allocate.Sensitivity;
+import dev.quantline.quantize.allocate.Width;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.export.Report;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Draft;
 import dev.quantline.onnx.BadInput;
@@ -18,17 +19,17 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.pipeline.job.Recipe;
-import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.plan.Target;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
-import dev.quantline.runtime.Spilling;
-import dev.quantline.tune.RoundedCandidates;
-import dev.quantline.tune.Training;
-import dev.quantline.tune.TuneSettings;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.tune.RoundedCandidates;
+import dev.quantline.quantize.tune.Training;
+import dev.quantline.quantize.tune.TuneSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -112,7 +113,7 @@ class AllocatedExportTest {
         var base = new Width(bits.getFirst(), 8);
         try (var data = Dataset.open(List.of(npz))) {
             var samples = new Samples(data, original, Map.of());
-            var model = Profiler.prepare(original);
+            var model = PreparedModel.prepare(original);
             var profile = Profiler.observe(model, samples, 0, SAMPLES, 16, List.of(), Provider.cpu(), Progress.none());
             var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of())
                     .withCandidates(bits)

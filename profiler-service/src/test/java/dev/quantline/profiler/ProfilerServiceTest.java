@@ -4,7 +4,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.service.ServiceContract;
 import dev.quantline.pipeline.service.StackResource;
-import dev.quantline.profile.Profile;
+import dev.quantline.quantize.profile.Profile;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;

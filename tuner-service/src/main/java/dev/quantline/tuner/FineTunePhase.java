@@ -1,7 +1,7 @@
 package dev.quantline.tuner;
 
-import dev.quantline.calibrate.Calibrator;
-import dev.quantline.finetune.FineTuning;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.finetune.FineTuning;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.Json;
@@ -9,12 +9,12 @@ import dev.quantline.pipeline.stage.JobCalibration;
 import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.profile.Profile;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.tune.Tuner;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,17 +1,17 @@
 package dev.quantline.tuner;
 
-import dev.quantline.allocate.Candidates;
+import dev.quantline.quantize.allocate.Candidates;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.plan.CalibrationTable;
-import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
-import dev.quantline.tune.RoundedCandidates;
-import dev.quantline.tune.Tuner;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.tune.RoundedCandidates;
+import dev.quantline.quantize.tune.Tuner;
 import dev.quantline.tuner.FineTunePhase.Start;
 import java.io.IOException;
 import java.nio.file.Files;

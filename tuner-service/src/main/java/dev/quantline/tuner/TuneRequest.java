@@ -1,11 +1,11 @@
 package dev.quantline.tuner;
 
-import dev.quantline.finetune.FineTuneSettings;
-import dev.quantline.finetune.Task;
+import dev.quantline.quantize.finetune.FineTuneSettings;
+import dev.quantline.quantize.finetune.Task;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Recipe;
-import dev.quantline.tune.Training;
-import dev.quantline.tune.TuneSettings;
+import dev.quantline.quantize.tune.Training;
+import dev.quantline.quantize.tune.TuneSettings;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;

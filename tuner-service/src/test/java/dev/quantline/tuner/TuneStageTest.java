@@ -1,10 +1,11 @@
 package dev.quantline.tuner;
 
+import dev.quantline.onnx.rewrite.PreparedModel;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.calibrate.Calibrator;
-import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.ModelFile;
@@ -16,16 +17,16 @@ import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.plan.CalibrationTable;
-import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.profile.Profile;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
-import dev.quantline.runtime.Session;
-import dev.quantline.runtime.Spilling;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.onnx.runtime.Spilling;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,7 +82,7 @@ class TuneStageTest {
     /** 16 short sequences for a transformer where the job is of text, rows for a perceptron else. */
     private Map<String, List<Path>> inputs(JobRequest job) throws IOException {
         boolean text = TuneRequest.isText(job);
-        var model = Profiler.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
+        var model = PreparedModel.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
         var data = Data.write(folder.resolve("data.npz"), text ? Data.tokens(16, 6, 2) : Data.rows(SAMPLES, 2));
         var base = job.recipe().base();
         var settings = CalibrateSettings.plain(new RangeCriterion.Mse(), base.weights(), base.activations(), List.of())
@@ -220,7 +221,7 @@ class TuneStageTest {
 
     /** Squared error of the base width's model on rows that nothing was tuned on. */
     private static double heldOutError(Outcome.Done done) throws IOException {
-        var reference = Profiler.prepare(Networks.mlp(1));
+        var reference = PreparedModel.prepare(Networks.mlp(1));
         var quantized = QuantizationPlan.read(done.files().get("plan.json"))
                 .applyTo(ModelFile.read(done.files().get("model.onnx")));
         double sum = 0;

@@ -1,9 +1,9 @@
 package dev.quantline.bench.allocate;
 
-import dev.quantline.allocate.Allocator;
-import dev.quantline.allocate.Budget;
-import dev.quantline.allocate.Table;
-import dev.quantline.allocate.Width;
+import dev.quantline.quantize.allocate.Allocator;
+import dev.quantline.quantize.allocate.Budget;
+import dev.quantline.quantize.allocate.Table;
+import dev.quantline.quantize.allocate.Width;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Random;

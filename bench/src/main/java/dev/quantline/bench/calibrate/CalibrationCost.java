@@ -1,15 +1,16 @@
 package dev.quantline.bench.calibrate;
 
-import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.profile.Profile;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
-import dev.quantline.runtime.Session;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,7 +27,7 @@ public final class CalibrationCost {
 
     public static void main(String[] arguments) throws IOException {
         int count = Integer.parseInt(arguments[2]);
-        var model = Profiler.prepare(ModelFile.read(Path.of(arguments[0])));
+        var model = PreparedModel.prepare(ModelFile.read(Path.of(arguments[0])));
         double plain = Double.POSITIVE_INFINITY;
         double profiling = Double.POSITIVE_INFINITY;
         double search = Double.POSITIVE_INFINITY;

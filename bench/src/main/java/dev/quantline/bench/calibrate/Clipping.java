@@ -1,10 +1,10 @@
 package dev.quantline.bench.calibrate;
 
 import dev.quantline.bench.Subject;
-import dev.quantline.calibrate.RangeCriterion;
-import dev.quantline.profile.Histogram;
-import dev.quantline.profile.TensorProfile;
-import dev.quantline.quantizer.Quantizer;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.profile.Histogram;
+import dev.quantline.quantize.profile.TensorProfile;
+import dev.quantline.quantize.quantizer.Quantizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,12 +1,13 @@
 package dev.quantline.bench.calibrate;
 
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.bench.ProcessMemory;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -52,7 +53,7 @@ public final class ProfilingMemory {
 
     private static void profile(Path file, Path data, int samples) throws IOException {
         long start = System.nanoTime();
-        var model = Profiler.prepare(ModelFile.read(file));
+        var model = PreparedModel.prepare(ModelFile.read(file));
         int rows;
         try (var once = Dataset.open(List.of(data))) {
             rows = once.size();

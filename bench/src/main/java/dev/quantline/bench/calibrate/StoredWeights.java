@@ -2,10 +2,10 @@ package dev.quantline.bench.calibrate;
 
 import dev.quantline.bench.Subject;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.plan.FloatKernels;
-import dev.quantline.plan.Placement;
-import dev.quantline.plan.QuantizationPlan;
-import dev.quantline.quantizer.Uniform;
+import dev.quantline.quantize.plan.FloatKernels;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

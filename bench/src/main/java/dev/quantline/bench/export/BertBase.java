@@ -6,7 +6,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.runtime.Npz;
+import dev.quantline.onnx.runtime.Npz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

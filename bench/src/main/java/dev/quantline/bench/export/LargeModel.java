@@ -1,26 +1,27 @@
 package dev.quantline.bench.export;
 
+import dev.quantline.onnx.rewrite.PreparedModel;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import dev.quantline.bench.ProcessMemory;
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.calibrate.Calibrator;
-import dev.quantline.evaluate.Measure;
-import dev.quantline.export.Exporter;
-import dev.quantline.export.Report;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.export.Report;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.plan.Target;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Npz;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Samples;
+import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Npz;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -123,7 +124,7 @@ public final class LargeModel {
         long start = System.nanoTime();
         System.out.println("| after | peak memory, MB | seconds |\n|---|---|---|");
         var file = folder.resolve("model.onnx");
-        var model = Profiler.prepare(ModelFile.read(file));
+        var model = PreparedModel.prepare(ModelFile.read(file));
         line("reading", start);
         try (var data = Dataset.open(List.of(folder.resolve("data.npz")))) {
             var samples = new Samples(data, model, Map.of());

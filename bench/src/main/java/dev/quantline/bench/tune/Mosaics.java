@@ -1,7 +1,7 @@
 package dev.quantline.bench.tune;
 
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.Npz;
+import dev.quantline.onnx.runtime.Npz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,15 +1,15 @@
 package dev.quantline.bench.tune;
 
 import dev.quantline.bench.Subject;
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.calibrate.Calibrator;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.Progress;
-import dev.quantline.runtime.Provider;
-import dev.quantline.runtime.Session;
-import dev.quantline.tune.Training;
-import dev.quantline.tune.TuneSettings;
-import dev.quantline.tune.Tuner;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.tune.Training;
+import dev.quantline.quantize.tune.TuneSettings;
+import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

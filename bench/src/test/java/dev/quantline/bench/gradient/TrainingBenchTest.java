@@ -1,6 +1,6 @@
 package dev.quantline.bench.gradient;
 
-import dev.quantline.runtime.Progress;
+import dev.quantline.onnx.runtime.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -6,7 +6,7 @@ import dev.quantline.console.client.TemporaryFolder;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.export.Report;
+import dev.quantline.quantize.export.Report;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;

@@ -3,7 +3,7 @@ package dev.quantline.console.command;
 import dev.quantline.data.DataShow;
 import dev.quantline.data.image.ArrayPictures;
 import dev.quantline.data.text.TokenizerFile;
-import dev.quantline.runtime.NpzArrays;
+import dev.quantline.onnx.runtime.NpzArrays;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -5,7 +5,7 @@ import dev.quantline.console.client.Probe;
 import dev.quantline.console.doctor.Finding;
 import dev.quantline.console.doctor.Machine;
 import dev.quantline.console.stack.LocalStack;
-import dev.quantline.runtime.Session;
+import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,19 +2,19 @@ package dev.quantline.console.command;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import dev.quantline.export.Exporter;
-import dev.quantline.export.Inspection;
+import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.export.Inspection;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.Recipe;
-import dev.quantline.plan.GivenCodes;
-import dev.quantline.plan.NothingToQuantize;
-import dev.quantline.plan.Outlook;
-import dev.quantline.plan.Placement;
-import dev.quantline.profile.Preparation;
+import dev.quantline.quantize.plan.GivenCodes;
+import dev.quantline.quantize.plan.NothingToQuantize;
+import dev.quantline.quantize.plan.Outlook;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -92,7 +92,7 @@ final class InspectCommand implements Callable<Integer> {
     /** The checks are those of the first stage. */
     private static Prospect prospect(Graph graph, long bytes, String name, Recipe recipe) throws IOException {
         try {
-            var prepared = Preparation.of(graph, false).model();
+            var prepared = PreparedModel.of(graph, false).model();
             Placement.checkExcluded(recipe.exclude(), List.of(graph, prepared));
             if (Placement.of(prepared, recipe.exclude()).isEmpty()) {
                 throw new BadInput(NothingToQuantize.why(prepared, recipe.exclude()));

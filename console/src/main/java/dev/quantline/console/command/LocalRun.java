@@ -7,7 +7,7 @@ import dev.quantline.console.client.StackClient;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.evaluate.OwnGraph;
+import dev.quantline.quantize.evaluate.OwnGraph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobReader;
 import java.io.IOException;

@@ -6,7 +6,7 @@ import dev.quantline.console.client.StackClient;
 import dev.quantline.console.display.ProgressDisplay;
 import dev.quantline.console.display.ResultTable;
 import dev.quantline.console.process.CtrlC;
-import dev.quantline.export.Report;
+import dev.quantline.quantize.export.Report;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.Json;
 import java.io.PrintStream;

@@ -3,7 +3,7 @@ package dev.quantline.console.demo;
 import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.Npz;
+import dev.quantline.onnx.runtime.Npz;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;

@@ -1,7 +1,7 @@
 package dev.quantline.console.dist;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.runtime.Progress;
+import dev.quantline.onnx.runtime.Progress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;

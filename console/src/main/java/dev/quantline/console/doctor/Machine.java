@@ -1,7 +1,7 @@
 package dev.quantline.console.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
-import dev.quantline.runtime.Processor;
+import dev.quantline.onnx.runtime.Processor;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;

@@ -1,6 +1,6 @@
 package dev.quantline.console.process;
 
-import dev.quantline.runtime.NativeCalls;
+import dev.quantline.onnx.runtime.NativeCalls;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.time.Duration;

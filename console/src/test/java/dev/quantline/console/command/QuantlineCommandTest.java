@@ -1,14 +1,15 @@
 package dev.quantline.console.command;
 
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.export.Exporter;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.export.Exporter;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
-import dev.quantline.fixture.Stages;
+import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.profile.Profiler;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Samples;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Samples;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -109,7 +110,7 @@ class QuantlineCommandTest {
         var file = folder.resolve("model.onnx");
         try (var data = Dataset.open(List.of(npz))) {
             var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 4, 8, List.of());
-            var stages = Stages.run(Profiler.prepare(network), new Samples(data, network, Map.of()), settings);
+            var stages = Stages.run(PreparedModel.prepare(network), new Samples(data, network, Map.of()), settings);
             ModelFile.write(Exporter.finish(stages.model(), stages.plan(), Exporter.Products.STANDARD, false), file);
         }
         // When it is inspected

@@ -1,8 +1,8 @@
 package dev.quantline.console.demo;
 
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.Dataset;
-import dev.quantline.runtime.Npz;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Npz;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 package dev.quantline.console.doctor;
 
 import dev.quantline.console.doctor.Finding.State;
-import dev.quantline.runtime.Processor;
+import dev.quantline.onnx.runtime.Processor;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;

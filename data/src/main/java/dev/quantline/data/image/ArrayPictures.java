@@ -2,7 +2,7 @@ package dev.quantline.data.image;
 
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.runtime.NpzArrays;
+import dev.quantline.onnx.runtime.NpzArrays;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;

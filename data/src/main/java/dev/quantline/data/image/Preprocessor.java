@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.runtime.Normalization;
+import dev.quantline.onnx.runtime.Normalization;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;

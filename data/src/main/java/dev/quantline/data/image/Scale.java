@@ -2,7 +2,7 @@ package dev.quantline.data.image;
 
 import dev.quantline.data.NormalizeFile;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.runtime.Normalization;
+import dev.quantline.onnx.runtime.Normalization;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -1,7 +1,7 @@
 package dev.quantline.pipeline.job;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.plan.Target;
+import dev.quantline.quantize.plan.Target;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

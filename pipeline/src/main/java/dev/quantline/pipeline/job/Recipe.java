@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.job;
 
-import dev.quantline.allocate.Width;
+import dev.quantline.quantize.allocate.Width;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

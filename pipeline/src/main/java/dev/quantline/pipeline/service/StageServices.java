@@ -8,7 +8,7 @@ import dev.quantline.pipeline.stage.StageMetrics;
 import dev.quantline.pipeline.stage.StageShell;
 import dev.quantline.pipeline.stage.Tools;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.runtime.Provider;
+import dev.quantline.onnx.runtime.Provider;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
 import org.eclipse.microprofile.config.inject.ConfigProperty;

@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.stage;
 
-import dev.quantline.runtime.ProcessEnding;
+import dev.quantline.onnx.runtime.ProcessEnding;
 import java.nio.channels.ClosedByInterruptException;
 import java.util.Objects;
 import java.util.stream.Stream;

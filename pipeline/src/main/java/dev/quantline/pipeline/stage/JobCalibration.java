@@ -1,14 +1,14 @@
 package dev.quantline.pipeline.stage;
 
-import dev.quantline.allocate.Width;
-import dev.quantline.calibrate.CalibrateSettings;
-import dev.quantline.calibrate.CalibrateSettings.Migration;
-import dev.quantline.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.calibrate.CalibrateSettings.WeightRange;
-import dev.quantline.calibrate.Granularity;
-import dev.quantline.calibrate.RangeCriterion;
+import dev.quantline.quantize.allocate.Width;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
+import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
+import dev.quantline.quantize.calibrate.Granularity;
+import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.plan.Target;
+import dev.quantline.quantize.plan.Target;
 import java.util.stream.Stream;
 
 /** A recipe's calibration as core takes it. */

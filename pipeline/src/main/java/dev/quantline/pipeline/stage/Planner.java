@@ -5,7 +5,7 @@ import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.pipeline.store.StoredFile;
-import dev.quantline.runtime.Progress;
+import dev.quantline.onnx.runtime.Progress;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

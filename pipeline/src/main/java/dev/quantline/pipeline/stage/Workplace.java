@@ -4,7 +4,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoredFile;
-import dev.quantline.runtime.Spilling;
+import dev.quantline.onnx.runtime.Spilling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

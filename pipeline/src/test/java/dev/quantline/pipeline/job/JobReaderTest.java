@@ -2,7 +2,7 @@ package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.evaluate.Metric;
+import dev.quantline.quantize.evaluate.Metric;
 import dev.quantline.onnx.BadInput;
 import java.util.List;
 import java.util.Optional;

@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.service;
 
-import dev.quantline.runtime.ProcessEnding;
+import dev.quantline.onnx.runtime.ProcessEnding;
 import io.smallrye.mutiny.Uni;
 import io.smallrye.reactive.messaging.kafka.IncomingKafkaRecord;
 import io.smallrye.reactive.messaging.kafka.fault.KafkaFailureHandler;

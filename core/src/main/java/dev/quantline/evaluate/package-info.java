@@ -1,7 +1,0 @@
-/**
- * How good a model is: metrics on labelled or unlabelled data, fidelity of one model to another, latency. A new metric is
- * one class and one line in {@code Metric.of}.
- *
- * <p>Imports {@code onnx} and {@code runtime}.
- */
-package dev.quantline.evaluate;

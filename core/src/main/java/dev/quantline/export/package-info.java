@@ -1,7 +1,0 @@
-/**
- * The last stage: the plan written into a model anyone can run, checked by loading and running it, compared with the
- * original, and reported as JSON and HTML.
- *
- * <p>Imports {@code onnx}, {@code quantizer}, {@code plan}, {@code prepare}, {@code runtime} and {@code evaluate}.
- */
-package dev.quantline.export;

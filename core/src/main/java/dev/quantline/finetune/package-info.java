@@ -1,7 +1,0 @@
-/**
- * Fine-tuning of the float network before it is calibrated, so that its activations are easier to quantize (QuantTune,
- * arXiv 2403.06497). A graph and training data in, a graph of the same operators out.
- *
- * <p>Imports {@code onnx}, {@code plan}, {@code site}, {@code runtime}, {@code evaluate} and {@code gradient}.
- */
-package dev.quantline.finetune;

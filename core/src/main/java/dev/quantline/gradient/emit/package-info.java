@@ -1,6 +1,0 @@
-/**
- * Writing nodes as formulas: the emitter, what is known of shapes, and the undoing of broadcasts.
- *
- * <p>Imports {@code dev.quantline.onnx} only.
- */
-package dev.quantline.gradient.emit;

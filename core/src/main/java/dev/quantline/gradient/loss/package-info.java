@@ -1,6 +1,0 @@
-/**
- * Losses, written into the graph as ordinary operators so that the rules differentiate them like everything else.
- *
- * <p>Imports {@code dev.quantline.onnx} and {@code dev.quantline.gradient.emit}.
- */
-package dev.quantline.gradient.loss;

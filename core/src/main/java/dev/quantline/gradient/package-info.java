@@ -1,8 +1,0 @@
-/**
- * The gradient engine: a graph, a loss and the tensors to train become one ONNX graph that computes forward and
- * backward, and ONNX Runtime runs it. Rules of the operators in {@code rules}, the builder they speak in {@code emit},
- * losses in {@code loss}, the training loop in {@code train}.
- *
- * <p>Imports {@code dev.quantline.onnx}, {@code dev.quantline.runtime} and {@code dev.quantline.prepare}.
- */
-package dev.quantline.gradient;

@@ -1,7 +1,0 @@
-/**
- * Layers that multiply by a constant, whatever operator writes them: their weights as matrices, and the second moments of what
- * they read, which tell what an error of the weights does to their outputs.
- *
- * <p>Imports {@code dev.quantline.onnx} and {@code dev.quantline.runtime}.
- */
-package dev.quantline.linear;

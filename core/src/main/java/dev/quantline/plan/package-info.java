@@ -1,7 +1,0 @@
-/**
- * The quantization plan: which tensors get which quantizer, where those places are in a graph, and how the plan becomes
- * a plain QDQ model. The one thing stages hand to each other besides the model.
- *
- * <p>Imports {@code dev.quantline.onnx} and {@code dev.quantline.quantizer}.
- */
-package dev.quantline.plan;

@@ -1,7 +1,0 @@
-/**
- * From the model as it came to the canonical float model that every stage works on: checked, at a supported opset,
- * constants folded, every node named, BatchNorm folded into convolutions. Each rewrite is a graph in, a graph out.
- *
- * <p>Imports {@code dev.quantline.onnx}, {@code dev.quantline.runtime} and {@code dev.quantline.site}.
- */
-package dev.quantline.prepare;

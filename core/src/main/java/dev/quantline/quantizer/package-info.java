@@ -1,6 +1,0 @@
-/**
- * Quantizers: grids that map numbers to few-bit codes and back. Each gives its arithmetic in Java and its ONNX form.
- *
- * <p>Imports {@code dev.quantline.onnx} only.
- */
-package dev.quantline.quantizer;

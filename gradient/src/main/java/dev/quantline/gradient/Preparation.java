@@ -1,0 +1,107 @@
+package dev.quantline.gradient;
+
+import dev.quantline.gradient.rules.Rules;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.rewrite.ConstantFolding;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.LongStream;
+
+/**
+ * From a model to the graph that is differentiated: trained tensors are inputs, the opset is the one the rules are
+ * written for, input sizes are fixed where they are given, and what then is constant, all shape arithmetic as a rule,
+ * is computed.
+ */
+final class Preparation {
+    /** Every round fixes shapes that further shapes depend on; two do for every network seen. */
+    private static final int ROUNDS = 4;
+
+    private Preparation() {}
+
+    /**
+     * @param sizes   shapes of graph inputs; inputs not named keep their open sizes
+     * @param trained initializers or inputs of floating type
+     * @throws BadInput when {@code trained} names something else, or the model cannot be converted
+     */
+    static Graph of(Graph model, Map<String, long[]> sizes, Collection<String> trained) {
+        var graph = model.copy();
+        graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
+        trained.forEach(tensor -> moveToInputs(graph, tensor));
+        var converted = convert(graph);
+        converted
+                .inputs()
+                .replaceAll(input -> sizes.containsKey(input.getName())
+                        ? ValueInfos.of(
+                                input.getName(), ValueInfos.type(input).orElseThrow(), sizes.get(input.getName()))
+                        : input);
+        return fixShapes(converted);
+    }
+
+    private static void moveToInputs(Graph graph, String tensor) {
+        var value = graph.initializers().get(tensor);
+        var type = value == null
+                ? graph.inputs().stream()
+                        .filter(input -> input.getName().equals(tensor))
+                        .findFirst()
+                        .flatMap(ValueInfos::type)
+                : Optional.of(value.type());
+        if (type.isEmpty() || !type.get().isFloating()) {
+            throw new BadInput(
+                    "tensor '" + tensor + "' cannot be trained: it must be a floating-point initializer or input");
+        }
+        if (value != null) {
+            graph.initializers().remove(tensor);
+            graph.inputs().add(ValueInfos.of(tensor, value.type(), value.shape()));
+        }
+    }
+
+    /** Operators that newer versions have in common with the table's compute the same: those only take more types. */
+    private static Graph convert(Graph graph) {
+        return graph.opset() < Rules.OPSET ? OnnxLibrary.convert(graph, Rules.OPSET) : graph;
+    }
+
+    private static Graph fixShapes(Graph graph) {
+        var fixed = ConstantFolding.apply(graph);
+        for (int round = 0; round < ROUNDS && fixed.nodes().stream().anyMatch(node -> node.is("Shape")); round++) {
+            int before = fixed.nodes().size();
+            fixed = ConstantFolding.apply(withKnownShapes(fixed));
+            if (fixed.nodes().size() == before) {
+                break;
+            }
+        }
+        fixed.prune();
+        return fixed;
+    }
+
+    /** Shape nodes of tensors whose sizes are known become constants. */
+    private static Graph withKnownShapes(Graph graph) {
+        var result = graph.copy();
+        var infos = OnnxLibrary.inferShapes(graph);
+        result.rewrite(node -> {
+            var shape = node.is("Shape") && infos.containsKey(node.input(0))
+                    ? ValueInfos.shape(infos.get(node.input(0))).orElse(new long[] {-1})
+                    : new long[] {-1};
+            if (!node.is("Shape") || LongStream.of(shape).anyMatch(size -> size < 0)) {
+                return List.of(node);
+            }
+            result.initializers()
+                    .put(
+                            node.output(),
+                            Tensor.vector(cut(shape, node.intOf("start", 0), node.intOf("end", shape.length))));
+            return List.of();
+        });
+        return result;
+    }
+
+    private static long[] cut(long[] shape, long start, long end) {
+        int from = Math.clamp(start < 0 ? start + shape.length : start, 0, shape.length);
+        int to = Math.clamp(end < 0 ? end + shape.length : end, from, shape.length);
+        return LongStream.of(shape).skip(from).limit(to - from).toArray();
+    }
+}

@@ -1,0 +1,6 @@
+/**
+ * Losses, written into the graph as ordinary operators so that the rules differentiate them like everything else.
+ *
+ * <p>Imports {@code onnx} and {@code dev.quantline.gradient.emit}.
+ */
+package dev.quantline.gradient.loss;

@@ -1,0 +1,92 @@
+package dev.quantline.onnx.rewrite;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * The canonical form of a model: accepted by the official checker, opset 17 to 26, no initializer among the inputs,
+ * constants folded, no 16-bit floats and no Identity or inference-time Dropout inside, unique node names, nodes in an order that can run.
+ */
+public final class Canonical {
+    /** The opset older models are converted to: the first with LayerNormalization, per-channel quantization included. */
+    public static final int OPSET = 17;
+    /** The newest that the ONNX Runtime in use takes. */
+    private static final int NEWEST = 26;
+
+    private Canonical() {}
+
+    /**
+     * Brings a model into canonical form. In float it computes the same.
+     *
+     * @throws BadInput when the checker refuses it, its opset is not between 7 and 26, or it cannot be converted
+     */
+    public static Graph of(Graph model) {
+        if (model.opset() < 7 || model.opset() > NEWEST) {
+            throw new BadInput(
+                    "opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
+        }
+        var standard = SimplifiedNorms.apply(model);
+        OnnxLibrary.check(standard);
+        var graph = SinglePrecision.apply(standard).withOpset("", model.opset());
+        graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
+        var converted = graph.opset() < OPSET ? OnnxLibrary.convert(graph, OPSET) : graph;
+        nameNodes(converted);
+        converted.sort();
+        var folded = ConstantFolding.apply(SoftmaxRestoring.apply(converted));
+        dropPassThrough(folded);
+        folded.prune();
+        return folded;
+    }
+
+    private static void nameNodes(Graph graph) {
+        var given = graph.nodes().stream().map(Node::name).collect(Collectors.toSet());
+        var names = new HashSet<String>();
+        graph.nodes().replaceAll(node -> {
+            boolean named = !node.name().isEmpty();
+            String base = named ? node.name() : node.output();
+            String name = base;
+            for (int i = 1; !named && given.contains(name) || !names.add(name); i++) {
+                name = base + "_" + i;
+            }
+            return node.withName(name);
+        });
+    }
+
+    private static void dropPassThrough(Graph graph) {
+        var renamed = new HashMap<String, String>();
+        var index = graph.index();
+        for (var node : graph.nodes()) {
+            boolean inside =
+                    !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
+            if (inside && (node.is("Identity") || node.is("Dropout") && passesThrough(index, node))) {
+                renamed.put(node.output(), renamed.getOrDefault(node.input(0), node.input(0)));
+            }
+        }
+        graph.rewrite(node -> renamed.containsKey(node.output())
+                ? List.of()
+                : List.of(node.mapInputs(input -> renamed.getOrDefault(input, input))));
+    }
+
+    /** Whether a Dropout is in inference mode and nobody reads its mask. */
+    private static boolean passesThrough(GraphIndex index, Node dropout) {
+        boolean training = dropout.hasInput(2)
+                && index.constant(dropout.input(2))
+                        .filter(mode -> mode.get(0) == 0)
+                        .isEmpty();
+        boolean masks = dropout.outputs().size() > 1
+                && (index.isOutput(dropout.output(1))
+                        || !index.consumers(dropout.output(1)).isEmpty());
+        return !training && !masks;
+    }
+
+    private static boolean isCaptured(List<Node> consumers, String tensor) {
+        return consumers.stream().anyMatch(consumer -> consumer.captured().contains(tensor));
+    }
+}

@@ -1,0 +1,104 @@
+package dev.quantline.onnx.rewrite;
+
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.TensorProtos;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Computes everything that depends on constants alone, in one ONNX Runtime run, and keeps the results as initializers.
+ * Shapes of dynamic inputs are not constants: dynamic axes stay dynamic.
+ */
+public final class ConstantFolding {
+    private static final Set<String> NOT_CONSTANT = Set.of(
+            "RandomNormal",
+            "RandomUniform",
+            "RandomNormalLike",
+            "RandomUniformLike",
+            "Bernoulli",
+            "Multinomial",
+            "If",
+            "Loop",
+            "Scan",
+            "QuantizeLinear",
+            "DequantizeLinear");
+
+    private ConstantFolding() {}
+
+    /** A copy of {@code graph} with everything computed that depends on initializers and Constant nodes alone. */
+    public static Graph apply(Graph graph) {
+        var folded = graph.copy();
+        var computed = new LinkedHashMap<String, Node>();
+        var types = OnnxLibrary.inferShapes(graph);
+        folded.rewrite(node -> {
+            if (node.is("Constant") && node.has("value") && isNumeric(node)) {
+                folded.initializers()
+                        .put(
+                                node.output(),
+                                TensorProtos.fromProto(
+                                        node.attributes().get("value").getT()));
+                return List.of();
+            }
+            // Texts, sequences and what inference cannot tell have no form as initializer.
+            boolean tensor = types.containsKey(node.output())
+                    && ValueInfos.type(types.get(node.output())).isPresent();
+            boolean constant = tensor
+                    && node.domain().isEmpty()
+                    && !NOT_CONSTANT.contains(node.op())
+                    && node.outputs().size() == 1
+                    && node.inputs().stream()
+                            .allMatch(input -> input.isEmpty()
+                                    || folded.initializers().containsKey(input)
+                                    || computed.containsKey(input));
+            if (constant) {
+                computed.put(node.output(), node);
+                return List.of();
+            }
+            return List.of(node);
+        });
+        folded.initializers().putAll(evaluate(folded, computed, types));
+        return folded;
+    }
+
+    private static boolean isNumeric(Node constant) {
+        return DataType.isKnown(constant.attributes().get("value").getT().getDataType());
+    }
+
+    /** Values that the rest of the graph reads, of those computed from constants. */
+    private static Map<String, Tensor> evaluate(
+            Graph rest, Map<String, Node> computed, Map<String, ValueInfoProto> types) {
+        var read = new LinkedHashSet<String>();
+        rest.nodes().forEach(node -> {
+            read.addAll(node.inputs());
+            read.addAll(node.captured());
+        });
+        rest.outputs().forEach(output -> read.add(output.getName()));
+        var wanted = new ArrayList<>(computed.keySet());
+        wanted.retainAll(read);
+        if (wanted.isEmpty()) {
+            return Map.of();
+        }
+        var constants = rest.copy();
+        constants.inputs().clear();
+        constants.outputs().clear();
+        constants.nodes().clear();
+        constants.nodes().addAll(computed.values());
+        wanted.forEach(name -> constants.outputs().add(types.get(name)));
+        constants.prune();
+        try (var session = Session.open(constants, Provider.cpu(), Session.Optimization.NONE)) {
+            return session.run(Map.of(), wanted);
+        }
+    }
+}

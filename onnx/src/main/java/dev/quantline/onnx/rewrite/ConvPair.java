@@ -1,0 +1,53 @@
+package dev.quantline.onnx.rewrite;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.Optional;
+
+/**
+ * Two convolutions in a row with constant weights: what the first writes, behind an activation or none, is read by the
+ * second alone.
+ *
+ * @param between the Relu or LeakyRelu between them
+ */
+record ConvPair(Node first, Optional<Node> between, Node second) {
+    /** A pair, or why there is none. */
+    record Found(Optional<ConvPair> pair, String reason) {
+        private static Found not(String reason) {
+            return new Found(Optional.empty(), reason);
+        }
+    }
+
+    /** The pair whose second convolution is this one. */
+    static Found endingAt(GraphIndex index, Node second) {
+        String tensor = second.input(0);
+        var between = index.producer(tensor, "Relu", "LeakyRelu");
+        if (between.isPresent() && index.onlyConsumer(tensor).isPresent()) {
+            tensor = between.get().input(0);
+        }
+        var first = index.producer(tensor, "Conv");
+        if (first.isEmpty()) {
+            return Found.not("what it reads is not written by a convolution, or by a Relu behind one");
+        }
+        if (index.onlyConsumer(tensor).isEmpty()) {
+            return Found.not("others read what it reads");
+        }
+        var one = weight(index, first.get());
+        var two = weight(index, second);
+        boolean bias =
+                !first.get().hasInput(2) || index.constant(first.get().input(2)).isPresent();
+        if (one.isEmpty() || two.isEmpty() || !bias) {
+            return Found.not("weights or bias are no float constants");
+        }
+        if (one.get().dim(0) != two.get().dim(1) * second.intOf("group", 1)) {
+            return Found.not("the two disagree about the number of channels");
+        }
+        return new Found(Optional.of(new ConvPair(first.get(), between, second)), "");
+    }
+
+    private static Optional<Tensor> weight(GraphIndex index, Node conv) {
+        return index.constant(conv.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
+    }
+}

@@ -1,0 +1,321 @@
+package dev.quantline.onnx.runtime;
+
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * A data set bound to the inputs of a model: names, types and shapes checked, images normalised. Where every input is a
+ * sequence {@code [batch, tokens]} of open length, columns at the end that {@code attention_mask} hides from all rows of
+ * a batch are cut off: the model computes the same for the others, and padding enters no statistic.
+ */
+public final class Samples {
+    /** What an input is called that says by 0 which tokens of {@code [batch, tokens]} are padding. */
+    public static final String MASK = "attention_mask";
+
+    private final Dataset dataset;
+    private final Map<String, Normalization> normalize;
+    private final Map<String, ValueInfoProto> inputs = new LinkedHashMap<>();
+    private final Map<String, String> arrays = new LinkedHashMap<>();
+    private final Map<String, BatchAxis> axes = new LinkedHashMap<>();
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
+    private final boolean openLength;
+
+    /**
+     * @param normalize by array name; the array named there may also feed the only input of a model that calls it
+     *                  something else
+     * @throws BadInput when an input has no array, or {@code normalize} names none
+     */
+    public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize) {
+        this(dataset, model, normalize, Map.of());
+    }
+
+    /**
+     * The same where inputs may have their samples elsewhere than along the first axis.
+     *
+     * @param dataset opened for this model
+     * @param stated  where inputs have their samples, as far as somebody said so
+     * @throws BadInput as above, and when it is not clear where an input has its samples
+     */
+    public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize, Map<String, BatchAxis> stated) {
+        this.dataset = dataset;
+        this.normalize = normalize;
+        model.inputs().forEach(input -> inputs.put(input.getName(), input));
+        for (String name : normalize.keySet()) {
+            if (!dataset.names().contains(name) && !inputs.containsKey(name)) {
+                var known = Stream.concat(dataset.names().stream(), inputs.keySet().stream())
+                        .distinct()
+                        .toList();
+                throw new BadInput("normalize names '" + name
+                        + "', which no array and no input of the model is called: " + Nearest.hint(name, known));
+            }
+        }
+        for (String input : inputs.keySet()) {
+            String array = arrayFor(input);
+            arrays.put(input, array);
+            axes.put(
+                    input,
+                    dataset.isConstant(array)
+                            ? BatchAxis.NONE
+                            : Feeding.axis(
+                                    input,
+                                    dataset.shape(array),
+                                    ValueInfos.shape(inputs.get(input)),
+                                    Optional.ofNullable(stated.get(input))));
+        }
+        openLength = inputs.values().stream()
+                .allMatch(input -> axes.get(input.getName()).isNone() || isOpenSequence(input));
+    }
+
+    private boolean isOpenSequence(ValueInfoProto input) {
+        return axes.get(input.getName()).equals(BatchAxis.FIRST)
+                && ValueInfos.shape(input)
+                        .filter(shape -> shape.length == 2 && shape[1] < 0)
+                        .isPresent();
+    }
+
+    private String arrayFor(String input) {
+        if (dataset.names().contains(input)) {
+            return input;
+        }
+        String only = dataset.names().iterator().next();
+        if (inputs.size() == 1
+                && dataset.names().size() == 1
+                && (normalize.containsKey(only) || normalize.containsKey(input))) {
+            return only;
+        }
+        throw new BadInput(
+                "the data has no array for the model's input '" + input + "': " + Nearest.hint(input, dataset.names()));
+    }
+
+    /**
+     * Where outputs of a model have their samples: what becomes twice as long when one sample is run twice in a batch; those that have
+     * them nowhere, or several entries for each, are left out. A model that takes a fixed number of samples has them first.
+     */
+    public Map<String, BatchAxis> axes(Session session) {
+        var found = new LinkedHashMap<String, BatchAxis>();
+        int size = batchSize(1);
+        forEachBatch(0, Math.min(size, size()), size, fed -> {
+            var one = session.run(fed.arrays());
+            var two = batchSize(2) == 1 || size > 1 ? Map.<String, Tensor>of() : session.run(twice(fed.arrays()));
+            one.forEach((name, tensor) -> {
+                int axis =
+                        two.isEmpty() ? 0 : longer(tensor.shape(), two.get(name).shape());
+                if (axis >= 0 && axis < tensor.rank() && tensor.dim(axis) == fed.size()) {
+                    found.put(name, new BatchAxis(axis));
+                }
+            });
+        });
+        return found;
+    }
+
+    private Map<String, Tensor> twice(Map<String, Tensor> feed) {
+        var twice = new LinkedHashMap<String, Tensor>();
+        feed.forEach((input, tensor) -> twice.put(
+                input,
+                axis(input).isNone()
+                        ? tensor
+                        : axis(input).place(axis(input).toFront(tensor).repeated())));
+        return twice;
+    }
+
+    /** The only axis that differs; -1 when there is none, or more. */
+    private static int longer(long[] one, long[] two) {
+        int longer = -1;
+        for (int axis = 0; axis < one.length; axis++) {
+            if (one.length != two.length || one[axis] != two[axis] && longer >= 0) {
+                return -1;
+            }
+            longer = one[axis] == two[axis] ? longer : axis;
+        }
+        return longer;
+    }
+
+    /** What of the data, and of what is said about it, is not used, and what was probably meant. */
+    public List<String> unused() {
+        return unused(Set.of());
+    }
+
+    /** The same where something else than the model reads these arrays. */
+    public List<String> unused(Set<String> readElsewhere) {
+        var found = new ArrayList<String>();
+        dataset.names().stream()
+                .filter(name -> !arrays.containsValue(name) && !readElsewhere.contains(name))
+                .forEach(name -> found.add("array '" + name + "' of the data feeds no input of the model: "
+                        + Nearest.hint(name, inputs.keySet())));
+        arrays.forEach((input, array) -> {
+            if (dataset.type(array) != DataType.UINT8
+                    && (normalize.containsKey(array) || normalize.containsKey(input))) {
+                found.add("normalize." + (normalize.containsKey(array) ? array : input) + " has no effect: array '"
+                        + array + "' is " + dataset.type(array) + ", and only UINT8 is normalized");
+            }
+        });
+        return found;
+    }
+
+    /** Number of samples. */
+    public int size() {
+        return dataset.size();
+    }
+
+    /** Whether the samples differ in length: one at a time then comes without padding. */
+    public boolean openLength() {
+        return openLength;
+    }
+
+    /** Inputs put together from several batches, without the columns at the end that are padding in all rows. */
+    public Map<String, Tensor> trimmed(Map<String, Tensor> feed) {
+        if (!openLength) {
+            return feed;
+        }
+        var sequences = new LinkedHashMap<>(feed);
+        sequences.keySet().removeIf(input -> axis(input).isNone());
+        var trimmed = new LinkedHashMap<>(feed);
+        trimmed.putAll(Padding.trim(sequences));
+        return trimmed;
+    }
+
+    /** Where an input of the model has its samples. */
+    public BatchAxis axis(String input) {
+        return axes.getOrDefault(input, BatchAxis.FIRST);
+    }
+
+    /** What the images that feed an input go through; empty where its array is fed as it is. */
+    public Optional<Normalization> normalization(String input) {
+        String array = arrays.get(input);
+        return Optional.ofNullable(normalize.getOrDefault(array, normalize.get(input)))
+                .filter(stated -> dataset.type(array) == DataType.UINT8);
+    }
+
+    /** Whether all inputs that differ between samples have them along the first axis. */
+    public boolean areFirst() {
+        return axes.values().stream().allMatch(axis -> axis.isNone() || axis.equals(BatchAxis.FIRST));
+    }
+
+    /** The data set behind it, for labels and scores. */
+    public Dataset dataset() {
+        return dataset;
+    }
+
+    /** Samples {@code from} to {@code to} (exclusive) as model inputs, at most {@code size} at a time. */
+    public void forEachBatch(int from, int to, int size, Consumer<Dataset.Batch> action) {
+        forEachFull(
+                from,
+                to,
+                size,
+                batch -> action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(batch.arrays()))));
+    }
+
+    /** With all padding. */
+    private void forEachFull(int from, int to, int size, Consumer<Dataset.Batch> action) {
+        dataset.forEachBatch(from, to, batchSize(size), batch -> {
+            var feed = new LinkedHashMap<String, Tensor>();
+            arrays.forEach((input, array) -> feed.put(
+                    input,
+                    axis(input).isNone()
+                            ? constants.computeIfAbsent(input, this::constant)
+                            : fit(input, array, batch.arrays().get(array))));
+            if (batch.size() == batchSize(batch.size())) {
+                action.accept(new Dataset.Batch(batch.first(), batch.size(), feed));
+            }
+        });
+    }
+
+    private Tensor constant(String input) {
+        try {
+            var tensor = dataset.constant(
+                    arrays.get(input),
+                    ValueInfos.shape(inputs.get(input))
+                            .map(shape -> shape.length)
+                            .orElse(-1));
+            return checked(input, arrays.get(input), tensor);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The first sample, or as many as the model takes at once, with all its padding: none is larger. Empty where there are too few. */
+    Optional<Dataset.Batch> full() {
+        var found = new ArrayList<Dataset.Batch>();
+        forEachFull(0, Math.min(batchSize(1), size()), 1, found::add);
+        return found.stream().findFirst();
+    }
+
+    /** The batch size that is run when {@code wanted} samples are asked for: the model's own where it is fixed. */
+    public int batchSize(int wanted) {
+        for (var input : inputs.values()) {
+            int axis = axis(input.getName()).axis();
+            var shape = ValueInfos.shape(input).orElse(new long[0]);
+            if (axis >= 0 && axis < shape.length && shape[axis] > 0) {
+                return Math.toIntExact(shape[axis]);
+            }
+        }
+        return wanted;
+    }
+
+    /** How many samples can be run at once without padding: one where lengths differ, else as many as wanted. */
+    public int unpadded(int wanted) {
+        return openLength && inputs.containsKey(MASK) ? 1 : wanted;
+    }
+
+    private Tensor fit(String input, String array, Tensor samples) {
+        var tensor = Feeding.withoutOwnAxis(samples, axis(input), ValueInfos.shape(inputs.get(input)));
+        var normalization = normalize.getOrDefault(array, normalize.get(input));
+        if (normalization != null && tensor.type() == DataType.UINT8) {
+            tensor = normalization.apply(tensor);
+        }
+        return checked(input, array, axis(input).place(tensor));
+    }
+
+    private Tensor checked(String input, String array, Tensor tensor) {
+        var wanted = ValueInfos.type(inputs.get(input))
+                .orElseThrow(() -> new BadInput("the model's input '" + input + "' is not a number tensor"));
+        if (tensor.type() != wanted) {
+            throw new BadInput("array '" + array + "' is " + tensor.type() + ", the model's input '" + input
+                    + "' takes " + wanted + (tensor.type() == DataType.UINT8 ? ": say how to normalize it" : ""));
+        }
+        checkShape(input, array, tensor);
+        checkFinite(array, tensor);
+        return tensor;
+    }
+
+    private void checkShape(String input, String array, Tensor tensor) {
+        var declared = ValueInfos.shape(inputs.get(input));
+        if (declared.isEmpty()) {
+            return;
+        }
+        var shape = tensor.shape();
+        boolean fits = shape.length == declared.get().length;
+        for (int i = 0; fits && i < shape.length; i++) {
+            fits = i == axis(input).axis() || declared.get()[i] < 0 || declared.get()[i] == shape[i];
+        }
+        if (!fits) {
+            throw new BadInput("array '" + array + "' is " + tensor + ", the model's input '" + input + "' takes "
+                    + Arrays.toString(declared.get()) + " (-1: any): " + Feeding.advice(input));
+        }
+    }
+
+    private static void checkFinite(String array, Tensor tensor) {
+        int size = tensor.type().isFloating() ? tensor.size() : 0;
+        for (int i = 0; i < size; i++) {
+            if (!Double.isFinite(tensor.get(i))) {
+                throw new BadInput("array '" + array + "' holds " + tensor.get(i) + ": remove NaN and infinity");
+            }
+        }
+    }
+}

@@ -1,0 +1,366 @@
+package dev.quantline.onnx.runtime;
+
+import ai.onnxruntime.OnnxJavaType;
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OnnxValue;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtLoggingLevel;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.TensorInfo;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Tensor;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+
+/** A model loaded into ONNX Runtime. Not for several threads at once: closing frees native memory. */
+public final class Session implements AutoCloseable {
+    private static final OrtEnvironment ENVIRONMENT =
+            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
+
+    /** Above this many bytes ONNX Runtime takes constants from where they lie instead of from a message with copies. */
+    private static final long LARGEST_COPIED = 256L << 20;
+    /** Smaller constants stay in the message. */
+    private static final int SMALLEST_SHARED = 1 << 10;
+    /** Kernels read numbers of this many bytes at once. */
+    private static final int ALIGNMENT = 8;
+
+    private final OrtSession session;
+    private final OrtSession.RunOptions options;
+    private final List<OnnxTensor> constants;
+    private final Set<String> outputs;
+
+    private Session(OrtSession session, List<OnnxTensor> constants) throws OrtException {
+        this.session = session;
+        this.constants = constants;
+        options = NativeCalls.open();
+        outputs = new LinkedHashSet<>(session.getOutputNames());
+        session.getOutputInfo().forEach((name, output) -> {
+            if (!(output.getInfo() instanceof TensorInfo tensor) || tensor.type == OnnxJavaType.STRING) {
+                outputs.remove(name);
+            }
+        });
+    }
+
+    /** How far ONNX Runtime may change the graph it loads. */
+    public enum Optimization {
+        /** As written. */
+        NONE(OrtSession.SessionOptions.OptLevel.NO_OPT),
+        /** Rewrites that keep standard operators. */
+        BASIC(OrtSession.SessionOptions.OptLevel.BASIC_OPT),
+        /**
+         * Everything that leaves the arithmetic exact: products of quantized tensors are products of the floats they stand for. Integer
+         * kernels add two products in 16 bits on x86 processors without VNNI, and saturate.
+         */
+        EXACT(OrtSession.SessionOptions.OptLevel.ALL_OPT),
+        /** Everything, integer kernels included, as users run it. */
+        ALL(OrtSession.SessionOptions.OptLevel.ALL_OPT);
+
+        private final OrtSession.SessionOptions.OptLevel level;
+
+        Optimization(OrtSession.SessionOptions.OptLevel level) {
+            this.level = level;
+        }
+    }
+
+    /**
+     * Loads a graph. Threads of ONNX Runtime go to sleep at the end of a run instead of spinning on: what Java computes between two
+     * runs needs the cores.
+     *
+     * @throws BadInput      with ONNX Runtime's words when it refuses the model
+     * @throws ProcessEnding when it fails because the process ends, here and wherever a model is loaded or run
+     */
+    public static Session open(Graph graph, Provider provider, Optimization optimization) {
+        return open(graph, provider, optimization, LARGEST_COPIED);
+    }
+
+    /** @param largestCopied bytes of constants above which they are not copied */
+    static Session open(Graph graph, Provider provider, Optimization optimization, long largestCopied) {
+        var shared = shared(graph, largestCopied);
+        var bytes = graph.toProtoWithout(shared.keySet()).toByteArray();
+        var constants = new ArrayList<OnnxTensor>();
+        var session = open(provider, optimization, constants, options -> {
+            options.addConfigEntry("session.force_spinning_stop", "1");
+            if (!shared.isEmpty()) {
+                options.addExternalInitializers(new LinkedHashMap<>(wrap(shared, constants)));
+            }
+            return ENVIRONMENT.createSession(bytes, options);
+        });
+        // Its kernels have packed what they multiply by.
+        shared.values().forEach(Tensor::unload);
+        return session;
+    }
+
+    private static Map<String, Tensor> shared(Graph graph, long largestCopied) {
+        var large = new LinkedHashMap<String, Tensor>();
+        graph.initializers().forEach((name, tensor) -> {
+            if (tensor.data().capacity() >= SMALLEST_SHARED) {
+                large.put(name, tensor);
+            }
+        });
+        return large.values().stream()
+                                .mapToLong(tensor -> tensor.data().capacity())
+                                .sum()
+                        > largestCopied
+                ? large
+                : Map.of();
+    }
+
+    /**
+     * Loads a file as its user would; external tensors are read from beside it.
+     *
+     * @throws BadInput with ONNX Runtime's words when it refuses the model; when external data lies outside the model's folder
+     */
+    public static Session open(Path file, Provider provider, Optimization optimization) {
+        checkPlaces(file);
+        return open(provider, optimization, List.of(), options -> ENVIRONMENT.createSession(file.toString(), options));
+    }
+
+    /**
+     * Writes the graph that ONNX Runtime makes of a file at its highest level: what really runs.
+     *
+     * @param target the graph; its large constants go to a file beside it
+     * @throws BadInput as {@link #open(Path, Provider, Optimization)} does
+     */
+    public static void writeOptimized(Path file, Provider provider, Path target) {
+        checkPlaces(file);
+        open(provider, Optimization.ALL, List.of(), options -> {
+                    options.setOptimizedModelFilePath(target.toString());
+                    options.addConfigEntry(
+                            "session.optimized_model_external_initializers_file_name", target.getFileName() + ".data");
+                    options.addConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
+                    return ENVIRONMENT.createSession(file.toString(), options);
+                })
+                .close();
+    }
+
+    /** ONNX Runtime follows what a model names. */
+    private static void checkPlaces(Path file) {
+        try {
+            ModelFile.externalFiles(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private interface Loader {
+        OrtSession load(OrtSession.SessionOptions options) throws OrtException;
+    }
+
+    /** @param constants what the session reads as long as it is open, filled by the loader */
+    private static Session open(
+            Provider provider, Optimization optimization, List<OnnxTensor> constants, Loader loader) {
+        try (var options = new OrtSession.SessionOptions()) {
+            options.setOptimizationLevel(optimization.level);
+            if (optimization == Optimization.EXACT) {
+                options.addConfigEntry("session.disable_quant_qdq", "1");
+            }
+            provider.addTo(options);
+            return new Session(NativeCalls.make(() -> loader.load(options)), constants);
+        } catch (OrtException e) {
+            close(constants);
+            throw ProcessEnding.or(new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e));
+        }
+    }
+
+    /**
+     * ONNX Runtime's version, asked of its native library.
+     *
+     * @throws LinkageError when that cannot be loaded
+     */
+    public static String version() {
+        return ENVIRONMENT.getVersion();
+    }
+
+    /** Input names in the model's order. */
+    public Set<String> inputs() {
+        return session.getInputNames();
+    }
+
+    /** Names of the outputs that are tensors of numbers, in the model's order; strings, sequences and maps are left out. */
+    public Set<String> outputs() {
+        return outputs;
+    }
+
+    /** Runs the model and returns all {@link #outputs} by name, each a copy of its own. */
+    public Map<String, Tensor> run(Map<String, Tensor> inputs) {
+        return run(inputs, outputs());
+    }
+
+    /**
+     * Runs the part of the model that {@code wanted} outputs need; nothing where none are wanted, which ONNX Runtime would refuse.
+     *
+     * @param inputs by name; more than the model takes may be given
+     * @throws BadInput when the inputs do not fit the model
+     */
+    public Map<String, Tensor> run(Map<String, Tensor> inputs, Collection<String> wanted) {
+        return wanted.isEmpty()
+                ? Map.of()
+                : run(inputs, wanted, result -> {
+                    var outputs = new LinkedHashMap<String, Tensor>();
+                    for (String name : wanted) {
+                        outputs.put(name, tensor(name, result.get(name).orElseThrow()));
+                    }
+                    return outputs;
+                });
+    }
+
+    /**
+     * Runs the part of the model that {@code wanted} outputs need, and turns each into something else while the others still lie in
+     * ONNX Runtime's memory: only as many are in Java's at once as there are threads.
+     *
+     * @param action takes the name and a copy of one output; called side by side
+     * @return what it gave, in the order of {@code wanted}
+     * @throws BadInput when the inputs do not fit the model
+     */
+    public <T> List<T> run(Map<String, Tensor> inputs, List<String> wanted, BiFunction<String, Tensor, T> action) {
+        return run(
+                inputs,
+                wanted,
+                result -> wanted.parallelStream()
+                        .map(name ->
+                                action.apply(name, tensor(name, result.get(name).orElseThrow())))
+                        .toList());
+    }
+
+    private <T> T run(Map<String, Tensor> inputs, Collection<String> wanted, Function<OrtSession.Result, T> taken) {
+        var opened = new ArrayList<OnnxTensor>();
+        try {
+            var feed = feed(inputs, opened);
+            return NativeCalls.make(() -> {
+                try (var result = session.run(feed, new LinkedHashSet<>(wanted), options)) {
+                    return taken.apply(result);
+                }
+            });
+        } catch (OrtException e) {
+            throw ProcessEnding.or(
+                    new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
+        } finally {
+            close(opened);
+        }
+    }
+
+    /**
+     * Runs the model and writes results into memory the caller owns.
+     *
+     * @param results output tensors by name, direct buffers of the right type and shape; overwritten
+     * @throws BadInput                 when inputs or results do not fit the model
+     * @throws IllegalArgumentException naming a result that does not lie in direct memory at a multiple of 8 bytes
+     */
+    public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> results) {
+        results.forEach((name, tensor) -> {
+            if (!isReadInPlace(tensor.data())) {
+                throw new IllegalArgumentException(
+                        "'" + name + "' does not lie where ONNX Runtime can write it: direct memory, aligned");
+            }
+        });
+        var opened = new ArrayList<OnnxTensor>();
+        try {
+            var feed = feed(inputs, opened);
+            var targets = wrap(results, opened);
+            NativeCalls.make(() -> {
+                session.run(feed, Set.of(), targets, options).close();
+                return null;
+            });
+        } catch (OrtException e) {
+            throw ProcessEnding.or(
+                    new BadInput("ONNX Runtime cannot run the model on this data: " + e.getMessage(), e));
+        } finally {
+            close(opened);
+        }
+    }
+
+    private Map<String, OnnxTensor> feed(Map<String, Tensor> inputs, List<OnnxTensor> opened) throws OrtException {
+        var feed = new LinkedHashMap<String, Tensor>();
+        for (String name : session.getInputNames()) {
+            if (!inputs.containsKey(name)) {
+                throw new BadInput("input '" + name + "' of the model is missing; given are " + inputs.keySet());
+            }
+            feed.put(name, inputs.get(name));
+        }
+        return wrap(feed, opened);
+    }
+
+    private static Map<String, OnnxTensor> wrap(Map<String, Tensor> tensors, List<OnnxTensor> opened)
+            throws OrtException {
+        var wrapped = new LinkedHashMap<String, OnnxTensor>();
+        for (var entry : tensors.entrySet()) {
+            var tensor = entry.getValue();
+            var onnx = OnnxTensor.createTensor(
+                    ENVIRONMENT, direct(tensor.data()), tensor.shape(), javaType(tensor.type()));
+            opened.add(onnx);
+            wrapped.put(entry.getKey(), onnx);
+        }
+        return wrapped;
+    }
+
+    private static boolean isReadInPlace(ByteBuffer data) {
+        return data.isDirect() && data.alignmentOffset(0, ALIGNMENT) == 0;
+    }
+
+    private static ByteBuffer direct(ByteBuffer data) {
+        return isReadInPlace(data)
+                ? data
+                : ByteBuffer.allocateDirect(data.remaining())
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .put(data)
+                        .flip();
+    }
+
+    private static Tensor tensor(String name, OnnxValue value) {
+        if (!(value instanceof OnnxTensor tensor)
+                || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
+            throw new BadInput(
+                    "output '" + name + "' of the model is not a tensor of numbers: remove it from the model");
+        }
+        var type =
+                DataType.valueOf(tensor.getInfo().onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
+        return new Tensor(type, tensor.getInfo().getShape(), tensor.getByteBuffer());
+    }
+
+    private static OnnxJavaType javaType(DataType type) {
+        return switch (type) {
+            case FLOAT -> OnnxJavaType.FLOAT;
+            case DOUBLE -> OnnxJavaType.DOUBLE;
+            case FLOAT16 -> OnnxJavaType.FLOAT16;
+            case BFLOAT16 -> OnnxJavaType.BFLOAT16;
+            case INT8 -> OnnxJavaType.INT8;
+            case UINT8 -> OnnxJavaType.UINT8;
+            case INT16 -> OnnxJavaType.INT16;
+            case INT32 -> OnnxJavaType.INT32;
+            case INT64 -> OnnxJavaType.INT64;
+            case BOOL -> OnnxJavaType.BOOL;
+            default -> throw new BadInput("ONNX Runtime's Java interface takes no " + type + " tensors");
+        };
+    }
+
+    private static void close(List<OnnxTensor> opened) {
+        opened.forEach(OnnxTensor::close);
+    }
+
+    @Override
+    public void close() {
+        try {
+            NativeCalls.close(options);
+            session.close();
+            close(constants);
+        } catch (OrtException e) {
+            throw new IllegalStateException("ONNX Runtime cannot close a session", e);
+        }
+    }
+}

@@ -1,0 +1,41 @@
+package dev.quantline.onnx.runtime;
+
+import dev.quantline.onnx.BadInput;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+/** What a failure of ONNX Runtime means depends on when it happens. */
+class ProcessEndingTest {
+    /** Says what a refused model is while the process runs, and what it is while it ends. */
+    static final class Child {
+        public static void main(String[] arguments) {
+            Runtime.getRuntime().addShutdownHook(new Thread(Child::say));
+            say();
+        }
+
+        private static void say() {
+            System.out.println(
+                    ProcessEnding.or(new BadInput("refused")).getClass().getSimpleName());
+        }
+    }
+
+    @Test
+    void aRefusalWhileTheProcessEndsIsNobodysFault() throws IOException {
+        // Given a process
+        var process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Child.class.getName())
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        // When it runs and ends
+        var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        // Then only the first refusal is the input's
+        assertEquals("BadInput\nProcessEnding", said.strip());
+    }
+}

@@ -1,0 +1,53 @@
+package dev.quantline.quantize.allocate;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.quantline.onnx.BadInput;
+import java.util.Map;
+
+/**
+ * What an allocation has to keep. Without a limit on the loss the loss is made least; with one, the size is.
+ *
+ * @param bytes         largest file; null for any
+ * @param bitOperations most bit operations of one sample; null for any
+ * @param milliseconds  most time of the layers together for one sample; null for any
+ * @param loss          largest sum of losses; null to make it least
+ * @param pinned        layers whose widths are given
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record Budget(Long bytes, Double bitOperations, Double milliseconds, Double loss, Map<String, Width> pinned) {
+    public Budget {
+        pinned = Map.copyOf(pinned);
+        if (bytes != null && bytes < 0 || negative(bitOperations) || negative(milliseconds) || negative(loss)) {
+            throw new BadInput("a budget cannot be negative");
+        }
+    }
+
+    private static boolean negative(Double limit) {
+        return limit != null && !(limit >= 0);
+    }
+
+    /** No limit at all. */
+    public static Budget none() {
+        return new Budget(null, null, null, null, Map.of());
+    }
+
+    /** Least loss in a file of at most this size. */
+    public static Budget ofBytes(long bytes) {
+        return new Budget(bytes, null, null, null, Map.of());
+    }
+
+    /** Least size with at most this loss. */
+    public static Budget ofLoss(double loss) {
+        return new Budget(null, null, null, loss, Map.of());
+    }
+
+    /** The same without a limit on the size, which is made least instead. */
+    public Budget smallest() {
+        return new Budget(null, bitOperations, milliseconds, loss == null ? Double.MAX_VALUE : loss, pinned);
+    }
+
+    /** The same with another size. */
+    public Budget withBytes(Long other) {
+        return new Budget(other, bitOperations, milliseconds, loss, pinned);
+    }
+}

@@ -1,0 +1,59 @@
+package dev.quantline.quantize.allocate;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.quantline.onnx.BadInput;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A measured table as it is stored: another budget is solved from it without measuring again.
+ *
+ * @param loss    what was measured
+ * @param samples calibration samples it was measured on, the last ones
+ */
+public record Sensitivities(String loss, int samples, Table table) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Parts measured layer group by layer group, put together in order. */
+    public static Sensitivities join(List<Sensitivities> parts) {
+        var rows = parts.stream().flatMap(part -> part.table().rows().stream()).toList();
+        return new Sensitivities(
+                parts.getFirst().loss(),
+                parts.getFirst().samples(),
+                new Table(rows, parts.getFirst().table().fixed()));
+    }
+
+    /** Losses by layer and by width. */
+    public Map<String, Map<String, Double>> losses() {
+        var losses = new LinkedHashMap<String, Map<String, Double>>();
+        for (var row : table.rows()) {
+            var widths = new LinkedHashMap<String, Double>();
+            row.options().forEach(option -> widths.put(option.width().toString(), option.loss()));
+            losses.put(row.layer(), widths);
+        }
+        return losses;
+    }
+
+    /** Writes JSON. */
+    public void write(Path file) throws IOException {
+        JSON.writeValue(file.toFile(), this);
+    }
+
+    /**
+     * Reads what {@link #write} wrote.
+     *
+     * @throws BadInput when the file is something else
+     */
+    public static Sensitivities read(Path file) throws IOException {
+        try {
+            return JSON.readValue(Files.readAllBytes(file), Sensitivities.class);
+        } catch (JsonProcessingException e) {
+            throw new BadInput(file.getFileName() + " holds no sensitivities: " + e.getOriginalMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package dev.quantline.quantize.calibrate;
+
+import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.pattern.Sites;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+
+/**
+ * The calibration stage: rewrites the float model where that makes it easier to quantize, and chooses a quantizer for every
+ * place in it, at every candidate width. Weights are symmetric per output channel or block, activations asymmetric per
+ * tensor; those that turn out to hold an attention mask's constants stay float.
+ */
+public final class Calibrator {
+    private Calibrator() {}
+
+    /** The float model to quantize, the plan at the widths asked for, and everything that was found. */
+    public record Result(Graph model, QuantizationPlan plan, CalibrationTable table) {}
+
+    /**
+     * Calibrates.
+     *
+     * @param model   canonical float model
+     * @param samples calibration data; run only when a setting tries quantizers on it
+     * @param batch   samples run at once
+     * @throws BadInput when a tensor to quantize was not profiled
+     */
+    public static Result calibrate(
+            Graph model,
+            Profile profile,
+            Samples samples,
+            CalibrateSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress) {
+        return calibrate(model, profile, samples, settings, batch, provider, progress, rewritten -> {});
+    }
+
+    /**
+     * Calibrates, and hands out the rewritten model as soon as it is final, while quantizers are still being chosen.
+     *
+     * @param rewritten takes {@link Result#model}, once
+     * @throws BadInput when a tensor to quantize was not profiled
+     */
+    public static Result calibrate(
+            Graph model,
+            Profile profile,
+            Samples samples,
+            CalibrateSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress,
+            Consumer<Graph> rewritten) {
+        try (var sites = settings.needsSamples()
+                ? SiteSearch.on(model, profile, samples, settings, batch, provider, progress)
+                : SiteSearch.without(model, profile, settings)) {
+            return calibrate(sites, profile, samples, settings, batch, provider, progress, rewritten);
+        }
+    }
+
+    private static Result calibrate(
+            SiteSearch sites,
+            Profile profile,
+            Samples samples,
+            CalibrateSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress,
+            Consumer<Graph> rewritten) {
+        var prepared = sites.model();
+        rewritten.accept(prepared);
+        var placement = Placement.of(prepared, settings.exclude());
+        var activations = activations(prepared, placement, sites, settings, progress.part(0.4, 0.8));
+        var planned = new ArrayList<QuantizationPlan.Activation>();
+        for (var site : activations) {
+            site.candidates().stream()
+                    .filter(grid -> grid.bits() == settings.activationBits())
+                    .forEach(grid -> planned.add(new QuantizationPlan.Activation(
+                            site.tensor(), site.readers(), grid.quantizer(), grid.range())));
+        }
+        var products = settings.weightRange() == CalibrateSettings.WeightRange.AUTO
+                ? InputProducts.of(
+                        prepared,
+                        samples,
+                        0,
+                        Math.min(InputProducts.SAMPLES, samples.size()),
+                        batch,
+                        provider,
+                        progress.part(0.8, 0.82))
+                : InputProducts.none();
+        var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings, products)
+                .all(placement, progress.part(0.82, 1));
+        var rewrites = new ArrayList<>(profile.rewrites());
+        if (settings.layernorm() != CalibrateSettings.Migration.OFF) {
+            rewrites.add(sites.rewrite());
+        }
+        return new Result(
+                prepared,
+                new QuantizationPlan(planned, planned(weights, settings.weightBits())),
+                new CalibrationTable(activations, weights, rewrites));
+    }
+
+    private static List<QuantizationPlan.Weight> planned(List<CalibrationTable.Constant> weights, int bits) {
+        return weights.stream()
+                .map(weight -> new QuantizationPlan.Weight(
+                        weight.tensor(),
+                        weight.node(),
+                        weight.input(),
+                        weight.candidates().stream()
+                                .filter(scales -> scales.bits() >= bits)
+                                .findFirst()
+                                .orElseThrow()
+                                .quantizer()))
+                .toList();
+    }
+
+    private static List<CalibrationTable.Site> activations(
+            Graph model, Placement placement, SiteSearch sites, CalibrateSettings settings, Progress progress) {
+        var kinds = new Sites(model.index());
+        var grids = new HashMap<String, Map<Integer, SiteSearch.Chosen>>();
+        var found = new ArrayList<CalibrationTable.Site>();
+        for (var site : placement.activations().values()) {
+            String kind = kinds.kindOf(site.tensor()).label();
+            String left = !settings.quantizesActivations()
+                    ? "activations stay float"
+                    : sites.profileOf(site.gridOf()).holdsMask() ? "it holds the constants of an attention mask" : null;
+            var candidates = new ArrayList<CalibrationTable.Grid>();
+            if (left == null) {
+                var chosen = grids.containsKey(site.gridOf())
+                        ? grids.get(site.gridOf())
+                        : sites.choose(site, settings.widths(settings.activationBits()));
+                grids.put(site.tensor(), chosen);
+                chosen.forEach((bits, choice) -> candidates.add(new CalibrationTable.Grid(
+                        bits,
+                        choice.quantizer(),
+                        choice.range(),
+                        sqnrDb(sites, site.tensor(), choice.quantizer()),
+                        choice.error())));
+            }
+            found.add(new CalibrationTable.Site(
+                    site.tensor(),
+                    kind,
+                    site.readers(),
+                    site.gridOf(),
+                    Sketch.of(sites.profileOf(site.tensor())),
+                    left,
+                    candidates));
+            progress.report((double) found.size() / placement.activations().size(), "choosing ranges");
+        }
+        return found;
+    }
+
+    private static double sqnrDb(SiteSearch sites, String tensor, Quantizer quantizer) {
+        return RangeSearch.sqnrDb(sites.profileOf(tensor).histogram(), quantizer);
+    }
+}

@@ -1,0 +1,115 @@
+package dev.quantline.quantize.calibrate;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.onnx.runtime.TensorBatches;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+
+/**
+ * What a quantizer does to the outputs of the layers that read the quantized tensor: the criterion that counts. The
+ * layers run alone, on captured inputs. Output channels of linear layers count alike, each by its error over its own power:
+ * a norm or a gain behind them mostly levels those that are hundreds of times as large as the others.
+ */
+final class ConsumerError implements AutoCloseable {
+    private final Session session;
+    private final TensorBatches captured;
+    private final TensorBatches references;
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
+    private final Set<String> linear = new HashSet<>();
+
+    /**
+     * @param consumers MatMul, Gemm or Conv nodes; every input of theirs must be captured or constant
+     * @param spilling  for the outputs they should give
+     */
+    ConsumerError(Graph model, List<Node> consumers, TensorBatches captured, Spilling spilling, Provider provider) {
+        this.captured = captured;
+        references = new TensorBatches(spilling);
+        var layers = Graph.empty(model.opset());
+        var inputs = new LinkedHashSet<String>();
+        for (var node : consumers) {
+            layers.nodes().add(node);
+            node.inputs().stream().filter(input -> !input.isEmpty()).forEach(inputs::add);
+            layers.outputs().add(ValueInfos.of(node.output(), DataType.FLOAT));
+            if (node.is("MatMul", "Gemm") && model.initializers().containsKey(node.input(1))) {
+                linear.add(node.output());
+            }
+        }
+        inputs.forEach(input -> layers.inputs().add(ValueInfos.of(input, DataType.FLOAT)));
+        inputs.stream()
+                .filter(model.initializers()::containsKey)
+                .forEach(input -> constants.put(input, model.initializers().get(input)));
+        session = Session.open(layers, provider, Session.Optimization.EXACT);
+        for (int i = 0; i < captured.size(); i++) {
+            references.add(session.run(feed(i)));
+        }
+    }
+
+    private Map<String, Tensor> feed(int batch) {
+        var feed = captured.get(batch, session.inputs());
+        feed.putAll(constants);
+        return feed;
+    }
+
+    /**
+     * Squared error of the outputs over their power, a mean over output channels, when tensors are replaced by their quantized form.
+     *
+     * @param quantized what becomes of each named tensor; constants are asked for once a batch
+     */
+    double of(Map<String, UnaryOperator<Tensor>> quantized) {
+        var sums = new LinkedHashMap<String, Sums>();
+        for (int i = 0; i < captured.size(); i++) {
+            var feed = feed(i);
+            quantized.forEach((name, change) -> feed.computeIfPresent(name, (key, tensor) -> change.apply(tensor)));
+            int batch = i;
+            session.run(feed)
+                    .forEach((name, values) -> sums.computeIfAbsent(
+                                    name,
+                                    output -> new Sums(linear.contains(output) ? values.dim(values.rank() - 1) : 1))
+                            .add(references.get(batch, name).toFloats(), values.toFloats()));
+        }
+        return sums.values().stream().mapToDouble(Sums::error).average().orElseThrow();
+    }
+
+    /** Noise and power of each channel of one output. */
+    private record Sums(double[] noise, double[] power) {
+        Sums(int channels) {
+            this(new double[channels], new double[channels]);
+        }
+
+        void add(float[] reference, float[] values) {
+            for (int i = 0; i < values.length; i++) {
+                double difference = values[i] - reference[i];
+                noise[i % noise.length] += difference * difference;
+                power[i % power.length] += (double) reference[i] * reference[i];
+            }
+        }
+
+        double error() {
+            return IntStream.range(0, noise.length)
+                    .filter(c -> power[c] > 0)
+                    .mapToDouble(c -> noise[c] / power[c])
+                    .average()
+                    .orElseGet(() -> Arrays.stream(noise).sum());
+        }
+    }
+
+    @Override
+    public void close() {
+        session.close();
+        references.close();
+    }
+}

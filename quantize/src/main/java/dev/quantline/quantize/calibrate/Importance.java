@@ -1,0 +1,45 @@
+package dev.quantline.quantize.calibrate;
+
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.profile.TensorProfile;
+
+/** How much an error in each element of a weight matters: the mean square of the input channel it is multiplied with. */
+final class Importance {
+    private Importance() {}
+
+    /**
+     * @param seen profile of the layer's data input; null when it has none
+     * @return one number an element of {@code weight}; null when the channels are not known
+     */
+    static float[] of(Node node, int input, Tensor weight, TensorProfile seen) {
+        if (seen == null || input != 1 || seen.channelMeanSquare().length == 0) {
+            return null;
+        }
+        var channels = seen.channelMeanSquare();
+        var importance = new float[weight.size()];
+        if (node.is("Conv")) {
+            int groups = (int) node.intOf("group", 1);
+            int outputs = weight.dim(0);
+            int perGroup = weight.dim(1);
+            int kernel = importance.length / outputs / perGroup;
+            if (channels.length != perGroup * groups) {
+                return null;
+            }
+            for (int i = 0; i < importance.length; i++) {
+                int output = i / (perGroup * kernel);
+                importance[i] = (float) channels[output / (outputs / groups) * perGroup + i / kernel % perGroup];
+            }
+            return importance;
+        }
+        boolean transposed = node.is("Gemm") && node.intOf("transB", 0) == 1;
+        if (!node.is("MatMul", "Gemm") || weight.rank() != 2 || weight.dim(transposed ? 1 : 0) != channels.length) {
+            return null;
+        }
+        int columns = weight.dim(1);
+        for (int i = 0; i < importance.length; i++) {
+            importance[i] = (float) channels[transposed ? i % columns : i / columns];
+        }
+        return importance;
+    }
+}

@@ -1,0 +1,151 @@
+package dev.quantline.quantize.calibrate;
+
+import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.IntegerProducts;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.profile.TensorProfile;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.runtime.Progress;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Scales of every constant at every candidate width. */
+final class WeightCandidates {
+    /** int32 biases must fit with room to add products to them. */
+    private static final double LARGEST_BIAS = 1 << 30;
+    /**
+     * Embeddings and positions are what the whole network starts from, and no rounding makes up for errors of weights that only float
+     * kernels read.
+     */
+    private static final int FEWEST_PLAIN_BITS = 8;
+
+    private final Graph model;
+    private final Map<String, Node> nodes = new HashMap<>();
+    private final Map<String, TensorProfile> profiles;
+    private final QuantizationPlan activations;
+    private final CalibrateSettings settings;
+    private final InputProducts products;
+
+    /** @param activations the plan's, whose scales biases have to fit */
+    WeightCandidates(
+            Graph model,
+            Map<String, TensorProfile> profiles,
+            List<QuantizationPlan.Activation> activations,
+            CalibrateSettings settings,
+            InputProducts products) {
+        this.model = model;
+        this.products = products;
+        this.profiles = profiles;
+        this.activations = new QuantizationPlan(activations, List.of());
+        this.settings = settings;
+        model.nodes().forEach(node -> nodes.put(node.name(), node));
+    }
+
+    List<CalibrationTable.Constant> all(Placement placement, Progress progress) {
+        var constants = new ArrayList<CalibrationTable.Constant>();
+        for (var place : placement.weights()) {
+            constants.add(constant(place));
+            progress.report((double) constants.size() / placement.weights().size(), "choosing weight scales");
+        }
+        return constants;
+    }
+
+    private CalibrationTable.Constant constant(Placement.Weight place) {
+        var tensor = model.initializers().get(place.tensor());
+        var node = nodes.get(place.node());
+        boolean layer = node.is("MatMul", "Gemm", "Conv");
+        int fewest = layer ? 2 : FEWEST_PLAIN_BITS;
+        var importance =
+                layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;
+        int block = block(node, place, tensor.rank());
+        int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
+        var candidates = new ArrayList<CalibrationTable.Scales>();
+        for (int bits : settings.widths(settings.weightBits()).stream()
+                .map(width -> Math.max(fewest, width))
+                .distinct()
+                .toList()) {
+            var free = roomForBias(node, tensor, scales(tensor, node, bits, axis, block, importance));
+            double error = WeightSearch.error(tensor, free, importance);
+            int limit = block > 0 ? 0 : pairLimit(node, place, tensor);
+            // Codes of fewer bits cannot reach the limit, wider ones run on no integer kernel.
+            boolean reaches = limit > 0 && bits <= Byte.SIZE && 1 << bits > limit;
+            if (!reaches) {
+                candidates.add(new CalibrationTable.Scales(bits, free, error, null));
+            } else {
+                var limited = WeightSearch.limited(tensor, free.withPairLimit(limit), importance);
+                candidates.add(new CalibrationTable.Scales(
+                        bits, limited, WeightSearch.error(tensor, limited, importance), error));
+            }
+        }
+        return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);
+    }
+
+    /** What pairs of codes may add up to: products with quantized activations run on integer kernels. */
+    private int pairLimit(Node node, Placement.Weight place, Tensor tensor) {
+        return IntegerProducts.addPairs(node, tensor)
+                        && activations
+                                        .activationOf(node.input(1 - place.input()), node.name())
+                                        .orElse(null)
+                                instanceof Uniform
+                ? settings.pairLimit()
+                : 0;
+    }
+
+    private Uniform scales(Tensor tensor, Node node, int bits, int axis, int block, float[] importance) {
+        var product = products.of(model, node).filter(known -> axis != Uniform.PER_TENSOR && block == 0);
+        return product.isPresent()
+                ? OutputSearch.choose(LayerWeight.of(model, node).orElseThrow(), bits, product.get())
+                : WeightSearch.choose(
+                        tensor,
+                        bits,
+                        axis,
+                        block,
+                        importance,
+                        settings.weightRange().criterion());
+    }
+
+    private int block(Node node, Placement.Weight place, int rank) {
+        boolean matrix = node.is("MatMul", "Gemm") && rank == 2 && place.axis() != Uniform.PER_TENSOR;
+        return matrix && settings.granularity() instanceof Granularity.PerBlock(int size) ? size : 0;
+    }
+
+    /**
+     * Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. That of dead ones stands for nothing but the
+     * bias, and lets it have as many digits as fit.
+     */
+    private Uniform roomForBias(Node node, Tensor weight, Uniform quantizer) {
+        Optional<Quantizer> input = activations.activationOf(node.input(0), node.name());
+        var bias = node.hasInput(2) ? model.initializers().get(node.input(2)) : null;
+        if (!node.is("Conv", "Gemm")
+                || bias == null
+                || quantizer.axis() == Uniform.PER_TENSOR
+                || quantizer.block() > 0
+                || !(input.orElse(null) instanceof Uniform grid)) {
+            return quantizer;
+        }
+        var b = bias.toFloats();
+        var scale = quantizer.scale().clone();
+        var values = weight.floats();
+        var alive = new boolean[scale.length];
+        int[] channel = quantizer.scaleIndex(weight.shape());
+        for (int i = 0; i < channel.length; i++) {
+            alive[channel[i]] |= quantizer.quantize(values.get(i), channel[i]) != 0;
+        }
+        for (int c = 0; c < scale.length && c < b.length; c++) {
+            double fits = Math.abs(b[c]) / (LARGEST_BIAS * grid.scale()[0]);
+            scale[c] = (float) Math.clamp(
+                    alive[c] || b[c] == 0 ? Math.max(scale[c], fits) : fits, Float.MIN_NORMAL, Float.MAX_VALUE);
+        }
+        return quantizer.withScale(scale);
+    }
+}

@@ -1,0 +1,162 @@
+package dev.quantline.quantize.evaluate;
+
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
+
+/**
+ * Average precision as COCO defines it (Lin et al., arXiv 1405.0312; {@code pycocotools.COCOeval} for boxes, of all sizes, none a
+ * crowd). In each picture the boxes found of a class take, from the highest score down, the right box that they overlap most and that
+ * is not taken yet, if by the threshold at least. Over all pictures, from the highest score down, that gives precision at each recall;
+ * what counts is the highest precision at that recall or above, averaged over the recalls 0, .01, ..., 1, then over thresholds and over
+ * the classes that have right boxes.
+ */
+final class AveragePrecision {
+    /** Boxes that count of one class in one picture. */
+    static final int MOST = 100;
+
+    private static final int RECALLS = 101;
+
+    private final double[] thresholds;
+    private final Map<Integer, Ranking> classes = new TreeMap<>();
+
+    private AveragePrecision(double... thresholds) {
+        this.thresholds = thresholds;
+    }
+
+    /** Over the thresholds .5, .55, ..., .95, each the double that pycocotools takes: boxes of whole numbers often overlap by just that. */
+    static AveragePrecision overThresholds() {
+        return new AveragePrecision(IntStream.range(0, 10)
+                .mapToDouble(i -> .5 + i * ((.95 - .5) / 9))
+                .toArray());
+    }
+
+    /** At the threshold .5. */
+    static AveragePrecision at50() {
+        return new AveragePrecision(.5);
+    }
+
+    /** All boxes found of one class. */
+    private static final class Ranking {
+        private double[] scores = new double[0];
+        /** A bit for each threshold. */
+        private int[] matched = new int[0];
+
+        private int found;
+        private int right;
+
+        void add(double score, int bits) {
+            if (found == scores.length) {
+                scores = Arrays.copyOf(scores, Math.max(16, 2 * found));
+                matched = Arrays.copyOf(matched, scores.length);
+            }
+            scores[found] = score;
+            matched[found++] = bits;
+        }
+    }
+
+    /**
+     * Sees one picture.
+     *
+     * @param found in any order
+     * @param right class and boxes
+     */
+    void add(List<Detection> found, Map<Integer, List<Box>> right) {
+        var byClass = found.stream().collect(Collectors.groupingBy(Detection::label));
+        var labels = new TreeSet<>(byClass.keySet());
+        labels.addAll(right.keySet());
+        for (int label : labels) {
+            var best = byClass.getOrDefault(label, List.of()).stream()
+                    .sorted(Comparator.comparingDouble(each -> -each.score()))
+                    .limit(MOST)
+                    .toList();
+            add(classes.computeIfAbsent(label, first -> new Ranking()), best, right.getOrDefault(label, List.of()));
+        }
+    }
+
+    private void add(Ranking ranking, List<Detection> found, List<Box> right) {
+        var overlaps = found.stream()
+                .map(each -> right.stream().mapToDouble(each.box()::overlap).toArray())
+                .toList();
+        var matched = new int[found.size()];
+        for (int t = 0; t < thresholds.length; t++) {
+            var taken = new boolean[right.size()];
+            for (int d = 0; d < matched.length; d++) {
+                int match = match(overlaps.get(d), taken, thresholds[t]);
+                if (match >= 0) {
+                    taken[match] = true;
+                    matched[d] |= 1 << t;
+                }
+            }
+        }
+        for (int d = 0; d < matched.length; d++) {
+            ranking.add(found.get(d).score(), matched[d]);
+        }
+        ranking.right += right.size();
+    }
+
+    /** The free box with the largest overlap, the last of several as in pycocotools; -1 where none reaches the threshold. */
+    private static int match(double[] overlaps, boolean[] taken, double threshold) {
+        int match = -1;
+        double most = threshold;
+        for (int g = 0; g < overlaps.length; g++) {
+            if (!taken[g] && overlaps[g] >= most) {
+                match = g;
+                most = overlaps[g];
+            }
+        }
+        return match;
+    }
+
+    /** The mean, 0 to 1; not a number where there are no right boxes. */
+    double value() {
+        return classes.values().stream()
+                .filter(ranking -> ranking.right > 0)
+                .flatMapToDouble(this::ofClass)
+                .average()
+                .orElse(Double.NaN);
+    }
+
+    private DoubleStream ofClass(Ranking ranking) {
+        var order = IntStream.range(0, ranking.found)
+                .boxed()
+                .sorted(Comparator.comparingDouble(i -> -ranking.scores[i]))
+                .toList();
+        return IntStream.range(0, thresholds.length)
+                .mapToDouble(t -> area(
+                        order.stream()
+                                .mapToInt(i -> ranking.matched[i] >> t & 1)
+                                .toArray(),
+                        ranking.right));
+    }
+
+    /** @param matched 1 or 0, by falling score */
+    private static double area(int[] matched, int right) {
+        var recall = new double[matched.length];
+        var precision = new double[matched.length];
+        int hits = 0;
+        for (int d = 0; d < matched.length; d++) {
+            hits += matched[d];
+            recall[d] = (double) hits / right;
+            precision[d] = (double) hits / (d + 1);
+        }
+        for (int d = matched.length - 2; d >= 0; d--) {
+            precision[d] = Math.max(precision[d], precision[d + 1]);
+        }
+        double sum = 0;
+        int d = 0;
+        for (int r = 0; r < RECALLS; r++) {
+            while (d < recall.length && recall[d] < r * .01) {
+                d++;
+            }
+            sum += d < recall.length ? precision[d] : 0;
+        }
+        return sum / RECALLS;
+    }
+}

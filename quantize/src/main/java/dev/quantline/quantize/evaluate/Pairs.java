@@ -1,0 +1,122 @@
+package dev.quantline.quantize.evaluate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Samples;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
+
+/**
+ * Spearman correlation between given scores and the cosine of sentence embeddings: rows 2i and 2i+1 are a pair; an
+ * embedding is made of the output {@code [sentences, tokens, channels]}, unless the model makes it itself.
+ */
+final class Pairs implements OneOutput {
+    /** What a sentence's embedding is made of. */
+    enum Pooling {
+        /** The mean over the tokens of {@code attention_mask}. */
+        MEAN,
+        /** The first token, which BERT calls {@code [CLS]}. */
+        CLS
+    }
+
+    private final Pooling pooling;
+    private final Optional<String> named;
+    private final float[] scores;
+    private final List<float[]> embeddings = new ArrayList<>();
+
+    /** @param named the output; the first one of floats when empty */
+    Pairs(Pooling pooling, Optional<String> named, float[] scores) {
+        this.pooling = pooling;
+        this.named = named;
+        this.scores = scores;
+    }
+
+    @Override
+    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var pooled = looksAt(fed, outputs.get(output(outputs)));
+        for (int i = 0; i < fed.size(); i++) {
+            embeddings.add(pooled.rows(i, i + 1).toFloats());
+        }
+    }
+
+    @Override
+    public String output(Map<String, Tensor> outputs) {
+        return Metric.output(outputs, named);
+    }
+
+    @Override
+    public Tensor looksAt(Dataset.Batch fed, Tensor output) {
+        return pool(pooling, fed, output);
+    }
+
+    /** Embeddings {@code [sentences, channels]}. @throws BadInput when output and mask are not of the shape that needs */
+    static Tensor pool(Pooling pooling, Dataset.Batch fed, Tensor output) {
+        if (output.rank() == 2) {
+            return output;
+        }
+        return pooling == Pooling.CLS ? first(output) : mean(fed, output);
+    }
+
+    private static Tensor first(Tensor output) {
+        if (output.rank() != 3 || output.dim(1) == 0) {
+            throw new BadInput("metric pairs-cls needs an output [sentences, tokens, channels], not " + output);
+        }
+        int sentences = output.dim(0);
+        int channels = output.dim(2);
+        var values = output.toFloats();
+        var pooled = new float[sentences * channels];
+        for (int i = 0; i < sentences; i++) {
+            System.arraycopy(values, i * output.dim(1) * channels, pooled, i * channels, channels);
+        }
+        return Tensor.of(pooled, sentences, channels);
+    }
+
+    private static Tensor mean(Dataset.Batch fed, Tensor output) {
+        var mask = fed.arrays().get(Samples.MASK);
+        if (output.rank() != 3 || mask == null) {
+            throw new BadInput(
+                    "metric pairs needs an output [sentences, tokens, channels] and an input 'attention_mask', not "
+                            + output);
+        }
+        int tokens = output.dim(1);
+        int channels = output.dim(2);
+        var values = output.toFloats();
+        var pooled = new float[fed.size() * channels];
+        for (int i = 0; i < fed.size(); i++) {
+            double kept = 0;
+            var sum = new double[channels];
+            for (int t = 0; t < tokens; t++) {
+                if (mask.get(i * tokens + t) != 0) {
+                    kept++;
+                    for (int c = 0; c < channels; c++) {
+                        sum[c] += values[(i * tokens + t) * channels + c];
+                    }
+                }
+            }
+            for (int c = 0; c < channels; c++) {
+                pooled[i * channels + c] = (float) (sum[c] / Math.max(1, kept));
+            }
+        }
+        return Tensor.of(pooled, fed.size(), channels);
+    }
+
+    @Override
+    public double value() {
+        int pairs = embeddings.size() / 2;
+        if (pairs < 2 || pairs > scores.length) {
+            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, and there are "
+                    + scores.length + " scores");
+        }
+        var cosines = new double[pairs];
+        var wanted = new double[pairs];
+        for (int i = 0; i < pairs; i++) {
+            cosines[i] = Fidelity.cosine(embeddings.get(2 * i), embeddings.get(2 * i + 1));
+            wanted[i] = scores[i];
+        }
+        return new SpearmansCorrelation().correlation(cosines, wanted);
+    }
+}

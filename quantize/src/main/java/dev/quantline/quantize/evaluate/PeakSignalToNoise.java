@@ -1,0 +1,66 @@
+package dev.quantline.quantize.evaluate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Targets;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Peak signal-to-noise ratio in decibels of pictures against what they should be, {@code 10 log10(peak^2 / mean squared error)}, a mean
+ * over the samples. Targets of bytes count as shares of 255, those of floats as they are; the peak is 1.
+ */
+final class PeakSignalToNoise implements OneOutput {
+    private static final double WHITE = 255;
+    /** Of equal pictures, which have no noise. */
+    private static final double MOST = 100;
+
+    private final Optional<String> named;
+    private final Targets targets;
+    private double sum;
+    private int samples;
+
+    /** @param named the output; the first one of floats when empty */
+    PeakSignalToNoise(Optional<String> named, Targets targets) {
+        this.named = named;
+        this.targets = targets;
+    }
+
+    @Override
+    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var wanted = targets.next(fed.size());
+        var output = outputs.get(output(outputs));
+        if (output.size() != wanted.size()) {
+            throw new BadInput("metric psnr needs targets of the size of output '" + output(outputs) + "', which is "
+                    + output + ", and targets are " + wanted + ": name another with evaluation.output");
+        }
+        double unit = wanted.type() == DataType.UINT8 ? WHITE : 1;
+        int each = output.size() / fed.size();
+        for (int i = 0; i < fed.size(); i++) {
+            double error = 0;
+            for (int k = i * each; k < (i + 1) * each; k++) {
+                double difference = output.get(k) - wanted.get(k) / unit;
+                error += difference * difference;
+            }
+            sum += error == 0 ? MOST : Math.min(MOST, -10 * Math.log10(error / each));
+            samples++;
+        }
+    }
+
+    @Override
+    public String output(Map<String, Tensor> outputs) {
+        return Metric.output(outputs, named);
+    }
+
+    @Override
+    public double value() {
+        return sum / samples;
+    }
+
+    @Override
+    public void close() {
+        targets.close();
+    }
+}

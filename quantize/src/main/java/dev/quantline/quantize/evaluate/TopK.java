@@ -1,0 +1,61 @@
+package dev.quantline.quantize.evaluate;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Dataset;
+import java.util.Map;
+import java.util.Optional;
+
+/** Share of samples whose label is among the k largest of its output, {@code [samples, classes]}. */
+final class TopK implements OneOutput {
+    private final int k;
+    private final Optional<String> named;
+    private final float[] labels;
+    private int right;
+    private int seen;
+
+    /** @param named the output; the first one of floats when empty */
+    TopK(int k, Optional<String> named, float[] labels) {
+        this.k = k;
+        this.named = named;
+        this.labels = labels;
+    }
+
+    @Override
+    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var output = outputs.get(output(outputs));
+        var logits = Metric.rows(fed, output);
+        if (logits.dim(0) != fed.size()) {
+            throw new BadInput("metric top" + k + " needs scores [samples, classes], and output '" + output(outputs)
+                    + "' is " + output + ": name another with evaluation.output");
+        }
+        int classes = logits.dim(1);
+        var values = logits.toFloats();
+        for (int i = 0; i < fed.size(); i++) {
+            int label = (int) labels[fed.first() + i];
+            if (label < 0 || label >= classes) {
+                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label + ", the model knows "
+                        + classes + " classes");
+            }
+            float score = values[i * classes + label];
+            int better = 0;
+            for (int c = 0; c < classes; c++) {
+                float other = values[i * classes + c];
+                // Said by what is worse, so that NaN is never right.
+                better += score > other || score == other && c >= label ? 0 : 1;
+            }
+            right += better < k ? 1 : 0;
+            seen++;
+        }
+    }
+
+    @Override
+    public String output(Map<String, Tensor> outputs) {
+        return Metric.output(outputs, named);
+    }
+
+    @Override
+    public double value() {
+        return (double) right / seen;
+    }
+}

@@ -1,0 +1,124 @@
+package dev.quantline.quantize.export;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Products with 4-bit weights in blocks as onnxruntime's own operator {@code MatMulNBits} (com.microsoft), which runs them on
+ * packed weights whatever optimisations are on. DequantizeLinear and MatMul stay where the weights have another form.
+ *
+ * <p>The operator takes weights {@code [N, K / block, block / 2]}, two unsigned codes a byte with the first in the low half and
+ * 8 for zero, and scales {@code [N, K / block]}; {@code accuracy_level} 4 sums products on 8-bit integers.
+ */
+final class BlockProducts {
+    private static final String DOMAIN = "com.microsoft";
+    private static final long INTEGER_SUMS = 4;
+    private static final int ZERO = 8;
+
+    private final Graph graph;
+
+    private BlockProducts(Graph graph) {
+        this.graph = graph;
+    }
+
+    /** A copy of the graph with the operator wherever it fits; the graph itself where it fits nowhere. */
+    static Graph apply(Graph model) {
+        var products = new BlockProducts(model.copy());
+        var index = model.index();
+        int before = model.nodes().size();
+        products.graph.rewrite(node -> List.of(
+                node.is("MatMul")
+                        ? index.producer(node.input(1), "DequantizeLinear")
+                                .flatMap(restore -> products.product(node, restore))
+                                .orElse(node)
+                        : node));
+        products.graph.prune();
+        boolean changed = products.graph.nodes().size() < before;
+        return changed ? products.graph.withOpset(DOMAIN, 1) : model;
+    }
+
+    private Optional<Node> product(Node node, Node restore) {
+        var codes = graph.initializers().get(restore.input(0));
+        var scales = graph.initializers().get(restore.input(1));
+        int block = (int) restore.intOf("block_size", 0);
+        boolean symmetric = !restore.hasInput(2) || isZero(graph.initializers().get(restore.input(2)));
+        if (codes == null
+                || scales == null
+                || codes.type() != DataType.INT8 && codes.type() != DataType.INT4
+                || codes.rank() != 2
+                || block == 0
+                || restore.intOf("axis", 1) != 0
+                || codes.dim(0) % block != 0
+                || !symmetric
+                || !fits(codes)) {
+            return Optional.empty();
+        }
+        String weights = graph.addConstant(restore.input(0) + "/blocks", blocks(codes, block));
+        String scale = graph.addConstant(restore.input(1) + "/blocks", transposed(scales));
+        return Optional.of(new Node(
+                        node.name(),
+                        "MatMulNBits",
+                        DOMAIN,
+                        List.of(node.input(0), weights, scale),
+                        node.outputs(),
+                        Map.of())
+                .with("K", (long) codes.dim(0))
+                .with("N", (long) codes.dim(1))
+                .with("bits", 4L)
+                .with("block_size", (long) block)
+                .with("accuracy_level", INTEGER_SUMS));
+    }
+
+    private static boolean isZero(Tensor tensor) {
+        if (tensor == null) {
+            return false;
+        }
+        var bytes = tensor.data();
+        while (bytes.hasRemaining()) {
+            if (bytes.get() != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static boolean fits(Tensor codes) {
+        for (int i = 0; i < codes.size(); i++) {
+            if (codes.get(i) < -ZERO || codes.get(i) >= ZERO) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** {@code [K, N]} codes to {@code [N, K / block, block / 2]} bytes. */
+    private static Tensor blocks(Tensor codes, int block) {
+        int k = codes.dim(0);
+        int n = codes.dim(1);
+        var bytes = ByteBuffer.allocateDirect(k * n / 2);
+        for (int column = 0; column < n; column++) {
+            for (int row = 0; row < k; row += 2) {
+                int low = (int) codes.get(row * n + column) + ZERO;
+                int high = (int) codes.get((row + 1) * n + column) + ZERO;
+                bytes.put((byte) (low | high << 4));
+            }
+        }
+        return new Tensor(DataType.UINT8, new long[] {n, k / block, block / 2}, bytes.flip());
+    }
+
+    private static Tensor transposed(Tensor scales) {
+        int blocks = scales.dim(0);
+        int n = scales.dim(1);
+        var values = new float[blocks * n];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = scales.floats().get(i % blocks * n + i / blocks);
+        }
+        return Tensor.of(values, n, blocks);
+    }
+}

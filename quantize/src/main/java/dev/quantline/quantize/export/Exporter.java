@@ -1,0 +1,337 @@
+package dev.quantline.quantize.export;
+
+import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.Latency;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.FloatKernels;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.plan.Target;
+import dev.quantline.onnx.runtime.Processor;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.TreeMap;
+
+/** The export stage: a plan becomes a file, and the file is judged as its user would run it. */
+public final class Exporter {
+    /** Times of one run differ by so much from one measurement to the next. */
+    private static final double SLOWER = 1.1;
+
+    private Exporter() {}
+
+    /**
+     * What is exported and how it is judged.
+     *
+     * @param job        id for the report
+     * @param recipe     preset for the report
+     * @param original   the model as it came
+     * @param model      tuned float model the plan belongs to
+     * @param table      what calibration found, for the report
+     * @param target     where the file will run
+     * @param allocated  how the plan's widths were chosen; empty when everything has the same
+     * @param evaluation data the two are compared on
+     * @param measure    what they are measured by
+     * @param goal       largest drop of the metric allowed; empty for none
+     * @param tuning     what tuning did, for the report
+     * @param products   what products with 4-bit weights in blocks are written as
+     * @param batch      samples run at once
+     */
+    public record Job(
+            String job,
+            String recipe,
+            Path original,
+            Graph model,
+            QuantizationPlan plan,
+            CalibrationTable table,
+            Target target,
+            Optional<Allocated> allocated,
+            Samples evaluation,
+            Measure measure,
+            OptionalDouble goal,
+            List<Report.Step> tuning,
+            Report.Provenance provenance,
+            Products products,
+            int batch,
+            Provider provider) {}
+
+    /** What products with 4-bit weights in blocks are written as. */
+    public enum Products {
+        /** DequantizeLinear and MatMul, operators of the ONNX standard. */
+        STANDARD,
+        /** onnxruntime's own {@code MatMulNBits}. */
+        MATMULNBITS;
+
+        /** Reads a recipe's word, {@code standard} or {@code matmulnbits}. */
+        public static Products of(String word) {
+            return valueOf(word.toUpperCase(Locale.ROOT));
+        }
+    }
+
+    /**
+     * How widths were chosen.
+     *
+     * @param losses of each layer alone, by layer and by width ({@code weights/activations})
+     * @param front  the best plans for all sizes
+     * @param notes  for the report
+     */
+    public record Allocated(
+            Report.Allocation summary,
+            Map<String, Map<String, Double>> losses,
+            List<Report.Point> front,
+            List<String> notes) {}
+
+    /**
+     * The graph of a plan as it is written to a file.
+     *
+     * @param compact whether what surrounds the weights is made as small as it can be: short names, equal constants once
+     */
+    public static Graph finish(Graph model, QuantizationPlan plan, Products products, boolean compact) {
+        return finish(model, plan.applyTo(model), products, compact);
+    }
+
+    private static Graph finish(Graph model, Graph written, Products products, boolean compact) {
+        var quantized = Packing.apply(products == Products.MATMULNBITS ? BlockProducts.apply(written) : written);
+        return compact ? Compact.apply(model, quantized) : quantized;
+    }
+
+    /** Bytes of the file that another model and plan of the job become, made as small as it can be. */
+    public static long size(Job job, Graph model, QuantizationPlan plan) {
+        return ModelFile.size(finish(model, plan, job.products(), true).withMetadata(metadata(job, plan)));
+    }
+
+    /**
+     * Writes {@code model.onnx} into a folder, checks it, loads it at ONNX Runtime's highest optimisation level and runs it.
+     * The report is returned, not written: its caller knows the stages' times.
+     *
+     * @throws BadInput when the checker or ONNX Runtime refuses the result, it computes something else than the plan, or the
+     *                  evaluation data does not fit
+     */
+    public static Report export(Job job, Path folder, Progress progress) throws IOException {
+        var file = folder.resolve("model.onnx");
+        var simulated = job.plan().applyTo(job.model());
+        var saturation = Saturation.of(job.model(), simulated, job.plan(), job.table(), job.target());
+        var notes = Notes.of(ModelFile.read(job.original()), job.model());
+        var usage = Usage.of(write(job, simulated, file, notes), job.evaluation());
+        var kernels = Kernels.of(file, job.provider());
+        var latency = latency(job, file);
+        boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
+        var ends = Ends.of(ModelFile.read(job.original())).in(simulated);
+        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
+                var after = ends.open(
+                        file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
+            var verified = Verification.of(after, before, ends.beside(simulated), job.evaluation(), job.provider());
+            var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), progress);
+            return report(
+                    job,
+                    file,
+                    latency,
+                    result,
+                    JudgedOutput.of(result, ends),
+                    new Checked(notes, kernels, verified, saturation, machine(exactly), usage));
+        }
+    }
+
+    private static double[] latency(Job job, Path file) {
+        try (var before = Session.open(job.original(), job.provider(), Session.Optimization.ALL);
+                var after = Session.open(file, job.provider(), Session.Optimization.ALL)) {
+            return Latency.compare(before, after, sample(job));
+        }
+    }
+
+    private static Report.Machine machine(boolean exactly) {
+        var processor = Processor.current();
+        return new Report.Machine(
+                processor.name(),
+                processor.integerInstructions(),
+                Processor.saturates(),
+                exactly
+                        ? "latency as ONNX Runtime runs the file by default; metric and fidelity exactly, since its integer kernels saturate here"
+                        : "latency, metric and fidelity, as ONNX Runtime runs the file by default");
+    }
+
+    /** What checking a file found. */
+    private record Checked(
+            List<String> notes,
+            Kernels kernels,
+            Verification simulation,
+            Saturation saturation,
+            Report.Machine machine,
+            Usage usage) {}
+
+    /**
+     * Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each.
+     *
+     * @param notes grows by what its user should know of it
+     * @return what was written
+     */
+    private static Graph write(Job job, Graph simulated, Path file, List<String> notes) throws IOException {
+        var packed = finish(
+                        job.model(), simulated, job.products(), job.allocated().isPresent())
+                .withMetadata(metadata(job, job.plan()));
+        OnnxLibrary.check(packed);
+        ModelFile.write(packed, file);
+        try {
+            Session.open(file, job.provider(), Session.Optimization.ALL).close();
+            Runtimes.note(packed).ifPresent(notes::add);
+            return packed;
+        } catch (BadInput refused) {
+            if (packed.opset() == simulated.opset()) {
+                throw refused;
+            }
+            var plain = simulated.withMetadata(metadata(job, job.plan()));
+            OnnxLibrary.check(plain);
+            ModelFile.write(plain, file);
+            Session.open(file, job.provider(), Session.Optimization.ALL).close();
+            notes.add("4-bit codes are stored a byte each: packed, " + refused.getMessage());
+            return plain;
+        }
+    }
+
+    private static Map<String, Tensor> sample(Job job) {
+        var sample = new ArrayList<Map<String, Tensor>>();
+        job.evaluation()
+                .forEachBatch(
+                        0,
+                        Math.min(job.evaluation().batchSize(1), job.evaluation().size()),
+                        1,
+                        fed -> sample.add(fed.arrays()));
+        return sample.getFirst();
+    }
+
+    private static Map<String, String> metadata(Job job, QuantizationPlan plan) {
+        var origin = job.provenance();
+        // Sorted: a Map.of has another order in every process, and equal jobs leave equal files.
+        return new TreeMap<>(Map.of(
+                "quantline.version",
+                origin.version(),
+                "quantline.recipe",
+                job.recipe(),
+                "quantline.model.sha256",
+                origin.modelSha256(),
+                "quantline.data.sha256",
+                origin.dataSha256(),
+                "quantline.settings.sha256",
+                origin.settingsSha256(),
+                "quantline.seed",
+                Long.toString(origin.seed()),
+                "quantline.layers",
+                Layers.describe(job.model(), plan),
+                "quantline.target",
+                job.target().label()));
+    }
+
+    private static Report report(
+            Job job, Path file, double[] latency, Evaluation result, List<JudgedOutput> outputs, Checked checked)
+            throws IOException {
+        var fidelity = new Report.Closeness(
+                result.fidelity().cosine(), result.fidelity().sqnrDb());
+        var before = new Report.Value(result.metric(), result.baseline().orElse(1));
+        var after = new Report.Value(result.metric(), result.changed().orElse(fidelity.cosine()));
+        var verdict = Verdict.of(result, outputs, job.goal(), advice(job));
+        var layers = Layers.of(
+                job.model(),
+                job.plan(),
+                job.table(),
+                job.allocated().map(Allocated::losses).orElse(Map.of()));
+        return new Report(
+                job.job(),
+                verdict.missed() ? "goal-missed" : "done",
+                verdict.message(),
+                job.recipe(),
+                new Report.Original(bytes(job.original()), before, latency[0]),
+                null,
+                new Report.Quantized(
+                        bytes(file),
+                        after,
+                        latency[1],
+                        Layers.weightBits(job.model(), job.plan()),
+                        Layers.activationBits(job.plan())),
+                fidelity,
+                outputs,
+                job.evaluation().batchSize(1),
+                layers,
+                job.tuning(),
+                Map.of(),
+                notes(job, checked, latency),
+                checked.kernels(),
+                checked.simulation(),
+                job.allocated().map(Allocated::summary).orElse(null),
+                job.allocated().map(Allocated::front).orElse(List.of()),
+                job.provenance(),
+                checked.saturation(),
+                checked.machine(),
+                new Report.Judged(
+                        result.metric(), judged(result), job.evaluation().size()),
+                checked.usage(),
+                null);
+    }
+
+    /** The outputs that a metric looks at; null where every output is compared and the farthest counts. */
+    private static String judged(Evaluation result) {
+        return result.lookedAt().isEmpty() ? null : String.join(", ", result.lookedAt());
+    }
+
+    /** What its user would otherwise have to find out. */
+    private static List<String> notes(Job job, Checked checked, double[] latency) {
+        var notes = new ArrayList<>(job.allocated().map(Allocated::notes).orElse(List.of()));
+        notes.addAll(checked.notes());
+        var constants = job.model().initializers();
+        var floating = job.model().nodes().stream()
+                .filter(node -> node.is("Conv")
+                        && constants.containsKey(node.input(1))
+                        && FloatKernels.isFaster(node, constants.get(node.input(1))))
+                .map(Node::name)
+                .toList();
+        if (!floating.isEmpty()) {
+            notes.add(
+                    "computed on floats, which is faster for volumes of few channels: " + String.join(", ", floating));
+        }
+        job.model().outputs().stream()
+                .filter(output -> ValueInfos.type(output).isEmpty())
+                .forEach(output -> notes.add("output '" + output.getName()
+                        + "' is no tensor of numbers: what it was made of is judged instead"));
+        if (latency[1] > latency[0] * SLOWER) {
+            notes.add(
+                    "one sample takes %.2f ms, %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
+                            .formatted(latency[1], latency[0]));
+        }
+        return notes;
+    }
+
+    private static String advice(Job job) {
+        return job.allocated()
+                .map(Allocated::summary)
+                .map(Report.Allocation::budget)
+                .map(size -> " within %s of the float model's size: a larger allocate.size may keep the goal"
+                        .formatted(size))
+                .orElse("");
+    }
+
+    /** Bytes of a model with its external data. */
+    public static long bytes(Path file) throws IOException {
+        long bytes = Files.size(file);
+        for (String external : ModelFile.externalFiles(file)) {
+            bytes += Files.size(file.resolveSibling(external));
+        }
+        return bytes;
+    }
+}

@@ -1,0 +1,50 @@
+package dev.quantline.quantize.export;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.quantline.quantize.evaluate.Agreement;
+import dev.quantline.quantize.evaluate.Closeness;
+import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.onnx.BadInput;
+import java.util.List;
+
+/**
+ * How close one output of the exported model is to the original's on the evaluation data.
+ *
+ * @param kind      {@code float}, judged by cosine and SQNR, or {@code integer}, truth values included, by the share of equal elements
+ * @param before    the output that was made of this tensor, where it is no output itself
+ * @param cosine    mean over samples; null for integers
+ * @param sqnrDb    power over squared error in decibels, 200 when they are equal; null for integers
+ * @param agreement null for floats
+ */
+@JsonInclude(JsonInclude.Include.NON_NULL)
+public record JudgedOutput(String name, String kind, String before, Double cosine, Double sqnrDb, Double agreement) {
+    /** In the order of the evaluation. @throws BadInput naming a float output that is not finite everywhere */
+    static List<JudgedOutput> of(Evaluation evaluation, Ends ends) {
+        return evaluation.outputs().entrySet().stream()
+                .map(output -> of(output.getKey(), output.getValue(), ends))
+                .toList();
+    }
+
+    private static JudgedOutput of(String name, Closeness closeness, Ends ends) {
+        String output = ends.outputOf(name);
+        return switch (closeness) {
+            case Agreement agreement -> new JudgedOutput(name, "integer", null, null, null, agreement.share());
+            case Fidelity fidelity -> {
+                if (!Double.isFinite(fidelity.cosine())) {
+                    throw new BadInput(
+                            "on this data '" + name + "' is not finite everywhere in the model or in its quantized form"
+                                    + ": check the data, or exclude the layers that overflow");
+                }
+                yield new JudgedOutput(
+                        name,
+                        "float",
+                        output == null || output.equals(name) ? null : output,
+                        fidelity.cosine(),
+                        fidelity.sqnrDb(),
+                        null);
+            }
+        };
+    }
+}

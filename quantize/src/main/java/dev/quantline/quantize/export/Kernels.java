@@ -1,0 +1,73 @@
+package dev.quantline.quantize.export;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What the products of a model become when ONNX Runtime loads it at its highest level, counted in the graph it then writes,
+ * bodies of If and Loop included.
+ *
+ * @param integer  products on 8-bit integers
+ * @param packed   products of float activations with weights of few bits (MatMulNBits)
+ * @param floating products of floats
+ */
+public record Kernels(int integer, int packed, int floating) {
+    private static final Set<String> INTEGER = Set.of(
+            "MatMulIntegerToFloat",
+            "QLinearMatMul",
+            "MatMulInteger",
+            "QGemm",
+            "QLinearConv",
+            "ConvInteger",
+            "DynamicQuantizeMatMul",
+            "QAttention");
+    private static final Set<String> PACKED = Set.of("MatMulNBits", "MatMulBnb4");
+    private static final Set<String> FLOATING = Set.of(
+            "MatMul",
+            "Gemm",
+            "Conv",
+            "FusedMatMul",
+            "FusedGemm",
+            "FusedConv",
+            "Attention",
+            "MultiHeadAttention",
+            "NhwcFusedConv",
+            "TransposeMatMul");
+
+    /** Loads a file and counts. @throws dev.quantline.onnx.BadInput when ONNX Runtime refuses it */
+    static Kernels of(Path file, Provider provider) throws IOException {
+        var folder = Files.createTempDirectory("quantline-optimized");
+        var optimized = folder.resolve("optimized.onnx");
+        try {
+            Session.writeOptimized(file, provider, optimized);
+            return of(ModelFile.operators(optimized));
+        } finally {
+            for (String name : new String[] {"optimized.onnx", "optimized.onnx.data"}) {
+                Files.deleteIfExists(folder.resolve(name));
+            }
+            Files.delete(folder);
+        }
+    }
+
+    private static Kernels of(List<String> operators) {
+        return new Kernels(count(operators, INTEGER), count(operators, PACKED), count(operators, FLOATING));
+    }
+
+    private static int count(List<String> operators, Set<String> counted) {
+        return (int) operators.stream().filter(counted::contains).count();
+    }
+
+    /** Share of the products that run on integers, 0 to 1; 1 when there are none. */
+    @JsonIgnore
+    public double integerShare() {
+        int all = integer + packed + floating;
+        return all == 0 ? 1 : (double) integer / all;
+    }
+}

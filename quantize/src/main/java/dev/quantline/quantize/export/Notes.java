@@ -1,0 +1,36 @@
+package dev.quantline.quantize.export;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.quantize.plan.Bodies;
+import dev.quantline.quantize.plan.GivenCodes;
+import dev.quantline.onnx.rewrite.SinglePrecision;
+import java.util.ArrayList;
+import java.util.List;
+
+/** What a user should know about the quantized form of a model before any of it is measured. */
+final class Notes {
+    private Notes() {}
+
+    /**
+     * What became of parts of a model that are no plain float32 layers.
+     *
+     * @param original as it came
+     * @param model    canonical form that was quantized
+     */
+    static List<String> of(Graph original, Graph model) {
+        var notes = new ArrayList<String>();
+        var given = GivenCodes.layers(model);
+        if (!given.isEmpty()) {
+            notes.add("layers that came quantized stay as they were: %s".formatted(String.join(", ", given)));
+        }
+        if (SinglePrecision.isNeeded(original)) {
+            notes.add(
+                    "the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types");
+        }
+        long inside = Bodies.products(model);
+        if (inside > 0) {
+            notes.add("%d products inside bodies of If, Loop or Scan stay float".formatted(inside));
+        }
+        return notes;
+    }
+}

@@ -1,0 +1,83 @@
+package dev.quantline.quantize.export;
+
+import dev.quantline.quantize.evaluate.Comparison;
+import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+
+/**
+ * Runs an exported file in several shapes, loaded as its user would, and compares it with the plan's own simulation: the same
+ * QDQ graph as it is written, in floats, nothing fused.
+ *
+ * <p>Both compute the same codes except where a float sum and an integer sum round an activation to neighbouring codes. Such
+ * differences stay well below the quantization error itself; a file that is farther from its simulation than the simulation is
+ * from the float model computes something else and is refused.
+ *
+ * @param shapes   batch sizes it ran in
+ * @param cosine   mean cosine between a row of the file's output and of the simulation's, for the output that is farthest
+ * @param sqnrDb   power of that output in the simulation over the difference, in decibels; 200 when they are equal
+ */
+public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
+    private static final int[] BATCHES = {1, 2, 5};
+    /** Differences smaller than this never matter. */
+    private static final double NEGLIGIBLE_DB = 40;
+
+    /**
+     * Verifies.
+     *
+     * @param exported  the file, loaded as its user would
+     * @param original  the model as it came
+     * @param simulated QDQ graph of the plan, with the same outputs
+     * @throws BadInput when the file cannot be run, or computes something else than the plan
+     */
+    static Verification of(Session exported, Session original, Graph simulated, Samples samples, Provider provider) {
+        var shapes = new LinkedHashSet<Integer>();
+        var difference = new Comparison();
+        var quantization = new Comparison();
+        try (var plan = Session.open(simulated, provider, Session.Optimization.NONE)) {
+            int first = 0;
+            for (int batch :
+                    Arrays.stream(BATCHES).map(samples::batchSize).distinct().toArray()) {
+                var fed = new ArrayList<Dataset.Batch>();
+                samples.forEachBatch(first, Math.min(first + batch, samples.size()), batch, fed::add);
+                if (!fed.isEmpty()) {
+                    var arrays = fed.getFirst();
+                    var wanted = plan.run(arrays.arrays());
+                    difference.add(arrays, wanted, exported.run(arrays.arrays()));
+                    quantization.add(arrays, original.run(arrays.arrays()), wanted);
+                    shapes.add(arrays.size());
+                    first += batch;
+                }
+            }
+        }
+        if (shapes.isEmpty()) {
+            throw new BadInput("the evaluation data has fewer samples than one batch of the model");
+        }
+        difference.outputs().forEach((name, closeness) -> {
+            if (closeness instanceof Fidelity file && quantization.outputs().get(name) instanceof Fidelity plan) {
+                check(name, file.sqnrDb(), plan.sqnrDb());
+            }
+        });
+        return new Verification(
+                List.copyOf(shapes),
+                difference.worst().cosine(),
+                difference.worst().sqnrDb());
+    }
+
+    private static void check(String output, double file, double plan) {
+        if (file < Math.min(plan, NEGLIGIBLE_DB)) {
+            throw new BadInput(
+                    ("at '%s' the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
+                                    + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model")
+                            .formatted(output, file, plan));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package dev.quantline.quantize.finetune;
+
+import dev.quantline.gradient.TrainingGraph;
+import dev.quantline.gradient.loss.Loss;
+import dev.quantline.gradient.train.Group;
+import dev.quantline.gradient.train.HeldOut;
+import dev.quantline.gradient.train.Optimizer;
+import dev.quantline.gradient.train.Run;
+import dev.quantline.gradient.train.Schedule;
+import dev.quantline.gradient.train.Trainer;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/**
+ * QuantTune (arXiv 2403.06497): trains a float network on its task and on a term that grows with the outliers of the
+ * activations that will be quantized, so that their ranges become narrow. Nothing of it is left in the graph but other weights;
+ * the network is to be calibrated afterwards. The loss is ours, see {@code docs/tuning.md}.
+ *
+ * <p>It can stop after any step and go on from what it saved, to the same bytes as if it had never stopped.
+ */
+public final class FineTuning implements AutoCloseable {
+    private static final int EVALUATIONS = 8;
+
+    private final Graph model;
+    private final Graph quantized;
+    private final FineTuneSettings settings;
+    private final Provider provider;
+    private final TaskData data;
+    private final TaskLoss task;
+    private final OutlierStatistics statistics;
+    private final Trainer trainer;
+    private final HeldOut.Loss heldOut;
+    private final int steps;
+    private final Run run;
+
+    /**
+     * @param model     canonical float network
+     * @param quantized the same as it is quantized now; how much it loses decides how much outliers weigh
+     * @param training  samples, with labels or scores where the task needs them
+     * @param exclude   names of nodes or tensors that stay float, globs allowed
+     * @throws dev.quantline.onnx.BadInput when model or data do not have what the task needs
+     */
+    public FineTuning(
+            Graph model,
+            Graph quantized,
+            Samples training,
+            FineTuneSettings settings,
+            List<String> exclude,
+            Provider provider)
+            throws IOException {
+        this.model = model;
+        this.quantized = quantized;
+        this.settings = settings;
+        this.provider = provider;
+        data = new TaskData(training, settings, model, provider);
+        task = new TaskLoss(settings, data.power());
+        var graph = model.copy();
+        var terms = new ArrayList<>(List.of(Loss.Term.of(1, task.addTo(graph))));
+        var observed = new ArrayList<OutlierSites.Site>();
+        if (settings.lambda() > 0) {
+            var sites = new OutlierSites(graph, exclude);
+            observed.addAll(sites.all());
+            terms.addAll(sites.terms());
+        }
+        graph.sort();
+        statistics = new OutlierStatistics(observed, settings.width());
+        var learned = Learned.of(model);
+        var forTraining = TrainingGraph.of(
+                graph,
+                data.sizes(),
+                learned,
+                new Loss.Sum(terms),
+                observed.stream().map(OutlierSites.Site::observed).toList());
+        // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
+        boolean still = settings.task() == Task.DISTILL && settings.lambda() == 0;
+        steps = still ? 0 : (int) Math.min(settings.steps(), (long) settings.epochs() * data.perEpoch());
+        var groups = List.of(new Group(learned, Optimizer.adamW(settings.rate(), settings.decay())));
+        trainer = new Trainer(
+                forTraining,
+                model.initializers(),
+                new Trainer.Settings(groups, Schedule.cosine(steps), settings.clip()),
+                List.of(),
+                statistics,
+                provider);
+        heldOut = judge(model, learned);
+        run = new Run(trainer, data.training(), heldOut, steps, Math.max(1, steps / EVALUATIONS));
+    }
+
+    private HeldOut.Loss judge(Graph network, List<String> learned) {
+        var graph = network.copy();
+        var loss = task.addTo(graph);
+        graph.sort();
+        return HeldOut.loss(
+                TrainingGraph.forward(graph, data.sizes(), learned, loss, List.of()),
+                data.judging(),
+                data.heldOut(),
+                provider);
+    }
+
+    /** The task's loss of any form of the network on samples it was not trained on. */
+    public double taskLoss(Graph network) {
+        try (var judge = judge(network, List.of())) {
+            return judge.score(Map.of());
+        }
+    }
+
+    /**
+     * Trains to the end or until {@code stop} says so, which is asked between steps.
+     *
+     * @return whether it is at its end
+     */
+    public boolean advance(BooleanSupplier stop, Progress progress) {
+        if (trainer.steps() == 0 && settings.lambda() > 0) {
+            weighOutliers();
+        }
+        return run.advance(stop, progress);
+    }
+
+    /** The outlier term starts as lambda times the loss of the quantized network. */
+    private void weighOutliers() {
+        var batch = data.training().batch(0);
+        statistics.weigh(0);
+        double taskAlone = trainer.gradients(batch);
+        statistics.follow();
+        statistics.weigh(1);
+        double outliers = trainer.gradients(batch) - taskAlone;
+        statistics.weigh(outliers > 0 ? settings.lambda() * taskLoss(quantized) / outliers : 0);
+    }
+
+    /** The network with what was learned; as it was when the loss stopped being finite. */
+    public Graph result() {
+        var result = model.copy();
+        if (!run.diverged()) {
+            result.initializers().putAll(trainer.copies());
+        }
+        return result;
+    }
+
+    /** Training loss and the task's held-out loss of the float network, by step. */
+    public List<Run.Point> curve() {
+        return run.curve();
+    }
+
+    /** Training steps in all. */
+    public int steps() {
+        return steps;
+    }
+
+    /** Writes a checkpoint. */
+    public void save(Path file) throws IOException {
+        run.save(file);
+    }
+
+    /** Goes on from the checkpoint of a run with the same networks, data and settings. */
+    public void restore(Path file) throws IOException {
+        run.restore(file);
+    }
+
+    @Override
+    public void close() {
+        trainer.close();
+        heldOut.close();
+        data.close();
+    }
+}

@@ -1,0 +1,124 @@
+package dev.quantline.quantize.finetune;
+
+import dev.quantline.quantize.finetune.OutlierSites.Site;
+import dev.quantline.gradient.train.Running;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Tensor;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Running mean, deviation and range of every site, and what follows from them (ours, after arXiv 2403.06497): beyond the width
+ * k sd an element is an outlier, and a site weighs c w_l, where
+ *
+ * <pre>
+ *   w_l = range_l / (2 k sd_l), divided by the sum over all sites.
+ * </pre>
+ *
+ * Both are inputs of the graph, so nothing is trained through them.
+ */
+final class OutlierStatistics implements Running {
+    private static final float KEPT = 0.9f;
+    private static final int MEAN = 0;
+    private static final int SQUARE = 1;
+    private static final int LEAST = 2;
+    private static final int GREATEST = 3;
+    private static final int FIGURES = 4;
+    /** What lies so far below the mean square is the rounding error of its difference from the squared mean. */
+    private static final double RESOLUTION = 1e-6;
+
+    private final List<Site> sites;
+    private final double width;
+    private final Map<String, Tensor> observed = new LinkedHashMap<>();
+    private final Map<String, Tensor> inputs = new LinkedHashMap<>();
+    /** {@code [sites, 4]}. */
+    private final Tensor figures;
+    /** c, and whether the figures are of anything yet. */
+    private final Tensor coefficient = Tensor.zeros(DataType.FLOAT, 2);
+
+    /** @param width k */
+    OutlierStatistics(List<Site> sites, double width) {
+        this.sites = sites;
+        this.width = width;
+        figures = Tensor.zeros(DataType.FLOAT, sites.size(), FIGURES);
+        sites.forEach(site -> observed.put(site.observed(), Tensor.zeros(DataType.FLOAT, FIGURES)));
+        restored();
+    }
+
+    /** How much outliers weigh against the task: c. */
+    void weigh(double all) {
+        coefficient.floats().put(0, (float) all);
+        restored();
+    }
+
+    @Override
+    public Map<String, Tensor> observed() {
+        return observed;
+    }
+
+    @Override
+    public Map<String, Tensor> inputs() {
+        return inputs;
+    }
+
+    @Override
+    public void follow() {
+        var running = figures.floats();
+        float kept = coefficient.floats().get(1) == 0 ? 0 : KEPT;
+        for (int i = 0; i < sites.size(); i++) {
+            var now = observed.get(sites.get(i).observed()).floats();
+            for (int f = 0; f < FIGURES; f++) {
+                int at = i * FIGURES + f;
+                running.put(at, kept * running.get(at) + (1 - kept) * now.get(f));
+            }
+        }
+        coefficient.floats().put(1, 1);
+        restored();
+    }
+
+    @Override
+    public Map<String, Tensor> state() {
+        var state = new LinkedHashMap<String, Tensor>();
+        state.put("outliers", figures);
+        state.put("outlierWeight", coefficient);
+        return state;
+    }
+
+    @Override
+    public void restored() {
+        boolean known = coefficient.floats().get(1) != 0;
+        double sum = 0;
+        for (int i = 0; i < sites.size(); i++) {
+            sum += spread(i);
+        }
+        for (int i = 0; i < sites.size(); i++) {
+            float mean = figure(i, MEAN);
+            double deviation = deviation(i);
+            inputs.put(
+                    sites.get(i).statistics(),
+                    known
+                            ? Tensor.vector(mean, (float) (width * deviation), (float) (deviation * deviation))
+                            : Tensor.vector(0, Float.MAX_VALUE, 1));
+            inputs.put(
+                    sites.get(i).weight(),
+                    Tensor.scalar(known ? (float) (coefficient.floats().get(0) * spread(i) / sum) : 0));
+        }
+    }
+
+    private float figure(int site, int which) {
+        return figures.floats().get(site * FIGURES + which);
+    }
+
+    private double deviation(int site) {
+        double mean = figure(site, MEAN);
+        double square = figure(site, SQUARE);
+        return Math.sqrt(Math.max(Float.MIN_NORMAL, Math.max(square - mean * mean, square * RESOLUTION)));
+    }
+
+    /** range / (2 k sd); above 0. */
+    private double spread(int site) {
+        return Math.max(
+                Float.MIN_NORMAL, (figure(site, GREATEST) - figure(site, LEAST)) / (2 * width * deviation(site)));
+    }
+}

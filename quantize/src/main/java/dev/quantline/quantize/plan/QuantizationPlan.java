@@ -1,0 +1,86 @@
+package dev.quantline.quantize.plan;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Uniform;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Which tensor of a canonical float model gets which quantizer. {@link #applyTo} turns the model into plain QDQ ONNX:
+ * what tuning differentiates through, what evaluation runs and what the user gets are the same thing.
+ */
+public record QuantizationPlan(List<Activation> activations, List<Weight> weights) {
+    private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    public QuantizationPlan {
+        activations = List.copyOf(activations);
+        weights = List.copyOf(weights);
+    }
+
+    /**
+     * A quantized activation.
+     *
+     * @param tensor  name in the float model
+     * @param readers nodes that read it quantized; empty: everyone does
+     * @param range   the criterion that chose the range, for the report
+     */
+    public record Activation(String tensor, Set<String> readers, Quantizer quantizer, String range) {}
+
+    /** A constant stored as codes: input {@code input} of node {@code node}. */
+    public record Weight(String tensor, String node, int input, Uniform quantizer) {}
+
+    /** The model with every planned tensor behind QuantizeLinear and DequantizeLinear, nothing else changed. */
+    public Graph applyTo(Graph model) {
+        return new QdqRewrite(model, this).apply();
+    }
+
+    /** The quantizer of an activation as {@code node} reads it. */
+    public Optional<Quantizer> activationOf(String tensor, String node) {
+        return activations.stream()
+                .filter(planned -> planned.tensor().equals(tensor)
+                        && (planned.readers().isEmpty() || planned.readers().contains(node)))
+                .map(Activation::quantizer)
+                .findFirst();
+    }
+
+    /** The weight that {@code node} reads as codes; the first of a recurrent layer's. */
+    public Optional<Weight> weightOf(String node) {
+        return weights.stream().filter(weight -> weight.node().equals(node)).findFirst();
+    }
+
+    /** Readable JSON. */
+    public void write(Path file) throws IOException {
+        Files.writeString(file, toJson());
+    }
+
+    /** Readable JSON. */
+    public String toJson() {
+        try {
+            return JSON.writeValueAsString(this);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /**
+     * Reads what {@link #write} wrote.
+     *
+     * @throws BadInput when the file is no plan
+     */
+    public static QuantizationPlan read(Path file) throws IOException {
+        try {
+            return JSON.readValue(Files.readString(file), QuantizationPlan.class);
+        } catch (JsonProcessingException e) {
+            throw new BadInput(file.getFileName() + " is not a quantization plan: " + e.getOriginalMessage(), e);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+package dev.quantline.quantize.quantizer;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.List;
+
+/**
+ * A monotone quantizer of a whole tensor between 0 and a scale, with codes 0 to N = 2^bits - 1: what a curve over the codes
+ * makes of it. A case states its curve; tables of it do the work, in Java and in the graph.
+ */
+public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent {
+    /** Most bits of a code: what a table of a byte can hold. */
+    int WIDEST = 8;
+
+    /** The largest number, which has a code of its own. */
+    float scale();
+
+    /** The number at a position between codes, on the curve. */
+    double at(double position);
+
+    /** Whether larger numbers have smaller codes. */
+    boolean falling();
+
+    @Override
+    default int qmin() {
+        return 0;
+    }
+
+    @Override
+    default int qmax() {
+        return (1 << bits()) - 1;
+    }
+
+    @Override
+    default int quantize(float x, int c) {
+        return code(x, thresholds());
+    }
+
+    @Override
+    default float lowest(int c) {
+        return 0;
+    }
+
+    @Override
+    default float highest(int c) {
+        return scale();
+    }
+
+    @Override
+    default DataType storage() {
+        return DataType.UINT8;
+    }
+
+    @Override
+    default Tensor fakeQuantize(Tensor x) {
+        var values = x.toFloats();
+        var levels = levels();
+        var thresholds = thresholds();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = levels[code(values[i], thresholds)];
+        }
+        return Tensor.of(values, x.shape());
+    }
+
+    private int code(float x, float[] thresholds) {
+        int low = 0;
+        int high = thresholds.length;
+        while (low < high) {
+            int middle = low + high >>> 1;
+            if (falling() ? x < thresholds[middle] : x > thresholds[middle]) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private float[] levels() {
+        var levels = new float[qmax() + 1];
+        for (int q = 0; q <= qmax(); q++) {
+            levels[q] = dequantize(q, 0);
+        }
+        return levels;
+    }
+
+    /** Up to number q (from it, when falling) code q is taken, beyond it q + 1. */
+    private float[] thresholds() {
+        var thresholds = new float[qmax()];
+        for (int q = 0; q < qmax(); q++) {
+            thresholds[q] = (float) at(q + 0.5);
+        }
+        return thresholds;
+    }
+
+    /**
+     * Rounds in the graph: positions become UINT8 codes, and codes positions again. Curves back to numbers are arithmetic as well:
+     * onnxruntime computes whole vectors at once, and looks up one number at a time.
+     *
+     * @param positions codes before rounding, times {@code step}, none beyond {@code qmax}
+     * @return the tensor of rounded positions, times {@code step}
+     */
+    default String writeCodes(Graph graph, String base, String positions, double step) {
+        String codes = graph.fresh(base + "/codes");
+        String rounded = graph.fresh(base + "/rounded");
+        String size = graph.addConstant(base + "/step", Tensor.scalar((float) step));
+        String zero = graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]));
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(positions, size, zero), codes));
+        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, size, zero), rounded));
+        return rounded;
+    }
+
+    /** Adds an operator on a tensor and a number, in this order, and gives its output. */
+    default String write(Graph graph, String op, String output, String input, double number) {
+        graph.nodes()
+                .add(Node.of(
+                        op, List.of(input, graph.addConstant(output + "/by", Tensor.scalar((float) number))), output));
+        return output;
+    }
+}

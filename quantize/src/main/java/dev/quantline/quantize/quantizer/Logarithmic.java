@@ -1,0 +1,70 @@
+package dev.quantline.quantize.quantizer;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.List;
+
+/**
+ * The logarithmic quantizer for numbers of 0 and above: {@code q = round(-root log2(x / s))}, {@code x^ = s 2^(-q / root)}.
+ * Root 1 is log2, root 2 is log-sqrt2 (RepQ-ViT, arXiv 2212.08254).
+ *
+ * <p>The largest code stands for exactly 0. RepQ-ViT lets every q of 2^bits and above be 0, which takes one code more
+ * than its bits can hold; giving 0 a code of its own is ours.
+ *
+ * @param bits  width of a code, 2 to 8
+ * @param root  1 or 2
+ * @param scale s, the largest number
+ */
+public record Logarithmic(int bits, int root, float scale) implements Codebook {
+    public Logarithmic {
+        if (bits < 2 || bits > WIDEST || root < 1 || root > 2 || !(scale > 0)) {
+            throw new IllegalArgumentException(
+                    "no logarithmic quantizer of " + bits + " bits, root " + root + ", scale " + scale);
+        }
+    }
+
+    @Override
+    public String label() {
+        return root == 1 ? "log2" : "logsqrt2";
+    }
+
+    @Override
+    public boolean falling() {
+        return true;
+    }
+
+    @Override
+    public double at(double position) {
+        return scale * Math.pow(2, -position / root);
+    }
+
+    @Override
+    public float dequantize(int q, int c) {
+        return q == qmax() ? 0 : (float) at(q);
+    }
+
+    @Override
+    public void write(Graph graph, String base, String input, String output) {
+        String positive = graph.fresh(base + "/positive");
+        String log = graph.fresh(base + "/log");
+        String down = graph.fresh(base + "/down");
+        String back = graph.fresh(base + "/back");
+        String number = graph.fresh(base + "/number");
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(
+                                input,
+                                graph.addConstant(base + "/smallest", Tensor.scalar((float) at(qmax()))),
+                                graph.addConstant(base + "/largest", Tensor.scalar(scale))),
+                        positive));
+        graph.nodes().add(Node.of("Log", List.of(positive), log));
+        String logScale = graph.addConstant(base + "/log_scale", Tensor.scalar((float) Math.log(scale)));
+        graph.nodes().add(Node.of("Sub", List.of(logScale, log), down));
+        graph.nodes().add(Node.of("Sub", List.of(logScale, writeCodes(graph, base, down, Math.log(2) / root)), back));
+        graph.nodes().add(Node.of("Exp", List.of(back), number));
+        // The largest code is 0, which no power is.
+        graph.nodes().add(Node.of("ThresholdedRelu", List.of(number), output).with("alpha", (float) at(qmax() - 0.5)));
+    }
+}

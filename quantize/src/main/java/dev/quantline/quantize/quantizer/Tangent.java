@@ -1,0 +1,102 @@
+package dev.quantline.quantize.quantizer;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.List;
+
+/**
+ * TanQ, the tangent quantizer for post-softmax activations (DopQ-ViT, arXiv 2408.03291: the idea; this formula is ours).
+ * With u = clip(x/s, 0, 1) and T(u) = tan(a (u - c)), t0 = T(0), t1 = T(1):
+ *
+ * <pre>
+ *   q  = clip(round(N (T(u) - t0) / (t1 - t0)), 0, N)
+ *   x^ = s (c + arctan(t0 + (q/N)(t1 - t0)) / a)
+ * </pre>
+ *
+ * Monotone, 0 and s are exact, a to 0 is the uniform quantizer; the grid is finest where u is farthest from c.
+ *
+ * @param bits width of a code, 2 to 8; N = 2^bits - 1
+ * @param a    curvature, 0 < a max(c, 1-c) < pi/2
+ * @param c    centre, where the grid is coarsest, 0 to 1
+ * @param s    the largest number
+ */
+public record Tangent(int bits, double a, double c, float s) implements Codebook {
+    public Tangent {
+        if (bits < 2
+                || bits > WIDEST
+                || !(a > 0)
+                || c < 0
+                || c > 1
+                || a * Math.max(c, 1 - c) >= Math.PI / 2
+                || !(s > 0)) {
+            throw new IllegalArgumentException(
+                    "no tangent quantizer of " + bits + " bits, a " + a + ", c " + c + ", s " + s);
+        }
+    }
+
+    @Override
+    public String label() {
+        return "tan";
+    }
+
+    @Override
+    @JsonIgnore
+    public float scale() {
+        return s;
+    }
+
+    @Override
+    public boolean falling() {
+        return false;
+    }
+
+    private double t0() {
+        return Math.tan(-a * c);
+    }
+
+    private double step() {
+        return (Math.tan(a * (1 - c)) - t0()) / qmax();
+    }
+
+    @Override
+    public double at(double position) {
+        return s * (c + Math.atan(t0() + position * step()) / a);
+    }
+
+    @Override
+    public float dequantize(int q, int channel) {
+        return q == 0 ? 0 : q == qmax() ? s : (float) at(q);
+    }
+
+    @Override
+    public void write(Graph graph, String base, String input, String output) {
+        String clipped = graph.fresh(base + "/clipped");
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(
+                                input,
+                                graph.addConstant(base + "/lowest", Tensor.scalar(0f)),
+                                graph.addConstant(base + "/highest", Tensor.scalar(s))),
+                        clipped));
+        String turned = write(graph, "Mul", graph.fresh(base + "/turned"), clipped, a / s);
+        String angle = write(graph, "Sub", graph.fresh(base + "/angle"), turned, a * c);
+        // onnxruntime has sine and cosine for whole vectors, and a tangent of one number at a time that is slower than
+        // both.
+        String sine = graph.fresh(base + "/sine");
+        String cosine = graph.fresh(base + "/cosine");
+        String tangent = graph.fresh(base + "/tangent");
+        graph.nodes().add(Node.of("Sin", List.of(angle), sine));
+        graph.nodes().add(Node.of("Cos", List.of(angle), cosine));
+        graph.nodes().add(Node.of("Div", List.of(sine, cosine), tangent));
+        String rounded =
+                writeCodes(graph, base, write(graph, "Sub", graph.fresh(base + "/raised"), tangent, t0()), step());
+        String back = graph.fresh(base + "/back");
+        graph.nodes()
+                .add(Node.of(
+                        "Atan", List.of(write(graph, "Add", graph.fresh(base + "/lowered"), rounded, t0())), back));
+        write(graph, "Add", output, write(graph, "Mul", graph.fresh(base + "/stretched"), back, s / a), s * c);
+    }
+}

@@ -1,0 +1,6 @@
+/**
+ * Quantizers: grids that map numbers to few-bit codes and back. Each gives its arithmetic in Java and its ONNX form.
+ *
+ * <p>Imports {@code onnx} only.
+ */
+package dev.quantline.quantize.quantizer;

@@ -1,0 +1,248 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Bias correction: {@code b += E[y_fp - y_q]} per output channel on the calibration set (AdaQuant, arXiv 2006.10518,
+ * names it as a baseline; this parallel form is ours). Beside every layer with a constant bias runs its quantized twin
+ * on the same float input, and the mean difference of the two outputs goes into the bias: one pass corrects all layers.
+ */
+final class BiasCorrection {
+    /** Bytes of weights that twins may have at once. */
+    private static final long LARGEST = 128L << 20;
+
+    private final Graph model;
+    private final Graph rounded;
+    private final QuantizationPlan plan;
+    private final Samples samples;
+    private final int from;
+    private final int to;
+
+    private BiasCorrection(Graph model, Graph rounded, QuantizationPlan plan, Samples samples, int from, int to) {
+        this.model = model;
+        this.rounded = rounded;
+        this.plan = plan;
+        this.samples = samples;
+        this.from = from;
+        this.to = to;
+    }
+
+    /** A layer whose bias can be corrected: the constant is input {@code input} of {@code holder}. */
+    private record Layer(Node node, Node holder, int input, int axis) {
+        String bias() {
+            return holder.input(input);
+        }
+    }
+
+    /**
+     * @param model   the float model, whose outputs are to be met
+     * @param rounded the same with weights that the plan rounds to what it will compute with
+     * @param from first calibration sample used
+     * @param to   end of those, exclusive
+     * @return the model with changed biases; the same object when there is nothing to correct
+     */
+    static Graph apply(
+            Graph model,
+            Graph rounded,
+            QuantizationPlan plan,
+            Samples samples,
+            int from,
+            int to,
+            int batch,
+            Provider provider,
+            Progress progress) {
+        return new BiasCorrection(model, rounded, plan, samples, from, to).correct(LARGEST, batch, provider, progress);
+    }
+
+    /** @param largest bytes of weights that twins may have at once; one layer's, if that has more */
+    static Graph apply(
+            Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest, Progress progress) {
+        return new BiasCorrection(model, rounded, plan, samples, 0, samples.size())
+                .correct(largest, 1, Provider.cpu(), progress);
+    }
+
+    private Graph correct(long largest, int batch, Provider provider, Progress progress) {
+        var corrected = rounded.copy();
+        var groups = groups(layers(model, plan), largest);
+        for (int i = 0; i < groups.size(); i++) {
+            if (!correct(
+                    corrected,
+                    groups.get(i),
+                    batch,
+                    provider,
+                    progress.part((double) i / groups.size(), (i + 1.0) / groups.size()))) {
+                return rounded;
+            }
+        }
+        return groups.isEmpty() ? rounded : corrected;
+    }
+
+    private List<List<Layer>> groups(List<Layer> layers, long largest) {
+        var groups = new ArrayList<List<Layer>>();
+        long bytes = Long.MAX_VALUE;
+        for (var layer : layers) {
+            long own = rounded.initializers()
+                    .get(plan.weightOf(layer.node().name()).orElseThrow().tensor())
+                    .data()
+                    .capacity();
+            if (bytes > largest - own) {
+                groups.add(new ArrayList<>());
+                bytes = 0;
+            }
+            groups.getLast().add(layer);
+            bytes += own;
+        }
+        return groups;
+    }
+
+    /** Corrects some layers; false when there was no whole batch of samples. */
+    private boolean correct(Graph corrected, List<Layer> layers, int batch, Provider provider, Progress progress) {
+        var twins = model.copy();
+        twins.outputs().clear();
+        var differences = new LinkedHashMap<String, Layer>();
+        for (var layer : layers) {
+            differences.put(addTwin(twins, rounded, layer, plan), layer);
+        }
+        twins.prune();
+        var sums = new LinkedHashMap<String, double[]>();
+        var seen = new int[1];
+        try (var session = Session.open(twins, provider, Session.Optimization.EXACT)) {
+            samples.forEachBatch(from, to, samples.unpadded(batch), fed -> {
+                session.run(fed.arrays()).forEach((name, mean) -> {
+                    var sum = sums.computeIfAbsent(name, first -> new double[mean.size()]);
+                    for (int c = 0; c < sum.length; c++) {
+                        sum[c] += mean.get(c) * fed.size();
+                    }
+                });
+                seen[0] += fed.size();
+                progress.report((double) (fed.first() + fed.size() - from) / (to - from), "correcting biases");
+            });
+        }
+        differences.forEach((name, layer) -> {
+            if (seen[0] > 0) {
+                correct(corrected, layer, sums.get(name), seen[0]);
+            }
+        });
+        return seen[0] > 0;
+    }
+
+    private static List<Layer> layers(Graph model, QuantizationPlan plan) {
+        var index = model.index();
+        var layers = new ArrayList<Layer>();
+        for (var node : model.nodes()) {
+            var weight = plan.weightOf(node.name());
+            if (!node.is("Conv", "Gemm", "MatMul") || weight.isEmpty() || node.floatOf("beta", 1) != 1) {
+                continue;
+            }
+            if (node.is("MatMul")) {
+                int channels = weight.get().input() == 1
+                        ? index.constant(weight.get().tensor()).orElseThrow().dim(-1)
+                        : 0;
+                index.onlyConsumer(node.output()).filter(next -> next.is("Add")).ifPresent(add -> {
+                    int bias = add.input(0).equals(node.output()) ? 1 : 0;
+                    index.constant(add.input(bias))
+                            .filter(constant -> constant.rank() == 1 && constant.dim(0) == channels)
+                            .ifPresent(constant -> layers.add(new Layer(node, add, bias, -1)));
+                });
+            } else if (node.hasInput(2)
+                    && index.constant(node.input(2))
+                            .filter(constant -> constant.rank() == 1)
+                            .isPresent()) {
+                layers.add(new Layer(node, node, 2, node.is("Conv") ? 1 : -1));
+            }
+        }
+        return layers;
+    }
+
+    /** Adds the quantized twin of a layer and gives the name of the mean difference of the two per channel. */
+    private static String addTwin(Graph graph, Graph rounded, Layer layer, QuantizationPlan plan) {
+        var node = layer.node();
+        var weight = plan.weightOf(node.name()).orElseThrow();
+        var twin = node.withName(graph.fresh(node.name() + "/twin"))
+                .withOutputs(List.of(graph.fresh(node.output() + "/twin")))
+                .withInput(
+                        weight.input(),
+                        graph.addConstant(
+                                weight.tensor() + "/rounded",
+                                weight.quantizer()
+                                        .fakeQuantize(rounded.initializers().get(weight.tensor()))));
+        int data = 1 - weight.input();
+        var quantizer = plan.activationOf(node.input(data), node.name());
+        if (quantizer.isPresent()) {
+            String restored = graph.fresh(node.input(data) + "/restored");
+            quantizer.get().write(graph, node.input(data), node.input(data), restored);
+            twin = twin.withInput(data, restored);
+        }
+        graph.nodes().add(twin);
+        String difference = graph.fresh(node.output() + "/difference");
+        String mean = graph.fresh(node.output() + "/mean_difference");
+        graph.nodes().add(Node.of("Sub", List.of(node.output(), twin.output()), difference));
+        graph.nodes().add(meanPerChannel(graph, difference, layer, mean));
+        graph.outputs().add(ValueInfos.of(mean, DataType.FLOAT));
+        return mean;
+    }
+
+    /** Channels last are averaged after flattening to {@code [positions, channels]}, channels second over the rest. */
+    private static Node meanPerChannel(Graph graph, String tensor, Layer layer, String mean) {
+        if (layer.axis() == 1) {
+            int rank = graph.initializers().get(layer.node().input(1)).rank();
+            return mean(
+                    graph,
+                    tensor,
+                    mean,
+                    IntStream.range(0, rank)
+                            .filter(axis -> axis != 1)
+                            .asLongStream()
+                            .toArray());
+        }
+        String flat = graph.fresh(tensor + "/flat");
+        graph.nodes()
+                .add(Node.of(
+                        "Reshape",
+                        List.of(
+                                tensor,
+                                graph.addConstant(
+                                        tensor + "/shape",
+                                        Tensor.vector(
+                                                -1L,
+                                                graph.initializers()
+                                                        .get(layer.bias())
+                                                        .dim(0)))),
+                        flat));
+        return mean(graph, flat, mean, 0);
+    }
+
+    /** Axes became an input of ReduceMean at opset 18. */
+    private static Node mean(Graph graph, String tensor, String mean, long... axes) {
+        var node = graph.opset() < 18
+                ? Node.of("ReduceMean", List.of(tensor), mean).with("axes", axes)
+                : Node.of(
+                        "ReduceMean", List.of(tensor, graph.addConstant(tensor + "/axes", Tensor.vector(axes))), mean);
+        return node.with("keepdims", 0L);
+    }
+
+    private static void correct(Graph model, Layer layer, double[] sum, int seen) {
+        var bias = model.initializers().get(layer.bias());
+        var values = bias.toFloats();
+        for (int c = 0; c < values.length; c++) {
+            values[c] += (float) (sum[c] / seen);
+        }
+        String corrected = model.addConstant(layer.bias() + "/corrected", Tensor.of(values, bias.shape()));
+        model.nodes()
+                .replaceAll(node ->
+                        node.name().equals(layer.holder().name()) ? node.withInput(layer.input(), corrected) : node);
+    }
+}

@@ -1,0 +1,97 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Blas;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The float weight that gives most of what a layer gives in the float network from what the quantized layers before it hand over,
+ * with X what the float layer reads and Y what the quantized one reads:
+ *
+ * <pre>
+ *   argmin_V |Y V - X W|^2 + lambda mean(diag Y^T Y) |V - W|^2 = W + (Y^T Y + lambda mean(diag) I)^-1 (Y^T X - Y^T Y) W
+ * </pre>
+ *
+ * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); settling it before anything is rounded is ours.
+ */
+final class LeastSquares {
+    static {
+        Blas.settle();
+    }
+
+    /** lambda: how much a weight's own value counts however many rows there are, and how much more it does when they are few. */
+    private static final double DAMPING = 0.1;
+
+    private static final double SCARCITY = 5;
+
+    private LeastSquares() {}
+
+    /**
+     * @param own      Y^T Y
+     * @param cross    Y^T X, laid out as those sums
+     * @param scarcity inputs of the layer over rows seen: a fit to few rows is chance
+     */
+    static LayerWeight of(LayerWeight weight, Product own, double[] cross, double scarcity) {
+        int d = own.inputs();
+        int outputs = weight.outputs() / own.groups();
+        var values = weight.tensor().toFloats();
+        for (int group = 0; group < own.groups(); group++) {
+            var exact = new double[d * outputs];
+            for (int i = 0; i < exact.length; i++) {
+                exact[i] = values[weight.at(group * outputs + i / d, i % d)];
+            }
+            var change = solve(
+                    matrix(own.sums(), group, d),
+                    matrix(cross, group, d),
+                    Nd4j.create(exact, new long[] {d, outputs}, 'f'),
+                    DAMPING + SCARCITY * scarcity);
+            for (int i = 0; i < exact.length; i++) {
+                values[weight.at(group * outputs + i / d, i % d)] += (float) change[i];
+            }
+        }
+        return weight.with(Tensor.of(values, weight.tensor().shape()));
+    }
+
+    /** Column by column, {@code (H + lambda mean(diag) I)^-1 (C - H) W}; H is overwritten. */
+    private static double[] solve(INDArray h, INDArray c, INDArray w, double damping) {
+        var change = c.sub(h).mmul(w).dup('f');
+        double mean = Nd4j.diag(h).meanNumber().doubleValue();
+        h.addi(Nd4j.eye(h.rows()).castTo(DataType.DOUBLE).muli(damping * mean + 1e-30));
+        Nd4j.getBlasWrapper().lapack().potrf(h, true);
+        var factor = h.data().asDouble();
+        var columns = change.data().asDouble();
+        int d = h.rows();
+        IntStream.range(0, columns.length / d).parallel().forEach(column -> substitute(factor, columns, column * d, d));
+        return columns;
+    }
+
+    /** x with L L^T x = b in the place of b, L by columns. */
+    private static void substitute(double[] factor, double[] b, int from, int d) {
+        for (int k = 0; k < d; k++) {
+            double x = b[from + k] / factor[k * d + k];
+            b[from + k] = x;
+            for (int i = k + 1; i < d; i++) {
+                b[from + i] -= x * factor[k * d + i];
+            }
+        }
+        for (int k = d - 1; k >= 0; k--) {
+            double sum = b[from + k];
+            for (int i = k + 1; i < d; i++) {
+                sum -= factor[k * d + i] * b[from + i];
+            }
+            b[from + k] = sum / factor[k * d + k];
+        }
+    }
+
+    /** {@code [d, d]} of one group, by columns as LAPACK takes it. */
+    private static INDArray matrix(double[] sums, int group, int d) {
+        return Nd4j.create(Arrays.copyOfRange(sums, group * d * d, (group + 1) * d * d), new long[] {d, d}, 'c')
+                .dup('f');
+    }
+}

@@ -1,0 +1,208 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.tune.BlockTuning.Split;
+import dev.quantline.quantize.tune.BlockTuning.State;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Normalisation tuning (AdaQuant, arXiv 2006.10518): every convolution gets back the mean and the deviation its output
+ * channels have in the float network. Where a BatchNormalization was folded away, that is re-estimating its statistics on
+ * the quantized network; taking the wanted ones from the float network's outputs is ours, and works where no
+ * BatchNormalization ever was. One pass does: each layer is normalised by its batch before the next one sees it.
+ *
+ * <pre>
+ *   f = sigma_float / sigma,  W' = f W,  s' = f s,  b' = f (b - mu) + mu_float
+ * </pre>
+ *
+ * The scale of the weights changes by the same factor, so their codes do not.
+ */
+final class NormalizationTuning {
+    /** Factors stay between this and its inverse. */
+    private static final double LARGEST = 2;
+
+    private static final float EPSILON = 1e-6f;
+
+    private NormalizationTuning() {}
+
+    /** A convolution with a bias of its own, and the names of its channels' moments. */
+    private record Layer(Node node, QuantizationPlan.Weight weight) {
+        String mean() {
+            return node.output() + "/mean";
+        }
+
+        String deviation() {
+            return node.output() + "/deviation";
+        }
+    }
+
+    /** @return the same state when there is no convolution with one weight scale a channel and a bias of its own */
+    static State apply(
+            State state,
+            Graph reference,
+            Samples samples,
+            Split split,
+            int batch,
+            Provider provider,
+            Progress progress) {
+        var layers = layers(state);
+        if (layers.isEmpty()) {
+            return state;
+        }
+        var wanted =
+                moments(measured(reference, layers, Map.of()), samples, split, batch, provider, progress.part(0, 0.4));
+        var simulated = Simulation.fixed(Blocks.whole(reference), state.model(), state.plan());
+        var seen = moments(measured(simulated, layers, wanted), samples, split, batch, provider, progress.part(0.4, 1));
+        var tuned = new Tuned();
+        for (var layer : layers) {
+            correct(layer, state.model(), wanted, seen, tuned);
+        }
+        return new State(
+                tuned.applyTo(state.model()), tuned.applyTo(state.plan(), new Grids(state.model(), state.plan())));
+    }
+
+    private static List<Layer> layers(State state) {
+        var index = state.model().index();
+        var layers = new ArrayList<Layer>();
+        var computed = state.model().copy();
+        computed.prune();
+        for (var node : computed.nodes()) {
+            var weight = state.plan()
+                    .weightOf(node.name())
+                    .filter(planned -> planned.quantizer().axis() != Uniform.PER_TENSOR
+                            && planned.quantizer().block() == 0
+                            && index.consumers(planned.tensor()).size() == 1);
+            if (node.is("Conv")
+                    && weight.isPresent()
+                    && node.hasInput(2)
+                    && index.constant(node.input(2)).isPresent()
+                    && index.consumers(node.input(2)).size() == 1) {
+                layers.add(new Layer(node, weight.get()));
+            }
+        }
+        return layers;
+    }
+
+    /** A graph that puts out the moments of each layer's channels; readers see {@code wanted} ones where there are some. */
+    private static Graph measured(Graph model, List<Layer> layers, Map<String, Tensor> wanted) {
+        var graph = model.copy();
+        graph.outputs().clear();
+        for (var layer : layers) {
+            // Named otherwise where its quantizer stands between it and an output.
+            String output = graph.node(layer.node().name()).orElseThrow().output();
+            String raw = wanted.isEmpty() ? output : graph.fresh(output + "/raw");
+            graph.nodes()
+                    .replaceAll(
+                            node -> node.name().equals(layer.node().name()) ? node.withOutputs(List.of(raw)) : node);
+            int rank = graph.initializers().get(layer.weight().tensor()).rank();
+            String mean = mean(graph, raw, layer.mean(), rank);
+            String centered = op(graph, "Sub", output + "/centered", raw, mean);
+            String variance =
+                    mean(graph, op(graph, "Mul", output + "/squared", centered, centered), output + "/variance", rank);
+            String floored = op(
+                    graph, "Add", output + "/floored", variance, graph.addConstant("epsilon", Tensor.scalar(EPSILON)));
+            String deviation = op(graph, "Sqrt", layer.deviation(), floored);
+            if (!wanted.isEmpty()) {
+                String standard = op(graph, "Div", output + "/standard", centered, deviation);
+                String scaled = op(
+                        graph,
+                        "Mul",
+                        output + "/scaled",
+                        standard,
+                        graph.addConstant(output + "/wanted_deviation", wanted.get(layer.deviation())));
+                graph.nodes()
+                        .add(Node.of(
+                                "Add",
+                                List.of(scaled, graph.addConstant(output + "/wanted_mean", wanted.get(layer.mean()))),
+                                output));
+            }
+            graph.outputs().add(ValueInfos.of(mean, DataType.FLOAT));
+            graph.outputs().add(ValueInfos.of(deviation, DataType.FLOAT));
+        }
+        graph.sort();
+        graph.prune();
+        return graph;
+    }
+
+    /** Mean over samples and positions, shaped {@code [1, channels, 1..]}; axes became an input at opset 18. */
+    private static String mean(Graph graph, String tensor, String name, int rank) {
+        var axes = new long[rank - 1];
+        for (int i = 1; i < axes.length; i++) {
+            axes[i] = i + 1;
+        }
+        if (graph.opset() >= 18) {
+            return op(graph, "ReduceMean", name, tensor, graph.addConstant("axes", Tensor.vector(axes)));
+        }
+        graph.nodes().add(Node.of("ReduceMean", List.of(tensor), name).with("axes", axes));
+        return name;
+    }
+
+    private static String op(Graph graph, String op, String name, String... inputs) {
+        graph.nodes().add(Node.of(op, List.of(inputs), name));
+        return name;
+    }
+
+    /** Averages over batches. */
+    private static Map<String, Tensor> moments(
+            Graph graph, Samples samples, Split split, int batch, Provider provider, Progress progress) {
+        var sums = new HashMap<String, float[]>();
+        var shapes = new HashMap<String, long[]>();
+        int size = samples.batchSize(batch);
+        int whole = split.train() < size ? split.train() : split.train() / size * size;
+        try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
+            samples.forEachBatch(0, whole, size, fed -> {
+                session.run(fed.arrays()).forEach((name, tensor) -> {
+                    var values = tensor.toFloats();
+                    shapes.put(name, tensor.shape());
+                    var sum = sums.computeIfAbsent(name, first -> new float[values.length]);
+                    for (int c = 0; c < sum.length; c++) {
+                        sum[c] += values[c] * fed.size() / whole;
+                    }
+                });
+                progress.report((fed.first() + fed.size()) / (double) whole, "measuring channels of convolutions");
+            });
+        }
+        var moments = new HashMap<String, Tensor>();
+        sums.forEach((name, sum) -> moments.put(name, Tensor.of(sum, shapes.get(name))));
+        return moments;
+    }
+
+    private static void correct(
+            Layer layer, Graph model, Map<String, Tensor> wanted, Map<String, Tensor> seen, Tuned tuned) {
+        var quantizer = layer.weight().quantizer();
+        var scale = quantizer.scale().clone();
+        var factor = new double[scale.length];
+        var bias = model.initializers().get(layer.node().input(2)).toFloats();
+        for (int c = 0; c < scale.length; c++) {
+            double exact = wanted.get(layer.deviation()).get(c)
+                    / seen.get(layer.deviation()).get(c);
+            factor[c] = Math.clamp(exact, 1 / LARGEST, LARGEST);
+            scale[c] *= (float) factor[c];
+            bias[c] = (float) (factor[c] * (bias[c] - seen.get(layer.mean()).get(c))
+                    + wanted.get(layer.mean()).get(c));
+        }
+        var weight = model.initializers().get(layer.weight().tensor());
+        var channel = quantizer.scaleIndex(weight.shape());
+        var values = weight.toFloats();
+        for (int i = 0; i < values.length; i++) {
+            values[i] = TrainedWeight.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
+                    * scale[channel[i]];
+        }
+        tuned.constant(layer.weight().tensor(), Tensor.of(values, weight.shape()));
+        tuned.constant(layer.node().input(2), Tensor.vector(bias));
+        tuned.weight(layer.weight().node(), quantizer.withScale(scale));
+    }
+}

@@ -1,0 +1,100 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.onnx.Graph;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.tune.BlockTuning.Split;
+import dev.quantline.quantize.tune.BlockTuning.State;
+import dev.quantline.quantize.tune.Tuner.Step;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * Weights for every width that allocation may choose: each layer is rounded on what the float network hands it and its bias
+ * corrected, so that layers of different widths can be put together without tuning again. Both are kept for a width when they
+ * bring the held-out outputs of the network closer in which all layers have it.
+ */
+public final class RoundedCandidates {
+    private final Graph model;
+    private final Samples samples;
+    private final TuneSettings settings;
+    private final int batch;
+    private final Provider provider;
+    private final Split split;
+    private final Judge judge;
+    private final List<Step> steps = new ArrayList<>();
+
+    private RoundedCandidates(Graph model, Samples samples, TuneSettings settings, int batch, Provider provider) {
+        this.model = model;
+        this.samples = samples;
+        this.settings = settings;
+        this.batch = batch;
+        this.provider = provider;
+        split = Split.of(Math.min(settings.samples(), samples.size()));
+        judge = new Judge(model, samples, split, false, batch, provider);
+    }
+
+    /**
+     * What came of it.
+     *
+     * @param models by width of weights: the float model with weights and biases as that width wants them
+     * @param steps  what was done for each width and whether it was kept
+     */
+    public record Result(Map<Integer, Graph> models, List<Step> steps) {}
+
+    /**
+     * Rounds for every width.
+     *
+     * @param plans    by width of weights: the plan in which all have that width
+     * @param settings how weights are rounded, whether biases are corrected, and on how many samples
+     * @param batch    samples run at once
+     */
+    public static Result of(
+            Graph model,
+            Map<Integer, QuantizationPlan> plans,
+            Samples samples,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress) {
+        var candidates = new RoundedCandidates(model, samples, settings, batch, provider);
+        return new Result(candidates.round(plans, progress), List.copyOf(candidates.steps));
+    }
+
+    private Map<Integer, Graph> round(Map<Integer, QuantizationPlan> plans, Progress progress) {
+        boolean compensated = settings.rounding() == TuneSettings.Rounding.COMPENSATED;
+        var products = compensated
+                ? InputProducts.of(model, samples, 0, split.train(), batch, provider, progress.part(0, 0.3))
+                : InputProducts.none();
+        var rounded = new TreeMap<Integer, Graph>();
+        new TreeMap<>(plans).forEach((bits, plan) -> {
+            var part = progress.part(
+                    0.3 + 0.7 * rounded.size() / plans.size(), 0.3 + 0.7 * (rounded.size() + 1) / plans.size());
+            String name = "weights of " + bits + " bits";
+            var state = new State(model, plan);
+            if (compensated) {
+                var weights = CompensatedRounding.apply(model, plan, products, part.part(0, 0.4));
+                state = better("compensated rounding", name, state, new State(weights, plan), part.part(0.4, 0.6));
+            }
+            if (settings.bias()) {
+                var biases = BiasCorrection.apply(
+                        model, state.model(), plan, samples, 0, split.train(), batch, provider, part.part(0.6, 0.8));
+                state = better("bias correction", name, state, new State(biases, plan), part.part(0.8, 1));
+            }
+            rounded.put(bits, state.model());
+        });
+        return rounded;
+    }
+
+    private State better(String method, String name, State state, State next, Progress progress) {
+        double before = judge.error(state, progress.part(0, 0.5));
+        double after = judge.error(next, progress.part(0.5, 1));
+        steps.add(new Step(method, name, before, after, after < before, List.of()));
+        return after < before ? next : state;
+    }
+}

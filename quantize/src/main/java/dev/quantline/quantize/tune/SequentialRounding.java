@@ -1,0 +1,206 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.tune.BlockTuning.State;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
+
+/**
+ * Rounds the weights of a part, one layer after the other: each by {@link CompensatedRounding} on what the rounded layers before it
+ * hand over, and towards what it gives in the float network ({@link LeastSquares}). So it makes up for the errors of those before
+ * it too, those of quantized activations included.
+ */
+final class SequentialRounding {
+    private static final String FLOAT = "/float";
+
+    private final Subgraph part;
+    private final Graph reference;
+    private final Graph model;
+    private final QuantizationPlan plan;
+    private final Map<String, Uniform> quantizers = new HashMap<>();
+    private final Provider provider;
+
+    /**
+     * @param reference the float model whose outputs are to be met
+     * @param state     what came of the parts before
+     */
+    SequentialRounding(Subgraph part, Graph reference, State state, Provider provider) {
+        this.part = part;
+        this.reference = reference;
+        model = state.model().copy();
+        plan = state.plan();
+        this.provider = provider;
+    }
+
+    /**
+     * Samples to round on.
+     *
+     * @param batches   of samples that are alike in shape
+     * @param floats    what graphs of the part take in the float network, model inputs included, for a batch
+     * @param quantized the same in the network whose earlier parts are quantized
+     */
+    record Inputs(
+            List<int[]> batches,
+            Function<int[], Map<String, Tensor>> floats,
+            Function<int[], Map<String, Tensor>> quantized) {}
+
+    /** What a layer reads: its tensor, and the same behind its quantizer. */
+    private record Read(String tensor, Optional<Quantizer> quantizer) {}
+
+    /** The outputs of a graph that hold both products of a layer. */
+    private record Products(String own, String cross) {}
+
+    /** Products by the names of outputs, and how many tokens or pixels of the tensor went into them. */
+    private record Sums(Map<String, double[]> products, long rows) {}
+
+    /** The state with these weights; weights that are shared, or read by layers of very many inputs, stay. */
+    State apply(Inputs inputs, Progress progress) {
+        var waves = waves();
+        int done = 0;
+        for (var wave : waves.entrySet()) {
+            progress.report(
+                    (double) done++ / waves.size(),
+                    "rounding " + wave.getValue().getFirst().name());
+            round(wave.getKey(), wave.getValue(), inputs);
+        }
+        return new State(model, rescaled());
+    }
+
+    /** Layers in the order of data; those that read the same tensor are rounded at once. */
+    private Map<Read, List<Node>> waves() {
+        var index = model.index();
+        var waves = new LinkedHashMap<Read, List<Node>>();
+        for (var node : model.nodes()) {
+            boolean own = part.nodes().contains(node.name())
+                    && plan.weightOf(node.name())
+                            .filter(weight -> CompensatedRounding.takes(weight, index))
+                            .isPresent();
+            if (own
+                    && LayerWeight.of(model, node)
+                            .filter(layer -> layer.inputs() <= InputProducts.WIDEST)
+                            .isPresent()) {
+                var read = new Read(node.input(0), plan.activationOf(node.input(0), node.name()));
+                waves.computeIfAbsent(read, first -> new ArrayList<>()).add(node);
+            }
+        }
+        return waves;
+    }
+
+    private void round(Read read, List<Node> layers, Inputs inputs) {
+        var until = new Subgraph(part.name(), part.inputs(), List.of(read.tensor()), part.nodes());
+        var graph = Simulation.fixed(until, model, rescaled());
+        graph.outputs().clear();
+        if (graph.nodes().isEmpty() && part.inputs().isEmpty()) {
+            graph.inputs().add(ValueInfos.of(read.tensor(), DataType.FLOAT));
+        }
+        var products = new LinkedHashMap<String, Products>();
+        addProducts(graph, read, layers, products);
+        graph.sort();
+        graph.prune();
+        var sums = sums(
+                until.cut(reference), graph, read.tensor(), layers.getFirst().is("Conv") ? 1 : -1, inputs);
+        for (var node : layers) {
+            var layer = LayerWeight.of(model, node).orElseThrow();
+            var names = products.get(node.name());
+            var own =
+                    new Product(layer.groups(), layer.inputs(), sums.products().get(names.own()));
+            double scarcity = (double) layer.inputs() / sums.rows();
+            var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
+            var weight = plan.weightOf(node.name()).orElseThrow();
+            var rounded = CompensatedRounding.withScales(aim, weight.quantizer(), own, scarcity);
+            model.initializers().put(weight.tensor(), rounded.values());
+            quantizers.put(node.name(), rounded.quantizer());
+        }
+    }
+
+    private QuantizationPlan rescaled() {
+        return new QuantizationPlan(
+                plan.activations(),
+                plan.weights().stream()
+                        .map(weight -> new QuantizationPlan.Weight(
+                                weight.tensor(),
+                                weight.node(),
+                                weight.input(),
+                                quantizers.getOrDefault(weight.node(), weight.quantizer())))
+                        .toList());
+    }
+
+    /** Convolutions of one tensor may see other patches of it; products all see the same rows. */
+    private void addProducts(Graph graph, Read read, List<Node> layers, Map<String, Products> products) {
+        String exact = read.tensor() + FLOAT;
+        graph.inputs().add(ValueInfos.of(exact, DataType.FLOAT));
+        String restored = read.quantizer()
+                .map(quantizer -> {
+                    String name = graph.fresh(read.tensor() + "/restored");
+                    quantizer.write(graph, read.tensor(), read.tensor(), name);
+                    return name;
+                })
+                .orElse(read.tensor());
+        var known = new HashMap<String, Products>();
+        for (var node : layers) {
+            var layer = LayerWeight.of(model, node).orElseThrow();
+            products.put(node.name(), known.computeIfAbsent(InputProducts.key(layer, node), first -> {
+                var both = new Products(
+                        InputProducts.add(graph, node, layer, restored, restored),
+                        InputProducts.add(graph, node, layer, restored, exact));
+                graph.outputs().add(ValueInfos.of(both.own(), DataType.FLOAT));
+                graph.outputs().add(ValueInfos.of(both.cross(), DataType.FLOAT));
+                return both;
+            }));
+        }
+    }
+
+    /** @param channels axis of the tensor's channels */
+    private Sums sums(Graph floats, Graph quantized, String tensor, int channels, Inputs inputs) {
+        var sums = new HashMap<String, double[]>();
+        long rows = 0;
+        boolean given = floats.nodes().isEmpty();
+        try (var first = given ? null : Session.open(floats, provider, Session.Optimization.EXACT);
+                var second = Session.open(quantized, provider, Session.Optimization.EXACT)) {
+            for (int[] samples : inputs.batches()) {
+                var exact = inputs.floats().apply(samples);
+                var fed = needed(quantized, inputs.quantized().apply(samples));
+                var read = given
+                        ? exact.get(tensor)
+                        : first.run(needed(floats, exact)).get(tensor);
+                rows += read.size() / read.dim(channels);
+                fed.put(tensor + FLOAT, read);
+                second.run(fed).forEach((name, product) -> {
+                    var sum = sums.computeIfAbsent(name, unseen -> new double[product.size()]);
+                    var values = product.floats();
+                    for (int i = 0; i < sum.length; i++) {
+                        sum[i] += values.get(i);
+                    }
+                });
+            }
+        }
+        return new Sums(sums, rows);
+    }
+
+    private static Map<String, Tensor> needed(Graph graph, Map<String, Tensor> all) {
+        var needed = new LinkedHashMap<String, Tensor>();
+        graph.inputs().stream()
+                .map(input -> input.getName())
+                .filter(all::containsKey)
+                .forEach(name -> needed.put(name, all.get(name)));
+        return needed;
+    }
+}

@@ -1,0 +1,23 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import java.util.Map;
+
+/**
+ * A quantizer, weight or bias as it is simulated while it is trained: written into a graph as ordinary operators over
+ * trained tensors, which are initializers with their start values, and folded back into a constant and a quantizer.
+ *
+ * <p>All trained tensors are relative: shifts count in steps of the quantizer, factors multiply its scale. One learning
+ * rate then fits every layer.
+ */
+sealed interface TrainedPart permits TrainedWeight, TrainedBias, TrainedGrid {
+    /** Writes the operators; the graph is to be sorted afterwards. */
+    void write(Graph graph);
+
+    /** The trained tensors and what they are; known once written. */
+    Map<String, Trainables.Kind> parameters();
+
+    /** Puts what became of it where it will be exported from. */
+    void fold(Map<String, Tensor> values, Tuned tuned);
+}

@@ -1,0 +1,57 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Uniform;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** What training changed: constants, scales of weights, scales of activations. */
+final class Tuned {
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
+    private final Map<String, Uniform> weights = new HashMap<>();
+    private final Map<String, Quantizer> grids = new HashMap<>();
+
+    void constant(String name, Tensor value) {
+        constants.put(name, value);
+    }
+
+    /** The quantizer of the weight that {@code node} reads. */
+    void weight(String node, Uniform quantizer) {
+        weights.put(node, quantizer);
+    }
+
+    /** The quantizer of a tensor and of all that share its grid. */
+    void grid(String tensor, Uniform quantizer) {
+        grids.put(tensor, quantizer);
+    }
+
+    /** The model with the changed constants. */
+    Graph applyTo(Graph model) {
+        var changed = model.copy();
+        changed.initializers().putAll(constants);
+        return changed;
+    }
+
+    /** The plan with the changed quantizers. */
+    QuantizationPlan applyTo(QuantizationPlan plan, Grids shared) {
+        return new QuantizationPlan(
+                plan.activations().stream()
+                        .map(old -> new QuantizationPlan.Activation(
+                                old.tensor(),
+                                old.readers(),
+                                grids.getOrDefault(shared.rootOf(old.tensor()), old.quantizer()),
+                                old.range()))
+                        .toList(),
+                plan.weights().stream()
+                        .map(old -> new QuantizationPlan.Weight(
+                                old.tensor(),
+                                old.node(),
+                                old.input(),
+                                weights.getOrDefault(old.node(), old.quantizer())))
+                        .toList());
+    }
+}

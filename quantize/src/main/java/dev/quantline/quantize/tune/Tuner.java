@@ -1,0 +1,61 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.gradient.train.Run;
+import dev.quantline.onnx.Graph;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.util.List;
+
+/** The tuning stage. */
+public final class Tuner {
+    private Tuner() {}
+
+    /** The tuned float model, its plan, and what each method did. */
+    public record Result(Graph model, QuantizationPlan plan, List<Step> steps) {}
+
+    /**
+     * What one method did.
+     *
+     * @param method      its name
+     * @param part        the layer or block it worked on, empty for the whole model
+     * @param errorBefore distance of the quantized outputs to the float ones on held-out samples, over their mean power
+     * @param errorAfter  the same with the method applied
+     * @param kept        whether it is in the result: only if the error fell
+     * @param curve       training loss and held-out loss by step; empty when nothing was trained
+     */
+    public record Step(
+            String method, String part, double errorBefore, double errorAfter, boolean kept, List<Run.Point> curve) {}
+
+    /**
+     * Tunes in one go. The last quarter of the samples used is held out and judges; with fewer than four samples all are used
+     * for both.
+     *
+     * @param model canonical float model the plan belongs to
+     * @param batch samples run at once
+     */
+    public static Result tune(
+            Graph model,
+            QuantizationPlan plan,
+            Samples calibration,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress) {
+        try {
+            var folder = Files.createTempDirectory("tuning");
+            try (var run = new TuningRun(model, plan, calibration, settings, batch, provider, folder)) {
+                run.advance(() -> false, progress);
+                return run.result();
+            } finally {
+                Files.delete(folder);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("tuning needs a temporary folder", e);
+        }
+    }
+}

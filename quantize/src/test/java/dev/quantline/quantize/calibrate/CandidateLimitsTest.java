@@ -1,0 +1,193 @@
+package dev.quantline.quantize.calibrate;
+
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Tangent;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** At which widths pairs of codes are limited, and whose scales are chosen by the error of the output. */
+class CandidateLimitsTest {
+    private static final int INPUTS = 16;
+    private static final Uniform GRID = Uniform.asymmetric(8, -1, 1);
+
+    @TempDir
+    private Path folder;
+
+    private static CalibrateSettings settings(int limit, Granularity granularity, Integer... widths) {
+        return CalibrateSettings.plain(new RangeCriterion.Mse(), widths[0], 8, List.of())
+                .with(granularity)
+                .withCandidates(List.of(widths))
+                .withPairLimit(limit);
+    }
+
+    private static Graph product() {
+        var draft = new Draft(17, 3);
+        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, INPUTS), draft.normal("w", 1, INPUTS, 6));
+        return draft.output("y", DataType.FLOAT, -1, 6).graph();
+    }
+
+    private static List<QuantizationPlan.Activation> read(Quantizer quantizer) {
+        return List.of(new QuantizationPlan.Activation("x", Set.of("y/MatMul"), quantizer, "mse"));
+    }
+
+    private static List<CalibrationTable.Scales> candidates(
+            List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputProducts products) {
+        var model = product();
+        return new WeightCandidates(model, Map.of(), read, settings, products)
+                .all(Placement.of(model, List.of()), Progress.none())
+                .getFirst()
+                .candidates();
+    }
+
+    private static List<Integer> limits(List<QuantizationPlan.Activation> read, CalibrateSettings settings) {
+        return candidates(read, settings, InputProducts.none()).stream()
+                .map(scales -> scales.quantizer().pairLimit())
+                .toList();
+    }
+
+    @Test
+    void pairsAreLimitedWhereCodesCouldExceedTheLimitOnIntegerKernels() {
+        var perChannel = new Granularity.PerChannel();
+
+        // Two codes of 7 bits reach -128 together, and 9 bits run on no integer kernel.
+        assertEquals(List.of(0, 0, 128, 0), limits(read(GRID), settings(128, perChannel, 4, 7, 8, 9)));
+        assertEquals(List.of(0, 127, 127, 0), limits(read(GRID), settings(127, perChannel, 4, 7, 8, 9)));
+        assertEquals(List.of(0), limits(read(GRID), settings(0, perChannel, 8)), "for processors that cannot saturate");
+        assertEquals(
+                List.of(0),
+                limits(List.of(), settings(128, perChannel, 8)),
+                "what is read as float is multiplied as float");
+        assertEquals(
+                List.of(0),
+                limits(read(new Tangent(8, 1, 0.5, 1)), settings(128, perChannel, 8)),
+                "as is what lies on a curve");
+        assertEquals(List.of(0), limits(read(GRID), settings(128, new Granularity.PerBlock(16), 8)), "and blocks");
+    }
+
+    @Test
+    void whatALimitCostsStandsBesideIt() {
+        var all = candidates(read(GRID), settings(60, new Granularity.PerChannel(), 4, 8), InputProducts.none());
+        var weight = product().initializers().get("w");
+
+        assertNull(all.getFirst().free());
+        var limited = all.getLast();
+        assertEquals(60, limited.quantizer().pairLimit());
+        assertEquals(WeightSearch.error(weight, limited.quantizer(), null), limited.error(), 1e-12);
+        var free = candidates(List.of(), settings(60, new Granularity.PerChannel(), 8), InputProducts.none())
+                .getFirst();
+        assertEquals(free.error(), limited.free(), 1e-12);
+        assertTrue(limited.error() > 2 * limited.free(), limited.error() + " and " + limited.free());
+    }
+
+    @Test
+    void scalesOfChannelsFollowTheOutputWhereItsInputsAreKnown() throws IOException {
+        // Given: inputs that go up and down together
+        var model = product();
+        var random = new Random(5);
+        var x = new float[64 * INPUTS];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = (float) (0.2 * random.nextGaussian())
+                    + (i % INPUTS == 0 ? (float) random.nextGaussian() : x[i / INPUTS * INPUTS]);
+        }
+        try (var data =
+                Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 64, INPUTS)))))) {
+            var products = InputProducts.of(
+                    model, new Samples(data, model, Map.of()), 0, 64, 8, Provider.cpu(), Progress.none());
+            var node = model.nodes().getFirst();
+
+            // When
+            var channels = candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), products)
+                    .getFirst()
+                    .quantizer();
+            var blocks = candidates(List.of(), settings(0, new Granularity.PerBlock(16), 3), products)
+                    .getFirst()
+                    .quantizer();
+            var all = candidates(List.of(), settings(0, new Granularity.PerTensor(), 3), products)
+                    .getFirst()
+                    .quantizer();
+
+            // Then
+            assertEquals(
+                    OutputSearch.choose(
+                            LayerWeight.of(model, node).orElseThrow(),
+                            3,
+                            products.of(model, node).orElseThrow()),
+                    channels);
+            assertNotEquals(
+                    candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputProducts.none())
+                            .getFirst()
+                            .quantizer(),
+                    channels);
+            assertEquals(16, blocks.block());
+            assertEquals(Uniform.PER_TENSOR, all.axis());
+        }
+    }
+
+    @Test
+    void settingsInShortAreWhatTheySay() {
+        var mse = new RangeCriterion.Mse();
+        assertEquals(
+                new CalibrateSettings(
+                        mse,
+                        CalibrateSettings.WeightRange.MAX,
+                        CalibrateSettings.SoftmaxQuantizer.UNIFORM,
+                        CalibrateSettings.Migration.OFF,
+                        8,
+                        8,
+                        List.of(),
+                        CalibrateSettings.SAMPLES),
+                CalibrateSettings.int8());
+        assertEquals(
+                new CalibrateSettings(
+                        new RangeCriterion.Auto(),
+                        CalibrateSettings.WeightRange.AUTO,
+                        CalibrateSettings.SoftmaxQuantizer.AUTO,
+                        CalibrateSettings.Migration.SEARCH,
+                        4,
+                        6,
+                        List.of("a"),
+                        CalibrateSettings.SAMPLES),
+                CalibrateSettings.searched(4, 6, List.of("a")));
+        assertEquals(
+                List.of(2, 4, 8),
+                CalibrateSettings.int8().withCandidates(List.of(4, 8, 2)).widths(8));
+        assertEquals(
+                CalibrateSettings.Migration.OFF,
+                CalibrateSettings.parse(CalibrateSettings.Migration.class, "field", "Off"));
+        var unknown = assertThrows(
+                        BadInput.class,
+                        () -> CalibrateSettings.parse(
+                                CalibrateSettings.Migration.class, "calibrate.layernorm", "serch"))
+                .getMessage();
+        assertTrue(
+                unknown.startsWith("calibrate.layernorm 'serch' is unknown") && unknown.contains("'search'"), unknown);
+    }
+}

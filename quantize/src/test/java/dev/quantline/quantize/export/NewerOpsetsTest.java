@@ -1,0 +1,174 @@
+package dev.quantline.quantize.export;
+
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.gradient.TrainingGraph;
+import dev.quantline.gradient.loss.Loss;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Opsets that are newer than the ONNX library, up to the newest that ONNX Runtime takes. */
+class NewerOpsetsTest {
+    @TempDir
+    private Path folder;
+
+    /** A network with the operators that newer opsets changed: Reshape, Transpose, Cast, Squeeze, Shape, Pad, If's bodies apart. */
+    private static Graph network(int opset) {
+        var draft = new Draft(opset, 3);
+        String image = draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE);
+        String padded =
+                draft.op("padded", "Pad", image, draft.constant("pads", Tensor.vector(0L, 0, 1, 1, 0, 0, 1, 1)));
+        String x = draft.op(
+                "conv.relu", "Relu", draft.op("conv", "Conv", padded, draft.normal("conv.weight", .3, 16, 3, 3, 3)));
+        x = draft.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
+        x = draft.op(
+                "second.relu", "Relu", draft.op("second", "Conv", x, draft.normal("second.weight", .2, 16, 16, 1, 1)));
+        String size = draft.op("size", "Cast", Map.of("to", 7L), draft.op("batch", "Shape", Map.of("end", 1L), image));
+        String target =
+                draft.op("target", "Concat", Map.of("axis", 0L), size, draft.constant("rest", Tensor.vector(16L, 16)));
+        x = draft.op(
+                "turned", "Transpose", Map.of("perm", new long[] {0, 2, 1}), draft.op("rows", "Reshape", x, target));
+        x = draft.op("product", "MatMul", x, draft.normal("product.weight", .25, 16, 64));
+        x = draft.op("gelu", "Gelu", x);
+        draft.op(
+                "y",
+                "ReduceMean",
+                draft.op("mixed", "MatMul", x, draft.normal("mixed.weight", .2, 64, 16)),
+                draft.constant("axes", Tensor.vector(1L)));
+        return draft.output("y", DataType.FLOAT, -1, -1, 16).graph();
+    }
+
+    private static Map<String, Tensor> images(int count) {
+        return Data.images(count, 5);
+    }
+
+    private static Map<String, Tensor> run(Graph graph, Map<String, Tensor> data) {
+        try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
+            return session.run(data);
+        }
+    }
+
+    /** The exported form of the network at an opset, weights of so many bits. */
+    private Graph exported(int opset, int bits) throws IOException {
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), images(24))))) {
+            var prepared = PreparedModel.prepare(network(opset));
+            var stages = Stages.run(
+                    prepared,
+                    new Samples(data, prepared, Map.of()),
+                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            return Exporter.finish(stages.model(), stages.plan(), Exporter.Products.STANDARD, false);
+        }
+    }
+
+    private Kernels kernels(Graph graph) throws IOException {
+        ModelFile.write(graph, folder.resolve("model.onnx"));
+        return Kernels.of(folder.resolve("model.onnx"), Provider.cpu());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {22, 23, 24, 25, 26})
+    void theyQuantizeToTheSameAsOlderOnes(int opset) throws IOException {
+        for (int bits : List.of(8, 4)) {
+            var older = exported(21, bits);
+            var newer = exported(opset, bits);
+
+            OnnxLibrary.check(newer);
+            assertEquals(opset, newer.opset());
+            assertEquals(older.initializers(), newer.initializers());
+            assertEquals(run(older, images(5)), run(newer, images(5)));
+            assertEquals(kernels(older), kernels(newer), "at " + bits + " bits");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {22, 26})
+    void theyHaveTheGradientsOfOlderOnes(int opset) {
+        assertEquals(gradients(21), gradients(opset));
+    }
+
+    private static Map<String, Tensor> gradients(int opset) {
+        var data = new LinkedHashMap<>(images(4));
+        var weights = List.of("conv.weight", "product.weight");
+        var model = PreparedModel.prepare(network(opset));
+        var training = TrainingGraph.of(
+                model,
+                Map.of("image", data.get("image").shape()),
+                weights,
+                new Loss.MeanSquared("y", "goal"),
+                List.of());
+        weights.forEach(weight -> data.put(weight, model.initializers().get(weight)));
+        data.put("goal", Tensor.zeros(DataType.FLOAT, 4, 1, 16));
+        return run(training.graph(), data);
+    }
+
+    @Test
+    void whatTheLibraryDoesNotKnowStaysAndHidesNothing() {
+        // Given: an operator of opset 23, one of 24, and an attribute of 24
+        var draft = new Draft(24, 2);
+        String x = draft.op("first", "MatMul", draft.input("x", DataType.FLOAT, -1, 8), draft.normal("w1", .3, 8, 16));
+        x = draft.op("norm", "RMSNormalization", Map.of("axis", -1L), x, draft.between("scale", .5, 2, 16));
+        x = draft.op("swish", "Swish", Map.of("alpha", 2f), x);
+        x = draft.op("cast", "Cast", Map.of("to", 1L, "round_mode", "up"), x);
+        draft.op("y", "MatMul", x, draft.normal("w2", .3, 16, 4));
+        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+
+        // When
+        var prepared = PreparedModel.prepare(model);
+
+        // Then
+        assertEquals(
+                List.of("MatMul", "RMSNormalization", "Swish", "Cast", "MatMul"),
+                prepared.nodes().stream().map(Node::op).toList());
+        assertTrue(prepared.nodes().stream().allMatch(node -> node.domain().isEmpty()));
+        assertEquals(
+                List.of("x", "cast"),
+                List.copyOf(Placement.of(prepared, List.of()).activations().keySet()));
+        var data = Data.rows(3, 1);
+        assertArrayEquals(
+                run(model, data).get("y").toFloats(),
+                run(prepared, data).get("y").toFloats(),
+                1e-6f);
+    }
+
+    @Test
+    void whatBreaksTheSpecificationIsStillRefused() {
+        var draft = new Draft(24, 2);
+        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 8));
+        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+
+        var message =
+                assertThrows(BadInput.class, () -> PreparedModel.prepare(model)).getMessage();
+
+        assertTrue(message.contains("checker refuses") && message.contains("Gemm"), message);
+    }
+}

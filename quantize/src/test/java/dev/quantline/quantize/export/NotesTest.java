@@ -1,0 +1,60 @@
+package dev.quantline.quantize.export;
+
+import ai.onnx.proto.OnnxMl.AttributeProto;
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+class NotesTest {
+    @Test
+    void whatIsNoPlainLayerIsSaid() {
+        // Given: a quantized layer, an input in 16 bits, and products in bodies of bodies
+        var draft = new Draft(17, 1);
+        String x = draft.op("wide", "Cast", Map.of("to", 1L), draft.input("x", DataType.FLOAT16, -1, 2));
+        String weight = draft.op(
+                "w",
+                "DequantizeLinear",
+                draft.constant("codes", Tensor.of(DataType.INT8, new byte[4], 2, 2)),
+                draft.constant("scale", Tensor.scalar(1)));
+        draft.op("given", "MatMul", x, weight);
+        var product = NodeProto.newBuilder()
+                .setOpType("MatMul")
+                .addInput("given")
+                .addInput("given")
+                .addOutput("p");
+        var inner = AttributeProto.newBuilder()
+                .setName("body")
+                .setG(GraphProto.newBuilder().addNode(product).addNode(product))
+                .build();
+        var outer = AttributeProto.newBuilder()
+                .setName("then_branch")
+                .setG(GraphProto.newBuilder()
+                        .addNode(NodeProto.newBuilder().setOpType("Loop").addAttribute(inner)))
+                .build();
+        draft.graph()
+                .nodes()
+                .add(new Node("if", "If", "", List.of("flag"), List.of("y"), Map.of("then_branch", outer)));
+        var model = draft.graph();
+
+        assertEquals(
+                List.of(
+                        "layers that came quantized stay as they were: given/MatMul",
+                        "the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types",
+                        "2 products inside bodies of If, Loop or Scan stay float"),
+                Notes.of(model, model));
+    }
+
+    @Test
+    void ofAPlainModelThereIsNothingToSay() {
+        assertEquals(List.of(), Notes.of(Networks.conv(1), Networks.conv(1)));
+    }
+}

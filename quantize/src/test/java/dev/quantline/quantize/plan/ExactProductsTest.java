@@ -1,0 +1,67 @@
+package dev.quantline.quantize.plan;
+
+import dev.quantline.onnx.runtime.Processor;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.quantizer.Uniform;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+/** Two products of 255 and 127 do not fit the 16 bits that kernels add them in without VNNI; floats hold them. */
+class ExactProductsTest {
+    private static final int INPUTS = 64;
+    private static final int OUTPUTS = 16;
+
+    /** x is its own code on a grid of step 1, and so are the weights, all 127. */
+    private static Graph largestCodes() {
+        var draft = new Draft(17, 1);
+        draft.input("x", DataType.FLOAT, -1, INPUTS);
+        draft.op("y", "MatMul", "x", draft.constant("w", Tensor.of(filled(INPUTS * OUTPUTS, 127), INPUTS, OUTPUTS)));
+        var graph = draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
+        var largest = new double[OUTPUTS];
+        Arrays.fill(largest, 127);
+        String product = graph.nodes().getFirst().name();
+        return new QuantizationPlan(
+                        List.of(new QuantizationPlan.Activation(
+                                "x", Set.of(product), Uniform.asymmetric(8, 0, 255), "minmax")),
+                        List.of(new QuantizationPlan.Weight("w", product, 1, Uniform.symmetric(8, 1, largest))))
+                .applyTo(graph);
+    }
+
+    private static float[] filled(int count, float value) {
+        var values = new float[count];
+        Arrays.fill(values, value);
+        return values;
+    }
+
+    private static float[] sums(Session.Optimization optimization) {
+        try (var session = Session.open(largestCodes(), Provider.cpu(), optimization)) {
+            return session.run(Map.of("x", Tensor.of(filled(2 * INPUTS, 255), 2, INPUTS)))
+                    .get("y")
+                    .toFloats();
+        }
+    }
+
+    @Test
+    void exactProductsDoNotSaturateOnAnyProcessor() {
+        assertArrayEquals(filled(2 * OUTPUTS, INPUTS * 255 * 127), sums(Session.Optimization.EXACT), 1f);
+    }
+
+    @Test
+    void whatUsersRunSaturatesWhereTheProcessorSaysSo() {
+        float exact = INPUTS * 255 * 127;
+
+        assertEquals(Processor.saturates(), sums(Session.Optimization.ALL)[0] < 0.9 * exact);
+    }
+}

@@ -1,0 +1,369 @@
+package dev.quantline.quantize.plan;
+
+import dev.quantline.onnx.rewrite.Canonical;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.profile.Profiler;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+class PlacementTest {
+    private static Map<String, String> grids(Placement placement) {
+        var grids = new LinkedHashMap<String, String>();
+        placement.activations().values().forEach(site -> grids.put(site.tensor(), site.gridOf()));
+        return grids;
+    }
+
+    private static List<String> weights(Placement placement) {
+        return placement.weights().stream()
+                .map(weight -> weight.tensor().replace("/folded", "") + " " + weight.axis())
+                .toList();
+    }
+
+    @Test
+    void aConvolutionalNetworkStaysOnTheGridFromEndToEnd() {
+        var placement = Placement.of(PreparedModel.prepare(Networks.conv(1)), List.of());
+
+        // Relus are swallowed, the residual Add is quantized, pooling and flattening share the grid they are fed from
+        var expected = new LinkedHashMap<String, String>();
+        for (String own : List.of("image", "stem.relu", "block.relu", "block.b.norm", "block.out")) {
+            expected.put(own, own);
+        }
+        expected.put("pool", "block.out");
+        expected.put("wide.relu", "wide.relu");
+        expected.put("mean", "mean");
+        expected.put("flat", "mean");
+        assertEquals(expected, grids(placement));
+        assertEquals(
+                List.of("stem.weight 0", "block.a.weight 0", "block.b.weight 0", "wide.weight 0", "head.weight 0"),
+                weights(placement));
+        assertEquals(Set.of(), placement.activations().get("stem.relu").readers());
+        assertEquals(1, placement.activations().get("image").readers().size());
+    }
+
+    @Test
+    void inATransformerProductsReadCodesAndEverythingElseStaysFloat() {
+        var placement = Placement.of(PreparedModel.prepare(Networks.transformer(1)), List.of());
+
+        var expected = new LinkedHashMap<String, Integer>();
+        expected.put("embedding.norm", 3);
+        for (String layer : List.of("layer0", "layer1")) {
+            if (layer.equals("layer1")) {
+                expected.put("layer0.output.norm", 3);
+            }
+            for (String tensor :
+                    List.of("query.heads", "key.heads", "softmax", "value.heads", "merged", "attention.norm", "gelu")) {
+                expected.put(layer + "." + tensor, 1);
+            }
+        }
+        assertEquals(
+                expected,
+                placement.activations().values().stream()
+                        .collect(Collectors.toMap(
+                                Placement.Site::tensor,
+                                site -> site.readers().size(),
+                                (one, other) -> one,
+                                LinkedHashMap::new)));
+        assertEquals("word_table 1", weights(placement).getFirst());
+        assertEquals(13, placement.weights().size());
+        assertTrue(weights(placement).stream().noneMatch(weight -> weight.contains("position_table")));
+        assertTrue(weights(placement).stream().skip(1).allMatch(weight -> weight.endsWith(".weight 1")));
+    }
+
+    /** Two convolutions of {@code x}, and what {@code tail} makes of their outputs {@code a} and {@code b}. */
+    private static Draft two() {
+        var draft = new Draft(17, 1);
+        draft.input("x", DataType.FLOAT, -1, 2, 4, 4);
+        draft.op("a", "Conv", "x", draft.normal("wa", 1, 4, 2, 1, 1));
+        draft.op("b", "Conv", "x", draft.normal("wb", 1, 4, 2, 1, 1));
+        return draft;
+    }
+
+    @Test
+    void whatMovesNumbersSharesTheGridAndWhatMixesThemHasItsOwn() {
+        var draft = two();
+        draft.graph()
+                .nodes()
+                .add(Node.of("Split", List.of("a"), "left", "right").with("axis", 1L));
+        draft.op("joined", "Concat", Map.of("axis", 1L), "left", "b");
+        draft.op("turned", "Transpose", Map.of("perm", new long[] {0, 2, 3, 1}), "right");
+        draft.op("reshaped", "Reshape", "turned", draft.constant("shape", Tensor.vector(0L, -1L)));
+        draft.op("pooled", "AveragePool", Map.of("kernel_shape", new long[] {2, 2}), "joined");
+        draft.op("done", "Sigmoid", "pooled");
+        draft.op("after", "Transpose", "done");
+        var graph = draft.output("after", DataType.FLOAT, -1, -1, -1, -1)
+                .output("reshaped", DataType.FLOAT, -1, -1)
+                .graph();
+
+        assertEquals(
+                Map.of(
+                        "x",
+                        "x",
+                        "a",
+                        "a",
+                        "b",
+                        "b",
+                        "left",
+                        "a",
+                        "right",
+                        "a",
+                        "turned",
+                        "a",
+                        "reshaped",
+                        "a",
+                        "joined",
+                        "joined",
+                        "pooled",
+                        "pooled"),
+                grids(Placement.of(graph, List.of())));
+    }
+
+    @Test
+    void aTableOfPositionsIsStoredAsCodesAndABiasIsNot() {
+        var draft = new Draft(17, 1);
+        draft.input("tokens", DataType.FLOAT, -1, 64, 96);
+        draft.op("placed", "Add", "tokens", draft.normal("positions", 1, 1, 64, 96));
+        draft.op("shifted", "Add", draft.normal("bias", 1, 96), "placed");
+        var graph = PreparedModel.prepare(
+                draft.output("shifted", DataType.FLOAT, -1, 64, 96).graph());
+
+        var placement = Placement.of(graph, List.of());
+
+        assertEquals(
+                List.of("positions 2"),
+                placement.weights().stream()
+                        .map(weight -> weight.tensor() + " " + weight.axis())
+                        .toList());
+    }
+
+    @Test
+    void anAddIsOnTheGridOnlyWhenBothSidesAre() {
+        var both = two();
+        both.op("sum", "Add", "a", "b");
+        var one = two();
+        one.op("sum", "Add", "a", one.op("gate", "Sigmoid", "b"));
+
+        assertTrue(grids(Placement.of(
+                        both.output("sum", DataType.FLOAT, -1, 4, 4, 4).graph(), List.of()))
+                .containsKey("sum"));
+        assertFalse(grids(Placement.of(
+                        one.output("sum", DataType.FLOAT, -1, 4, 4, 4).graph(), List.of()))
+                .containsKey("sum"));
+    }
+
+    @Test
+    void aClipBehindAConvolutionIsSwallowedWhereItBoundsItsOutput() {
+        var draft = two();
+        draft.op("bounded", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
+        draft.op("mean", "GlobalAveragePool", "bounded");
+        draft.op("bound", "Clip", "x", "", draft.op("largest", "ReduceMax", Map.of("keepdims", 0L), "b"));
+        var graph = draft.output("mean", DataType.FLOAT, -1, 4, 1, 1)
+                .output("bound", DataType.FLOAT, -1, 2, 4, 4)
+                .graph();
+
+        assertEquals(
+                Map.of("x", "x", "bounded", "bounded", "mean", "mean", "b", "b"),
+                grids(Placement.of(graph, List.of())));
+        assertTrue(grids(Placement.of(graph, List.of("bounded"))).containsKey("a"));
+    }
+
+    @Test
+    void aReluThatIsNotTheOnlyReaderIsNotSwallowed() {
+        var draft = two();
+        draft.op("relu", "Relu", "a");
+        draft.op("other", "Neg", "a");
+        for (String output : List.of("relu", "other", "b")) {
+            draft.output(output, DataType.FLOAT, -1, 4, 4, 4);
+        }
+
+        var grids = grids(Placement.of(draft.graph(), List.of()));
+
+        assertEquals("a", grids.get("a"));
+        assertEquals("relu", grids.get("relu"));
+    }
+
+    @Test
+    void weightsMayStandOnEitherSideAndTurned() {
+        var draft = new Draft(17, 1);
+        draft.input("x", DataType.FLOAT, -1, 4);
+        draft.op("right", "MatMul", "x", draft.normal("w1", 1, 4, 3));
+        draft.op("left", "MatMul", draft.normal("w2", 1, 5, 4), draft.op("xt", "Transpose", "x"));
+        draft.op("turned", "Gemm", Map.of("transB", 1L), "x", draft.normal("w3", 1, 3, 4));
+        draft.op("stack", "MatMul", "x", draft.normal("w4", 1, 2, 4, 3));
+        draft.op("vector", "MatMul", "x", draft.normal("w5", 1, 4));
+
+        assertEquals(
+                List.of("w1 1", "w2 -1", "w3 0", "w4 -1", "w5 -1"), weights(Placement.of(draft.graph(), List.of())));
+    }
+
+    @Test
+    void integersConstantsAndSmallTablesAreLeftAlone() {
+        var draft = new Draft(17, 1);
+        draft.input("ids", DataType.INT64, -1);
+        draft.input("k", DataType.INT32, -1, 4);
+        draft.op("small", "Gather", draft.normal("little", 1, 10, 4), "ids");
+        draft.op("flat", "Gather", draft.normal("vector", 1, 5000), "ids");
+        draft.op("whole", "MatMul", "k", draft.constant("m", Tensor.of(new int[8], 4, 2)));
+        draft.op("constant", "MatMul", draft.normal("c", 1, 2, 2), draft.normal("d", 1, 2, 2));
+
+        assertTrue(Placement.of(draft.graph(), List.of()).isEmpty());
+    }
+
+    @Test
+    void constantsOfAttentionMasksAreNeverPutOnAGrid() {
+        for (float penalty : new float[] {-10000, -1e9f, -Float.MAX_VALUE, Float.NEGATIVE_INFINITY}) {
+            // Given: a mask added, one picked by Where, one looked up in a table, each read by a product
+            var draft = new Draft(17, 1);
+            draft.input("x", DataType.FLOAT, -1, 4, 64);
+            draft.input("keep", DataType.BOOL, -1, 4, 64);
+            draft.input("rows", DataType.INT64, -1, 4);
+            String constant = draft.constant("penalty", Tensor.scalar(penalty));
+            String inverse = draft.op(
+                    "inverse",
+                    "Sub",
+                    draft.constant("1", Tensor.scalar(1)),
+                    draft.op("number", "Cast", Map.of("to", 1L), "keep"));
+            draft.op("added", "Add", "x", draft.op("mask", "Mul", inverse, constant));
+            draft.op(
+                    "picked",
+                    "Transpose",
+                    Map.of("perm", new long[] {0, 1, 2}),
+                    draft.op("where", "Where", "keep", "x", constant));
+            var causal = new float[64 * 64];
+            causal[7] = penalty;
+            draft.op("looked", "Gather", draft.constant("causal", Tensor.of(causal, 64, 64)), "rows");
+            for (String tensor : List.of("added", "picked", "looked")) {
+                draft.op(tensor + ".product", "MatMul", tensor, draft.normal(tensor + ".w", 1, 64, 2));
+                draft.op(
+                        tensor + ".attention",
+                        "MatMul",
+                        draft.op(tensor + ".softmax", "Softmax", tensor),
+                        tensor + ".v");
+                draft.input(tensor + ".v", DataType.FLOAT, -1, 64, 2);
+            }
+
+            // When
+            var placement = Placement.of(draft.graph(), List.of());
+
+            // Then: what Softmax makes of them is quantized, and so are all weights but the table
+            assertEquals(
+                    Set.of("added.softmax", "added.v", "picked.softmax", "picked.v", "looked.softmax", "looked.v"),
+                    placement.activations().keySet());
+            assertEquals(List.of("added.w 1", "picked.w 1", "looked.w 1"), weights(placement));
+        }
+    }
+
+    @Test
+    void namesAndGlobsOfNodesAndTensorsAreLeftFloat() {
+        var graph = PreparedModel.prepare(Networks.conv(1));
+
+        assertEquals(
+                List.of("block.a.weight 0", "block.b.weight 0", "wide.weight 0", "head.weight 0"),
+                weights(Placement.of(graph, List.of("stem/Conv"))));
+        assertEquals(
+                List.of("stem.weight 0", "wide.weight 0", "head.weight 0"),
+                weights(Placement.of(graph, List.of("block.?/*"))));
+        assertEquals(
+                List.of("stem.weight 0", "block.a.weight 0", "block.b.weight 0", "wide.weight 0"),
+                weights(Placement.of(graph, List.of("head.*"))));
+        assertTrue(Placement.of(graph, List.of("*")).isEmpty());
+    }
+
+    @Test
+    void anExcludedTensorIsQuantizedForNobody() {
+        var graph = PreparedModel.prepare(Networks.conv(1));
+
+        for (String tensor : List.of("image", "stem.relu", "mean", "flat")) {
+            assertFalse(grids(Placement.of(graph, List.of(tensor))).containsKey(tensor), tensor);
+        }
+        var left = grids(Placement.of(PreparedModel.prepare(Networks.transformer(1)), List.of("layer1.softmax")));
+        assertTrue(left.containsKey("layer0.softmax"));
+        assertFalse(left.containsKey("layer1.softmax"));
+    }
+
+    @Test
+    void namesWithBracketsAndSlashesMeanThemselves() {
+        var draft = new Draft(17, 1);
+        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), draft.normal("w", 1, 2, 2));
+        Graph graph = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        graph.nodes().set(0, graph.nodes().getFirst().withName("/model/layers[0]/MatMul"));
+
+        assertTrue(Placement.of(graph, List.of("/model/layers[0]/MatMul")).isEmpty());
+        assertTrue(Placement.of(graph, List.of("/model/*")).isEmpty());
+        assertFalse(Placement.of(graph, List.of("/model")).isEmpty());
+    }
+
+    @Test
+    void whatIsNoGlobIsNamed() {
+        var message = assertThrows(BadInput.class, () -> Placement.of(Networks.mlp(1), List.of("layer[0")))
+                .getMessage();
+
+        assertTrue(message.contains("layer[0") && message.contains("exclude"), message);
+    }
+
+    @Test
+    void whatFitsNothingIsNamed() {
+        var graph = Networks.mlp(1);
+        var node = graph.nodes().getFirst();
+        Placement.checkExcluded(List.of(node.name(), node.outputs().getFirst(), "*"), List.of(graph));
+
+        var message = assertThrows(BadInput.class, () -> Placement.checkExcluded(List.of("nowhere*"), List.of(graph)))
+                .getMessage();
+
+        assertTrue(message.contains("nowhere*"), message);
+        var near = assertThrows(
+                        BadInput.class, () -> Placement.checkExcluded(List.of(node.name() + "s*"), List.of(graph)))
+                .getMessage();
+        assertTrue(near.contains("did you mean '" + node.name() + "'?"), near);
+    }
+
+    @Test
+    void namesThatUsersKnowExcludeInHalfPrecisionToo() {
+        // Given: one product that reads the input, and one without a name that makes the output
+        var draft = new Draft(17, 1);
+        draft.op(
+                "first",
+                "MatMul",
+                draft.input("x", DataType.FLOAT16, -1, 3),
+                draft.constant("w", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).reshape(3, 2).half()));
+        draft.op("y", "MatMul", "first", draft.constant("v", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).half()));
+        var model = draft.output("y", DataType.FLOAT16, -1, 3).graph();
+        model.nodes().set(1, model.nodes().get(1).withName(""));
+
+        // When
+        var canonical = Canonical.of(model);
+
+        // Then
+        assertEquals(
+                List.of("w", "v"),
+                Placement.of(canonical, List.of()).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
+        assertEquals(
+                List.of("v"),
+                Placement.of(canonical, List.of("x")).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
+        assertEquals(
+                List.of("w"),
+                Placement.of(canonical, List.of("y")).weights().stream()
+                        .map(Placement.Weight::tensor)
+                        .toList());
+        assertTrue(canonical.node("y").isPresent());
+    }
+}

@@ -1,0 +1,237 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.fixture.Draft;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.tune.Trainables.Weights;
+import dev.quantline.quantize.tune.TuneSettings.Method;
+import dev.quantline.quantize.tune.TuneSettings.Whole;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+/** Which pieces of a network are tuned, what each looks at behind itself, and what of it learns. */
+class PiecesOfNetworksTest {
+    private static final Uniform GRID = Uniform.asymmetric(8, -1, 1);
+
+    private static QuantizationPlan.Weight weight(String tensor, String node) {
+        return new QuantizationPlan.Weight(tensor, node, 1, Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {1}));
+    }
+
+    private static QuantizationPlan.Activation activation(String tensor, String... readers) {
+        return new QuantizationPlan.Activation(tensor, Set.of(readers), GRID, "fixed");
+    }
+
+    private static QuantizationPlan nothing() {
+        return new QuantizationPlan(List.of(), List.of());
+    }
+
+    @Test
+    void aLayerIsAQuantizedProductWithTheBiasBehindIt() {
+        // Given: a product with a bias, one with a mask that is no bias, one of two activations, and one that stays
+        // float
+        var draft = new Draft(17, 1);
+        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("u", 1, 4, 4));
+        draft.op("ab", "Add", draft.normal("bias", 1, 4), "a");
+        draft.op("b", "MatMul", "ab", draft.normal("v", 1, 4, 4));
+        draft.op("bm", "Add", "b", draft.normal("mask", 1, 1, 4));
+        draft.op("c", "MatMul", "ab", "bm");
+        draft.op("d", "MatMul", "c", draft.normal("w", 1, 4, 4));
+        var model = draft.output("d", DataType.FLOAT, -1, 4).graph();
+        var plan = new QuantizationPlan(
+                List.of(activation("ab", "c/MatMul"), activation("bm", "c/MatMul")),
+                List.of(weight("u", "a/MatMul"), weight("v", "b/MatMul")));
+
+        // When, Then
+        var layers = Layers.of(model, plan);
+        assertEquals(
+                List.of(
+                        new Subgraph("a/MatMul", List.of(), List.of("ab"), Set.of("a/MatMul", "ab/Add")),
+                        new Subgraph("b/MatMul", List.of("ab"), List.of("b"), Set.of("b/MatMul")),
+                        new Subgraph("c/MatMul", List.of("ab", "bm"), List.of("c"), Set.of("c/MatMul"))),
+                layers);
+    }
+
+    private static List<Optional<String>> endsOfStages(List<Subgraph> parts, Graph model) {
+        var ends = new ArrayList<Optional<String>>();
+        for (int i = 0; i < parts.size(); i++) {
+            var behind = Ahead.behind(parts, i, model);
+            int at = i;
+            behind.ifPresent(rest -> assertEquals(parts.get(at).outputs(), rest.inputs()));
+            ends.add(behind.map(rest -> rest.outputs().getFirst()));
+        }
+        return ends;
+    }
+
+    @Test
+    void theStageOfAPictureEndsWhereItGetsSmaller() {
+        var draft = new Draft(17, 1);
+        String at = draft.input("x", DataType.FLOAT, -1, 2, 8, 8);
+        var parts = new ArrayList<Subgraph>();
+        for (int i = 0; i < 6; i++) {
+            String from = at;
+            at = i == 4
+                    ? draft.op(
+                            "p4",
+                            "MaxPool",
+                            Map.of("kernel_shape", new long[] {2, 1}, "strides", new long[] {2, 1}),
+                            from)
+                    : draft.op("p" + i, "Conv", from, draft.normal("w" + i, 1, 2, 2, 1, 1));
+            parts.add(new Subgraph("p" + i, i == 0 ? List.of() : List.of(from), List.of(at), Set.of()));
+        }
+        var model = draft.output(at, DataType.FLOAT, -1, 2, 4, 8).graph();
+
+        // Four parts are more than a stage of layers has.
+        assertEquals(
+                List.of(
+                        Optional.of("p3"),
+                        Optional.of("p3"),
+                        Optional.of("p3"),
+                        Optional.empty(),
+                        Optional.of("p5"),
+                        Optional.empty()),
+                endsOfStages(parts, model));
+    }
+
+    @Test
+    void theStageOfASentenceEndsWithEveryThirdLayer() {
+        var draft = new Draft(17, 1);
+        String at = draft.input("x", DataType.FLOAT, -1, 4);
+        var parts = new ArrayList<Subgraph>();
+        for (int i = 0; i < 7; i++) {
+            String from = at;
+            at = draft.op("p" + i, "MatMul", from, draft.normal("w" + i, 1, 4, 4));
+            parts.add(new Subgraph("p" + i, i == 0 ? List.of() : List.of(from), List.of(at), Set.of()));
+        }
+        var model = draft.output(at, DataType.FLOAT, -1, 4).graph();
+
+        assertEquals(
+                List.of(
+                        Optional.of("p2"),
+                        Optional.of("p2"),
+                        Optional.empty(),
+                        Optional.of("p5"),
+                        Optional.of("p5"),
+                        Optional.empty(),
+                        Optional.empty()),
+                endsOfStages(parts, model));
+    }
+
+    /** x -> h -> s -> y, where no gradient passes from s to y. */
+    private static Graph opaque(String between) {
+        var draft = new Draft(17, 1);
+        draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("w", 1, 4, 4));
+        draft.op("s", between, "h");
+        draft.op("y", "Hardmax", "s");
+        return draft.output("y", DataType.FLOAT, -1, 4).graph();
+    }
+
+    @Test
+    void whatNoGradientPassesStandsInTheWayOfWhatIsTrainedAlone() {
+        var layer = new QuantizationPlan(List.of(), List.of(weight("w", "h/MatMul")));
+        var grid = new QuantizationPlan(List.of(activation("s", "y/Hardmax")), List.of());
+        var model = opaque("Tanh");
+
+        assertEquals(
+                Optional.of("Hardmax"),
+                Opaque.in(Blocks.whole(model), model, layer).map(Node::op));
+        assertEquals(
+                Optional.of("Hardmax"),
+                Opaque.in(Blocks.whole(model), model, grid).map(Node::op),
+                "a trained grid before it");
+        assertEquals(Optional.empty(), Opaque.in(Blocks.whole(model), model, nothing()), "nothing is trained");
+        var stopped = opaque("Sign");
+        assertEquals(
+                Optional.empty(), Opaque.in(Blocks.whole(stopped), stopped, layer), "nothing flows as far as that");
+        var rest = new Subgraph("rest", List.of("h"), List.of("y"), Set.of());
+        assertEquals(Optional.of("Hardmax"), Opaque.behind(rest, model).map(Node::op));
+        assertEquals(
+                Optional.empty(), Opaque.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
+    }
+
+    private static TuneSettings settings(Method method, Whole whole, int samples, double zeroPointRate) {
+        var training = new Training(9, 8, 0.5, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0, zeroPointRate);
+        return new TuneSettings(
+                TuneSettings.Rounding.COMPENSATED,
+                true,
+                samples,
+                method,
+                true,
+                List.of(),
+                true,
+                whole,
+                false,
+                training);
+    }
+
+    @Test
+    void everyMethodTrainsWhatItsPaperTrains() {
+        assertEquals(Trainables.NOTHING, settings(Method.OFF, Whole.OFF, 1, 1).trainables());
+        assertEquals(
+                new Trainables(Weights.SHIFTED, true, true, true, true, false),
+                settings(Method.ADAQUANT, Whole.OFF, 1, 0).trainables());
+        assertEquals(
+                new Trainables(Weights.SHIFTED, true, true, true, true, true),
+                settings(Method.RECONSTRUCT, Whole.OFF, 1, 0.1).trainables());
+        assertEquals(
+                new Trainables(Weights.ROUNDED, true, false, true, true, false),
+                settings(Method.ADAROUND, Whole.OFF, 1, 0).trainables());
+        assertEquals(
+                new Trainables(Weights.FIXED, true, false, false, false),
+                settings(Method.OFF, Whole.BIASES, 1, 0).wholeTrainables());
+        assertEquals(
+                new Trainables(Weights.SHIFTED, true, true, true, false),
+                settings(Method.OFF, Whole.ALL, 1, 0).wholeTrainables());
+    }
+
+    @Test
+    void afterRoundingNothingIsRoundedOrCorrectedAgain() {
+        var before = settings(Method.RECONSTRUCT, Whole.ALL, 7, 0);
+        var after = before.afterRounding();
+
+        assertEquals(
+                new TuneSettings(
+                        TuneSettings.Rounding.NEAREST,
+                        false,
+                        7,
+                        Method.RECONSTRUCT,
+                        true,
+                        List.of(),
+                        true,
+                        Whole.ALL,
+                        false,
+                        before.training()),
+                after);
+        assertEquals(TuneSettings.biases(true, 128), TuneSettings.int8());
+        assertEquals(128, TuneSettings.int8().samples());
+        assertEquals(
+                Method.RECONSTRUCT,
+                TuneSettings.reconstruct(Training.standard()).layers());
+    }
+
+    @Test
+    void numbersThatTrainNothingAreRefused() {
+        assertThrows(BadInput.class, () -> settings(Method.OFF, Whole.OFF, 0, 0));
+        var usual = Training.standard();
+        assertThrows(BadInput.class, () -> usual.withSteps(0));
+        assertThrows(BadInput.class, () -> usual.withBatch(0));
+        for (double share : new double[] {-1e-9, 1 + 1e-9}) {
+            assertThrows(
+                    BadInput.class, () -> new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0));
+        }
+        for (double share : new double[] {0, 1}) {
+            assertEquals(
+                    share, new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0).floatShare());
+        }
+    }
+}
