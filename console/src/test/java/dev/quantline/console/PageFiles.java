@@ -1,7 +1,7 @@
 package dev.quantline.console;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -49,7 +49,7 @@ final class PageFiles {
 
     /** {@code image [batch, 3, 16, 16] -> logits [batch, 2]}, nearly all of its weights in one layer, so that small sizes can be had. */
     private static Graph pictureNetwork() {
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         String x = draft.input("image", DataType.FLOAT, -1, 3, SIDE, SIDE);
         var padded = Map.<String, Object>of("kernel_shape", new long[] {3, 3}, "pads", new long[] {1, 1, 1, 1});
         x = draft.op(
@@ -71,7 +71,7 @@ final class PageFiles {
 
     /** {@code input_ids [batch, tokens] -> logits [batch, tokens, vocabulary]}. */
     private static Graph languageModel() {
-        var draft = new Draft(17, 6);
+        var draft = new GraphBuilder(17, 6);
         String x = draft.op(
                 "words",
                 "Gather",

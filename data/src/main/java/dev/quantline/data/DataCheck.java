@@ -3,7 +3,7 @@ package dev.quantline.data;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Normalization;
@@ -79,7 +79,7 @@ public final class DataCheck {
                                 input.name(),
                                 normalizable(inputs)
                                         .map(name -> "array '" + name + "' is taken for it where --normalize names it")
-                                        .orElseGet(() -> Nearest.hint(input.name(), arrays.keySet()))));
+                                        .orElseGet(() -> ClosestName.hint(input.name(), arrays.keySet()))));
             } else {
                 fed.add(array.get().name());
                 if (isConstant(input, array.get()) || array.get().rank() == 0) {
@@ -92,7 +92,7 @@ public final class DataCheck {
         arrays.keySet().stream()
                 .filter(name -> !fed.contains(name) && !Dataset.TARGETS.contains(name))
                 .forEach(name -> doubtful(
-                        "array '%s' feeds no input of the model: %s".formatted(name, Nearest.hint(name, names))));
+                        "array '%s' feeds no input of the model: %s".formatted(name, ClosestName.hint(name, names))));
         checkRows(fed.stream().filter(name -> !constant.contains(name)).toList());
         checkLabels();
         checkScores();

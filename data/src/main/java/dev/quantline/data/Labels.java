@@ -4,7 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -86,7 +86,7 @@ public record Labels(Map<Integer, String> names, boolean numbered) {
         var numbers = numbers();
         for (String name : given) {
             if (!numbers.containsKey(name)) {
-                throw new BadInput("no class is called '" + name + "': " + Nearest.hint(name, names.values()));
+                throw new BadInput("no class is called '" + name + "': " + ClosestName.hint(name, names.values()));
             }
         }
         return numbers;

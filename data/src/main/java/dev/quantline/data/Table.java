@@ -1,7 +1,7 @@
 package dev.quantline.data;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.CharacterCodingException;
@@ -79,7 +79,7 @@ public final class Table {
     /** The column itself. @throws BadInput naming the nearest right one where there is none of this name */
     public String require(String column) {
         if (!columns.contains(column)) {
-            throw new BadInput("%s has no column '%s': %s".formatted(file, column, Nearest.hint(column, columns)));
+            throw new BadInput("%s has no column '%s': %s".formatted(file, column, ClosestName.hint(column, columns)));
         }
         return column;
     }

@@ -2,7 +2,7 @@ package dev.quantline.data;
 
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -93,7 +93,7 @@ class DataCheckTest {
 
     @Test
     void theAxisOfSamplesIsTold() throws IOException {
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         draft.graph().inputs().add(draftInput("x", "steps", "batch"));
         draft.op("y", "Relu", "x");
         var model = draft.output("y", DataType.FLOAT, -1, -1, 8).graph();
@@ -116,7 +116,7 @@ class DataCheckTest {
 
     @Test
     void wholeInputsScalarsAndConstantsAreTakenAsTheyAre() throws IOException {
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         draft.graph().inputs().add(draftInput("x", "steps", "batch"));
         draft.input("temperature", DataType.FLOAT);
         draft.input("table", DataType.FLOAT, 4, 2);
@@ -145,7 +145,7 @@ class DataCheckTest {
     }
 
     private static Graph selfNormalizing() {
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         draft.op(
                 "y",
                 "Relu",

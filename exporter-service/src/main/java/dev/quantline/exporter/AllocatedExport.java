@@ -10,7 +10,7 @@ import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.quantize.allocate.Sensitivity;
 import dev.quantline.quantize.allocate.Table;
 import dev.quantline.quantize.allocate.Width;
-import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.OutputLoss;
@@ -165,7 +165,7 @@ public record AllocatedExport(
 
     private boolean keepsGoal(Choice choice) throws IOException {
         var quantized = choice.plan().applyTo(choice.model());
-        var ends = Ends.of(ModelFile.read(job.original())).in(quantized);
+        var ends = ComparedOutputs.of(ModelFile.read(job.original())).in(quantized);
         try (var before = ends.open(job.original(), job.provider(), Session.Optimization.EXACT);
                 var after = Session.open(ends.beside(quantized), job.provider(), Session.Optimization.EXACT)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());

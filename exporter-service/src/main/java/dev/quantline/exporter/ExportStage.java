@@ -7,9 +7,9 @@ import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.quantize.allocate.Sensitivity;
 import dev.quantline.quantize.allocate.Table;
 import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.evaluate.OwnGraph;
+import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.quantize.export.Exporter;
-import dev.quantline.quantize.export.Gallery;
+import dev.quantline.quantize.export.ReportPlots;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -254,8 +254,8 @@ final class ExportStage implements Stage {
                 : context.write(ModelFile.read(context.file(input)), name);
     }
 
-    private static Gallery gallery(StageContext context) throws IOException {
-        return Gallery.of(CalibrationTable.read(context.file("table")), QuantizationPlan.read(context.file("plan")));
+    private static ReportPlots gallery(StageContext context) throws IOException {
+        return ReportPlots.of(CalibrationTable.read(context.file("table")), QuantizationPlan.read(context.file("plan")));
     }
 
     private static FloatModels models(StageContext context, Graph tuned) throws IOException {
@@ -332,14 +332,14 @@ final class ExportStage implements Stage {
         return evaluation.isEmpty()
                 ? named(context.job())
                 : Measure.of(
-                        OwnGraph.read(context.file(METRIC), evaluation.get().better()));
+                        CustomMetricGraph.read(context.file(METRIC), evaluation.get().better()));
     }
 
     private static List<String> notes(StageContext context, Exporter.Job exported) {
         return JobData.notes(
                 context,
                 exported.evaluation(),
-                exported.measure().own().map(OwnGraph::reads).orElse(Set.of()));
+                exported.measure().own().map(CustomMetricGraph::reads).orElse(Set.of()));
     }
 
     private static Report.Provenance provenance(StageContext context) {

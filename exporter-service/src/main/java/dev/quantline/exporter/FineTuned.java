@@ -1,6 +1,6 @@
 package dev.quantline.exporter;
 
-import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
@@ -21,7 +21,7 @@ final class FineTuned {
             return report;
         }
         var tuned = context.file(ExportStage.CALIBRATED);
-        var ends = Ends.of(ModelFile.read(job.original())).in(ModelFile.read(tuned));
+        var ends = ComparedOutputs.of(ModelFile.read(job.original())).in(ModelFile.read(tuned));
         try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
                 var after = ends.open(tuned, job.provider(), Session.Optimization.ALL)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());

@@ -12,7 +12,7 @@ import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -60,7 +60,7 @@ class AllocatedExportTest {
 
     /** {@code x [batch, 64] -> logits [batch, 10]}: five layers. */
     private static Graph network() {
-        var draft = new Draft(17, 4);
+        var draft = new GraphBuilder(17, 4);
         var x = draft.input("x", DataType.FLOAT, -1, WIDTH);
         for (int layer = 0; layer < 4; layer++) {
             x = draft.op(

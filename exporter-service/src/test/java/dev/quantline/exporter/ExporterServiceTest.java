@@ -6,7 +6,7 @@ import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.quantize.allocate.Width;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.ReportSchema;
 import dev.quantline.onnx.DataType;
@@ -108,7 +108,7 @@ class ExporterServiceTest extends ServiceContract {
     @Test
     void aMetricMayBeAGraphOfItsUser(@TempDir Path folder) throws IOException {
         // Given: a metric that counts labels missed, so less of it is better
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "best",
                 "ArgMax",

@@ -2,7 +2,7 @@ package dev.quantline.gradient;
 
 import dev.quantline.gradient.emit.Emitter;
 import dev.quantline.gradient.emit.Shapes;
-import dev.quantline.gradient.rules.Call;
+import dev.quantline.gradient.rules.BackwardContext;
 import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -130,7 +130,7 @@ final class Backward {
                 .filter(i -> active.contains(node.input(i)))
                 .boxed()
                 .collect(Collectors.toSet());
-        var call = new Call(emitter, node, outputs, wanted, index, totals);
+        var call = new BackwardContext(emitter, node, outputs, wanted, index, totals);
         Rules.of(node).backward(call);
         call.given()
                 .forEach((i, gradient) -> contributions

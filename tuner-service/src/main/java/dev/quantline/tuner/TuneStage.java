@@ -22,7 +22,7 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.tune.TuningRun;
-import dev.quantline.quantize.tune.WrittenText;
+import dev.quantline.quantize.tune.SyntheticText;
 import dev.quantline.tuner.FineTunePhase.Start;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -167,7 +167,7 @@ final class TuneStage implements SingleItemStage {
         return tune.write()
                 && TuneRequest.isText(job)
                 && samples.size() < tune.samples()
-                && WrittenText.writes(model, TuneRequest.output(job));
+                && SyntheticText.writes(model, TuneRequest.output(job));
     }
 
     private Outcome write(Graph model, Samples samples, Start start, StageContext context, Progress progress)
@@ -175,7 +175,7 @@ final class TuneStage implements SingleItemStage {
         var tune = context.job().recipe().tune();
         var files = new TreeMap<>(start.carried());
         files.put(WRITTEN, context.work().resolve(WRITTEN));
-        new WrittenText(model, TuneRequest.output(context.job()), samples, provider)
+        new SyntheticText(model, TuneRequest.output(context.job()), samples, provider)
                 .save(tune.samples(), BATCH, tune.training().seed(), files.get(WRITTEN), progress);
         return new Outcome.Continue(files);
     }

@@ -14,7 +14,7 @@ import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.quantizer.Tangent;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.pattern.SiteKind;
+import dev.quantline.onnx.pattern.ActivationKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -117,7 +117,7 @@ public final class Ablation {
     /** Error over power of A V, a mean over all softmax outputs, where it was measured; and where tangents have their centres. */
     private static String product(String row, CalibrationTable table, int bits) {
         var chosen = table.activations().stream()
-                .filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
+                .filter(site -> site.kind().equals(ActivationKind.SOFTMAX.label()))
                 .flatMap(site -> site.candidates().stream())
                 .filter(grid -> grid.bits() == bits && grid.consumerError() != null)
                 .toList();
@@ -143,7 +143,7 @@ public final class Ablation {
     /** The plan with the outputs of softmax quantized and nothing else: other errors do not hide what its quantizer does. */
     private static QuantizationPlan softmaxAlone(Calibrator.Result result) {
         var outputs = result.table().activations().stream()
-                .filter(site -> site.kind().equals(SiteKind.SOFTMAX.label()))
+                .filter(site -> site.kind().equals(ActivationKind.SOFTMAX.label()))
                 .map(CalibrationTable.Site::tensor)
                 .collect(Collectors.toSet());
         return new QuantizationPlan(

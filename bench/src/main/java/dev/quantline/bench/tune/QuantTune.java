@@ -15,7 +15,7 @@ import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
-import dev.quantline.onnx.pattern.SiteKind;
+import dev.quantline.onnx.pattern.ActivationKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -36,7 +36,7 @@ import java.util.Set;
 public final class QuantTune {
     private static final int PROFILED = 256;
     private static final int SITES = 8;
-    private static final Set<SiteKind> LEFT = Set.of(SiteKind.INPUT, SiteKind.SOFTMAX);
+    private static final Set<ActivationKind> LEFT = Set.of(ActivationKind.INPUT, ActivationKind.SOFTMAX);
 
     private final Subject subject;
     private final String metric;

@@ -3,7 +3,7 @@ package dev.quantline.console.client;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -356,7 +356,7 @@ public final class StackClient implements AutoCloseable {
     private void requireJob(String job) {
         if (!JobRequest.isId(job) || !store.exists(Keys.request(job))) {
             throw new BadInput("no job '" + job + "' at " + connection.kafka()
-                    + Nearest.to(job, ids())
+                    + ClosestName.to(job, ids())
                             .map(id -> ": did you mean '" + id + "'?")
                             .orElse("") + "; ./quantline jobs lists them");
         }

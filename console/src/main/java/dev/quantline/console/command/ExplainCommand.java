@@ -1,7 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.pipeline.job.JobField;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -70,7 +70,7 @@ final class ExplainCommand implements Callable<Integer> {
         var paths = all.stream().map(JobField::path).toList();
         var endings = paths.stream().map(ExplainCommand::last).distinct().toList();
         var found = Stream.of(
-                        Nearest.to(name, paths), Nearest.to("recipe." + name, paths), Nearest.to(last(name), endings))
+                        ClosestName.to(name, paths), ClosestName.to("recipe." + name, paths), ClosestName.to(last(name), endings))
                 .flatMap(Optional::stream)
                 .distinct()
                 .flatMap(word -> paths.stream().filter(path -> path.equals(word) || path.endsWith("." + word)))

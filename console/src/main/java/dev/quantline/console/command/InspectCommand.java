@@ -12,7 +12,7 @@ import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.quantize.plan.GivenCodes;
 import dev.quantline.quantize.plan.NothingToQuantize;
-import dev.quantline.quantize.plan.Outlook;
+import dev.quantline.quantize.plan.QuantizationEstimate;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.onnx.rewrite.PreparedModel;
 import java.io.IOException;
@@ -53,7 +53,7 @@ final class InspectCommand implements Callable<Integer> {
      * @param outlook what it makes
      * @param aim     the size it allocates widths for, as a fraction of the float model's
      */
-    private record Prospect(String recipe, Optional<String> refused, Optional<Outlook> outlook, Optional<Double> aim) {}
+    private record Prospect(String recipe, Optional<String> refused, Optional<QuantizationEstimate> outlook, Optional<Double> aim) {}
 
     private record Result(Inspection inspection, Optional<Prospect> prospect) {}
 
@@ -100,11 +100,11 @@ final class InspectCommand implements Callable<Integer> {
             int block = recipe.calibrate().granularity().equals("block")
                     ? recipe.calibrate().block()
                     : 0;
-            var widths = new Outlook.Widths(recipe.weightBits(), recipe.activationBits(), block);
+            var widths = new QuantizationEstimate.Widths(recipe.weightBits(), recipe.activationBits(), block);
             return new Prospect(
                     name,
                     Optional.empty(),
-                    Optional.of(Outlook.of(prepared, recipe.exclude(), widths, bytes)),
+                    Optional.of(QuantizationEstimate.of(prepared, recipe.exclude(), widths, bytes)),
                     recipe.allocate().flatMap(choice -> choice.size().or(choice::aim)));
         } catch (BadInput refusal) {
             return new Prospect(name, Optional.of(refusal.getMessage()), Optional.empty(), Optional.empty());
@@ -151,7 +151,7 @@ final class InspectCommand implements Callable<Integer> {
         });
     }
 
-    private static String reasons(Outlook.Operator operator) {
+    private static String reasons(QuantizationEstimate.Operator operator) {
         return operator.floating().entrySet().stream()
                 .map(reason -> operator.floating().size() == 1
                         ? reason.getKey()

@@ -7,7 +7,7 @@ import dev.quantline.console.client.StackClient;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.quantize.evaluate.OwnGraph;
+import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.job.JobReader;
 import java.io.IOException;
@@ -36,7 +36,7 @@ final class LocalRun {
         var externalData = ModelFile.externalFiles(job.model());
         for (var metric :
                 job.evaluation().flatMap(LocalJob.Evaluation::graph).stream().toList()) {
-            OwnGraph.read(metric, job.evaluation().get().better());
+            CustomMetricGraph.read(metric, job.evaluation().get().better());
         }
         JobReader.read(job.request(path -> "s3://quantline/inputs/" + path.getFileName()), job.id());
         var running = stack.find();

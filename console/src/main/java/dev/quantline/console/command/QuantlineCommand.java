@@ -4,7 +4,7 @@ import dev.quantline.console.client.Unreachable;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.embedded.FolderInUse;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -83,7 +83,7 @@ public final class QuantlineCommand implements Runnable {
         var spec = command.getCommandSpec();
         return command.getUnmatchedArguments().stream()
                 .findFirst()
-                .flatMap(word -> Nearest.to(
+                .flatMap(word -> ClosestName.to(
                                 word.replaceFirst("=.*", ""),
                                 word.startsWith("-")
                                         ? spec.optionsMap().keySet()

@@ -5,9 +5,9 @@ import dev.quantline.quantize.allocate.FloatModels;
 import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.evaluate.OwnGraph;
+import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.quantize.export.Exporter;
-import dev.quantline.quantize.export.Gallery;
+import dev.quantline.quantize.export.ReportPlots;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.exporter.AllocatedExport;
 import dev.quantline.onnx.BadInput;
@@ -118,7 +118,7 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
                     .run(target, progress);
             report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)))
                     .withAsked(asked(earlier.asked()));
-            report.write(target, Gallery.of(table, plan));
+            report.write(target, ReportPlots.of(table, plan));
             return report;
         }
     }
@@ -153,7 +153,7 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
     private Measure measure(Report earlier) throws IOException {
         var own = request.evaluation().filter(evaluation -> evaluation.graph().isPresent());
         return own.isPresent()
-                ? Measure.of(OwnGraph.read(
+                ? Measure.of(CustomMetricGraph.read(
                         client.bring(own.get().graph().get(), empty("metric")).getFirst(),
                         own.get().better()))
                 : new Measure(

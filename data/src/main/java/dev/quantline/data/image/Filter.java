@@ -1,7 +1,7 @@
 package dev.quantline.data.image;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.util.Arrays;
 import java.util.Locale;
 
@@ -36,7 +36,7 @@ public enum Filter {
                 .filter(filter -> filter.name().equalsIgnoreCase(name))
                 .findFirst()
                 .orElseThrow(() -> new BadInput("no filter is called '" + name + "': "
-                        + Nearest.hint(
+                        + ClosestName.hint(
                                 name,
                                 Arrays.stream(values())
                                         .map(filter -> filter.name().toLowerCase(Locale.ROOT))

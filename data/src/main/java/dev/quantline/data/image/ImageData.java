@@ -19,7 +19,7 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Pictures written as the array that a model takes, a few in memory at a time ({@link Ahead}): bytes, which the pipeline normalises itself,
+ * Pictures written as the array that a model takes, a few in memory at a time ({@link Prefetch}): bytes, which the pipeline normalises itself,
  * where the model takes floats with channels behind the samples; normalised floats where it has them last, or takes half precision.
  */
 public final class ImageData {
@@ -168,7 +168,7 @@ public final class ImageData {
         int samples = 0;
         Size size = input.size().orElse(null);
         try (var npz = new NpzWriter(out.npz());
-                var ahead = new Ahead<>(chosen, threads, entry -> prepared(reader, entry.file()))) {
+                var ahead = new Prefetch<>(chosen, threads, entry -> prepared(reader, entry.file()))) {
             for (int i = 0; i < chosen.size(); i++) {
                 progress.report((double) i / chosen.size(), "picture " + (i + 1) + " of " + chosen.size());
                 var entry = chosen.get(i);

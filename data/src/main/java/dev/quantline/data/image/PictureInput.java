@@ -4,7 +4,7 @@ import dev.quantline.data.ModelInput;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.util.List;
 import java.util.Optional;
 
@@ -48,7 +48,7 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
                     .orElseThrow(() -> new BadInput("the model has no input '%s' with four axes: %s"
                             .formatted(
                                     named.get(),
-                                    Nearest.hint(
+                                    ClosestName.hint(
                                             named.get(),
                                             inputs.stream()
                                                     .map(ModelInput::name)

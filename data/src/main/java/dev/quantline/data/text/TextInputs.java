@@ -4,7 +4,7 @@ import dev.quantline.data.ModelInput;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,7 +44,7 @@ record TextInputs(Map<ModelInput, Role> roles, List<String> left) {
                     "the model has no input called input_ids%s: say with --ids which takes the numbers of tokens; %s"
                             .formatted(
                                     ids.map(name -> " or " + name).orElse(""),
-                                    Nearest.hint(
+                                    ClosestName.hint(
                                             "input_ids",
                                             inputs.stream()
                                                     .map(ModelInput::name)

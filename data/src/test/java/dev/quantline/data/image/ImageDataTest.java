@@ -3,7 +3,7 @@ package dev.quantline.data.image;
 import dev.quantline.data.DataCheck;
 import dev.quantline.data.NormalizeFile;
 import dev.quantline.data.Subset;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -82,7 +82,7 @@ class ImageDataTest {
 
     @Test
     void channelsLastAreNormalisedFloats() throws IOException {
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         draft.op("y", "Relu", draft.input("pixels", DataType.FLOAT, -1, 4, 6, 3));
         var model = draft.output("y", DataType.FLOAT, -1, 4, 6, 3).graph();
         picture(folder.resolve("in/a.png"), COLOURS[0], 30, 20);
@@ -188,7 +188,7 @@ class ImageDataTest {
 
     @Test
     void aPreprocessorsConfigurationIsFollowed() throws IOException {
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         draft.op("y", "Relu", draft.input("pixel_values", DataType.FLOAT, -1, 3, -1, -1));
         var model = draft.output("y", DataType.FLOAT, -1, 3, -1, -1).graph();
         var config = Files.writeString(folder.resolve("preprocessor_config.json"), """

@@ -2,7 +2,7 @@ package dev.quantline.data.text;
 
 import dev.quantline.data.DataCheck;
 import dev.quantline.data.Subset;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -79,7 +79,7 @@ class TextDataTest {
     @Test
     void jointPairsHaveTypesAndLabels() throws Exception {
         var text = file("a.csv", "premise,hypothesis,label\nthe cat,a dog,no\n\"a, cat\",a cat,yes\n");
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         for (var name : List.of("input_ids", "attention_mask", "token_type_ids", "position_ids")) {
             draft.input(name, DataType.INT32, -1, 8);
         }
@@ -216,7 +216,7 @@ class TextDataTest {
     }
 
     private static Graph causal() {
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         draft.input("input_ids", DataType.INT64, -1, -1);
         return draft.graph();
     }

@@ -6,13 +6,13 @@ import java.util.Map;
 final class Arithmetic {
     private Arithmetic() {}
 
-    static void add(Call call) {
+    static void add(BackwardContext call) {
         for (int i = 0; i < call.node().inputs().size(); i++) {
             call.giveSummed(i, call.dy());
         }
     }
 
-    static void mean(Call call) {
+    static void mean(BackwardContext call) {
         int operands = call.node().inputs().size();
         String share = call.emitter().times(call.dy(), 1.0 / operands);
         for (int i = 0; i < operands; i++) {
@@ -20,7 +20,7 @@ final class Arithmetic {
         }
     }
 
-    static void subtract(Call call) {
+    static void subtract(BackwardContext call) {
         call.giveSummed(0, call.dy());
         if (call.wants(1)) {
             // Summing first negates fewer numbers.
@@ -28,14 +28,14 @@ final class Arithmetic {
         }
     }
 
-    static void multiply(Call call) {
+    static void multiply(BackwardContext call) {
         var e = call.emitter();
         call.giveSummed(0, e.mul(call.dy(), call.in(1)));
         call.giveSummed(1, e.mul(call.dy(), call.in(0)));
     }
 
     /** y = a / b: da = dy / b, db = -y da. */
-    static void divide(Call call) {
+    static void divide(BackwardContext call) {
         var e = call.emitter();
         String quotient = e.div(call.dy(), call.in(1));
         call.giveSummed(0, quotient);
@@ -45,7 +45,7 @@ final class Arithmetic {
     }
 
     /** y = a^p: da = p a^(p-1) dy, dp = y ln(a) dy where a &gt; 0. */
-    static void power(Call call) {
+    static void power(BackwardContext call) {
         var e = call.emitter();
         String base = call.in(0);
         var exponent = call.constant(1).filter(tensor -> tensor.size() == 1);
@@ -64,7 +64,7 @@ final class Arithmetic {
     }
 
     /** Max and Min of any number of operands. Where several attain it, the first one takes the gradient. */
-    static void extreme(Call call) {
+    static void extreme(BackwardContext call) {
         var e = call.emitter();
         String free = null;
         for (int i = 0; i < call.node().inputs().size(); i++) {
@@ -78,7 +78,7 @@ final class Arithmetic {
         }
     }
 
-    static void where(Call call) {
+    static void where(BackwardContext call) {
         var e = call.emitter();
         String zero = e.scalar(call.dy(), 0);
         call.giveSummed(1, e.where(call.in(0), call.dy(), zero));
@@ -86,7 +86,7 @@ final class Arithmetic {
     }
 
     /** Passes inside the bounds, which are included; a bound that is trained receives what it cuts off. */
-    static void clip(Call call) {
+    static void clip(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         if (call.wants(1)) {
@@ -98,7 +98,7 @@ final class Arithmetic {
         call.give(0, e.when(e.op("Equal", x, call.out()), call.dy()));
     }
 
-    static void cumulativeSum(Call call) {
+    static void cumulativeSum(BackwardContext call) {
         var node = call.node();
         call.give(
                 0,

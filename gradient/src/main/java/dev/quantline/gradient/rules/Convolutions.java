@@ -14,7 +14,7 @@ final class Convolutions {
     private Convolutions() {}
 
     /** Y = X * W + b: dX is the transposed convolution of dY, db sums it, dW correlates X with it. */
-    static void conv(Call call) {
+    static void conv(BackwardContext call) {
         var e = call.emitter();
         long group = call.node().intOf("group", 1);
         var window = window(call, call.in(0), call.out());
@@ -28,7 +28,7 @@ final class Convolutions {
     }
 
     /** The same with the roles of X and Y swapped: dX = dY * W, dW correlates dY with X. */
-    static void convTranspose(Call call) {
+    static void convTranspose(BackwardContext call) {
         var e = call.emitter();
         long group = call.node().intOf("group", 1);
         var window = transposedWindow(call);
@@ -49,7 +49,7 @@ final class Convolutions {
         bias(call);
     }
 
-    private static void bias(Call call) {
+    private static void bias(BackwardContext call) {
         if (call.wants(2)) {
             int rank = call.shapes().rank(call.out());
             call.give(
@@ -63,13 +63,13 @@ final class Convolutions {
         }
     }
 
-    private static Window window(Call call, String wide, String narrow) {
+    private static Window window(BackwardContext call, String wide, String narrow) {
         var weights = call.shapes().fixed(call.in(1));
         return Window.of(call, wide, narrow, Arrays.copyOfRange(weights, 2, weights.length));
     }
 
     /** ConvTranspose places its padding by output_shape or output_padding too; only the padding before matters here. */
-    private static Window transposedWindow(Call call) {
+    private static Window transposedWindow(BackwardContext call) {
         var window = window(call, call.out(), call.in(0));
         if (!call.node().has("output_shape")
                 && !call.node().stringOf("auto_pad", "NOTSET").startsWith("SAME")) {
@@ -93,7 +93,7 @@ final class Convolutions {
      * {@code [C/group positions, windows]}, summed over samples.
      */
     private static String weights(
-            Call call, Window window, long group, String wide, String narrow, String narrowShape) {
+            BackwardContext call, Window window, long group, String wide, String narrow, String narrowShape) {
         if (window.positions() > LARGE_WINDOW) {
             return weightsByConvolution(call, window, group, wide, narrow, narrowShape);
         }
@@ -155,7 +155,7 @@ final class Convolutions {
 
     /** The same correlation as one convolution whose batch are the channels and whose filters are {@code narrow}. */
     private static String weightsByConvolution(
-            Call call, Window window, long group, String wide, String narrow, String narrowShape) {
+            BackwardContext call, Window window, long group, String wide, String narrow, String narrowShape) {
         var e = call.emitter();
         int axes = window.kernel().length;
         var shape = call.shapes().fixed(wide);

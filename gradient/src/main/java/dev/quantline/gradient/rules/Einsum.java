@@ -12,7 +12,7 @@ import java.util.TreeMap;
 final class Einsum {
     private Einsum() {}
 
-    static void backward(Call call) {
+    static void backward(BackwardContext call) {
         var terms = terms(call);
         String result = terms.removeLast();
         for (int i = 0; i < terms.size(); i++) {
@@ -22,7 +22,7 @@ final class Einsum {
         }
     }
 
-    private static String gradient(Call call, List<String> terms, String result, int i) {
+    private static String gradient(BackwardContext call, List<String> terms, String result, int i) {
         var e = call.emitter();
         var equation = new StringBuilder(result);
         var operands = new ArrayList<>(List.of(call.dy()));
@@ -52,7 +52,7 @@ final class Einsum {
     }
 
     /** Index letters of every operand, then of the result; the ellipsis is spelled out in letters nobody uses. */
-    private static List<String> terms(Call call) {
+    private static List<String> terms(BackwardContext call) {
         String equation = call.node().stringOf("equation", "").replace(" ", "");
         var sides = equation.split("->", -1);
         var terms = new ArrayList<>(List.of(sides[0].split(",", -1)));

@@ -41,19 +41,19 @@ final class Functions {
         return call -> call.give(0, derivative.of(call.emitter(), call.in(0), call.out(), call.dy()));
     }
 
-    static void leakyRelu(Call call) {
+    static void leakyRelu(BackwardContext call) {
         var e = call.emitter();
         String positive = e.greater(call.in(0), e.scalar(call.in(0), 0));
         call.give(0, e.where(positive, call.dy(), e.times(call.dy(), call.node().floatOf("alpha", 0.01f))));
     }
 
-    static void thresholdedRelu(Call call) {
+    static void thresholdedRelu(BackwardContext call) {
         var e = call.emitter();
         call.give(
                 0, e.when(e.greater(call.in(0), e.scalar(call.in(0), call.node().floatOf("alpha", 1))), call.dy()));
     }
 
-    static void parametricRelu(Call call) {
+    static void parametricRelu(BackwardContext call) {
         var e = call.emitter();
         String negative = e.op("Less", call.in(0), e.scalar(call.in(0), 0));
         call.give(0, e.where(negative, e.mul(call.dy(), call.in(1)), call.dy()));
@@ -61,14 +61,14 @@ final class Functions {
     }
 
     /** y = alpha (exp(x) - 1) below 0, whose derivative is y + alpha. */
-    static void elu(Call call) {
+    static void elu(BackwardContext call) {
         var e = call.emitter();
         String positive = e.greater(call.in(0), e.scalar(call.in(0), 0));
         String slope = e.plus(call.out(), call.node().floatOf("alpha", 1));
         call.give(0, e.where(positive, call.dy(), e.mul(call.dy(), slope)));
     }
 
-    static void hardSigmoid(Call call) {
+    static void hardSigmoid(BackwardContext call) {
         var e = call.emitter();
         String inside = e.op(
                 "And",
@@ -77,7 +77,7 @@ final class Functions {
         call.give(0, e.when(inside, e.times(call.dy(), call.node().floatOf("alpha", 0.2f))));
     }
 
-    static void gelu(Call call) {
+    static void gelu(BackwardContext call) {
         var e = call.emitter();
         boolean tanh = call.node().stringOf("approximate", "none").equals("tanh");
         call.give(0, e.mul(call.dy(), tanh ? tanhGeluSlope(e, call.in(0)) : geluSlope(call)));
@@ -87,7 +87,7 @@ final class Functions {
      * y = x P with P = Phi(x) = (1 + erf(u))/2, u = x/sqrt(2), the half in one pass by HardSigmoid; the backward pass keeps u and
      * P, since the error function is the dear part. d/dx x Phi(x) = P + x phi(x) = P + u exp(-u^2 - ln(pi)/2).
      */
-    private static String geluSlope(Call call) {
+    private static String geluSlope(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         String u = e.times(x, Math.sqrt(0.5));

@@ -14,7 +14,7 @@ final class Indexing {
     private Indexing() {}
 
     /** Steps of 1: zeros around the slice. Anything else by the positions it picked. */
-    static void slice(Call call) {
+    static void slice(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         boolean constant = call.constant(1).isPresent()
@@ -44,7 +44,7 @@ final class Indexing {
     }
 
     /** Constant padding is cut off again; the other modes repeat elements, whose gradients add up. */
-    static void pad(Call call) {
+    static void pad(BackwardContext call) {
         var e = call.emitter();
         if (!call.node().stringOf("mode", "constant").equals("constant")) {
             byPositions(call);
@@ -65,7 +65,7 @@ final class Indexing {
     }
 
     /** Applies the operator to the positions 0, 1, 2, ... instead of the values, and scatters by what comes out. */
-    private static void byPositions(Call call) {
+    private static void byPositions(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         String count = e.op("Size", x);
@@ -95,7 +95,7 @@ final class Indexing {
      * runs in order, so that rows picked twice add up to the same bits every time.
      */
     /** Slices of the gradient add up in the rows they came from; those of a small table by a product, on all threads. */
-    static void gather(Call call) {
+    static void gather(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         int axis = call.axis((int) call.node().intOf("axis", 0), x);
@@ -141,7 +141,7 @@ final class Indexing {
         return Arrays.stream(sizes, from, to).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
     }
 
-    static void gatherElements(Call call) {
+    static void gatherElements(BackwardContext call) {
         var e = call.emitter();
         call.give(
                 0,

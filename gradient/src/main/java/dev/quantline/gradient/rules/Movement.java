@@ -9,11 +9,11 @@ import java.util.stream.LongStream;
 final class Movement {
     private Movement() {}
 
-    static void identity(Call call) {
+    static void identity(BackwardContext call) {
         call.give(0, call.dy());
     }
 
-    static void dropout(Call call) {
+    static void dropout(BackwardContext call) {
         if (call.constant(2).map(mode -> mode.get(0) != 0).orElse(call.node().hasInput(2))) {
             throw call.refusal("it is in training mode: export the model for inference");
         }
@@ -21,17 +21,17 @@ final class Movement {
     }
 
     /** The gradient of codes stays a real number. */
-    static void cast(Call call) {
+    static void cast(BackwardContext call) {
         var type = call.emitter().type(call.in(0));
         call.give(0, type.isFloating() ? call.emitter().cast(call.dy(), type) : call.dy());
     }
 
     /** Reshape, Flatten, Squeeze and Unsqueeze: back to the sizes there were. */
-    static void reshape(Call call) {
+    static void reshape(BackwardContext call) {
         call.give(0, call.emitter().reshapeLike(call.dy(), call.in(0)));
     }
 
-    static void transpose(Call call) {
+    static void transpose(BackwardContext call) {
         int rank = call.shapes().rank(call.in(0));
         var permutation = call.node()
                 .intsOf(
@@ -42,12 +42,12 @@ final class Movement {
         call.give(0, call.emitter().transpose(call.dy(), inverse));
     }
 
-    static void expand(Call call) {
+    static void expand(BackwardContext call) {
         call.giveSummed(0, call.dy());
     }
 
     /** Repetitions become axes of their own and are summed. */
-    static void tile(Call call) {
+    static void tile(BackwardContext call) {
         var e = call.emitter();
         var size = call.shapes().fixed(call.in(0));
         var tiled = call.shapes().fixed(call.out());
@@ -68,7 +68,7 @@ final class Movement {
                                         .toArray()));
     }
 
-    static void concat(Call call) {
+    static void concat(BackwardContext call) {
         var e = call.emitter();
         int axis = call.axis((int) call.node().intOf("axis", 0), call.out());
         int operands = call.node().inputs().size();
@@ -89,14 +89,14 @@ final class Movement {
         }
     }
 
-    static void split(Call call) {
+    static void split(BackwardContext call) {
         var parts = IntStream.range(0, call.node().outputs().size())
                 .mapToObj(call::dy)
                 .toArray(String[]::new);
         call.give(0, call.emitter().op("Concat", Map.of("axis", call.node().intOf("axis", 0)), parts));
     }
 
-    static void depthToSpace(Call call) {
+    static void depthToSpace(BackwardContext call) {
         var e = call.emitter();
         long block = call.node().intOf("blocksize", 1);
         if (call.node().stringOf("mode", "DCR").equals("DCR")) {
@@ -108,7 +108,7 @@ final class Movement {
         call.give(0, e.reshapeLike(e.transpose(blocks, 0, 1, 3, 5, 2, 4), call.in(0)));
     }
 
-    static void spaceToDepth(Call call) {
+    static void spaceToDepth(BackwardContext call) {
         call.give(
                 0,
                 call.emitter()

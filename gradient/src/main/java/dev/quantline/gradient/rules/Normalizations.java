@@ -13,7 +13,7 @@ final class Normalizations {
      * dx = y (dy - sum(dy y)), summed along the axis. Of attention, where y's only reader is z = y v, the sums are those of
      * dz z (arXiv 2205.14135), which has fewer columns.
      */
-    static void softmax(Call call) {
+    static void softmax(BackwardContext call) {
         var e = call.emitter();
         int axis = call.axis((int) call.node().intOf("axis", -1), call.out());
         String weighted = call.reader()
@@ -24,7 +24,7 @@ final class Normalizations {
     }
 
     /** Whether y is the left operand of a matrix product that does not broadcast it and has fewer columns than y. */
-    private static boolean isLeftFactor(Call call, Node reader) {
+    private static boolean isLeftFactor(BackwardContext call, Node reader) {
         if (!reader.is("MatMul")
                 || !reader.input(0).equals(call.out())
                 || call.shapes().rank(reader.input(1)) < 2) {
@@ -40,7 +40,7 @@ final class Normalizations {
     }
 
     /** dx = dy - exp(y) sum(dy). */
-    static void logSoftmax(Call call) {
+    static void logSoftmax(BackwardContext call) {
         var e = call.emitter();
         String axis = e.ints(call.node().intOf("axis", -1));
         call.give(0, e.sub(call.dy(), e.mul(e.op("Exp", call.out()), e.sumKept(call.dy(), axis))));
@@ -52,7 +52,7 @@ final class Normalizations {
      * pass keeps z, and vectorised steps take a third of the time of ONNX Runtime's LayerNormalization, which is not. A node that
      * also gives its mean or deviation stays, and no gradient passes through those.
      */
-    static void layer(Call call) {
+    static void layer(BackwardContext call) {
         var e = call.emitter();
         if (IntStream.range(1, call.node().outputs().size()).anyMatch(call::isFollowed)) {
             throw call.refusal("what it gives besides its first output is read by what is trained");
@@ -88,7 +88,7 @@ final class Normalizations {
      * Inference form: y = (x - mean) r scale + shift with r = 1/sqrt(var + eps) per channel (axis 1). All five operands
      * have gradients.
      */
-    static void batch(Call call) {
+    static void batch(BackwardContext call) {
         var e = call.emitter();
         if (call.node().intOf("training_mode", 0) == 1) {
             throw call.refusal("it is in training mode: export the model for inference");
@@ -113,7 +113,7 @@ final class Normalizations {
     }
 
     /** Like {@link #layer}, over the axes from 2 on, with scale and shift per channel. */
-    static void instance(Call call) {
+    static void instance(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         int rank = call.shapes().rank(x);

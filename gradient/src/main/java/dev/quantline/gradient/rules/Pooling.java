@@ -11,7 +11,7 @@ final class Pooling {
     private Pooling() {}
 
     /** Every window's gradient goes to its maximum, whose flat index the forward operator tells. */
-    static void max(Call call) {
+    static void max(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         if (call.node().intOf("storage_order", 0) != 0) {
@@ -38,7 +38,7 @@ final class Pooling {
     }
 
     /** Every window hands its gradient back in equal parts: a transposed convolution with a kernel of ones. */
-    static void average(Call call) {
+    static void average(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         var window = Window.of(call, x, call.out(), call.node().intsOf("kernel_shape", null));
@@ -59,7 +59,7 @@ final class Pooling {
     }
 
     /** How many elements each window was divided by. */
-    private static double[] counts(Call call, Window window) {
+    private static double[] counts(BackwardContext call, Window window) {
         boolean padding = call.node().intOf("count_include_pad", 0) == 1;
         var pads = call.node().intsOf("pads", null);
         int axes = window.kernel().length;
@@ -89,7 +89,7 @@ final class Pooling {
         return product;
     }
 
-    static void globalAverage(Call call) {
+    static void globalAverage(BackwardContext call) {
         var e = call.emitter();
         var spatial = Arrays.stream(call.shapes().fixed(call.in(0))).skip(2).reduce(1, (a, b) -> a * b);
         call.give(0, e.expandLike(e.times(call.dy(), 1.0 / spatial), call.in(0)));

@@ -10,7 +10,7 @@ final class Products {
     private Products() {}
 
     /** Y = A B over the last two axes, the others broadcast: dA = dY B', dB = A' dY. Vectors become matrices first. */
-    static void matMul(Call call) {
+    static void matMul(BackwardContext call) {
         var e = call.emitter();
         String a = call.in(0);
         String b = call.in(1);
@@ -27,7 +27,7 @@ final class Products {
         vectors(call, row, column, dy);
     }
 
-    private static void vectors(Call call, String row, String column, String dy) {
+    private static void vectors(BackwardContext call, String row, String column, String dy) {
         var e = call.emitter();
         for (int i = 0; i < 2; i++) {
             if (call.wants(i)) {
@@ -45,7 +45,7 @@ final class Products {
         }
     }
 
-    private static void matrices(Call call, String a, String b, String dy) {
+    private static void matrices(BackwardContext call, String a, String b, String dy) {
         var e = call.emitter();
         var shapeA = call.shapes().of(a);
         var shapeB = call.shapes().of(b);
@@ -92,7 +92,7 @@ final class Products {
     }
 
     /** Sums the axes of the batch along which this operand was broadcast. */
-    private static void give(Call call, int i, String gradient, long[] other, long[] own) {
+    private static void give(BackwardContext call, int i, String gradient, long[] other, long[] own) {
         var shape = new long[Math.max(other.length, own.length)];
         var out = call.shapes().of(call.out());
         for (int axis = 0; axis < shape.length; axis++) {
@@ -120,7 +120,7 @@ final class Products {
     }
 
     /** Y = alpha op(A) op(B) + beta C, op being the identity or the transpose. */
-    static void gemm(Call call) {
+    static void gemm(BackwardContext call) {
         var e = call.emitter();
         var node = call.node();
         long transA = node.intOf("transA", 0);

@@ -18,7 +18,7 @@ final class Quantization {
     private Quantization() {}
 
     /** q = clip(round(x/s) + z): dx = dq/s and ds = -dq x/s^2 where it did not saturate. */
-    static void quantize(Call call) {
+    static void quantize(BackwardContext call) {
         var e = call.emitter();
         String x = call.in(0);
         String scale = spread(call, call.in(1), x);
@@ -41,7 +41,7 @@ final class Quantization {
     }
 
     /** Whether x/s + z lies in the range of the codes, asked of x: two passes less. */
-    private static String inside(Call call, String x, String scale) {
+    private static String inside(BackwardContext call, String x, String scale) {
         var e = call.emitter();
         var range = range(codes(call));
         String lowest = e.scalar(x, range[0]);
@@ -56,7 +56,7 @@ final class Quantization {
     }
 
     /** x = (q - z) s: dq = s dx, ds = dx (q - z); of a pair, dx to the first node, which does the rest. */
-    static void dequantize(Call call) {
+    static void dequantize(BackwardContext call) {
         var e = call.emitter();
         String codes = call.in(0);
         var producer = call.index().producer(codes);
@@ -86,7 +86,7 @@ final class Quantization {
                 && first.intOf("block_size", 0) == second.intOf("block_size", 0);
     }
 
-    private static DataType codes(Call call) {
+    private static DataType codes(BackwardContext call) {
         if (call.node().hasInput(2)) {
             return call.emitter().type(call.in(2));
         }
@@ -100,7 +100,7 @@ final class Quantization {
     }
 
     /** A per-tensor, per-channel or per-block parameter in a shape that broadcasts with {@code like}. */
-    private static String spread(Call call, String parameter, String like) {
+    private static String spread(BackwardContext call, String parameter, String like) {
         var e = call.emitter();
         int rank = call.shapes().rank(call.in(1));
         if (rank == 0 || call.shapes().count(call.in(1)) == 1) {
@@ -138,7 +138,7 @@ final class Quantization {
     }
 
     /** Sums a product, of two tensors shaped like {@code like}, over everything that shares one scale. */
-    private static String perScale(Call call, String a, String b, String like) {
+    private static String perScale(BackwardContext call, String a, String b, String like) {
         var e = call.emitter();
         int rank = call.shapes().rank(like);
         if (call.shapes().rank(call.in(1)) == 0 || call.shapes().count(call.in(1)) == 1) {

@@ -6,16 +6,16 @@ import java.util.Map;
 final class Reductions {
     private Reductions() {}
 
-    static void sum(Call call) {
+    static void sum(BackwardContext call) {
         call.give(0, isNoop(call) ? call.dy() : call.emitter().expandLike(kept(call, call.dy()), call.in(0)));
     }
 
-    static void mean(Call call) {
+    static void mean(BackwardContext call) {
         call.give(0, isNoop(call) ? call.dy() : call.emitter().expandLike(kept(call, perElement(call)), call.in(0)));
     }
 
     /** dy divided by the number of elements each result was made of. */
-    private static String perElement(Call call) {
+    private static String perElement(BackwardContext call) {
         var e = call.emitter();
         long all = call.shapes().count(call.in(0));
         long results = call.shapes().count(call.out());
@@ -28,7 +28,7 @@ final class Reductions {
     }
 
     /** ReduceMax and ReduceMin: where several elements attain the result, they share the gradient. */
-    static void extreme(Call call) {
+    static void extreme(BackwardContext call) {
         var e = call.emitter();
         if (isNoop(call)) {
             call.give(0, call.dy());
@@ -42,30 +42,30 @@ final class Reductions {
         call.give(0, e.mul(attains, e.div(kept(call, call.dy()), count)));
     }
 
-    static void l1(Call call) {
+    static void l1(BackwardContext call) {
         var e = call.emitter();
         call.give(0, e.mul(e.op("Sign", call.in(0)), kept(call, call.dy())));
     }
 
     /** x dy / y; 0 where the norm is 0. */
-    static void l2(Call call) {
+    static void l2(BackwardContext call) {
         var e = call.emitter();
         String positive = e.greater(call.out(), e.scalar(call.out(), 0));
         String norm = e.where(positive, call.out(), e.scalar(call.out(), 1));
         call.give(0, e.mul(call.in(0), kept(call, e.div(call.dy(), norm))));
     }
 
-    static void sumSquare(Call call) {
+    static void sumSquare(BackwardContext call) {
         var e = call.emitter();
         call.give(0, e.mul(call.in(0), kept(call, e.times(call.dy(), 2))));
     }
 
-    static void logSumExp(Call call) {
+    static void logSumExp(BackwardContext call) {
         var e = call.emitter();
         call.give(0, e.mul(e.op("Exp", e.sub(call.in(0), kept(call, call.out()))), kept(call, call.dy())));
     }
 
-    private static boolean isNoop(Call call) {
+    private static boolean isNoop(BackwardContext call) {
         boolean empty = call.constant(1)
                 .map(axes -> axes.size() == 0)
                 .orElse(!call.node().hasInput(1));
@@ -73,7 +73,7 @@ final class Reductions {
     }
 
     /** A tensor of the result's shape with the reduced axes put back at size 1. */
-    private static String kept(Call call, String reduced) {
+    private static String kept(BackwardContext call, String reduced) {
         boolean dropped = call.node().intOf("keepdims", 1) == 0 && !isNoop(call);
         boolean all = call.constant(1)
                 .map(axes -> axes.size() == 0)

@@ -10,7 +10,7 @@ import java.util.Arrays;
 final class Resizing {
     private Resizing() {}
 
-    static void backward(Call call) {
+    static void backward(BackwardContext call) {
         var node = call.node();
         String mode = node.stringOf("mode", "nearest");
         if (!mode.equals("nearest") && !mode.equals("linear")
@@ -48,7 +48,7 @@ final class Resizing {
         return e.shaped(e.reshape(product, shape), shape);
     }
 
-    private static double[][] matrix(Call call, int axis, int inputs, int outputs) {
+    private static double[][] matrix(BackwardContext call, int axis, int inputs, int outputs) {
         var node = call.node();
         String mode = node.stringOf("coordinate_transformation_mode", "half_pixel");
         double scale = call.constant(2)
@@ -71,7 +71,7 @@ final class Resizing {
     }
 
     /** Where in the input output position {@code at} lies, as the ONNX specification of Resize defines it. */
-    private static double source(Call call, String mode, int at, double scale, int inputs, int outputs) {
+    private static double source(BackwardContext call, String mode, int at, double scale, int inputs, int outputs) {
         return switch (mode) {
             case "half_pixel" -> (at + 0.5) / scale - 0.5;
             case "pytorch_half_pixel" -> outputs > 1 ? (at + 0.5) / scale - 0.5 : 0;

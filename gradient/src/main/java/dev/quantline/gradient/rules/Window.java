@@ -21,7 +21,7 @@ record Window(long[] kernel, long[] strides, long[] dilations, long[] begin, lon
      * @param wide   the tensor the window slides over
      * @param narrow the tensor with one element a window
      */
-    static Window of(Call call, String wide, String narrow, long[] kernel) {
+    static Window of(BackwardContext call, String wide, String narrow, long[] kernel) {
         var node = call.node();
         int axes = kernel.length;
         var ones = new long[axes];

@@ -21,7 +21,7 @@ public final class Trainer implements AutoCloseable {
     private final Settings settings;
     private final Tensor loss = Tensor.zeros(DataType.FLOAT);
     private final Map<String, Tensor> results = new LinkedHashMap<>();
-    private final List<Derived> derived;
+    private final List<ComputedParameter> derived;
     private final Running running;
     private final Map<String, Tensor> computed = new LinkedHashMap<>();
     private final Map<String, Tensor> incoming = new LinkedHashMap<>();
@@ -58,7 +58,7 @@ public final class Trainer implements AutoCloseable {
             TrainingGraph training,
             Map<String, Tensor> initial,
             Settings settings,
-            List<Derived> derived,
+            List<ComputedParameter> derived,
             Provider provider) {
         this(training, initial, settings, derived, Running.NONE, provider);
     }
@@ -72,7 +72,7 @@ public final class Trainer implements AutoCloseable {
             TrainingGraph training,
             Map<String, Tensor> initial,
             Settings settings,
-            List<Derived> derived,
+            List<ComputedParameter> derived,
             Running running,
             Provider provider) {
         this.derived = List.copyOf(derived);

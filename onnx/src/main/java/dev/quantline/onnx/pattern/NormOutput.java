@@ -40,20 +40,20 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
     }
 
     /** LAYERNORM or RMSNORM for any normalised output, with or without gamma; empty for anything else. */
-    public static Optional<SiteKind> kindOf(GraphIndex index, String tensor) {
+    public static Optional<ActivationKind> kindOf(GraphIndex index, String tensor) {
         var operator = index.producer(tensor);
         if (operator.filter(node -> node.op().endsWith("LayerNormalization")).isPresent()) {
-            return Optional.of(operator.get().op().contains("Simplified") ? SiteKind.RMSNORM : SiteKind.LAYERNORM);
+            return Optional.of(operator.get().op().contains("Simplified") ? ActivationKind.RMSNORM : ActivationKind.LAYERNORM);
         }
         if (operator.filter(node -> node.op().equals("RMSNormalization")).isPresent()) {
-            return Optional.of(SiteKind.RMSNORM);
+            return Optional.of(ActivationKind.RMSNORM);
         }
         var norm = of(index, tensor);
         String normalized = norm.map(NormOutput::normalized).orElse(tensor);
         if (norm.isPresent() && normalized.isEmpty()) {
-            return Optional.of(SiteKind.LAYERNORM);
+            return Optional.of(ActivationKind.LAYERNORM);
         }
-        return numerator(index, normalized).map(x -> isCentred(index, x) ? SiteKind.LAYERNORM : SiteKind.RMSNORM);
+        return numerator(index, normalized).map(x -> isCentred(index, x) ? ActivationKind.LAYERNORM : ActivationKind.RMSNORM);
     }
 
     private static Optional<NormOutput> whole(GraphIndex index, String tensor, Node node) {

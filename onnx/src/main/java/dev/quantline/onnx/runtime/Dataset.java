@@ -3,7 +3,7 @@ package dev.quantline.onnx.runtime;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -192,7 +192,7 @@ public final class Dataset implements AutoCloseable {
     public float[] target(String name) throws IOException {
         if (!has(name)) {
             throw new BadInput(paths.getFirst().getFileName() + " has no array '" + name + "': "
-                    + Nearest.hint(name, files.getFirst().headers().keySet()));
+                    + ClosestName.hint(name, files.getFirst().headers().keySet()));
         }
         var parts = new ArrayList<float[]>();
         for (var file : files) {
@@ -226,7 +226,7 @@ public final class Dataset implements AutoCloseable {
                 .findFirst()
                 .orElseThrow(() -> new BadInput(paths.getFirst().getFileName() + " has no array '"
                         + String.join("' or '", names) + "': "
-                        + Nearest.hint(names[0], files.getFirst().headers().keySet())));
+                        + ClosestName.hint(names[0], files.getFirst().headers().keySet())));
         var mask = files.getFirst().headers().get(Samples.MASK);
         return new Targets(files, name, mask != null && mask.shape().length == 2 ? mask.shape()[1] : -1);
     }

@@ -4,7 +4,7 @@ import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import java.io.IOException;
@@ -62,7 +62,7 @@ public final class Samples {
                         .distinct()
                         .toList();
                 throw new BadInput("normalize names '" + name
-                        + "', which no array and no input of the model is called: " + Nearest.hint(name, known));
+                        + "', which no array and no input of the model is called: " + ClosestName.hint(name, known));
             }
         }
         for (String input : inputs.keySet()) {
@@ -100,7 +100,7 @@ public final class Samples {
             return only;
         }
         throw new BadInput(
-                "the data has no array for the model's input '" + input + "': " + Nearest.hint(input, dataset.names()));
+                "the data has no array for the model's input '" + input + "': " + ClosestName.hint(input, dataset.names()));
     }
 
     /**
@@ -157,7 +157,7 @@ public final class Samples {
         dataset.names().stream()
                 .filter(name -> !arrays.containsValue(name) && !readElsewhere.contains(name))
                 .forEach(name -> found.add("array '" + name + "' of the data feeds no input of the model: "
-                        + Nearest.hint(name, inputs.keySet())));
+                        + ClosestName.hint(name, inputs.keySet())));
         arrays.forEach((input, array) -> {
             if (dataset.type(array) != DataType.UINT8
                     && (normalize.containsKey(array) || normalize.containsKey(input))) {

@@ -1,7 +1,7 @@
 package dev.quantline.onnx.rewrite;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -19,8 +19,8 @@ class BatchNormFoldingTest {
             Map.of("x", Tensor.of(new float[] {1, -2, 3, .5f, 4, -1, 2, 0}, 1, 2, 2, 2));
 
     /** {@code x [batch, 2, 2, 2]}, a 1 x 1 convolution {@code conv} and a BatchNormalization {@code y} behind it. */
-    private static Draft normalized(String... bias) {
-        var draft = new Draft(17, 4);
+    private static GraphBuilder normalized(String... bias) {
+        var draft = new GraphBuilder(17, 4);
         draft.input("x", DataType.FLOAT, -1, 2, 2, 2);
         var inputs = bias.length == 0 ? new String[] {"x", "w"} : new String[] {"x", "w", bias[0]};
         draft.normal("w", 1, 3, 2, 1, 1);

@@ -1,6 +1,6 @@
 package dev.quantline.onnx.rewrite;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -16,13 +16,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class BranchMergingTest {
     private static final int CHANNELS = 4;
 
-    private static Draft draft() {
-        var draft = new Draft(17, 9);
+    private static GraphBuilder draft() {
+        var draft = new GraphBuilder(17, 9);
         draft.input("x", DataType.FLOAT, -1, CHANNELS, 6, 6);
         return draft;
     }
 
-    private static String conv(Draft draft, String name, String x, int kernel, int pad, int stride, int groups) {
+    private static String conv(GraphBuilder draft, String name, String x, int kernel, int pad, int stride, int groups) {
         return draft.op(
                 name,
                 "Conv",
@@ -33,7 +33,7 @@ class BranchMergingTest {
                 draft.normal(name + ".b", .2, CHANNELS));
     }
 
-    private static String norm(Draft draft, String name, String x) {
+    private static String norm(GraphBuilder draft, String name, String x) {
         return draft.op(
                 name,
                 "BatchNormalization",
@@ -44,7 +44,7 @@ class BranchMergingTest {
                 draft.between(name + ".variance", .5, 2, CHANNELS));
     }
 
-    private static Graph out(Draft draft, String y) {
+    private static Graph out(GraphBuilder draft, String y) {
         return draft.output(y, DataType.FLOAT, -1, CHANNELS, -1, -1).graph();
     }
 

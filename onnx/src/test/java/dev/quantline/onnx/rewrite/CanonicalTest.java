@@ -5,7 +5,7 @@ import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import com.google.protobuf.ByteString;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -74,7 +74,7 @@ class CanonicalTest {
     @Test
     void everythingThatDependsOnConstantsAloneIsFolded() {
         // Given: a shape computed from constants and a weight transposed on the way
-        var draft = new Draft(13, 1);
+        var draft = new GraphBuilder(13, 1);
         String x = draft.input("x", DataType.FLOAT, -1, 4);
         String turned = draft.op("turned", "Transpose", draft.normal("w", 1, 3, 4));
         String product = draft.op("product", "MatMul", x, turned);
@@ -113,7 +113,7 @@ class CanonicalTest {
     @Test
     void randomNumbersTextsAndSequencesAreNotFolded() {
         // Given: four operators without inputs that have no constant value, or none an initializer can hold
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.input("x", DataType.FLOAT, 2);
         draft.op("noise", "RandomNormal", Map.of("shape", new long[] {2}));
         draft.op("list", "SequenceInsert", draft.op("none", "SequenceEmpty"), x);
@@ -152,7 +152,7 @@ class CanonicalTest {
 
     @Test
     void identitiesGoAndGraphOutputsKeepTheirNames() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.input("x", DataType.FLOAT, -1);
         String same = draft.op("same", "Identity", draft.op("again", "Identity", x));
         draft.op("y", "Identity", draft.op("dropped", "Dropout", same));
@@ -169,7 +169,7 @@ class CanonicalTest {
 
     @Test
     void aDropoutThatIsTrainingOrWhoseMaskIsReadStays() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.input("x", DataType.FLOAT, -1);
         draft.constant("ratio", Tensor.scalar(.5f));
         draft.constant("yes", Tensor.of(DataType.BOOL, new byte[] {1}));
@@ -217,7 +217,7 @@ class CanonicalTest {
     void softmaxOverTheLastAxisStaysOneOperatorWhenItsOpsetIsLifted() {
         for (long axis : List.of(2L, 1L)) {
             // Given: before opset 13 the axis meant "from here on, flattened"
-            var draft = new Draft(11, 1);
+            var draft = new GraphBuilder(11, 1);
             draft.op("y", "Softmax", Map.of("axis", axis), draft.input("x", DataType.FLOAT, -1, 3, 4));
             var graph = draft.output("y", DataType.FLOAT, -1, 3, 4).graph();
             var data = Map.of("x", Tensor.of(new float[] {1, 2, 3, 4, 0, -1, 5, 2, 2, 2, 1, 0}, 1, 3, 4));
@@ -258,7 +258,7 @@ class CanonicalTest {
     @Test
     void tensorsThatBranchesReadKeepTheirNames() {
         // Given: a branch that reads the output of an Identity
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("outer", "Identity", draft.input("x", DataType.FLOAT, 2));
         var branch = GraphProto.newBuilder()
                 .setName("branch")

@@ -1,6 +1,6 @@
 package dev.quantline.onnx.rewrite;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -20,7 +20,7 @@ class DeadChannelsTest {
 
     /** Two convolutions with five channels between them: nothing writes channel 1, nothing reads channel 3. */
     private static Graph pair(String activation, float bias, int pad, int groups) {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.input("x", DataType.FLOAT, -1, 3, 6, 6);
         draft.normal("w1", 1, 5, 3, 1, 1);
         draft.normal("w2", 1, groups == 1 ? 4 : 5, groups == 1 ? 5 : 1, 3, 3);

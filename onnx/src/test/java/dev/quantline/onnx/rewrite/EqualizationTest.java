@@ -1,6 +1,6 @@
 package dev.quantline.onnx.rewrite;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -18,7 +18,7 @@ class EqualizationTest {
 
     /** A convolution to 4 channels of very different sizes, an activation, and one that reads them. */
     private static Graph pair(String activation, int outputs, int groups, boolean dead) {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.input("x", DataType.FLOAT, -1, 3, 5, 5);
         var random = new Random(SEED);
         var w = new float[4 * 3];

@@ -1,7 +1,7 @@
 package dev.quantline.onnx.rewrite;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -35,7 +35,7 @@ class ScaleMigrationTest {
 
     /** LayerNormalization behind x, read by a MatMul with bias, a Gemm-shaped MatMul without, and a residual branch. */
     private static Graph whole(boolean bias) {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
         String norm = draft.op(
                 "norm",
@@ -91,7 +91,7 @@ class ScaleMigrationTest {
     @Test
     void aNormWhoseMeanAndDeviationAreReadStaysOneNode() {
         // Given: readers of all three outputs, and nobody but a product reads the first
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
         draft.graph()
                 .nodes()
@@ -158,7 +158,7 @@ class ScaleMigrationTest {
     void readersWithoutABiasGetOneForTheShift() {
         // Given: beside a product without a bias, a Gemm that scales its product, and one whose third input is no bias
         var random = new Random(SEED);
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.input("x", DataType.FLOAT, -1, Networks.WIDTH);
         String norm = draft.op(
                 "norm",

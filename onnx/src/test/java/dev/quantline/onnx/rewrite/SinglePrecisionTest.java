@@ -5,7 +5,7 @@ import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.ByteString;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -41,7 +41,7 @@ class SinglePrecisionTest {
     @CsvSource({"FLOAT16, FLOAT16", "FLOAT, FLOAT16", "FLOAT16, FLOAT", "FLOAT, FLOAT"})
     void weightsAreFloatsAndInputsAndOutputsWhatTheyWere(DataType in, DataType out) {
         // Given
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.input("x", in, -1, 3);
         x = in == DataType.FLOAT ? draft.op("half", "Cast", Map.of("to", 10L), x) : x;
         draft.constant(
@@ -86,7 +86,7 @@ class SinglePrecisionTest {
     @Test
     void constantsBodiesAndNamedTypesAreFloatsToo() {
         // Given: a body that reads a FLOAT16 input from around it, constants in nodes, ConstantOfShape and CastLike
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.input("x", DataType.FLOAT16, 2, 3);
         var filled = new LinkedHashMap<String, AttributeProto>();
         filled.put(
@@ -174,7 +174,7 @@ class SinglePrecisionTest {
 
     @Test
     void castsAroundWhatMustNotBeComputedInHalvesGo() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.op(
                 "product",
                 "MatMul",
@@ -197,7 +197,7 @@ class SinglePrecisionTest {
 
     @Test
     void aModelOfFloatsIsLeftAlone() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String product = draft.op("p", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("w", 1, 3, 3));
         draft.op("y", "Cast", Map.of("to", 11L), product);
         var model = draft.output("y", DataType.DOUBLE, -1, 3).graph();

@@ -1,7 +1,7 @@
 package dev.quantline.onnx.runtime;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -22,7 +22,7 @@ class BatchSizeTest {
 
     /** {@code x [batch, 1, 1] -> y [batch, 1, columns]}, or of as many samples as given. */
     private static Graph wide(int batch, int columns) {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, batch, 1, 1);
         draft.op("y", "Mul", "x", draft.constant("ones", Tensor.zeros(DataType.FLOAT, 1, columns)));
         return draft.output("y", DataType.FLOAT, batch, 1, columns).graph();
@@ -58,7 +58,7 @@ class BatchSizeTest {
     @Test
     void sentencesCountWithTheirPadding() throws IOException {
         // Given a first sentence of one word among eight places
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("input_ids", DataType.INT64, -1, -1);
         draft.input("attention_mask", DataType.INT64, -1, -1);
         draft.op("both", "Mul", "input_ids", "attention_mask");

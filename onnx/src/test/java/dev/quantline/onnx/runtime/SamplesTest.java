@@ -1,7 +1,7 @@
 package dev.quantline.onnx.runtime;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -28,7 +28,7 @@ class SamplesTest {
     private Dataset.Batch fedLast;
 
     private static Graph taking(DataType type, long... shape) {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "Identity", draft.input("x", type, shape));
         return draft.output("y", type, shape).graph();
     }
@@ -321,7 +321,7 @@ class SamplesTest {
     @Test
     void outputsTellWhereTheyHaveTheirSamples() throws IOException {
         // Given: samples second, turned to the front in one output, summed up in another
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.input("x", DataType.FLOAT, -1, -1, 2);
         draft.op("front", "Transpose", Map.of("perm", new long[] {1, 0, 2}), x);
         draft.op("same", "Relu", x);

@@ -5,7 +5,7 @@ import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -121,7 +121,7 @@ class SessionTest {
 
     @Test
     void outputsThatAreNoNumbersAreLeftOutAndNamedWhenAskedFor() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("list", "SequenceConstruct", draft.input("x", DataType.FLOAT, -1));
         draft.graph()
                 .outputs()
@@ -142,7 +142,7 @@ class SessionTest {
 
     @Test
     void halfPrecisionGoesThrough() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "Neg", draft.input("x", DataType.FLOAT16, -1));
         var halves = Tensor.zeros(DataType.FLOAT16, 2);
         halves.data().asShortBuffer().put(new short[] {Float.floatToFloat16(1.5f), Float.floatToFloat16(-2)});

@@ -8,7 +8,7 @@ import com.networknt.schema.SchemaValidatorsConfig;
 import com.networknt.schema.SpecVersion.VersionFlag;
 import com.networknt.schema.ValidationMessage;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -64,7 +64,7 @@ final class Vocabulary {
         if (fault.getType().equals("enum") && value.isTextual()) {
             var known =
                     fault.getSchemaNode().valueStream().map(JsonNode::asText).toList();
-            return "'" + value.asText() + "' is unknown: " + Nearest.hint(value.asText(), known);
+            return "'" + value.asText() + "' is unknown: " + ClosestName.hint(value.asText(), known);
         }
         return fault.getError();
     }
@@ -78,7 +78,7 @@ final class Vocabulary {
                 .propertyStream()
                 .map(field -> field.getKey())
                 .toList();
-        if (Nearest.to(name, beside).isEmpty()) {
+        if (ClosestName.to(name, beside).isEmpty()) {
             var elsewhere = fields.stream()
                     .filter(field -> field.substring(field.lastIndexOf('.') + 1).equalsIgnoreCase(name))
                     .toList();
@@ -86,7 +86,7 @@ final class Vocabulary {
                 return "did you mean " + String.join(" or ", elsewhere) + "?";
             }
         }
-        return Nearest.hint(name, beside);
+        return ClosestName.hint(name, beside);
     }
 
     private static String path(ValidationMessage fault) {

@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.service;
 
-import dev.quantline.pipeline.stage.Attempts;
+import dev.quantline.pipeline.stage.RetryPolicy;
 import dev.quantline.pipeline.stage.BrokerUnavailable;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import io.smallrye.faulttolerance.api.ExponentialBackoff;
@@ -14,7 +14,7 @@ import org.eclipse.microprofile.faulttolerance.Retry;
  * MicroProfile Fault Tolerance describes.
  */
 @ApplicationScoped
-public class RetryingAttempts implements Attempts {
+public class RetryingAttempts implements RetryPolicy {
     @Override
     @Retry(
             maxRetries = 7,

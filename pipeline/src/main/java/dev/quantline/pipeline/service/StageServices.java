@@ -1,12 +1,12 @@
 package dev.quantline.pipeline.service;
 
 import dev.quantline.pipeline.stage.Admission;
-import dev.quantline.pipeline.stage.Attempts;
+import dev.quantline.pipeline.stage.RetryPolicy;
 import dev.quantline.pipeline.stage.EventSink;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageMetrics;
 import dev.quantline.pipeline.stage.StageShell;
-import dev.quantline.pipeline.stage.Tools;
+import dev.quantline.pipeline.stage.StageDependencies;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.onnx.runtime.Provider;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -19,7 +19,7 @@ public class StageServices {
     private final Store store;
     private final EventSink sink;
     private final MeterRegistry meters;
-    private final Attempts attempts;
+    private final RetryPolicy attempts;
     private final WorkConfig work;
     private final String version;
 
@@ -27,7 +27,7 @@ public class StageServices {
             Store store,
             EventSink sink,
             MeterRegistry meters,
-            Attempts attempts,
+            RetryPolicy attempts,
             WorkConfig work,
             @ConfigProperty(name = "quantline.version") String version) {
         this.store = store;
@@ -45,7 +45,7 @@ public class StageServices {
 
     /** The stage as a reaction to records. */
     public StageService of(Stage stage) {
-        var tools = new Tools(
+        var tools = new StageDependencies(
                 store,
                 sink,
                 new StageMetrics(meters, stage.name()),

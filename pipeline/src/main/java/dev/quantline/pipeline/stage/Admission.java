@@ -15,9 +15,9 @@ import org.jboss.logging.Logger;
 /** Takes jobs in and stops them; part of the first stage's service. */
 public final class Admission {
     private static final Logger LOG = Logger.getLogger(Admission.class);
-    private final Tools tools;
+    private final StageDependencies tools;
 
-    public Admission(Tools tools) {
+    public Admission(StageDependencies tools) {
         this.tools = tools;
     }
 

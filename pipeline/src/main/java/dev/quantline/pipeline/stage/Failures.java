@@ -21,9 +21,9 @@ final class Failures {
 
     private final StageName stage;
     private final StageRecords records;
-    private final Tools tools;
+    private final StageDependencies tools;
 
-    Failures(StageName stage, StageRecords records, Tools tools) {
+    Failures(StageName stage, StageRecords records, StageDependencies tools) {
         this.stage = stage;
         this.records = records;
         this.tools = tools;

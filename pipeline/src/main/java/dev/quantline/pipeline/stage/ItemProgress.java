@@ -15,7 +15,7 @@ final class ItemProgress implements Progress {
     private static final long EVENT_NANOS = Duration.ofMillis(500).toNanos();
     private static final long LOOK_NANOS = Duration.ofSeconds(3).toNanos();
 
-    private final Order order;
+    private final WorkOrder order;
     private final int item;
     private final long before;
     private final EventSink sink;
@@ -24,7 +24,7 @@ final class ItemProgress implements Progress {
     private long lastLook;
 
     /** @param before how many items of the order are stored already */
-    ItemProgress(Order order, int item, long before, EventSink sink, BooleanSupplier cancelled) {
+    ItemProgress(WorkOrder order, int item, long before, EventSink sink, BooleanSupplier cancelled) {
         this.order = order;
         this.item = item;
         this.before = before;

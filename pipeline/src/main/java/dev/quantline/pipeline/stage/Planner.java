@@ -15,20 +15,20 @@ import java.util.TreeMap;
 /** Makes the order of a stage: brings the inputs in, names the result by what it depends on, splits the work. */
 final class Planner {
     private final Stage stage;
-    private final Tools tools;
+    private final StageDependencies tools;
     private final StageRecords records;
 
-    Planner(Stage stage, Tools tools) {
+    Planner(Stage stage, StageDependencies tools) {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
     }
 
     /** The order for a job, the stored one if there is one. */
-    Order order(JobRequest job, Optional<ObjectRef> previous, long sinceMillis) throws IOException {
+    WorkOrder order(JobRequest job, Optional<ObjectRef> previous, long sinceMillis) throws IOException {
         var watch = new Stopwatch();
         var earlier = records.earlier(previous);
-        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
+        try (var place = new WorkDirectory(tools.scratch(), tools.store(), tools.metrics()::downloaded)) {
             var inputs = place.fetch(stage.inputs(job, earlier));
             var settings = Json.tree(stage.settings(job));
             var hash = hash(inputs, Map.of("stage", stage.name(), "version", tools.version(), "settings", settings));
@@ -48,7 +48,7 @@ final class Planner {
                     _ -> {},
                     tools.version());
             var items = watch.compute(() -> stage.items(context));
-            return records.order(new Order(
+            return records.order(new WorkOrder(
                     job.id(),
                     stage.name(),
                     hash,

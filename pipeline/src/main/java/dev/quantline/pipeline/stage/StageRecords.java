@@ -43,15 +43,15 @@ final class StageRecords {
     }
 
     /** Writes the order unless there is one already, and answers the one that counts. */
-    Order order(Order wanted) {
+    WorkOrder order(WorkOrder wanted) {
         var folder = folder(wanted.job(), wanted.stage(), wanted.hash());
         return store.create(Keys.order(folder), Json.bytes(wanted))
                 ? wanted
                 : order(folder).orElseThrow();
     }
 
-    Optional<Order> order(String folder) {
-        return store.read(Keys.order(folder)).map(json -> Json.read(json, Order.class));
+    Optional<WorkOrder> order(String folder) {
+        return store.read(Keys.order(folder)).map(json -> Json.read(json, WorkOrder.class));
     }
 
     Optional<Manifest> manifest(String folder) {
@@ -77,16 +77,16 @@ final class StageRecords {
         return new Earlier(Map.copyOf(found));
     }
 
-    Optional<Part> part(String partFolder) {
-        return store.read(Keys.partManifest(partFolder)).map(json -> Json.read(json, Part.class));
+    Optional<ItemResult> part(String partFolder) {
+        return store.read(Keys.partManifest(partFolder)).map(json -> Json.read(json, ItemResult.class));
     }
 
-    void part(String partFolder, Part part) {
+    void part(String partFolder, ItemResult part) {
         store.create(Keys.partManifest(partFolder), Json.bytes(part));
     }
 
     /** For each item of the order whether it is stored. */
-    List<Boolean> stored(Order order) {
+    List<Boolean> stored(WorkOrder order) {
         var folder = folder(order.job(), order.stage(), order.hash());
         var keys = Set.copyOf(store.list(folder + "parts/"));
         return IntStream.range(0, order.items().size())

@@ -14,13 +14,13 @@ import java.util.Optional;
  */
 public final class StageShell {
     private final Stage stage;
-    private final Tools tools;
+    private final StageDependencies tools;
     private final StageRecords records;
     private final Planner planner;
     private final Worker worker;
     private final Failures failures;
 
-    public StageShell(Stage stage, Tools tools) {
+    public StageShell(Stage stage, StageDependencies tools) {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
@@ -92,7 +92,7 @@ public final class StageShell {
         });
     }
 
-    private void complete(Order order) throws IOException {
+    private void complete(WorkOrder order) throws IOException {
         var folder = StageRecords.folder(order.job(), order.stage(), order.hash());
         var manifest = records.manifest(folder);
         if (manifest.isEmpty()) {
@@ -106,7 +106,7 @@ public final class StageShell {
         return records.request(job).orElseThrow(() -> new BadInput("no such job: " + job));
     }
 
-    private Order order(String job, String hash) {
+    private WorkOrder order(String job, String hash) {
         return records.order(StageRecords.folder(job, stage.name(), hash))
                 .orElseThrow(() -> new BadInput("no such work: " + stage.name().verb() + " " + hash + " of " + job));
     }

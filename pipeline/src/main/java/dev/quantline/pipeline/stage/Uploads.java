@@ -16,8 +16,8 @@ import java.util.concurrent.FutureTask;
 
 /** Puts results into the store, those that are ready early while the stage goes on computing. */
 final class Uploads implements AutoCloseable {
-    private final Tools tools;
-    private final Workplace place;
+    private final StageDependencies tools;
+    private final WorkDirectory place;
     private final String folder;
     private final Map<Path, Begun> early = new HashMap<>();
 
@@ -28,7 +28,7 @@ final class Uploads implements AutoCloseable {
         }
     }
 
-    Uploads(Tools tools, Workplace place, String folder) {
+    Uploads(StageDependencies tools, WorkDirectory place, String folder) {
         this.tools = tools;
         this.place = place;
         this.folder = folder;

@@ -14,17 +14,17 @@ import java.util.stream.Stream;
 /** Runs items and merges their parts, storing what they leave. */
 final class Worker {
     private final Stage stage;
-    private final Tools tools;
+    private final StageDependencies tools;
     private final StageRecords records;
 
-    Worker(Stage stage, Tools tools) {
+    Worker(Stage stage, StageDependencies tools) {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
     }
 
     /** Runs one time slice of an item unless its result is there already, and says what is to be published next. */
-    Event run(JobRequest job, Order order, Event.Work work) throws IOException {
+    Event run(JobRequest job, WorkOrder order, Event.Work work) throws IOException {
         var stageFolder = StageRecords.folder(order.job(), order.stage(), order.hash());
         var folder = Keys.part(stageFolder, work.item());
         var done = new Event.WorkDone(work.job(), work.stage(), work.hash(), work.item());
@@ -36,13 +36,13 @@ final class Worker {
             return next;
         }
         var watch = new Stopwatch();
-        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded);
+        try (var place = new WorkDirectory(tools.scratch(), tools.store(), tools.metrics()::downloaded);
                 var uploads = new Uploads(tools, place, folder)) {
             place.fetchKnown(order.inputs());
             var checkpoint =
-                    work.slice() == 0 ? Optional.<Part>empty() : records.part(Keys.slice(folder, work.slice()));
+                    work.slice() == 0 ? Optional.<ItemResult>empty() : records.part(Keys.slice(folder, work.slice()));
             var before = records.stored(order).stream().filter(stored -> stored).count();
-            var spans = new ArrayList<>(checkpoint.map(Part::spans).orElse(List.of()));
+            var spans = new ArrayList<>(checkpoint.map(ItemResult::spans).orElse(List.of()));
             var context = new StageContext(
                     job,
                     place.local(order.inputs()),
@@ -61,14 +61,14 @@ final class Worker {
                 case Outcome.Done end -> {
                     var files = uploads.finish(end.files());
                     spans.add(watch.span());
-                    records.part(folder, new Part(files, end.summary(), spans));
+                    records.part(folder, new ItemResult(files, end.summary(), spans));
                     yield done;
                 }
                 case Outcome.Continue pause -> {
                     var sliceFolder = Keys.slice(folder, next.slice());
                     var files = uploads.finish(sliceFolder, pause.checkpoint());
                     spans.add(watch.span());
-                    records.part(sliceFolder, new Part(files, Json.MAPPER.nullNode(), spans));
+                    records.part(sliceFolder, new ItemResult(files, Json.MAPPER.nullNode(), spans));
                     yield next;
                 }
             };
@@ -76,10 +76,10 @@ final class Worker {
     }
 
     /** Merges the stored parts and writes the manifest, the last object of a stage. */
-    Manifest complete(JobRequest job, Order order) throws IOException {
+    Manifest complete(JobRequest job, WorkOrder order) throws IOException {
         var watch = new Stopwatch();
         var folder = StageRecords.folder(order.job(), order.stage(), order.hash());
-        var parts = new ArrayList<Part>();
+        var parts = new ArrayList<ItemResult>();
         for (var item = 0; item < order.items().size(); item++) {
             parts.add(records.part(Keys.part(folder, item)).orElseThrow());
         }
@@ -109,9 +109,9 @@ final class Worker {
                         order.version()));
     }
 
-    private Part merged(JobRequest job, Order order, String folder, List<Part> parts, Stopwatch watch)
+    private ItemResult merged(JobRequest job, WorkOrder order, String folder, List<ItemResult> parts, Stopwatch watch)
             throws IOException {
-        try (var place = new Workplace(tools.scratch(), tools.store(), tools.metrics()::downloaded);
+        try (var place = new WorkDirectory(tools.scratch(), tools.store(), tools.metrics()::downloaded);
                 var uploads = new Uploads(tools, place, Keys.results(folder))) {
             place.fetchKnown(order.inputs());
             var finished = new ArrayList<FinishedItem>();
@@ -132,7 +132,7 @@ final class Worker {
                     uploads::begin,
                     tools.version());
             var merged = watch.compute(() -> stage.merge(context, finished));
-            return new Part(uploads.finish(merged.files()), merged.summary(), List.of());
+            return new ItemResult(uploads.finish(merged.files()), merged.summary(), List.of());
         }
     }
 }

@@ -17,7 +17,7 @@ class ItemProgressTest {
     private final List<Event.Progress> announced = new ArrayList<>();
 
     private ItemProgress progress() {
-        var order = new Order(
+        var order = new WorkOrder(
                 "job",
                 StageName.TUNE,
                 "0",

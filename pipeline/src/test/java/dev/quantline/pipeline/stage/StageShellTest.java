@@ -41,11 +41,11 @@ class StageShellTest {
     private final List<Event> all = new ArrayList<>();
     private final SumStage stage = new SumStage();
     private final SimpleMeterRegistry meters = new SimpleMeterRegistry();
-    private final Tools tools = new Tools(
+    private final StageDependencies tools = new StageDependencies(
             store,
             new Recorder(),
             new StageMetrics(meters, StageName.PROFILE),
-            Attempts.once(),
+            RetryPolicy.once(),
             folder.resolve("scratch"),
             0,
             "1");
@@ -224,7 +224,7 @@ class StageShellTest {
     @Test
     void anUnreachableStoreIsRetryable() {
         submit("i", "1");
-        var away = new Tools(
+        var away = new StageDependencies(
                 new Store(new StoreSettings(
                         java.net.URI.create("http://127.0.0.1:1"),
                         "us-east-1",
@@ -236,7 +236,7 @@ class StageShellTest {
                         1)),
                 new Recorder(),
                 tools.metrics(),
-                Attempts.once(),
+                RetryPolicy.once(),
                 folder.resolve("scratch"),
                 0,
                 "1");
@@ -250,7 +250,7 @@ class StageShellTest {
         submit("j", "1");
         deliver(new Random(0));
         var newer =
-                new Tools(store, new Recorder(), tools.metrics(), Attempts.once(), folder.resolve("scratch"), 0, "2");
+                new StageDependencies(store, new Recorder(), tools.metrics(), RetryPolicy.once(), folder.resolve("scratch"), 0, "2");
 
         new StageShell(stage, newer).start("j", Optional.empty(), 0);
 

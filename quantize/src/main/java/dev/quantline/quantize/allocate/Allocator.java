@@ -1,7 +1,7 @@
 package dev.quantline.quantize.allocate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -46,7 +46,7 @@ public final class Allocator {
         pins.forEach((layer, width) -> {
             if (!layers.contains(layer)) {
                 throw new BadInput("allocate.pinned: no layer '" + layer + "' has widths to choose: "
-                        + Nearest.hint(layer, layers));
+                        + ClosestName.hint(layer, layers));
             }
             if (table.rows().stream()
                     .noneMatch(row -> row.layer().equals(layer)

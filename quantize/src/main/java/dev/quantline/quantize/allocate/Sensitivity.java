@@ -1,6 +1,6 @@
 package dev.quantline.quantize.allocate;
 
-import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
@@ -48,7 +48,7 @@ public final class Sensitivity {
     private Sensitivity(
             FloatModels models, Candidates candidates, OutputLoss loss, Provider provider, Spilling spilling) {
         this.models = models;
-        model = Ends.of(models.calibrated()).alone(models.calibrated());
+        model = ComparedOutputs.of(models.calibrated()).alone(models.calibrated());
         this.candidates = candidates;
         this.loss = loss;
         this.provider = provider;
@@ -107,7 +107,7 @@ public final class Sensitivity {
             OutputLoss loss,
             Provider provider) {
         double[] sum = new double[2];
-        var ends = Ends.of(model).in(quantized);
+        var ends = ComparedOutputs.of(model).in(quantized);
         try (var before = Session.open(ends.alone(model), provider, Session.Optimization.EXACT);
                 var after = Session.open(ends.alone(quantized), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, batch, arrays -> {

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.onnx.runtime.Spilling;
 import java.util.List;
@@ -254,7 +254,7 @@ public record CalibrateSettings(
             }
         }
         throw new BadInput(field + " '" + value + "' is unknown: "
-                + Nearest.hint(
+                + ClosestName.hint(
                         value,
                         Stream.of(type.getEnumConstants())
                                 .map(constant -> constant.name().toLowerCase(Locale.ROOT))

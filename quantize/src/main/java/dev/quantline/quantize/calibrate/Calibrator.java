@@ -1,6 +1,6 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.quantize.plan.CalibrationTable;
@@ -11,7 +11,7 @@ import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.onnx.pattern.Sites;
+import dev.quantline.onnx.pattern.ActivationKinds;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -64,14 +64,14 @@ public final class Calibrator {
             Progress progress,
             Consumer<Graph> rewritten) {
         try (var sites = settings.needsSamples()
-                ? SiteSearch.on(model, profile, samples, settings, batch, provider, progress)
-                : SiteSearch.without(model, profile, settings)) {
+                ? ActivationQuantizerSearch.on(model, profile, samples, settings, batch, provider, progress)
+                : ActivationQuantizerSearch.without(model, profile, settings)) {
             return calibrate(sites, profile, samples, settings, batch, provider, progress, rewritten);
         }
     }
 
     private static Result calibrate(
-            SiteSearch sites,
+            ActivationQuantizerSearch sites,
             Profile profile,
             Samples samples,
             CalibrateSettings settings,
@@ -91,15 +91,15 @@ public final class Calibrator {
                             site.tensor(), site.readers(), grid.quantizer(), grid.range())));
         }
         var products = settings.weightRange() == CalibrateSettings.WeightRange.AUTO
-                ? InputProducts.of(
+                ? InputGram.of(
                         prepared,
                         samples,
                         0,
-                        Math.min(InputProducts.SAMPLES, samples.size()),
+                        Math.min(InputGram.SAMPLES, samples.size()),
                         batch,
                         provider,
                         progress.part(0.8, 0.82))
-                : InputProducts.none();
+                : InputGram.none();
         var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings, products)
                 .all(placement, progress.part(0.82, 1));
         var rewrites = new ArrayList<>(profile.rewrites());
@@ -127,9 +127,9 @@ public final class Calibrator {
     }
 
     private static List<CalibrationTable.Site> activations(
-            Graph model, Placement placement, SiteSearch sites, CalibrateSettings settings, Progress progress) {
-        var kinds = new Sites(model.index());
-        var grids = new HashMap<String, Map<Integer, SiteSearch.Chosen>>();
+            Graph model, Placement placement, ActivationQuantizerSearch sites, CalibrateSettings settings, Progress progress) {
+        var kinds = new ActivationKinds(model.index());
+        var grids = new HashMap<String, Map<Integer, ActivationQuantizerSearch.Chosen>>();
         var found = new ArrayList<CalibrationTable.Site>();
         for (var site : placement.activations().values()) {
             String kind = kinds.kindOf(site.tensor()).label();
@@ -154,7 +154,7 @@ public final class Calibrator {
                     kind,
                     site.readers(),
                     site.gridOf(),
-                    Sketch.of(sites.profileOf(site.tensor())),
+                    ProfileSummary.of(sites.profileOf(site.tensor())),
                     left,
                     candidates));
             progress.report((double) found.size() / placement.activations().size(), "choosing ranges");
@@ -162,7 +162,7 @@ public final class Calibrator {
         return found;
     }
 
-    private static double sqnrDb(SiteSearch sites, String tensor, Quantizer quantizer) {
+    private static double sqnrDb(ActivationQuantizerSearch sites, String tensor, Quantizer quantizer) {
         return RangeSearch.sqnrDb(sites.profileOf(tensor).histogram(), quantizer);
     }
 }

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.util.List;
 
 /**
@@ -39,7 +39,7 @@ public sealed interface Granularity {
             case "block" -> new PerBlock(block);
             default ->
                 throw new BadInput("calibrate.granularity '" + name + "' is unknown: "
-                        + Nearest.hint(name, List.of("tensor", "channel", "block")));
+                        + ClosestName.hint(name, List.of("tensor", "channel", "block")));
         };
     }
 }

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Blas;

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.quantize.profile.Histogram;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
@@ -57,7 +57,7 @@ public sealed interface RangeCriterion {
             case "auto" -> new Auto();
             default ->
                 throw new BadInput("calibrate.range '" + name + "' is unknown: "
-                        + Nearest.hint(
+                        + ClosestName.hint(
                                 name,
                                 List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")));
         };

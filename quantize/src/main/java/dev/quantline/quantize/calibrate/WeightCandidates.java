@@ -1,6 +1,6 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -34,7 +34,7 @@ final class WeightCandidates {
     private final Map<String, TensorProfile> profiles;
     private final QuantizationPlan activations;
     private final CalibrateSettings settings;
-    private final InputProducts products;
+    private final InputGram products;
 
     /** @param activations the plan's, whose scales biases have to fit */
     WeightCandidates(
@@ -42,7 +42,7 @@ final class WeightCandidates {
             Map<String, TensorProfile> profiles,
             List<QuantizationPlan.Activation> activations,
             CalibrateSettings settings,
-            InputProducts products) {
+            InputGram products) {
         this.model = model;
         this.products = products;
         this.profiles = profiles;

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.evaluate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Dataset;
 import java.io.IOException;
@@ -95,7 +95,7 @@ public interface Metric extends AutoCloseable {
      */
     static Optional<Metric> of(Measure measure, Dataset data) throws IOException {
         if (measure.own().isPresent()) {
-            return Optional.of(new OwnMetric(measure.own().get(), data));
+            return Optional.of(new CustomMetric(measure.own().get(), data));
         }
         var output = measure.output();
         return Optional.ofNullable(
@@ -123,7 +123,7 @@ public interface Metric extends AutoCloseable {
                     case "fidelity" -> null;
                     default ->
                         throw new BadInput("metric '" + measure.metric() + "' is unknown: "
-                                + Nearest.hint(measure.metric(), NAMES));
+                                + ClosestName.hint(measure.metric(), NAMES));
                 });
     }
 }

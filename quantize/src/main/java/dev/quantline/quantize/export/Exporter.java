@@ -1,6 +1,6 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.evaluate.Latency;
 import dev.quantline.quantize.evaluate.Measure;
@@ -134,7 +134,7 @@ public final class Exporter {
         var kernels = Kernels.of(file, job.provider());
         var latency = latency(job, file);
         boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
-        var ends = Ends.of(ModelFile.read(job.original())).in(simulated);
+        var ends = ComparedOutputs.of(ModelFile.read(job.original())).in(simulated);
         try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
                 var after = ends.open(
                         file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.export;
 
 import dev.quantline.onnx.Graph;
-import dev.quantline.quantize.plan.Bodies;
+import dev.quantline.quantize.plan.SubgraphBodies;
 import dev.quantline.quantize.plan.GivenCodes;
 import dev.quantline.onnx.rewrite.SinglePrecision;
 import java.util.ArrayList;
@@ -27,7 +27,7 @@ final class Notes {
             notes.add(
                     "the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types");
         }
-        long inside = Bodies.products(model);
+        long inside = SubgraphBodies.products(model);
         if (inside > 0) {
             notes.add("%d products inside bodies of If, Loop or Scan stay float".formatted(inside));
         }

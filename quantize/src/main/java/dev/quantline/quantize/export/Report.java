@@ -324,11 +324,11 @@ public record Report(
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */
     public void write(Path folder) throws IOException {
-        write(folder, Gallery.EMPTY);
+        write(folder, ReportPlots.EMPTY);
     }
 
     /** The same with pictures in {@code report.html}. */
-    public void write(Path folder, Gallery gallery) throws IOException {
+    public void write(Path folder, ReportPlots gallery) throws IOException {
         Files.writeString(folder.resolve("report.json"), toJson());
         Files.writeString(folder.resolve("report.html"), toHtml(gallery));
     }
@@ -347,7 +347,7 @@ public record Report(
     }
 
     /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
-    public String toHtml(Gallery gallery) {
+    public String toHtml(ReportPlots gallery) {
         return script(
                         script(script(script(script(resource("report.html"), "page"), "usage"), "sites"), "bits"),
                         "curves")

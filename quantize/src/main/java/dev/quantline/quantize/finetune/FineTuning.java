@@ -64,21 +64,21 @@ public final class FineTuning implements AutoCloseable {
         task = new TaskLoss(settings, data.power());
         var graph = model.copy();
         var terms = new ArrayList<>(List.of(Loss.Term.of(1, task.addTo(graph))));
-        var observed = new ArrayList<OutlierSites.Site>();
+        var observed = new ArrayList<OutlierActivations.Site>();
         if (settings.lambda() > 0) {
-            var sites = new OutlierSites(graph, exclude);
+            var sites = new OutlierActivations(graph, exclude);
             observed.addAll(sites.all());
             terms.addAll(sites.terms());
         }
         graph.sort();
         statistics = new OutlierStatistics(observed, settings.width());
-        var learned = Learned.of(model);
+        var learned = TrainableConstants.of(model);
         var forTraining = TrainingGraph.of(
                 graph,
                 data.sizes(),
                 learned,
                 new Loss.Sum(terms),
-                observed.stream().map(OutlierSites.Site::observed).toList());
+                observed.stream().map(OutlierActivations.Site::observed).toList());
         // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
         boolean still = settings.task() == Task.DISTILL && settings.lambda() == 0;
         steps = still ? 0 : (int) Math.min(settings.steps(), (long) settings.epochs() * data.perEpoch());

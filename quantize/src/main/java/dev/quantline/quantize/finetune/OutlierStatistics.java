@@ -1,6 +1,6 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.quantize.finetune.OutlierSites.Site;
+import dev.quantline.quantize.finetune.OutlierActivations.Site;
 import dev.quantline.gradient.train.Running;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
@@ -72,7 +72,7 @@ final class TaskLoss {
     }
 
     private static String output(Graph graph, FineTuneSettings settings) {
-        return Ends.of(graph).lookedAt(settings.output()).names().getFirst();
+        return ComparedOutputs.of(graph).lookedAt(settings.output()).names().getFirst();
     }
 
     private static int rank(Graph graph, String tensor) {

@@ -36,7 +36,7 @@ public final class NothingToQuantize {
             return "the model has nothing to quantize: the weights of " + doubles.getFirst()
                     + " are of type DOUBLE, export the model in float32";
         }
-        long inside = Bodies.products(model);
+        long inside = SubgraphBodies.products(model);
         return "the model has nothing to quantize: no MatMul, Gemm or Conv with constant weights"
                 + (inside == 0
                         ? ""

@@ -75,7 +75,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
      * @throws dev.quantline.onnx.BadInput naming an entry that fits no node and no tensor of them
      */
     public static void checkExcluded(List<String> exclude, List<Graph> graphs) {
-        Excluded.check(exclude, graphs);
+        Exclusions.check(exclude, graphs);
     }
 
     /** Whether there is an integer kernel that moves or makes codes, where all a node reads are codes. */
@@ -92,7 +92,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         private final Graph graph;
         private final GraphIndex index;
         private final Set<String> floats = new HashSet<>();
-        private final Excluded excluded;
+        private final Exclusions excluded;
         private final Set<String> masked;
         private final Map<String, Site> sites = new LinkedHashMap<>();
         private final List<Weight> weights = new ArrayList<>();
@@ -100,7 +100,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
 
         Finder(Graph graph, List<String> exclude) {
             this.graph = graph;
-            excluded = new Excluded(exclude);
+            excluded = new Exclusions(exclude);
             index = graph.index();
             masked = MaskConstants.in(graph);
             ElementTypes.of(graph).forEach((name, type) -> {

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -41,7 +41,7 @@ public enum Target {
         return Arrays.stream(values())
                 .filter(target -> target.label.equals(label))
                 .findFirst()
-                .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: " + Nearest.hint(label, labels())));
+                .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: " + ClosestName.hint(label, labels())));
     }
 
     private static List<String> labels() {

@@ -14,7 +14,7 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
-import dev.quantline.onnx.pattern.Sites;
+import dev.quantline.onnx.pattern.ActivationKinds;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
@@ -66,7 +66,7 @@ public final class Profiler {
             throw new BadInput(NothingToQuantize.why(model, exclude));
         }
         var observed = model.copy();
-        var kinds = new Sites(model.index());
+        var kinds = new ActivationKinds(model.index());
         var tensors = new LinkedHashMap<String, TensorProfile>();
         for (var site : placement.activations().values()) {
             tensors.put(site.tensor(), new TensorProfile(site.tensor(), site.axis(), kinds.kindOf(site.tensor())));

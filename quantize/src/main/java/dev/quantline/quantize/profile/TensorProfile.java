@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.onnx.pattern.SiteKind;
+import dev.quantline.onnx.pattern.ActivationKind;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -49,7 +49,7 @@ public final class TensorProfile {
     private double[] channelSquares = {};
     /** What the activation is; null where nobody asked. */
     @JsonProperty
-    private SiteKind kind;
+    private ActivationKind kind;
 
     @JsonProperty
     private RangeAverage average = RangeAverage.NONE;
@@ -60,7 +60,7 @@ public final class TensorProfile {
     @JsonProperty
     private boolean mixed;
 
-    TensorProfile(String tensor, int axis, SiteKind kind) {
+    TensorProfile(String tensor, int axis, ActivationKind kind) {
         this(tensor, axis);
         this.kind = kind;
     }
@@ -125,7 +125,7 @@ public final class TensorProfile {
     }
 
     /** What the activation is. */
-    public Optional<SiteKind> kind() {
+    public Optional<ActivationKind> kind() {
         return Optional.ofNullable(kind);
     }
 

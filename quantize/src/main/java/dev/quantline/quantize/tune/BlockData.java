@@ -31,7 +31,7 @@ record BlockData(
         Activations floats,
         Activations quantized,
         Activations targets,
-        Optional<Ahead> ahead) {
+        Optional<AcrossBlock> ahead) {
     /** What the name of the target of an output ends in. */
     static final String TARGET = "/target";
     /** What the name of the mask of an output ends in. */

@@ -2,7 +2,7 @@ package dev.quantline.quantize.tune;
 
 import dev.quantline.quantize.evaluate.Fidelity;
 import dev.quantline.gradient.train.Run;
-import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
@@ -119,11 +119,11 @@ final class BlockTuning implements AutoCloseable {
             BooleanSupplier stop,
             Progress progress) {
         var targets = run(part, part.cut(reference), floats);
-        var simulation = new Simulation(
-                part, state.model(), state.plan(), trainables, new Annealing(training.rounding(), training.steps()));
+        var simulation = new FakeQuantGraph(
+                part, state.model(), state.plan(), trainables, new RoundingRegularizer(training.rounding(), training.steps()));
         var tuned = new Part(state, List.of());
         if (!simulation.parameters().isEmpty()) {
-            var ahead = behind.map(rest -> new Ahead(rest, run(rest, rest.cut(reference), targets)));
+            var ahead = behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)));
             var data = new BlockData(part, fed, floats, quantized, targets, ahead);
             var outcome = new Reconstruction(data, simulation, reference, training, split, provider)
                     .run(checkpoint, stop, progress);
@@ -136,7 +136,7 @@ final class BlockTuning implements AutoCloseable {
             tuned = new Part(
                     new State(
                             changes.applyTo(state.model()),
-                            changes.applyTo(state.plan(), new Grids(state.model(), state.plan()))),
+                            changes.applyTo(state.plan(), new SharedQuantizers(state.model(), state.plan()))),
                     outcome.get().curve());
         }
         leave(part, tuned.state(), targets);
@@ -148,7 +148,7 @@ final class BlockTuning implements AutoCloseable {
      */
     State round(Subgraph part, State state, Progress progress) {
         var inputs = new SequentialRounding.Inputs(
-                alike(0, split.train(), InputProducts.BATCH),
+                alike(0, split.train(), InputGram.BATCH),
                 batch -> inputs(part, floats, batch),
                 batch -> inputs(part, quantized, batch));
         return new SequentialRounding(part, reference, state, provider).apply(inputs, progress);
@@ -159,7 +159,7 @@ final class BlockTuning implements AutoCloseable {
         var fidelity = new Fidelity();
         try (var first = Session.open(part.cut(reference), provider, Session.Optimization.EXACT);
                 var second = Session.open(
-                        Simulation.fixed(part, state.model(), state.plan()), provider, Session.Optimization.EXACT)) {
+                        FakeQuantGraph.fixed(part, state.model(), state.plan()), provider, Session.Optimization.EXACT)) {
             for (int[] batch : alike(split.judging(), split.all(), size)) {
                 var exact = first.run(inputs(part, floats, batch));
                 var other = second.run(inputs(part, quantized, batch));
@@ -202,13 +202,13 @@ final class BlockTuning implements AutoCloseable {
     /** How long one training step of a part takes; 0 when it has nothing to train. */
     double secondsAStep(
             Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
-        var simulation = new Simulation(
-                part, state.model(), state.plan(), trainables, new Annealing(training.rounding(), training.steps()));
+        var simulation = new FakeQuantGraph(
+                part, state.model(), state.plan(), trainables, new RoundingRegularizer(training.rounding(), training.steps()));
         if (simulation.parameters().isEmpty()) {
             return 0;
         }
         try (var targets = run(part, part.cut(reference), floats)) {
-            var ahead = behind.map(rest -> new Ahead(rest, run(rest, rest.cut(reference), targets)));
+            var ahead = behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)));
             var data = new BlockData(part, fed, floats, quantized, targets, ahead);
             double seconds = new Reconstruction(data, simulation, reference, training, split, provider).secondsAStep();
             ahead.ifPresent(there -> there.targets().close());
@@ -228,7 +228,7 @@ final class BlockTuning implements AutoCloseable {
                 part.inputs(),
                 reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
         var inputs = run(before, before.cut(reference), fed);
-        replace(inputs, sequential ? run(before, Simulation.fixed(before, state.model(), state.plan()), fed) : inputs);
+        replace(inputs, sequential ? run(before, FakeQuantGraph.fixed(before, state.model(), state.plan()), fed) : inputs);
     }
 
     /** Passes a part that is tuned already, as {@link #tune} does at its end: the next one starts from the same bits. */
@@ -240,7 +240,7 @@ final class BlockTuning implements AutoCloseable {
     private void leave(Subgraph part, State state, Activations targets) {
         replace(
                 targets,
-                sequential ? run(part, Simulation.fixed(part, state.model(), state.plan()), quantized) : targets);
+                sequential ? run(part, FakeQuantGraph.fixed(part, state.model(), state.plan()), quantized) : targets);
     }
 
     private void replace(Activations nextFloats, Activations nextQuantized) {

@@ -4,7 +4,7 @@ import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
-import dev.quantline.onnx.Nearest;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Node;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;
@@ -90,7 +90,7 @@ final class Blocks {
         tensors.stream().filter(tensor -> !ends.contains(tensor)).findFirst().ifPresent(tensor -> {
             throw new BadInput("tune.blocks: no block can end in '" + tensor
                     + "': it must be a tensor of the prepared model that all" + " data passes through; "
-                    + Nearest.hint(tensor, narrows(model, plan)));
+                    + ClosestName.hint(tensor, narrows(model, plan)));
         });
         return blocks.subgraphs(pieces);
     }

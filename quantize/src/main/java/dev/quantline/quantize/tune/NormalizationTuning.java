@@ -64,14 +64,14 @@ final class NormalizationTuning {
         }
         var wanted =
                 moments(measured(reference, layers, Map.of()), samples, split, batch, provider, progress.part(0, 0.4));
-        var simulated = Simulation.fixed(Blocks.whole(reference), state.model(), state.plan());
+        var simulated = FakeQuantGraph.fixed(Blocks.whole(reference), state.model(), state.plan());
         var seen = moments(measured(simulated, layers, wanted), samples, split, batch, provider, progress.part(0.4, 1));
         var tuned = new Tuned();
         for (var layer : layers) {
             correct(layer, state.model(), wanted, seen, tuned);
         }
         return new State(
-                tuned.applyTo(state.model()), tuned.applyTo(state.plan(), new Grids(state.model(), state.plan())));
+                tuned.applyTo(state.model()), tuned.applyTo(state.plan(), new SharedQuantizers(state.model(), state.plan())));
     }
 
     private static List<Layer> layers(State state) {
@@ -198,7 +198,7 @@ final class NormalizationTuning {
         var channel = quantizer.scaleIndex(weight.shape());
         var values = weight.toFloats();
         for (int i = 0; i < values.length; i++) {
-            values[i] = TrainedWeight.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
+            values[i] = TrainedWeightQuantizer.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
                     * scale[channel[i]];
         }
         tuned.constant(layer.weight().tensor(), Tensor.of(values, weight.shape()));

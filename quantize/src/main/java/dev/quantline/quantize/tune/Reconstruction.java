@@ -3,7 +3,7 @@ package dev.quantline.quantize.tune;
 import dev.quantline.gradient.TrainingGraph;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.gradient.train.Batches;
-import dev.quantline.gradient.train.Derived;
+import dev.quantline.gradient.train.ComputedParameter;
 import dev.quantline.gradient.train.Group;
 import dev.quantline.gradient.train.HeldOut;
 import dev.quantline.gradient.train.Optimizer;
@@ -43,7 +43,7 @@ final class Reconstruction {
     private final Training training;
     private final Split split;
     private final Provider provider;
-    private final Simulation simulation;
+    private final FakeQuantGraph simulation;
     private final Graph graph;
     private final Map<String, long[]> hidden;
     private final Loss loss;
@@ -52,7 +52,7 @@ final class Reconstruction {
 
     /** @param reference float model, for what lies behind the part */
     Reconstruction(
-            BlockData data, Simulation simulation, Graph reference, Training training, Split split, Provider provider) {
+            BlockData data, FakeQuantGraph simulation, Graph reference, Training training, Split split, Provider provider) {
         this.data = data;
         this.training = training;
         this.split = split;
@@ -65,9 +65,9 @@ final class Reconstruction {
                         .toArray()),
                 provider);
         data.ahead().ifPresent(ahead -> ahead.appendTo(graph, reference));
-        loss = new Distances(data, training, split, graph).loss();
+        loss = new ReconstructionLoss(data, training, split, graph).loss();
         var derived = simulation.derived();
-        differentiated = new ArrayList<>(derived.stream().map(Derived::tensor).toList());
+        differentiated = new ArrayList<>(derived.stream().map(ComputedParameter::tensor).toList());
         simulation.parameters().keySet().stream()
                 .filter(tensor ->
                         derived.stream().noneMatch(input -> input.sources().contains(tensor)))
@@ -88,7 +88,7 @@ final class Reconstruction {
             var batches = batches();
             var weights = data.ahead().isEmpty()
                     ? Map.<String, Tensor>of()
-                    : Distances.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
+                    : ReconstructionLoss.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
             return run(trainer, weighted(batches, weights), weights, checkpoint, stop, progress);
         } catch (IOException e) {
             throw new UncheckedIOException("a checkpoint of training cannot be kept in " + checkpoint, e);
@@ -109,7 +109,7 @@ final class Reconstruction {
     /** How long a step takes, on average over a few behind the first. */
     double secondsAStep() {
         try (var trainer = trainer()) {
-            var batches = weighted(batches(), data.ahead().isEmpty() ? Map.of() : Distances.weights(1, 1));
+            var batches = weighted(batches(), data.ahead().isEmpty() ? Map.of() : ReconstructionLoss.weights(1, 1));
             trainer.gradients(batches.batch(0));
             long began = System.nanoTime();
             for (int i = 0; i < TIMED; i++) {
@@ -148,9 +148,9 @@ final class Reconstruction {
 
     /** How much longer the gradient of the part's own distance is than that of its stage's. */
     private static double balance(Trainer trainer, Map<String, Tensor> batch) {
-        trainer.gradients(with(batch, Distances.weights(1, 0)));
+        trainer.gradients(with(batch, ReconstructionLoss.weights(1, 0)));
         double near = trainer.gradientNorm();
-        trainer.gradients(with(batch, Distances.weights(0, 1)));
+        trainer.gradients(with(batch, ReconstructionLoss.weights(0, 1)));
         double far = trainer.gradientNorm();
         return far > 0 && Double.isFinite(near / far) ? near / far : 0;
     }

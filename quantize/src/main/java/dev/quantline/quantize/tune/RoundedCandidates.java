@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.Graph;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.Progress;
@@ -26,7 +26,7 @@ public final class RoundedCandidates {
     private final int batch;
     private final Provider provider;
     private final Split split;
-    private final Judge judge;
+    private final HeldOutError judge;
     private final List<Step> steps = new ArrayList<>();
 
     private RoundedCandidates(Graph model, Samples samples, TuneSettings settings, int batch, Provider provider) {
@@ -36,7 +36,7 @@ public final class RoundedCandidates {
         this.batch = batch;
         this.provider = provider;
         split = Split.of(Math.min(settings.samples(), samples.size()));
-        judge = new Judge(model, samples, split, false, batch, provider);
+        judge = new HeldOutError(model, samples, split, false, batch, provider);
     }
 
     /**
@@ -69,8 +69,8 @@ public final class RoundedCandidates {
     private Map<Integer, Graph> round(Map<Integer, QuantizationPlan> plans, Progress progress) {
         boolean compensated = settings.rounding() == TuneSettings.Rounding.COMPENSATED;
         var products = compensated
-                ? InputProducts.of(model, samples, 0, split.train(), batch, provider, progress.part(0, 0.3))
-                : InputProducts.none();
+                ? InputGram.of(model, samples, 0, split.train(), batch, provider, progress.part(0, 0.3))
+                : InputGram.none();
         var rounded = new TreeMap<Integer, Graph>();
         new TreeMap<>(plans).forEach((bits, plan) -> {
             var part = progress.part(
@@ -78,7 +78,7 @@ public final class RoundedCandidates {
             String name = "weights of " + bits + " bits";
             var state = new State(model, plan);
             if (compensated) {
-                var weights = CompensatedRounding.apply(model, plan, products, part.part(0, 0.4));
+                var weights = Gptq.apply(model, plan, products, part.part(0, 0.4));
                 state = better("compensated rounding", name, state, new State(weights, plan), part.part(0.4, 0.6));
             }
             if (settings.bias()) {

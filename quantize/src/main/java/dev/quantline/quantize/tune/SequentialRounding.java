@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputProducts;
-import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -24,7 +24,7 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Rounds the weights of a part, one layer after the other: each by {@link CompensatedRounding} on what the rounded layers before it
+ * Rounds the weights of a part, one layer after the other: each by {@link Gptq} on what the rounded layers before it
  * hand over, and towards what it gives in the float network ({@link LeastSquares}). So it makes up for the errors of those before
  * it too, those of quantized activations included.
  */
@@ -91,11 +91,11 @@ final class SequentialRounding {
         for (var node : model.nodes()) {
             boolean own = part.nodes().contains(node.name())
                     && plan.weightOf(node.name())
-                            .filter(weight -> CompensatedRounding.takes(weight, index))
+                            .filter(weight -> Gptq.takes(weight, index))
                             .isPresent();
             if (own
                     && LayerWeight.of(model, node)
-                            .filter(layer -> layer.inputs() <= InputProducts.WIDEST)
+                            .filter(layer -> layer.inputs() <= InputGram.WIDEST)
                             .isPresent()) {
                 var read = new Read(node.input(0), plan.activationOf(node.input(0), node.name()));
                 waves.computeIfAbsent(read, first -> new ArrayList<>()).add(node);
@@ -106,7 +106,7 @@ final class SequentialRounding {
 
     private void round(Read read, List<Node> layers, Inputs inputs) {
         var until = new Subgraph(part.name(), part.inputs(), List.of(read.tensor()), part.nodes());
-        var graph = Simulation.fixed(until, model, rescaled());
+        var graph = FakeQuantGraph.fixed(until, model, rescaled());
         graph.outputs().clear();
         if (graph.nodes().isEmpty() && part.inputs().isEmpty()) {
             graph.inputs().add(ValueInfos.of(read.tensor(), DataType.FLOAT));
@@ -125,7 +125,7 @@ final class SequentialRounding {
             double scarcity = (double) layer.inputs() / sums.rows();
             var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
             var weight = plan.weightOf(node.name()).orElseThrow();
-            var rounded = CompensatedRounding.withScales(aim, weight.quantizer(), own, scarcity);
+            var rounded = Gptq.withScales(aim, weight.quantizer(), own, scarcity);
             model.initializers().put(weight.tensor(), rounded.values());
             quantizers.put(node.name(), rounded.quantizer());
         }
@@ -157,10 +157,10 @@ final class SequentialRounding {
         var known = new HashMap<String, Products>();
         for (var node : layers) {
             var layer = LayerWeight.of(model, node).orElseThrow();
-            products.put(node.name(), known.computeIfAbsent(InputProducts.key(layer, node), first -> {
+            products.put(node.name(), known.computeIfAbsent(InputGram.key(layer, node), first -> {
                 var both = new Products(
-                        InputProducts.add(graph, node, layer, restored, restored),
-                        InputProducts.add(graph, node, layer, restored, exact));
+                        InputGram.add(graph, node, layer, restored, restored),
+                        InputGram.add(graph, node, layer, restored, exact));
                 graph.outputs().add(ValueInfos.of(both.own(), DataType.FLOAT));
                 graph.outputs().add(ValueInfos.of(both.cross(), DataType.FLOAT));
                 return both;

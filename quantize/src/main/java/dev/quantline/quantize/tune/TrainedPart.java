@@ -11,7 +11,7 @@ import java.util.Map;
  * <p>All trained tensors are relative: shifts count in steps of the quantizer, factors multiply its scale. One learning
  * rate then fits every layer.
  */
-sealed interface TrainedPart permits TrainedWeight, TrainedBias, TrainedGrid {
+sealed interface TrainedPart permits TrainedWeightQuantizer, TrainedBias, TrainedActivationQuantizer {
     /** Writes the operators; the graph is to be sorted afterwards. */
     void write(Graph graph);
 

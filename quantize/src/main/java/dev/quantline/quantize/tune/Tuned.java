@@ -37,7 +37,7 @@ final class Tuned {
     }
 
     /** The plan with the changed quantizers. */
-    QuantizationPlan applyTo(QuantizationPlan plan, Grids shared) {
+    QuantizationPlan applyTo(QuantizationPlan plan, SharedQuantizers shared) {
         return new QuantizationPlan(
                 plan.activations().stream()
                         .map(old -> new QuantizationPlan.Activation(

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quantline.quantize.evaluate.Ends;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
@@ -51,11 +51,11 @@ public final class TuningRun implements AutoCloseable {
     private final Path folder;
     private final Split split;
     /** Of single moves, by squared error: the divergence of a few hundred logits also falls when they grow with their errors. */
-    private final Judge closeness;
+    private final HeldOutError closeness;
     /** Of all together. */
-    private final Judge judge;
+    private final HeldOutError judge;
 
-    private final Pieces pieces;
+    private final Partition pieces;
     private final List<Subgraph> parts;
     private final Training training;
     private final List<Move> moves = new ArrayList<>();
@@ -79,7 +79,7 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /** The whole network, which takes as long as all its pieces. */
-    private record WholeMove(TuningRun run, Subgraph whole, Pieces pieces, int weight) implements Move {
+    private record WholeMove(TuningRun run, Subgraph whole, Partition pieces, int weight) implements Move {
         @Override
         public boolean take(BooleanSupplier stop, Progress progress) {
             return run.tuneWhole(whole, pieces.bytesASample(), stop, progress);
@@ -114,7 +114,7 @@ public final class TuningRun implements AutoCloseable {
             int batch,
             Provider provider,
             Path folder) {
-        var ends = Ends.of(reference);
+        var ends = ComparedOutputs.of(reference);
         // Of a network of logits those that are judged alone count: other outputs may be caches or classes.
         var aims = settings.logits() ? ends.lookedAt(settings.output()) : ends;
         this.given = given;
@@ -126,13 +126,13 @@ public final class TuningRun implements AutoCloseable {
         this.provider = provider;
         this.folder = folder;
         split = Split.of(Math.min(settings.samples(), calibration.size()));
-        closeness = new Judge(model, calibration, split, false, batch, provider);
-        judge = new Judge(model, calibration, split, settings.logits(), batch, provider);
+        closeness = new HeldOutError(model, calibration, split, false, batch, provider);
+        judge = new HeldOutError(model, calibration, split, settings.logits(), batch, provider);
         state = start;
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
-        pieces = new Pieces(model, start.plan(), calibration, provider);
+        pieces = new Partition(model, start.plan(), calibration, provider);
         parts = pieces.of(settings);
         training = settings.training()
                 .withBatch(calibration.batchSize(settings.training().batch()));
@@ -143,7 +143,7 @@ public final class TuningRun implements AutoCloseable {
             if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
                 moves.add((stop, progress) -> round(part, progress));
             }
-            var opaque = Opaque.in(part, model, start.plan());
+            var opaque = NonDifferentiable.in(part, model, start.plan());
             moves.add((stop, progress) -> {
                 arrive(part);
                 opaque.ifPresent(node -> leaveUntrained(part, node));
@@ -154,7 +154,7 @@ public final class TuningRun implements AutoCloseable {
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
             pieces.whole().stream()
-                    .filter(whole -> Opaque.in(whole, model, start.plan()).isEmpty())
+                    .filter(whole -> NonDifferentiable.in(whole, model, start.plan()).isEmpty())
                     .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
@@ -314,8 +314,8 @@ public final class TuningRun implements AutoCloseable {
     private Optional<Subgraph> behind(Subgraph part) {
         boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
         return looks && parts.contains(part)
-                ? Ahead.behind(parts, parts.indexOf(part), model)
-                        .filter(rest -> Opaque.behind(rest, model).isEmpty())
+                ? AcrossBlock.behind(parts, parts.indexOf(part), model)
+                        .filter(rest -> NonDifferentiable.behind(rest, model).isEmpty())
                 : Optional.empty();
     }
 

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.allocate;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -157,7 +157,7 @@ class CandidatePlansTest {
     @Test
     void rowsOfATableGetTheirScalesBelowEightBitsAlone() {
         // Given
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("ids", DataType.INT64, -1);
         draft.op("y", "Gather", draft.normal("table", 1, 20, 4), "ids");
         var model = draft.graph();
@@ -213,7 +213,7 @@ class CandidatePlansTest {
     }
 
     private static Graph layer(float value) {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "Gemm",
@@ -223,7 +223,7 @@ class CandidatePlansTest {
     }
 
     private static Graph biased() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "Gemm",
@@ -280,7 +280,7 @@ class CandidatePlansTest {
     @Test
     void thePlanOfAnAllocationIsSplicedByWhatLayersRead() {
         // Given: two Gemms on one activation that everybody reads
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, -1, 2);
         draft.op("a", "Gemm", "x", draft.normal("u", 1, 2, 2));
         draft.op("b", "Gemm", "x", draft.normal("v", 1, 2, 2));

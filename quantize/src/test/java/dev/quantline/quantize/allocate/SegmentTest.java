@@ -1,6 +1,6 @@
 package dev.quantline.quantize.allocate;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -22,7 +22,7 @@ class SegmentTest {
 
     /** {@code x -> f (of another domain) -> y}, and the place of the largest of each row of f. */
     private static Graph model() {
-        var draft = new Draft(17, 2);
+        var draft = new GraphBuilder(17, 2);
         draft.graph()
                 .nodes()
                 .add(Node.of("FastGelu", List.of(draft.input("x", DataType.FLOAT, -1, 3)), "f")

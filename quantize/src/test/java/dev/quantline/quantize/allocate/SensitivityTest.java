@@ -3,7 +3,7 @@ package dev.quantline.quantize.allocate;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -242,7 +242,7 @@ class SensitivityTest {
     @Test
     void outputsThatDoNotDependOnALayerAreLeftAsTheyAre() throws IOException {
         // Given: two layers side by side, each with an output of its own
-        var draft = new Draft(17, 4);
+        var draft = new GraphBuilder(17, 4);
         draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
         draft.op("a", "MatMul", draft.op("half", "Relu", "x"), draft.normal("u", 1, Networks.FEATURES, 4));
         draft.op("b", "Tanh", draft.op("product", "MatMul", "half", draft.normal("v", 1, Networks.FEATURES, 4)));

@@ -5,7 +5,7 @@ import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -127,7 +127,7 @@ class CalibratorTest {
     @Test
     void aMaskThatComesAsDataStaysFloat() throws IOException {
         // Given: scores that were masked before they reached the model
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, -1, 4);
         draft.op("scores", "MatMul", "x", draft.normal("w", 1, 4, 3));
         draft.op("y", "MatMul", "scores", draft.normal("v", 1, 3, 2));
@@ -303,7 +303,7 @@ class CalibratorTest {
     void unevenChannelsOfAnyActivationAreMovedIntoItsReader() throws IOException {
         // Given: every third hidden channel a hundred times as large as its neighbours, all of the same weight behind
         // them
-        var draft = new Draft(20, 1);
+        var draft = new GraphBuilder(20, 1);
         var uneven = new float[Networks.FEATURES * 48];
         var levelled = new float[48 * 4];
         var random = new Random(4);
@@ -374,7 +374,7 @@ class CalibratorTest {
     @Test
     void aDeadChannelWithALargeBiasKeepsItsBias() throws IOException {
         // Given: weights of channel 1 nearly 0, its bias 1000
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "Gemm",

@@ -1,8 +1,8 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
-import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -49,7 +49,7 @@ class CandidateLimitsTest {
     }
 
     private static Graph product() {
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, INPUTS), draft.normal("w", 1, INPUTS, 6));
         return draft.output("y", DataType.FLOAT, -1, 6).graph();
     }
@@ -59,7 +59,7 @@ class CandidateLimitsTest {
     }
 
     private static List<CalibrationTable.Scales> candidates(
-            List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputProducts products) {
+            List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputGram products) {
         var model = product();
         return new WeightCandidates(model, Map.of(), read, settings, products)
                 .all(Placement.of(model, List.of()), Progress.none())
@@ -68,7 +68,7 @@ class CandidateLimitsTest {
     }
 
     private static List<Integer> limits(List<QuantizationPlan.Activation> read, CalibrateSettings settings) {
-        return candidates(read, settings, InputProducts.none()).stream()
+        return candidates(read, settings, InputGram.none()).stream()
                 .map(scales -> scales.quantizer().pairLimit())
                 .toList();
     }
@@ -94,14 +94,14 @@ class CandidateLimitsTest {
 
     @Test
     void whatALimitCostsStandsBesideIt() {
-        var all = candidates(read(GRID), settings(60, new Granularity.PerChannel(), 4, 8), InputProducts.none());
+        var all = candidates(read(GRID), settings(60, new Granularity.PerChannel(), 4, 8), InputGram.none());
         var weight = product().initializers().get("w");
 
         assertNull(all.getFirst().free());
         var limited = all.getLast();
         assertEquals(60, limited.quantizer().pairLimit());
         assertEquals(WeightSearch.error(weight, limited.quantizer(), null), limited.error(), 1e-12);
-        var free = candidates(List.of(), settings(60, new Granularity.PerChannel(), 8), InputProducts.none())
+        var free = candidates(List.of(), settings(60, new Granularity.PerChannel(), 8), InputGram.none())
                 .getFirst();
         assertEquals(free.error(), limited.free(), 1e-12);
         assertTrue(limited.error() > 2 * limited.free(), limited.error() + " and " + limited.free());
@@ -119,7 +119,7 @@ class CandidateLimitsTest {
         }
         try (var data =
                 Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 64, INPUTS)))))) {
-            var products = InputProducts.of(
+            var products = InputGram.of(
                     model, new Samples(data, model, Map.of()), 0, 64, 8, Provider.cpu(), Progress.none());
             var node = model.nodes().getFirst();
 
@@ -142,7 +142,7 @@ class CandidateLimitsTest {
                             products.of(model, node).orElseThrow()),
                     channels);
             assertNotEquals(
-                    candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputProducts.none())
+                    candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputGram.none())
                             .getFirst()
                             .quantizer(),
                     channels);

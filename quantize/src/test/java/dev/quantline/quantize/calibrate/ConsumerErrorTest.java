@@ -1,7 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -57,7 +57,7 @@ class ConsumerErrorTest {
             Map<String, UnaryOperator<Tensor>> changes)
             throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
-                var seen = new Captured(model, captured, captured)
+                var seen = new ActivationSample(model, captured, captured)
                         .run(new Samples(data, model, Map.of()), ROWS, 5, Provider.cpu(), Spilling.usual());
                 var error = new ConsumerError(model, consumers, seen, Spilling.usual(), Provider.cpu())) {
             return error.of(changes);
@@ -79,7 +79,7 @@ class ConsumerErrorTest {
         // Given: weights of the third output channel all 0, of the second a hundred times as large
         var x = normal(1, ROWS, 3);
         var w = new float[] {.5f, 80, 0, 1, -30, 0, 2, 20, 0};
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.constant("w", Tensor.of(w, 3, 3)));
         var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
 
@@ -106,7 +106,7 @@ class ConsumerErrorTest {
     @Test
     void anErrorOfTheWeightCountsAsOneOfTheInput() throws IOException {
         var x = normal(1, ROWS, 3);
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("w", 1, 3, 4));
         var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
         UnaryOperator<Tensor> larger = tensor -> {
@@ -125,7 +125,7 @@ class ConsumerErrorTest {
     @Test
     void productsOfActivationsAndConvolutionsHaveOneErrorAndLayersCountAlike() throws IOException {
         // Given: A B, and a Gemm of A
-        var draft = new Draft(17, 2);
+        var draft = new GraphBuilder(17, 2);
         draft.input("a", DataType.FLOAT, -1, 4, 2);
         draft.input("b", DataType.FLOAT, -1, 2, 3);
         draft.op("y", "MatMul", "a", "b");
@@ -166,7 +166,7 @@ class ConsumerErrorTest {
     @Test
     void convolutionsHaveOneError() throws IOException {
         // Given: a 1 x 1 convolution whose second channel is ten times as large: it decides
-        var draft = new Draft(17, 2);
+        var draft = new GraphBuilder(17, 2);
         draft.op(
                 "y",
                 "Conv",
@@ -187,7 +187,7 @@ class ConsumerErrorTest {
 
     @Test
     void whereNothingComesOutTheErrorItselfCounts() throws IOException {
-        var draft = new Draft(17, 2);
+        var draft = new GraphBuilder(17, 2);
         draft.op(
                 "y",
                 "MatMul",
@@ -206,7 +206,7 @@ class ConsumerErrorTest {
 
     @Test
     void whatIsCapturedIsWhatTheModelComputesSampleBySample() throws IOException {
-        var draft = new Draft(17, 2);
+        var draft = new GraphBuilder(17, 2);
         String h = draft.op("h", "Relu", draft.input("x", DataType.FLOAT, -1, 2));
         draft.op("y", "MatMul", h, draft.normal("w", 1, 2, 2));
         var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
@@ -214,9 +214,9 @@ class ConsumerErrorTest {
         var names = List.of("h", "x", "y");
         // When
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
-                var batches = new Captured(model, names, names)
+                var batches = new ActivationSample(model, names, names)
                         .run(new Samples(data, model, Map.of()), 7, 5, Provider.cpu(), Spilling.usual());
-                var all = new Captured(model, names, List.of("h"))
+                var all = new ActivationSample(model, names, List.of("h"))
                         .run(new Samples(data, model, Map.of()), 100, 5, Provider.cpu(), Spilling.usual())) {
             // Then
             assertEquals(

@@ -4,7 +4,7 @@ import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -206,7 +206,7 @@ class MigrationSearchTest {
 
     /** {@code x [., 9] -> y [., 5]} by a product, with a bias or without. */
     private static Graph reader(boolean bias) {
-        var draft = new Draft(17, 7);
+        var draft = new GraphBuilder(17, 7);
         String product = draft.op(
                 bias ? "product" : "y",
                 "MatMul",
@@ -220,7 +220,7 @@ class MigrationSearchTest {
 
     private Optional<MigrationSearch.Choice> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
-                var captured = new Captured(model, List.of("x"), List.of("x"))
+                var captured = new ActivationSample(model, List.of("x"), List.of("x"))
                         .run(new Samples(data, model, Map.of()), ROWS, ROWS, Provider.cpu(), Spilling.usual())) {
             List<Node> readers = model.index().consumers("x");
             try (var error = new ConsumerError(model, readers, captured, Spilling.usual(), Provider.cpu())) {
@@ -239,7 +239,7 @@ class MigrationSearchTest {
         for (int i = 0; i < turned.length; i++) {
             turned[i % 5 * CHANNELS + i / 5] = (float) w.get(i);
         }
-        var draft = new Draft(17, 7);
+        var draft = new GraphBuilder(17, 7);
         draft.op(
                 "y",
                 "Gemm",

@@ -5,7 +5,7 @@ import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.profile.Profiler;
@@ -192,7 +192,7 @@ class SoftmaxSearchTest {
 
     /** {@code x -> softmax(x) v}, the softmax quantized as the setting says. */
     private Codebook chosen(SoftmaxQuantizer softmax, int bits, float[] scores, float[] v) throws IOException {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, -1, TOKENS);
         draft.op(
                 "y",

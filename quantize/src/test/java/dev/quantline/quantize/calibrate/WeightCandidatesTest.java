@@ -1,7 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.fixture.Draft;
-import dev.quantline.quantize.linear.InputProducts;
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -47,12 +47,12 @@ class WeightCandidatesTest {
             Map<String, TensorProfile> profiles,
             List<QuantizationPlan.Activation> activations,
             CalibrateSettings settings) {
-        return new WeightCandidates(model, profiles, activations, settings, InputProducts.none())
+        return new WeightCandidates(model, profiles, activations, settings, InputGram.none())
                 .all(Placement.of(model, List.of()), Progress.none());
     }
 
     private static Graph product() {
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, INPUTS), draft.normal("w", 1, INPUTS, OUTPUTS));
         return draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
     }
@@ -113,7 +113,7 @@ class WeightCandidatesTest {
     @Test
     void biasesFitIntoInt32AndNoScaleIsWidenedForNothing() {
         // Given: weights of one channel nearly 0, and biases of 1 and of 1000
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Gemm",
@@ -157,7 +157,7 @@ class WeightCandidatesTest {
     @Test
     void blocksAreForMatricesAndTablesKeepColumns() {
         // Given
-        var draft = new Draft(17, 6);
+        var draft = new GraphBuilder(17, 6);
         draft.input("ids", DataType.INT64, -1);
         String words = draft.op("words", "Gather", draft.normal("table", 1, 512, 32), "ids");
         draft.op("y", "MatMul", words, draft.normal("w", 1, 32, 5));
@@ -196,13 +196,13 @@ class WeightCandidatesTest {
     @Test
     void progressIsTheShareOfConstantsThatAreDone() {
         var seen = new ArrayList<Double>();
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         String h = draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("w", 1, 4, 4));
         draft.op("y", "MatMul", h, draft.normal("v", 1, 4, 4));
         var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
 
         new WeightCandidates(
-                        model, Map.of(), List.of(), settings(4, new Granularity.PerChannel()), InputProducts.none())
+                        model, Map.of(), List.of(), settings(4, new Granularity.PerChannel()), InputGram.none())
                 .all(Placement.of(model, List.of()), (done, what) -> seen.add(done));
 
         assertEquals(List.of(.5, 1.0), seen);

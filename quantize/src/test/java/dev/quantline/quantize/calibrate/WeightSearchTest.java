@@ -1,6 +1,6 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.PairLimit;
@@ -20,7 +20,7 @@ class WeightSearchTest {
     private static final RangeCriterion MAE = new RangeCriterion.Mae();
 
     private static Tensor weight(long... shape) {
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.normal("w", 1, shape);
         return draft.graph().initializers().get("w");
     }
@@ -222,7 +222,7 @@ class WeightSearchTest {
     void importanceFollowsTheInputChannelOfEachWeight() {
         // Given: channels 0 and 1 with mean squares 4 and 9
         var seen = TensorProfile.of("x", 1, List.of(Tensor.of(new float[] {2, 3, -2, -3}, 2, 2)));
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("product", "MatMul", "x", "w");
         draft.op("gemm", "Gemm", Map.of("transB", 1L), "x", "w");
         draft.op("conv", "Conv", "x", "k");

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.evaluate;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -203,7 +203,7 @@ class TargetMetricsTest {
             // When they are evaluated three at a time, most of which have shorter texts than the longest
             try (var data = Dataset.open(List.of(Data.write(folder.resolve("texts.npz"), arrays)))) {
                 var measure = metric.equals("own")
-                        ? Measure.of(OwnGraph.read(anyTokenRight(), Optional.empty()))
+                        ? Measure.of(CustomMetricGraph.read(anyTokenRight(), Optional.empty()))
                         : Measure.of(metric);
                 var evaluation = Evaluation.run(
                         session, session, new Samples(data, network, Map.of()), measure, 3, Progress.none());
@@ -215,7 +215,7 @@ class TargetMetricsTest {
 
     /** {@code hidden [samples, tokens, 16], targets [samples, tokens] -> [samples]}: 1 where a token's largest channel is its target. */
     private Path anyTokenRight() throws IOException {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         var best = draft.op(
                 "best",
                 "ArgMax",

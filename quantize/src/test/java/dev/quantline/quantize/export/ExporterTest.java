@@ -298,12 +298,12 @@ class ExporterTest {
                 List.of(new QuantizationPlan.Activation("x", Set.of("a"), grid, "mse")), List.of());
 
         // When
-        var pictures = Gallery.of(table, plan).sites();
+        var pictures = ReportPlots.of(table, plan).sites();
 
         // Then
         assertEquals(
                 List.of("x", "scores"),
-                pictures.stream().map(Gallery.Picture::tensor).toList());
+                pictures.stream().map(ReportPlots.Picture::tensor).toList());
         assertEquals(grid.lowest(0), pictures.getFirst().low());
         assertEquals(40, pictures.getFirst().sqnrDb());
         assertEquals("it holds a mask", pictures.getLast().left());

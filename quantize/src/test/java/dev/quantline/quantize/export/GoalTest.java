@@ -3,9 +3,9 @@ package dev.quantline.quantize.export;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.Metric;
-import dev.quantline.quantize.evaluate.OwnGraph;
+import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -150,7 +150,7 @@ class GoalTest {
 
     /** Gives out its input, of tokens their one-hot logits for the token before, plus what is added. */
     private static Graph model(Map<String, Tensor> arrays, Tensor added, String metric) {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x;
         if (arrays.containsKey("input_ids")) {
             x = draft.op(
@@ -214,7 +214,7 @@ class GoalTest {
     void aGoalIsMetAndMissedInTheUnitOfAnOwnMetric() throws IOException {
         // Given
         var arrays = Map.of("x", floats(new float[] {1, 2}, 2, 1), "wanted", floats(new float[] {1, 2}, 2, 1));
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("off", "Sub", draft.input("y", DataType.FLOAT, -1, 1), draft.input("wanted", DataType.FLOAT, -1, 1));
         draft.op(
                 "distance",
@@ -224,9 +224,9 @@ class GoalTest {
                 draft.constant("axes", Tensor.vector(1L)));
         var file = folder.resolve("distance.onnx");
         ModelFile.write(
-                draft.output("distance", DataType.FLOAT, -1).graph().withMetadata(Map.of(OwnGraph.BETTER, "lower")),
+                draft.output("distance", DataType.FLOAT, -1).graph().withMetadata(Map.of(CustomMetricGraph.BETTER, "lower")),
                 file);
-        var measure = Measure.of(OwnGraph.read(file, Optional.empty()));
+        var measure = Measure.of(CustomMetricGraph.read(file, Optional.empty()));
         var right = model(arrays, floats(new float[2], 2, 1), "");
         var wrong = model(arrays, floats(new float[] {0, 3}, 2, 1), "");
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));

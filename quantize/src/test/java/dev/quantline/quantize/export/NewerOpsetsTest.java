@@ -4,7 +4,7 @@ import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.gradient.TrainingGraph;
@@ -44,7 +44,7 @@ class NewerOpsetsTest {
 
     /** A network with the operators that newer opsets changed: Reshape, Transpose, Cast, Squeeze, Shape, Pad, If's bodies apart. */
     private static Graph network(int opset) {
-        var draft = new Draft(opset, 3);
+        var draft = new GraphBuilder(opset, 3);
         String image = draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE);
         String padded =
                 draft.op("padded", "Pad", image, draft.constant("pads", Tensor.vector(0L, 0, 1, 1, 0, 0, 1, 1)));
@@ -134,7 +134,7 @@ class NewerOpsetsTest {
     @Test
     void whatTheLibraryDoesNotKnowStaysAndHidesNothing() {
         // Given: an operator of opset 23, one of 24, and an attribute of 24
-        var draft = new Draft(24, 2);
+        var draft = new GraphBuilder(24, 2);
         String x = draft.op("first", "MatMul", draft.input("x", DataType.FLOAT, -1, 8), draft.normal("w1", .3, 8, 16));
         x = draft.op("norm", "RMSNormalization", Map.of("axis", -1L), x, draft.between("scale", .5, 2, 16));
         x = draft.op("swish", "Swish", Map.of("alpha", 2f), x);
@@ -162,7 +162,7 @@ class NewerOpsetsTest {
 
     @Test
     void whatBreaksTheSpecificationIsStillRefused() {
-        var draft = new Draft(24, 2);
+        var draft = new GraphBuilder(24, 2);
         draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 8));
         var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
 

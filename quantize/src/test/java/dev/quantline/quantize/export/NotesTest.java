@@ -3,7 +3,7 @@ package dev.quantline.quantize.export;
 import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Node;
@@ -18,7 +18,7 @@ class NotesTest {
     @Test
     void whatIsNoPlainLayerIsSaid() {
         // Given: a quantized layer, an input in 16 bits, and products in bodies of bodies
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String x = draft.op("wide", "Cast", Map.of("to", 1L), draft.input("x", DataType.FLOAT16, -1, 2));
         String weight = draft.op(
                 "w",

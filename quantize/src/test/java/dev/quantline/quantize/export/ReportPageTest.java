@@ -9,7 +9,7 @@ import com.microsoft.playwright.Page;
 import com.microsoft.playwright.Playwright;
 import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.Media;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.ModelFile;
 import java.io.IOException;
@@ -186,7 +186,7 @@ class ReportPageTest {
     @Test
     void theLinesOfJavaCompileAndRunTheFile() throws Exception {
         // Given a file with the inputs and outputs that the report tells of
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         var mean = draft.op("mean", "GlobalAveragePool", draft.input("image", DataType.FLOAT, -1, 3, 32, 32));
         draft.op("logits", "Flatten", mean);
         ModelFile.write(draft.output("logits", DataType.FLOAT, -1, 3).graph(), folder.resolve("model.onnx"));

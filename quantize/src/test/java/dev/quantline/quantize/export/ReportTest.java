@@ -57,7 +57,7 @@ class ReportTest {
         assertEquals(List.of(), read.notes());
         assertNull(read.usage());
         assertNull(read.layers().getFirst().weightError());
-        assertTrue(read.toHtml(Gallery.EMPTY).contains("const report = {"));
+        assertTrue(read.toHtml(ReportPlots.EMPTY).contains("const report = {"));
         assertFalse(read.toJson().contains("\"later\""));
         assertEquals(List.of(), read("{}").layers());
     }

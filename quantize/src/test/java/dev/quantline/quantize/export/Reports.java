@@ -168,7 +168,7 @@ final class Reports {
     }
 
     /** Activations of two kinds, one of which stays float. */
-    static Gallery gallery() {
+    static ReportPlots gallery() {
         var seen = new Observed(
                 -1,
                 .05,
@@ -179,11 +179,11 @@ final class Reports {
                 Map.of(6, .02),
                 List.of(new Observed.Reach(17, -1, 4, 9), new Observed.Reach(3, -.5, .5, 2)),
                 List.of(4));
-        return new Gallery(
+        return new ReportPlots(
                 List.of(
-                        new Gallery.Picture(
+                        new ReportPlots.Picture(
                                 "/encoder/layer.0/output", "gelu", seen, null, "uniform", "mse", 8, -1f, 1f, 38.0),
-                        new Gallery.Picture(
+                        new ReportPlots.Picture(
                                 HOSTILE, "softmax", seen, "it holds a mask", null, null, null, null, null, null)),
                 List.of(new Rewrite(
                         "spread " + HOSTILE, List.of("/encoder/layer.0"), List.of(HOSTILE + ": has two readers"))));

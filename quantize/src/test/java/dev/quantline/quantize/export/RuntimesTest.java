@@ -1,6 +1,6 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -15,7 +15,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class RuntimesTest {
     private static Graph graph(Node reader, DataType type) {
-        var draft = new Draft(21, 1);
+        var draft = new GraphBuilder(21, 1);
         draft.op("y", "Identity", draft.input("x", DataType.FLOAT, 2, 2));
         var graph = draft.output("y", DataType.FLOAT, 2, 2).graph();
         graph.initializers().put("codes", Tensor.zeros(type, 2, 2));

@@ -3,7 +3,7 @@ package dev.quantline.quantize.export;
 import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -38,7 +38,7 @@ class SaturationTest {
 
     /** All activations are as large as they get and so are neighbouring weights: what saturates soonest. */
     private static Graph network() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("image", DataType.FLOAT, -1, 4, SIZE, SIZE);
         draft.op(
                 "wide",

@@ -12,7 +12,7 @@ import ai.onnx.proto.OnnxMl.TensorProto;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -114,8 +114,8 @@ class SurvivalTest {
         return Tensor.of(values, samples, WIDTH);
     }
 
-    private static Draft draft(int opset) {
-        var draft = new Draft(opset, 1);
+    private static GraphBuilder draft(int opset) {
+        var draft = new GraphBuilder(opset, 1);
         draft.op(
                 "first.relu",
                 "Relu",
@@ -127,7 +127,7 @@ class SurvivalTest {
         return draft;
     }
 
-    private static String product(Draft draft, String name, String x) {
+    private static String product(GraphBuilder draft, String name, String x) {
         return draft.op(name, "MatMul", x, draft.normal(name + ".weight", .25, WIDTH, WIDTH));
     }
 

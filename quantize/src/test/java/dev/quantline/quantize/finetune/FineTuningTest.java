@@ -250,7 +250,7 @@ class FineTuningTest {
     void whatPaddingGivesCountsAsNothing() throws IOException {
         var model = withOutliers();
         var graph = model.copy();
-        var sites = new OutlierSites(graph, List.of());
+        var sites = new OutlierActivations(graph, List.of());
         var narrow = Data.tokens(4, 6, 5);
         var wide = new LinkedHashMap<String, Tensor>();
         narrow.forEach((name, tensor) -> wide.put(name, widened(tensor)));

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.quantize.finetune.OutlierSites.Site;
+import dev.quantline.quantize.finetune.OutlierActivations.Site;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

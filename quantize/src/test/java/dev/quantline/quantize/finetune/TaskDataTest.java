@@ -1,7 +1,7 @@
 package dev.quantline.quantize.finetune;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -36,7 +36,7 @@ class TaskDataTest {
     }
 
     private static Graph doubling() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "Mul", draft.input("x", DataType.FLOAT, -1, 1), draft.constant("two", Tensor.scalar(2)));
         return draft.output("y", DataType.FLOAT, -1, 1).graph();
     }
@@ -165,7 +165,7 @@ class TaskDataTest {
 
     /** Sizes of two inputs of 40 rows of such lengths, which are open in the model or not. */
     private Map<String, long[]> sizes(boolean open, int length, int otherLength) throws IOException {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "Neg", draft.input("ids", DataType.INT64, -1, open ? -1 : length));
         draft.op("z", "Neg", draft.input("other", DataType.INT64, -1, open ? -1 : otherLength));
         var model = draft.output("y", DataType.INT64, -1, -1)

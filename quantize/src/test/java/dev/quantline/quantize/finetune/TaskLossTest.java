@@ -1,6 +1,6 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -35,7 +35,7 @@ class TaskLossTest {
         var shape = LongStream.range(0, rank)
                 .map(axis -> axis == 0 || axis == 1 && rank == 3 ? -1 : 2)
                 .toArray();
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "Abs", draft.input("x", DataType.FLOAT, shape));
         for (String integer : integers) {
             draft.input(integer, DataType.INT64, -1, -1);
@@ -116,7 +116,7 @@ class TaskLossTest {
 
     @Test
     void aMaskIsLaidAlongTheAxisOfTokensWhereverThatIs() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input(Samples.MASK, DataType.INT64, -1, -1);
         draft.op("y", "Abs", draft.input("x", DataType.FLOAT, -1, 2, -1));
         var graph = draft.graph();

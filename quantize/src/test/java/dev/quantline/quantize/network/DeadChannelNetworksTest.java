@@ -5,7 +5,7 @@ import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Fidelity;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
@@ -138,7 +138,7 @@ class DeadChannelNetworksTest {
     @Test
     void theBiasOfADeadChannelIsKept() throws IOException {
         // Given: half the outputs are nothing but their bias
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         var values = new float[8 * 3 * 9];
         var random = new Random(4);
         for (int i = 0; i < values.length; i++) {
@@ -167,7 +167,7 @@ class DeadChannelNetworksTest {
     void equalisingDividesByNoDeadChannel() {
         for (int seed = 0; seed < 10; seed++) {
             var random = new Random(seed);
-            var draft = new Draft(17, seed);
+            var draft = new GraphBuilder(17, seed);
             String x = draft.op(
                     "a",
                     "Conv",

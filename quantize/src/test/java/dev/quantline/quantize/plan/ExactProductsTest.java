@@ -4,7 +4,7 @@ import dev.quantline.onnx.runtime.Processor;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -25,7 +25,7 @@ class ExactProductsTest {
 
     /** x is its own code on a grid of step 1, and so are the weights, all 127. */
     private static Graph largestCodes() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, -1, INPUTS);
         draft.op("y", "MatMul", "x", draft.constant("w", Tensor.of(filled(INPUTS * OUTPUTS, 127), INPUTS, OUTPUTS)));
         var graph = draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -34,13 +34,13 @@ class FloatKernelsTest {
     @TempDir
     private Path folder;
 
-    private static Draft draft(long... input) {
-        var draft = new Draft(OPSET, 11);
+    private static GraphBuilder draft(long... input) {
+        var draft = new GraphBuilder(OPSET, 11);
         draft.input("x", DataType.FLOAT, input);
         return draft;
     }
 
-    private static Draft convTranspose(int group) {
+    private static GraphBuilder convTranspose(int group) {
         var draft = draft(-1, 16, 9);
         draft.op(
                 "y",
@@ -52,7 +52,7 @@ class FloatKernelsTest {
         return draft.output("y", DataType.FLOAT, -1, 32, 20);
     }
 
-    private static Draft recurrent(String op, int gates) {
+    private static GraphBuilder recurrent(String op, int gates) {
         var draft = draft(-1, 7, 16);
         draft.op(
                 "y",
@@ -64,13 +64,13 @@ class FloatKernelsTest {
         return draft.output("y", DataType.FLOAT, -1, 2, 7, 24);
     }
 
-    private static Draft einsum() {
+    private static GraphBuilder einsum() {
         var draft = draft(-1, 5, 16);
         draft.op("y", "Einsum", Map.of("equation", "bij,kj->bik"), "x", draft.normal("w", .2, 40, 16));
         return draft.output("y", DataType.FLOAT, -1, 5, 40);
     }
 
-    private static Draft fused(boolean turned) {
+    private static GraphBuilder fused(boolean turned) {
         var draft = draft(-1, 16);
         draft.normal("w", .2, turned ? 40 : 16, turned ? 16 : 40);
         draft.graph()
@@ -81,7 +81,7 @@ class FloatKernelsTest {
         return draft.output("y", DataType.FLOAT, -1, 40);
     }
 
-    private static Draft volume(int channels, int group) {
+    private static GraphBuilder volume(int channels, int group) {
         var draft = draft(-1, channels, 6, 6, 6);
         draft.op(
                 "y",

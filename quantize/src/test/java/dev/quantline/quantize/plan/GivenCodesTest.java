@@ -1,6 +1,6 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -14,7 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class GivenCodesTest {
-    private final Draft draft = new Draft(17, 1);
+    private final GraphBuilder draft = new GraphBuilder(17, 1);
     private final String scale = draft.constant("scale", Tensor.scalar(.1f));
     private final String zero = draft.constant("zero", Tensor.of(DataType.UINT8, new byte[] {(byte) 128}));
     private final String signed = draft.constant("signed", Tensor.of(DataType.INT8, new byte[] {0}));
@@ -115,7 +115,7 @@ class GivenCodesTest {
                 x,
                 draft.constant("w", new Tensor(DataType.DOUBLE, new long[] {2, 2}, ByteBuffer.allocate(32))));
         var doubles = draft.output("y", DataType.DOUBLE, -1, 2).graph();
-        var other = new Draft(17, 1);
+        var other = new GraphBuilder(17, 1);
         other.op("y", "MatMul", other.input("x", DataType.FLOAT, -1, 8), other.normal("w", 1, 8, 8));
         var excluded = other.output("y", DataType.FLOAT, -1, 8).graph();
 

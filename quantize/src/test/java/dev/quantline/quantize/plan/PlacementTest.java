@@ -2,7 +2,7 @@ package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.rewrite.Canonical;
 import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -86,8 +86,8 @@ class PlacementTest {
     }
 
     /** Two convolutions of {@code x}, and what {@code tail} makes of their outputs {@code a} and {@code b}. */
-    private static Draft two() {
-        var draft = new Draft(17, 1);
+    private static GraphBuilder two() {
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, -1, 2, 4, 4);
         draft.op("a", "Conv", "x", draft.normal("wa", 1, 4, 2, 1, 1));
         draft.op("b", "Conv", "x", draft.normal("wb", 1, 4, 2, 1, 1));
@@ -135,7 +135,7 @@ class PlacementTest {
 
     @Test
     void aTableOfPositionsIsStoredAsCodesAndABiasIsNot() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("tokens", DataType.FLOAT, -1, 64, 96);
         draft.op("placed", "Add", "tokens", draft.normal("positions", 1, 1, 64, 96));
         draft.op("shifted", "Add", draft.normal("bias", 1, 96), "placed");
@@ -199,7 +199,7 @@ class PlacementTest {
 
     @Test
     void weightsMayStandOnEitherSideAndTurned() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("x", DataType.FLOAT, -1, 4);
         draft.op("right", "MatMul", "x", draft.normal("w1", 1, 4, 3));
         draft.op("left", "MatMul", draft.normal("w2", 1, 5, 4), draft.op("xt", "Transpose", "x"));
@@ -213,7 +213,7 @@ class PlacementTest {
 
     @Test
     void integersConstantsAndSmallTablesAreLeftAlone() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.input("ids", DataType.INT64, -1);
         draft.input("k", DataType.INT32, -1, 4);
         draft.op("small", "Gather", draft.normal("little", 1, 10, 4), "ids");
@@ -228,7 +228,7 @@ class PlacementTest {
     void constantsOfAttentionMasksAreNeverPutOnAGrid() {
         for (float penalty : new float[] {-10000, -1e9f, -Float.MAX_VALUE, Float.NEGATIVE_INFINITY}) {
             // Given: a mask added, one picked by Where, one looked up in a table, each read by a product
-            var draft = new Draft(17, 1);
+            var draft = new GraphBuilder(17, 1);
             draft.input("x", DataType.FLOAT, -1, 4, 64);
             draft.input("keep", DataType.BOOL, -1, 4, 64);
             draft.input("rows", DataType.INT64, -1, 4);
@@ -298,7 +298,7 @@ class PlacementTest {
 
     @Test
     void namesWithBracketsAndSlashesMeanThemselves() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), draft.normal("w", 1, 2, 2));
         Graph graph = draft.output("y", DataType.FLOAT, -1, 2).graph();
         graph.nodes().set(0, graph.nodes().getFirst().withName("/model/layers[0]/MatMul"));
@@ -335,7 +335,7 @@ class PlacementTest {
     @Test
     void namesThatUsersKnowExcludeInHalfPrecisionToo() {
         // Given: one product that reads the input, and one without a name that makes the output
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "first",
                 "MatMul",

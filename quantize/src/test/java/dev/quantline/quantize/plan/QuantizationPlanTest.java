@@ -2,7 +2,7 @@ package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -104,7 +104,7 @@ class QuantizationPlanTest {
     @Test
     void aQuantizedLayerComputesWithCodesAsItsDefinitionSays() {
         // Given: y = x w + b
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.op(
                 "y",
                 "Gemm",
@@ -155,7 +155,7 @@ class QuantizationPlanTest {
 
     @Test
     void theScaleOfABiasIsNeverNothing() {
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.op(
                 "y",
                 "Conv",
@@ -174,7 +174,7 @@ class QuantizationPlanTest {
     @Test
     void narrowCodesSaturateAtTheirOwnEnds() {
         // Given: 3 bits between -1 and 2.5 hold 8 numbers 0.5 apart
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.op(
                 "y",
                 "MatMul",
@@ -194,7 +194,7 @@ class QuantizationPlanTest {
 
     @Test
     void aClipGoesWhereCodesEndWithIt() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("a", "Conv", draft.input("x", DataType.FLOAT, -1, 3, 8, 8), draft.normal("w", 4, 5, 3, 3, 3));
         draft.op("y", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
         var model = draft.output("y", DataType.FLOAT, -1, 5, 6, 6).graph();
@@ -223,7 +223,7 @@ class QuantizationPlanTest {
 
     @Test
     void aQuantizedGraphOutputKeepsItsName() {
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.op("y", "Conv", draft.input("x", DataType.FLOAT, -1, 2, 3, 3), draft.normal("w", 1, 4, 2, 1, 1));
         var graph = draft.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
 
@@ -241,7 +241,7 @@ class QuantizationPlanTest {
     @Test
     void aConstantReadTwiceAtTwoScalesIsStoredTwice() {
         // Given: two products with one weight, whose scales differ by ten
-        var draft = new Draft(17, 3);
+        var draft = new GraphBuilder(17, 3);
         draft.constant("w", Tensor.of(new float[] {.5f, -.25f, .125f, 1}, 2, 2));
         draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), "w");
         draft.op("b", "MatMul", "x", "w");

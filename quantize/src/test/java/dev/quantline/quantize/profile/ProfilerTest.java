@@ -2,7 +2,7 @@ package dev.quantline.quantize.profile;
 
 import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -65,7 +65,7 @@ class ProfilerTest {
     @Test
     void shardsOfAModelWithAFixedBatchLeaveOutNoFullBatch() throws IOException {
         // Given: four samples at once, and borders that fall inside of batches
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "MatMul",
@@ -129,7 +129,7 @@ class ProfilerTest {
 
     @Test
     void aModelOfOneLayerIsProfiledAtItsInput() throws IOException {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "MatMul",
@@ -161,7 +161,7 @@ class ProfilerTest {
 
     @Test
     void aModelWithNothingToQuantizeIsRefused() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("y", "Neg", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES));
         var model = draft.output("y", DataType.FLOAT, -1, Networks.FEATURES).graph();
 
@@ -173,7 +173,7 @@ class ProfilerTest {
 
     @Test
     void aModelThatComputesInfinityIsRefusedByTensor() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String large = draft.op(
                 "large",
                 "Exp",

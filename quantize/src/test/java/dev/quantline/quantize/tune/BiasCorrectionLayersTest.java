@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -51,14 +51,14 @@ class BiasCorrectionLayersTest {
         return new QuantizationPlan(List.of(), weights);
     }
 
-    private static Draft draft() {
-        var draft = new Draft(18, 5);
+    private static GraphBuilder draft() {
+        var draft = new GraphBuilder(18, 5);
         draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
         draft.normal("w0", .5, Networks.FEATURES, 3);
         return draft;
     }
 
-    private static Graph ending(Draft draft) {
+    private static Graph ending(GraphBuilder draft) {
         return draft.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
@@ -74,7 +74,7 @@ class BiasCorrectionLayersTest {
                         BiasCorrection.apply(model, model, plan, samples, from, to, batch, Provider.cpu(), progress));
     }
 
-    private void assertCorrected(boolean expected, Draft draft) throws IOException {
+    private void assertCorrected(boolean expected, GraphBuilder draft) throws IOException {
         var model = ending(draft);
         if (expected) {
             assertNotSame(model, corrected(model, 0, SAMPLES, SAMPLES, Progress.none()));
@@ -103,7 +103,7 @@ class BiasCorrectionLayersTest {
 
     @Test
     void withoutAWholeBatchNothingIsKnown() throws IOException {
-        var draft = new Draft(18, 5);
+        var draft = new GraphBuilder(18, 5);
         draft.op(
                 "y",
                 "Gemm",

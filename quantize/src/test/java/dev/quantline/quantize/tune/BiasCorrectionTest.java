@@ -4,7 +4,7 @@ import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
@@ -82,7 +82,7 @@ class BiasCorrectionTest {
     }
 
     private static Graph gemm() {
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Gemm",
@@ -92,12 +92,12 @@ class BiasCorrectionTest {
         return draft.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
-    private static String weight(Draft draft) {
+    private static String weight(GraphBuilder draft) {
         return draft.normal("w", .5, Networks.FEATURES, 3);
     }
 
     private static Graph matMul() {
-        var draft = new Draft(18, 5);
+        var draft = new GraphBuilder(18, 5);
         String product =
                 draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
         draft.op("y", "Add", draft.normal("b", .3, 3), product);
@@ -133,7 +133,7 @@ class BiasCorrectionTest {
     @Test
     void layersInSeveralGroupsAreCorrectedAsTogether() throws IOException {
         // Given two layers
-        var draft = new Draft(18, 5);
+        var draft = new GraphBuilder(18, 5);
         String hidden = draft.op(
                 "hidden",
                 "Gemm",
@@ -204,7 +204,7 @@ class BiasCorrectionTest {
     @Test
     void convolutionsAreCorrectedPerOutputChannel() throws IOException {
         // Given: weights rounded to 2 bits
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Conv",
@@ -317,7 +317,7 @@ class BiasCorrectionTest {
     void whatIsSwitchedOffOrHasNoBiasIsLeftAlone() throws IOException {
         var layer = matMul();
         var off = tune(layer, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(false, 8));
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
         var bare = draft.output("y", DataType.FLOAT, -1, 3).graph();
         var nothing = tune(bare, clipped("y/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
@@ -330,7 +330,7 @@ class BiasCorrectionTest {
 
     @Test
     void samplesThatFillNoBatchOfAFixedModelChangeNothing() throws IOException {
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         String product =
                 draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, 8, Networks.FEATURES), weight(draft));
         draft.op("y", "Add", product, draft.normal("b", .3, 3));

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -63,7 +63,7 @@ class BlockTuningTest {
     }
 
     private static Graph model(long samples) {
-        var draft = new Draft(17, 8);
+        var draft = new GraphBuilder(17, 8);
         draft.op(
                 "e", "Gather", draft.normal("table", 1, WORDS, WIDTH), draft.input("ids", DataType.INT64, samples, -1));
         draft.op(
@@ -142,7 +142,7 @@ class BlockTuningTest {
                 handed = session.run(Map.of("ids", ids)).get("h");
             }
             var other = run(
-                    Simulation.fixed(sequential ? Blocks.whole(model) : SECOND, state.model(), state.plan()),
+                    FakeQuantGraph.fixed(sequential ? Blocks.whole(model) : SECOND, state.model(), state.plan()),
                     ids,
                     handed);
             for (int i = 0; i < exact.length; i++) {

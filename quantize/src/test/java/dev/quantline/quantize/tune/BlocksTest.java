@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
@@ -136,14 +136,14 @@ class BlocksTest {
                         .toList());
     }
 
-    private static Draft draft() {
-        var draft = new Draft(17, 1);
+    private static GraphBuilder draft() {
+        var draft = new GraphBuilder(17, 1);
         draft.normal("w", 1, 4, 4);
         draft.input("x", DataType.FLOAT, -1, 4);
         return draft;
     }
 
-    private static Graph ending(Draft draft, String output) {
+    private static Graph ending(GraphBuilder draft, String output) {
         return draft.output(output, DataType.FLOAT, -1, 4).graph();
     }
 

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
-import dev.quantline.quantize.linear.InputProducts;
-import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -108,7 +108,7 @@ class CompensatedScalesTest {
                 var quantizer = Uniform.symmetric(3, weight.axis(), new double[] {2, 2.5, 3, 3.5, 4, 4.5});
 
                 // When
-                var rounded = CompensatedRounding.withScales(weight, quantizer, product, scarcity);
+                var rounded = Gptq.withScales(weight, quantizer, product, scarcity);
 
                 // Then
                 var factors = new float[OUTPUTS];
@@ -140,7 +140,7 @@ class CompensatedScalesTest {
                 new Uniform(3, true, Uniform.PER_TENSOR, new float[] {2}, new int[1]),
                 Uniform.symmetric(3, 1, wide),
                 Uniform.symmetric(3, 0, INPUTS / 2, wide))) {
-            var rounded = CompensatedRounding.withScales(weight, quantizer, product, 0);
+            var rounded = Gptq.withScales(weight, quantizer, product, 0);
 
             assertArrayEquals(quantizer.scale(), rounded.quantizer().scale(), quantizer.toString());
         }
@@ -158,8 +158,8 @@ class CompensatedScalesTest {
             var product = uncorrelated(groups, alike(groups * INPUTS));
 
             // When
-            var kept = CompensatedRounding.of(weight, quantizer, product);
-            var narrowed = CompensatedRounding.withScales(weight, quantizer, product, 0);
+            var kept = Gptq.of(weight, quantizer, product);
+            var narrowed = Gptq.withScales(weight, quantizer, product, 0);
 
             // Then
             for (var rounded : List.of(kept, narrowed)) {
@@ -191,7 +191,7 @@ class CompensatedScalesTest {
         var quantizer = Uniform.symmetric(5, 0, new double[] {3, 3, 3, 3, 3, 3}).withPairLimit(17);
 
         // When
-        var rounded = CompensatedRounding.of(weight, quantizer, product).values();
+        var rounded = Gptq.of(weight, quantizer, product).values();
 
         // Then
         var codes = quantizer.withPairLimit(0).quantize(rounded);
@@ -221,7 +221,7 @@ class CompensatedScalesTest {
 
     /** Three layers: one with a weight of its own, two that share one. */
     private static Graph network() {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         String x = draft.input("x", DataType.FLOAT, -1, INPUTS);
         draft.op("a", "MatMul", x, draft.normal("own", 1, INPUTS, INPUTS));
         draft.op("b", "MatMul", "a", draft.normal("shared", 1, INPUTS, INPUTS));
@@ -250,16 +250,16 @@ class CompensatedScalesTest {
         try (var read =
                 Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 40, INPUTS)))))) {
             var samples = new Samples(read, model, Map.of());
-            var products = InputProducts.of(model, samples, 0, 40, 8, Provider.cpu(), Progress.none());
+            var products = InputGram.of(model, samples, 0, 40, 8, Provider.cpu(), Progress.none());
 
             // When
-            var rounded = CompensatedRounding.apply(model, plan, products, (done, message) -> heard.add(done));
-            var untouched = CompensatedRounding.apply(model, plan, InputProducts.none(), Progress.none());
+            var rounded = Gptq.apply(model, plan, products, (done, message) -> heard.add(done));
+            var untouched = Gptq.apply(model, plan, InputGram.none(), Progress.none());
 
             // Then
             var node = model.nodes().getFirst();
             var layer = LayerWeight.of(model, node).orElseThrow();
-            var wanted = CompensatedRounding.of(
+            var wanted = Gptq.of(
                             layer, grid, products.of(model, node).orElseThrow())
                     .values();
             assertEquals(wanted, rounded.initializers().get("own"));
@@ -273,7 +273,7 @@ class CompensatedScalesTest {
                     1e-12);
         }
         // A weight that a layer reads first is no matrix with an output in every column.
-        assertTrue(!CompensatedRounding.takes(
+        assertTrue(!Gptq.takes(
                 new QuantizationPlan.Weight("own", model.nodes().getFirst().name(), 0, grid), model.index()));
     }
 }

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
 import java.util.Random;

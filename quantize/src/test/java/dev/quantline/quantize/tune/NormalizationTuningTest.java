@@ -4,7 +4,7 @@ import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
@@ -41,7 +41,7 @@ class NormalizationTuningTest {
     private Path folder;
 
     private interface Task {
-        void on(State start, State tuned, Judge judge);
+        void on(State start, State tuned, HeldOutError judge);
     }
 
     private void tuned(int bits, Task task) throws IOException {
@@ -53,7 +53,7 @@ class NormalizationTuningTest {
             var start = new State(stages.model(), stages.plan());
             var tuned = NormalizationTuning.apply(
                     start, stages.model(), samples, SPLIT, 16, Provider.cpu(), Progress.none());
-            task.on(start, tuned, new Judge(stages.model(), samples, SPLIT, false, 16, Provider.cpu()));
+            task.on(start, tuned, new HeldOutError(stages.model(), samples, SPLIT, false, 16, Provider.cpu()));
         }
     }
 
@@ -94,7 +94,7 @@ class NormalizationTuningTest {
     @Test
     void channelsGetBackTheMeanAndTheDeviationTheyHaveInTheFloatNetwork() throws IOException {
         // Given
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Conv",

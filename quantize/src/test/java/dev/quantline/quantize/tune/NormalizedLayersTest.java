@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -46,13 +46,13 @@ class NormalizedLayersTest {
         return values;
     }
 
-    private static Draft draft(int opset) {
-        var draft = new Draft(opset, 2);
+    private static GraphBuilder draft(int opset) {
+        var draft = new GraphBuilder(opset, 2);
         draft.input("x", DataType.FLOAT, -1, CHANNELS, PIXELS);
         return draft;
     }
 
-    private static Graph ending(Draft draft) {
+    private static Graph ending(GraphBuilder draft) {
         return draft.output("y", DataType.FLOAT, -1, CHANNELS, PIXELS).graph();
     }
 

@@ -4,7 +4,7 @@ import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
@@ -88,7 +88,7 @@ class PartsAndWholeTest {
             assertEquals(1, looking);
             assertEquals(
                     IntStream.range(0, parts.size())
-                            .filter(i -> Ahead.behind(parts, i, stages.model()).isPresent())
+                            .filter(i -> AcrossBlock.behind(parts, i, stages.model()).isPresent())
                             .count(),
                     looking);
         }
@@ -98,7 +98,7 @@ class PartsAndWholeTest {
     @Test
     void partsThatEachGainAndDisagreeAreNotKept() throws IOException {
         // Given
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "MatMul",

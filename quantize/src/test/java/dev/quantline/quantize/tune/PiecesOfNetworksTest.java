@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -40,7 +40,7 @@ class PiecesOfNetworksTest {
     void aLayerIsAQuantizedProductWithTheBiasBehindIt() {
         // Given: a product with a bias, one with a mask that is no bias, one of two activations, and one that stays
         // float
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("u", 1, 4, 4));
         draft.op("ab", "Add", draft.normal("bias", 1, 4), "a");
         draft.op("b", "MatMul", "ab", draft.normal("v", 1, 4, 4));
@@ -65,7 +65,7 @@ class PiecesOfNetworksTest {
     private static List<Optional<String>> endsOfStages(List<Subgraph> parts, Graph model) {
         var ends = new ArrayList<Optional<String>>();
         for (int i = 0; i < parts.size(); i++) {
-            var behind = Ahead.behind(parts, i, model);
+            var behind = AcrossBlock.behind(parts, i, model);
             int at = i;
             behind.ifPresent(rest -> assertEquals(parts.get(at).outputs(), rest.inputs()));
             ends.add(behind.map(rest -> rest.outputs().getFirst()));
@@ -75,7 +75,7 @@ class PiecesOfNetworksTest {
 
     @Test
     void theStageOfAPictureEndsWhereItGetsSmaller() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String at = draft.input("x", DataType.FLOAT, -1, 2, 8, 8);
         var parts = new ArrayList<Subgraph>();
         for (int i = 0; i < 6; i++) {
@@ -105,7 +105,7 @@ class PiecesOfNetworksTest {
 
     @Test
     void theStageOfASentenceEndsWithEveryThirdLayer() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         String at = draft.input("x", DataType.FLOAT, -1, 4);
         var parts = new ArrayList<Subgraph>();
         for (int i = 0; i < 7; i++) {
@@ -129,7 +129,7 @@ class PiecesOfNetworksTest {
 
     /** x -> h -> s -> y, where no gradient passes from s to y. */
     private static Graph opaque(String between) {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("w", 1, 4, 4));
         draft.op("s", between, "h");
         draft.op("y", "Hardmax", "s");
@@ -144,19 +144,19 @@ class PiecesOfNetworksTest {
 
         assertEquals(
                 Optional.of("Hardmax"),
-                Opaque.in(Blocks.whole(model), model, layer).map(Node::op));
+                NonDifferentiable.in(Blocks.whole(model), model, layer).map(Node::op));
         assertEquals(
                 Optional.of("Hardmax"),
-                Opaque.in(Blocks.whole(model), model, grid).map(Node::op),
+                NonDifferentiable.in(Blocks.whole(model), model, grid).map(Node::op),
                 "a trained grid before it");
-        assertEquals(Optional.empty(), Opaque.in(Blocks.whole(model), model, nothing()), "nothing is trained");
+        assertEquals(Optional.empty(), NonDifferentiable.in(Blocks.whole(model), model, nothing()), "nothing is trained");
         var stopped = opaque("Sign");
         assertEquals(
-                Optional.empty(), Opaque.in(Blocks.whole(stopped), stopped, layer), "nothing flows as far as that");
+                Optional.empty(), NonDifferentiable.in(Blocks.whole(stopped), stopped, layer), "nothing flows as far as that");
         var rest = new Subgraph("rest", List.of("h"), List.of("y"), Set.of());
-        assertEquals(Optional.of("Hardmax"), Opaque.behind(rest, model).map(Node::op));
+        assertEquals(Optional.of("Hardmax"), NonDifferentiable.behind(rest, model).map(Node::op));
         assertEquals(
-                Optional.empty(), Opaque.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
+                Optional.empty(), NonDifferentiable.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
     }
 
     private static TuneSettings settings(Method method, Whole whole, int samples, double zeroPointRate) {

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -69,7 +69,7 @@ class ReconstructionRunTest {
 
     /** {@code h -> y -> z}: y is h, and z is y times a number a channel. */
     private static Graph model(float first, float second) {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.op(
                 "h",
                 "MatMul",
@@ -102,8 +102,8 @@ class ReconstructionRunTest {
         var part = new Subgraph("part", List.of("h"), List.of("y"), Set.of("y/Gemm"));
         var rest = new Subgraph("behind", List.of("y"), List.of("z"), Set.of());
         var data = new BlockData(
-                part, fed, given, given, targets, ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
-        var simulation = new Simulation(part, model, plan, BIASES, new Annealing(0, training.steps()));
+                part, fed, given, given, targets, ahead ? Optional.of(new AcrossBlock(rest, behind)) : Optional.empty());
+        var simulation = new FakeQuantGraph(part, model, plan, BIASES, new RoundingRegularizer(0, training.steps()));
         return new Reconstruction(data, simulation, model, training, SPLIT, Provider.cpu());
     }
 

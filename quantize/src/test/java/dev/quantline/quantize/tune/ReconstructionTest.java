@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.gradient.train.Run;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -53,7 +53,7 @@ class ReconstructionTest {
 
     /** {@code x -> h -> y -> z}, where z is y times a number a channel. */
     private static Graph model(float first, float second) {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         String identity = draft.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2));
         draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), identity);
         draft.op(
@@ -146,15 +146,15 @@ class ReconstructionTest {
                     floats,
                     quantized,
                     targets,
-                    ahead ? Optional.of(new Ahead(rest, behind)) : Optional.empty());
-            var simulation = new Simulation(part, model, plan, trained, new Annealing(0, how.steps()));
+                    ahead ? Optional.of(new AcrossBlock(rest, behind)) : Optional.empty());
+            var simulation = new FakeQuantGraph(part, model, plan, trained, new RoundingRegularizer(0, how.steps()));
             var outcome = new Reconstruction(data, simulation, model, how, SPLIT, Provider.cpu())
                     .run(folder.resolve("none.npz"), () -> false, Progress.none())
                     .orElseThrow();
             var tuned = simulation.fold(outcome.values());
             return new Trained(
                     tuned.applyTo(model),
-                    tuned.applyTo(plan, new Grids(model, plan)),
+                    tuned.applyTo(plan, new SharedQuantizers(model, plan)),
                     outcome.curve(),
                     outcome.values(),
                     simulation.parameters());

@@ -4,7 +4,7 @@ import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
@@ -133,7 +133,7 @@ class RoundedCandidatesTest {
     @Test
     void biasesAreCorrectedForTheRoundedWeights() throws IOException {
         // Given
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Gemm",
@@ -201,7 +201,7 @@ class RoundedCandidatesTest {
     @Test
     void nothingIsKeptThatHeldOutSamplesSpeakAgainst() throws IOException {
         // Given: only the samples that are trained on are clipped
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Gemm",
@@ -236,7 +236,7 @@ class RoundedCandidatesTest {
     @Test
     void whatIsExactIsLeftAndProgressGivesEveryWidthTheSameShare() throws IOException {
         // Given
-        var draft = new Draft(17, 5);
+        var draft = new GraphBuilder(17, 5);
         draft.op(
                 "y",
                 "Gemm",

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
-import dev.quantline.quantize.linear.InputProducts.Product;
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -52,7 +52,7 @@ class SequentialRoundingTest {
     }
 
     private static Graph model(boolean convolution) {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         String op = convolution ? "Conv" : "MatMul";
         var samples = convolution ? new long[] {-1, D, 1, 1} : new long[] {-1, D};
         var weight = convolution ? new long[] {D, D, 1, 1} : new long[] {D, D};
@@ -116,14 +116,14 @@ class SequentialRoundingTest {
     }
 
     /** A layer that reads {@code rounded} and is to give what it gives for {@code exact}. */
-    private static CompensatedRounding.Rounded wanted(
+    private static Gptq.Rounded wanted(
             LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
         var own = new Product(1, D, product(rounded, rounded));
-        return CompensatedRounding.withScales(
+        return Gptq.withScales(
                 LeastSquares.of(layer, own, product(rounded, exact), SCARCITY), quantizer, own, SCARCITY);
     }
 
-    private static void assertRounded(CompensatedRounding.Rounded wanted, State state, int layer) {
+    private static void assertRounded(Gptq.Rounded wanted, State state, int layer) {
         var weight = state.plan().weights().get(layer);
         assertArrayEquals(wanted.quantizer().scale(), weight.quantizer().scale(), 1e-6f);
         assertArrayEquals(
@@ -194,7 +194,7 @@ class SequentialRoundingTest {
     @Test
     void layersThatReadTheSameTensorAreEachRoundedAndASharedWeightStays() {
         // Given: two layers on x, and two further ones that share a weight
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, D), draft.normal("v", 1, D, D));
         draft.op("b", "MatMul", "x", draft.normal("w", 1, D, D));
         draft.op("c", "MatMul", draft.op("sum", "Add", "a", "b"), draft.normal("shared", 1, D, D));

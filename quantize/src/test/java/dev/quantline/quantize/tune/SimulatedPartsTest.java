@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -32,8 +32,8 @@ class SimulatedPartsTest {
     private static final Tensor X = Tensor.of(new float[] {-3, -1.1f, 0.3f, 0.7f, 1.3f, 2.6f}, 2, 3);
 
     /** @param joined the operator behind the first product, with a constant vector */
-    private static Draft draft(String joined) {
-        var draft = new Draft(17, 4);
+    private static GraphBuilder draft(String joined) {
+        var draft = new GraphBuilder(17, 4);
         draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("v", 1, 3, 3));
         draft.op("h", joined, "a", draft.normal("u", 1, 3));
         draft.op("y", "Gemm", "h", draft.normal("w", 1, 3, 3), draft.normal("b", 1, 3));
@@ -49,7 +49,7 @@ class SimulatedPartsTest {
     }
 
     private static Map<String, Kind> trained(Subgraph part, Graph model, QuantizationPlan plan, Trainables trainables) {
-        return new TreeMap<>(new Simulation(part, model, plan, trainables, new Annealing(0, 1)).parameters());
+        return new TreeMap<>(new FakeQuantGraph(part, model, plan, trainables, new RoundingRegularizer(0, 1)).parameters());
     }
 
     private static float[] run(Graph graph, String tensor) {
@@ -88,7 +88,7 @@ class SimulatedPartsTest {
                 }
                 var plan = new QuantizationPlan(planned, List.of(FIRST, SECOND));
 
-                var simulated = run(Simulation.fixed(Blocks.whole(model), model, plan), "y");
+                var simulated = run(FakeQuantGraph.fixed(Blocks.whole(model), model, plan), "y");
 
                 var expected = layer(layer(X.toFloats(), x, model, "v", "u"), h, model, "w", "b");
                 assertArrayEquals(expected, simulated, 1e-5f, "x quantized: " + x + ", h: " + h);
@@ -102,7 +102,7 @@ class SimulatedPartsTest {
         draft.op("z", "Mul", "x", "x");
         var model = draft.output("z", DataType.FLOAT, -1, 3).graph();
 
-        var simulated = Simulation.fixed(Blocks.whole(model), model, plan(activation("x", "a/MatMul")));
+        var simulated = FakeQuantGraph.fixed(Blocks.whole(model), model, plan(activation("x", "a/MatMul")));
 
         assertArrayEquals(run(model, "z"), run(simulated, "z"));
         assertFalse(run(model, "y")[0] == run(simulated, "y")[0]);
@@ -114,9 +114,9 @@ class SimulatedPartsTest {
         var first = new Subgraph("first", List.of(), List.of("h"), Set.of("a/MatMul", "h/Add"));
 
         assertArrayEquals(
-                run(Simulation.fixed(first, model, plan()), "h"),
-                run(Simulation.fixed(first, model, plan(activation("h"))), "h"));
-        var ended = run(Simulation.fixed(Blocks.whole(model), model, plan(activation("y"))), "y");
+                run(FakeQuantGraph.fixed(first, model, plan()), "h"),
+                run(FakeQuantGraph.fixed(first, model, plan(activation("h"))), "h"));
+        var ended = run(FakeQuantGraph.fixed(Blocks.whole(model), model, plan(activation("y"))), "y");
         assertArrayEquals(GRID.fakeQuantize(Tensor.vector(ended)).toFloats(), ended);
     }
 
@@ -203,7 +203,7 @@ class SimulatedPartsTest {
                                 new Trainables(Weights.FIXED, false, false, true, false))
                         .keySet(),
                 "one scale is trained, not one a channel");
-        var still = new Simulation(Blocks.whole(model), model, plan, Trainables.NOTHING, new Annealing(0, 1));
+        var still = new FakeQuantGraph(Blocks.whole(model), model, plan, Trainables.NOTHING, new RoundingRegularizer(0, 1));
         assertEquals(List.of(), still.derived(), "weights that stay are constants");
     }
 
@@ -243,7 +243,7 @@ class SimulatedPartsTest {
 
     @Test
     void aWeightThatIsLookedUpOrReadTwiceStays() {
-        var draft = new Draft(17, 4);
+        var draft = new GraphBuilder(17, 4);
         draft.op("a", "Gather", draft.normal("table", 1, 5, 3), draft.input("ids", DataType.INT64, -1));
         draft.op("b", "MatMul", "a", draft.normal("v", 1, 3, 3));
         draft.op("y", "MatMul", draft.op("c", "MatMul", "b", draft.normal("w", 1, 3, 3)), "w");
@@ -266,7 +266,7 @@ class SimulatedPartsTest {
     /** What only moves values keeps the codes: its grid is that of what it moves, which is trained once, by the part that has it. */
     @Test
     void aGridIsTrainedWhereItBegins() {
-        var draft = new Draft(17, 4);
+        var draft = new GraphBuilder(17, 4);
         draft.op(
                 "h",
                 "Relu",
@@ -282,6 +282,6 @@ class SimulatedPartsTest {
                 Set.of("t/factor"),
                 trained(Blocks.whole(model), model, plan, scales).keySet());
         assertEquals(Set.of(), trained(behind, model, plan, scales).keySet());
-        assertTrue(Simulation.fixed(behind, model, plan).nodes().stream().anyMatch(node -> node.is("QuantizeLinear")));
+        assertTrue(FakeQuantGraph.fixed(behind, model, plan).nodes().stream().anyMatch(node -> node.is("QuantizeLinear")));
     }
 }

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -23,7 +23,7 @@ class TrainedScalesTest {
     private static final Uniform WEIGHTS = Uniform.symmetric(4, 1, new double[] {0, 1, 2});
 
     private static Graph model() {
-        var draft = new Draft(17, 1);
+        var draft = new GraphBuilder(17, 1);
         draft.op(
                 "y",
                 "MatMul",
@@ -39,7 +39,7 @@ class TrainedScalesTest {
     }
 
     private static QuantizationPlan folded(float factor) {
-        var simulation = new Simulation(Blocks.whole(model()), model(), plan(), ALL, new Annealing(0, 1));
+        var simulation = new FakeQuantGraph(Blocks.whole(model()), model(), plan(), ALL, new RoundingRegularizer(0, 1));
         var values = new HashMap<String, Tensor>();
         simulation.parameters().forEach((name, kind) -> {
             var start = simulation.graph().initializers().get(name).toFloats();
@@ -50,7 +50,7 @@ class TrainedScalesTest {
                     name,
                     Tensor.of(start, simulation.graph().initializers().get(name).shape()));
         });
-        return simulation.fold(values).applyTo(plan(), new Grids(model(), plan()));
+        return simulation.fold(values).applyTo(plan(), new SharedQuantizers(model(), plan()));
     }
 
     @ParameterizedTest
@@ -82,7 +82,7 @@ class TrainedScalesTest {
 
     @Test
     void whatTrainsComputesWithTheScaleThatIsStored() {
-        var simulation = new Simulation(Blocks.whole(model()), model(), plan(), ALL, new Annealing(0, 1));
+        var simulation = new FakeQuantGraph(Blocks.whole(model()), model(), plan(), ALL, new RoundingRegularizer(0, 1));
 
         assertTrue(simulation.graph().nodes().stream()
                 .anyMatch(node -> node.is("Clip") && node.input(0).equals("x/factor")));

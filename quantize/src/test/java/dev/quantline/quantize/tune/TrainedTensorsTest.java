@@ -1,6 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.gradient.TrainingGraph;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.DataType;
@@ -29,7 +29,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
  * Gradients of every kind of trained tensor of one layer, y = x^ w^ + b, as training gets them from the graph, against finite
- * differences of the formulas of {@link TrainedGrid}, {@link TrainedWeight} and {@link TrainedBias} in float64.
+ * differences of the formulas of {@link TrainedActivationQuantizer}, {@link TrainedWeightQuantizer} and {@link TrainedBias} in float64.
  */
 class TrainedTensorsTest {
     private static final long SEED = 31;
@@ -66,7 +66,7 @@ class TrainedTensorsTest {
     private final Tensor target = gaussian(1, ROWS, OUTPUTS);
 
     private static Graph model() {
-        var draft = new Draft(17, SEED);
+        var draft = new GraphBuilder(17, SEED);
         draft.op(
                 "y",
                 "Gemm",
@@ -81,7 +81,7 @@ class TrainedTensorsTest {
         private final Weights how;
         private final Uniform grid;
         private final Graph model = model();
-        private final Simulation simulation;
+        private final FakeQuantGraph simulation;
         private final Map<Kind, String> names = new EnumMap<>(Kind.class);
         private final Map<String, Tensor> values = new LinkedHashMap<>();
 
@@ -92,12 +92,12 @@ class TrainedTensorsTest {
                     List.of(new QuantizationPlan.Activation("x", Set.of(), grid, "fixed")),
                     List.of(new QuantizationPlan.Weight(
                             "w", model.nodes().getFirst().name(), 1, WEIGHTS)));
-            simulation = new Simulation(
+            simulation = new FakeQuantGraph(
                     Blocks.whole(model),
                     model,
                     plan,
                     new Trainables(how, true, true, true, true, true),
-                    new Annealing(0, 1));
+                    new RoundingRegularizer(0, 1));
             simulation.parameters().forEach((name, kind) -> {
                 names.put(kind, name);
                 var start = simulation.graph().initializers().get(name);

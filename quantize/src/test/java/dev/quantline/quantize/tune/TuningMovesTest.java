@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
-import dev.quantline.fixture.Draft;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
@@ -52,7 +52,7 @@ class TuningMovesTest {
 
     /** @param between the operator between both layers */
     private static Graph model(String between) {
-        var draft = new Draft(17, 8);
+        var draft = new GraphBuilder(17, 8);
         draft.op(
                 "p",
                 "MatMul",
@@ -138,7 +138,7 @@ class TuningMovesTest {
     }
 
     private double judged(Samples samples, boolean logits, State state) {
-        return new Judge(model, samples, SPLIT, logits, BATCH, Provider.cpu()).error(state, Progress.none());
+        return new HeldOutError(model, samples, SPLIT, logits, BATCH, Provider.cpu()).error(state, Progress.none());
     }
 
     @Test

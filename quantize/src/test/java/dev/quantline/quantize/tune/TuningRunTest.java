@@ -196,7 +196,7 @@ class TuningRunTest {
         calibrated(network(name), data(name), (stages, samples) -> {
             var across = forty(Training.Distance.MAE, 1);
             var parts = Blocks.of(stages.model(), stages.plan(), end -> true);
-            assertTrue(Ahead.behind(parts, 0, stages.model()).isPresent() || name.equals("conv"));
+            assertTrue(AcrossBlock.behind(parts, 0, stages.model()).isPresent() || name.equals("conv"));
             try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, across))) {
                 var whole = finish(run).steps().getLast();
 
@@ -288,7 +288,7 @@ class TuningRunTest {
                 var steps = finish(run).steps();
 
                 var split = BlockTuning.Split.of(SAMPLES);
-                var divergence = new Judge(stages.model(), samples, split, true, 16, Provider.cpu());
+                var divergence = new HeldOutError(stages.model(), samples, split, true, 16, Provider.cpu());
                 var before = divergence.error(new BlockTuning.State(stages.model(), stages.plan()), Progress.none());
                 assertEquals(
                         List.of("whole", "all"),
@@ -329,7 +329,7 @@ class TuningRunTest {
                                 && network.outputs().equals(result.model().outputs()),
                         result.toString());
             }
-            assertTrue(new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample() > 0);
+            assertTrue(new Partition(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample() > 0);
             return null;
         });
     }
@@ -358,7 +358,7 @@ class TuningRunTest {
 
             assertEquals(
                     one.stream().mapToLong(bytes -> bytes).sum(),
-                    new Pieces(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample());
+                    new Partition(stages.model(), stages.plan(), samples, Provider.cpu()).bytesASample());
             return null;
         });
     }

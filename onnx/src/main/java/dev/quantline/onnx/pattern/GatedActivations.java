@@ -1,0 +1,109 @@
+package dev.quantline.onnx.pattern;
+
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * x times a squashed x, as one operator or in parts. In parts it is a product, in any order and with constants anywhere, of x
+ * and a gate: {@code 1 + erf(x / sqrt 2)} and {@code 1 + tanh(..)} are GELU, {@code sigmoid(1.702 x)} is its quick form,
+ * {@code sigmoid(x)} SiLU. Another activation in the product makes it a gated one.
+ */
+final class GatedActivations {
+    private static final int DEEPEST = 8;
+    private static final double QUICK = 1.702;
+
+    private final GraphIndex index;
+
+    GatedActivations(GraphIndex index) {
+        this.index = index;
+    }
+
+    /** GELU, SILU or GATE for the output of {@code node}; empty when it multiplies nothing with a gate. */
+    Optional<ActivationKind> kindOf(Node node) {
+        boolean operator = node.domain().isEmpty() || node.domain().equals("com.microsoft");
+        if (operator && List.of("Gelu", "FastGelu", "BiasGelu").contains(node.op())) {
+            return Optional.of(ActivationKind.GELU);
+        }
+        if (operator && node.op().equals("QuickGelu")) {
+            double alpha = node.floatOf("alpha", (float) QUICK);
+            return Optional.of(Math.abs(alpha - QUICK) < 0.01 ? ActivationKind.GELU : ActivationKind.SILU);
+        }
+        if (node.is("HardSwish")) {
+            return Optional.of(ActivationKind.SILU);
+        }
+        if (!node.is("Mul")) {
+            return Optional.empty();
+        }
+        var factors = new ArrayList<String>();
+        collect(node.output(), factors, 0);
+        boolean another = factors.size() > 2;
+        return factors.stream()
+                .flatMap(gate -> kind(gate, factors).stream())
+                .findFirst()
+                .map(kind -> another ? ActivationKind.GATE : kind);
+    }
+
+    /** The activations a product is made of; constants are left out. */
+    private void collect(String tensor, List<String> factors, int depth) {
+        var product = index.producer(tensor, "Mul", "Div")
+                .filter(node -> node.is("Mul") || index.constant(node.input(1)).isPresent());
+        if (product.isEmpty() || depth == DEEPEST) {
+            factors.add(tensor);
+            return;
+        }
+        product.get().inputs().stream()
+                .filter(input -> index.constant(input).isEmpty())
+                .forEach(input -> collect(input, factors, depth + 1));
+    }
+
+    private Optional<ActivationKind> kind(String gate, List<String> factors) {
+        if (factors.size() < 2) {
+            return Optional.empty();
+        }
+        var sigmoid = index.producer(gate, "Sigmoid", "HardSigmoid");
+        if (sigmoid.isPresent()) {
+            String inside = sigmoid.get().input(0);
+            var scaled = index.producer(inside, "Mul");
+            boolean own = factors.stream().anyMatch(x -> !x.equals(gate) && comesFrom(inside, x, 0));
+            boolean quick = scaled.stream()
+                    .flatMap(mul -> mul.inputs().stream())
+                    .flatMap(input -> index.constant(input).stream())
+                    .anyMatch(alpha -> isNumber(alpha, QUICK));
+            return Optional.of(!own ? ActivationKind.GATE : quick ? ActivationKind.GELU : ActivationKind.SILU);
+        }
+        boolean risen = index.producer(gate, "Add")
+                .filter(add -> add.inputs().stream()
+                                .anyMatch(input -> index.constant(input).isPresent())
+                        && add.inputs().stream().anyMatch(this::isErrorFunction))
+                .isPresent();
+        boolean own = risen && factors.stream().anyMatch(x -> !x.equals(gate) && comesFrom(gate, x, 0));
+        return own ? Optional.of(ActivationKind.GELU) : Optional.empty();
+    }
+
+    private boolean isErrorFunction(String tensor) {
+        return index.producer(tensor, "Erf", "Tanh").isPresent()
+                || index.producer(tensor, "Mul")
+                        .filter(mul -> mul.inputs().stream()
+                                .anyMatch(input ->
+                                        index.producer(input, "Erf", "Tanh").isPresent()))
+                        .isPresent();
+    }
+
+    private boolean comesFrom(String tensor, String source, int depth) {
+        if (tensor.equals(source)) {
+            return true;
+        }
+        return depth < DEEPEST
+                && index.producer(tensor, "Erf", "Tanh", "Mul", "Div", "Add", "Pow").stream()
+                        .flatMap(node -> node.inputs().stream())
+                        .anyMatch(input -> comesFrom(input, source, depth + 1));
+    }
+
+    private static boolean isNumber(Tensor constant, double value) {
+        return constant.size() == 1 && Math.abs(constant.toFloats()[0] - value) < 0.01;
+    }
+}

@@ -1,0 +1,80 @@
+package dev.quantline.quantize.export;
+
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.Observed;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.onnx.rewrite.Rewrite;
+import java.util.List;
+
+/**
+ * Pictures of the report: every activation with its distribution and the range that was chosen, and what was rewritten.
+ *
+ * @param sites    in graph order
+ * @param rewrites in the order they were tried
+ */
+public record ReportPlots(List<Picture> sites, List<Rewrite> rewrites) {
+    /** A report without pictures. */
+    public static final ReportPlots EMPTY = new ReportPlots(List.of(), List.of());
+
+    /**
+     * One activation.
+     *
+     * @param left      why it stays float; null when it does not
+     * @param quantizer null when it stays float, as {@code range}, {@code bits}, {@code low}, {@code high} and {@code sqnrDb}
+     * @param low       smallest number that is not clipped
+     * @param high      largest number that is not clipped
+     */
+    public record Picture(
+            String tensor,
+            String kind,
+            Observed observed,
+            String left,
+            String quantizer,
+            String range,
+            Integer bits,
+            Float low,
+            Float high,
+            Double sqnrDb) {}
+
+    /** Pictures of what calibration saw, with the ranges of the plan that was exported. */
+    public static ReportPlots of(CalibrationTable table, QuantizationPlan plan) {
+        return new ReportPlots(
+                table.activations().stream()
+                        .map(site -> picture(site, plan, table))
+                        .toList(),
+                table.rewrites());
+    }
+
+    private static Picture picture(CalibrationTable.Site site, QuantizationPlan plan, CalibrationTable table) {
+        return plan.activations().stream()
+                .filter(planned -> planned.tensor().equals(site.tensor()))
+                .findFirst()
+                .map(planned -> {
+                    var quantizer = planned.quantizer();
+                    return new Picture(
+                            site.tensor(),
+                            site.kind(),
+                            site.observed(),
+                            null,
+                            quantizer.label(),
+                            planned.range(),
+                            quantizer.bits(),
+                            quantizer.lowest(0),
+                            quantizer.highest(0),
+                            table.activation(site.tensor(), quantizer.bits())
+                                    .map(CalibrationTable.Grid::sqnrDb)
+                                    .orElse(null));
+                })
+                .orElseGet(() -> new Picture(
+                        site.tensor(),
+                        site.kind(),
+                        site.observed(),
+                        site.left() == null ? "not in the plan" : site.left(),
+                        null,
+                        null,
+                        null,
+                        null,
+                        null,
+                        null));
+    }
+}

@@ -1,0 +1,101 @@
+package dev.quantline.quantize.finetune;
+
+import dev.quantline.gradient.loss.Loss;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.pattern.ActivationKind;
+import dev.quantline.onnx.pattern.ActivationKinds;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The activations whose outliers are pulled in: all that will be quantized, but inputs, which nothing learned can change, and
+ * probabilities behind Softmax, whose range is what they are. Padding counts as 0.
+ */
+final class OutlierActivations {
+    private static final Set<ActivationKind> LEFT = Set.of(ActivationKind.INPUT, ActivationKind.SOFTMAX);
+
+    private final List<Site> sites = new ArrayList<>();
+
+    /**
+     * One activation.
+     *
+     * @param tensor   what counts of it
+     * @param observed output {@code [4]}: mean, mean square, least and greatest value of a batch
+     */
+    record Site(String tensor, String observed) {
+        /** Input of its loss: mean, width and variance. */
+        String statistics() {
+            return tensor + "/statistics";
+        }
+
+        /** Input: its weight among all. */
+        String weight() {
+            return tensor + "/weight";
+        }
+    }
+
+    /**
+     * Finds them and adds what observes them to the graph.
+     *
+     * @param exclude names of nodes or tensors that stay float
+     */
+    OutlierActivations(Graph graph, List<String> exclude) {
+        var kinds = new ActivationKinds(graph.index());
+        var shapes = OnnxLibrary.inferShapes(graph);
+        boolean padded = TaskLoss.has(graph, Samples.MASK);
+        for (var site : Placement.of(graph, exclude).activations().values()) {
+            if (site.gridOf().equals(site.tensor()) && !LEFT.contains(kinds.kindOf(site.tensor()))) {
+                var shape = Optional.ofNullable(shapes.get(site.tensor()))
+                        .flatMap(ValueInfos::shape)
+                        .orElse(new long[0]);
+                int tokens = padded ? Padded.tokenAxis(shape) : -1;
+                String counted = tokens < 0 ? site.tensor() : Padded.zeroed(graph, site.tensor(), shape.length, tokens);
+                sites.add(new Site(counted, observe(graph, counted)));
+            }
+        }
+        graph.sort();
+    }
+
+    private static String observe(Graph graph, String tensor) {
+        String square = graph.fresh(tensor + "/square");
+        String observed = graph.fresh(tensor + "/observed");
+        graph.nodes().add(Node.of("Mul", List.of(tensor, tensor), square));
+        var parts = List.of(
+                all(graph, "ReduceMean", tensor),
+                all(graph, "ReduceMean", square),
+                all(graph, "ReduceMin", tensor),
+                all(graph, "ReduceMax", tensor));
+        graph.nodes().add(Node.of("Concat", parts, observed).with("axis", 0));
+        return observed;
+    }
+
+    /** A reduction of everything, {@code [1]}. */
+    private static String all(Graph graph, String reduction, String tensor) {
+        String scalar = graph.fresh(tensor + "/" + reduction);
+        String vector = graph.fresh(tensor + "/" + reduction);
+        graph.nodes().add(Node.of(reduction, List.of(tensor), scalar).with("keepdims", 0));
+        graph.nodes()
+                .add(Node.of(
+                        "Reshape", List.of(scalar, graph.addConstant(tensor + "/one", Tensor.vector(1L))), vector));
+        return vector;
+    }
+
+    List<Site> all() {
+        return sites;
+    }
+
+    /** One term a site, each weighted from outside. */
+    List<Loss.Term> terms() {
+        return sites.stream()
+                .map(site -> new Loss.Term(1, site.weight(), new Loss.Outliers(site.tensor(), site.statistics())))
+                .toList();
+    }
+}

@@ -1,0 +1,43 @@
+package dev.quantline.quantize.finetune;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Which constants of a network are learned parameters: what layers, tables and normalisations read, and vectors that are
+ * added or multiplied. Masks, scalars and whatever shapes are made of are not among them.
+ */
+final class TrainableConstants {
+    private TrainableConstants() {}
+
+    /** Their names, in graph order. */
+    static List<String> of(Graph graph) {
+        var learned = new LinkedHashSet<String>();
+        for (var node : graph.nodes()) {
+            for (int i = 0; i < node.inputs().size(); i++) {
+                var constant = graph.initializers().get(node.input(i));
+                if (constant != null
+                        && constant.type() == DataType.FLOAT
+                        && constant.size() > 1
+                        && isParameter(node, i, constant.rank())) {
+                    learned.add(node.input(i));
+                }
+            }
+        }
+        return List.copyOf(learned);
+    }
+
+    private static final Set<String> LAYERS =
+            Set.of("MatMul", "Gemm", "Conv", "ConvTranspose", "LayerNormalization", "InstanceNormalization", "PRelu");
+
+    private static boolean isParameter(Node node, int input, int rank) {
+        return node.domain().isEmpty()
+                && (LAYERS.contains(node.op())
+                        || node.is("Gather") && input == 0 && rank == 2
+                        || node.is("Add", "Mul") && rank == 1);
+    }
+}

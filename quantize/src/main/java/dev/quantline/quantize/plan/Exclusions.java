@@ -1,0 +1,81 @@
+package dev.quantline.quantize.plan;
+
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ClosestName;
+import java.nio.file.FileSystems;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.Stream;
+
+/** Names of nodes and tensors that stay float: written out, or as globs in which {@code *} also crosses slashes. */
+final class Exclusions {
+    private final Set<String> names;
+    private final List<PathMatcher> globs = new ArrayList<>();
+
+    /** @throws BadInput naming a pattern that is no glob */
+    Exclusions(List<String> patterns) {
+        names = new HashSet<>(patterns);
+        for (String pattern : patterns) {
+            try {
+                globs.add(FileSystems.getDefault().getPathMatcher("glob:" + plain(pattern)));
+            } catch (PatternSyntaxException e) {
+                throw new BadInput(
+                        "exclude: '" + pattern + "' is not a name or a glob (" + e.getDescription() + ")", e);
+            }
+        }
+    }
+
+    /**
+     * Makes sure that everything the user wants left float is there.
+     *
+     * @param graphs the model in all the forms whose names the user may have seen
+     * @throws BadInput naming a pattern that fits no node and no tensor of them
+     */
+    static void check(List<String> patterns, List<Graph> graphs) {
+        for (String pattern : patterns) {
+            var one = new Exclusions(List.of(pattern));
+            if (graphs.stream().noneMatch(graph -> one.hasAnyOf(graph))) {
+                var names = graphs.stream().flatMap(Exclusions::all).distinct().toList();
+                throw new BadInput("exclude: '" + pattern + "' fits no node and no tensor of the model: "
+                        + ClosestName.to(pattern.replace("*", ""), names)
+                                .map(name -> "did you mean '" + name + "'? ")
+                                .orElse("")
+                        + "./quantline inspect lists its layers");
+            }
+        }
+    }
+
+    private boolean hasAnyOf(Graph graph) {
+        return all(graph).anyMatch(this::has);
+    }
+
+    /** What a user may write: all nodes, and the tensors they read and write. */
+    private static Stream<String> all(Graph graph) {
+        return graph.nodes().stream()
+                .flatMap(node -> Stream.concat(
+                        Stream.of(node.name()),
+                        Stream.concat(node.inputs().stream(), node.outputs().stream())
+                                .filter(tensor -> !tensor.isEmpty())));
+    }
+
+    /** Whether the name is written out. */
+    boolean names(String name) {
+        return names.contains(name);
+    }
+
+    /** Whether the name is written out or some glob fits it. */
+    boolean has(String name) {
+        return names(name) || globs.stream().anyMatch(glob -> glob.matches(Path.of(plain(name))));
+    }
+
+    /** Slashes of a name part no folders. */
+    private static String plain(String name) {
+        return name.replace('/', '∕').replace('\0', ' ');
+    }
+}

@@ -1,0 +1,35 @@
+package dev.quantline.quantize.plan;
+
+import ai.onnx.proto.OnnxMl.AttributeProto;
+import ai.onnx.proto.OnnxMl.GraphProto;
+import dev.quantline.onnx.Graph;
+import java.util.Set;
+
+/** Bodies of If, Loop and Scan, in which everything stays float. */
+public final class SubgraphBodies {
+    private static final Set<String> PRODUCTS = Set.of("MatMul", "Gemm", "Conv");
+
+    private SubgraphBodies() {}
+
+    /** How many products of ONNX's own operators stand in bodies. */
+    public static long products(Graph graph) {
+        return graph.nodes().stream()
+                .flatMap(node -> node.attributes().values().stream())
+                .mapToLong(SubgraphBodies::products)
+                .sum();
+    }
+
+    private static long products(AttributeProto attribute) {
+        return products(attribute.getG())
+                + attribute.getGraphsList().stream().mapToLong(SubgraphBodies::products).sum();
+    }
+
+    private static long products(GraphProto body) {
+        return body.getNodeList().stream()
+                .mapToLong(node -> (PRODUCTS.contains(node.getOpType()) ? 1 : 0)
+                        + node.getAttributeList().stream()
+                                .mapToLong(SubgraphBodies::products)
+                                .sum())
+                .sum();
+    }
+}

@@ -1,0 +1,67 @@
+package dev.quantline.quantize.tune;
+
+import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.ValueInfos;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * What comes behind a block in its stage, frozen and float: across-block calibration (RepAPQ, arXiv 2402.16121) asks that a
+ * block's output be right where the stage ends, too. A stage are the blocks between two changes of resolution, or
+ * {@value #LAYERS} layers of a transformer (ours).
+ *
+ * @param rest    from the block's outputs to the end of the stage
+ * @param targets outputs of the stage in the float network
+ */
+record AcrossBlock(Subgraph rest, Activations targets) {
+    private static final int LAYERS = 3;
+
+    /** What lies between the end of part {@code i} and the end of its stage; empty when they are the same. */
+    static Optional<Subgraph> behind(List<Subgraph> parts, int i, Graph model) {
+        var infos = OnnxLibrary.inferShapes(model);
+        int end = i;
+        while (end + 1 < parts.size()
+                && resolution(parts.get(end + 1), infos).equals(resolution(parts.get(i), infos))
+                && (isImage(parts.get(i), infos) || (end + 1) / LAYERS == i / LAYERS)) {
+            end++;
+        }
+        return end == i
+                ? Optional.empty()
+                : Optional.of(new Subgraph(
+                        "behind " + parts.get(i).name(),
+                        parts.get(i).outputs(),
+                        parts.get(end).outputs(),
+                        Set.of()));
+    }
+
+    private static boolean isImage(Subgraph part, Map<String, ValueInfoProto> infos) {
+        return resolution(part, infos).size() == 2;
+    }
+
+    /** Height and width of the output; none when it is no image. */
+    private static List<Long> resolution(Subgraph part, Map<String, ValueInfoProto> infos) {
+        var shape = Optional.ofNullable(infos.get(part.outputs().getFirst()))
+                .flatMap(ValueInfos::shape)
+                .orElse(new long[0]);
+        return shape.length == 4 ? Arrays.stream(shape).skip(2).boxed().collect(Collectors.toList()) : List.of();
+    }
+
+    /** Adds the rest to a graph that ends where it begins. */
+    void appendTo(Graph graph, Graph reference) {
+        var part = rest.cut(reference);
+        Set<String> known =
+                graph.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
+        Set<String> fed = graph.inputs().stream().map(input -> input.getName()).collect(Collectors.toSet());
+        part.nodes().stream().filter(node -> !known.contains(node.output())).forEach(graph.nodes()::add);
+        part.initializers().forEach(graph.initializers()::putIfAbsent);
+        part.inputs().stream()
+                .filter(input -> !known.contains(input.getName()) && !fed.contains(input.getName()))
+                .forEach(graph.inputs()::add);
+    }
+}

@@ -1,0 +1,208 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.PairLimit;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.runtime.Blas;
+import dev.quantline.onnx.runtime.Progress;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Rounds the weights of linear layers and convolutions one input after the other, each time moving what is not yet rounded so that
+ * it makes up for the errors made (GPTQ, arXiv 2210.17323, in the form of LDLQ, arXiv 2307.13304):
+ *
+ * <pre>
+ *   H = X^T X + lambda mean(diag) I = (U + I) D (U + I)^T, U strictly upper triangular
+ *   q_k = round(w_k + sum_{j&lt;k} (w_j - q_j) U_jk)
+ * </pre>
+ *
+ * Inputs with most energy come first: their errors are the dearest, and everything behind can make up for them.
+ */
+final class Gptq {
+    static {
+        Blas.settle();
+    }
+
+    /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
+    private static final double DAMPING = 0.01;
+
+    private static final double SCARCITY = 0.5;
+    /** Of a channel's scale, where it may change; the first is tried first and kept unless another is better. */
+    private static final float[] SCALES = {1, 0.9f, 0.8f, 0.7f, 0.6f, 1.1f, 1.2f};
+
+    private final LayerWeight weight;
+    private final Uniform quantizer;
+    private final int[] scale;
+    private final float[] exact;
+    private final float[] values;
+    private final float[] scales;
+    private final float[] factors;
+
+    private Gptq(LayerWeight weight, Uniform quantizer, float[] factors) {
+        this.weight = weight;
+        this.quantizer = quantizer;
+        this.factors = factors;
+        scale = quantizer.scaleIndex(weight.tensor().shape());
+        exact = weight.tensor().toFloats();
+        values = exact.clone();
+        scales = quantizer.scale().clone();
+    }
+
+    /** A weight, each element within the reach of the code it is rounded to and as near as that allows, and its quantizer. */
+    record Rounded(Tensor values, Uniform quantizer) {}
+
+    /** The model with all weights that have products where the plan rounds them to what is found; shared weights stay. */
+    static Graph apply(Graph model, QuantizationPlan plan, InputGram products, Progress progress) {
+        var index = model.index();
+        var changed = model.copy();
+        int done = 0;
+        for (var planned : plan.weights()) {
+            progress.report((double) done++ / plan.weights().size(), "rounding weights");
+            var node = model.node(planned.node()).orElseThrow();
+            var product = products.of(model, node);
+            if (takes(planned, index) && product.isPresent()) {
+                var layer = LayerWeight.of(model, node).orElseThrow();
+                changed.initializers()
+                        .put(
+                                planned.tensor(),
+                                of(layer, planned.quantizer(), product.get()).values());
+            }
+        }
+        return changed;
+    }
+
+    /** Whether a weight is what one layer alone multiplies by: a shared one cannot suit all that read it. */
+    static boolean takes(QuantizationPlan.Weight weight, GraphIndex index) {
+        return weight.input() == 1 && index.consumers(weight.tensor()).size() == 1;
+    }
+
+    /** Rounds the weight of one layer with the scales it has. */
+    static Rounded of(LayerWeight weight, Uniform quantizer, InputGram.Product product) {
+        return of(weight, quantizer, product, new float[] {1}, DAMPING);
+    }
+
+    /**
+     * Rounds the weight of one layer with the scale, of a few around its own, that leaves each channel's output least error.
+     *
+     * @param scarcity inputs of the layer over rows seen: correlations in few rows are chance
+     */
+    static Rounded withScales(LayerWeight weight, Uniform quantizer, InputGram.Product product, double scarcity) {
+        boolean perChannel = quantizer.block() == 0
+                && quantizer.axis() == weight.axis()
+                && quantizer.scale().length == weight.outputs();
+        return of(weight, quantizer, product, perChannel ? SCALES : new float[] {1}, DAMPING + SCARCITY * scarcity);
+    }
+
+    private static Rounded of(
+            LayerWeight weight, Uniform quantizer, InputGram.Product product, float[] factors, double damping) {
+        var rounding = new Gptq(weight, quantizer, factors);
+        for (int group = 0; group < product.groups(); group++) {
+            rounding.round(group, product, damping);
+        }
+        return new Rounded(Tensor.of(rounding.values, weight.tensor().shape()), quantizer.withScale(rounding.scales));
+    }
+
+    private void round(int group, InputGram.Product product, double damping) {
+        int d = product.inputs();
+        int from = group * d * d;
+        var order = IntStream.range(0, d)
+                .boxed()
+                .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i]))
+                .mapToInt(Integer::intValue)
+                .toArray();
+        var feedback = feedback(product.sums(), from, order, damping);
+        int outputs = weight.outputs() / product.groups();
+        IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> {
+            double least = Double.POSITIVE_INFINITY;
+            for (float factor : factors) {
+                least = Math.min(least, round(output, order, feedback, factor, least));
+            }
+        });
+    }
+
+    /**
+     * Rounds one output channel with its scales times a factor, and keeps that when the error is below {@code least}.
+     *
+     * @return sum of D_k (what is wanted there - q_k)^2: the squared error of the channel's output
+     */
+    private double round(int output, int[] order, float[] feedback, float factor, double least) {
+        int d = order.length;
+        var moved = new double[d];
+        var found = new float[d];
+        double sum = 0;
+        var limit = pairLimit(output, order, factor);
+        for (int k = 0; k < d && sum < least; k++) {
+            int at = weight.at(output, order[k]);
+            int c = scale[at];
+            float s = quantizer.scale()[c] * factor;
+            float wanted = (float) (exact[at] + moved[k]);
+            float nearest = TrainedWeightQuantizer.clamp(quantizer, (float) Math.rint(wanted / s), c);
+            float code = limit.isPresent() ? limit.get().bound(k, (long) nearest) : nearest;
+            found[k] = (code == nearest ? TrainedWeightQuantizer.held(quantizer, wanted / s, c) : code) * s;
+            double error = exact[at] - code * s;
+            sum += feedback[k * d + k] * Math.pow(wanted - code * s, 2);
+            for (int j = k + 1; j < d; j++) {
+                moved[j] += error * feedback[k * d + j];
+            }
+        }
+        if (sum < least) {
+            for (int k = 0; k < d; k++) {
+                int at = weight.at(output, order[k]);
+                values[at] = found[k];
+                scales[scale[at]] = quantizer.scale()[scale[at]] * factor;
+            }
+        }
+        return sum;
+    }
+
+    /** Where the channel's codes are cut so that no pair of them exceeds the grid's limit, as they would be rounded one by one. */
+    private Optional<PairLimit> pairLimit(int output, int[] order, float factor) {
+        return quantizer.pairLimit() == 0
+                ? Optional.empty()
+                : Optional.of(PairLimit.of(
+                        quantizer.pairLimit(),
+                        Arrays.stream(order)
+                                .map(i -> weight.at(output, i))
+                                .mapToLong(at -> (long) TrainedWeightQuantizer.clamp(
+                                        quantizer,
+                                        (float) Math.rint(exact[at] / (quantizer.scale()[scale[at]] * factor)),
+                                        scale[at]))
+                                .toArray()));
+    }
+
+    /** U, row j what an error there moves, and D on the diagonal, from the Cholesky factor of H in reversed order. */
+    private static float[] feedback(double[] sums, int from, int[] order, double damping) {
+        int d = order.length;
+        double mean =
+                IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
+        var damped = new double[d * d];
+        for (int i = 0; i < d; i++) {
+            for (int j = 0; j < d; j++) {
+                damped[i * d + j] =
+                        sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? damping * mean + 1e-30 : 0);
+            }
+        }
+        var factor = Nd4j.create(damped, new long[] {d, d}, 'f');
+        Nd4j.getBlasWrapper().lapack().potrf(factor, true);
+        var columns = factor.data().asDouble();
+        var feedback = new float[d * d];
+        for (int k = 0; k < d; k++) {
+            int column = (d - 1 - k) * d;
+            double root = columns[column + d - 1 - k];
+            feedback[k * d + k] = (float) (root * root);
+            for (int j = 0; j < k; j++) {
+                feedback[j * d + k] = (float) (columns[column + d - 1 - j] / root);
+            }
+        }
+        return feedback;
+    }
+}

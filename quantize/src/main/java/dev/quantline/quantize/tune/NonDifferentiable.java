@@ -1,0 +1,44 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.gradient.rules.Rules;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+
+/** Nodes that no gradient passes, recurrent layers above all: what lies before them in a part of a network cannot be trained there. */
+final class NonDifferentiable {
+    private NonDifferentiable() {}
+
+    /** The first such node between what may be trained in a part and its outputs. */
+    static Optional<Node> in(Subgraph part, Graph model, QuantizationPlan plan) {
+        return first(part.cut(model), List.of(), plan);
+    }
+
+    /** The first such node of what comes behind a part. */
+    static Optional<Node> behind(Subgraph rest, Graph model) {
+        return first(rest.cut(model), rest.inputs(), new QuantizationPlan(List.of(), List.of()));
+    }
+
+    private static Optional<Node> first(Graph part, Collection<String> trained, QuantizationPlan plan) {
+        var moved = new HashSet<>(trained);
+        for (var node : part.nodes()) {
+            boolean reached = node.inputs().stream()
+                    .anyMatch(input -> moved.contains(input)
+                            || plan.activationOf(input, node.name()).isPresent());
+            if (reached && !Rules.has(node)) {
+                return Optional.of(node);
+            }
+            boolean layer = node.is("MatMul", "Gemm", "Conv", "Add")
+                    && plan.weightOf(node.name()).isPresent();
+            if (layer || reached && Rules.flows(node)) {
+                moved.addAll(node.outputs());
+                moved.remove("");
+            }
+        }
+        return Optional.empty();
+    }
+}

@@ -1,0 +1,111 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.onnx.runtime.BatchAxis;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** The pieces a network is tuned in. Only what begins and ends in tensors that have an axis of samples can be one. */
+final class Partition {
+    private final Graph model;
+    private final QuantizationPlan plan;
+    private final Samples samples;
+    private final Provider provider;
+    private final Map<String, BatchAxis> axes = new HashMap<>();
+
+    Partition(Graph model, QuantizationPlan plan, Samples samples, Provider provider) {
+        this.model = model;
+        this.plan = plan;
+        this.samples = samples;
+        this.provider = provider;
+    }
+
+    /** Where the tensors that pieces begin and end in have their samples. */
+    Map<String, BatchAxis> axes() {
+        return axes;
+    }
+
+    List<Subgraph> of(TuneSettings settings) {
+        return switch (settings.layers()) {
+            case OFF -> settings.rounding() == TuneSettings.Rounding.COMPENSATED ? blocks(settings) : List.of();
+            case ADAQUANT, ADAROUND -> usable(Layers.of(model, plan));
+            case RECONSTRUCT -> blocks(settings);
+        };
+    }
+
+    private List<Subgraph> blocks(TuneSettings settings) {
+        return usable(
+                settings.blocks().isEmpty()
+                        ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
+                        : Blocks.endingIn(settings.blocks(), model, plan));
+    }
+
+    /** The whole network; empty when an output has another first axis. */
+    List<Subgraph> whole() {
+        return usable(List.of(Blocks.whole(model)));
+    }
+
+    /** Bytes that all FLOAT tensors between the layers hold for one sample, as far as shape inference knows them. */
+    long bytesASample() {
+        var known = OnnxLibrary.inferShapes(model);
+        var shown = model.copy();
+        shown.outputs().clear();
+        model.nodes().stream()
+                .flatMap(node -> node.outputs().stream())
+                .map(known::get)
+                .filter(info -> info != null
+                        && ValueInfos.type(info).filter(DataType.FLOAT::equals).isPresent())
+                .forEach(shown.outputs()::add);
+        var wanted = shown.outputs().stream().map(output -> output.getName()).toList();
+        var bytes = new LongAdder();
+        int probe = samples.batchSize(1);
+        try (var session = Session.open(shown, provider, Session.Optimization.NONE)) {
+            samples.forEachBatch(
+                    0,
+                    probe,
+                    probe,
+                    fed -> session.run(
+                                    fed.arrays(),
+                                    wanted,
+                                    (name, tensor) -> tensor.type().bytes(tensor.size()) / probe)
+                            .forEach(bytes::add));
+        }
+        return bytes.sum();
+    }
+
+    private List<Subgraph> usable(List<Subgraph> pieces) {
+        var ends = new LinkedHashSet<String>();
+        pieces.forEach(piece ->
+                Stream.concat(piece.inputs().stream(), piece.outputs().stream()).forEach(ends::add));
+        var known = bySample(List.copyOf(ends));
+        return pieces.stream()
+                .filter(piece -> known.containsAll(piece.inputs()) && known.containsAll(piece.outputs()))
+                .toList();
+    }
+
+    /** Some networks fold windows into the axis of samples: one batch tells. */
+    private Set<String> bySample(List<String> tensors) {
+        var shown = model.copy();
+        shown.outputs().clear();
+        tensors.forEach(tensor -> shown.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
+        if (!tensors.isEmpty()) {
+            try (var session = Session.open(shown, provider, Session.Optimization.EXACT)) {
+                axes.putAll(samples.axes(session));
+            }
+        }
+        return tensors.stream().filter(axes::containsKey).collect(Collectors.toSet());
+    }
+}

@@ -1,0 +1,153 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Uniform;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The grid of a uniform activation quantizer: s = s0 r with r trained from 1 and, where asked, z = z0 + round(d) with d trained
+ * from 0. With D = s round(d), which is rounded in training too and passes the gradient straight through,
+ *
+ * <pre>
+ *   x^ = s (clip(round((x + D) / s) + z0) - z0) - D
+ * </pre>
+ *
+ * so what lies inside does not move d, and what is clipped moves it by -s, as for the offset of LSQ+ (arXiv 2004.09576).
+ */
+final class TrainedActivationQuantizer implements TrainedPart {
+    /** Trained factors of scales stay above this: below 0 a quantizer would be none. */
+    static final float LEAST = 1e-3f;
+
+    private final String root;
+    private final Uniform quantizer;
+    private final boolean shifts;
+    private final List<Place> places = new ArrayList<>();
+    private String factor;
+    private String shift;
+
+    /** A tensor on this grid. */
+    private record Place(String from, String to) {}
+
+    /**
+     * @param root   the tensor whose grid it is
+     * @param shifts whether the zero point is trained
+     */
+    TrainedActivationQuantizer(String root, Uniform quantizer, boolean shifts) {
+        this.root = root;
+        this.quantizer = quantizer;
+        this.shifts = shifts;
+    }
+
+    /** Adds a tensor on this grid: {@code from} is float, {@code to} what its codes stand for. */
+    void add(String from, String to) {
+        places.add(new Place(from, to));
+    }
+
+    @Override
+    public void write(Graph graph) {
+        factor = graph.addConstant(root + "/factor", Tensor.scalar(1));
+        String scale = graph.fresh(root + "/trained_scale");
+        String positive = graph.fresh(root + "/positive_factor");
+        String unit = graph.addConstant(root + "/unit", Tensor.scalar(quantizer.scale()[0]));
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(factor, graph.addConstant(root + "/least_factor", Tensor.scalar(LEAST))),
+                        positive));
+        graph.nodes().add(Node.of("Mul", List.of(unit, positive), scale));
+        String zeroPoint = graph.addConstant(root + "/zero_point", quantizer.zeroPointTensor());
+        int z = quantizer.zeroPoint()[0];
+        boolean narrow = quantizer.bits() < quantizer.storage().bits();
+        String lowest = narrow ? times(graph, scale, quantizer.qmin() - z) : "";
+        String highest = narrow ? times(graph, scale, quantizer.qmax() - z) : "";
+        String offset = shifts ? offset(graph, scale) : "";
+        for (var place : places) {
+            String from = shifts ? apply(graph, "Add", place.from(), offset) : place.from();
+            if (narrow) {
+                String clipped = graph.fresh(from + "/clipped");
+                graph.nodes().add(Node.of("Clip", List.of(from, lowest, highest), clipped));
+                from = clipped;
+            }
+            String codes = graph.fresh(place.from() + "/codes");
+            graph.nodes().add(Node.of("QuantizeLinear", List.of(from, scale, zeroPoint), codes));
+            String restored = shifts ? graph.fresh(place.from() + "/restored") : place.to();
+            graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, scale, zeroPoint), restored));
+            if (shifts) {
+                graph.nodes().add(Node.of("Sub", List.of(restored, offset), place.to()));
+            }
+        }
+    }
+
+    /** D: a whole number of steps, which a quantizer of step 1 rounds to. */
+    private String offset(Graph graph, String scale) {
+        shift = graph.addConstant(root + "/zero_point_shift", Tensor.scalar(0));
+        String bounded = graph.fresh(root + "/shift_bounded");
+        graph.nodes()
+                .add(Node.of(
+                        "Clip",
+                        List.of(
+                                shift,
+                                graph.addConstant(root + "/shift_least", Tensor.scalar(least())),
+                                graph.addConstant(root + "/shift_most", Tensor.scalar(most()))),
+                        bounded));
+        String one = graph.addConstant(root + "/shift_unit", Tensor.scalar(1));
+        String zero = graph.addConstant(root + "/shift_zero", Tensor.of(DataType.INT8, new byte[1]));
+        String whole = apply(graph, "DequantizeLinear", apply(graph, "QuantizeLinear", bounded, one, zero), one, zero);
+        return apply(graph, "Mul", scale, whole);
+    }
+
+    private static String apply(Graph graph, String op, String... inputs) {
+        String output = graph.fresh(inputs[0] + "/" + op);
+        graph.nodes().add(Node.of(op, List.of(inputs), output));
+        return output;
+    }
+
+    private int least() {
+        return Math.max(Byte.MIN_VALUE, quantizer.qmin() - quantizer.zeroPoint()[0]);
+    }
+
+    private int most() {
+        return Math.min(Byte.MAX_VALUE, quantizer.qmax() - quantizer.zeroPoint()[0]);
+    }
+
+    private String times(Graph graph, String scale, int steps) {
+        String bound = graph.fresh(root + "/bound");
+        graph.nodes()
+                .add(Node.of("Mul", List.of(scale, graph.addConstant(root + "/steps", Tensor.scalar(steps))), bound));
+        return bound;
+    }
+
+    @Override
+    public Map<String, Trainables.Kind> parameters() {
+        var parameters = new LinkedHashMap<>(Map.of(factor, Trainables.Kind.ACTIVATION_SCALE));
+        if (shifts) {
+            parameters.put(shift, Trainables.Kind.ZERO_POINT);
+        }
+        return parameters;
+    }
+
+    @Override
+    public void fold(Map<String, Tensor> values, Tuned tuned) {
+        float scale =
+                quantizer.scale()[0] * Math.max(values.get(factor).floats().get(0), LEAST);
+        int moved =
+                shifts ? (int) Math.rint(Math.clamp(values.get(shift).floats().get(0), least(), most())) : 0;
+        tuned.grid(
+                root,
+                new Uniform(quantizer.bits(), quantizer.signed(), quantizer.axis(), new float[] {scale}, new int[] {
+                    quantizer.zeroPoint()[0] + moved
+                }));
+    }
+
+    /** Whether training can move the grid of this quantizer. */
+    static boolean takes(Quantizer quantizer) {
+        return quantizer instanceof Uniform uniform && uniform.axis() == Uniform.PER_TENSOR;
+    }
+}

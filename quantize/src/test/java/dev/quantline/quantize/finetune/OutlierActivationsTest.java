@@ -1,0 +1,102 @@
+package dev.quantline.quantize.finetune;
+
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.gradient.loss.Loss;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Whose outliers are pulled in, and what is seen of them. */
+class OutlierActivationsTest {
+    /** x -> h = 2x -> p = softmax(h) -> z = p times a constant, then a layer; sentences where there is a mask. */
+    private static Graph network(boolean masked) {
+        var draft = new GraphBuilder(17, 1);
+        long[] shape = masked ? new long[] {-1, -1, 2} : new long[] {-1, 2};
+        if (masked) {
+            draft.input(Samples.MASK, DataType.INT64, -1, -1);
+        }
+        String twice = draft.constant("twice", Tensor.of(new float[] {2, 0, 0, 2}, 2, 2));
+        draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, shape), twice);
+        draft.op("p", "Softmax", Map.of("axis", -1), "h");
+        draft.op("z", "MatMul", "p", draft.normal("v", 1, 2, 2));
+        draft.op("s", "Tanh", draft.op("y", "MatMul", "h", draft.normal("w", 1, 2, 2)));
+        draft.op("end", "MatMul", "s", draft.normal("u", 1, 2, 2));
+        return draft.output("z", DataType.FLOAT, shape)
+                .output("end", DataType.FLOAT, shape)
+                .graph();
+    }
+
+    private static List<String> tensors(OutlierActivations sites) {
+        return sites.all().stream().map(OutlierActivations.Site::tensor).toList();
+    }
+
+    @Test
+    void whatLayersReadIsPulledInButInputsAndProbabilities() {
+        assertEquals(List.of("h", "s"), tensors(new OutlierActivations(network(false), List.of())));
+        assertEquals(
+                List.of("h"),
+                tensors(new OutlierActivations(network(false), List.of("s"))),
+                "what stays float has no outliers");
+    }
+
+    @Test
+    void everySiteHasATermThatIsWeighedFromOutside() {
+        var sites = new OutlierActivations(network(false), List.of());
+
+        assertEquals(
+                List.of(
+                        new Loss.Term(1, "h/weight", new Loss.Outliers("h", "h/statistics")),
+                        new Loss.Term(1, "s/weight", new Loss.Outliers("s", "s/statistics"))),
+                sites.terms());
+    }
+
+    private static float[] observed(Graph graph, OutlierActivations.Site site, Map<String, Tensor> inputs) {
+        graph.outputs().add(ValueInfos.of(site.observed(), DataType.FLOAT));
+        try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
+            return session.run(inputs).get(site.observed()).toFloats();
+        }
+    }
+
+    @Test
+    void meanMeanSquareLeastAndGreatestAreSeen() {
+        var graph = network(false);
+        var site = new OutlierActivations(graph, List.of()).all().getFirst();
+
+        var seen = observed(graph, site, Map.of("x", Tensor.of(new float[] {1, -3, 0.5f, 2.5f}, 2, 2)));
+
+        // h is 2, -6, 1, 5.
+        assertArrayEquals(new float[] {0.5f, (4 + 36 + 1 + 25) / 4f, -6, 5}, seen, 1e-5f);
+    }
+
+    @Test
+    void paddingIsSeenAsNothing() {
+        var graph = network(true);
+        var sites = new OutlierActivations(graph, List.of());
+        var site = sites.all().getFirst();
+        assertTrue(
+                sites.all().stream().allMatch(each -> each.tensor().endsWith("/counted")),
+                tensors(sites).toString());
+
+        var seen = observed(
+                graph,
+                site,
+                Map.of(
+                        "x",
+                        Tensor.of(new float[] {1, -3, 100, -100}, 1, 2, 2),
+                        Samples.MASK,
+                        Tensor.of(new long[] {1, 0}, 1, 2)));
+
+        assertArrayEquals(new float[] {(2 - 6) / 4f, (4 + 36) / 4f, -6, 2}, seen, 1e-5f);
+    }
+}

@@ -1,0 +1,66 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+/** What comes behind a part is put behind it, with the masks that both read or only one of them does. */
+class AcrossBlockTest {
+    private static final Map<String, Tensor> FED =
+            Map.of("x", Tensor.of(new float[] {1, -2, 3, 4}, 2, 2), "mask", Tensor.of(new float[] {1, 0, 1, 1}, 2, 2));
+
+    @TempDir
+    private Path folder;
+
+    /** {@code h = relu(x)}, or that and a penalty made of the mask; {@code y = (h + 1) penalty}. */
+    private static Graph model(boolean masked) {
+        var draft = new GraphBuilder(17, 1);
+        draft.op("r", "Relu", draft.input("x", DataType.FLOAT, -1, 2));
+        draft.op("penalty", "Sub", draft.input("mask", DataType.FLOAT, -1, 2), draft.constant("one", Tensor.scalar(1)));
+        draft.op("h", masked ? "Add" : "Mul", "r", masked ? "penalty" : draft.constant("two", Tensor.scalar(2)));
+        draft.op("y", "Mul", draft.op("sum", "Add", "h", "one"), "penalty");
+        return draft.output("y", DataType.FLOAT, -1, 2).graph();
+    }
+
+    @Test
+    void theRestGoesOnFromWhatThePartGives() {
+        for (boolean masked : new boolean[] {false, true}) {
+            // Given
+            var model = model(masked);
+            var part = new Subgraph("part", List.of(), List.of("h"), Set.of());
+            var graph = part.cut(model);
+            var rest = new Subgraph("behind", List.of("h"), List.of("y"), Set.of());
+
+            // When
+            try (var targets = new Activations(folder, Map.of())) {
+                new AcrossBlock(rest, targets).appendTo(graph, model);
+            }
+            graph.outputs().addAll(model.outputs());
+            graph.sort();
+
+            // Then
+            assertEquals(
+                    Set.of("x", "mask"),
+                    Set.copyOf(graph.inputs().stream()
+                            .map(input -> input.getName())
+                            .toList()));
+            assertEquals(model.nodes().size(), graph.nodes().size(), "what both compute is computed once");
+            assertEquals(2, graph.inputs().size());
+            try (var whole = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
+                    var joined = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {
+                assertEquals(whole.run(FED).get("y"), joined.run(FED).get("y"));
+            }
+        }
+    }
+}

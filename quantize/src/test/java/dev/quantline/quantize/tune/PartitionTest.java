@@ -1,0 +1,113 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.runtime.BatchAxis;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.tune.TuneSettings.Method;
+import dev.quantline.quantize.tune.TuneSettings.Rounding;
+import dev.quantline.quantize.tune.TuneSettings.Whole;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+/**
+ * A network that folds two windows of every sample into the axis of samples on its way: {@code x [n, 4] -> a [n, 4] -> f [2n, 2] ->
+ * g [2n, 2] -> h [n, 4] -> y [n, 3]}, with layers before a, between f and g, and before y.
+ */
+class PartitionTest {
+    private static final int FLOATS = 4 + 4 + 4 + 4 + 3;
+
+    @TempDir
+    private Path folder;
+
+    private interface Task {
+        void on(Partition pieces);
+    }
+
+    private static Graph model(long samples, boolean endsFolded) {
+        var draft = new GraphBuilder(17, 1);
+        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, samples, 4), draft.normal("u", 1, 4, 4));
+        draft.op("f", "Reshape", "a", draft.constant("windows", Tensor.vector(-1L, 2L)));
+        draft.op("g", "MatMul", "f", draft.normal("v", 1, 2, 2));
+        draft.op("h", "Reshape", "g", draft.constant("rows", Tensor.vector(-1L, 4L)));
+        draft.op("y", "MatMul", "h", draft.normal("w", 1, 4, 3));
+        draft.op("class", "ArgMax", Map.of("axis", 1L), "y");
+        draft.output("y", DataType.FLOAT, samples, 3);
+        return endsFolded ? draft.output("g", DataType.FLOAT, -1, 2).graph() : draft.graph();
+    }
+
+    private static QuantizationPlan plan() {
+        var weights = Uniform.symmetric(8, Uniform.PER_TENSOR, new double[] {3});
+        return new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("x", Set.of(), Uniform.asymmetric(8, -3, 3), "fixed")),
+                List.of(
+                        new QuantizationPlan.Weight("u", "a/MatMul", 1, weights),
+                        new QuantizationPlan.Weight("v", "g/MatMul", 1, weights),
+                        new QuantizationPlan.Weight("w", "y/MatMul", 1, weights)));
+    }
+
+    private void with(Graph model, Task task) throws IOException {
+        var rows = Map.of("x", Data.rows(4, 3).get("x").reshape(8, 4));
+        try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), rows)))) {
+            task.on(new Partition(model, plan(), new Samples(data, model, Map.of()), Provider.cpu()));
+        }
+    }
+
+    private static List<String> ends(Partition pieces, Rounding rounding, Method method, String... blocks) {
+        var settings = new TuneSettings(
+                rounding, false, 8, method, true, List.of(blocks), false, Whole.OFF, false, Training.standard());
+        return pieces.of(settings).stream()
+                .map(piece -> String.join(" ", piece.outputs()))
+                .toList();
+    }
+
+    @Test
+    void piecesBeginAndEndWhereEverySampleHasItsPlace() throws IOException {
+        with(model(-1, false), pieces -> {
+            assertEquals(List.of("a", "h", "y"), ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT));
+            assertEquals(List.of("a", "h", "y"), ends(pieces, Rounding.COMPENSATED, Method.OFF));
+            assertEquals(List.of(), ends(pieces, Rounding.NEAREST, Method.OFF));
+            assertEquals(List.of("a", "y"), ends(pieces, Rounding.NEAREST, Method.ADAQUANT));
+            assertEquals(List.of("a", "y"), ends(pieces, Rounding.COMPENSATED, Method.ADAROUND));
+            assertEquals(List.of("a", "y"), ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "a"));
+            assertEquals(
+                    List.of("y"),
+                    ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "h", "g"),
+                    "what begins or ends in g");
+            assertEquals(BatchAxis.FIRST, pieces.axes().get("h"));
+            assertFalse(pieces.axes().containsKey("g"));
+        });
+    }
+
+    @Test
+    void theWholeIsOneUnlessAnOutputHasNoPlaceForASample() throws IOException {
+        with(
+                model(-1, false),
+                pieces -> assertEquals(
+                        List.of(List.of("y")),
+                        pieces.whole().stream().map(Subgraph::outputs).toList()));
+        with(model(-1, true), pieces -> assertEquals(List.of(), pieces.whole()));
+    }
+
+    @Test
+    void bytesAreThoseOfTheFloatsOfOneSample() throws IOException {
+        for (long samples : new long[] {-1, 4}) {
+            with(model(samples, false), pieces -> assertEquals(4 * FLOATS, pieces.bytesASample()));
+        }
+    }
+}
