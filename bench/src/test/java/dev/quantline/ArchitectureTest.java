@@ -1,10 +1,5 @@
 package dev.quantline;
 
-import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
-import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertTrue;
-
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
@@ -24,6 +19,11 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.factory.Nd4j;
+
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
  * The arrows between the modules, which are the folders of the checkout, and between the packages of the libraries, which each
@@ -45,6 +45,7 @@ class ArchitectureTest {
             Map.entry("embedded", Set.of()),
             Map.entry("console", Set.of("onnx", "quantize", "data", "pipeline", "embedded")),
             Map.entry("bench", Set.of("onnx", "gradient", "quantize")));
+
     private static final Set<String> LIBRARIES = Set.of("onnx", "gradient", "quantize");
     private static final Set<String> STAGES = Set.of("profile", "calibrate", "tune", "allocate", "export");
     /** The one arrow from stage to stage: calibration reads the statistics that profiling defines. */
@@ -64,7 +65,8 @@ class ArchitectureTest {
         stated = new TreeMap<>();
         for (var sources : folders(LIBRARIES, "src/main/java/dev/quantline")) {
             try (var files = Files.walk(sources, 3)) {
-                for (var file : files.filter(path -> path.endsWith("package-info.java")).toList()) {
+                for (var file :
+                        files.filter(path -> path.endsWith("package-info.java")).toList()) {
                     var named = sources.relativize(file.getParent());
                     if (!named.startsWith("gradient") || named.getNameCount() == 1) {
                         stated.put(named.getFileName().toString(), imports(Files.readString(file)));
@@ -85,9 +87,11 @@ class ArchitectureTest {
 
     static Set<String> imports(String packageInfo) {
         var names = new TreeSet<String>();
-        STATEMENT.matcher(packageInfo).results().forEach(sentence -> PACKAGE.matcher(sentence.group(1))
+        STATEMENT
+                .matcher(packageInfo)
                 .results()
-                .forEach(name -> names.add(name.group(1))));
+                .forEach(sentence ->
+                        PACKAGE.matcher(sentence.group(1)).results().forEach(name -> names.add(name.group(1))));
         return names;
     }
 
@@ -149,7 +153,9 @@ class ArchitectureTest {
             assertEquals(new TreeSet<>(MODULES.keySet()), new TreeSet<>(poms));
         }
         for (String module : MODULES.keySet()) {
-            assertTrue(all.stream().anyMatch(type -> module(type).equals(module)), module + " has no classes: build it first");
+            assertTrue(
+                    all.stream().anyMatch(type -> module(type).equals(module)),
+                    module + " has no classes: build it first");
         }
     }
 
@@ -182,14 +188,24 @@ class ArchitectureTest {
     void nothingGoesInCircles() {
         slices().matching("dev.quantline.(*)..").should().beFreeOfCycles().check(all);
         slices().matching("dev.quantline.onnx.(*)..").should().beFreeOfCycles().check(libraries);
-        slices().matching("dev.quantline.quantize.(*)..").should().beFreeOfCycles().check(libraries);
+        slices().matching("dev.quantline.quantize.(*)..")
+                .should()
+                .beFreeOfCycles()
+                .check(libraries);
     }
 
     @Test
     void librariesKnowNoServicesEventsOrStorage() {
         var shell = List.of(
-                "io.quarkus.", "jakarta.", "io.smallrye.", "org.eclipse.microprofile.", "org.apache.kafka.",
-                "io.cloudevents.", "io.minio.", "software.amazon.", "okhttp3.");
+                "io.quarkus.",
+                "jakarta.",
+                "io.smallrye.",
+                "org.eclipse.microprofile.",
+                "org.apache.kafka.",
+                "io.cloudevents.",
+                "io.minio.",
+                "software.amazon.",
+                "okhttp3.");
 
         var known = libraries.stream()
                 .flatMap(type -> type.getDirectDependenciesFromSelf().stream())

@@ -25,13 +25,17 @@ class StyleTest {
             Pattern.compile("(?:^|[a-z0-9])(?:Utils?|Utilit(?:y|ies)|Helpers?|Managers?|Commons?|Impl)(?![a-z])");
     private static final Pattern EMPTY_PACKAGE =
             Pattern.compile("^package [\\w.]*\\b(?:utils?|helpers?|managers?|common|impl)\\b[\\w.]*;");
+
     static List<String> offences(Path file, List<String> lines) {
         var found = new ArrayList<String>();
         boolean java = file.toString().endsWith(".java");
         int most = file.toString().contains("src/test/") ? MOST_LINES_OF_A_TEST : MOST_LINES;
-        if (java && lines.size() > most && lines.stream().noneMatch(line -> REASON.matcher(line).find())) {
-            found.add(file + ":" + lines.size() + ": more than " + most + " lines: split it by what its parts are about, or say"
-                    + " '<p>Longer than " + most + " lines because ...' in the comment of its class");
+        if (java
+                && lines.size() > most
+                && lines.stream().noneMatch(line -> REASON.matcher(line).find())) {
+            found.add(file + ":" + lines.size() + ": more than " + most
+                    + " lines: split it by what its parts are about, or say" + " '<p>Longer than " + most
+                    + " lines because ...' in the comment of its class");
         }
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i);
@@ -130,7 +134,9 @@ class StyleTest {
 
         assertEquals(List.of(), offences(Path.of("table.md"), lines));
         assertEquals(MOST_LINES + 2, offences(Path.of("Table.java"), lines).size());
-        assertEquals(MOST_LINES + 1, offences(Path.of("src/test/TableTest.java"), lines).size());
+        assertEquals(
+                MOST_LINES + 1,
+                offences(Path.of("src/test/TableTest.java"), lines).size());
     }
 
     @Test

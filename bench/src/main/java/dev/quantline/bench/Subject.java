@@ -1,18 +1,18 @@
 package dev.quantline.bench;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.evaluate.Evaluation;
-import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.quantize.profile.Profile;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Normalization;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.Profiler;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,8 +1,8 @@
 package dev.quantline.calibrator;
 
-import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
@@ -15,8 +15,8 @@ import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.profile.Profile;
-import dev.quantline.onnx.runtime.Provider;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

@@ -49,37 +49,40 @@ final class PageFiles {
 
     /** {@code image [batch, 3, 16, 16] -> logits [batch, 2]}, nearly all of its weights in one layer, so that small sizes can be had. */
     private static Graph pictureNetwork() {
-        var draft = new GraphBuilder(17, 5);
-        String x = draft.input("image", DataType.FLOAT, -1, 3, SIDE, SIDE);
+        var builder = new GraphBuilder(17, 5);
+        String x = builder.input("image", DataType.FLOAT, -1, 3, SIDE, SIDE);
         var padded = Map.<String, Object>of("kernel_shape", new long[] {3, 3}, "pads", new long[] {1, 1, 1, 1});
-        x = draft.op(
-                "stem.relu", "Relu", draft.op("stem", "Conv", padded, x, draft.normal("stem.weight", .3, 16, 3, 3, 3)));
-        x = draft.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
-        x = draft.op("flat", "Flatten", x);
-        x = draft.op(
+        x = builder.op(
+                "stem.relu",
+                "Relu",
+                builder.op("stem", "Conv", padded, x, builder.normal("stem.weight", .3, 16, 3, 3, 3)));
+        x = builder.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
+        x = builder.op("flat", "Flatten", x);
+        x = builder.op(
                 "wide.relu",
                 "Relu",
-                draft.op(
+                builder.op(
                         "wide",
                         "Gemm",
                         x,
-                        draft.normal("wide.weight", .05, 1024, 256),
-                        draft.normal("wide.bias", .1, 256)));
-        draft.op("logits", "Gemm", x, draft.normal("head.weight", .1, 256, 2), draft.normal("head.bias", .1, 2));
-        return draft.output("logits", DataType.FLOAT, -1, 2).graph();
+                        builder.normal("wide.weight", .05, 1024, 256),
+                        builder.normal("wide.bias", .1, 256)));
+        builder.op("logits", "Gemm", x, builder.normal("head.weight", .1, 256, 2), builder.normal("head.bias", .1, 2));
+        return builder.output("logits", DataType.FLOAT, -1, 2).graph();
     }
 
     /** {@code input_ids [batch, tokens] -> logits [batch, tokens, vocabulary]}. */
     private static Graph languageModel() {
-        var draft = new GraphBuilder(17, 6);
-        String x = draft.op(
+        var builder = new GraphBuilder(17, 6);
+        String x = builder.op(
                 "words",
                 "Gather",
-                draft.normal("table", .5, VOCABULARY, 16),
-                draft.input("input_ids", DataType.INT64, -1, -1));
-        x = draft.op("hidden.relu", "Relu", draft.op("hidden", "MatMul", x, draft.normal("hidden.weight", .3, 16, 32)));
-        draft.op("logits", "MatMul", x, draft.normal("head.weight", .3, 32, VOCABULARY));
-        return draft.output("logits", DataType.FLOAT, -1, -1, VOCABULARY).graph();
+                builder.normal("table", .5, VOCABULARY, 16),
+                builder.input("input_ids", DataType.INT64, -1, -1));
+        x = builder.op(
+                "hidden.relu", "Relu", builder.op("hidden", "MatMul", x, builder.normal("hidden.weight", .3, 16, 32)));
+        builder.op("logits", "MatMul", x, builder.normal("head.weight", .3, 32, VOCABULARY));
+        return builder.output("logits", DataType.FLOAT, -1, -1, VOCABULARY).graph();
     }
 
     private static Map<String, Tensor> pictures(int samples, long seed) {

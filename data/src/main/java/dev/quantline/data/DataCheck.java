@@ -1,9 +1,9 @@
 package dev.quantline.data;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Normalization;

@@ -93,10 +93,10 @@ class DataCheckTest {
 
     @Test
     void theAxisOfSamplesIsTold() throws IOException {
-        var draft = new GraphBuilder(13, 1);
-        draft.graph().inputs().add(draftInput("x", "steps", "batch"));
-        draft.op("y", "Relu", "x");
-        var model = draft.output("y", DataType.FLOAT, -1, -1, 8).graph();
+        var builder = new GraphBuilder(13, 1);
+        builder.graph().inputs().add(draftInput("x", "steps", "batch"));
+        builder.op("y", "Relu", "x");
+        var model = builder.output("y", DataType.FLOAT, -1, -1, 8).graph();
 
         var result = check(model, Map.of("x", Data.sequences(5, 1).get("x")), Map.of());
 
@@ -116,20 +116,20 @@ class DataCheckTest {
 
     @Test
     void wholeInputsScalarsAndConstantsAreTakenAsTheyAre() throws IOException {
-        var draft = new GraphBuilder(13, 1);
-        draft.graph().inputs().add(draftInput("x", "steps", "batch"));
-        draft.input("temperature", DataType.FLOAT);
-        draft.input("table", DataType.FLOAT, 4, 2);
+        var builder = new GraphBuilder(13, 1);
+        builder.graph().inputs().add(draftInput("x", "steps", "batch"));
+        builder.input("temperature", DataType.FLOAT);
+        builder.input("table", DataType.FLOAT, 4, 2);
         var arrays = new LinkedHashMap<String, Tensor>();
         arrays.put("x", Tensor.of(new float[5 * 6 * 8], 5, 6, 1, 8));
         arrays.get("x").floats().put(3, 1);
         arrays.put("temperature", Tensor.of(new float[] {1, 1, 1, 1, 1}, 5));
         arrays.put("table", Tensor.of(new float[] {1, 2, 3, 4, 5, 6, 7, 8}, 4, 2));
 
-        assertEquals(List.of(), check(draft.graph(), arrays, Map.of()).findings());
+        assertEquals(List.of(), check(builder.graph(), arrays, Map.of()).findings());
 
         arrays.put("x", Tensor.of(new float[5 * 6 * 2 * 8], 5, 6, 2, 8));
-        assertFalse(check(draft.graph(), arrays, Map.of()).usable());
+        assertFalse(check(builder.graph(), arrays, Map.of()).usable());
     }
 
     @Test
@@ -145,16 +145,16 @@ class DataCheckTest {
     }
 
     private static Graph selfNormalizing() {
-        var draft = new GraphBuilder(13, 1);
-        draft.op(
+        var builder = new GraphBuilder(13, 1);
+        builder.op(
                 "y",
                 "Relu",
-                draft.op(
+                builder.op(
                         "scaled",
                         "Div",
-                        draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
-                        draft.constant("byte", Tensor.scalar(255))));
-        return draft.output("y", DataType.FLOAT, -1, 3, 8, 8).graph();
+                        builder.input("image", DataType.FLOAT, -1, 3, 8, 8),
+                        builder.constant("byte", Tensor.scalar(255))));
+        return builder.output("y", DataType.FLOAT, -1, 3, 8, 8).graph();
     }
 
     @Test

@@ -1,5 +1,11 @@
 package dev.quantline.exporter;
 
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.quantize.allocate.Allocation;
 import dev.quantline.quantize.allocate.Budget;
 import dev.quantline.quantize.allocate.Candidates;
@@ -16,13 +22,7 @@ import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
-import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ModelFile;
-import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -165,9 +165,9 @@ public record AllocatedExport(
 
     private boolean keepsGoal(Choice choice) throws IOException {
         var quantized = choice.plan().applyTo(choice.model());
-        var ends = ComparedOutputs.of(ModelFile.read(job.original())).in(quantized);
-        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.EXACT);
-                var after = Session.open(ends.beside(quantized), job.provider(), Session.Optimization.EXACT)) {
+        var compared = ComparedOutputs.of(ModelFile.read(job.original())).in(quantized);
+        try (var before = compared.open(job.original(), job.provider(), Session.Optimization.EXACT);
+                var after = Session.open(compared.beside(quantized), job.provider(), Session.Optimization.EXACT)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
             double drop = result.baseline().isPresent()
                     ? result.drop()

@@ -1,18 +1,11 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.quantize.allocate.Candidates;
-import dev.quantline.quantize.allocate.FloatModels;
-import dev.quantline.quantize.allocate.Sensitivities;
-import dev.quantline.quantize.allocate.Sensitivity;
-import dev.quantline.quantize.allocate.Table;
-import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.evaluate.CustomMetricGraph;
-import dev.quantline.quantize.export.Exporter;
-import dev.quantline.quantize.export.ReportPlots;
-import dev.quantline.quantize.export.Report;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -27,12 +20,19 @@ import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.quantize.allocate.Candidates;
+import dev.quantline.quantize.allocate.FloatModels;
+import dev.quantline.quantize.allocate.Sensitivities;
+import dev.quantline.quantize.allocate.Sensitivity;
+import dev.quantline.quantize.allocate.Table;
+import dev.quantline.quantize.evaluate.CustomMetricGraph;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.export.Report;
+import dev.quantline.quantize.export.ReportPlots;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.Target;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -255,7 +255,8 @@ final class ExportStage implements Stage {
     }
 
     private static ReportPlots gallery(StageContext context) throws IOException {
-        return ReportPlots.of(CalibrationTable.read(context.file("table")), QuantizationPlan.read(context.file("plan")));
+        return ReportPlots.of(
+                CalibrationTable.read(context.file("table")), QuantizationPlan.read(context.file("plan")));
     }
 
     private static FloatModels models(StageContext context, Graph tuned) throws IOException {
@@ -331,8 +332,8 @@ final class ExportStage implements Stage {
                 context.job().evaluation().filter(stated -> stated.graph().isPresent());
         return evaluation.isEmpty()
                 ? named(context.job())
-                : Measure.of(
-                        CustomMetricGraph.read(context.file(METRIC), evaluation.get().better()));
+                : Measure.of(CustomMetricGraph.read(
+                        context.file(METRIC), evaluation.get().better()));
     }
 
     private static List<String> notes(StageContext context, Exporter.Job exported) {

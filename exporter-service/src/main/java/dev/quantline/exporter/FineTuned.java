@@ -1,13 +1,13 @@
 package dev.quantline.exporter;
 
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Session;
+import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
-import dev.quantline.onnx.ModelFile;
-import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 
 /** What fine-tuning alone did to the metric: half of the truth about the quantized model. */
@@ -21,9 +21,9 @@ final class FineTuned {
             return report;
         }
         var tuned = context.file(ExportStage.CALIBRATED);
-        var ends = ComparedOutputs.of(ModelFile.read(job.original())).in(ModelFile.read(tuned));
-        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
-                var after = ends.open(tuned, job.provider(), Session.Optimization.ALL)) {
+        var compared = ComparedOutputs.of(ModelFile.read(job.original())).in(ModelFile.read(tuned));
+        try (var before = compared.open(job.original(), job.provider(), Session.Optimization.ALL);
+                var after = compared.open(tuned, job.provider(), Session.Optimization.ALL)) {
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
             return report.withFineTuned(
                     result.changed().orElse(result.fidelity().cosine()));

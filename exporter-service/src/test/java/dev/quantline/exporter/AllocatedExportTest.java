@@ -1,6 +1,19 @@
 package dev.quantline.exporter;
 
+import dev.quantline.fixture.Data;
+import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.quantize.allocate.Candidates;
 import dev.quantline.quantize.allocate.FloatModels;
 import dev.quantline.quantize.allocate.Sensitivities;
@@ -11,22 +24,9 @@ import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
-import dev.quantline.fixture.Data;
-import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.DataType;
-import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.Tensor;
-import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.onnx.runtime.Dataset;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.quantize.tune.RoundedCandidates;
 import dev.quantline.quantize.tune.Training;
 import dev.quantline.quantize.tune.TuneSettings;
@@ -60,20 +60,20 @@ class AllocatedExportTest {
 
     /** {@code x [batch, 64] -> logits [batch, 10]}: five layers. */
     private static Graph network() {
-        var draft = new GraphBuilder(17, 4);
-        var x = draft.input("x", DataType.FLOAT, -1, WIDTH);
+        var builder = new GraphBuilder(17, 4);
+        var x = builder.input("x", DataType.FLOAT, -1, WIDTH);
         for (int layer = 0; layer < 4; layer++) {
-            x = draft.op(
+            x = builder.op(
                     "relu" + layer,
                     "Relu",
-                    draft.op(
+                    builder.op(
                             "product" + layer,
                             "MatMul",
                             x,
-                            draft.normal("w" + layer, Math.sqrt(2.0 / WIDTH), WIDTH, WIDTH)));
+                            builder.normal("w" + layer, Math.sqrt(2.0 / WIDTH), WIDTH, WIDTH)));
         }
-        draft.op("logits", "MatMul", x, draft.normal("head", .2, WIDTH, 10));
-        return draft.output("logits", DataType.FLOAT, -1, 10).graph();
+        builder.op("logits", "MatMul", x, builder.normal("head", .2, WIDTH, 10));
+        return builder.output("logits", DataType.FLOAT, -1, 10).graph();
     }
 
     private static Tensor rows() {

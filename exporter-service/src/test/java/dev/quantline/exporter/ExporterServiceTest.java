@@ -1,27 +1,27 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.quantline.quantize.allocate.Candidates;
-import dev.quantline.quantize.allocate.Sensitivities;
-import dev.quantline.quantize.allocate.Width;
-import dev.quantline.quantize.export.Report;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.ReportSchema;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.service.ServiceContract;
 import dev.quantline.pipeline.service.StackResource;
 import dev.quantline.pipeline.service.TinyJob;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.allocate.Candidates;
+import dev.quantline.quantize.allocate.Sensitivities;
+import dev.quantline.quantize.allocate.Width;
+import dev.quantline.quantize.export.Report;
+import dev.quantline.quantize.fixture.ReportSchema;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
@@ -108,15 +108,15 @@ class ExporterServiceTest extends ServiceContract {
     @Test
     void aMetricMayBeAGraphOfItsUser(@TempDir Path folder) throws IOException {
         // Given: a metric that counts labels missed, so less of it is better
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "best",
                 "ArgMax",
                 Map.of("axis", 1L, "keepdims", 0L),
-                draft.input("logits", DataType.FLOAT, -1, Networks.CLASSES));
-        draft.op("hit", "Equal", "best", draft.input("labels", DataType.INT64, -1));
-        draft.op("missed", "Cast", Map.of("to", 1L), draft.op("not", "Not", "hit"));
-        ModelFile.write(draft.output("missed", DataType.FLOAT, -1).graph(), folder.resolve("missed.onnx"));
+                builder.input("logits", DataType.FLOAT, -1, Networks.CLASSES));
+        builder.op("hit", "Equal", "best", builder.input("labels", DataType.INT64, -1));
+        builder.op("missed", "Cast", Map.of("to", 1L), builder.op("not", "Not", "hit"));
+        ModelFile.write(builder.output("missed", DataType.FLOAT, -1).graph(), folder.resolve("missed.onnx"));
         store.put("inputs/missed.onnx", folder.resolve("missed.onnx"));
         var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request("own-metric", "tiny.onnx"));
         ((ObjectNode) request.path("evaluation"))

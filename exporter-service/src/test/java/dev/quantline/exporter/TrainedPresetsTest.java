@@ -1,10 +1,10 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.quantline.quantize.export.Report;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.fixture.Data;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Topics;
@@ -12,7 +12,7 @@ import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.service.StackResource;
 import dev.quantline.pipeline.service.Traffic;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.quantize.export.Report;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
 import jakarta.inject.Inject;

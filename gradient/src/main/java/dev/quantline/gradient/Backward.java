@@ -130,9 +130,9 @@ final class Backward {
                 .filter(i -> active.contains(node.input(i)))
                 .boxed()
                 .collect(Collectors.toSet());
-        var call = new BackwardContext(emitter, node, outputs, wanted, index, totals);
-        Rules.of(node).backward(call);
-        call.given()
+        var context = new BackwardContext(emitter, node, outputs, wanted, index, totals);
+        Rules.of(node).backward(context);
+        context.given()
                 .forEach((i, gradient) -> contributions
                         .computeIfAbsent(node.input(i), key -> new ArrayList<>())
                         .add(gradient));

@@ -1,19 +1,19 @@
 package dev.quantline.tuner;
 
-import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.finetune.FineTuning;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.stage.JobCalibration;
 import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.finetune.FineTuning;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Files;

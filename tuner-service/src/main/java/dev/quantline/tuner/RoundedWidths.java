@@ -1,15 +1,15 @@
 package dev.quantline.tuner;
 
-import dev.quantline.quantize.allocate.Candidates;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.pipeline.job.Json;
-import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.quantize.plan.CalibrationTable;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.quantize.allocate.Candidates;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.tune.RoundedCandidates;
 import dev.quantline.quantize.tune.Tuner;
 import dev.quantline.tuner.FineTunePhase.Start;

@@ -1,6 +1,9 @@
 package dev.quantline.bench.calibrate;
 
 import dev.quantline.bench.Subject;
+import dev.quantline.onnx.pattern.ActivationKind;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
@@ -12,9 +15,6 @@ import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.quantizer.Tangent;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.pattern.ActivationKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,14 +1,14 @@
 package dev.quantline.bench.export;
 
-import dev.quantline.quantize.evaluate.Latency;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.Latency;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

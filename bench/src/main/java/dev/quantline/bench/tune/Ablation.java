@@ -1,12 +1,12 @@
 package dev.quantline.bench.tune;
 
 import dev.quantline.bench.Subject;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Evaluation;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.tune.Training;
 import dev.quantline.quantize.tune.Training.Distance;
 import dev.quantline.quantize.tune.TuneSettings;

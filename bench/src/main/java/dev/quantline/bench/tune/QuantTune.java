@@ -1,6 +1,11 @@
 package dev.quantline.bench.tune;
 
 import dev.quantline.bench.Subject;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.pattern.ActivationKind;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.calibrate.RangeCriterion;
@@ -9,13 +14,8 @@ import dev.quantline.quantize.evaluate.Metric;
 import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.finetune.FineTuning;
 import dev.quantline.quantize.finetune.Task;
-import dev.quantline.onnx.Graph;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.TensorProfile;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Session;
-import dev.quantline.onnx.pattern.ActivationKind;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

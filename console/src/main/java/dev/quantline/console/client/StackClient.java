@@ -2,8 +2,8 @@ package dev.quantline.console.client;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.ClosestName;
+import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;

@@ -70,7 +70,9 @@ final class ExplainCommand implements Callable<Integer> {
         var paths = all.stream().map(JobField::path).toList();
         var endings = paths.stream().map(ExplainCommand::last).distinct().toList();
         var found = Stream.of(
-                        ClosestName.to(name, paths), ClosestName.to("recipe." + name, paths), ClosestName.to(last(name), endings))
+                        ClosestName.to(name, paths),
+                        ClosestName.to("recipe." + name, paths),
+                        ClosestName.to(last(name), endings))
                 .flatMap(Optional::stream)
                 .distinct()
                 .flatMap(word -> paths.stream().filter(path -> path.equals(word) || path.endsWith("." + word)))

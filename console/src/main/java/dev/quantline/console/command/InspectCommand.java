@@ -2,19 +2,19 @@ package dev.quantline.console.command;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
-import dev.quantline.quantize.export.Exporter;
-import dev.quantline.quantize.export.Inspection;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.Recipe;
+import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.export.Inspection;
 import dev.quantline.quantize.plan.GivenCodes;
 import dev.quantline.quantize.plan.NothingToQuantize;
-import dev.quantline.quantize.plan.QuantizationEstimate;
 import dev.quantline.quantize.plan.Placement;
-import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.quantize.plan.QuantizationEstimate;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -53,7 +53,8 @@ final class InspectCommand implements Callable<Integer> {
      * @param outlook what it makes
      * @param aim     the size it allocates widths for, as a fraction of the float model's
      */
-    private record Prospect(String recipe, Optional<String> refused, Optional<QuantizationEstimate> outlook, Optional<Double> aim) {}
+    private record Prospect(
+            String recipe, Optional<String> refused, Optional<QuantizationEstimate> outlook, Optional<Double> aim) {}
 
     private record Result(Inspection inspection, Optional<Prospect> prospect) {}
 

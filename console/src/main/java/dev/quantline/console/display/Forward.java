@@ -1,8 +1,8 @@
 package dev.quantline.console.display;
 
+import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
-import dev.quantline.onnx.runtime.Progress;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package dev.quantline.console.display;
 
-import dev.quantline.pipeline.event.Event;
 import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.pipeline.event.Event;
 import java.io.PrintStream;
 import java.util.HashMap;
 import java.util.Locale;

@@ -1,19 +1,18 @@
 package dev.quantline.console.command;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.data.NormalizeFile;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.pipeline.job.JobReader;
-import dev.quantline.pipeline.job.Json;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Normalization;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.pipeline.job.JobReader;
+import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.fixture.Stages;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -174,7 +173,9 @@ class DataCommandTest {
         try (var data = Dataset.open(List.of(folder.resolve("data.npz")))) {
             var samples = new Samples(data, network, normalize);
             var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 8, 8, List.of());
-            assertTrue(Stages.run(PreparedModel.prepare(network), samples, settings).plan() != null);
+            assertTrue(Stages.run(PreparedModel.prepare(network), samples, settings)
+                            .plan()
+                    != null);
         }
     }
 

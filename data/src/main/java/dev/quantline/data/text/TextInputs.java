@@ -2,9 +2,9 @@ package dev.quantline.data.text;
 
 import dev.quantline.data.ModelInput;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;

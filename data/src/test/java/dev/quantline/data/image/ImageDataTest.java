@@ -82,9 +82,9 @@ class ImageDataTest {
 
     @Test
     void channelsLastAreNormalisedFloats() throws IOException {
-        var draft = new GraphBuilder(13, 1);
-        draft.op("y", "Relu", draft.input("pixels", DataType.FLOAT, -1, 4, 6, 3));
-        var model = draft.output("y", DataType.FLOAT, -1, 4, 6, 3).graph();
+        var builder = new GraphBuilder(13, 1);
+        builder.op("y", "Relu", builder.input("pixels", DataType.FLOAT, -1, 4, 6, 3));
+        var model = builder.output("y", DataType.FLOAT, -1, 4, 6, 3).graph();
         picture(folder.resolve("in/a.png"), COLOURS[0], 30, 20);
 
         var result = write(folder.resolve("in"), model, "half");
@@ -188,9 +188,9 @@ class ImageDataTest {
 
     @Test
     void aPreprocessorsConfigurationIsFollowed() throws IOException {
-        var draft = new GraphBuilder(13, 1);
-        draft.op("y", "Relu", draft.input("pixel_values", DataType.FLOAT, -1, 3, -1, -1));
-        var model = draft.output("y", DataType.FLOAT, -1, 3, -1, -1).graph();
+        var builder = new GraphBuilder(13, 1);
+        builder.op("y", "Relu", builder.input("pixel_values", DataType.FLOAT, -1, 3, -1, -1));
+        var model = builder.output("y", DataType.FLOAT, -1, 3, -1, -1).graph();
         var config = Files.writeString(folder.resolve("preprocessor_config.json"), """
             {"do_resize": true, "size": {"shortest_edge": 12}, "resample": 3, "do_center_crop": true,
              "crop_size": {"height": 8, "width": 10},

@@ -79,9 +79,9 @@ class TextDataTest {
     @Test
     void jointPairsHaveTypesAndLabels() throws Exception {
         var text = file("a.csv", "premise,hypothesis,label\nthe cat,a dog,no\n\"a, cat\",a cat,yes\n");
-        var draft = new GraphBuilder(13, 1);
+        var builder = new GraphBuilder(13, 1);
         for (var name : List.of("input_ids", "attention_mask", "token_type_ids", "position_ids")) {
-            draft.input(name, DataType.INT32, -1, 8);
+            builder.input(name, DataType.INT32, -1, 8);
         }
         var settings = new TextSettings(
                 OptionalInt.empty(),
@@ -96,7 +96,7 @@ class TextDataTest {
                 false,
                 new Subset(0, 0));
 
-        var result = write(text, "sentences", draft.graph(), settings);
+        var result = write(text, "sentences", builder.graph(), settings);
 
         assertArrayEquals(new long[] {2, 4, 6, 3, 5, 7, 3, 0}, first("input_ids", 8));
         assertArrayEquals(new long[] {0, 0, 0, 0, 1, 1, 1, 0}, first("token_type_ids", 8));
@@ -216,9 +216,9 @@ class TextDataTest {
     }
 
     private static Graph causal() {
-        var draft = new GraphBuilder(13, 1);
-        draft.input("input_ids", DataType.INT64, -1, -1);
-        return draft.graph();
+        var builder = new GraphBuilder(13, 1);
+        builder.input("input_ids", DataType.INT64, -1, -1);
+        return builder.graph();
     }
 
     private static TextSettings length(int tokens) {

@@ -14,68 +14,68 @@ final class Convolutions {
     private Convolutions() {}
 
     /** Y = X * W + b: dX is the transposed convolution of dY, db sums it, dW correlates X with it. */
-    static void conv(BackwardContext call) {
-        var e = call.emitter();
-        long group = call.node().intOf("group", 1);
-        var window = window(call, call.in(0), call.out());
-        if (call.wants(0)) {
-            call.give(0, e.op("ConvTranspose", window.transposed(group), call.dy(), call.in(1)));
+    static void conv(BackwardContext context) {
+        var e = context.emitter();
+        long group = context.node().intOf("group", 1);
+        var window = window(context, context.in(0), context.out());
+        if (context.wants(0)) {
+            context.give(0, e.op("ConvTranspose", window.transposed(group), context.dy(), context.in(1)));
         }
-        if (call.wants(1)) {
-            call.give(1, weights(call, window, group, call.in(0), call.dy(), call.out()));
+        if (context.wants(1)) {
+            context.give(1, weights(context, window, group, context.in(0), context.dy(), context.out()));
         }
-        bias(call);
+        bias(context);
     }
 
     /** The same with the roles of X and Y swapped: dX = dY * W, dW correlates dY with X. */
-    static void convTranspose(BackwardContext call) {
-        var e = call.emitter();
-        long group = call.node().intOf("group", 1);
-        var window = transposedWindow(call);
-        if (call.wants(0)) {
-            call.give(0, e.op("Conv", window.forward(group), call.dy(), call.in(1)));
+    static void convTranspose(BackwardContext context) {
+        var e = context.emitter();
+        long group = context.node().intOf("group", 1);
+        var window = transposedWindow(context);
+        if (context.wants(0)) {
+            context.give(0, e.op("Conv", window.forward(group), context.dy(), context.in(1)));
         }
-        if (call.wants(1)) {
-            call.give(
+        if (context.wants(1)) {
+            context.give(
                     1,
                     weights(
-                            call,
+                            context,
                             window,
                             group,
-                            e.shaped(call.dy(), call.shapes().fixed(call.out())),
-                            call.in(0),
-                            call.in(0)));
+                            e.shaped(context.dy(), context.shapes().fixed(context.out())),
+                            context.in(0),
+                            context.in(0)));
         }
-        bias(call);
+        bias(context);
     }
 
-    private static void bias(BackwardContext call) {
-        if (call.wants(2)) {
-            int rank = call.shapes().rank(call.out());
-            call.give(
+    private static void bias(BackwardContext context) {
+        if (context.wants(2)) {
+            int rank = context.shapes().rank(context.out());
+            context.give(
                     2,
-                    call.emitter()
+                    context.emitter()
                             .sum(
-                                    call.dy(),
+                                    context.dy(),
                                     LongStream.range(0, rank)
                                             .filter(axis -> axis != 1)
                                             .toArray()));
         }
     }
 
-    private static Window window(BackwardContext call, String wide, String narrow) {
-        var weights = call.shapes().fixed(call.in(1));
-        return Window.of(call, wide, narrow, Arrays.copyOfRange(weights, 2, weights.length));
+    private static Window window(BackwardContext context, String wide, String narrow) {
+        var weights = context.shapes().fixed(context.in(1));
+        return Window.of(context, wide, narrow, Arrays.copyOfRange(weights, 2, weights.length));
     }
 
     /** ConvTranspose places its padding by output_shape or output_padding too; only the padding before matters here. */
-    private static Window transposedWindow(BackwardContext call) {
-        var window = window(call, call.out(), call.in(0));
-        if (!call.node().has("output_shape")
-                && !call.node().stringOf("auto_pad", "NOTSET").startsWith("SAME")) {
+    private static Window transposedWindow(BackwardContext context) {
+        var window = window(context, context.out(), context.in(0));
+        if (!context.node().has("output_shape")
+                && !context.node().stringOf("auto_pad", "NOTSET").startsWith("SAME")) {
             return window;
         }
-        boolean upper = call.node().stringOf("auto_pad", "NOTSET").equals("SAME_UPPER");
+        boolean upper = context.node().stringOf("auto_pad", "NOTSET").equals("SAME_UPPER");
         var begin = new long[window.kernel().length];
         var end = new long[begin.length];
         for (int i = 0; i < begin.length; i++) {
@@ -93,16 +93,16 @@ final class Convolutions {
      * {@code [C/group positions, windows]}, summed over samples.
      */
     private static String weights(
-            BackwardContext call, Window window, long group, String wide, String narrow, String narrowShape) {
+            BackwardContext context, Window window, long group, String wide, String narrow, String narrowShape) {
         if (window.positions() > LARGE_WINDOW) {
-            return weightsByConvolution(call, window, group, wide, narrow, narrowShape);
+            return weightsByConvolution(context, window, group, wide, narrow, narrowShape);
         }
-        var e = call.emitter();
-        var shape = call.shapes().fixed(wide);
+        var e = context.emitter();
+        var shape = context.shapes().fixed(wide);
         long samples = shape[0];
         long channels = shape[1] / group;
         long windows = LongStream.of(window.output()).reduce(1, (a, b) -> a * b);
-        long filters = call.shapes().fixed(narrowShape)[1] / group;
+        long filters = context.shapes().fixed(narrowShape)[1] / group;
         String columns = window.positions() == 1 && isPlain(window) ? wide : unfold(e, window, wide);
         String products = Products.product(
                 e,
@@ -115,7 +115,7 @@ final class Convolutions {
                         windows),
                 false,
                 true);
-        return e.reshapeLike(samples == 1 ? products : e.sum(products, 0), call.in(1));
+        return e.reshapeLike(samples == 1 ? products : e.sum(products, 0), context.in(1));
     }
 
     private static boolean isPlain(Window window) {
@@ -155,10 +155,10 @@ final class Convolutions {
 
     /** The same correlation as one convolution whose batch are the channels and whose filters are {@code narrow}. */
     private static String weightsByConvolution(
-            BackwardContext call, Window window, long group, String wide, String narrow, String narrowShape) {
-        var e = call.emitter();
+            BackwardContext context, Window window, long group, String wide, String narrow, String narrowShape) {
+        var e = context.emitter();
         int axes = window.kernel().length;
-        var shape = call.shapes().fixed(wide);
+        var shape = context.shapes().fixed(wide);
         var grouped = LongStream.concat(LongStream.of(shape[0], group, shape[1] / group), LongStream.of(window.input()))
                 .toArray();
         var swapped = LongStream.concat(LongStream.of(2, 1, 0), LongStream.range(3, axes + 3))
@@ -179,6 +179,6 @@ final class Convolutions {
         // Input behind the last window adds positions that no weight has.
         var axesAll = LongStream.range(2, axes + 2).toArray();
         String cut = e.op("Slice", correlated, e.ints(new long[axes]), e.ints(window.kernel()), e.ints(axesAll));
-        return e.reshapeLike(e.transpose(cut, first), call.in(1));
+        return e.reshapeLike(e.transpose(cut, first), context.in(1));
     }
 }

@@ -12,24 +12,24 @@ import java.util.TreeMap;
 final class Einsum {
     private Einsum() {}
 
-    static void backward(BackwardContext call) {
-        var terms = terms(call);
+    static void backward(BackwardContext context) {
+        var terms = terms(context);
         String result = terms.removeLast();
         for (int i = 0; i < terms.size(); i++) {
-            if (call.wants(i)) {
-                call.give(i, gradient(call, terms, result, i));
+            if (context.wants(i)) {
+                context.give(i, gradient(context, terms, result, i));
             }
         }
     }
 
-    private static String gradient(BackwardContext call, List<String> terms, String result, int i) {
-        var e = call.emitter();
+    private static String gradient(BackwardContext context, List<String> terms, String result, int i) {
+        var e = context.emitter();
         var equation = new StringBuilder(result);
-        var operands = new ArrayList<>(List.of(call.dy()));
+        var operands = new ArrayList<>(List.of(context.dy()));
         for (int other = 0; other < terms.size(); other++) {
             if (other != i) {
                 equation.append(',').append(terms.get(other));
-                operands.add(call.in(other));
+                operands.add(context.in(other));
             }
         }
         var reachable = new StringBuilder();
@@ -48,20 +48,20 @@ final class Einsum {
             return gradient;
         }
         String axes = e.ints(repeated.stream().mapToLong(Long::longValue).toArray());
-        return e.expandLike(e.op("Unsqueeze", gradient, axes), call.in(i));
+        return e.expandLike(e.op("Unsqueeze", gradient, axes), context.in(i));
     }
 
     /** Index letters of every operand, then of the result; the ellipsis is spelled out in letters nobody uses. */
-    private static List<String> terms(BackwardContext call) {
-        String equation = call.node().stringOf("equation", "").replace(" ", "");
+    private static List<String> terms(BackwardContext context) {
+        String equation = context.node().stringOf("equation", "").replace(" ", "");
         var sides = equation.split("->", -1);
         var terms = new ArrayList<>(List.of(sides[0].split(",", -1)));
         int broadcast = 0;
         for (int i = 0; i < terms.size(); i++) {
             if (terms.get(i).contains("...")) {
-                int axes = call.shapes().rank(call.in(i)) - (terms.get(i).length() - 3);
+                int axes = context.shapes().rank(context.in(i)) - (terms.get(i).length() - 3);
                 if (broadcast != 0 && axes != broadcast) {
-                    throw call.refusal("the ellipsis of '" + equation + "' stands for different numbers of axes");
+                    throw context.refusal("the ellipsis of '" + equation + "' stands for different numbers of axes");
                 }
                 broadcast = axes;
             }
@@ -71,7 +71,7 @@ final class Einsum {
         terms.replaceAll(term -> term.replace("...", spelled));
         for (String term : terms) {
             if (term.chars().distinct().count() < term.length()) {
-                throw call.refusal("'" + equation + "' takes a diagonal");
+                throw context.refusal("'" + equation + "' takes a diagonal");
             }
         }
         return terms;

@@ -38,61 +38,71 @@ final class Functions {
     }
 
     private static Rule unary(Derivative derivative) {
-        return call -> call.give(0, derivative.of(call.emitter(), call.in(0), call.out(), call.dy()));
+        return context -> context.give(0, derivative.of(context.emitter(), context.in(0), context.out(), context.dy()));
     }
 
-    static void leakyRelu(BackwardContext call) {
-        var e = call.emitter();
-        String positive = e.greater(call.in(0), e.scalar(call.in(0), 0));
-        call.give(0, e.where(positive, call.dy(), e.times(call.dy(), call.node().floatOf("alpha", 0.01f))));
+    static void leakyRelu(BackwardContext context) {
+        var e = context.emitter();
+        String positive = e.greater(context.in(0), e.scalar(context.in(0), 0));
+        context.give(
+                0,
+                e.where(
+                        positive,
+                        context.dy(),
+                        e.times(context.dy(), context.node().floatOf("alpha", 0.01f))));
     }
 
-    static void thresholdedRelu(BackwardContext call) {
-        var e = call.emitter();
-        call.give(
-                0, e.when(e.greater(call.in(0), e.scalar(call.in(0), call.node().floatOf("alpha", 1))), call.dy()));
+    static void thresholdedRelu(BackwardContext context) {
+        var e = context.emitter();
+        context.give(
+                0,
+                e.when(
+                        e.greater(
+                                context.in(0),
+                                e.scalar(context.in(0), context.node().floatOf("alpha", 1))),
+                        context.dy()));
     }
 
-    static void parametricRelu(BackwardContext call) {
-        var e = call.emitter();
-        String negative = e.op("Less", call.in(0), e.scalar(call.in(0), 0));
-        call.give(0, e.where(negative, e.mul(call.dy(), call.in(1)), call.dy()));
-        call.giveSummed(1, e.when(negative, e.mul(call.dy(), call.in(0))));
+    static void parametricRelu(BackwardContext context) {
+        var e = context.emitter();
+        String negative = e.op("Less", context.in(0), e.scalar(context.in(0), 0));
+        context.give(0, e.where(negative, e.mul(context.dy(), context.in(1)), context.dy()));
+        context.giveSummed(1, e.when(negative, e.mul(context.dy(), context.in(0))));
     }
 
     /** y = alpha (exp(x) - 1) below 0, whose derivative is y + alpha. */
-    static void elu(BackwardContext call) {
-        var e = call.emitter();
-        String positive = e.greater(call.in(0), e.scalar(call.in(0), 0));
-        String slope = e.plus(call.out(), call.node().floatOf("alpha", 1));
-        call.give(0, e.where(positive, call.dy(), e.mul(call.dy(), slope)));
+    static void elu(BackwardContext context) {
+        var e = context.emitter();
+        String positive = e.greater(context.in(0), e.scalar(context.in(0), 0));
+        String slope = e.plus(context.out(), context.node().floatOf("alpha", 1));
+        context.give(0, e.where(positive, context.dy(), e.mul(context.dy(), slope)));
     }
 
-    static void hardSigmoid(BackwardContext call) {
-        var e = call.emitter();
+    static void hardSigmoid(BackwardContext context) {
+        var e = context.emitter();
         String inside = e.op(
                 "And",
-                e.greater(call.out(), e.scalar(call.out(), 0)),
-                e.op("Less", call.out(), e.scalar(call.out(), 1)));
-        call.give(0, e.when(inside, e.times(call.dy(), call.node().floatOf("alpha", 0.2f))));
+                e.greater(context.out(), e.scalar(context.out(), 0)),
+                e.op("Less", context.out(), e.scalar(context.out(), 1)));
+        context.give(0, e.when(inside, e.times(context.dy(), context.node().floatOf("alpha", 0.2f))));
     }
 
-    static void gelu(BackwardContext call) {
-        var e = call.emitter();
-        boolean tanh = call.node().stringOf("approximate", "none").equals("tanh");
-        call.give(0, e.mul(call.dy(), tanh ? tanhGeluSlope(e, call.in(0)) : geluSlope(call)));
+    static void gelu(BackwardContext context) {
+        var e = context.emitter();
+        boolean tanh = context.node().stringOf("approximate", "none").equals("tanh");
+        context.give(0, e.mul(context.dy(), tanh ? tanhGeluSlope(e, context.in(0)) : geluSlope(context)));
     }
 
     /**
      * y = x P with P = Phi(x) = (1 + erf(u))/2, u = x/sqrt(2), the half in one pass by HardSigmoid; the backward pass keeps u and
      * P, since the error function is the dear part. d/dx x Phi(x) = P + x phi(x) = P + u exp(-u^2 - ln(pi)/2).
      */
-    private static String geluSlope(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
+    private static String geluSlope(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
         String u = e.times(x, Math.sqrt(0.5));
         String p = e.op("HardSigmoid", Map.of("alpha", 0.5f, "beta", 0.5f), e.op("Erf", u));
-        e.instead(call.node(), e.mul(x, p));
+        e.instead(context.node(), e.mul(x, p));
         String bell = e.op("Exp", e.sub(e.scalar(u, -Math.log(Math.PI) / 2), e.mul(u, u)));
         return e.add(p, e.mul(u, bell));
     }

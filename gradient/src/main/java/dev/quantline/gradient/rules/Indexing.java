@@ -14,29 +14,31 @@ final class Indexing {
     private Indexing() {}
 
     /** Steps of 1: zeros around the slice. Anything else by the positions it picked. */
-    static void slice(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
-        boolean constant = call.constant(1).isPresent()
-                && (!call.node().hasInput(3) || call.constant(3).isPresent());
-        boolean ones = !call.node().hasInput(4)
-                || call.constant(4).map(steps -> allOnes(steps.toLongs())).orElse(false);
-        boolean plain =
-                constant && ones && call.shapes().isFixed(x) && call.shapes().isFixed(call.out());
+    static void slice(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
+        boolean constant = context.constant(1).isPresent()
+                && (!context.node().hasInput(3) || context.constant(3).isPresent());
+        boolean ones = !context.node().hasInput(4)
+                || context.constant(4).map(steps -> allOnes(steps.toLongs())).orElse(false);
+        boolean plain = constant
+                && ones
+                && context.shapes().isFixed(x)
+                && context.shapes().isFixed(context.out());
         if (!plain) {
-            byPositions(call);
+            byPositions(context);
             return;
         }
-        var size = call.shapes().fixed(x);
-        var taken = call.shapes().fixed(call.out());
+        var size = context.shapes().fixed(x);
+        var taken = context.shapes().fixed(context.out());
         var pads = new long[2 * size.length];
-        var from = call.longs(1);
+        var from = context.longs(1);
         for (int i = 0; i < from.length; i++) {
-            int axis = call.node().hasInput(3) ? call.axis((int) call.longs(3)[i], x) : i;
+            int axis = context.node().hasInput(3) ? context.axis((int) context.longs(3)[i], x) : i;
             pads[axis] = Math.clamp(from[i] < 0 ? from[i] + size[axis] : from[i], 0, size[axis]);
             pads[axis + size.length] = size[axis] - pads[axis] - taken[axis];
         }
-        call.give(0, e.op("Pad", call.dy(), e.ints(pads)));
+        context.give(0, e.op("Pad", context.dy(), e.ints(pads)));
     }
 
     private static boolean allOnes(long[] values) {
@@ -44,37 +46,37 @@ final class Indexing {
     }
 
     /** Constant padding is cut off again; the other modes repeat elements, whose gradients add up. */
-    static void pad(BackwardContext call) {
-        var e = call.emitter();
-        if (!call.node().stringOf("mode", "constant").equals("constant")) {
-            byPositions(call);
+    static void pad(BackwardContext context) {
+        var e = context.emitter();
+        if (!context.node().stringOf("mode", "constant").equals("constant")) {
+            byPositions(context);
             return;
         }
-        var pads = call.longs(1);
-        int rank = call.shapes().rank(call.in(0));
-        var axes = call.node().hasInput(3)
-                ? call.longs(3)
+        var pads = context.longs(1);
+        int rank = context.shapes().rank(context.in(0));
+        var axes = context.node().hasInput(3)
+                ? context.longs(3)
                 : LongStream.range(0, rank).toArray();
         var back = LongStream.of(pads).map(pad -> -pad).toArray();
-        call.give(0, e.op("Pad", call.dy(), e.ints(back), "", e.ints(axes)));
-        if (call.wants(2)) {
-            String all = e.op("ReduceSum", Map.of("keepdims", 0), call.dy());
-            String inside = e.op("Pad", call.dy(), e.ints(back), "", e.ints(axes));
-            call.give(2, e.reshapeLike(e.sub(all, e.op("ReduceSum", Map.of("keepdims", 0), inside)), call.in(2)));
+        context.give(0, e.op("Pad", context.dy(), e.ints(back), "", e.ints(axes)));
+        if (context.wants(2)) {
+            String all = e.op("ReduceSum", Map.of("keepdims", 0), context.dy());
+            String inside = e.op("Pad", context.dy(), e.ints(back), "", e.ints(axes));
+            context.give(2, e.reshapeLike(e.sub(all, e.op("ReduceSum", Map.of("keepdims", 0), inside)), context.in(2)));
         }
     }
 
     /** Applies the operator to the positions 0, 1, 2, ... instead of the values, and scatters by what comes out. */
-    private static void byPositions(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
+    private static void byPositions(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
         String count = e.op("Size", x);
         String positions = e.reshapeLike(
                 e.op("Range", e.tensor(DataType.INT64, new double[] {0}), count, e.tensor(DataType.INT64, new double[] {
                     1
                 })),
                 x);
-        var node = call.node();
+        var node = context.node();
         var inputs = node.inputs().toArray(String[]::new);
         inputs[0] = positions;
         if (node.is("Pad") && inputs.length > 2) {
@@ -83,7 +85,7 @@ final class Indexing {
         Map<String, Object> attributes = node.has("mode") ? Map.of("mode", node.stringOf("mode", "")) : Map.of();
         String picked = e.reshape(e.op(node.op(), attributes, inputs), -1);
         String flat = e.reshape(e.zerosLike(x), -1);
-        call.give(0, e.reshapeLike(scatter(e, flat, picked, e.reshape(call.dy(), -1), 0), x));
+        context.give(0, e.reshapeLike(scatter(e, flat, picked, e.reshape(context.dy(), -1), 0), x));
     }
 
     private static String scatter(Emitter e, String zeros, String indices, String updates, long axis) {
@@ -95,27 +97,27 @@ final class Indexing {
      * runs in order, so that rows picked twice add up to the same bits every time.
      */
     /** Slices of the gradient add up in the rows they came from; those of a small table by a product, on all threads. */
-    static void gather(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
-        int axis = call.axis((int) call.node().intOf("axis", 0), x);
-        var size = call.shapes().of(x);
-        String rows = e.cast(call.in(1), DataType.INT64);
+    static void gather(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
+        int axis = context.axis((int) context.node().intOf("axis", 0), x);
+        var size = context.shapes().of(x);
+        String rows = e.cast(context.in(1), DataType.INT64);
         if (axis == 0 && size.length == 2 && size[0] >= 0 && size[0] <= FEW_ROWS) {
             String picked = e.op(
                     "OneHot", e.reshape(rows, -1), e.ints(size[0]), e.tensor(DataType.FLOAT, new double[] {0, 1}, 2));
             e.shaped(picked, -1, size[0]);
-            String slices = e.op("Flatten", Map.of("axis", -1), call.dy());
-            call.give(0, e.reshapeLike(Products.product(e, e.cast(picked, e.type(slices)), slices, true, false), x));
+            String slices = e.op("Flatten", Map.of("axis", -1), context.dy());
+            context.give(0, e.reshapeLike(Products.product(e, e.cast(picked, e.type(slices)), slices, true, false), x));
             return;
         }
         if (axis == 0 && product(size, 1, size.length) >= 0) {
             var slice = size.clone();
             slice[0] = -1;
-            String slices = e.reshape(call.dy(), slice);
+            String slices = e.reshape(context.dy(), slice);
             slice = LongStream.of(size).map(any -> 1).toArray();
             slice[0] = -1;
-            call.give(
+            context.give(
                     0,
                     scatter(
                             e,
@@ -127,29 +129,29 @@ final class Indexing {
         }
         long after = product(size, axis + 1, size.length);
         long before = product(size, 0, axis);
-        long count = call.shapes().count(call.in(1));
+        long count = context.shapes().count(context.in(1));
         if (after < 0 || before < 0 || count < 0) {
-            throw call.refusal("sizes of '" + x + "' are open: fix the sizes of the model's inputs");
+            throw context.refusal("sizes of '" + x + "' are open: fix the sizes of the model's inputs");
         }
         String zeros = e.reshape(e.zerosLike(x), before, size[axis], after);
-        String slices = e.reshape(call.dy(), before, count, after);
+        String slices = e.reshape(context.dy(), before, count, after);
         String indices = e.op("Expand", e.reshape(rows, 1, -1, 1), e.op("Shape", slices));
-        call.give(0, e.reshapeLike(scatter(e, zeros, indices, slices, 1), x));
+        context.give(0, e.reshapeLike(scatter(e, zeros, indices, slices, 1), x));
     }
 
     private static long product(long[] sizes, int from, int to) {
         return Arrays.stream(sizes, from, to).reduce(1, (a, b) -> a < 0 || b < 0 ? -1 : a * b);
     }
 
-    static void gatherElements(BackwardContext call) {
-        var e = call.emitter();
-        call.give(
+    static void gatherElements(BackwardContext context) {
+        var e = context.emitter();
+        context.give(
                 0,
                 scatter(
                         e,
-                        e.zerosLike(call.in(0)),
-                        call.in(1),
-                        call.dy(),
-                        call.node().intOf("axis", 0)));
+                        e.zerosLike(context.in(0)),
+                        context.in(1),
+                        context.dy(),
+                        context.node().intOf("axis", 0)));
     }
 }

@@ -11,21 +11,21 @@ final class Pooling {
     private Pooling() {}
 
     /** Every window's gradient goes to its maximum, whose flat index the forward operator tells. */
-    static void max(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
-        if (call.node().intOf("storage_order", 0) != 0) {
-            throw call.refusal("storage_order 1 is not supported");
+    static void max(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
+        if (context.node().intOf("storage_order", 0) != 0) {
+            throw context.refusal("storage_order 1 is not supported");
         }
-        String indices = e.reshape(e.output(call.node(), 1), -1);
+        String indices = e.reshape(e.output(context.node(), 1), -1);
         String zeros = e.op("ConstantOfShape", Map.of("value", zero(e, x)), flatSize(e, x));
         String scattered = e.op(
                 "ScatterElements",
                 Map.of("axis", 0, "reduction", "add"),
                 e.shaped(zeros, -1),
                 indices,
-                e.reshape(call.dy(), -1));
-        call.give(0, e.reshapeLike(scattered, x));
+                e.reshape(context.dy(), -1));
+        context.give(0, e.reshapeLike(scattered, x));
     }
 
     private static Tensor zero(Emitter e, String like) {
@@ -38,20 +38,20 @@ final class Pooling {
     }
 
     /** Every window hands its gradient back in equal parts: a transposed convolution with a kernel of ones. */
-    static void average(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
-        var window = Window.of(call, x, call.out(), call.node().intsOf("kernel_shape", null));
-        var shape = call.shapes().fixed(x);
+    static void average(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
+        var window = Window.of(context, x, context.out(), context.node().intsOf("kernel_shape", null));
+        var shape = context.shapes().fixed(x);
         int axes = window.kernel().length;
         var ones = new double[window.positions()];
         Arrays.fill(ones, 1);
         String kernel = e.tensor(e.type(x), ones, concat(window.kernel(), 1, 1));
-        String counts = e.tensor(e.type(x), counts(call, window), concat(window.output(), 1, 1));
-        String shares = e.reshape(e.div(call.dy(), counts), concat(window.output(), shape[0] * shape[1], 1));
+        String counts = e.tensor(e.type(x), counts(context, window), concat(window.output(), 1, 1));
+        String shares = e.reshape(e.div(context.dy(), counts), concat(window.output(), shape[0] * shape[1], 1));
         String spread =
                 e.op("ConvTranspose", window.transposed(1), e.shaped(shares, concat(window.output(), -1, 1)), kernel);
-        call.give(0, e.reshapeLike(spread, x));
+        context.give(0, e.reshapeLike(spread, x));
     }
 
     private static long[] concat(long[] tail, long... head) {
@@ -59,9 +59,9 @@ final class Pooling {
     }
 
     /** How many elements each window was divided by. */
-    private static double[] counts(BackwardContext call, Window window) {
-        boolean padding = call.node().intOf("count_include_pad", 0) == 1;
-        var pads = call.node().intsOf("pads", null);
+    private static double[] counts(BackwardContext context, Window window) {
+        boolean padding = context.node().intOf("count_include_pad", 0) == 1;
+        var pads = context.node().intsOf("pads", null);
         int axes = window.kernel().length;
         var counts = new double[] {1};
         for (int i = 0; i < axes; i++) {
@@ -89,9 +89,10 @@ final class Pooling {
         return product;
     }
 
-    static void globalAverage(BackwardContext call) {
-        var e = call.emitter();
-        var spatial = Arrays.stream(call.shapes().fixed(call.in(0))).skip(2).reduce(1, (a, b) -> a * b);
-        call.give(0, e.expandLike(e.times(call.dy(), 1.0 / spatial), call.in(0)));
+    static void globalAverage(BackwardContext context) {
+        var e = context.emitter();
+        var spatial =
+                Arrays.stream(context.shapes().fixed(context.in(0))).skip(2).reduce(1, (a, b) -> a * b);
+        context.give(0, e.expandLike(e.times(context.dy(), 1.0 / spatial), context.in(0)));
     }
 }

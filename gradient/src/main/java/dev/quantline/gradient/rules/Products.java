@@ -10,59 +10,62 @@ final class Products {
     private Products() {}
 
     /** Y = A B over the last two axes, the others broadcast: dA = dY B', dB = A' dY. Vectors become matrices first. */
-    static void matMul(BackwardContext call) {
-        var e = call.emitter();
-        String a = call.in(0);
-        String b = call.in(1);
-        int rankA = call.shapes().rank(a);
-        int rankB = call.shapes().rank(b);
+    static void matMul(BackwardContext context) {
+        var e = context.emitter();
+        String a = context.in(0);
+        String b = context.in(1);
+        int rankA = context.shapes().rank(a);
+        int rankB = context.shapes().rank(b);
         if (rankA >= 2 && rankB >= 2) {
-            matrices(call, a, b, call.dy());
+            matrices(context, a, b, context.dy());
             return;
         }
         String row = rankA == 1 ? e.op("Unsqueeze", a, e.ints(0)) : a;
         String column = rankB == 1 ? e.op("Unsqueeze", b, e.ints(-1)) : b;
-        String dy = rankB == 1 ? e.op("Unsqueeze", call.dy(), e.ints(-1)) : call.dy();
+        String dy = rankB == 1 ? e.op("Unsqueeze", context.dy(), e.ints(-1)) : context.dy();
         dy = rankA == 1 ? e.op("Unsqueeze", dy, e.ints(-2)) : dy;
-        vectors(call, row, column, dy);
+        vectors(context, row, column, dy);
     }
 
-    private static void vectors(BackwardContext call, String row, String column, String dy) {
-        var e = call.emitter();
+    private static void vectors(BackwardContext context, String row, String column, String dy) {
+        var e = context.emitter();
         for (int i = 0; i < 2; i++) {
-            if (call.wants(i)) {
+            if (context.wants(i)) {
                 String gradient = i == 0 ? product(e, dy, column, false, true) : product(e, row, dy, true, false);
-                long matrix =
-                        call.shapes().rank(call.in(i)) == 1 ? 2 : call.shapes().rank(call.in(i));
+                long matrix = context.shapes().rank(context.in(i)) == 1
+                        ? 2
+                        : context.shapes().rank(context.in(i));
                 int rank = Math.max(
                         2,
-                        Math.max(call.shapes().rank(call.in(0)), call.shapes().rank(call.in(1))));
+                        Math.max(
+                                context.shapes().rank(context.in(0)),
+                                context.shapes().rank(context.in(1))));
                 for (long extra = rank - matrix; extra > 0; extra--) {
                     gradient = e.sum(gradient, 0);
                 }
-                call.give(i, e.reshapeLike(gradient, call.in(i)));
+                context.give(i, e.reshapeLike(gradient, context.in(i)));
             }
         }
     }
 
-    private static void matrices(BackwardContext call, String a, String b, String dy) {
-        var e = call.emitter();
-        var shapeA = call.shapes().of(a);
-        var shapeB = call.shapes().of(b);
-        if (call.wants(0)) {
-            give(call, 0, product(e, dy, b, false, true), shapeB, shapeA);
+    private static void matrices(BackwardContext context, String a, String b, String dy) {
+        var e = context.emitter();
+        var shapeA = context.shapes().of(a);
+        var shapeB = context.shapes().of(b);
+        if (context.wants(0)) {
+            give(context, 0, product(e, dy, b, false, true), shapeB, shapeA);
         }
-        if (!call.wants(1)) {
+        if (!context.wants(1)) {
             return;
         }
         if (shapeB.length == 2 && shapeA.length > 2) {
-            call.give(
+            context.give(
                     1,
                     shapeA[shapeA.length - 1] <= shapeB[1]
                             ? e.op("MatMul", columns(e, a, shapeA.length), rows(e, dy))
                             : e.transpose(e.op("MatMul", columns(e, dy, shapeA.length), rows(e, a)), 1, 0));
         } else {
-            give(call, 1, transposedProduct(e, a, dy), shapeA, shapeB);
+            give(context, 1, transposedProduct(e, a, dy), shapeA, shapeB);
         }
     }
 
@@ -92,14 +95,14 @@ final class Products {
     }
 
     /** Sums the axes of the batch along which this operand was broadcast. */
-    private static void give(BackwardContext call, int i, String gradient, long[] other, long[] own) {
+    private static void give(BackwardContext context, int i, String gradient, long[] other, long[] own) {
         var shape = new long[Math.max(other.length, own.length)];
-        var out = call.shapes().of(call.out());
+        var out = context.shapes().of(context.out());
         for (int axis = 0; axis < shape.length; axis++) {
             boolean matrix = axis >= shape.length - 2;
             shape[axis] = matrix ? own[own.length - (shape.length - axis)] : out[axis];
         }
-        call.give(i, call.emitter().sumTo(gradient, call.emitter().shaped(gradient, shape), call.in(i)));
+        context.give(i, context.emitter().sumTo(gradient, context.emitter().shaped(gradient, shape), context.in(i)));
     }
 
     /** A product of matrices over the last two axes, either of them transposed. */
@@ -120,30 +123,30 @@ final class Products {
     }
 
     /** Y = alpha op(A) op(B) + beta C, op being the identity or the transpose. */
-    static void gemm(BackwardContext call) {
-        var e = call.emitter();
-        var node = call.node();
+    static void gemm(BackwardContext context) {
+        var e = context.emitter();
+        var node = context.node();
         long transA = node.intOf("transA", 0);
         long transB = node.intOf("transB", 0);
         float alpha = node.floatOf("alpha", 1);
-        if (call.wants(0)) {
-            call.give(
+        if (context.wants(0)) {
+            context.give(
                     0,
                     transA == 0
-                            ? gemm(e, alpha, call.dy(), 0, call.in(1), 1 - transB)
-                            : gemm(e, alpha, call.in(1), transB, call.dy(), 1));
+                            ? gemm(e, alpha, context.dy(), 0, context.in(1), 1 - transB)
+                            : gemm(e, alpha, context.in(1), transB, context.dy(), 1));
         }
-        if (call.wants(1)) {
-            call.give(
+        if (context.wants(1)) {
+            context.give(
                     1,
                     transB == 0
-                            ? gemm(e, alpha, call.in(0), 1 - transA, call.dy(), 0)
-                            : gemm(e, alpha, call.dy(), 1, call.in(0), transA));
+                            ? gemm(e, alpha, context.in(0), 1 - transA, context.dy(), 0)
+                            : gemm(e, alpha, context.dy(), 1, context.in(0), transA));
         }
-        if (call.wants(2)) {
-            String sum = e.sumTo(call.dy(), call.out(), call.in(2));
+        if (context.wants(2)) {
+            String sum = e.sumTo(context.dy(), context.out(), context.in(2));
             float beta = node.floatOf("beta", 1);
-            call.give(2, beta == 1 ? sum : e.times(sum, beta));
+            context.give(2, beta == 1 ? sum : e.times(sum, beta));
         }
     }
 

@@ -18,36 +18,36 @@ final class Quantization {
     private Quantization() {}
 
     /** q = clip(round(x/s) + z): dx = dq/s and ds = -dq x/s^2 where it did not saturate. */
-    static void quantize(BackwardContext call) {
-        var e = call.emitter();
-        String x = call.in(0);
-        String scale = spread(call, call.in(1), x);
-        String inside = e.mask(inside(call, x, scale), x);
-        String passed = e.mul(call.dy(), inside);
-        var restoring = call.index().onlyConsumer(call.out()).filter(reader -> arePair(call.node(), reader));
+    static void quantize(BackwardContext context) {
+        var e = context.emitter();
+        String x = context.in(0);
+        String scale = spread(context, context.in(1), x);
+        String inside = e.mask(inside(context, x, scale), x);
+        String passed = e.mul(context.dy(), inside);
+        var restoring = context.index().onlyConsumer(context.out()).filter(reader -> arePair(context.node(), reader));
         if (restoring.isPresent()) {
-            call.give(0, passed);
-            if (call.wants(1)) {
+            context.give(0, passed);
+            if (context.wants(1)) {
                 String error = e.sub(restoring.get().output(), e.mul(x, inside));
-                call.give(1, e.div(perScale(call, call.dy(), error, x), call.in(1)));
+                context.give(1, e.div(perScale(context, context.dy(), error, x), context.in(1)));
             }
         } else {
             String real = e.div(passed, scale);
-            call.give(0, real);
-            if (call.wants(1)) {
-                call.give(1, e.op("Neg", e.div(perScale(call, real, x, x), call.in(1))));
+            context.give(0, real);
+            if (context.wants(1)) {
+                context.give(1, e.op("Neg", e.div(perScale(context, real, x, x), context.in(1))));
             }
         }
     }
 
     /** Whether x/s + z lies in the range of the codes, asked of x: two passes less. */
-    private static String inside(BackwardContext call, String x, String scale) {
-        var e = call.emitter();
-        var range = range(codes(call));
+    private static String inside(BackwardContext context, String x, String scale) {
+        var e = context.emitter();
+        var range = range(codes(context));
         String lowest = e.scalar(x, range[0]);
         String highest = e.scalar(x, range[1]);
-        if (call.node().hasInput(2)) {
-            String zeroPoint = spread(call, e.cast(call.in(2), e.type(x)), x);
+        if (context.node().hasInput(2)) {
+            String zeroPoint = spread(context, e.cast(context.in(2), e.type(x)), x);
             lowest = e.sub(lowest, zeroPoint);
             highest = e.sub(highest, zeroPoint);
         }
@@ -56,23 +56,24 @@ final class Quantization {
     }
 
     /** x = (q - z) s: dq = s dx, ds = dx (q - z); of a pair, dx to the first node, which does the rest. */
-    static void dequantize(BackwardContext call) {
-        var e = call.emitter();
-        String codes = call.in(0);
-        var producer = call.index().producer(codes);
-        if (call.index().onlyConsumer(codes).isPresent()
-                && producer.filter(first -> arePair(first, call.node())).isPresent()) {
-            call.give(0, call.dy());
+    static void dequantize(BackwardContext context) {
+        var e = context.emitter();
+        String codes = context.in(0);
+        var producer = context.index().producer(codes);
+        if (context.index().onlyConsumer(codes).isPresent()
+                && producer.filter(first -> arePair(first, context.node())).isPresent()) {
+            context.give(0, context.dy());
             return;
         }
-        var real = e.type(call.in(1));
-        if (call.wants(0)) {
-            call.give(0, e.mul(call.dy(), spread(call, call.in(1), codes)));
+        var real = e.type(context.in(1));
+        if (context.wants(0)) {
+            context.give(0, e.mul(context.dy(), spread(context, context.in(1), codes)));
         }
-        if (call.wants(1)) {
+        if (context.wants(1)) {
             String q = e.cast(codes, real);
-            String centered = call.node().hasInput(2) ? e.sub(q, spread(call, e.cast(call.in(2), real), codes)) : q;
-            call.give(1, perScale(call, call.dy(), centered, codes));
+            String centered =
+                    context.node().hasInput(2) ? e.sub(q, spread(context, e.cast(context.in(2), real), codes)) : q;
+            context.give(1, perScale(context, context.dy(), centered, codes));
         }
     }
 
@@ -86,11 +87,11 @@ final class Quantization {
                 && first.intOf("block_size", 0) == second.intOf("block_size", 0);
     }
 
-    private static DataType codes(BackwardContext call) {
-        if (call.node().hasInput(2)) {
-            return call.emitter().type(call.in(2));
+    private static DataType codes(BackwardContext context) {
+        if (context.node().hasInput(2)) {
+            return context.emitter().type(context.in(2));
         }
-        long code = call.node().intOf("output_dtype", 0);
+        long code = context.node().intOf("output_dtype", 0);
         return code == 0 ? DataType.UINT8 : DataType.of((int) code);
     }
 
@@ -100,16 +101,16 @@ final class Quantization {
     }
 
     /** A per-tensor, per-channel or per-block parameter in a shape that broadcasts with {@code like}. */
-    private static String spread(BackwardContext call, String parameter, String like) {
-        var e = call.emitter();
-        int rank = call.shapes().rank(call.in(1));
-        if (rank == 0 || call.shapes().count(call.in(1)) == 1) {
+    private static String spread(BackwardContext context, String parameter, String like) {
+        var e = context.emitter();
+        int rank = context.shapes().rank(context.in(1));
+        if (rank == 0 || context.shapes().count(context.in(1)) == 1) {
             return e.op("Reshape", parameter, e.ints());
         }
-        int axis = call.axis((int) call.node().intOf("axis", 1), like);
-        long block = call.node().intOf("block_size", 0);
+        int axis = context.axis((int) context.node().intOf("axis", 1), like);
+        long block = context.node().intOf("block_size", 0);
         if (block == 0) {
-            var shape = LongStream.range(0, call.shapes().rank(like))
+            var shape = LongStream.range(0, context.shapes().rank(like))
                     .map(i -> i == axis ? -1 : 1)
                     .toArray();
             return e.reshape(parameter, shape);
@@ -117,10 +118,10 @@ final class Quantization {
         return repeatBlocks(
                 e,
                 parameter,
-                call.shapes().fixed(call.in(1)),
+                context.shapes().fixed(context.in(1)),
                 axis,
                 block,
-                call.shapes().fixed(like)[axis]);
+                context.shapes().fixed(like)[axis]);
     }
 
     private static String repeatBlocks(Emitter e, String parameter, long[] blocks, int axis, long block, long size) {
@@ -138,21 +139,21 @@ final class Quantization {
     }
 
     /** Sums a product, of two tensors shaped like {@code like}, over everything that shares one scale. */
-    private static String perScale(BackwardContext call, String a, String b, String like) {
-        var e = call.emitter();
-        int rank = call.shapes().rank(like);
-        if (call.shapes().rank(call.in(1)) == 0 || call.shapes().count(call.in(1)) == 1) {
-            return e.reshapeLike(e.dot(a, b), call.in(1));
+    private static String perScale(BackwardContext context, String a, String b, String like) {
+        var e = context.emitter();
+        int rank = context.shapes().rank(like);
+        if (context.shapes().rank(context.in(1)) == 0 || context.shapes().count(context.in(1)) == 1) {
+            return e.reshapeLike(e.dot(a, b), context.in(1));
         }
         String gradient = e.mul(a, b);
-        int axis = call.axis((int) call.node().intOf("axis", 1), like);
-        long block = call.node().intOf("block_size", 0);
+        int axis = context.axis((int) context.node().intOf("axis", 1), like);
+        long block = context.node().intOf("block_size", 0);
         if (block == 0) {
             return e.sum(
                     gradient, LongStream.range(0, rank).filter(i -> i != axis).toArray());
         }
-        var blocks = call.shapes().fixed(call.in(1));
-        long missing = blocks[axis] * block - call.shapes().fixed(like)[axis];
+        var blocks = context.shapes().fixed(context.in(1));
+        long missing = blocks[axis] * block - context.shapes().fixed(like)[axis];
         var pads = new long[2 * rank];
         pads[rank + axis] = missing;
         String whole = missing == 0 ? gradient : e.op("Pad", gradient, e.ints(pads));

@@ -6,78 +6,87 @@ import java.util.Map;
 final class Reductions {
     private Reductions() {}
 
-    static void sum(BackwardContext call) {
-        call.give(0, isNoop(call) ? call.dy() : call.emitter().expandLike(kept(call, call.dy()), call.in(0)));
+    static void sum(BackwardContext context) {
+        context.give(
+                0,
+                isNoop(context)
+                        ? context.dy()
+                        : context.emitter().expandLike(kept(context, context.dy()), context.in(0)));
     }
 
-    static void mean(BackwardContext call) {
-        call.give(0, isNoop(call) ? call.dy() : call.emitter().expandLike(kept(call, perElement(call)), call.in(0)));
+    static void mean(BackwardContext context) {
+        context.give(
+                0,
+                isNoop(context)
+                        ? context.dy()
+                        : context.emitter().expandLike(kept(context, perElement(context)), context.in(0)));
     }
 
     /** dy divided by the number of elements each result was made of. */
-    private static String perElement(BackwardContext call) {
-        var e = call.emitter();
-        long all = call.shapes().count(call.in(0));
-        long results = call.shapes().count(call.out());
+    private static String perElement(BackwardContext context) {
+        var e = context.emitter();
+        long all = context.shapes().count(context.in(0));
+        long results = context.shapes().count(context.out());
         if (all >= 0 && results > 0) {
-            return e.times(call.dy(), (double) results / all);
+            return e.times(context.dy(), (double) results / all);
         }
-        var type = e.type(call.dy());
-        String share = e.div(e.cast(e.op("Size", call.out()), type), e.cast(e.op("Size", call.in(0)), type));
-        return e.mul(call.dy(), share);
+        var type = e.type(context.dy());
+        String share = e.div(e.cast(e.op("Size", context.out()), type), e.cast(e.op("Size", context.in(0)), type));
+        return e.mul(context.dy(), share);
     }
 
     /** ReduceMax and ReduceMin: where several elements attain the result, they share the gradient. */
-    static void extreme(BackwardContext call) {
-        var e = call.emitter();
-        if (isNoop(call)) {
-            call.give(0, call.dy());
+    static void extreme(BackwardContext context) {
+        var e = context.emitter();
+        if (isNoop(context)) {
+            context.give(0, context.dy());
             return;
         }
-        var type = e.type(call.in(0));
-        String attains = e.cast(e.op("Equal", call.in(0), kept(call, call.out())), type);
-        String count = call.node().hasInput(1)
-                ? e.sumKept(attains, call.in(1))
+        var type = e.type(context.in(0));
+        String attains = e.cast(e.op("Equal", context.in(0), kept(context, context.out())), type);
+        String count = context.node().hasInput(1)
+                ? e.sumKept(attains, context.in(1))
                 : e.op("ReduceSum", Map.of("keepdims", 1), attains);
-        call.give(0, e.mul(attains, e.div(kept(call, call.dy()), count)));
+        context.give(0, e.mul(attains, e.div(kept(context, context.dy()), count)));
     }
 
-    static void l1(BackwardContext call) {
-        var e = call.emitter();
-        call.give(0, e.mul(e.op("Sign", call.in(0)), kept(call, call.dy())));
+    static void l1(BackwardContext context) {
+        var e = context.emitter();
+        context.give(0, e.mul(e.op("Sign", context.in(0)), kept(context, context.dy())));
     }
 
     /** x dy / y; 0 where the norm is 0. */
-    static void l2(BackwardContext call) {
-        var e = call.emitter();
-        String positive = e.greater(call.out(), e.scalar(call.out(), 0));
-        String norm = e.where(positive, call.out(), e.scalar(call.out(), 1));
-        call.give(0, e.mul(call.in(0), kept(call, e.div(call.dy(), norm))));
+    static void l2(BackwardContext context) {
+        var e = context.emitter();
+        String positive = e.greater(context.out(), e.scalar(context.out(), 0));
+        String norm = e.where(positive, context.out(), e.scalar(context.out(), 1));
+        context.give(0, e.mul(context.in(0), kept(context, e.div(context.dy(), norm))));
     }
 
-    static void sumSquare(BackwardContext call) {
-        var e = call.emitter();
-        call.give(0, e.mul(call.in(0), kept(call, e.times(call.dy(), 2))));
+    static void sumSquare(BackwardContext context) {
+        var e = context.emitter();
+        context.give(0, e.mul(context.in(0), kept(context, e.times(context.dy(), 2))));
     }
 
-    static void logSumExp(BackwardContext call) {
-        var e = call.emitter();
-        call.give(0, e.mul(e.op("Exp", e.sub(call.in(0), kept(call, call.out()))), kept(call, call.dy())));
+    static void logSumExp(BackwardContext context) {
+        var e = context.emitter();
+        context.give(
+                0, e.mul(e.op("Exp", e.sub(context.in(0), kept(context, context.out()))), kept(context, context.dy())));
     }
 
-    private static boolean isNoop(BackwardContext call) {
-        boolean empty = call.constant(1)
+    private static boolean isNoop(BackwardContext context) {
+        boolean empty = context.constant(1)
                 .map(axes -> axes.size() == 0)
-                .orElse(!call.node().hasInput(1));
-        return empty && call.node().intOf("noop_with_empty_axes", 0) == 1;
+                .orElse(!context.node().hasInput(1));
+        return empty && context.node().intOf("noop_with_empty_axes", 0) == 1;
     }
 
     /** A tensor of the result's shape with the reduced axes put back at size 1. */
-    private static String kept(BackwardContext call, String reduced) {
-        boolean dropped = call.node().intOf("keepdims", 1) == 0 && !isNoop(call);
-        boolean all = call.constant(1)
+    private static String kept(BackwardContext context, String reduced) {
+        boolean dropped = context.node().intOf("keepdims", 1) == 0 && !isNoop(context);
+        boolean all = context.constant(1)
                 .map(axes -> axes.size() == 0)
-                .orElse(!call.node().hasInput(1));
-        return dropped && !all ? call.emitter().op("Unsqueeze", reduced, call.in(1)) : reduced;
+                .orElse(!context.node().hasInput(1));
+        return dropped && !all ? context.emitter().op("Unsqueeze", reduced, context.in(1)) : reduced;
     }
 }

@@ -10,25 +10,25 @@ import java.util.Arrays;
 final class Resizing {
     private Resizing() {}
 
-    static void backward(BackwardContext call) {
-        var node = call.node();
+    static void backward(BackwardContext context) {
+        var node = context.node();
         String mode = node.stringOf("mode", "nearest");
         if (!mode.equals("nearest") && !mode.equals("linear")
                 || node.intOf("antialias", 0) == 1
                 || !node.stringOf("keep_aspect_ratio_policy", "stretch").equals("stretch")
                 || node.has("axes")) {
-            throw call.refusal("only plain nearest and linear resizing is supported");
+            throw context.refusal("only plain nearest and linear resizing is supported");
         }
-        var e = call.emitter();
-        var from = call.shapes().fixed(call.in(0));
-        var to = call.shapes().fixed(call.out());
-        String gradient = e.shaped(call.dy(), to);
+        var e = context.emitter();
+        var from = context.shapes().fixed(context.in(0));
+        var to = context.shapes().fixed(context.out());
+        String gradient = e.shaped(context.dy(), to);
         for (int axis = 0; axis < from.length; axis++) {
             if (from[axis] != to[axis]) {
-                gradient = along(e, gradient, axis, matrix(call, axis, (int) from[axis], (int) to[axis]));
+                gradient = along(e, gradient, axis, matrix(context, axis, (int) from[axis], (int) to[axis]));
             }
         }
-        call.give(0, e.reshapeLike(gradient, call.in(0)));
+        context.give(0, e.reshapeLike(gradient, context.in(0)));
     }
 
     /** Product of the transposed matrix {@code [output, input]} with one axis of {@code gradient}. */
@@ -48,17 +48,17 @@ final class Resizing {
         return e.shaped(e.reshape(product, shape), shape);
     }
 
-    private static double[][] matrix(BackwardContext call, int axis, int inputs, int outputs) {
-        var node = call.node();
+    private static double[][] matrix(BackwardContext context, int axis, int inputs, int outputs) {
+        var node = context.node();
         String mode = node.stringOf("coordinate_transformation_mode", "half_pixel");
-        double scale = call.constant(2)
+        double scale = context.constant(2)
                 .filter(scales -> scales.size() > axis)
                 .map(scales -> scales.get(axis))
                 .orElse((double) outputs / inputs);
         boolean nearest = node.stringOf("mode", "nearest").equals("nearest");
         var matrix = new double[outputs][inputs];
         for (int at = 0; at < outputs; at++) {
-            double x = source(call, mode, at, scale, inputs, outputs);
+            double x = source(context, mode, at, scale, inputs, outputs);
             if (nearest) {
                 matrix[at][clamp(rounded(node.stringOf("nearest_mode", "round_prefer_floor"), x), inputs)] = 1;
             } else {
@@ -71,7 +71,7 @@ final class Resizing {
     }
 
     /** Where in the input output position {@code at} lies, as the ONNX specification of Resize defines it. */
-    private static double source(BackwardContext call, String mode, int at, double scale, int inputs, int outputs) {
+    private static double source(BackwardContext context, String mode, int at, double scale, int inputs, int outputs) {
         return switch (mode) {
             case "half_pixel" -> (at + 0.5) / scale - 0.5;
             case "pytorch_half_pixel" -> outputs > 1 ? (at + 0.5) / scale - 0.5 : 0;
@@ -81,7 +81,7 @@ final class Resizing {
             }
             case "align_corners" -> outputs > 1 ? at * (inputs - 1.0) / (outputs - 1) : 0;
             case "asymmetric" -> at / scale;
-            default -> throw call.refusal("coordinate_transformation_mode " + mode + " is not supported");
+            default -> throw context.refusal("coordinate_transformation_mode " + mode + " is not supported");
         };
     }
 

@@ -4,5 +4,5 @@ package dev.quantline.gradient.rules;
 @FunctionalInterface
 public interface Rule {
     /** Gives the gradient of every input that {@code call} wants, from the gradients of its outputs. */
-    void backward(BackwardContext call);
+    void backward(BackwardContext context);
 }

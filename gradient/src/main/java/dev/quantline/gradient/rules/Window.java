@@ -21,15 +21,15 @@ record Window(long[] kernel, long[] strides, long[] dilations, long[] begin, lon
      * @param wide   the tensor the window slides over
      * @param narrow the tensor with one element a window
      */
-    static Window of(BackwardContext call, String wide, String narrow, long[] kernel) {
-        var node = call.node();
+    static Window of(BackwardContext context, String wide, String narrow, long[] kernel) {
+        var node = context.node();
         int axes = kernel.length;
         var ones = new long[axes];
         Arrays.fill(ones, 1);
         var strides = node.intsOf("strides", ones);
         var dilations = node.intsOf("dilations", ones);
-        var input = Arrays.copyOfRange(call.shapes().fixed(wide), 2, axes + 2);
-        var output = Arrays.copyOfRange(call.shapes().fixed(narrow), 2, axes + 2);
+        var input = Arrays.copyOfRange(context.shapes().fixed(wide), 2, axes + 2);
+        var output = Arrays.copyOfRange(context.shapes().fixed(narrow), 2, axes + 2);
         var pads = node.intsOf("pads", new long[2 * axes]);
         String auto = node.stringOf("auto_pad", "NOTSET");
         var begin = new long[axes];

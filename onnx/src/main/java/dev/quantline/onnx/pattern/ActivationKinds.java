@@ -41,13 +41,13 @@ public final class ActivationKinds {
     private static final Set<String> SCALING = Set.of("Add", "Sub", "Mul", "Div");
 
     private final GraphIndex index;
-    private final GatedActivations squashes;
+    private final GatedActivations gated;
     private final Map<String, ActivationKind> made = new HashMap<>();
 
     /** Names the activations of the graph as it was when the index was taken. */
     public ActivationKinds(GraphIndex index) {
         this.index = index;
-        squashes = new GatedActivations(index);
+        gated = new GatedActivations(index);
     }
 
     /** What {@code tensor} is. */
@@ -75,7 +75,7 @@ public final class ActivationKinds {
 
     private ActivationKind kind(Node node, String tensor) {
         var norm = NormOutput.kindOf(index, tensor);
-        var squash = squashes.kindOf(node);
+        var squash = gated.kindOf(node);
         if (norm.isPresent() || squash.isPresent()) {
             return norm.or(() -> squash).orElseThrow();
         }

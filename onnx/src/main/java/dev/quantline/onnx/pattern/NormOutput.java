@@ -43,7 +43,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
     public static Optional<ActivationKind> kindOf(GraphIndex index, String tensor) {
         var operator = index.producer(tensor);
         if (operator.filter(node -> node.op().endsWith("LayerNormalization")).isPresent()) {
-            return Optional.of(operator.get().op().contains("Simplified") ? ActivationKind.RMSNORM : ActivationKind.LAYERNORM);
+            return Optional.of(
+                    operator.get().op().contains("Simplified") ? ActivationKind.RMSNORM : ActivationKind.LAYERNORM);
         }
         if (operator.filter(node -> node.op().equals("RMSNormalization")).isPresent()) {
             return Optional.of(ActivationKind.RMSNORM);
@@ -53,7 +54,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
         if (norm.isPresent() && normalized.isEmpty()) {
             return Optional.of(ActivationKind.LAYERNORM);
         }
-        return numerator(index, normalized).map(x -> isCentred(index, x) ? ActivationKind.LAYERNORM : ActivationKind.RMSNORM);
+        return numerator(index, normalized)
+                .map(x -> isCentred(index, x) ? ActivationKind.LAYERNORM : ActivationKind.RMSNORM);
     }
 
     private static Optional<NormOutput> whole(GraphIndex index, String tensor, Node node) {

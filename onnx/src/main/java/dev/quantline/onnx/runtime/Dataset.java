@@ -1,9 +1,9 @@
 package dev.quantline.onnx.runtime;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;

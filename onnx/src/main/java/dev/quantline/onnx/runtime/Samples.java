@@ -2,9 +2,9 @@ package dev.quantline.onnx.runtime;
 
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import java.io.IOException;
@@ -99,8 +99,8 @@ public final class Samples {
                 && (normalize.containsKey(only) || normalize.containsKey(input))) {
             return only;
         }
-        throw new BadInput(
-                "the data has no array for the model's input '" + input + "': " + ClosestName.hint(input, dataset.names()));
+        throw new BadInput("the data has no array for the model's input '" + input + "': "
+                + ClosestName.hint(input, dataset.names()));
     }
 
     /**

@@ -1,12 +1,12 @@
 package dev.quantline.onnx.pattern;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.Canonical;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.rewrite.ScaleMigration;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
@@ -71,7 +71,8 @@ class ActivationKindsTest {
 
     @Test
     void aTransformersSitesAreNamed() {
-        var sites = new ActivationKinds(PreparedModel.prepare(Networks.transformer(1)).index());
+        var kinds = new ActivationKinds(
+                PreparedModel.prepare(Networks.transformer(1)).index());
 
         Map.of(
                         "layer0.softmax",
@@ -92,12 +93,12 @@ class ActivationKindsTest {
                         ActivationKind.EMBEDDING,
                         "layer0.up",
                         ActivationKind.LINEAR)
-                .forEach((tensor, kind) -> assertEquals(kind, sites.kindOf(tensor), tensor));
+                .forEach((tensor, kind) -> assertEquals(kind, kinds.kindOf(tensor), tensor));
     }
 
     @Test
     void aConvolutionalNetworksSitesAreNamed() {
-        var sites = new ActivationKinds(PreparedModel.prepare(Networks.conv(1)).index());
+        var kinds = new ActivationKinds(PreparedModel.prepare(Networks.conv(1)).index());
 
         Map.of(
                         "image",
@@ -116,25 +117,31 @@ class ActivationKindsTest {
                         ActivationKind.CONV,
                         "logits",
                         ActivationKind.LINEAR)
-                .forEach((tensor, kind) -> assertEquals(kind, sites.kindOf(tensor), tensor));
+                .forEach((tensor, kind) -> assertEquals(kind, kinds.kindOf(tensor), tensor));
     }
 
     @Test
     void gatesJoinsAndUnknownOperatorsAreTold() {
         // Given: squeeze-and-excite, branches joined, and a convolution with its own sigmoid
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, 2, 4, 4);
-        draft.op("a", "Conv", "x", draft.normal("wa", 1, 4, 2, 1, 1));
-        draft.op("b", "Conv", "x", draft.normal("wb", 1, 4, 2, 1, 1));
-        draft.op("excited", "Mul", "a", draft.op("scale", "Sigmoid", draft.op("pooled", "GlobalAveragePool", "b")));
-        draft.op("swish", "Mul", "a", draft.op("own", "Sigmoid", "a"));
-        draft.op("joined", "Concat", Map.of("axis", 1L), "a", "b");
-        draft.op("mixed", "Concat", Map.of("axis", 1L), "a", "x");
-        draft.op("sine", "Sin", "a");
-        var graph = draft.graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, 2, 4, 4);
+        builder.op("a", "Conv", "x", builder.normal("wa", 1, 4, 2, 1, 1));
+        builder.op("b", "Conv", "x", builder.normal("wb", 1, 4, 2, 1, 1));
+        builder.op(
+                "excited", "Mul", "a", builder.op("scale", "Sigmoid", builder.op("pooled", "GlobalAveragePool", "b")));
+        builder.op("swish", "Mul", "a", builder.op("own", "Sigmoid", "a"));
+        builder.op("joined", "Concat", Map.of("axis", 1L), "a", "b");
+        builder.op("mixed", "Concat", Map.of("axis", 1L), "a", "x");
+        builder.op("sine", "Sin", "a");
+        var graph = builder.graph();
 
         // Then
-        var expected = List.of(ActivationKind.GATE, ActivationKind.SILU, ActivationKind.CONV, ActivationKind.OTHER, ActivationKind.OTHER);
+        var expected = List.of(
+                ActivationKind.GATE,
+                ActivationKind.SILU,
+                ActivationKind.CONV,
+                ActivationKind.OTHER,
+                ActivationKind.OTHER);
         assertEquals(
                 expected,
                 Stream.of("excited", "swish", "joined", "mixed", "sine")
@@ -144,15 +151,15 @@ class ActivationKindsTest {
 
     @Test
     void attentionScalesAndProductsThatAreNoNormAreLeftAlone() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, 8);
-        String size = draft.op("number", "Cast", Map.of("to", 1L), draft.op("shape", "Shape", "x"));
-        draft.op("scaled", "Div", "x", draft.op("root", "Sqrt", size));
-        draft.op("product", "Mul", "x", draft.normal("w", 1, 8));
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, 8);
+        String size = builder.op("number", "Cast", Map.of("to", 1L), builder.op("shape", "Shape", "x"));
+        builder.op("scaled", "Div", "x", builder.op("root", "Sqrt", size));
+        builder.op("product", "Mul", "x", builder.normal("w", 1, 8));
 
         for (String tensor : Arrays.asList("scaled", "product")) {
-            assertTrue(NormOutput.of(draft.graph().index(), tensor).isEmpty(), tensor);
-            assertTrue(NormOutput.kindOf(draft.graph().index(), tensor).isEmpty(), tensor);
+            assertTrue(NormOutput.of(builder.graph().index(), tensor).isEmpty(), tensor);
+            assertTrue(NormOutput.kindOf(builder.graph().index(), tensor).isEmpty(), tensor);
         }
     }
 }

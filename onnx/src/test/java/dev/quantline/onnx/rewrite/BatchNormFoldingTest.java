@@ -20,21 +20,21 @@ class BatchNormFoldingTest {
 
     /** {@code x [batch, 2, 2, 2]}, a 1 x 1 convolution {@code conv} and a BatchNormalization {@code y} behind it. */
     private static GraphBuilder normalized(String... bias) {
-        var draft = new GraphBuilder(17, 4);
-        draft.input("x", DataType.FLOAT, -1, 2, 2, 2);
+        var builder = new GraphBuilder(17, 4);
+        builder.input("x", DataType.FLOAT, -1, 2, 2, 2);
         var inputs = bias.length == 0 ? new String[] {"x", "w"} : new String[] {"x", "w", bias[0]};
-        draft.normal("w", 1, 3, 2, 1, 1);
-        draft.op("conv", "Conv", inputs);
-        draft.op(
+        builder.normal("w", 1, 3, 2, 1, 1);
+        builder.op("conv", "Conv", inputs);
+        builder.op(
                 "y",
                 "BatchNormalization",
                 Map.of("epsilon", 1e-3f),
                 "conv",
-                draft.between("gamma", -1, 2, 3),
-                draft.between("beta", -1, 1, 3),
-                draft.between("mean", -1, 1, 3),
-                draft.between("variance", .1, 2, 3));
-        return draft.output("y", DataType.FLOAT, -1, 3, 2, 2);
+                builder.between("gamma", -1, 2, 3),
+                builder.between("beta", -1, 1, 3),
+                builder.between("mean", -1, 1, 3),
+                builder.between("variance", .1, 2, 3));
+        return builder.output("y", DataType.FLOAT, -1, 3, 2, 2);
     }
 
     private static List<String> operators(Graph graph) {
@@ -59,9 +59,9 @@ class BatchNormFoldingTest {
 
     @Test
     void aBiasBeforeTheNormIsFoldedToo() {
-        var draft = normalized("b");
-        var graph = draft.graph();
-        draft.constant("b", Tensor.vector(.5f, -1f, 2f));
+        var builder = normalized("b");
+        var graph = builder.graph();
+        builder.constant("b", Tensor.vector(.5f, -1f, 2f));
 
         var folded = BatchNormFolding.apply(graph);
 
@@ -84,11 +84,11 @@ class BatchNormFoldingTest {
 
     @Test
     void aConvolutionThatOthersReadKeepsItsNorm() {
-        var draft = normalized();
-        draft.op("z", "Neg", "conv");
+        var builder = normalized();
+        builder.op("z", "Neg", "conv");
 
         var result = BatchNormFolding.apply(
-                draft.output("z", DataType.FLOAT, -1, 3, 2, 2).graph());
+                builder.output("z", DataType.FLOAT, -1, 3, 2, 2).graph());
 
         assertEquals(List.of(), result.applied());
         assertTrue(
@@ -99,17 +99,17 @@ class BatchNormFoldingTest {
 
     @Test
     void aConvolutionWithAComputedBiasKeepsItsNorm() {
-        var draft = normalized("b");
-        draft.input("b", DataType.FLOAT, 3);
+        var builder = normalized("b");
+        builder.input("b", DataType.FLOAT, 3);
 
-        assertEquals(1, BatchNormFolding.apply(draft.graph()).refused().size());
+        assertEquals(1, BatchNormFolding.apply(builder.graph()).refused().size());
     }
 
     @Test
     void halfPrecisionIsLeftAlone() {
-        var draft = normalized();
-        draft.constant("w", Tensor.zeros(DataType.FLOAT16, 3, 2, 1, 1));
+        var builder = normalized();
+        builder.constant("w", Tensor.zeros(DataType.FLOAT16, 3, 2, 1, 1));
 
-        assertEquals(1, BatchNormFolding.apply(draft.graph()).refused().size());
+        assertEquals(1, BatchNormFolding.apply(builder.graph()).refused().size());
     }
 }

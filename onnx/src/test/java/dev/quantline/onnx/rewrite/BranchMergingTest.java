@@ -17,35 +17,36 @@ class BranchMergingTest {
     private static final int CHANNELS = 4;
 
     private static GraphBuilder draft() {
-        var draft = new GraphBuilder(17, 9);
-        draft.input("x", DataType.FLOAT, -1, CHANNELS, 6, 6);
-        return draft;
+        var builder = new GraphBuilder(17, 9);
+        builder.input("x", DataType.FLOAT, -1, CHANNELS, 6, 6);
+        return builder;
     }
 
-    private static String conv(GraphBuilder draft, String name, String x, int kernel, int pad, int stride, int groups) {
-        return draft.op(
+    private static String conv(
+            GraphBuilder builder, String name, String x, int kernel, int pad, int stride, int groups) {
+        return builder.op(
                 name,
                 "Conv",
                 Map.of("pads", new long[] {pad, pad, pad, pad}, "strides", new long[] {stride, stride}, "group", (long)
                         groups),
                 x,
-                draft.normal(name + ".w", .4, CHANNELS, CHANNELS / groups, kernel, kernel),
-                draft.normal(name + ".b", .2, CHANNELS));
+                builder.normal(name + ".w", .4, CHANNELS, CHANNELS / groups, kernel, kernel),
+                builder.normal(name + ".b", .2, CHANNELS));
     }
 
-    private static String norm(GraphBuilder draft, String name, String x) {
-        return draft.op(
+    private static String norm(GraphBuilder builder, String name, String x) {
+        return builder.op(
                 name,
                 "BatchNormalization",
                 x,
-                draft.between(name + ".gamma", .5, 1.5, CHANNELS),
-                draft.between(name + ".beta", -1, 1, CHANNELS),
-                draft.between(name + ".mean", -1, 1, CHANNELS),
-                draft.between(name + ".variance", .5, 2, CHANNELS));
+                builder.between(name + ".gamma", .5, 1.5, CHANNELS),
+                builder.between(name + ".beta", -1, 1, CHANNELS),
+                builder.between(name + ".mean", -1, 1, CHANNELS),
+                builder.between(name + ".variance", .5, 2, CHANNELS));
     }
 
-    private static Graph out(GraphBuilder draft, String y) {
-        return draft.output(y, DataType.FLOAT, -1, CHANNELS, -1, -1).graph();
+    private static Graph out(GraphBuilder builder, String y) {
+        return builder.output(y, DataType.FLOAT, -1, CHANNELS, -1, -1).graph();
     }
 
     private static void assertSame(Graph expected, Graph actual) {
@@ -69,11 +70,12 @@ class BranchMergingTest {
     void aRepVggBlockBecomesOneConvolution() {
         // Given: 3 x 3, 1 x 1 and identity, each with its norm
         for (int groups : List.of(1, 2, 4)) {
-            var draft = draft();
-            String large = norm(draft, "large.norm", conv(draft, "large", "x", 3, 1, 1, groups));
-            String small = norm(draft, "small.norm", conv(draft, "small", "x", 1, 0, 1, groups));
-            String sum = draft.op("sum", "Add", draft.op("both", "Add", large, small), norm(draft, "identity", "x"));
-            var graph = out(draft, draft.op("y", "Relu", sum));
+            var builder = draft();
+            String large = norm(builder, "large.norm", conv(builder, "large", "x", 3, 1, 1, groups));
+            String small = norm(builder, "small.norm", conv(builder, "small", "x", 1, 0, 1, groups));
+            String sum =
+                    builder.op("sum", "Add", builder.op("both", "Add", large, small), norm(builder, "identity", "x"));
+            var graph = out(builder, builder.op("y", "Relu", sum));
 
             // When
             var merged = BranchMerging.apply(BatchNormFolding.apply(graph).graph());
@@ -87,8 +89,8 @@ class BranchMergingTest {
 
     @Test
     void aPlainIdentityIsAKernelOfOnes() {
-        var draft = draft();
-        var graph = out(draft, draft.op("y", "Add", "x", conv(draft, "only", "x", 3, 1, 1, 1)));
+        var builder = draft();
+        var graph = out(builder, builder.op("y", "Add", "x", conv(builder, "only", "x", 3, 1, 1, 1)));
 
         var merged = BranchMerging.apply(graph);
 
@@ -98,10 +100,11 @@ class BranchMergingTest {
 
     @Test
     void stridedConvolutionsMergeWithoutAnIdentity() {
-        var draft = draft();
+        var builder = draft();
         var graph = out(
-                draft,
-                draft.op("y", "Add", conv(draft, "large", "x", 3, 1, 2, 1), conv(draft, "small", "x", 1, 0, 2, 1)));
+                builder,
+                builder.op(
+                        "y", "Add", conv(builder, "large", "x", 3, 1, 2, 1), conv(builder, "small", "x", 1, 0, 2, 1)));
 
         var merged = BranchMerging.apply(graph);
 
@@ -121,47 +124,53 @@ class BranchMergingTest {
 
     @Test
     void aResidualAroundTwoLayersStays() {
-        var draft = draft();
-        String inner = draft.op("relu", "Relu", conv(draft, "first", "x", 3, 1, 1, 1));
+        var builder = draft();
+        String inner = builder.op("relu", "Relu", conv(builder, "first", "x", 3, 1, 1, 1));
 
         assertRefused(
-                out(draft, draft.op("y", "Add", conv(draft, "second", inner, 3, 1, 1, 1), "x")), "different tensors");
+                out(builder, builder.op("y", "Add", conv(builder, "second", inner, 3, 1, 1, 1), "x")),
+                "different tensors");
     }
 
     @Test
     void branchesThatOthersReadStay() {
-        var draft = draft();
-        String branch = conv(draft, "small", "x", 1, 0, 1, 1);
-        draft.op("y", "Add", conv(draft, "large", "x", 3, 1, 1, 1), branch);
-        draft.op("other", "Neg", branch);
+        var builder = draft();
+        String branch = conv(builder, "small", "x", 1, 0, 1, 1);
+        builder.op("y", "Add", conv(builder, "large", "x", 3, 1, 1, 1), branch);
+        builder.op("other", "Neg", branch);
 
-        assertRefused(out(draft, "y"), "");
-        var both = draft.output("other", DataType.FLOAT, -1, CHANNELS, 6, 6).graph();
+        assertRefused(out(builder, "y"), "");
+        var both = builder.output("other", DataType.FLOAT, -1, CHANNELS, 6, 6).graph();
         assertTrue(operators(BranchMerging.apply(both).graph()).contains("Add"));
     }
 
     @Test
     void branchesThatDoNotLieOverEachOtherStay() {
         // Given: the same output size, one pixel apart
-        var draft = draft();
-        String moved = draft.op(
+        var builder = draft();
+        String moved = builder.op(
                 "moved",
                 "Conv",
                 Map.of("pads", new long[] {0, 0, 2, 2}),
                 "x",
-                draft.normal("w", .4, CHANNELS, CHANNELS, 3, 3));
+                builder.normal("w", .4, CHANNELS, CHANNELS, 3, 3));
 
-        assertRefused(out(draft, draft.op("y", "Add", conv(draft, "small", "x", 1, 0, 1, 1), moved)), "alignment");
+        assertRefused(
+                out(builder, builder.op("y", "Add", conv(builder, "small", "x", 1, 0, 1, 1), moved)), "alignment");
     }
 
     @Test
     void branchesOfOtherGroupsStay() {
-        var draft = draft();
+        var builder = draft();
 
         assertRefused(
                 out(
-                        draft,
-                        draft.op("y", "Add", conv(draft, "one", "x", 3, 1, 1, 1), conv(draft, "two", "x", 3, 1, 1, 2))),
+                        builder,
+                        builder.op(
+                                "y",
+                                "Add",
+                                conv(builder, "one", "x", 3, 1, 1, 1),
+                                conv(builder, "two", "x", 3, 1, 1, 2))),
                 "groups");
     }
 }

@@ -74,27 +74,27 @@ class CanonicalTest {
     @Test
     void everythingThatDependsOnConstantsAloneIsFolded() {
         // Given: a shape computed from constants and a weight transposed on the way
-        var draft = new GraphBuilder(13, 1);
-        String x = draft.input("x", DataType.FLOAT, -1, 4);
-        String turned = draft.op("turned", "Transpose", draft.normal("w", 1, 3, 4));
-        String product = draft.op("product", "MatMul", x, turned);
-        String shape = draft.op(
+        var builder = new GraphBuilder(13, 1);
+        String x = builder.input("x", DataType.FLOAT, -1, 4);
+        String turned = builder.op("turned", "Transpose", builder.normal("w", 1, 3, 4));
+        String product = builder.op("product", "MatMul", x, turned);
+        String shape = builder.op(
                 "shape",
                 "Concat",
                 Map.of("axis", 0L),
-                draft.constant("open", Tensor.vector(-1L)),
-                draft.op("size", "Shape", turned));
-        draft.op(
+                builder.constant("open", Tensor.vector(-1L)),
+                builder.op("size", "Shape", turned));
+        builder.op(
                 "y",
                 "Reshape",
                 product,
-                draft.op(
+                builder.op(
                         "target",
                         "Slice",
                         shape,
-                        draft.constant("from", Tensor.vector(0L)),
-                        draft.constant("to", Tensor.vector(1L))));
-        var graph = draft.output("y", DataType.FLOAT, -1).graph();
+                        builder.constant("from", Tensor.vector(0L)),
+                        builder.constant("to", Tensor.vector(1L))));
+        var graph = builder.output("y", DataType.FLOAT, -1).graph();
 
         // When
         var canonical = Canonical.of(graph);
@@ -113,13 +113,13 @@ class CanonicalTest {
     @Test
     void randomNumbersTextsAndSequencesAreNotFolded() {
         // Given: four operators without inputs that have no constant value, or none an initializer can hold
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", DataType.FLOAT, 2);
-        draft.op("noise", "RandomNormal", Map.of("shape", new long[] {2}));
-        draft.op("list", "SequenceInsert", draft.op("none", "SequenceEmpty"), x);
-        draft.op("length", "SequenceLength", "list");
-        draft.op("counted", "Add", draft.op("float", "Cast", Map.of("to", 1L), "length"), x);
-        draft.graph()
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", DataType.FLOAT, 2);
+        builder.op("noise", "RandomNormal", Map.of("shape", new long[] {2}));
+        builder.op("list", "SequenceInsert", builder.op("none", "SequenceEmpty"), x);
+        builder.op("length", "SequenceLength", "list");
+        builder.op("counted", "Add", builder.op("float", "Cast", Map.of("to", 1L), "length"), x);
+        builder.graph()
                 .nodes()
                 .add(new Node(
                         "word",
@@ -134,10 +134,10 @@ class CanonicalTest {
                                         .setType(AttributeProto.AttributeType.STRING)
                                         .setS(ByteString.copyFromUtf8("3.5"))
                                         .build())));
-        draft.op("number", "Cast", Map.of("to", 1L), "text");
-        draft.op("sum", "Add", "counted", "number");
-        draft.op("y", "Add", "sum", "noise");
-        var graph = draft.output("y", DataType.FLOAT, 2).graph();
+        builder.op("number", "Cast", Map.of("to", 1L), "text");
+        builder.op("sum", "Add", "counted", "number");
+        builder.op("y", "Add", "sum", "noise");
+        var graph = builder.output("y", DataType.FLOAT, 2).graph();
 
         // When
         var canonical = Canonical.of(graph);
@@ -152,12 +152,12 @@ class CanonicalTest {
 
     @Test
     void identitiesGoAndGraphOutputsKeepTheirNames() {
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", DataType.FLOAT, -1);
-        String same = draft.op("same", "Identity", draft.op("again", "Identity", x));
-        draft.op("y", "Identity", draft.op("dropped", "Dropout", same));
-        draft.op("kept", "Neg", "dropped");
-        var canonical = Canonical.of(draft.output("y", DataType.FLOAT, -1)
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", DataType.FLOAT, -1);
+        String same = builder.op("same", "Identity", builder.op("again", "Identity", x));
+        builder.op("y", "Identity", builder.op("dropped", "Dropout", same));
+        builder.op("kept", "Neg", "dropped");
+        var canonical = Canonical.of(builder.output("y", DataType.FLOAT, -1)
                 .output("kept", DataType.FLOAT, -1)
                 .graph());
 
@@ -169,16 +169,16 @@ class CanonicalTest {
 
     @Test
     void aDropoutThatIsTrainingOrWhoseMaskIsReadStays() {
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", DataType.FLOAT, -1);
-        draft.constant("ratio", Tensor.scalar(.5f));
-        draft.constant("yes", Tensor.of(DataType.BOOL, new byte[] {1}));
-        draft.op("y", "Neg", draft.op("training", "Dropout", x, "ratio", "yes"));
-        draft.graph().nodes().add(Node.of("Dropout", List.of("x"), "through", "mask"));
-        draft.op("z", "Neg", "through");
-        draft.output("y", DataType.FLOAT, -1).output("z", DataType.FLOAT, -1).output("mask", DataType.BOOL, -1);
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", DataType.FLOAT, -1);
+        builder.constant("ratio", Tensor.scalar(.5f));
+        builder.constant("yes", Tensor.of(DataType.BOOL, new byte[] {1}));
+        builder.op("y", "Neg", builder.op("training", "Dropout", x, "ratio", "yes"));
+        builder.graph().nodes().add(Node.of("Dropout", List.of("x"), "through", "mask"));
+        builder.op("z", "Neg", "through");
+        builder.output("y", DataType.FLOAT, -1).output("z", DataType.FLOAT, -1).output("mask", DataType.BOOL, -1);
 
-        var canonical = Canonical.of(draft.graph());
+        var canonical = Canonical.of(builder.graph());
 
         assertEquals(
                 2, canonical.nodes().stream().filter(node -> node.is("Dropout")).count());
@@ -217,9 +217,9 @@ class CanonicalTest {
     void softmaxOverTheLastAxisStaysOneOperatorWhenItsOpsetIsLifted() {
         for (long axis : List.of(2L, 1L)) {
             // Given: before opset 13 the axis meant "from here on, flattened"
-            var draft = new GraphBuilder(11, 1);
-            draft.op("y", "Softmax", Map.of("axis", axis), draft.input("x", DataType.FLOAT, -1, 3, 4));
-            var graph = draft.output("y", DataType.FLOAT, -1, 3, 4).graph();
+            var builder = new GraphBuilder(11, 1);
+            builder.op("y", "Softmax", Map.of("axis", axis), builder.input("x", DataType.FLOAT, -1, 3, 4));
+            var graph = builder.output("y", DataType.FLOAT, -1, 3, 4).graph();
             var data = Map.of("x", Tensor.of(new float[] {1, 2, 3, 4, 0, -1, 5, 2, 2, 2, 1, 0}, 1, 3, 4));
 
             // When
@@ -258,8 +258,8 @@ class CanonicalTest {
     @Test
     void tensorsThatBranchesReadKeepTheirNames() {
         // Given: a branch that reads the output of an Identity
-        var draft = new GraphBuilder(17, 1);
-        draft.op("outer", "Identity", draft.input("x", DataType.FLOAT, 2));
+        var builder = new GraphBuilder(17, 1);
+        builder.op("outer", "Identity", builder.input("x", DataType.FLOAT, 2));
         var branch = GraphProto.newBuilder()
                 .setName("branch")
                 .addNode(NodeProto.newBuilder()
@@ -278,11 +278,11 @@ class CanonicalTest {
                             .setG(branch)
                             .build());
         }
-        draft.graph()
+        builder.graph()
                 .nodes()
                 .add(new Node(
-                        "choice", "If", "", List.of(draft.input("flag", DataType.BOOL)), List.of("y"), attributes));
-        var canonical = Canonical.of(draft.output("y", DataType.FLOAT, 2).graph());
+                        "choice", "If", "", List.of(builder.input("flag", DataType.BOOL)), List.of("y"), attributes));
+        var canonical = Canonical.of(builder.output("y", DataType.FLOAT, 2).graph());
 
         // Then
         var data = Map.of("x", Tensor.vector(1f, 2f), "flag", Tensor.of(DataType.BOOL, new byte[] {1}));

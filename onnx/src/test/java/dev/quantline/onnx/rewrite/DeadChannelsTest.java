@@ -20,24 +20,24 @@ class DeadChannelsTest {
 
     /** Two convolutions with five channels between them: nothing writes channel 1, nothing reads channel 3. */
     private static Graph pair(String activation, float bias, int pad, int groups) {
-        var draft = new GraphBuilder(17, SEED);
-        draft.input("x", DataType.FLOAT, -1, 3, 6, 6);
-        draft.normal("w1", 1, 5, 3, 1, 1);
-        draft.normal("w2", 1, groups == 1 ? 4 : 5, groups == 1 ? 5 : 1, 3, 3);
-        var b1 = draft.normal("b1", 1, 5);
-        var w1 = draft.graph().initializers().get("w1").floats();
-        var w2 = draft.graph().initializers().get("w2").floats();
+        var builder = new GraphBuilder(17, SEED);
+        builder.input("x", DataType.FLOAT, -1, 3, 6, 6);
+        builder.normal("w1", 1, 5, 3, 1, 1);
+        builder.normal("w2", 1, groups == 1 ? 4 : 5, groups == 1 ? 5 : 1, 3, 3);
+        var b1 = builder.normal("b1", 1, 5);
+        var w1 = builder.graph().initializers().get("w1").floats();
+        var w2 = builder.graph().initializers().get("w2").floats();
         for (int i = 0; i < 3; i++) {
             w1.put(3 + i, 0);
         }
         for (int i = 0; i < w2.limit(); i++) {
             w2.put(i, groups == 1 && i / 9 % 5 == 3 ? 0 : w2.get(i));
         }
-        draft.graph().initializers().get("b1").floats().put(1, bias).put(3, 0);
-        String y = draft.op("first", "Conv", "x", "w1", b1);
-        y = activation.equals("none") ? y : draft.op("between", activation, y);
-        draft.op("second", "Conv", Map.of("group", (long) groups, "pads", new long[] {pad, pad, pad, pad}), y, "w2");
-        return draft.output("second", DataType.FLOAT, -1, groups == 1 ? 4 : 5, -1, -1)
+        builder.graph().initializers().get("b1").floats().put(1, bias).put(3, 0);
+        String y = builder.op("first", "Conv", "x", "w1", b1);
+        y = activation.equals("none") ? y : builder.op("between", activation, y);
+        builder.op("second", "Conv", Map.of("group", (long) groups, "pads", new long[] {pad, pad, pad, pad}), y, "w2");
+        return builder.output("second", DataType.FLOAT, -1, groups == 1 ? 4 : 5, -1, -1)
                 .graph();
     }
 

@@ -18,27 +18,31 @@ class EqualizationTest {
 
     /** A convolution to 4 channels of very different sizes, an activation, and one that reads them. */
     private static Graph pair(String activation, int outputs, int groups, boolean dead) {
-        var draft = new GraphBuilder(17, SEED);
-        draft.input("x", DataType.FLOAT, -1, 3, 5, 5);
+        var builder = new GraphBuilder(17, SEED);
+        builder.input("x", DataType.FLOAT, -1, 3, 5, 5);
         var random = new Random(SEED);
         var w = new float[4 * 3];
         for (int i = 0; i < w.length; i++) {
             w[i] = (float) (random.nextGaussian() * Math.pow(8, i / 3 - 2));
         }
-        draft.constant("w1", Tensor.of(w, 4, 3, 1, 1));
-        String y = draft.op("first", "Conv", "x", "w1", draft.normal("b1", .5, 4));
-        y = activation.isEmpty() ? y : draft.op("between", activation, y);
-        draft.op(
-                "second", "Conv", Map.of("group", (long) groups), y, draft.normal("w2", .5, outputs, 4 / groups, 3, 3));
+        builder.constant("w1", Tensor.of(w, 4, 3, 1, 1));
+        String y = builder.op("first", "Conv", "x", "w1", builder.normal("b1", .5, 4));
+        y = activation.isEmpty() ? y : builder.op("between", activation, y);
+        builder.op(
+                "second",
+                "Conv",
+                Map.of("group", (long) groups),
+                y,
+                builder.normal("w2", .5, outputs, 4 / groups, 3, 3));
         if (dead) {
-            var values = draft.graph().initializers().get("w2");
+            var values = builder.graph().initializers().get("w2");
             for (int o = 0; o < outputs; o++) {
                 for (int k = 0; k < 9; k++) {
                     values.floats().put(o * 36 + k, 0);
                 }
             }
         }
-        return draft.output("second", DataType.FLOAT, -1, outputs, 3, 3).graph();
+        return builder.output("second", DataType.FLOAT, -1, outputs, 3, 3).graph();
     }
 
     private static void assertSame(Graph expected, Graph actual) {

@@ -8,9 +8,9 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.pattern.NormOutput;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
-import dev.quantline.onnx.pattern.NormOutput;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -35,18 +35,18 @@ class ScaleMigrationTest {
 
     /** LayerNormalization behind x, read by a MatMul with bias, a Gemm-shaped MatMul without, and a residual branch. */
     private static Graph whole(boolean bias) {
-        var draft = new GraphBuilder(17, SEED);
-        draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
-        String norm = draft.op(
+        var builder = new GraphBuilder(17, SEED);
+        builder.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
+        String norm = builder.op(
                 "norm",
                 "LayerNormalization",
                 "x",
-                draft.between("gamma", .5, 2, Networks.WIDTH),
-                draft.between("beta", -1, 1, Networks.WIDTH));
-        String product = draft.op("product", "MatMul", norm, draft.normal("w", .3, Networks.WIDTH, Networks.WIDTH));
-        String read = bias ? draft.op("read", "Add", product, draft.normal("b", .3, Networks.WIDTH)) : product;
-        draft.op("y", "Add", read, norm);
-        return draft.output("y", DataType.FLOAT, -1, -1, Networks.WIDTH).graph();
+                builder.between("gamma", .5, 2, Networks.WIDTH),
+                builder.between("beta", -1, 1, Networks.WIDTH));
+        String product = builder.op("product", "MatMul", norm, builder.normal("w", .3, Networks.WIDTH, Networks.WIDTH));
+        String read = bias ? builder.op("read", "Add", product, builder.normal("b", .3, Networks.WIDTH)) : product;
+        builder.op("y", "Add", read, norm);
+        return builder.output("y", DataType.FLOAT, -1, -1, Networks.WIDTH).graph();
     }
 
     private static Map<String, Tensor> data() {
@@ -91,25 +91,25 @@ class ScaleMigrationTest {
     @Test
     void aNormWhoseMeanAndDeviationAreReadStaysOneNode() {
         // Given: readers of all three outputs, and nobody but a product reads the first
-        var draft = new GraphBuilder(17, SEED);
-        draft.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
-        draft.graph()
+        var builder = new GraphBuilder(17, SEED);
+        builder.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
+        builder.graph()
                 .nodes()
                 .add(Node.of(
                                 "LayerNormalization",
                                 List.of(
                                         "x",
-                                        draft.between("gamma", .5, 2, Networks.WIDTH),
-                                        draft.between("beta", -1, 1, Networks.WIDTH)),
+                                        builder.between("gamma", .5, 2, Networks.WIDTH),
+                                        builder.between("beta", -1, 1, Networks.WIDTH)),
                                 "norm")
                         .withOutputs(List.of("norm", "mean", "inverse")));
-        draft.op(
+        builder.op(
                 "read",
                 "Add",
-                draft.op("product", "MatMul", "norm", draft.normal("w", .3, Networks.WIDTH, 4)),
-                draft.normal("b", 1, 4));
-        draft.op("centred", "Mul", draft.op("difference", "Sub", "x", "mean"), "inverse");
-        var graph = draft.output("read", DataType.FLOAT, -1, -1, 4)
+                builder.op("product", "MatMul", "norm", builder.normal("w", .3, Networks.WIDTH, 4)),
+                builder.normal("b", 1, 4));
+        builder.op("centred", "Mul", builder.op("difference", "Sub", "x", "mean"), "inverse");
+        var graph = builder.output("read", DataType.FLOAT, -1, -1, 4)
                 .output("centred", DataType.FLOAT, -1, -1, Networks.WIDTH)
                 .graph();
 
@@ -158,24 +158,25 @@ class ScaleMigrationTest {
     void readersWithoutABiasGetOneForTheShift() {
         // Given: beside a product without a bias, a Gemm that scales its product, and one whose third input is no bias
         var random = new Random(SEED);
-        var draft = new GraphBuilder(17, SEED);
-        draft.input("x", DataType.FLOAT, -1, Networks.WIDTH);
-        String norm = draft.op(
+        var builder = new GraphBuilder(17, SEED);
+        builder.input("x", DataType.FLOAT, -1, Networks.WIDTH);
+        String norm = builder.op(
                 "norm",
                 "LayerNormalization",
                 "x",
-                draft.between("gamma", .5, 2, Networks.WIDTH),
-                draft.between("beta", -1, 1, Networks.WIDTH));
-        draft.op("product", "MatMul", norm, draft.normal("w", .3, Networks.WIDTH, 5));
-        draft.op("gemm", "Gemm", Map.of("alpha", .5f, "transB", 1L), norm, draft.normal("v", .3, 5, Networks.WIDTH));
-        draft.op(
+                builder.between("gamma", .5, 2, Networks.WIDTH),
+                builder.between("beta", -1, 1, Networks.WIDTH));
+        builder.op("product", "MatMul", norm, builder.normal("w", .3, Networks.WIDTH, 5));
+        builder.op(
+                "gemm", "Gemm", Map.of("alpha", .5f, "transB", 1L), norm, builder.normal("v", .3, 5, Networks.WIDTH));
+        builder.op(
                 "summed",
                 "Gemm",
                 Map.of("beta", 2f),
                 norm,
-                draft.normal("u", .3, Networks.WIDTH, 5),
-                draft.normal("c", .3, 5));
-        var graph = draft.output("product", DataType.FLOAT, -1, 5)
+                builder.normal("u", .3, Networks.WIDTH, 5),
+                builder.normal("c", .3, 5));
+        var graph = builder.output("product", DataType.FLOAT, -1, 5)
                 .output("gemm", DataType.FLOAT, -1, 5)
                 .output("summed", DataType.FLOAT, -1, 5)
                 .graph();

@@ -25,7 +25,6 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertSame;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class SinglePrecisionTest {
     private static final Tensor X = Tensor.of(new float[] {1, -2, 3, .5f, 2, -1}, 2, 3);
@@ -41,19 +40,19 @@ class SinglePrecisionTest {
     @CsvSource({"FLOAT16, FLOAT16", "FLOAT, FLOAT16", "FLOAT16, FLOAT", "FLOAT, FLOAT"})
     void weightsAreFloatsAndInputsAndOutputsWhatTheyWere(DataType in, DataType out) {
         // Given
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", in, -1, 3);
-        x = in == DataType.FLOAT ? draft.op("half", "Cast", Map.of("to", 10L), x) : x;
-        draft.constant(
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", in, -1, 3);
+        x = in == DataType.FLOAT ? builder.op("half", "Cast", Map.of("to", 10L), x) : x;
+        builder.constant(
                 "w",
                 Tensor.of(new float[] {.5f, 1, 2, -1, .25f, .1f, 1, 1, -2}, 3, 3)
                         .half());
-        String product = draft.op(out == DataType.FLOAT ? "product" : "y", "MatMul", x, "w");
+        String product = builder.op(out == DataType.FLOAT ? "product" : "y", "MatMul", x, "w");
         if (out == DataType.FLOAT) {
-            draft.op("y", "Cast", Map.of("to", 1L), product);
+            builder.op("y", "Cast", Map.of("to", 1L), product);
         }
-        draft.op("z", "Relu", "y");
-        var model = draft.output("y", out, -1, 3).output("z", out, -1, 3).graph();
+        builder.op("z", "Relu", "y");
+        var model = builder.output("y", out, -1, 3).output("z", out, -1, 3).graph();
 
         // When
         var canonical = Canonical.of(model);
@@ -86,8 +85,8 @@ class SinglePrecisionTest {
     @Test
     void constantsBodiesAndNamedTypesAreFloatsToo() {
         // Given: a body that reads a FLOAT16 input from around it, constants in nodes, ConstantOfShape and CastLike
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", DataType.FLOAT16, 2, 3);
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", DataType.FLOAT16, 2, 3);
         var filled = new LinkedHashMap<String, AttributeProto>();
         filled.put(
                 "value",
@@ -99,21 +98,21 @@ class SinglePrecisionTest {
                                 .addDims(1)
                                 .setRawData(ByteString.copyFrom(new byte[] {0, 0x3c})))
                         .build());
-        draft.graph()
+        builder.graph()
                 .nodes()
                 .add(new Node(
                         "filled",
                         "ConstantOfShape",
                         "",
-                        List.of(draft.constant("shape", Tensor.vector(2L, 3))),
+                        List.of(builder.constant("shape", Tensor.vector(2L, 3))),
                         List.of("ones"),
                         filled));
-        draft.op(
+        builder.op(
                 "like",
                 "CastLike",
-                draft.op("more", "Cast", Map.of("to", 10L), draft.input("count", DataType.INT32, 2, 3)),
+                builder.op("more", "Cast", Map.of("to", 10L), builder.input("count", DataType.INT32, 2, 3)),
                 x);
-        draft.op("sum", "Add", draft.op("some", "Add", x, "ones"), "like");
+        builder.op("sum", "Add", builder.op("some", "Add", x, "ones"), "like");
         var branch = GraphProto.newBuilder()
                 .setName("branch")
                 .addInitializer(
@@ -136,17 +135,17 @@ class SinglePrecisionTest {
                             .setG(branch)
                             .build());
         }
-        draft.graph()
+        builder.graph()
                 .nodes()
                 .add(new Node(
                         "choice",
                         "If",
                         "",
-                        List.of(draft.input("flag", DataType.BOOL, new long[0])),
+                        List.of(builder.input("flag", DataType.BOOL, new long[0])),
                         List.of("chosen"),
                         attributes));
-        draft.op("y", "Add", "chosen", "sum");
-        var model = draft.output("y", DataType.FLOAT16, 2, 3).graph();
+        builder.op("y", "Add", "chosen", "sum");
+        var model = builder.output("y", DataType.FLOAT16, 2, 3).graph();
 
         // When
         var canonical = Canonical.of(model);
@@ -174,19 +173,19 @@ class SinglePrecisionTest {
 
     @Test
     void castsAroundWhatMustNotBeComputedInHalvesGo() {
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.op(
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.op(
                 "product",
                 "MatMul",
-                draft.op("half", "Cast", Map.of("to", 10L), draft.input("x", DataType.FLOAT, -1, 3)),
-                draft.constant("w", X.reshape(3, 2).half()));
-        x = draft.op(
+                builder.op("half", "Cast", Map.of("to", 10L), builder.input("x", DataType.FLOAT, -1, 3)),
+                builder.constant("w", X.reshape(3, 2).half()));
+        x = builder.op(
                 "back",
                 "Cast",
                 Map.of("to", 10L),
-                draft.op("safe", "Softmax", draft.op("wide", "Cast", Map.of("to", 1L), x)));
-        draft.op("y", "Cast", Map.of("to", 1L), draft.op("last", "MatMul", x, draft.constant("v", X.half())));
-        var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.op("safe", "Softmax", builder.op("wide", "Cast", Map.of("to", 1L), x)));
+        builder.op("y", "Cast", Map.of("to", 1L), builder.op("last", "MatMul", x, builder.constant("v", X.half())));
+        var model = builder.output("y", DataType.FLOAT, -1, 3).graph();
 
         var canonical = Canonical.of(model);
 
@@ -197,10 +196,11 @@ class SinglePrecisionTest {
 
     @Test
     void aModelOfFloatsIsLeftAlone() {
-        var draft = new GraphBuilder(17, 1);
-        String product = draft.op("p", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("w", 1, 3, 3));
-        draft.op("y", "Cast", Map.of("to", 11L), product);
-        var model = draft.output("y", DataType.DOUBLE, -1, 3).graph();
+        var builder = new GraphBuilder(17, 1);
+        String product =
+                builder.op("p", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.normal("w", 1, 3, 3));
+        builder.op("y", "Cast", Map.of("to", 11L), product);
+        var model = builder.output("y", DataType.DOUBLE, -1, 3).graph();
 
         assertFalse(SinglePrecision.isNeeded(model));
         assertSame(model, SinglePrecision.apply(model));

@@ -22,10 +22,10 @@ class BatchSizeTest {
 
     /** {@code x [batch, 1, 1] -> y [batch, 1, columns]}, or of as many samples as given. */
     private static Graph wide(int batch, int columns) {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, batch, 1, 1);
-        draft.op("y", "Mul", "x", draft.constant("ones", Tensor.zeros(DataType.FLOAT, 1, columns)));
-        return draft.output("y", DataType.FLOAT, batch, 1, columns).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, batch, 1, 1);
+        builder.op("y", "Mul", "x", builder.constant("ones", Tensor.zeros(DataType.FLOAT, 1, columns)));
+        return builder.output("y", DataType.FLOAT, batch, 1, columns).graph();
     }
 
     private int size(Graph model, int samples, int wanted) throws IOException {
@@ -58,11 +58,11 @@ class BatchSizeTest {
     @Test
     void sentencesCountWithTheirPadding() throws IOException {
         // Given a first sentence of one word among eight places
-        var draft = new GraphBuilder(17, 1);
-        draft.input("input_ids", DataType.INT64, -1, -1);
-        draft.input("attention_mask", DataType.INT64, -1, -1);
-        draft.op("both", "Mul", "input_ids", "attention_mask");
-        var model = draft.output("both", DataType.INT64, -1, -1).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input("input_ids", DataType.INT64, -1, -1);
+        builder.input("attention_mask", DataType.INT64, -1, -1);
+        builder.op("both", "Mul", "input_ids", "attention_mask");
+        var model = builder.output("both", DataType.INT64, -1, -1).graph();
         var npz = Data.write(
                 folder.resolve("words.npz"),
                 Map.of(

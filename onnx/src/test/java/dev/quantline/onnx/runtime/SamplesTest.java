@@ -28,9 +28,9 @@ class SamplesTest {
     private Dataset.Batch fedLast;
 
     private static Graph taking(DataType type, long... shape) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "Identity", draft.input("x", type, shape));
-        return draft.output("y", type, shape).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "Identity", builder.input("x", type, shape));
+        return builder.output("y", type, shape).graph();
     }
 
     private List<Dataset.Batch> batches(
@@ -321,19 +321,19 @@ class SamplesTest {
     @Test
     void outputsTellWhereTheyHaveTheirSamples() throws IOException {
         // Given: samples second, turned to the front in one output, summed up in another
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", DataType.FLOAT, -1, -1, 2);
-        draft.op("front", "Transpose", Map.of("perm", new long[] {1, 0, 2}), x);
-        draft.op("same", "Relu", x);
-        draft.op("sum", "ReduceSum", Map.of("keepdims", 0L), x);
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", DataType.FLOAT, -1, -1, 2);
+        builder.op("front", "Transpose", Map.of("perm", new long[] {1, 0, 2}), x);
+        builder.op("same", "Relu", x);
+        builder.op("sum", "ReduceSum", Map.of("keepdims", 0L), x);
         List.of("front", "same", "sum")
-                .forEach(output -> draft.graph().outputs().add(ValueInfos.of(output, DataType.FLOAT)));
+                .forEach(output -> builder.graph().outputs().add(ValueInfos.of(output, DataType.FLOAT)));
         var file = Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.zeros(DataType.FLOAT, 3, 4, 1, 2)));
 
         // When, then
         try (var data = Dataset.open(List.of(file));
-                var session = Session.open(draft.graph(), Provider.cpu(), Session.Optimization.ALL)) {
-            var axes = new Samples(data, draft.graph(), Map.of()).axes(session);
+                var session = Session.open(builder.graph(), Provider.cpu(), Session.Optimization.ALL)) {
+            var axes = new Samples(data, builder.graph(), Map.of()).axes(session);
             assertEquals(Map.of("front", BatchAxis.FIRST, "same", new BatchAxis(1)), axes);
         }
     }

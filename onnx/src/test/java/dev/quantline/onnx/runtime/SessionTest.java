@@ -121,9 +121,9 @@ class SessionTest {
 
     @Test
     void outputsThatAreNoNumbersAreLeftOutAndNamedWhenAskedFor() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("list", "SequenceConstruct", draft.input("x", DataType.FLOAT, -1));
-        draft.graph()
+        var builder = new GraphBuilder(17, 1);
+        builder.op("list", "SequenceConstruct", builder.input("x", DataType.FLOAT, -1));
+        builder.graph()
                 .outputs()
                 .add(ValueInfoProto.newBuilder()
                         .setName("list")
@@ -133,7 +133,7 @@ class SessionTest {
                                                 .getType())))
                         .build());
 
-        try (var session = Session.open(draft.graph(), Provider.cpu(), Session.Optimization.ALL)) {
+        try (var session = Session.open(builder.graph(), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(Map.of(), session.run(Map.of("x", Tensor.vector(1f))));
             var bad = assertThrows(BadInput.class, () -> session.run(Map.of("x", Tensor.vector(1f)), List.of("list")));
             assertTrue(bad.getMessage().contains("'list'"), bad.getMessage());
@@ -142,13 +142,13 @@ class SessionTest {
 
     @Test
     void halfPrecisionGoesThrough() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "Neg", draft.input("x", DataType.FLOAT16, -1));
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "Neg", builder.input("x", DataType.FLOAT16, -1));
         var halves = Tensor.zeros(DataType.FLOAT16, 2);
         halves.data().asShortBuffer().put(new short[] {Float.floatToFloat16(1.5f), Float.floatToFloat16(-2)});
 
         try (var session = Session.open(
-                draft.output("y", DataType.FLOAT16, -1).graph(), Provider.cpu(), Session.Optimization.ALL)) {
+                builder.output("y", DataType.FLOAT16, -1).graph(), Provider.cpu(), Session.Optimization.ALL)) {
             assertArrayEquals(
                     new float[] {-1.5f, 2},
                     session.run(Map.of("x", halves)).get("y").toFloats());

@@ -1,8 +1,8 @@
 package dev.quantline.pipeline.event;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.onnx.runtime.Progress.Learning;
+import dev.quantline.pipeline.job.ObjectRef;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;

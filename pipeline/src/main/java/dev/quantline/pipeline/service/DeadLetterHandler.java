@@ -23,7 +23,8 @@ public class DeadLetterHandler implements KafkaFailureHandler.Factory {
 
     private final KafkaFailureHandler.Factory deadLetters;
 
-    DeadLetterHandler(@Identifier(KafkaFailureHandler.Strategy.DEAD_LETTER_QUEUE) KafkaFailureHandler.Factory deadLetters) {
+    DeadLetterHandler(
+            @Identifier(KafkaFailureHandler.Strategy.DEAD_LETTER_QUEUE) KafkaFailureHandler.Factory deadLetters) {
         this.deadLetters = deadLetters;
     }
 

@@ -1,7 +1,7 @@
 package dev.quantline.pipeline.service;
 
-import dev.quantline.pipeline.stage.RetryPolicy;
 import dev.quantline.pipeline.stage.BrokerUnavailable;
+import dev.quantline.pipeline.stage.RetryPolicy;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import io.smallrye.faulttolerance.api.ExponentialBackoff;
 import jakarta.enterprise.context.ApplicationScoped;

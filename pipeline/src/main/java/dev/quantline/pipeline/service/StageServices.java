@@ -1,14 +1,14 @@
 package dev.quantline.pipeline.service;
 
+import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.stage.Admission;
-import dev.quantline.pipeline.stage.RetryPolicy;
 import dev.quantline.pipeline.stage.EventSink;
+import dev.quantline.pipeline.stage.RetryPolicy;
 import dev.quantline.pipeline.stage.Stage;
+import dev.quantline.pipeline.stage.StageDependencies;
 import dev.quantline.pipeline.stage.StageMetrics;
 import dev.quantline.pipeline.stage.StageShell;
-import dev.quantline.pipeline.stage.StageDependencies;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.onnx.runtime.Provider;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
 import org.eclipse.microprofile.config.inject.ConfigProperty;

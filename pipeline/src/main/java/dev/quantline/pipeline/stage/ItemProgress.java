@@ -1,7 +1,7 @@
 package dev.quantline.pipeline.stage;
 
-import dev.quantline.pipeline.event.Event;
 import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.pipeline.event.Event;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CancellationException;

@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.allocate.Width;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
@@ -7,7 +8,6 @@ import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.calibrate.Granularity;
 import dev.quantline.quantize.calibrate.RangeCriterion;
-import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.plan.Target;
 import java.util.stream.Stream;
 

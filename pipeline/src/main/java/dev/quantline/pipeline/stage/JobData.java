@@ -1,12 +1,12 @@
 package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.Graph;
-import dev.quantline.pipeline.event.StageName;
-import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.onnx.runtime.BatchAxis;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Normalization;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.job.JobRequest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;

@@ -2,10 +2,10 @@ package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.pipeline.event.Event.Seconds;
-import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.pipeline.event.Event.Seconds;
+import dev.quantline.pipeline.job.JobRequest;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,10 +1,10 @@
 package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoredFile;
-import dev.quantline.onnx.runtime.Spilling;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

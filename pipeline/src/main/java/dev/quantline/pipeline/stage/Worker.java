@@ -1,10 +1,10 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.store.Keys;
-import dev.quantline.onnx.runtime.Progress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

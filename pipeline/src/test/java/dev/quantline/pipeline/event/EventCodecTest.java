@@ -1,9 +1,9 @@
 package dev.quantline.pipeline.event;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.onnx.runtime.Progress.Learning;
 import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
-import dev.quantline.onnx.runtime.Progress.Learning;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

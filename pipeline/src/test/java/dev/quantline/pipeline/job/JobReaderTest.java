@@ -2,8 +2,8 @@ package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.quantize.evaluate.Metric;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.evaluate.Metric;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;

@@ -25,8 +25,8 @@ class DeadLetterHandlerTest {
                 return Uni.createFrom().voidItem();
             }
         };
-        var handler =
-                new DeadLetterHandler((configuration, vertx, consumer, report) -> deadLetters).create(null, null, null, null);
+        var handler = new DeadLetterHandler((configuration, vertx, consumer, report) -> deadLetters)
+                .create(null, null, null, null);
         var settled = new AtomicBoolean();
 
         // When

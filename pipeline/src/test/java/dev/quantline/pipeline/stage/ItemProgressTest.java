@@ -1,9 +1,9 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.onnx.runtime.Progress.Learning;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.Json;
-import dev.quantline.onnx.runtime.Progress.Learning;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

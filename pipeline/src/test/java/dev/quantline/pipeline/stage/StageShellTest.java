@@ -249,8 +249,8 @@ class StageShellTest {
     void anotherVersionNamesAnotherResult() {
         submit("j", "1");
         deliver(new Random(0));
-        var newer =
-                new StageDependencies(store, new Recorder(), tools.metrics(), RetryPolicy.once(), folder.resolve("scratch"), 0, "2");
+        var newer = new StageDependencies(
+                store, new Recorder(), tools.metrics(), RetryPolicy.once(), folder.resolve("scratch"), 0, "2");
 
         new StageShell(stage, newer).start("j", Optional.empty(), 0);
 

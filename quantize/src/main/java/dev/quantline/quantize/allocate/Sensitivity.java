@@ -1,12 +1,9 @@
 package dev.quantline.quantize.allocate;
 
-import dev.quantline.quantize.evaluate.ComparedOutputs;
-import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
@@ -14,6 +11,9 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.onnx.runtime.TensorBatches;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
+import dev.quantline.quantize.evaluate.OutputLoss;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -107,9 +107,9 @@ public final class Sensitivity {
             OutputLoss loss,
             Provider provider) {
         double[] sum = new double[2];
-        var ends = ComparedOutputs.of(model).in(quantized);
-        try (var before = Session.open(ends.alone(model), provider, Session.Optimization.EXACT);
-                var after = Session.open(ends.alone(quantized), provider, Session.Optimization.EXACT)) {
+        var compared = ComparedOutputs.of(model).in(quantized);
+        try (var before = Session.open(compared.alone(model), provider, Session.Optimization.EXACT);
+                var after = Session.open(compared.alone(quantized), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, batch, arrays -> {
                 sum[0] += loss.of(arrays, before.run(arrays.arrays()), after.run(arrays.arrays()));
                 sum[1] += arrays.size();

@@ -1,24 +1,24 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
-import dev.quantline.quantize.plan.Placement;
+import dev.quantline.onnx.pattern.NormOutput;
 import dev.quantline.onnx.rewrite.Rewrite;
 import dev.quantline.onnx.rewrite.ScaleMigration;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.TensorBatches;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
+import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Codebook;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Quantizer;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.onnx.runtime.TensorBatches;
-import dev.quantline.onnx.pattern.NormOutput;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -88,7 +88,7 @@ final class ActivationQuantizerSearch implements AutoCloseable {
                                 && (settings.layernorm() == Migration.SEARCH
                                         || NormOutput.of(model.index(), site.tensor())
                                                 .isPresent()))
-                        .map(Placement.Site::tensor)
+                        .map(Placement.QuantizationPoint::tensor)
                         .toList();
         var captured = new ActivationSample(model, tensors, kept)
                 .run(
@@ -98,8 +98,8 @@ final class ActivationQuantizerSearch implements AutoCloseable {
                         provider,
                         settings.spilling().share(SHARES));
         try {
-            var search =
-                    new ActivationQuantizerSearch(model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
+            var search = new ActivationQuantizerSearch(
+                    model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
             return settings.layernorm() == Migration.OFF ? search : search.migrated(placement, progress.part(0.1, 0.4));
         } catch (RuntimeException e) {
             captured.close();
@@ -108,7 +108,7 @@ final class ActivationQuantizerSearch implements AutoCloseable {
     }
 
     /** Whether all that read a tensor quantized are products that could take in what is moved out of it. */
-    private static boolean isMovable(Graph model, Placement.Site site, List<Node> readers) {
+    private static boolean isMovable(Graph model, Placement.QuantizationPoint site, List<Node> readers) {
         return !readers.isEmpty()
                 && readers.stream()
                         .allMatch(reader -> reader.input(0).equals(site.tensor())
@@ -194,7 +194,7 @@ final class ActivationQuantizerSearch implements AutoCloseable {
     }
 
     private Optional<MigrationSearch.Choice> choice(
-            Graph graph, Placement.Site site, boolean norm, List<Node> readers) {
+            Graph graph, Placement.QuantizationPoint site, boolean norm, List<Node> readers) {
         var search = new MigrationSearch(settings);
         if (settings.layernorm() != Migration.SEARCH) {
             return norm ? search.fixed(profileOf(site.tensor())) : Optional.empty();
@@ -209,14 +209,14 @@ final class ActivationQuantizerSearch implements AutoCloseable {
                 graph, readers, captured.orElseThrow(), settings.spilling().share(SHARES), provider);
     }
 
-    private static List<Node> nodes(Graph graph, Placement.Site site) {
+    private static List<Node> nodes(Graph graph, Placement.QuantizationPoint site) {
         return graph.nodes().stream()
                 .filter(node -> site.readers().contains(node.name()))
                 .toList();
     }
 
     /** The quantizer of one site at each width. */
-    Map<Integer, Chosen> choose(Placement.Site site, List<Integer> widths) {
+    Map<Integer, Chosen> choose(Placement.QuantizationPoint site, List<Integer> widths) {
         var seen = profileOf(site.tensor());
         var readers = model.nodes().stream()
                 .filter(node -> node.is("MatMul", "Gemm", "Conv")

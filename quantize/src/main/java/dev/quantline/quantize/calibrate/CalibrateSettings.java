@@ -2,8 +2,8 @@ package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
-import dev.quantline.quantize.plan.Target;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.plan.Target;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;

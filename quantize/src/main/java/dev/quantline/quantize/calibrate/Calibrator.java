@@ -1,17 +1,17 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.pattern.ActivationKinds;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.quantizer.Quantizer;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.onnx.pattern.ActivationKinds;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -127,7 +127,11 @@ public final class Calibrator {
     }
 
     private static List<CalibrationTable.Site> activations(
-            Graph model, Placement placement, ActivationQuantizerSearch sites, CalibrateSettings settings, Progress progress) {
+            Graph model,
+            Placement placement,
+            ActivationQuantizerSearch sites,
+            CalibrateSettings settings,
+            Progress progress) {
         var kinds = new ActivationKinds(model.index());
         var grids = new HashMap<String, Map<Integer, ActivationQuantizerSearch.Chosen>>();
         var found = new ArrayList<CalibrationTable.Site>();

@@ -1,13 +1,13 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.ScaleMigration;
+import dev.quantline.onnx.runtime.TensorBatches;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.TensorBatches;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.calibrate;
 
+import dev.quantline.onnx.runtime.Blas;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Blas;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntToDoubleFunction;

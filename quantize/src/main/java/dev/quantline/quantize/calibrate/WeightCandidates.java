@@ -1,10 +1,11 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.linear.InputGram;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.IntegerProducts;
 import dev.quantline.quantize.plan.Placement;
@@ -12,7 +13,6 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Progress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -34,7 +34,7 @@ final class WeightCandidates {
     private final Map<String, TensorProfile> profiles;
     private final QuantizationPlan activations;
     private final CalibrateSettings settings;
-    private final InputGram products;
+    private final InputGram gram;
 
     /** @param activations the plan's, whose scales biases have to fit */
     WeightCandidates(
@@ -42,9 +42,9 @@ final class WeightCandidates {
             Map<String, TensorProfile> profiles,
             List<QuantizationPlan.Activation> activations,
             CalibrateSettings settings,
-            InputGram products) {
+            InputGram gram) {
         this.model = model;
-        this.products = products;
+        this.gram = gram;
         this.profiles = profiles;
         this.activations = new QuantizationPlan(activations, List.of());
         this.settings = settings;
@@ -102,7 +102,7 @@ final class WeightCandidates {
     }
 
     private Uniform scales(Tensor tensor, Node node, int bits, int axis, int block, float[] importance) {
-        var product = products.of(model, node).filter(known -> axis != Uniform.PER_TENSOR && block == 0);
+        var product = gram.of(model, node).filter(known -> axis != Uniform.PER_TENSOR && block == 0);
         return product.isPresent()
                 ? OutputSearch.choose(LayerWeight.of(model, node).orElseThrow(), bits, product.get())
                 : WeightSearch.choose(

@@ -1,12 +1,12 @@
 package dev.quantline.quantize.evaluate;
 
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.evaluate.DetectorOutputs.Anchors;
 import dev.quantline.quantize.evaluate.DetectorOutputs.Head;
 import dev.quantline.quantize.evaluate.DetectorOutputs.Labelled;
 import dev.quantline.quantize.evaluate.DetectorOutputs.Queries;
 import dev.quantline.quantize.evaluate.DetectorOutputs.Rows;
-import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

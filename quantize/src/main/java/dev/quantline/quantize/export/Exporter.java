@@ -1,9 +1,5 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.quantize.evaluate.ComparedOutputs;
-import dev.quantline.quantize.evaluate.Evaluation;
-import dev.quantline.quantize.evaluate.Latency;
-import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -11,15 +7,19 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.plan.CalibrationTable;
-import dev.quantline.quantize.plan.FloatKernels;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.plan.Target;
 import dev.quantline.onnx.runtime.Processor;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.Latency;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.FloatKernels;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.plan.Target;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -134,18 +134,18 @@ public final class Exporter {
         var kernels = Kernels.of(file, job.provider());
         var latency = latency(job, file);
         boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
-        var ends = ComparedOutputs.of(ModelFile.read(job.original())).in(simulated);
-        try (var before = ends.open(job.original(), job.provider(), Session.Optimization.ALL);
-                var after = ends.open(
+        var compared = ComparedOutputs.of(ModelFile.read(job.original())).in(simulated);
+        try (var before = compared.open(job.original(), job.provider(), Session.Optimization.ALL);
+                var after = compared.open(
                         file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
-            var verified = Verification.of(after, before, ends.beside(simulated), job.evaluation(), job.provider());
+            var verified = Verification.of(after, before, compared.beside(simulated), job.evaluation(), job.provider());
             var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), progress);
             return report(
                     job,
                     file,
                     latency,
                     result,
-                    JudgedOutput.of(result, ends),
+                    JudgedOutput.of(result, compared),
                     new Checked(notes, kernels, verified, saturation, machine(exactly), usage));
         }
     }

@@ -1,12 +1,12 @@
 package dev.quantline.quantize.export;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.evaluate.Agreement;
 import dev.quantline.quantize.evaluate.Closeness;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.evaluate.Fidelity;
-import dev.quantline.onnx.BadInput;
 import java.util.List;
 
 /**
@@ -21,14 +21,14 @@ import java.util.List;
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record JudgedOutput(String name, String kind, String before, Double cosine, Double sqnrDb, Double agreement) {
     /** In the order of the evaluation. @throws BadInput naming a float output that is not finite everywhere */
-    static List<JudgedOutput> of(Evaluation evaluation, ComparedOutputs ends) {
+    static List<JudgedOutput> of(Evaluation evaluation, ComparedOutputs compared) {
         return evaluation.outputs().entrySet().stream()
-                .map(output -> of(output.getKey(), output.getValue(), ends))
+                .map(output -> of(output.getKey(), output.getValue(), compared))
                 .toList();
     }
 
-    private static JudgedOutput of(String name, Closeness closeness, ComparedOutputs ends) {
-        String output = ends.outputOf(name);
+    private static JudgedOutput of(String name, Closeness closeness, ComparedOutputs compared) {
+        String output = compared.outputOf(name);
         return switch (closeness) {
             case Agreement agreement -> new JudgedOutput(name, "integer", null, null, null, agreement.share());
             case Fidelity fidelity -> {

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.export;
 
 import dev.quantline.onnx.Graph;
-import dev.quantline.quantize.plan.SubgraphBodies;
-import dev.quantline.quantize.plan.GivenCodes;
 import dev.quantline.onnx.rewrite.SinglePrecision;
+import dev.quantline.quantize.plan.GivenCodes;
+import dev.quantline.quantize.plan.SubgraphBodies;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -328,9 +328,9 @@ public record Report(
     }
 
     /** The same with pictures in {@code report.html}. */
-    public void write(Path folder, ReportPlots gallery) throws IOException {
+    public void write(Path folder, ReportPlots plots) throws IOException {
         Files.writeString(folder.resolve("report.json"), toJson());
-        Files.writeString(folder.resolve("report.html"), toHtml(gallery));
+        Files.writeString(folder.resolve("report.html"), toHtml(plots));
     }
 
     /** Readable JSON. */
@@ -347,12 +347,12 @@ public record Report(
     }
 
     /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
-    public String toHtml(ReportPlots gallery) {
+    public String toHtml(ReportPlots plots) {
         return script(
                         script(script(script(script(resource("report.html"), "page"), "usage"), "sites"), "bits"),
                         "curves")
                 .replace("\"@chart@\"", chartLibrary())
-                .replace("\"@gallery@\"", inScript(gallery))
+                .replace("\"@gallery@\"", inScript(plots))
                 .replace("\"@report@\"", inScript(this));
     }
 

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.export;
 
+import dev.quantline.onnx.rewrite.Rewrite;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.Observed;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.onnx.rewrite.Rewrite;
 import java.util.List;
 
 /**

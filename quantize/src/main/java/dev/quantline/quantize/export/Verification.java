@@ -1,13 +1,13 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.quantize.evaluate.Comparison;
-import dev.quantline.quantize.evaluate.Fidelity;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.Comparison;
+import dev.quantline.quantize.evaluate.Fidelity;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.quantize.finetune.OutlierActivations.Site;
 import dev.quantline.gradient.train.Running;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.finetune.OutlierActivations.Site;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

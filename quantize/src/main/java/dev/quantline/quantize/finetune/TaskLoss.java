@@ -1,12 +1,12 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
 import java.util.List;
 import java.util.Optional;
 

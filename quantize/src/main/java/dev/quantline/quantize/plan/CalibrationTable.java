@@ -1,10 +1,10 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.onnx.rewrite.Rewrite;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.rewrite.Rewrite;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;

@@ -1,8 +1,8 @@
 package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ClosestName;
+import dev.quantline.onnx.Graph;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;

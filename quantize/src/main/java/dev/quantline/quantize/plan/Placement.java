@@ -26,7 +26,7 @@ import java.util.Set;
  * @param activations places on activations by tensor, in graph order
  * @param weights     constants that become codes
  */
-public record Placement(Map<String, Site> activations, List<Weight> weights) {
+public record Placement(Map<String, QuantizationPoint> activations, List<Weight> weights) {
     /** Embedding and position tables smaller than this many elements stay float: nothing to gain. */
     private static final int SMALLEST_TABLE = 4096;
     /** Weights of float kernels smaller than this many elements stay float: what restores them takes as much. */
@@ -46,7 +46,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
      * @param gridOf  the tensor whose quantizer it must share; its own name if free
      * @param axis    channel axis counted from the end (-1) or the front (1), for per-channel statistics
      */
-    public record Site(String tensor, Set<String> readers, String gridOf, int axis) {}
+    public record QuantizationPoint(String tensor, Set<String> readers, String gridOf, int axis) {}
 
     /**
      * A constant to store as codes.
@@ -92,15 +92,15 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         private final Graph graph;
         private final GraphIndex index;
         private final Set<String> floats = new HashSet<>();
-        private final Exclusions excluded;
+        private final Exclusions exclusions;
         private final Set<String> masked;
-        private final Map<String, Site> sites = new LinkedHashMap<>();
+        private final Map<String, QuantizationPoint> sites = new LinkedHashMap<>();
         private final List<Weight> weights = new ArrayList<>();
         private final Set<String> onGrid = new LinkedHashSet<>();
 
         Finder(Graph graph, List<String> exclude) {
             this.graph = graph;
-            excluded = new Exclusions(exclude);
+            exclusions = new Exclusions(exclude);
             index = graph.index();
             masked = MaskConstants.in(graph);
             ElementTypes.of(graph).forEach((name, type) -> {
@@ -144,11 +144,11 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
          * type it is the same tensor.
          */
         private boolean isExcluded(Node node) {
-            return excluded.has(node.name())
+            return exclusions.has(node.name())
                     || node.outputs().stream()
-                            .anyMatch(output -> excluded.has(output)
+                            .anyMatch(output -> exclusions.has(output)
                                     || index.onlyConsumer(output)
-                                            .filter(next -> next.is("Cast") && excluded.has(next.output()))
+                                            .filter(next -> next.is("Cast") && exclusions.has(next.output()))
                                             .isPresent())
                     || node.inputs().stream()
                             .anyMatch(input -> excludesReader(input)
@@ -158,8 +158,8 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
         }
 
         private boolean excludesReader(String tensor) {
-            return excluded.names(tensor)
-                    || !tensor.isEmpty() && index.producer(tensor).isEmpty() && excluded.has(tensor);
+            return exclusions.names(tensor)
+                    || !tensor.isEmpty() && index.producer(tensor).isEmpty() && exclusions.has(tensor);
         }
 
         private void product(Node node) {
@@ -253,7 +253,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                     onGrid.add(output);
                     sites.put(
                             output,
-                            new Site(
+                            new QuantizationPoint(
                                     output, Set.of(), sites.get(data.getFirst()).gridOf(), 1));
                 } else {
                     write(output);
@@ -267,7 +267,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                 var readers = new LinkedHashSet<>(
                         sites.containsKey(tensor) ? sites.get(tensor).readers() : Set.of());
                 readers.add(node.name());
-                sites.put(tensor, new Site(tensor, readers, tensor, axis));
+                sites.put(tensor, new QuantizationPoint(tensor, readers, tensor, axis));
             }
         }
 
@@ -285,7 +285,7 @@ public record Placement(Map<String, Site> activations, List<Weight> weights) {
                 return;
             }
             onGrid.add(written);
-            sites.put(written, new Site(written, Set.of(), written, 1));
+            sites.put(written, new QuantizationPoint(written, Set.of(), written, 1));
         }
     }
 }

@@ -21,7 +21,9 @@ public final class SubgraphBodies {
 
     private static long products(AttributeProto attribute) {
         return products(attribute.getG())
-                + attribute.getGraphsList().stream().mapToLong(SubgraphBodies::products).sum();
+                + attribute.getGraphsList().stream()
+                        .mapToLong(SubgraphBodies::products)
+                        .sum();
     }
 
     private static long products(GraphProto body) {

@@ -41,7 +41,8 @@ public enum Target {
         return Arrays.stream(values())
                 .filter(target -> target.label.equals(label))
                 .findFirst()
-                .orElseThrow(() -> new BadInput("target '" + label + "' is unknown: " + ClosestName.hint(label, labels())));
+                .orElseThrow(
+                        () -> new BadInput("target '" + label + "' is unknown: " + ClosestName.hint(label, labels())));
     }
 
     private static List<String> labels() {

@@ -1,20 +1,20 @@
 package dev.quantline.quantize.profile;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.plan.NothingToQuantize;
-import dev.quantline.quantize.plan.Placement;
+import dev.quantline.onnx.pattern.ActivationKinds;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.BatchSize;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
-import dev.quantline.onnx.pattern.ActivationKinds;
+import dev.quantline.quantize.plan.NothingToQuantize;
+import dev.quantline.quantize.plan.Placement;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;

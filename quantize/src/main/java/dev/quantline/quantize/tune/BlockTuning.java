@@ -1,17 +1,17 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.evaluate.Fidelity;
 import dev.quantline.gradient.train.Run;
-import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.BatchAxis;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -119,20 +119,24 @@ final class BlockTuning implements AutoCloseable {
             BooleanSupplier stop,
             Progress progress) {
         var targets = run(part, part.cut(reference), floats);
-        var simulation = new FakeQuantGraph(
-                part, state.model(), state.plan(), trainables, new RoundingRegularizer(training.rounding(), training.steps()));
+        var fakeQuant = new FakeQuantGraph(
+                part,
+                state.model(),
+                state.plan(),
+                trainables,
+                new RoundingRegularizer(training.rounding(), training.steps()));
         var tuned = new Part(state, List.of());
-        if (!simulation.parameters().isEmpty()) {
+        if (!fakeQuant.parameters().isEmpty()) {
             var ahead = behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)));
             var data = new BlockData(part, fed, floats, quantized, targets, ahead);
-            var outcome = new Reconstruction(data, simulation, reference, training, split, provider)
+            var outcome = new Reconstruction(data, fakeQuant, reference, training, split, provider)
                     .run(checkpoint, stop, progress);
             ahead.ifPresent(there -> there.targets().close());
             if (outcome.isEmpty()) {
                 targets.close();
                 return Optional.empty();
             }
-            var changes = simulation.fold(outcome.get().values());
+            var changes = fakeQuant.fold(outcome.get().values());
             tuned = new Part(
                     new State(
                             changes.applyTo(state.model()),
@@ -159,7 +163,9 @@ final class BlockTuning implements AutoCloseable {
         var fidelity = new Fidelity();
         try (var first = Session.open(part.cut(reference), provider, Session.Optimization.EXACT);
                 var second = Session.open(
-                        FakeQuantGraph.fixed(part, state.model(), state.plan()), provider, Session.Optimization.EXACT)) {
+                        FakeQuantGraph.fixed(part, state.model(), state.plan()),
+                        provider,
+                        Session.Optimization.EXACT)) {
             for (int[] batch : alike(split.judging(), split.all(), size)) {
                 var exact = first.run(inputs(part, floats, batch));
                 var other = second.run(inputs(part, quantized, batch));
@@ -202,15 +208,19 @@ final class BlockTuning implements AutoCloseable {
     /** How long one training step of a part takes; 0 when it has nothing to train. */
     double secondsAStep(
             Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
-        var simulation = new FakeQuantGraph(
-                part, state.model(), state.plan(), trainables, new RoundingRegularizer(training.rounding(), training.steps()));
-        if (simulation.parameters().isEmpty()) {
+        var fakeQuant = new FakeQuantGraph(
+                part,
+                state.model(),
+                state.plan(),
+                trainables,
+                new RoundingRegularizer(training.rounding(), training.steps()));
+        if (fakeQuant.parameters().isEmpty()) {
             return 0;
         }
         try (var targets = run(part, part.cut(reference), floats)) {
             var ahead = behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)));
             var data = new BlockData(part, fed, floats, quantized, targets, ahead);
-            double seconds = new Reconstruction(data, simulation, reference, training, split, provider).secondsAStep();
+            double seconds = new Reconstruction(data, fakeQuant, reference, training, split, provider).secondsAStep();
             ahead.ifPresent(there -> there.targets().close());
             return seconds;
         }
@@ -228,7 +238,9 @@ final class BlockTuning implements AutoCloseable {
                 part.inputs(),
                 reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
         var inputs = run(before, before.cut(reference), fed);
-        replace(inputs, sequential ? run(before, FakeQuantGraph.fixed(before, state.model(), state.plan()), fed) : inputs);
+        replace(
+                inputs,
+                sequential ? run(before, FakeQuantGraph.fixed(before, state.model(), state.plan()), fed) : inputs);
     }
 
     /** Passes a part that is tuned already, as {@link #tune} does at its end: the next one starts from the same bits. */

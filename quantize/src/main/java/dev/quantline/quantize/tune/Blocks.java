@@ -2,9 +2,9 @@ package dev.quantline.quantize.tune;
 
 import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
-import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Node;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;

@@ -26,23 +26,24 @@ final class FakeQuantGraph {
     private final GraphIndex index;
     private final QuantizationPlan plan;
     private final Trainables trained;
-    private final RoundingRegularizer annealing;
-    private final SharedQuantizers grids;
+    private final RoundingRegularizer regularizer;
+    private final SharedQuantizers shared;
     private final Graph graph;
     private final List<TrainedPart> parts = new ArrayList<>();
 
     /**
      * @param trained   what is trained; constants that several layers share stay as they are
-     * @param annealing how learned rounding is driven to a decision
+     * @param regularizer how learned rounding is driven to a decision
      */
-    FakeQuantGraph(Subgraph part, Graph model, QuantizationPlan plan, Trainables trained, RoundingRegularizer annealing) {
+    FakeQuantGraph(
+            Subgraph part, Graph model, QuantizationPlan plan, Trainables trained, RoundingRegularizer regularizer) {
         this.part = part;
         this.model = model;
         this.plan = plan;
         this.trained = trained;
-        this.annealing = annealing;
+        this.regularizer = regularizer;
         index = model.index();
-        grids = new SharedQuantizers(model, plan);
+        shared = new SharedQuantizers(model, plan);
         graph = part.cut(model);
         // What leads to no output of the part is not in its graph.
         Set<String> computed = graph.nodes().stream()
@@ -108,7 +109,8 @@ final class FakeQuantGraph {
                 index.consumers(weight.tensor()).stream().allMatch(node -> node.is("MatMul", "Gemm", "Conv", "Add"));
         boolean moves = trained.weights() != Trainables.Weights.FIXED || trained.weightScales() || trained.affine();
         if (moves && layer && index.consumers(weight.tensor()).size() == 1) {
-            parts.add(new TrainedWeightQuantizer(weight, model.initializers().get(weight.tensor()), trained, annealing));
+            parts.add(new TrainedWeightQuantizer(
+                    weight, model.initializers().get(weight.tensor()), trained, regularizer));
         } else {
             String restored = graph.addConstant(
                     weight.tensor() + "/restored",
@@ -150,13 +152,14 @@ final class FakeQuantGraph {
                                 ? node.mapInputs(input -> input.equals(tensor) ? to : input)
                                 : node);
             }
-            String root = grids.rootOf(tensor);
+            String root = shared.rootOf(tensor);
             boolean owned = root.equals(tensor) || trainedGrids.containsKey(root);
             if (trained.activationScales() && owned && TrainedActivationQuantizer.takes(planned.quantizer())) {
                 trainedGrids
                         .computeIfAbsent(
                                 root,
-                                first -> new TrainedActivationQuantizer(root, (Uniform) planned.quantizer(), trained.zeroPoints()))
+                                first -> new TrainedActivationQuantizer(
+                                        root, (Uniform) planned.quantizer(), trained.zeroPoints()))
                         .add(from, to);
             } else {
                 planned.quantizer().write(graph, tensor, from, to);

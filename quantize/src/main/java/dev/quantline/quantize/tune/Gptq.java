@@ -1,15 +1,15 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputGram;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Blas;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.PairLimit;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Blas;
-import dev.quantline.onnx.runtime.Progress;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Optional;
@@ -61,14 +61,14 @@ final class Gptq {
     record Rounded(Tensor values, Uniform quantizer) {}
 
     /** The model with all weights that have products where the plan rounds them to what is found; shared weights stay. */
-    static Graph apply(Graph model, QuantizationPlan plan, InputGram products, Progress progress) {
+    static Graph apply(Graph model, QuantizationPlan plan, InputGram gram, Progress progress) {
         var index = model.index();
         var changed = model.copy();
         int done = 0;
         for (var planned : plan.weights()) {
             progress.report((double) done++ / plan.weights().size(), "rounding weights");
             var node = model.node(planned.node()).orElseThrow();
-            var product = products.of(model, node);
+            var product = gram.of(model, node);
             if (takes(planned, index) && product.isPresent()) {
                 var layer = LayerWeight.of(model, node).orElseThrow();
                 changed.initializers()

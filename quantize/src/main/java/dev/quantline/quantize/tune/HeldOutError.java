@@ -1,13 +1,13 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.evaluate.Comparison;
-import dev.quantline.quantize.evaluate.ComparedOutputs;
-import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
+import dev.quantline.quantize.evaluate.Comparison;
+import dev.quantline.quantize.evaluate.OutputLoss;
 import java.util.Optional;
 import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
@@ -17,7 +17,8 @@ import java.util.concurrent.atomic.LongAdder;
  *
  * @param logits whether they are compared as the distributions they stand for
  */
-record HeldOutError(Graph reference, Samples samples, BlockTuning.Split split, boolean logits, int batch, Provider provider) {
+record HeldOutError(
+        Graph reference, Samples samples, BlockTuning.Split split, boolean logits, int batch, Provider provider) {
 
     /**
      * Squared error of the exported form over the power, averaged over the outputs; of logits the mean KL(float || quantized). NaN,
@@ -28,10 +29,10 @@ record HeldOutError(Graph reference, Samples samples, BlockTuning.Split split, b
         var divergence = new DoubleAdder();
         var counted = new LongAdder();
         int from = split.judging();
-        var ends = ComparedOutputs.of(reference);
-        try (var first = Session.open(ends.alone(reference), provider, Session.Optimization.EXACT);
+        var compared = ComparedOutputs.of(reference);
+        try (var first = Session.open(compared.alone(reference), provider, Session.Optimization.EXACT);
                 var second = Session.open(
-                        ends.alone(state.plan().applyTo(state.model())), provider, Session.Optimization.EXACT)) {
+                        compared.alone(state.plan().applyTo(state.model())), provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, split.all(), samples.unpadded(batch), fed -> {
                 var exact = first.run(fed.arrays());
                 var other = second.run(fed.arrays());

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputGram.Product;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Blas;
+import dev.quantline.quantize.linear.InputGram.Product;
+import dev.quantline.quantize.linear.LayerWeight;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;

@@ -5,12 +5,12 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.util.ArrayList;
@@ -71,7 +71,8 @@ final class NormalizationTuning {
             correct(layer, state.model(), wanted, seen, tuned);
         }
         return new State(
-                tuned.applyTo(state.model()), tuned.applyTo(state.plan(), new SharedQuantizers(state.model(), state.plan())));
+                tuned.applyTo(state.model()),
+                tuned.applyTo(state.plan(), new SharedQuantizers(state.model(), state.plan())));
     }
 
     private static List<Layer> layers(State state) {
@@ -198,8 +199,9 @@ final class NormalizationTuning {
         var channel = quantizer.scaleIndex(weight.shape());
         var values = weight.toFloats();
         for (int i = 0; i < values.length; i++) {
-            values[i] = TrainedWeightQuantizer.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
-                    * scale[channel[i]];
+            values[i] =
+                    TrainedWeightQuantizer.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
+                            * scale[channel[i]];
         }
         tuned.constant(layer.weight().tensor(), Tensor.of(values, weight.shape()));
         tuned.constant(layer.node().input(2), Tensor.vector(bias));

@@ -43,7 +43,7 @@ final class Reconstruction {
     private final Training training;
     private final Split split;
     private final Provider provider;
-    private final FakeQuantGraph simulation;
+    private final FakeQuantGraph fakeQuant;
     private final Graph graph;
     private final Map<String, long[]> hidden;
     private final Loss loss;
@@ -52,13 +52,18 @@ final class Reconstruction {
 
     /** @param reference float model, for what lies behind the part */
     Reconstruction(
-            BlockData data, FakeQuantGraph simulation, Graph reference, Training training, Split split, Provider provider) {
+            BlockData data,
+            FakeQuantGraph fakeQuant,
+            Graph reference,
+            Training training,
+            Split split,
+            Provider provider) {
         this.data = data;
         this.training = training;
         this.split = split;
         this.provider = provider;
-        this.simulation = simulation;
-        graph = simulation.graph().copy();
+        this.fakeQuant = fakeQuant;
+        graph = fakeQuant.graph().copy();
         hidden = HiddenShapes.of(
                 data.part().cut(reference),
                 data.batch(IntStream.range(0, Math.min(training.batch(), split.train()))
@@ -66,9 +71,10 @@ final class Reconstruction {
                 provider);
         data.ahead().ifPresent(ahead -> ahead.appendTo(graph, reference));
         loss = new ReconstructionLoss(data, training, split, graph).loss();
-        var derived = simulation.derived();
-        differentiated = new ArrayList<>(derived.stream().map(ComputedParameter::tensor).toList());
-        simulation.parameters().keySet().stream()
+        var derived = fakeQuant.derived();
+        differentiated =
+                new ArrayList<>(derived.stream().map(ComputedParameter::tensor).toList());
+        fakeQuant.parameters().keySet().stream()
                 .filter(tensor ->
                         derived.stream().noneMatch(input -> input.sources().contains(tensor)))
                 .forEach(differentiated::add);
@@ -96,10 +102,10 @@ final class Reconstruction {
     }
 
     private Trainer trainer() {
-        var settings = new Trainer.Settings(groups(simulation.parameters()), Schedule.cosine(training.steps()), 0);
+        var settings = new Trainer.Settings(groups(fakeQuant.parameters()), Schedule.cosine(training.steps()), 0);
         var forTraining = TrainingGraph.of(
                 graph, sizes(Math.min(training.batch(), split.train())), differentiated, loss, List.of());
-        return new Trainer(forTraining, graph.initializers(), settings, simulation.derived(), provider);
+        return new Trainer(forTraining, graph.initializers(), settings, fakeQuant.derived(), provider);
     }
 
     private Batches batches() {
@@ -168,8 +174,8 @@ final class Reconstruction {
     /** Scores values as they will be stored. */
     private HeldOut judge(HeldOut heldOut) {
         return values -> {
-            var stored = new LinkedHashMap<>(simulation.decided(values));
-            for (var input : simulation.derived()) {
+            var stored = new LinkedHashMap<>(fakeQuant.decided(values));
+            for (var input : fakeQuant.derived()) {
                 var computed = Tensor.zeros(DataType.FLOAT, input.shape());
                 input.compute(stored, computed);
                 stored.put(input.tensor(), computed);

@@ -1,11 +1,11 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.Graph;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Tuner.Step;
@@ -26,7 +26,7 @@ public final class RoundedCandidates {
     private final int batch;
     private final Provider provider;
     private final Split split;
-    private final HeldOutError judge;
+    private final HeldOutError heldOut;
     private final List<Step> steps = new ArrayList<>();
 
     private RoundedCandidates(Graph model, Samples samples, TuneSettings settings, int batch, Provider provider) {
@@ -36,7 +36,7 @@ public final class RoundedCandidates {
         this.batch = batch;
         this.provider = provider;
         split = Split.of(Math.min(settings.samples(), samples.size()));
-        judge = new HeldOutError(model, samples, split, false, batch, provider);
+        heldOut = new HeldOutError(model, samples, split, false, batch, provider);
     }
 
     /**
@@ -92,8 +92,8 @@ public final class RoundedCandidates {
     }
 
     private State better(String method, String name, State state, State next, Progress progress) {
-        double before = judge.error(state, progress.part(0, 0.5));
-        double after = judge.error(next, progress.part(0.5, 1));
+        double before = heldOut.error(state, progress.part(0, 0.5));
+        double after = heldOut.error(next, progress.part(0.5, 1));
         steps.add(new Step(method, name, before, after, after < before, List.of()));
         return after < before ? next : state;
     }

@@ -1,19 +1,19 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.InputGram;
-import dev.quantline.quantize.linear.InputGram.Product;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Quantizer;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.InputGram.Product;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.util.ArrayList;
 import java.util.HashMap;

@@ -1,7 +1,5 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.evaluate.ComparedOutputs;
-import dev.quantline.quantize.evaluate.LogSoftmax;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -13,6 +11,8 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
+import dev.quantline.quantize.evaluate.LogSoftmax;
 import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;

@@ -37,7 +37,7 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
     private final QuantizationPlan.Weight place;
     private final Uniform quantizer;
     private final Trainables trained;
-    private final RoundingRegularizer annealing;
+    private final RoundingRegularizer regularizer;
     private final long[] shape;
     private final float[] start;
     private final ScaleRuns runs;
@@ -51,11 +51,12 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
     private String factor;
     private String gain;
 
-    /** @param annealing how learned rounding is driven to a decision */
-    TrainedWeightQuantizer(QuantizationPlan.Weight place, Tensor start, Trainables trained, RoundingRegularizer annealing) {
+    /** @param regularizer how learned rounding is driven to a decision */
+    TrainedWeightQuantizer(
+            QuantizationPlan.Weight place, Tensor start, Trainables trained, RoundingRegularizer regularizer) {
         this.place = place;
         this.trained = trained;
-        this.annealing = annealing;
+        this.regularizer = regularizer;
         this.start = start.toFloats();
         quantizer = place.quantizer();
         shape = start.shape();
@@ -298,7 +299,7 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
         if (h <= 0 || h >= 1) {
             return 0;
         }
-        return (passed + annealing.gradient(h, step)) * (1 + 2 * STRETCH) * sigmoid * (1 - sigmoid);
+        return (passed + regularizer.gradient(h, step)) * (1 + 2 * STRETCH) * sigmoid * (1 - sigmoid);
     }
 
     private static void put(String tensor, double[] gradient, Map<String, Tensor> gradients) {

@@ -2,10 +2,10 @@ package dev.quantline.quantize.tune;
 
 import dev.quantline.gradient.train.Run;
 import dev.quantline.onnx.Graph;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

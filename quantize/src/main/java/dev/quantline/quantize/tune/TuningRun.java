@@ -1,14 +1,14 @@
 package dev.quantline.quantize.tune;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.evaluate.ComparedOutputs;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Tuner.Step;
@@ -53,9 +53,9 @@ public final class TuningRun implements AutoCloseable {
     /** Of single moves, by squared error: the divergence of a few hundred logits also falls when they grow with their errors. */
     private final HeldOutError closeness;
     /** Of all together. */
-    private final HeldOutError judge;
+    private final HeldOutError heldOut;
 
-    private final Partition pieces;
+    private final Partition partition;
     private final List<Subgraph> parts;
     private final Training training;
     private final List<Move> moves = new ArrayList<>();
@@ -79,10 +79,10 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /** The whole network, which takes as long as all its pieces. */
-    private record WholeMove(TuningRun run, Subgraph whole, Partition pieces, int weight) implements Move {
+    private record WholeMove(TuningRun run, Subgraph whole, Partition partition, int weight) implements Move {
         @Override
         public boolean take(BooleanSupplier stop, Progress progress) {
-            return run.tuneWhole(whole, pieces.bytesASample(), stop, progress);
+            return run.tuneWhole(whole, partition.bytesASample(), stop, progress);
         }
     }
 
@@ -114,9 +114,9 @@ public final class TuningRun implements AutoCloseable {
             int batch,
             Provider provider,
             Path folder) {
-        var ends = ComparedOutputs.of(reference);
+        var compared = ComparedOutputs.of(reference);
         // Of a network of logits those that are judged alone count: other outputs may be caches or classes.
-        var aims = settings.logits() ? ends.lookedAt(settings.output()) : ends;
+        var aims = settings.logits() ? compared.lookedAt(settings.output()) : compared;
         this.given = given;
         model = aims.alone(reference);
         start = new State(given == reference ? model : aims.alone(given), plan);
@@ -127,13 +127,13 @@ public final class TuningRun implements AutoCloseable {
         this.folder = folder;
         split = Split.of(Math.min(settings.samples(), calibration.size()));
         closeness = new HeldOutError(model, calibration, split, false, batch, provider);
-        judge = new HeldOutError(model, calibration, split, settings.logits(), batch, provider);
+        heldOut = new HeldOutError(model, calibration, split, settings.logits(), batch, provider);
         state = start;
         if (settings.bias()) {
             moves.add(this::correctBiases);
         }
-        pieces = new Partition(model, start.plan(), calibration, provider);
-        parts = pieces.of(settings);
+        partition = new Partition(model, start.plan(), calibration, provider);
+        parts = partition.of(settings);
         training = settings.training()
                 .withBatch(calibration.batchSize(settings.training().batch()));
         for (int i = 0; i < parts.size(); i++) {
@@ -153,9 +153,10 @@ public final class TuningRun implements AutoCloseable {
             });
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            pieces.whole().stream()
-                    .filter(whole -> NonDifferentiable.in(whole, model, start.plan()).isEmpty())
-                    .forEach(whole -> moves.add(new WholeMove(this, whole, pieces, Math.max(1, parts.size()))));
+            partition.whole().stream()
+                    .filter(whole ->
+                            NonDifferentiable.in(whole, model, start.plan()).isEmpty())
+                    .forEach(whole -> moves.add(new WholeMove(this, whole, partition, Math.max(1, parts.size()))));
         }
         if (settings.normalization()) {
             moves.add(this::normalize);
@@ -295,7 +296,7 @@ public final class TuningRun implements AutoCloseable {
         if (tuning != null) {
             tuning.close();
         }
-        tuning = new BlockTuning(model, samples, split, pieces.axes(), true, provider, folder);
+        tuning = new BlockTuning(model, samples, split, partition.axes(), true, provider, folder);
         var fitting = training.withBatch(
                 samples.batchSize((int) Math.clamp(WHOLE_BYTES / Math.max(1, bytes), 1, training.batch())));
         var closer = settings.logits()
@@ -324,7 +325,7 @@ public final class TuningRun implements AutoCloseable {
         boolean single =
                 settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
         if (tuning == null) {
-            tuning = new BlockTuning(model, samples, split, pieces.axes(), settings.sequential(), provider, folder);
+            tuning = new BlockTuning(model, samples, split, partition.axes(), settings.sequential(), provider, folder);
             if (!single) {
                 parts.stream().takeWhile(earlier -> earlier != part).forEach(earlier -> tuning.pass(earlier, state));
             }
@@ -337,8 +338,8 @@ public final class TuningRun implements AutoCloseable {
 
     /** All parts together are kept only if the whole model gained: parts may each gain and disagree. */
     private boolean judgeTheWhole(BooleanSupplier stop, Progress progress) {
-        double before = judge.error(start, progress.part(0, 0.5));
-        double after = judge.error(state, progress.part(0.5, 1));
+        double before = heldOut.error(start, progress.part(0, 0.5));
+        double after = heldOut.error(state, progress.part(0.5, 1));
         if (after >= before) {
             state = start;
         }

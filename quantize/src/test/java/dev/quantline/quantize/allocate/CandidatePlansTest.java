@@ -157,10 +157,10 @@ class CandidatePlansTest {
     @Test
     void rowsOfATableGetTheirScalesBelowEightBitsAlone() {
         // Given
-        var draft = new GraphBuilder(17, 1);
-        draft.input("ids", DataType.INT64, -1);
-        draft.op("y", "Gather", draft.normal("table", 1, 20, 4), "ids");
-        var model = draft.graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input("ids", DataType.INT64, -1);
+        builder.op("y", "Gather", builder.normal("table", 1, 20, 4), "ids");
+        var model = builder.graph();
         String node = model.nodes().getFirst().name();
         var columns = Uniform.symmetric(8, 1, new double[] {1, 1, 1, 1});
         var plan = new QuantizationPlan(List.of(), List.of(new Weight("table", node, 0, columns)));
@@ -213,24 +213,24 @@ class CandidatePlansTest {
     }
 
     private static Graph layer(float value) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, 1),
-                draft.constant("u", Tensor.of(new float[] {value}, 1, 1)));
-        return draft.output("y", DataType.FLOAT, -1, 1).graph();
+                builder.input("x", DataType.FLOAT, -1, 1),
+                builder.constant("u", Tensor.of(new float[] {value}, 1, 1)));
+        return builder.output("y", DataType.FLOAT, -1, 1).graph();
     }
 
     private static Graph biased() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, 1),
-                draft.constant("u", Tensor.of(new float[] {5}, 1, 1)),
-                draft.constant("b", Tensor.vector(5f)));
-        return draft.output("y", DataType.FLOAT, -1, 1).graph();
+                builder.input("x", DataType.FLOAT, -1, 1),
+                builder.constant("u", Tensor.of(new float[] {5}, 1, 1)),
+                builder.constant("b", Tensor.vector(5f)));
+        return builder.output("y", DataType.FLOAT, -1, 1).graph();
     }
 
     @Test
@@ -280,12 +280,12 @@ class CandidatePlansTest {
     @Test
     void thePlanOfAnAllocationIsSplicedByWhatLayersRead() {
         // Given: two Gemms on one activation that everybody reads
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, 2);
-        draft.op("a", "Gemm", "x", draft.normal("u", 1, 2, 2));
-        draft.op("b", "Gemm", "x", draft.normal("v", 1, 2, 2));
-        draft.op("c", "Relu", "x");
-        var model = draft.output("a", DataType.FLOAT, -1, 2)
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, 2);
+        builder.op("a", "Gemm", "x", builder.normal("u", 1, 2, 2));
+        builder.op("b", "Gemm", "x", builder.normal("v", 1, 2, 2));
+        builder.op("c", "Relu", "x");
+        var model = builder.output("a", DataType.FLOAT, -1, 2)
                 .output("b", DataType.FLOAT, -1, 2)
                 .output("c", DataType.FLOAT, -1, 2)
                 .graph();

@@ -22,14 +22,14 @@ class SegmentTest {
 
     /** {@code x -> f (of another domain) -> y}, and the place of the largest of each row of f. */
     private static Graph model() {
-        var draft = new GraphBuilder(17, 2);
-        draft.graph()
+        var builder = new GraphBuilder(17, 2);
+        builder.graph()
                 .nodes()
-                .add(Node.of("FastGelu", List.of(draft.input("x", DataType.FLOAT, -1, 3)), "f")
+                .add(Node.of("FastGelu", List.of(builder.input("x", DataType.FLOAT, -1, 3)), "f")
                         .withDomain("com.microsoft"));
-        draft.op("y", "MatMul", "f", draft.normal("w", 1, 3, 2));
-        draft.op("largest", "ArgMax", Map.of("axis", 1L), "f");
-        return draft.output("y", DataType.FLOAT, -1, 2)
+        builder.op("y", "MatMul", "f", builder.normal("w", 1, 3, 2));
+        builder.op("largest", "ArgMax", Map.of("axis", 1L), "f");
+        return builder.output("y", DataType.FLOAT, -1, 2)
                 .output("largest", DataType.INT64, -1, 1)
                 .graph()
                 .withOpset("com.microsoft", 1);

@@ -1,7 +1,5 @@
 package dev.quantline.quantize.allocate;
 
-import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
@@ -14,6 +12,8 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.evaluate.OutputLoss;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -242,11 +242,11 @@ class SensitivityTest {
     @Test
     void outputsThatDoNotDependOnALayerAreLeftAsTheyAre() throws IOException {
         // Given: two layers side by side, each with an output of its own
-        var draft = new GraphBuilder(17, 4);
-        draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
-        draft.op("a", "MatMul", draft.op("half", "Relu", "x"), draft.normal("u", 1, Networks.FEATURES, 4));
-        draft.op("b", "Tanh", draft.op("product", "MatMul", "half", draft.normal("v", 1, Networks.FEATURES, 4)));
-        var network = draft.output("a", DataType.FLOAT, -1, 4)
+        var builder = new GraphBuilder(17, 4);
+        builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
+        builder.op("a", "MatMul", builder.op("half", "Relu", "x"), builder.normal("u", 1, Networks.FEATURES, 4));
+        builder.op("b", "Tanh", builder.op("product", "MatMul", "half", builder.normal("v", 1, Networks.FEATURES, 4)));
+        var network = builder.output("a", DataType.FLOAT, -1, 4)
                 .output("b", DataType.FLOAT, -1, 4)
                 .graph();
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.rows(16, 2))))) {

@@ -1,13 +1,13 @@
 package dev.quantline.quantize.allocate;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.onnx.Graph;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.profile.Profiler;
 import java.util.List;
 import java.util.stream.Collectors;
 

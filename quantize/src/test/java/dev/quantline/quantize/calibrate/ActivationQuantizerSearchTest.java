@@ -1,21 +1,21 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.rewrite.Rewrite;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
+import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.quantizer.Quantizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -54,24 +54,24 @@ class ActivationQuantizerSearchTest {
 
     /** Norms read by a layer, by a product of activations, and, with a gamma that is computed, by a layer. */
     private static Graph norms() {
-        var draft = new GraphBuilder(17, 2);
-        String x = draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
-        norm(draft, "plain", x, draft.between("g1", .5, 2, Networks.FEATURES));
-        draft.op("y", "MatMul", "plain", draft.normal("w", 1, Networks.FEATURES, 4));
-        norm(draft, "both", x, draft.between("g2", .5, 2, Networks.FEATURES));
-        draft.op("turned", "Transpose", Map.of("perm", new long[] {1, 0}), "both");
-        draft.op("scores", "MatMul", "both", "turned");
-        String gamma = draft.op("gamma", "ReduceMean", Map.of("axes", new long[] {0}, "keepdims", 0L), x);
-        norm(draft, "computed", x, gamma);
-        draft.op("z", "MatMul", "computed", draft.normal("v", 1, Networks.FEATURES, 4));
-        return draft.output("y", DataType.FLOAT, -1, 4)
+        var builder = new GraphBuilder(17, 2);
+        String x = builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
+        norm(builder, "plain", x, builder.between("g1", .5, 2, Networks.FEATURES));
+        builder.op("y", "MatMul", "plain", builder.normal("w", 1, Networks.FEATURES, 4));
+        norm(builder, "both", x, builder.between("g2", .5, 2, Networks.FEATURES));
+        builder.op("turned", "Transpose", Map.of("perm", new long[] {1, 0}), "both");
+        builder.op("scores", "MatMul", "both", "turned");
+        String gamma = builder.op("gamma", "ReduceMean", Map.of("axes", new long[] {0}, "keepdims", 0L), x);
+        norm(builder, "computed", x, gamma);
+        builder.op("z", "MatMul", "computed", builder.normal("v", 1, Networks.FEATURES, 4));
+        return builder.output("y", DataType.FLOAT, -1, 4)
                 .output("scores", DataType.FLOAT, -1, -1)
                 .output("z", DataType.FLOAT, -1, 4)
                 .graph();
     }
 
-    private static void norm(GraphBuilder draft, String name, String x, String gamma) {
-        draft.op(name, "LayerNormalization", Map.of("axis", -1L), x, gamma);
+    private static void norm(GraphBuilder builder, String name, String x, String gamma) {
+        builder.op(name, "LayerNormalization", Map.of("axis", -1L), x, gamma);
     }
 
     @Test
@@ -134,14 +134,14 @@ class ActivationQuantizerSearchTest {
 
     /** A softmax output that a layer and a sigmoid read, and a tanh beside it. */
     private static Graph softmax() {
-        var draft = new GraphBuilder(17, 2);
-        String x = draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
-        draft.op("a", "Softmax", Map.of("axis", -1L), x);
-        draft.op("y", "MatMul", "a", draft.normal("w", 1, Networks.FEATURES, 4));
-        draft.op("h", "Tanh", x);
-        draft.op("z", "MatMul", "h", draft.normal("v", 1, Networks.FEATURES, 4));
-        draft.op("s", "Sigmoid", "a");
-        return draft.output("y", DataType.FLOAT, -1, 4)
+        var builder = new GraphBuilder(17, 2);
+        String x = builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
+        builder.op("a", "Softmax", Map.of("axis", -1L), x);
+        builder.op("y", "MatMul", "a", builder.normal("w", 1, Networks.FEATURES, 4));
+        builder.op("h", "Tanh", x);
+        builder.op("z", "MatMul", "h", builder.normal("v", 1, Networks.FEATURES, 4));
+        builder.op("s", "Sigmoid", "a");
+        return builder.output("y", DataType.FLOAT, -1, 4)
                 .output("z", DataType.FLOAT, -1, 4)
                 .output("s", DataType.FLOAT, -1, 8)
                 .graph();

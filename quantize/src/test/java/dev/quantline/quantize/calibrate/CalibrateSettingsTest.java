@@ -1,9 +1,9 @@
 package dev.quantline.quantize.calibrate;
 
+import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
-import dev.quantline.onnx.BadInput;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -1,9 +1,5 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
@@ -11,18 +7,22 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.CalibrationTable;
-import dev.quantline.quantize.plan.Placement;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.profile.Profile;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
+import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -127,11 +127,11 @@ class CalibratorTest {
     @Test
     void aMaskThatComesAsDataStaysFloat() throws IOException {
         // Given: scores that were masked before they reached the model
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, 4);
-        draft.op("scores", "MatMul", "x", draft.normal("w", 1, 4, 3));
-        draft.op("y", "MatMul", "scores", draft.normal("v", 1, 3, 2));
-        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, 4);
+        builder.op("scores", "MatMul", "x", builder.normal("w", 1, 4, 3));
+        builder.op("y", "MatMul", "scores", builder.normal("v", 1, 3, 2));
+        var model = builder.output("y", DataType.FLOAT, -1, 2).graph();
         var values = new float[40];
         for (int i = 0; i < values.length; i++) {
             values[i] = i % 4 == 3 ? -1e9f : i / 40f;
@@ -303,7 +303,7 @@ class CalibratorTest {
     void unevenChannelsOfAnyActivationAreMovedIntoItsReader() throws IOException {
         // Given: every third hidden channel a hundred times as large as its neighbours, all of the same weight behind
         // them
-        var draft = new GraphBuilder(20, 1);
+        var builder = new GraphBuilder(20, 1);
         var uneven = new float[Networks.FEATURES * 48];
         var levelled = new float[48 * 4];
         var random = new Random(4);
@@ -313,13 +313,14 @@ class CalibratorTest {
         for (int i = 0; i < levelled.length; i++) {
             levelled[i] = (float) random.nextGaussian() * (i / 4 % 3 == 0 ? .1f : 10);
         }
-        String hidden = draft.op(
+        String hidden = builder.op(
                 "h",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                draft.constant("w", Tensor.of(uneven, Networks.FEATURES, 48)));
-        draft.op("y", "MatMul", draft.op("g", "Gelu", hidden), draft.constant("v", Tensor.of(levelled, 48, 4)));
-        var model = PreparedModel.prepare(draft.output("y", DataType.FLOAT, -1, 4).graph());
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                builder.constant("w", Tensor.of(uneven, Networks.FEATURES, 48)));
+        builder.op("y", "MatMul", builder.op("g", "Gelu", hidden), builder.constant("v", Tensor.of(levelled, 48, 4)));
+        var model =
+                PreparedModel.prepare(builder.output("y", DataType.FLOAT, -1, 4).graph());
         var data = Data.rows(32, 1);
         var left = new CalibrateSettings(
                 new RangeCriterion.Mse(),
@@ -374,18 +375,18 @@ class CalibratorTest {
     @Test
     void aDeadChannelWithALargeBiasKeepsItsBias() throws IOException {
         // Given: weights of channel 1 nearly 0, its bias 1000
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                draft.normal("w", 1, Networks.FEATURES, 2),
-                draft.constant("b", Tensor.vector(1f, 1000f)));
-        var w = draft.graph().initializers().get("w").floats();
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                builder.normal("w", 1, Networks.FEATURES, 2),
+                builder.constant("b", Tensor.vector(1f, 1000f)));
+        var w = builder.graph().initializers().get("w").floats();
         for (int i = 1; i < 2 * Networks.FEATURES; i += 2) {
             w.put(i, w.get(i) * 1e-9f);
         }
-        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var model = builder.output("y", DataType.FLOAT, -1, 2).graph();
         var data = Data.rows(16, 1);
 
         // When

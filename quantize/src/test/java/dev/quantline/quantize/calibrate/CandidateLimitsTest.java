@@ -2,22 +2,22 @@ package dev.quantline.quantize.calibrate;
 
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.quantize.linear.InputGram;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Tangent;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Dataset;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,9 +49,9 @@ class CandidateLimitsTest {
     }
 
     private static Graph product() {
-        var draft = new GraphBuilder(17, 3);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, INPUTS), draft.normal("w", 1, INPUTS, 6));
-        return draft.output("y", DataType.FLOAT, -1, 6).graph();
+        var builder = new GraphBuilder(17, 3);
+        builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, INPUTS), builder.normal("w", 1, INPUTS, 6));
+        return builder.output("y", DataType.FLOAT, -1, 6).graph();
     }
 
     private static List<QuantizationPlan.Activation> read(Quantizer quantizer) {
@@ -59,9 +59,9 @@ class CandidateLimitsTest {
     }
 
     private static List<CalibrationTable.Scales> candidates(
-            List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputGram products) {
+            List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputGram gram) {
         var model = product();
-        return new WeightCandidates(model, Map.of(), read, settings, products)
+        return new WeightCandidates(model, Map.of(), read, settings, gram)
                 .all(Placement.of(model, List.of()), Progress.none())
                 .getFirst()
                 .candidates();
@@ -119,18 +119,18 @@ class CandidateLimitsTest {
         }
         try (var data =
                 Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 64, INPUTS)))))) {
-            var products = InputGram.of(
-                    model, new Samples(data, model, Map.of()), 0, 64, 8, Provider.cpu(), Progress.none());
+            var gram =
+                    InputGram.of(model, new Samples(data, model, Map.of()), 0, 64, 8, Provider.cpu(), Progress.none());
             var node = model.nodes().getFirst();
 
             // When
-            var channels = candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), products)
+            var channels = candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), gram)
                     .getFirst()
                     .quantizer();
-            var blocks = candidates(List.of(), settings(0, new Granularity.PerBlock(16), 3), products)
+            var blocks = candidates(List.of(), settings(0, new Granularity.PerBlock(16), 3), gram)
                     .getFirst()
                     .quantizer();
-            var all = candidates(List.of(), settings(0, new Granularity.PerTensor(), 3), products)
+            var all = candidates(List.of(), settings(0, new Granularity.PerTensor(), 3), gram)
                     .getFirst()
                     .quantizer();
 
@@ -139,7 +139,7 @@ class CandidateLimitsTest {
                     OutputSearch.choose(
                             LayerWeight.of(model, node).orElseThrow(),
                             3,
-                            products.of(model, node).orElseThrow()),
+                            gram.of(model, node).orElseThrow()),
                     channels);
             assertNotEquals(
                     candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputGram.none())

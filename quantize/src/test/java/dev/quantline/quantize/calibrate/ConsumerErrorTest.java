@@ -79,9 +79,9 @@ class ConsumerErrorTest {
         // Given: weights of the third output channel all 0, of the second a hundred times as large
         var x = normal(1, ROWS, 3);
         var w = new float[] {.5f, 80, 0, 1, -30, 0, 2, 20, 0};
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.constant("w", Tensor.of(w, 3, 3)));
-        var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.constant("w", Tensor.of(w, 3, 3)));
+        var model = builder.output("y", DataType.FLOAT, -1, 3).graph();
 
         // Then
         double expected = 0;
@@ -106,9 +106,9 @@ class ConsumerErrorTest {
     @Test
     void anErrorOfTheWeightCountsAsOneOfTheInput() throws IOException {
         var x = normal(1, ROWS, 3);
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("w", 1, 3, 4));
-        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.normal("w", 1, 3, 4));
+        var model = builder.output("y", DataType.FLOAT, -1, 4).graph();
         UnaryOperator<Tensor> larger = tensor -> {
             var values = tensor.toFloats();
             for (int i = 0; i < values.length; i++) {
@@ -125,12 +125,12 @@ class ConsumerErrorTest {
     @Test
     void productsOfActivationsAndConvolutionsHaveOneErrorAndLayersCountAlike() throws IOException {
         // Given: A B, and a Gemm of A
-        var draft = new GraphBuilder(17, 2);
-        draft.input("a", DataType.FLOAT, -1, 4, 2);
-        draft.input("b", DataType.FLOAT, -1, 2, 3);
-        draft.op("y", "MatMul", "a", "b");
-        draft.op("z", "MatMul", "a", draft.normal("w", 1, 2, 5));
-        var model = draft.output("y", DataType.FLOAT, -1, 4, 3)
+        var builder = new GraphBuilder(17, 2);
+        builder.input("a", DataType.FLOAT, -1, 4, 2);
+        builder.input("b", DataType.FLOAT, -1, 2, 3);
+        builder.op("y", "MatMul", "a", "b");
+        builder.op("z", "MatMul", "a", builder.normal("w", 1, 2, 5));
+        var model = builder.output("y", DataType.FLOAT, -1, 4, 3)
                 .output("z", DataType.FLOAT, -1, 4, 5)
                 .graph();
         var arrays = Map.of("a", normal(3, ROWS, 4, 2), "b", normal(4, ROWS, 2, 3));
@@ -166,13 +166,13 @@ class ConsumerErrorTest {
     @Test
     void convolutionsHaveOneError() throws IOException {
         // Given: a 1 x 1 convolution whose second channel is ten times as large: it decides
-        var draft = new GraphBuilder(17, 2);
-        draft.op(
+        var builder = new GraphBuilder(17, 2);
+        builder.op(
                 "y",
                 "Conv",
-                draft.input("x", DataType.FLOAT, -1, 1, 2, 2),
-                draft.constant("k", Tensor.of(new float[] {1, 10}, 2, 1, 1, 1)));
-        var model = draft.output("y", DataType.FLOAT, -1, 2, 2, 2).graph();
+                builder.input("x", DataType.FLOAT, -1, 1, 2, 2),
+                builder.constant("k", Tensor.of(new float[] {1, 10}, 2, 1, 1, 1)));
+        var model = builder.output("y", DataType.FLOAT, -1, 2, 2, 2).graph();
         var x = normal(6, ROWS, 1, 2, 2);
         double power = 0;
         for (int i = 0; i < x.size(); i++) {
@@ -187,13 +187,13 @@ class ConsumerErrorTest {
 
     @Test
     void whereNothingComesOutTheErrorItselfCounts() throws IOException {
-        var draft = new GraphBuilder(17, 2);
-        draft.op(
+        var builder = new GraphBuilder(17, 2);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, 2),
-                draft.constant("w", Tensor.of(new float[4], 2, 2)));
-        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+                builder.input("x", DataType.FLOAT, -1, 2),
+                builder.constant("w", Tensor.of(new float[4], 2, 2)));
+        var model = builder.output("y", DataType.FLOAT, -1, 2).graph();
         UnaryOperator<Tensor> one = weight -> Tensor.of(new float[] {1, 0, 0, 0}, 2, 2);
         var x = normal(7, ROWS, 2);
         double noise = 0;
@@ -206,10 +206,10 @@ class ConsumerErrorTest {
 
     @Test
     void whatIsCapturedIsWhatTheModelComputesSampleBySample() throws IOException {
-        var draft = new GraphBuilder(17, 2);
-        String h = draft.op("h", "Relu", draft.input("x", DataType.FLOAT, -1, 2));
-        draft.op("y", "MatMul", h, draft.normal("w", 1, 2, 2));
-        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var builder = new GraphBuilder(17, 2);
+        String h = builder.op("h", "Relu", builder.input("x", DataType.FLOAT, -1, 2));
+        builder.op("y", "MatMul", h, builder.normal("w", 1, 2, 2));
+        var model = builder.output("y", DataType.FLOAT, -1, 2).graph();
         var x = normal(8, ROWS, 2);
         var names = List.of("h", "x", "y");
         // When

@@ -1,10 +1,10 @@
 package dev.quantline.quantize.calibrate;
 
+import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Quantizer;

@@ -1,20 +1,20 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.profile.TensorProfile;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
+import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
+import dev.quantline.quantize.profile.TensorProfile;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -206,16 +206,16 @@ class MigrationSearchTest {
 
     /** {@code x [., 9] -> y [., 5]} by a product, with a bias or without. */
     private static Graph reader(boolean bias) {
-        var draft = new GraphBuilder(17, 7);
-        String product = draft.op(
+        var builder = new GraphBuilder(17, 7);
+        String product = builder.op(
                 bias ? "product" : "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, CHANNELS),
-                draft.normal("w", .3, CHANNELS, 5));
+                builder.input("x", DataType.FLOAT, -1, CHANNELS),
+                builder.normal("w", .3, CHANNELS, 5));
         if (bias) {
-            draft.op("y", "Add", product, draft.normal("b", .3, 5));
+            builder.op("y", "Add", product, builder.normal("b", .3, 5));
         }
-        return draft.output("y", DataType.FLOAT, -1, 5).graph();
+        return builder.output("y", DataType.FLOAT, -1, 5).graph();
     }
 
     private Optional<MigrationSearch.Choice> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
@@ -239,14 +239,14 @@ class MigrationSearchTest {
         for (int i = 0; i < turned.length; i++) {
             turned[i % 5 * CHANNELS + i / 5] = (float) w.get(i);
         }
-        var draft = new GraphBuilder(17, 7);
-        draft.op(
+        var builder = new GraphBuilder(17, 7);
+        builder.op(
                 "y",
                 "Gemm",
                 Map.of("transB", 1L),
-                draft.input("x", DataType.FLOAT, -1, CHANNELS),
-                draft.constant("w", Tensor.of(turned, 5, CHANNELS)));
-        var gemm = draft.output("y", DataType.FLOAT, -1, 5).graph();
+                builder.input("x", DataType.FLOAT, -1, CHANNELS),
+                builder.constant("w", Tensor.of(turned, 5, CHANNELS)));
+        var gemm = builder.output("y", DataType.FLOAT, -1, 5).graph();
         var x = uneven(true);
 
         // When

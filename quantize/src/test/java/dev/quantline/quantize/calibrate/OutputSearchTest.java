@@ -1,8 +1,8 @@
 package dev.quantline.quantize.calibrate;
 
+import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import dev.quantline.onnx.Tensor;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;

@@ -27,28 +27,28 @@ class ProfileSummaryTest {
     void theBinsCountEveryValueWhereItLies() {
         // When
         var values = values();
-        var sketch = ProfileSummary.of(TensorProfile.of("x", -1, List.of(Tensor.of(values, ROWS, CHANNELS))));
+        var summary = ProfileSummary.of(TensorProfile.of("x", -1, List.of(Tensor.of(values, ROWS, CHANNELS))));
 
         // Then
-        assertEquals(100, sketch.counts().size());
+        assertEquals(100, summary.counts().size());
         assertEquals(
                 values.length,
-                sketch.counts().stream().mapToLong(Long::longValue).sum());
+                summary.counts().stream().mapToLong(Long::longValue).sum());
         double max = Double.NEGATIVE_INFINITY;
         double min = Double.POSITIVE_INFINITY;
         for (float value : values) {
             max = Math.max(max, value);
             min = Math.min(min, value);
         }
-        assertEquals(min, sketch.low(), 1e-6);
-        assertEquals(max, sketch.low() + 100 * sketch.width(), 1e-4);
+        assertEquals(min, summary.low(), 1e-6);
+        assertEquals(max, summary.low() + 100 * summary.width(), 1e-4);
         for (int bins = 10; bins <= 90; bins += 20) {
-            double edge = sketch.low() + bins * sketch.width();
+            double edge = summary.low() + bins * summary.width();
             long below = 0;
             for (float value : values) {
                 below += value < edge ? 1 : 0;
             }
-            long drawn = sketch.counts().subList(0, bins).stream()
+            long drawn = summary.counts().subList(0, bins).stream()
                     .mapToLong(Long::longValue)
                     .sum();
             assertEquals(below, drawn, .01 * values.length, "below " + edge);
@@ -59,36 +59,36 @@ class ProfileSummaryTest {
     void theChannelsThatReachFarthestComeFirst() {
         // When
         var values = values();
-        var sketch = ProfileSummary.of(TensorProfile.of("x", -1, List.of(Tensor.of(values, ROWS, CHANNELS))));
+        var summary = ProfileSummary.of(TensorProfile.of("x", -1, List.of(Tensor.of(values, ROWS, CHANNELS))));
 
         // Then
-        assertEquals(16, sketch.channels().size());
+        assertEquals(16, summary.channels().size());
         double before = Double.POSITIVE_INFINITY;
-        for (var reach : sketch.channels()) {
+        for (var reach : summary.channels()) {
             double farthest = 0;
             for (int i = reach.channel(); i < values.length; i += CHANNELS) {
-                farthest = Math.max(farthest, Math.abs(values[i] - sketch.mean()));
+                farthest = Math.max(farthest, Math.abs(values[i] - summary.mean()));
             }
-            assertEquals(farthest / sketch.deviation(), reach.sigmas(), 1e-4, "channel " + reach.channel());
+            assertEquals(farthest / summary.deviation(), reach.sigmas(), 1e-4, "channel " + reach.channel());
             assertTrue(reach.sigmas() <= before);
             assertEquals(
-                    reach.sigmas() * sketch.deviation(),
-                    Math.max(reach.high() - sketch.mean(), sketch.mean() - reach.low()),
+                    reach.sigmas() * summary.deviation(),
+                    Math.max(reach.high() - summary.mean(), summary.mean() - reach.low()),
                     1e-3);
             before = reach.sigmas();
         }
         assertTrue(
-                sketch.channels().stream().noneMatch(reach -> reach.channel() < 2),
+                summary.channels().stream().noneMatch(reach -> reach.channel() < 2),
                 "narrow channels are not among them");
     }
 
     @Test
     void aConstantActivationHasOneBinAndNoReach() {
-        var sketch = ProfileSummary.of(TensorProfile.of("x", -1, List.of(Tensor.of(new float[] {4, 4, 4, 4}, 2, 2))));
+        var summary = ProfileSummary.of(TensorProfile.of("x", -1, List.of(Tensor.of(new float[] {4, 4, 4, 4}, 2, 2))));
 
-        assertEquals(4, sketch.low());
-        assertEquals(1, sketch.counts().stream().filter(count -> count > 0).count());
-        assertEquals(4, sketch.counts().stream().mapToLong(Long::longValue).sum());
-        assertTrue(sketch.width() > 0 && sketch.channels().isEmpty());
+        assertEquals(4, summary.low());
+        assertEquals(1, summary.counts().stream().filter(count -> count > 0).count());
+        assertEquals(4, summary.counts().stream().mapToLong(Long::longValue).sum());
+        assertTrue(summary.width() > 0 && summary.channels().isEmpty());
     }
 }

@@ -1,23 +1,23 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
+import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
+import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Codebook;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Tangent;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Dataset;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -192,15 +192,15 @@ class SoftmaxSearchTest {
 
     /** {@code x -> softmax(x) v}, the softmax quantized as the setting says. */
     private Codebook chosen(SoftmaxQuantizer softmax, int bits, float[] scores, float[] v) throws IOException {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, TOKENS);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, TOKENS);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.op("a", "Softmax", Map.of("axis", -1L), "x"),
-                draft.constant("v", Tensor.of(v, TOKENS, CHANNELS)));
-        var model =
-                PreparedModel.prepare(draft.output("y", DataType.FLOAT, -1, CHANNELS).graph());
+                builder.op("a", "Softmax", Map.of("axis", -1L), "x"),
+                builder.constant("v", Tensor.of(v, TOKENS, CHANNELS)));
+        var model = PreparedModel.prepare(
+                builder.output("y", DataType.FLOAT, -1, CHANNELS).graph());
         var settings = new CalibrateSettings(
                 new RangeCriterion.MinMax(), WeightRange.MAX, softmax, Migration.OFF, 8, bits, List.of(), ROWS);
         try (var data = Dataset.open(

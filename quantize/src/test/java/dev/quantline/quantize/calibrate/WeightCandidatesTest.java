@@ -1,16 +1,16 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Progress;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -52,9 +52,10 @@ class WeightCandidatesTest {
     }
 
     private static Graph product() {
-        var draft = new GraphBuilder(17, 3);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, INPUTS), draft.normal("w", 1, INPUTS, OUTPUTS));
-        return draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
+        var builder = new GraphBuilder(17, 3);
+        builder.op(
+                "y", "MatMul", builder.input("x", DataType.FLOAT, -1, INPUTS), builder.normal("w", 1, INPUTS, OUTPUTS));
+        return builder.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
     }
 
     /** Rows whose channels carry powers from a hundredth to a hundred. */
@@ -113,14 +114,14 @@ class WeightCandidatesTest {
     @Test
     void biasesFitIntoInt32AndNoScaleIsWidenedForNothing() {
         // Given: weights of one channel nearly 0, and biases of 1 and of 1000
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, INPUTS),
-                draft.normal("w", 1, INPUTS, 4),
-                draft.constant("b", Tensor.vector(1f, -1000f, 1000f, 0f)));
-        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+                builder.input("x", DataType.FLOAT, -1, INPUTS),
+                builder.normal("w", 1, INPUTS, 4),
+                builder.constant("b", Tensor.vector(1f, -1000f, 1000f, 0f)));
+        var model = builder.output("y", DataType.FLOAT, -1, 4).graph();
         var w = model.initializers().get("w").floats();
         for (int i = 0; i < INPUTS; i++) {
             w.put(4 * i + 1, w.get(4 * i + 1) * 1e-9f);
@@ -157,13 +158,14 @@ class WeightCandidatesTest {
     @Test
     void blocksAreForMatricesAndTablesKeepColumns() {
         // Given
-        var draft = new GraphBuilder(17, 6);
-        draft.input("ids", DataType.INT64, -1);
-        String words = draft.op("words", "Gather", draft.normal("table", 1, 512, 32), "ids");
-        draft.op("y", "MatMul", words, draft.normal("w", 1, 32, 5));
-        draft.op("t", "Gemm", Map.of("transB", 1L), words, draft.normal("v", 1, 5, 32));
-        draft.op("c", "Conv", draft.input("image", DataType.FLOAT, -1, 32, 3, 3), draft.normal("k", 1, 4, 32, 1, 1));
-        var model = draft.output("y", DataType.FLOAT, -1, 5)
+        var builder = new GraphBuilder(17, 6);
+        builder.input("ids", DataType.INT64, -1);
+        String words = builder.op("words", "Gather", builder.normal("table", 1, 512, 32), "ids");
+        builder.op("y", "MatMul", words, builder.normal("w", 1, 32, 5));
+        builder.op("t", "Gemm", Map.of("transB", 1L), words, builder.normal("v", 1, 5, 32));
+        builder.op(
+                "c", "Conv", builder.input("image", DataType.FLOAT, -1, 32, 3, 3), builder.normal("k", 1, 4, 32, 1, 1));
+        var model = builder.output("y", DataType.FLOAT, -1, 5)
                 .output("t", DataType.FLOAT, -1, 5)
                 .output("c", DataType.FLOAT, -1, 4, 3, 3)
                 .graph();
@@ -196,13 +198,12 @@ class WeightCandidatesTest {
     @Test
     void progressIsTheShareOfConstantsThatAreDone() {
         var seen = new ArrayList<Double>();
-        var draft = new GraphBuilder(17, 3);
-        String h = draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("w", 1, 4, 4));
-        draft.op("y", "MatMul", h, draft.normal("v", 1, 4, 4));
-        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+        var builder = new GraphBuilder(17, 3);
+        String h = builder.op("h", "MatMul", builder.input("x", DataType.FLOAT, -1, 4), builder.normal("w", 1, 4, 4));
+        builder.op("y", "MatMul", h, builder.normal("v", 1, 4, 4));
+        var model = builder.output("y", DataType.FLOAT, -1, 4).graph();
 
-        new WeightCandidates(
-                        model, Map.of(), List.of(), settings(4, new Granularity.PerChannel()), InputGram.none())
+        new WeightCandidates(model, Map.of(), List.of(), settings(4, new Granularity.PerChannel()), InputGram.none())
                 .all(Placement.of(model, List.of()), (done, what) -> seen.add(done));
 
         assertEquals(List.of(.5, 1.0), seen);

@@ -20,9 +20,9 @@ class WeightSearchTest {
     private static final RangeCriterion MAE = new RangeCriterion.Mae();
 
     private static Tensor weight(long... shape) {
-        var draft = new GraphBuilder(17, 3);
-        draft.normal("w", 1, shape);
-        return draft.graph().initializers().get("w");
+        var builder = new GraphBuilder(17, 3);
+        builder.normal("w", 1, shape);
+        return builder.graph().initializers().get("w");
     }
 
     private static double error(
@@ -222,12 +222,12 @@ class WeightSearchTest {
     void importanceFollowsTheInputChannelOfEachWeight() {
         // Given: channels 0 and 1 with mean squares 4 and 9
         var seen = TensorProfile.of("x", 1, List.of(Tensor.of(new float[] {2, 3, -2, -3}, 2, 2)));
-        var draft = new GraphBuilder(17, 1);
-        draft.op("product", "MatMul", "x", "w");
-        draft.op("gemm", "Gemm", Map.of("transB", 1L), "x", "w");
-        draft.op("conv", "Conv", "x", "k");
-        draft.op("depthwise", "Conv", Map.of("group", 2L), "x", "k");
-        var nodes = draft.graph().nodes();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("product", "MatMul", "x", "w");
+        builder.op("gemm", "Gemm", Map.of("transB", 1L), "x", "w");
+        builder.op("conv", "Conv", "x", "k");
+        builder.op("depthwise", "Conv", Map.of("group", 2L), "x", "k");
+        var nodes = builder.graph().nodes();
 
         // Then
         assertArrayEquals(new float[] {4, 4, 9, 9}, Importance.of(nodes.get(0), 1, weight(2, 2), seen));

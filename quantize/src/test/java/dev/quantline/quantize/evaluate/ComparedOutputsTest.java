@@ -23,14 +23,14 @@ class ComparedOutputsTest {
     private static final long STRING = 8;
 
     private static Graph graph() {
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.input("x", DataType.FLOAT, -1, 4);
-        draft.op("scores", "Relu", x);
-        draft.op("best", "ArgMax", Map.of("axis", 1L, "keepdims", 0L), "scores");
-        draft.op("label", "Identity", "best");
-        draft.op("sizes", "Shape", "scores");
-        draft.op("positive", "Greater", "x", "scores");
-        return draft.graph();
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.input("x", DataType.FLOAT, -1, 4);
+        builder.op("scores", "Relu", x);
+        builder.op("best", "ArgMax", Map.of("axis", 1L, "keepdims", 0L), "scores");
+        builder.op("label", "Identity", "best");
+        builder.op("sizes", "Shape", "scores");
+        builder.op("positive", "Greater", "x", "scores");
+        return builder.graph();
     }
 
     private static Graph with(Graph graph, String output, DataType type) {
@@ -40,25 +40,25 @@ class ComparedOutputsTest {
 
     @Test
     void aFloatOutputIsItsOwnEndAndCountsOnce() {
-        var ends = ComparedOutputs.of(with(with(graph(), "label", DataType.INT64), "scores", DataType.FLOAT));
+        var compared = ComparedOutputs.of(with(with(graph(), "label", DataType.INT64), "scores", DataType.FLOAT));
 
-        assertEquals(List.of("scores"), ends.names());
-        assertEquals("scores", ends.outputOf("scores"));
+        assertEquals(List.of("scores"), compared.names());
+        assertEquals("scores", compared.outputOf("scores"));
     }
 
     @Test
     void ofAClassTheScoresItWasChosenByCount() {
         var graph = with(graph(), "label", DataType.INT64);
-        var ends = ComparedOutputs.of(graph);
+        var compared = ComparedOutputs.of(graph);
 
-        assertEquals(List.of("scores"), ends.names());
-        assertEquals("label", ends.outputOf("scores"));
+        assertEquals(List.of("scores"), compared.names());
+        assertEquals("label", compared.outputOf("scores"));
         assertEquals(
                 List.of("scores"),
-                ends.alone(graph).outputs().stream()
+                compared.alone(graph).outputs().stream()
                         .map(output -> output.getName())
                         .toList());
-        try (var session = Session.open(ends.beside(graph), Provider.cpu(), Session.Optimization.ALL)) {
+        try (var session = Session.open(compared.beside(graph), Provider.cpu(), Session.Optimization.ALL)) {
             var outputs = session.run(Map.of("x", Tensor.of(new float[] {1, 3, 2, -1}, 1, 4)));
             assertEquals(List.of("label", "scores"), List.copyOf(outputs.keySet()));
             assertEquals(3, outputs.get("scores").get(1));
@@ -77,7 +77,9 @@ class ComparedOutputsTest {
         var graph = with(with(graph(), "sizes", DataType.INT64), "x", DataType.FLOAT);
         graph.initializers().put("table", Tensor.vector(1f, 2f));
 
-        assertEquals(List.of(), ComparedOutputs.of(with(graph, "table", DataType.FLOAT)).names());
+        assertEquals(
+                List.of(),
+                ComparedOutputs.of(with(graph, "table", DataType.FLOAT)).names());
     }
 
     @Test
@@ -111,11 +113,11 @@ class ComparedOutputsTest {
     void aMetricLooksAtTheFirstFloatsOrAtTheOutputThatIsNamed() {
         var graph = with(with(graph(), "label", DataType.INT64), "scores", DataType.FLOAT);
         graph.nodes().add(Node.of("Neg", List.of("x"), "other"));
-        var ends = ComparedOutputs.of(with(graph, "other", DataType.FLOAT));
+        var compared = ComparedOutputs.of(with(graph, "other", DataType.FLOAT));
 
-        assertEquals(List.of("scores"), ends.lookedAt(Optional.empty()).names());
-        assertEquals(List.of("other"), ends.lookedAt(Optional.of("other")).names());
-        var unknown = assertThrows(BadInput.class, () -> ends.lookedAt(Optional.of("probs")));
+        assertEquals(List.of("scores"), compared.lookedAt(Optional.empty()).names());
+        assertEquals(List.of("other"), compared.lookedAt(Optional.of("other")).names());
+        var unknown = assertThrows(BadInput.class, () -> compared.lookedAt(Optional.of("probs")));
         assertTrue(
                 unknown.getMessage().contains("evaluation.output")
                         && unknown.getMessage().contains("'probs'"),

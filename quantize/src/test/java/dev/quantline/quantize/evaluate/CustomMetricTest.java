@@ -40,11 +40,12 @@ class CustomMetricTest {
 
     /** Whether the largest of {@code logits} is the label: what {@code top1} counts. */
     private static GraphBuilder hits(String labels) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("best", "ArgMax", Map.of("axis", 1L, "keepdims", 0L), draft.input("logits", DataType.FLOAT, -1, 3));
-        draft.op("equal", "Equal", "best", draft.input(labels, DataType.INT64, -1));
-        draft.op("hit", "Cast", Map.of("to", 1L), "equal");
-        return draft.output("hit", DataType.FLOAT, -1);
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
+                "best", "ArgMax", Map.of("axis", 1L, "keepdims", 0L), builder.input("logits", DataType.FLOAT, -1, 3));
+        builder.op("equal", "Equal", "best", builder.input(labels, DataType.INT64, -1));
+        builder.op("hit", "Cast", Map.of("to", 1L), "equal");
+        return builder.output("hit", DataType.FLOAT, -1);
     }
 
     private CustomMetricGraph read(Graph graph, Optional<String> better) throws IOException {
@@ -184,7 +185,8 @@ class CustomMetricTest {
         assertFalse(read(lower, Optional.empty()).largerIsBetter());
         assertFalse(read(lower, Optional.of("lower")).largerIsBetter());
         assertTrue(refused(lower).contains("evaluation.better is higher"), refused(lower));
-        assertTrue(refused(graph.withMetadata(Map.of(CustomMetricGraph.BETTER, "more"))).contains("'more'"));
+        assertTrue(refused(graph.withMetadata(Map.of(CustomMetricGraph.BETTER, "more")))
+                .contains("'more'"));
         var silent = assertThrows(BadInput.class, () -> read(graph, Optional.empty()))
                 .getMessage();
         assertTrue(silent.startsWith("evaluation.better: nothing says"), silent);
@@ -211,8 +213,8 @@ class CustomMetricTest {
                                 .setG(body)));
         var file = folder.resolve("body.onnx");
         Files.write(file, inside.build().toByteArray());
-        var message =
-                assertThrows(BadInput.class, () -> CustomMetricGraph.read(file, HIGHER)).getMessage();
+        var message = assertThrows(BadInput.class, () -> CustomMetricGraph.read(file, HIGHER))
+                .getMessage();
         assertTrue(message.contains("custom.ArgMax"), message);
     }
 
@@ -264,8 +266,8 @@ class CustomMetricTest {
                                 .setValue("w.data")));
         var file = folder.resolve("outside.onnx");
         Files.write(file, outside.build().toByteArray());
-        var external =
-                assertThrows(BadInput.class, () -> CustomMetricGraph.read(file, HIGHER)).getMessage();
+        var external = assertThrows(BadInput.class, () -> CustomMetricGraph.read(file, HIGHER))
+                .getMessage();
         assertTrue(external.contains("store them inside"), external);
 
         var large = hits("labels");

@@ -215,21 +215,21 @@ class TargetMetricsTest {
 
     /** {@code hidden [samples, tokens, 16], targets [samples, tokens] -> [samples]}: 1 where a token's largest channel is its target. */
     private Path anyTokenRight() throws IOException {
-        var draft = new GraphBuilder(17, 1);
-        var best = draft.op(
+        var builder = new GraphBuilder(17, 1);
+        var best = builder.op(
                 "best",
                 "ArgMax",
                 Map.of("axis", 2L, "keepdims", 0L),
-                draft.input("hidden", DataType.FLOAT, -1, -1, 16));
-        var equal = draft.op("equal", "Equal", best, draft.input("targets", DataType.INT64, -1, -1));
-        draft.op(
+                builder.input("hidden", DataType.FLOAT, -1, -1, 16));
+        var equal = builder.op("equal", "Equal", best, builder.input("targets", DataType.INT64, -1, -1));
+        builder.op(
                 "any",
                 "ReduceMax",
                 Map.of("axes", new long[] {1}, "keepdims", 0L),
-                draft.op("hit", "Cast", Map.of("to", 1L), equal));
+                builder.op("hit", "Cast", Map.of("to", 1L), equal));
         var file = folder.resolve("any.onnx");
         ModelFile.write(
-                draft.output("any", DataType.FLOAT, -1).graph().withMetadata(Map.of("quantline.better", "higher")),
+                builder.output("any", DataType.FLOAT, -1).graph().withMetadata(Map.of("quantline.better", "higher")),
                 file);
         return file;
     }

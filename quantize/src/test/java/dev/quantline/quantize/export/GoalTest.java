@@ -1,9 +1,5 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.quantize.evaluate.Evaluation;
-import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.evaluate.Metric;
-import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
@@ -15,6 +11,10 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.evaluate.CustomMetricGraph;
+import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.evaluate.Metric;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -150,32 +150,32 @@ class GoalTest {
 
     /** Gives out its input, of tokens their one-hot logits for the token before, plus what is added. */
     private static Graph model(Map<String, Tensor> arrays, Tensor added, String metric) {
-        var draft = new GraphBuilder(17, 1);
+        var builder = new GraphBuilder(17, 1);
         String x;
         if (arrays.containsKey("input_ids")) {
-            x = draft.op(
+            x = builder.op(
                     "next",
                     "Gather",
-                    draft.constant("table", floats(new float[] {0, 4, 0, 0, 0, 4, 0, 4, 0}, 3, 3)),
-                    draft.input("input_ids", DataType.INT64, 2, 2));
+                    builder.constant("table", floats(new float[] {0, 4, 0, 0, 0, 4, 0, 4, 0}, 3, 3)),
+                    builder.input("input_ids", DataType.INT64, 2, 2));
         } else {
-            x = draft.input("x", DataType.FLOAT, arrays.get("x").shape());
+            x = builder.input("x", DataType.FLOAT, arrays.get("x").shape());
         }
-        draft.op("y", "Add", x, draft.constant("added", added));
+        builder.op("y", "Add", x, builder.constant("added", added));
         if (metric.endsWith("-sigmoid")) {
-            draft.op(
+            builder.op(
                     "pred_boxes",
                     "Slice",
                     "y",
-                    draft.constant("from", Tensor.vector(0L)),
-                    draft.constant("to", Tensor.vector(4L)),
-                    draft.constant("axis", Tensor.vector(2L)));
-            draft.op("logits", "Slice", "y", "to", draft.constant("end", Tensor.vector(5L)), "axis");
-            return draft.output("pred_boxes", DataType.FLOAT, 2, 1, 4)
+                    builder.constant("from", Tensor.vector(0L)),
+                    builder.constant("to", Tensor.vector(4L)),
+                    builder.constant("axis", Tensor.vector(2L)));
+            builder.op("logits", "Slice", "y", "to", builder.constant("end", Tensor.vector(5L)), "axis");
+            return builder.output("pred_boxes", DataType.FLOAT, 2, 1, 4)
                     .output("logits", DataType.FLOAT, 2, 1, 1)
                     .graph();
         }
-        return draft.output("y", DataType.FLOAT, added.shape()).graph();
+        return builder.output("y", DataType.FLOAT, added.shape()).graph();
     }
 
     @ParameterizedTest
@@ -214,17 +214,23 @@ class GoalTest {
     void aGoalIsMetAndMissedInTheUnitOfAnOwnMetric() throws IOException {
         // Given
         var arrays = Map.of("x", floats(new float[] {1, 2}, 2, 1), "wanted", floats(new float[] {1, 2}, 2, 1));
-        var draft = new GraphBuilder(17, 1);
-        draft.op("off", "Sub", draft.input("y", DataType.FLOAT, -1, 1), draft.input("wanted", DataType.FLOAT, -1, 1));
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
+                "off",
+                "Sub",
+                builder.input("y", DataType.FLOAT, -1, 1),
+                builder.input("wanted", DataType.FLOAT, -1, 1));
+        builder.op(
                 "distance",
                 "ReduceSum",
                 Map.of("keepdims", 0L),
-                draft.op("far", "Abs", "off"),
-                draft.constant("axes", Tensor.vector(1L)));
+                builder.op("far", "Abs", "off"),
+                builder.constant("axes", Tensor.vector(1L)));
         var file = folder.resolve("distance.onnx");
         ModelFile.write(
-                draft.output("distance", DataType.FLOAT, -1).graph().withMetadata(Map.of(CustomMetricGraph.BETTER, "lower")),
+                builder.output("distance", DataType.FLOAT, -1)
+                        .graph()
+                        .withMetadata(Map.of(CustomMetricGraph.BETTER, "lower")),
                 file);
         var measure = Measure.of(CustomMetricGraph.read(file, Optional.empty()));
         var right = model(arrays, floats(new float[2], 2, 1), "");

@@ -1,12 +1,8 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.gradient.TrainingGraph;
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.BadInput;
@@ -16,12 +12,15 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.Placement;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.Placement;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -44,28 +43,33 @@ class NewerOpsetsTest {
 
     /** A network with the operators that newer opsets changed: Reshape, Transpose, Cast, Squeeze, Shape, Pad, If's bodies apart. */
     private static Graph network(int opset) {
-        var draft = new GraphBuilder(opset, 3);
-        String image = draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE);
+        var builder = new GraphBuilder(opset, 3);
+        String image = builder.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE);
         String padded =
-                draft.op("padded", "Pad", image, draft.constant("pads", Tensor.vector(0L, 0, 1, 1, 0, 0, 1, 1)));
-        String x = draft.op(
-                "conv.relu", "Relu", draft.op("conv", "Conv", padded, draft.normal("conv.weight", .3, 16, 3, 3, 3)));
-        x = draft.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
-        x = draft.op(
-                "second.relu", "Relu", draft.op("second", "Conv", x, draft.normal("second.weight", .2, 16, 16, 1, 1)));
-        String size = draft.op("size", "Cast", Map.of("to", 7L), draft.op("batch", "Shape", Map.of("end", 1L), image));
-        String target =
-                draft.op("target", "Concat", Map.of("axis", 0L), size, draft.constant("rest", Tensor.vector(16L, 16)));
-        x = draft.op(
-                "turned", "Transpose", Map.of("perm", new long[] {0, 2, 1}), draft.op("rows", "Reshape", x, target));
-        x = draft.op("product", "MatMul", x, draft.normal("product.weight", .25, 16, 64));
-        x = draft.op("gelu", "Gelu", x);
-        draft.op(
+                builder.op("padded", "Pad", image, builder.constant("pads", Tensor.vector(0L, 0, 1, 1, 0, 0, 1, 1)));
+        String x = builder.op(
+                "conv.relu",
+                "Relu",
+                builder.op("conv", "Conv", padded, builder.normal("conv.weight", .3, 16, 3, 3, 3)));
+        x = builder.op("pool", "MaxPool", Map.of("kernel_shape", new long[] {2, 2}, "strides", new long[] {2, 2}), x);
+        x = builder.op(
+                "second.relu",
+                "Relu",
+                builder.op("second", "Conv", x, builder.normal("second.weight", .2, 16, 16, 1, 1)));
+        String size =
+                builder.op("size", "Cast", Map.of("to", 7L), builder.op("batch", "Shape", Map.of("end", 1L), image));
+        String target = builder.op(
+                "target", "Concat", Map.of("axis", 0L), size, builder.constant("rest", Tensor.vector(16L, 16)));
+        x = builder.op(
+                "turned", "Transpose", Map.of("perm", new long[] {0, 2, 1}), builder.op("rows", "Reshape", x, target));
+        x = builder.op("product", "MatMul", x, builder.normal("product.weight", .25, 16, 64));
+        x = builder.op("gelu", "Gelu", x);
+        builder.op(
                 "y",
                 "ReduceMean",
-                draft.op("mixed", "MatMul", x, draft.normal("mixed.weight", .2, 64, 16)),
-                draft.constant("axes", Tensor.vector(1L)));
-        return draft.output("y", DataType.FLOAT, -1, -1, 16).graph();
+                builder.op("mixed", "MatMul", x, builder.normal("mixed.weight", .2, 64, 16)),
+                builder.constant("axes", Tensor.vector(1L)));
+        return builder.output("y", DataType.FLOAT, -1, -1, 16).graph();
     }
 
     private static Map<String, Tensor> images(int count) {
@@ -134,13 +138,14 @@ class NewerOpsetsTest {
     @Test
     void whatTheLibraryDoesNotKnowStaysAndHidesNothing() {
         // Given: an operator of opset 23, one of 24, and an attribute of 24
-        var draft = new GraphBuilder(24, 2);
-        String x = draft.op("first", "MatMul", draft.input("x", DataType.FLOAT, -1, 8), draft.normal("w1", .3, 8, 16));
-        x = draft.op("norm", "RMSNormalization", Map.of("axis", -1L), x, draft.between("scale", .5, 2, 16));
-        x = draft.op("swish", "Swish", Map.of("alpha", 2f), x);
-        x = draft.op("cast", "Cast", Map.of("to", 1L, "round_mode", "up"), x);
-        draft.op("y", "MatMul", x, draft.normal("w2", .3, 16, 4));
-        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+        var builder = new GraphBuilder(24, 2);
+        String x = builder.op(
+                "first", "MatMul", builder.input("x", DataType.FLOAT, -1, 8), builder.normal("w1", .3, 8, 16));
+        x = builder.op("norm", "RMSNormalization", Map.of("axis", -1L), x, builder.between("scale", .5, 2, 16));
+        x = builder.op("swish", "Swish", Map.of("alpha", 2f), x);
+        x = builder.op("cast", "Cast", Map.of("to", 1L, "round_mode", "up"), x);
+        builder.op("y", "MatMul", x, builder.normal("w2", .3, 16, 4));
+        var model = builder.output("y", DataType.FLOAT, -1, 4).graph();
 
         // When
         var prepared = PreparedModel.prepare(model);
@@ -162,9 +167,9 @@ class NewerOpsetsTest {
 
     @Test
     void whatBreaksTheSpecificationIsStillRefused() {
-        var draft = new GraphBuilder(24, 2);
-        draft.op("y", "Gemm", draft.input("x", DataType.FLOAT, -1, 8));
-        var model = draft.output("y", DataType.FLOAT, -1, 4).graph();
+        var builder = new GraphBuilder(24, 2);
+        builder.op("y", "Gemm", builder.input("x", DataType.FLOAT, -1, 8));
+        var model = builder.output("y", DataType.FLOAT, -1, 4).graph();
 
         var message =
                 assertThrows(BadInput.class, () -> PreparedModel.prepare(model)).getMessage();

@@ -18,14 +18,14 @@ class NotesTest {
     @Test
     void whatIsNoPlainLayerIsSaid() {
         // Given: a quantized layer, an input in 16 bits, and products in bodies of bodies
-        var draft = new GraphBuilder(17, 1);
-        String x = draft.op("wide", "Cast", Map.of("to", 1L), draft.input("x", DataType.FLOAT16, -1, 2));
-        String weight = draft.op(
+        var builder = new GraphBuilder(17, 1);
+        String x = builder.op("wide", "Cast", Map.of("to", 1L), builder.input("x", DataType.FLOAT16, -1, 2));
+        String weight = builder.op(
                 "w",
                 "DequantizeLinear",
-                draft.constant("codes", Tensor.of(DataType.INT8, new byte[4], 2, 2)),
-                draft.constant("scale", Tensor.scalar(1)));
-        draft.op("given", "MatMul", x, weight);
+                builder.constant("codes", Tensor.of(DataType.INT8, new byte[4], 2, 2)),
+                builder.constant("scale", Tensor.scalar(1)));
+        builder.op("given", "MatMul", x, weight);
         var product = NodeProto.newBuilder()
                 .setOpType("MatMul")
                 .addInput("given")
@@ -40,10 +40,10 @@ class NotesTest {
                 .setG(GraphProto.newBuilder()
                         .addNode(NodeProto.newBuilder().setOpType("Loop").addAttribute(inner)))
                 .build();
-        draft.graph()
+        builder.graph()
                 .nodes()
                 .add(new Node("if", "If", "", List.of("flag"), List.of("y"), Map.of("then_branch", outer)));
-        var model = draft.graph();
+        var model = builder.graph();
 
         assertEquals(
                 List.of(

@@ -186,10 +186,10 @@ class ReportPageTest {
     @Test
     void theLinesOfJavaCompileAndRunTheFile() throws Exception {
         // Given a file with the inputs and outputs that the report tells of
-        var draft = new GraphBuilder(17, 1);
-        var mean = draft.op("mean", "GlobalAveragePool", draft.input("image", DataType.FLOAT, -1, 3, 32, 32));
-        draft.op("logits", "Flatten", mean);
-        ModelFile.write(draft.output("logits", DataType.FLOAT, -1, 3).graph(), folder.resolve("model.onnx"));
+        var builder = new GraphBuilder(17, 1);
+        var mean = builder.op("mean", "GlobalAveragePool", builder.input("image", DataType.FLOAT, -1, 3, 32, 32));
+        builder.op("logits", "Flatten", mean);
+        ModelFile.write(builder.output("logits", DataType.FLOAT, -1, 3).graph(), folder.resolve("model.onnx"));
         // When its lines are compiled
         var image = new float[2][3][32][32];
         image[1][2][0][0] = 1024;

@@ -1,8 +1,8 @@
 package dev.quantline.quantize.export;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.quantline.quantize.plan.Observed;
 import dev.quantline.onnx.rewrite.Rewrite;
+import dev.quantline.quantize.plan.Observed;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

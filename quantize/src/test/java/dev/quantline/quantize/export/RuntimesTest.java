@@ -15,9 +15,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class RuntimesTest {
     private static Graph graph(Node reader, DataType type) {
-        var draft = new GraphBuilder(21, 1);
-        draft.op("y", "Identity", draft.input("x", DataType.FLOAT, 2, 2));
-        var graph = draft.output("y", DataType.FLOAT, 2, 2).graph();
+        var builder = new GraphBuilder(21, 1);
+        builder.op("y", "Identity", builder.input("x", DataType.FLOAT, 2, 2));
+        var graph = builder.output("y", DataType.FLOAT, 2, 2).graph();
         graph.initializers().put("codes", Tensor.zeros(type, 2, 2));
         graph.nodes().add(reader);
         return graph;

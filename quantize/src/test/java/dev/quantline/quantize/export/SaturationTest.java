@@ -1,23 +1,22 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.CalibrationTable;
-import dev.quantline.quantize.plan.Target;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Processor;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.CalibrationTable;
+import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -38,23 +37,23 @@ class SaturationTest {
 
     /** All activations are as large as they get and so are neighbouring weights: what saturates soonest. */
     private static Graph network() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("image", DataType.FLOAT, -1, 4, SIZE, SIZE);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.input("image", DataType.FLOAT, -1, 4, SIZE, SIZE);
+        builder.op(
                 "wide",
                 "Conv",
                 Map.of("kernel_shape", new long[] {1, 1}),
                 "image",
-                draft.constant("wide.w", weights(16, 4, 1)));
-        draft.op(
+                builder.constant("wide.w", weights(16, 4, 1)));
+        builder.op(
                 "deep",
                 "Conv",
                 Map.of("kernel_shape", new long[] {3, 3}, "group", 16L),
                 "wide",
-                draft.constant("deep.w", weights(16, 1, 3)));
-        draft.op("rows", "Flatten", "deep");
-        draft.op("y", "Gemm", "rows", draft.constant("gemm.w", weights(16 * 36, 10)));
-        return draft.output("y", DataType.FLOAT, -1, 10).graph();
+                builder.constant("deep.w", weights(16, 1, 3)));
+        builder.op("rows", "Flatten", "deep");
+        builder.op("y", "Gemm", "rows", builder.constant("gemm.w", weights(16 * 36, 10)));
+        return builder.output("y", DataType.FLOAT, -1, 10).graph();
     }
 
     private static Tensor weights(long... shape) {

@@ -1,17 +1,16 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.fixture.Checkout;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.quantize.plan.Target;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.Target;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;

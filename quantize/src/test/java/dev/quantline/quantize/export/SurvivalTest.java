@@ -1,6 +1,5 @@
 package dev.quantline.quantize.export;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.FunctionProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
@@ -9,11 +8,8 @@ import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.OperatorSetIdProto;
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -21,13 +17,16 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.TensorProtos;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.plan.Target;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.Target;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,20 +114,20 @@ class SurvivalTest {
     }
 
     private static GraphBuilder draft(int opset) {
-        var draft = new GraphBuilder(opset, 1);
-        draft.op(
+        var builder = new GraphBuilder(opset, 1);
+        builder.op(
                 "first.relu",
                 "Relu",
-                draft.op(
+                builder.op(
                         "first",
                         "MatMul",
-                        draft.input("x", DataType.FLOAT, -1, WIDTH),
-                        draft.normal("first.weight", .25, WIDTH, WIDTH)));
-        return draft;
+                        builder.input("x", DataType.FLOAT, -1, WIDTH),
+                        builder.normal("first.weight", .25, WIDTH, WIDTH)));
+        return builder;
     }
 
-    private static String product(GraphBuilder draft, String name, String x) {
-        return draft.op(name, "MatMul", x, draft.normal(name + ".weight", .25, WIDTH, WIDTH));
+    private static String product(GraphBuilder builder, String name, String x) {
+        return builder.op(name, "MatMul", x, builder.normal(name + ".weight", .25, WIDTH, WIDTH));
     }
 
     private static NodeProto.Builder op(String op, String output, String... inputs) {
@@ -152,21 +151,21 @@ class SurvivalTest {
     void bodiesOfIfAndLoopStayFloatAsTheyAre(int opset, int bits) throws IOException {
         // Given: an If with a weight of its own, and a Loop that reads a weight and an activation of the graph around
         // it
-        var draft = draft(opset);
-        draft.op(
+        var builder = draft(opset);
+        builder.op(
                 "positive",
                 "Greater",
-                draft.op("total", "ReduceSum", Map.of("keepdims", 0L), "x"),
-                draft.constant("zero", Tensor.scalar(0).reshape()));
-        draft.constant("three", Tensor.vector(3L).reshape());
-        draft.normal("shared.weight", .25, WIDTH, WIDTH);
-        draft.op(
+                builder.op("total", "ReduceSum", Map.of("keepdims", 0L), "x"),
+                builder.constant("zero", Tensor.scalar(0).reshape()));
+        builder.constant("three", Tensor.vector(3L).reshape());
+        builder.normal("shared.weight", .25, WIDTH, WIDTH);
+        builder.op(
                 "y",
                 "Add",
-                product(draft, "last", "looped"),
-                draft.op("other", "MatMul", "first.relu", "shared.weight"));
-        draft.output("y", DataType.FLOAT, -1, WIDTH);
-        var model = draft.graph().toProto().toBuilder();
+                product(builder, "last", "looped"),
+                builder.op("other", "MatMul", "first.relu", "shared.weight"));
+        builder.output("y", DataType.FLOAT, -1, WIDTH);
+        var model = builder.graph().toProto().toBuilder();
         var own = TensorProtos.toProto("own.weight", rows(WIDTH));
         var result = ValueInfos.of("branch", DataType.FLOAT, -1, WIDTH);
         var choice = op("If", "chosen", "positive")
@@ -221,10 +220,10 @@ class SurvivalTest {
     @CsvSource({"13, 8", "17, 8", "17, 4"})
     void functionsOfTheModelAreQuantizedWhereTheyAreCalled(int opset, int bits) throws IOException {
         // Given
-        var draft = draft(opset);
-        draft.normal("inner.weight", .25, WIDTH, WIDTH);
-        product(draft, "y", "wrapped");
-        var model = draft.output("y", DataType.FLOAT, -1, WIDTH).graph().withOpset(CUSTOM, 1).toProto().toBuilder();
+        var builder = draft(opset);
+        builder.normal("inner.weight", .25, WIDTH, WIDTH);
+        product(builder, "y", "wrapped");
+        var model = builder.output("y", DataType.FLOAT, -1, WIDTH).graph().withOpset(CUSTOM, 1).toProto().toBuilder();
         model.setIrVersion(8)
                 .addFunctions(FunctionProto.newBuilder()
                         .setName("Block")
@@ -256,9 +255,9 @@ class SurvivalTest {
     @CsvSource({"13, 8", "17, 8", "17, 4"})
     void namesAxesAndMetadataStay(int opset, int bits) throws IOException {
         // Given
-        var draft = draft(opset);
-        product(draft, "y", "first.relu");
-        var graph = draft.output("y", DataType.FLOAT, -1, WIDTH).graph();
+        var builder = draft(opset);
+        product(builder, "y", "first.relu");
+        var graph = builder.output("y", DataType.FLOAT, -1, WIDTH).graph();
         var model = graph.withMetadata(Map.of("author", "someone", "classes", "a,b")).toProto().toBuilder()
                 .setDocString("for people")
                 .setProducerName("exporter")
@@ -314,9 +313,9 @@ class SurvivalTest {
     @CsvSource({"13, 8", "17, 4"})
     void externalDataComesInAndGoesInline(int opset, int bits) throws IOException {
         // Given
-        var draft = draft(opset);
-        product(draft, "y", "first.relu");
-        var model = draft.output("y", DataType.FLOAT, -1, WIDTH).graph().toProto().toBuilder();
+        var builder = draft(opset);
+        product(builder, "y", "first.relu");
+        var model = builder.output("y", DataType.FLOAT, -1, WIDTH).graph().toProto().toBuilder();
         for (var weight : model.getGraphBuilder().getInitializerBuilderList()) {
             Files.write(folder.resolve(weight.getName()), weight.getRawData().toByteArray());
             weight.clearRawData()

@@ -21,18 +21,18 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class OutlierActivationsTest {
     /** x -> h = 2x -> p = softmax(h) -> z = p times a constant, then a layer; sentences where there is a mask. */
     private static Graph network(boolean masked) {
-        var draft = new GraphBuilder(17, 1);
+        var builder = new GraphBuilder(17, 1);
         long[] shape = masked ? new long[] {-1, -1, 2} : new long[] {-1, 2};
         if (masked) {
-            draft.input(Samples.MASK, DataType.INT64, -1, -1);
+            builder.input(Samples.MASK, DataType.INT64, -1, -1);
         }
-        String twice = draft.constant("twice", Tensor.of(new float[] {2, 0, 0, 2}, 2, 2));
-        draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, shape), twice);
-        draft.op("p", "Softmax", Map.of("axis", -1), "h");
-        draft.op("z", "MatMul", "p", draft.normal("v", 1, 2, 2));
-        draft.op("s", "Tanh", draft.op("y", "MatMul", "h", draft.normal("w", 1, 2, 2)));
-        draft.op("end", "MatMul", "s", draft.normal("u", 1, 2, 2));
-        return draft.output("z", DataType.FLOAT, shape)
+        String twice = builder.constant("twice", Tensor.of(new float[] {2, 0, 0, 2}, 2, 2));
+        builder.op("h", "MatMul", builder.input("x", DataType.FLOAT, shape), twice);
+        builder.op("p", "Softmax", Map.of("axis", -1), "h");
+        builder.op("z", "MatMul", "p", builder.normal("v", 1, 2, 2));
+        builder.op("s", "Tanh", builder.op("y", "MatMul", "h", builder.normal("w", 1, 2, 2)));
+        builder.op("end", "MatMul", "s", builder.normal("u", 1, 2, 2));
+        return builder.output("z", DataType.FLOAT, shape)
                 .output("end", DataType.FLOAT, shape)
                 .graph();
     }

@@ -36,9 +36,9 @@ class TaskDataTest {
     }
 
     private static Graph doubling() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "Mul", draft.input("x", DataType.FLOAT, -1, 1), draft.constant("two", Tensor.scalar(2)));
-        return draft.output("y", DataType.FLOAT, -1, 1).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "Mul", builder.input("x", DataType.FLOAT, -1, 1), builder.constant("two", Tensor.scalar(2)));
+        return builder.output("y", DataType.FLOAT, -1, 1).graph();
     }
 
     private void with(int count, Task task, Use use) throws IOException {
@@ -165,10 +165,10 @@ class TaskDataTest {
 
     /** Sizes of two inputs of 40 rows of such lengths, which are open in the model or not. */
     private Map<String, long[]> sizes(boolean open, int length, int otherLength) throws IOException {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "Neg", draft.input("ids", DataType.INT64, -1, open ? -1 : length));
-        draft.op("z", "Neg", draft.input("other", DataType.INT64, -1, open ? -1 : otherLength));
-        var model = draft.output("y", DataType.INT64, -1, -1)
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "Neg", builder.input("ids", DataType.INT64, -1, open ? -1 : length));
+        builder.op("z", "Neg", builder.input("other", DataType.INT64, -1, open ? -1 : otherLength));
+        var model = builder.output("y", DataType.INT64, -1, -1)
                 .output("z", DataType.INT64, -1, -1)
                 .graph();
         var arrays =

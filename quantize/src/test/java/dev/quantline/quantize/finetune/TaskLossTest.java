@@ -35,12 +35,12 @@ class TaskLossTest {
         var shape = LongStream.range(0, rank)
                 .map(axis -> axis == 0 || axis == 1 && rank == 3 ? -1 : 2)
                 .toArray();
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "Abs", draft.input("x", DataType.FLOAT, shape));
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "Abs", builder.input("x", DataType.FLOAT, shape));
         for (String integer : integers) {
-            draft.input(integer, DataType.INT64, -1, -1);
+            builder.input(integer, DataType.INT64, -1, -1);
         }
-        return draft.output("y", DataType.FLOAT, shape).graph();
+        return builder.output("y", DataType.FLOAT, shape).graph();
     }
 
     private static Loss loss(Task task, boolean logits, double power, Graph graph) {
@@ -116,10 +116,10 @@ class TaskLossTest {
 
     @Test
     void aMaskIsLaidAlongTheAxisOfTokensWhereverThatIs() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input(Samples.MASK, DataType.INT64, -1, -1);
-        draft.op("y", "Abs", draft.input("x", DataType.FLOAT, -1, 2, -1));
-        var graph = draft.graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input(Samples.MASK, DataType.INT64, -1, -1);
+        builder.op("y", "Abs", builder.input("x", DataType.FLOAT, -1, 2, -1));
+        var graph = builder.graph();
         String zeroed = Padded.zeroed(graph, "y", 3, 2);
         graph.outputs().add(ValueInfos.of(zeroed, DataType.FLOAT));
 

@@ -46,7 +46,8 @@ class TrainableConstantsTest {
         assertEquals(List.of(), learned("Gather", 1, floats(5, 2)), "indices");
         assertEquals(List.of(), learned("MatMul", 1, Tensor.zeros(DataType.DOUBLE, 2, 2)));
         assertEquals(
-                List.of(), TrainableConstants.of(graph(Node.of("Reshape", List.of("x", "c"), "y"), "c", Tensor.vector(2L, 3L))));
+                List.of(),
+                TrainableConstants.of(graph(Node.of("Reshape", List.of("x", "c"), "y"), "c", Tensor.vector(2L, 3L))));
     }
 
     @Test

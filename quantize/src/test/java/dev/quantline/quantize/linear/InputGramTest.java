@@ -31,9 +31,9 @@ class InputGramTest {
     private Path folder;
 
     private static Graph layer(String op, Map<String, Object> attributes, long[] input, long... weight) {
-        var draft = new GraphBuilder(17, 3);
-        draft.op("y", op, attributes, draft.input("x", DataType.FLOAT, input), draft.normal("w", 1, weight));
-        return draft.output("y", DataType.FLOAT).graph();
+        var builder = new GraphBuilder(17, 3);
+        builder.op("y", op, attributes, builder.input("x", DataType.FLOAT, input), builder.normal("w", 1, weight));
+        return builder.output("y", DataType.FLOAT).graph();
     }
 
     private static Stream<Named<Graph>> layers() {

@@ -1,24 +1,23 @@
 package dev.quantline.quantize.network;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
-import dev.quantline.quantize.evaluate.Fidelity;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.onnx.rewrite.Equalization;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.tune.Training;
 import dev.quantline.quantize.tune.TuneSettings;
 import dev.quantline.quantize.tune.Tuner;
@@ -138,19 +137,19 @@ class DeadChannelNetworksTest {
     @Test
     void theBiasOfADeadChannelIsKept() throws IOException {
         // Given: half the outputs are nothing but their bias
-        var draft = new GraphBuilder(17, 1);
+        var builder = new GraphBuilder(17, 1);
         var values = new float[8 * 3 * 9];
         var random = new Random(4);
         for (int i = 0; i < values.length; i++) {
             values[i] = i / 27 % 2 == 0 ? 0 : (float) random.nextGaussian();
         }
-        draft.op(
+        builder.op(
                 "y",
                 "Conv",
-                draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
-                draft.constant("w", Tensor.of(values, 8, 3, 3, 3)),
-                draft.between("b", -.02, .02, 8));
-        var model = draft.output("y", DataType.FLOAT, -1, 8, 6, 6).graph();
+                builder.input("image", DataType.FLOAT, -1, 3, 8, 8),
+                builder.constant("w", Tensor.of(values, 8, 3, 3, 3)),
+                builder.between("b", -.02, .02, 8));
+        var model = builder.output("y", DataType.FLOAT, -1, 8, 6, 6).graph();
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.images(32, 1))))) {
             var stages = Stages.run(model, new Samples(data, model, Map.of()), CalibrateSettings.int8());
             var constants = stages.quantized().initializers();
@@ -167,16 +166,16 @@ class DeadChannelNetworksTest {
     void equalisingDividesByNoDeadChannel() {
         for (int seed = 0; seed < 10; seed++) {
             var random = new Random(seed);
-            var draft = new GraphBuilder(17, seed);
-            String x = draft.op(
+            var builder = new GraphBuilder(17, seed);
+            String x = builder.op(
                     "a",
                     "Conv",
-                    draft.input("image", DataType.FLOAT, -1, 3, 8, 8),
-                    draft.normal("a.weight", 1, 8, 3, 3, 3),
-                    draft.between("a.bias", -1, 1, 8));
-            draft.op("y", "Conv", draft.op("relu", "Relu", x), draft.normal("b.weight", 1, 8, 8, 1, 1));
+                    builder.input("image", DataType.FLOAT, -1, 3, 8, 8),
+                    builder.normal("a.weight", 1, 8, 3, 3, 3),
+                    builder.between("a.bias", -1, 1, 8));
+            builder.op("y", "Conv", builder.op("relu", "Relu", x), builder.normal("b.weight", 1, 8, 8, 1, 1));
             var network = withDeadChannels(
-                    draft.output("y", DataType.FLOAT, -1, 8, 6, 6).graph(), random);
+                    builder.output("y", DataType.FLOAT, -1, 8, 6, 6).graph(), random);
 
             var equalised = Equalization.apply(network).graph();
 

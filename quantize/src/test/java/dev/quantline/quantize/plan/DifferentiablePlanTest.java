@@ -1,6 +1,5 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.gradient.TrainingGraph;
@@ -8,7 +7,7 @@ import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 import java.util.LinkedHashMap;

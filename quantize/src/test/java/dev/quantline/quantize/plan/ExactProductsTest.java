@@ -1,13 +1,12 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.onnx.runtime.Processor;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Session;
-
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.runtime.Processor;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.util.Arrays;
 import java.util.List;
@@ -25,10 +24,11 @@ class ExactProductsTest {
 
     /** x is its own code on a grid of step 1, and so are the weights, all 127. */
     private static Graph largestCodes() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, INPUTS);
-        draft.op("y", "MatMul", "x", draft.constant("w", Tensor.of(filled(INPUTS * OUTPUTS, 127), INPUTS, OUTPUTS)));
-        var graph = draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, INPUTS);
+        builder.op(
+                "y", "MatMul", "x", builder.constant("w", Tensor.of(filled(INPUTS * OUTPUTS, 127), INPUTS, OUTPUTS)));
+        var graph = builder.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
         var largest = new double[OUTPUTS];
         Arrays.fill(largest, 127);
         String product = graph.nodes().getFirst().name();

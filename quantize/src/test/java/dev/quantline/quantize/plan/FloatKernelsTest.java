@@ -8,9 +8,9 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -35,62 +35,62 @@ class FloatKernelsTest {
     private Path folder;
 
     private static GraphBuilder draft(long... input) {
-        var draft = new GraphBuilder(OPSET, 11);
-        draft.input("x", DataType.FLOAT, input);
-        return draft;
+        var builder = new GraphBuilder(OPSET, 11);
+        builder.input("x", DataType.FLOAT, input);
+        return builder;
     }
 
     private static GraphBuilder convTranspose(int group) {
-        var draft = draft(-1, 16, 9);
-        draft.op(
+        var builder = draft(-1, 16, 9);
+        builder.op(
                 "y",
                 "ConvTranspose",
                 Map.of("strides", new long[] {2}, "group", (long) group),
                 "x",
-                draft.normal("w", .2, 16, 32 / group, 4),
-                draft.normal("b", .1, 32));
-        return draft.output("y", DataType.FLOAT, -1, 32, 20);
+                builder.normal("w", .2, 16, 32 / group, 4),
+                builder.normal("b", .1, 32));
+        return builder.output("y", DataType.FLOAT, -1, 32, 20);
     }
 
     private static GraphBuilder recurrent(String op, int gates) {
-        var draft = draft(-1, 7, 16);
-        draft.op(
+        var builder = draft(-1, 7, 16);
+        builder.op(
                 "y",
                 op,
                 Map.of("hidden_size", 24L, "direction", "bidirectional"),
                 "x",
-                draft.normal("w", .2, 2, gates * 24L, 16),
-                draft.normal("r", .2, 2, gates * 24L, 24));
-        return draft.output("y", DataType.FLOAT, -1, 2, 7, 24);
+                builder.normal("w", .2, 2, gates * 24L, 16),
+                builder.normal("r", .2, 2, gates * 24L, 24));
+        return builder.output("y", DataType.FLOAT, -1, 2, 7, 24);
     }
 
     private static GraphBuilder einsum() {
-        var draft = draft(-1, 5, 16);
-        draft.op("y", "Einsum", Map.of("equation", "bij,kj->bik"), "x", draft.normal("w", .2, 40, 16));
-        return draft.output("y", DataType.FLOAT, -1, 5, 40);
+        var builder = draft(-1, 5, 16);
+        builder.op("y", "Einsum", Map.of("equation", "bij,kj->bik"), "x", builder.normal("w", .2, 40, 16));
+        return builder.output("y", DataType.FLOAT, -1, 5, 40);
     }
 
     private static GraphBuilder fused(boolean turned) {
-        var draft = draft(-1, 16);
-        draft.normal("w", .2, turned ? 40 : 16, turned ? 16 : 40);
-        draft.graph()
+        var builder = draft(-1, 16);
+        builder.normal("w", .2, turned ? 40 : 16, turned ? 16 : 40);
+        builder.graph()
                 .nodes()
                 .add(new Node("product", "FusedMatMul", "com.microsoft", List.of("x", "w"), List.of("y"), Map.of())
                         .with("alpha", .5f)
                         .with("transB", turned ? 1L : 0L));
-        return draft.output("y", DataType.FLOAT, -1, 40);
+        return builder.output("y", DataType.FLOAT, -1, 40);
     }
 
     private static GraphBuilder volume(int channels, int group) {
-        var draft = draft(-1, channels, 6, 6, 6);
-        draft.op(
+        var builder = draft(-1, channels, 6, 6, 6);
+        builder.op(
                 "y",
                 "Conv",
                 Map.of("group", (long) group),
                 "x",
-                draft.normal("w", .2, 32, channels / group, 3, 3, 3),
-                draft.normal("b", .1, 32));
-        return draft.output("y", DataType.FLOAT, -1, 32, 4, 4, 4);
+                builder.normal("w", .2, 32, channels / group, 3, 3, 3),
+                builder.normal("b", .1, 32));
+        return builder.output("y", DataType.FLOAT, -1, 32, 4, 4, 4);
     }
 
     static Stream<Arguments> places() {
@@ -226,9 +226,9 @@ class FloatKernelsTest {
 
     @Test
     void aConvolutionWithoutAGridIsNotRestoredOnEveryRun() {
-        var draft = draft(-1, 8, 6, 6);
-        draft.op("y", "Conv", "x", draft.normal("w", .2, 16, 8, 3, 3), draft.normal("b", .1, 16));
-        var model = draft.output("y", DataType.FLOAT, -1, 16, 4, 4).graph();
+        var builder = draft(-1, 8, 6, 6);
+        builder.op("y", "Conv", "x", builder.normal("w", .2, 16, 8, 3, 3), builder.normal("b", .1, 16));
+        var model = builder.output("y", DataType.FLOAT, -1, 16, 4, 4).graph();
         var weights = new QuantizationPlan(List.of(), plan(model, 4).weights());
 
         var quantized = weights.applyTo(model);
@@ -239,18 +239,18 @@ class FloatKernelsTest {
 
     @Test
     void smallWeightsStayFloat() {
-        var draft = draft(-1, 4, 9);
-        draft.op("y", "ConvTranspose", "x", draft.normal("w", .2, 4, 8, 4));
+        var builder = draft(-1, 4, 9);
+        builder.op("y", "ConvTranspose", "x", builder.normal("w", .2, 4, 8, 4));
 
-        assertTrue(Placement.of(draft.output("y", DataType.FLOAT, -1, 8, 12).graph(), List.of())
+        assertTrue(Placement.of(builder.output("y", DataType.FLOAT, -1, 8, 12).graph(), List.of())
                 .isEmpty());
     }
 
     @Test
     void anOperandWithoutAChannelOfItsOwnHasOneScale() {
-        var draft = draft(-1, 5, 32);
-        draft.op("y", "Einsum", Map.of("equation", "bij,jk->bi"), "x", draft.normal("w", .2, 32, 32));
-        var placement = Placement.of(draft.output("y", DataType.FLOAT, -1, 5).graph(), List.of());
+        var builder = draft(-1, 5, 32);
+        builder.op("y", "Einsum", Map.of("equation", "bij,jk->bi"), "x", builder.normal("w", .2, 32, 32));
+        var placement = Placement.of(builder.output("y", DataType.FLOAT, -1, 5).graph(), List.of());
 
         assertEquals(
                 List.of(Uniform.PER_TENSOR),

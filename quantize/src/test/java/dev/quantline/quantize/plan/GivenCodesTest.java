@@ -14,21 +14,21 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class GivenCodesTest {
-    private final GraphBuilder draft = new GraphBuilder(17, 1);
-    private final String scale = draft.constant("scale", Tensor.scalar(.1f));
-    private final String zero = draft.constant("zero", Tensor.of(DataType.UINT8, new byte[] {(byte) 128}));
-    private final String signed = draft.constant("signed", Tensor.of(DataType.INT8, new byte[] {0}));
+    private final GraphBuilder builder = new GraphBuilder(17, 1);
+    private final String scale = builder.constant("scale", Tensor.scalar(.1f));
+    private final String zero = builder.constant("zero", Tensor.of(DataType.UINT8, new byte[] {(byte) 128}));
+    private final String signed = builder.constant("signed", Tensor.of(DataType.INT8, new byte[] {0}));
 
     private String restored(String name, long... shape) {
         var codes = Tensor.of(DataType.INT8, new byte[(int) Tensor.count(shape)], shape);
-        return draft.op(name, "DequantizeLinear", draft.constant(name + "/codes", codes), scale, signed);
+        return builder.op(name, "DequantizeLinear", builder.constant(name + "/codes", codes), scale, signed);
     }
 
     private String quantized(String name, String tensor) {
-        return draft.op(
+        return builder.op(
                 name,
                 "DequantizeLinear",
-                draft.op(name + "/codes", "QuantizeLinear", tensor, scale, zero),
+                builder.op(name + "/codes", "QuantizeLinear", tensor, scale, zero),
                 scale,
                 zero);
     }
@@ -46,13 +46,14 @@ class GivenCodesTest {
     @Test
     void aLayerIsGivenWhicheverOperandCameFromCodes() {
         // Given: weights, weights turned around, activations, activations moved on the way; the last is float
-        String x = draft.input("x", DataType.FLOAT, -1, 8);
-        x = draft.op("weights", "MatMul", x, restored("w1", 8, 8));
-        x = draft.op("turned", "MatMul", x, draft.op("w2/turned", "Transpose", restored("w2", 8, 8)));
-        x = draft.op("activations", "Gemm", quantized("q3", x), draft.normal("w3", .3, 8, 8));
-        x = draft.op("moved", "MatMul", draft.op("flat", "Flatten", quantized("q4", x)), draft.normal("w4", .3, 8, 8));
-        draft.op("y", "MatMul", draft.op("relu", "Relu", quantized("q5", x)), draft.normal("w5", .3, 8, 8));
-        var graph = draft.output("y", DataType.FLOAT, -1, 8).graph();
+        String x = builder.input("x", DataType.FLOAT, -1, 8);
+        x = builder.op("weights", "MatMul", x, restored("w1", 8, 8));
+        x = builder.op("turned", "MatMul", x, builder.op("w2/turned", "Transpose", restored("w2", 8, 8)));
+        x = builder.op("activations", "Gemm", quantized("q3", x), builder.normal("w3", .3, 8, 8));
+        x = builder.op(
+                "moved", "MatMul", builder.op("flat", "Flatten", quantized("q4", x)), builder.normal("w4", .3, 8, 8));
+        builder.op("y", "MatMul", builder.op("relu", "Relu", quantized("q5", x)), builder.normal("w5", .3, 8, 8));
+        var graph = builder.output("y", DataType.FLOAT, -1, 8).graph();
 
         assertEquals(List.of("weights", "turned", "activations", "moved"), layers(graph));
         assertEquals(
@@ -65,11 +66,11 @@ class GivenCodesTest {
 
     @Test
     void aConvolutionWhoseOutputHasAQuantizerGetsNoSecondOne() {
-        String x = draft.op(
-                "conv", "Conv", draft.input("x", DataType.FLOAT, -1, 3, 8, 8), draft.normal("w1", .3, 8, 3, 3, 3));
-        x = quantized("q", draft.op("relu", "Relu", x));
-        draft.op("y", "Conv", x, restored("w2", 4, 8, 3, 3));
-        var graph = draft.output("y", DataType.FLOAT, -1, 4, 4, 4).graph();
+        String x = builder.op(
+                "conv", "Conv", builder.input("x", DataType.FLOAT, -1, 3, 8, 8), builder.normal("w1", .3, 8, 3, 3, 3));
+        x = quantized("q", builder.op("relu", "Relu", x));
+        builder.op("y", "Conv", x, restored("w2", 4, 8, 3, 3));
+        var graph = builder.output("y", DataType.FLOAT, -1, 4, 4, 4).graph();
 
         assertEquals(List.of("x"), List.copyOf(placement(graph).activations().keySet()));
         assertEquals(
@@ -81,13 +82,13 @@ class GivenCodesTest {
 
     @Test
     void operatorsOnIntegersAreLayersToo() {
-        draft.op(
+        builder.op(
                 "sum",
                 "MatMulInteger",
-                draft.op("codes", "QuantizeLinear", draft.input("x", DataType.FLOAT, -1, 8), scale, zero),
-                draft.constant("w", Tensor.of(DataType.INT8, new byte[64], 8, 8)),
+                builder.op("codes", "QuantizeLinear", builder.input("x", DataType.FLOAT, -1, 8), scale, zero),
+                builder.constant("w", Tensor.of(DataType.INT8, new byte[64], 8, 8)),
                 zero);
-        draft.graph()
+        builder.graph()
                 .nodes()
                 .add(new Node(
                         "blocks/MatMulNBits",
@@ -96,8 +97,8 @@ class GivenCodesTest {
                         List.of("x", "b", "s"),
                         List.of("z"),
                         Map.of()));
-        draft.op("y", "Cast", Map.of("to", 1L), "sum");
-        var graph = draft.output("y", DataType.FLOAT, -1, 8).graph().withOpset("com.microsoft", 1);
+        builder.op("y", "Cast", Map.of("to", 1L), "sum");
+        var graph = builder.output("y", DataType.FLOAT, -1, 8).graph().withOpset("com.microsoft", 1);
 
         assertEquals(List.of("sum", "blocks"), layers(graph));
         assertTrue(placement(graph).isEmpty());
@@ -108,13 +109,13 @@ class GivenCodesTest {
     @Test
     void theReasonWhyNothingCanBeQuantizedIsTheTrueOne() {
         // Given
-        String x = draft.input("x", DataType.DOUBLE, -1, 2);
-        draft.op(
+        String x = builder.input("x", DataType.DOUBLE, -1, 2);
+        builder.op(
                 "y",
                 "MatMul",
                 x,
-                draft.constant("w", new Tensor(DataType.DOUBLE, new long[] {2, 2}, ByteBuffer.allocate(32))));
-        var doubles = draft.output("y", DataType.DOUBLE, -1, 2).graph();
+                builder.constant("w", new Tensor(DataType.DOUBLE, new long[] {2, 2}, ByteBuffer.allocate(32))));
+        var doubles = builder.output("y", DataType.DOUBLE, -1, 2).graph();
         var other = new GraphBuilder(17, 1);
         other.op("y", "MatMul", other.input("x", DataType.FLOAT, -1, 8), other.normal("w", 1, 8, 8));
         var excluded = other.output("y", DataType.FLOAT, -1, 8).graph();

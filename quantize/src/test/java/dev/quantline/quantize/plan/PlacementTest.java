@@ -1,7 +1,5 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.onnx.rewrite.Canonical;
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
@@ -9,7 +7,8 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.Canonical;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -75,7 +74,7 @@ class PlacementTest {
                 expected,
                 placement.activations().values().stream()
                         .collect(Collectors.toMap(
-                                Placement.Site::tensor,
+                                Placement.QuantizationPoint::tensor,
                                 site -> site.readers().size(),
                                 (one, other) -> one,
                                 LinkedHashMap::new)));
@@ -87,26 +86,26 @@ class PlacementTest {
 
     /** Two convolutions of {@code x}, and what {@code tail} makes of their outputs {@code a} and {@code b}. */
     private static GraphBuilder two() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, 2, 4, 4);
-        draft.op("a", "Conv", "x", draft.normal("wa", 1, 4, 2, 1, 1));
-        draft.op("b", "Conv", "x", draft.normal("wb", 1, 4, 2, 1, 1));
-        return draft;
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, 2, 4, 4);
+        builder.op("a", "Conv", "x", builder.normal("wa", 1, 4, 2, 1, 1));
+        builder.op("b", "Conv", "x", builder.normal("wb", 1, 4, 2, 1, 1));
+        return builder;
     }
 
     @Test
     void whatMovesNumbersSharesTheGridAndWhatMixesThemHasItsOwn() {
-        var draft = two();
-        draft.graph()
+        var builder = two();
+        builder.graph()
                 .nodes()
                 .add(Node.of("Split", List.of("a"), "left", "right").with("axis", 1L));
-        draft.op("joined", "Concat", Map.of("axis", 1L), "left", "b");
-        draft.op("turned", "Transpose", Map.of("perm", new long[] {0, 2, 3, 1}), "right");
-        draft.op("reshaped", "Reshape", "turned", draft.constant("shape", Tensor.vector(0L, -1L)));
-        draft.op("pooled", "AveragePool", Map.of("kernel_shape", new long[] {2, 2}), "joined");
-        draft.op("done", "Sigmoid", "pooled");
-        draft.op("after", "Transpose", "done");
-        var graph = draft.output("after", DataType.FLOAT, -1, -1, -1, -1)
+        builder.op("joined", "Concat", Map.of("axis", 1L), "left", "b");
+        builder.op("turned", "Transpose", Map.of("perm", new long[] {0, 2, 3, 1}), "right");
+        builder.op("reshaped", "Reshape", "turned", builder.constant("shape", Tensor.vector(0L, -1L)));
+        builder.op("pooled", "AveragePool", Map.of("kernel_shape", new long[] {2, 2}), "joined");
+        builder.op("done", "Sigmoid", "pooled");
+        builder.op("after", "Transpose", "done");
+        var graph = builder.output("after", DataType.FLOAT, -1, -1, -1, -1)
                 .output("reshaped", DataType.FLOAT, -1, -1)
                 .graph();
 
@@ -135,12 +134,12 @@ class PlacementTest {
 
     @Test
     void aTableOfPositionsIsStoredAsCodesAndABiasIsNot() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("tokens", DataType.FLOAT, -1, 64, 96);
-        draft.op("placed", "Add", "tokens", draft.normal("positions", 1, 1, 64, 96));
-        draft.op("shifted", "Add", draft.normal("bias", 1, 96), "placed");
+        var builder = new GraphBuilder(17, 1);
+        builder.input("tokens", DataType.FLOAT, -1, 64, 96);
+        builder.op("placed", "Add", "tokens", builder.normal("positions", 1, 1, 64, 96));
+        builder.op("shifted", "Add", builder.normal("bias", 1, 96), "placed");
         var graph = PreparedModel.prepare(
-                draft.output("shifted", DataType.FLOAT, -1, 64, 96).graph());
+                builder.output("shifted", DataType.FLOAT, -1, 64, 96).graph());
 
         var placement = Placement.of(graph, List.of());
 
@@ -168,11 +167,16 @@ class PlacementTest {
 
     @Test
     void aClipBehindAConvolutionIsSwallowedWhereItBoundsItsOutput() {
-        var draft = two();
-        draft.op("bounded", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
-        draft.op("mean", "GlobalAveragePool", "bounded");
-        draft.op("bound", "Clip", "x", "", draft.op("largest", "ReduceMax", Map.of("keepdims", 0L), "b"));
-        var graph = draft.output("mean", DataType.FLOAT, -1, 4, 1, 1)
+        var builder = two();
+        builder.op(
+                "bounded",
+                "Clip",
+                "a",
+                builder.constant("0", Tensor.scalar(0)),
+                builder.constant("6", Tensor.scalar(6)));
+        builder.op("mean", "GlobalAveragePool", "bounded");
+        builder.op("bound", "Clip", "x", "", builder.op("largest", "ReduceMax", Map.of("keepdims", 0L), "b"));
+        var graph = builder.output("mean", DataType.FLOAT, -1, 4, 1, 1)
                 .output("bound", DataType.FLOAT, -1, 2, 4, 4)
                 .graph();
 
@@ -184,14 +188,14 @@ class PlacementTest {
 
     @Test
     void aReluThatIsNotTheOnlyReaderIsNotSwallowed() {
-        var draft = two();
-        draft.op("relu", "Relu", "a");
-        draft.op("other", "Neg", "a");
+        var builder = two();
+        builder.op("relu", "Relu", "a");
+        builder.op("other", "Neg", "a");
         for (String output : List.of("relu", "other", "b")) {
-            draft.output(output, DataType.FLOAT, -1, 4, 4, 4);
+            builder.output(output, DataType.FLOAT, -1, 4, 4, 4);
         }
 
-        var grids = grids(Placement.of(draft.graph(), List.of()));
+        var grids = grids(Placement.of(builder.graph(), List.of()));
 
         assertEquals("a", grids.get("a"));
         assertEquals("relu", grids.get("relu"));
@@ -199,66 +203,66 @@ class PlacementTest {
 
     @Test
     void weightsMayStandOnEitherSideAndTurned() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("x", DataType.FLOAT, -1, 4);
-        draft.op("right", "MatMul", "x", draft.normal("w1", 1, 4, 3));
-        draft.op("left", "MatMul", draft.normal("w2", 1, 5, 4), draft.op("xt", "Transpose", "x"));
-        draft.op("turned", "Gemm", Map.of("transB", 1L), "x", draft.normal("w3", 1, 3, 4));
-        draft.op("stack", "MatMul", "x", draft.normal("w4", 1, 2, 4, 3));
-        draft.op("vector", "MatMul", "x", draft.normal("w5", 1, 4));
+        var builder = new GraphBuilder(17, 1);
+        builder.input("x", DataType.FLOAT, -1, 4);
+        builder.op("right", "MatMul", "x", builder.normal("w1", 1, 4, 3));
+        builder.op("left", "MatMul", builder.normal("w2", 1, 5, 4), builder.op("xt", "Transpose", "x"));
+        builder.op("turned", "Gemm", Map.of("transB", 1L), "x", builder.normal("w3", 1, 3, 4));
+        builder.op("stack", "MatMul", "x", builder.normal("w4", 1, 2, 4, 3));
+        builder.op("vector", "MatMul", "x", builder.normal("w5", 1, 4));
 
         assertEquals(
-                List.of("w1 1", "w2 -1", "w3 0", "w4 -1", "w5 -1"), weights(Placement.of(draft.graph(), List.of())));
+                List.of("w1 1", "w2 -1", "w3 0", "w4 -1", "w5 -1"), weights(Placement.of(builder.graph(), List.of())));
     }
 
     @Test
     void integersConstantsAndSmallTablesAreLeftAlone() {
-        var draft = new GraphBuilder(17, 1);
-        draft.input("ids", DataType.INT64, -1);
-        draft.input("k", DataType.INT32, -1, 4);
-        draft.op("small", "Gather", draft.normal("little", 1, 10, 4), "ids");
-        draft.op("flat", "Gather", draft.normal("vector", 1, 5000), "ids");
-        draft.op("whole", "MatMul", "k", draft.constant("m", Tensor.of(new int[8], 4, 2)));
-        draft.op("constant", "MatMul", draft.normal("c", 1, 2, 2), draft.normal("d", 1, 2, 2));
+        var builder = new GraphBuilder(17, 1);
+        builder.input("ids", DataType.INT64, -1);
+        builder.input("k", DataType.INT32, -1, 4);
+        builder.op("small", "Gather", builder.normal("little", 1, 10, 4), "ids");
+        builder.op("flat", "Gather", builder.normal("vector", 1, 5000), "ids");
+        builder.op("whole", "MatMul", "k", builder.constant("m", Tensor.of(new int[8], 4, 2)));
+        builder.op("constant", "MatMul", builder.normal("c", 1, 2, 2), builder.normal("d", 1, 2, 2));
 
-        assertTrue(Placement.of(draft.graph(), List.of()).isEmpty());
+        assertTrue(Placement.of(builder.graph(), List.of()).isEmpty());
     }
 
     @Test
     void constantsOfAttentionMasksAreNeverPutOnAGrid() {
         for (float penalty : new float[] {-10000, -1e9f, -Float.MAX_VALUE, Float.NEGATIVE_INFINITY}) {
             // Given: a mask added, one picked by Where, one looked up in a table, each read by a product
-            var draft = new GraphBuilder(17, 1);
-            draft.input("x", DataType.FLOAT, -1, 4, 64);
-            draft.input("keep", DataType.BOOL, -1, 4, 64);
-            draft.input("rows", DataType.INT64, -1, 4);
-            String constant = draft.constant("penalty", Tensor.scalar(penalty));
-            String inverse = draft.op(
+            var builder = new GraphBuilder(17, 1);
+            builder.input("x", DataType.FLOAT, -1, 4, 64);
+            builder.input("keep", DataType.BOOL, -1, 4, 64);
+            builder.input("rows", DataType.INT64, -1, 4);
+            String constant = builder.constant("penalty", Tensor.scalar(penalty));
+            String inverse = builder.op(
                     "inverse",
                     "Sub",
-                    draft.constant("1", Tensor.scalar(1)),
-                    draft.op("number", "Cast", Map.of("to", 1L), "keep"));
-            draft.op("added", "Add", "x", draft.op("mask", "Mul", inverse, constant));
-            draft.op(
+                    builder.constant("1", Tensor.scalar(1)),
+                    builder.op("number", "Cast", Map.of("to", 1L), "keep"));
+            builder.op("added", "Add", "x", builder.op("mask", "Mul", inverse, constant));
+            builder.op(
                     "picked",
                     "Transpose",
                     Map.of("perm", new long[] {0, 1, 2}),
-                    draft.op("where", "Where", "keep", "x", constant));
+                    builder.op("where", "Where", "keep", "x", constant));
             var causal = new float[64 * 64];
             causal[7] = penalty;
-            draft.op("looked", "Gather", draft.constant("causal", Tensor.of(causal, 64, 64)), "rows");
+            builder.op("looked", "Gather", builder.constant("causal", Tensor.of(causal, 64, 64)), "rows");
             for (String tensor : List.of("added", "picked", "looked")) {
-                draft.op(tensor + ".product", "MatMul", tensor, draft.normal(tensor + ".w", 1, 64, 2));
-                draft.op(
+                builder.op(tensor + ".product", "MatMul", tensor, builder.normal(tensor + ".w", 1, 64, 2));
+                builder.op(
                         tensor + ".attention",
                         "MatMul",
-                        draft.op(tensor + ".softmax", "Softmax", tensor),
+                        builder.op(tensor + ".softmax", "Softmax", tensor),
                         tensor + ".v");
-                draft.input(tensor + ".v", DataType.FLOAT, -1, 64, 2);
+                builder.input(tensor + ".v", DataType.FLOAT, -1, 64, 2);
             }
 
             // When
-            var placement = Placement.of(draft.graph(), List.of());
+            var placement = Placement.of(builder.graph(), List.of());
 
             // Then: what Softmax makes of them is quantized, and so are all weights but the table
             assertEquals(
@@ -298,9 +302,9 @@ class PlacementTest {
 
     @Test
     void namesWithBracketsAndSlashesMeanThemselves() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), draft.normal("w", 1, 2, 2));
-        Graph graph = draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, 2), builder.normal("w", 1, 2, 2));
+        Graph graph = builder.output("y", DataType.FLOAT, -1, 2).graph();
         graph.nodes().set(0, graph.nodes().getFirst().withName("/model/layers[0]/MatMul"));
 
         assertTrue(Placement.of(graph, List.of("/model/layers[0]/MatMul")).isEmpty());
@@ -335,14 +339,23 @@ class PlacementTest {
     @Test
     void namesThatUsersKnowExcludeInHalfPrecisionToo() {
         // Given: one product that reads the input, and one without a name that makes the output
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "first",
                 "MatMul",
-                draft.input("x", DataType.FLOAT16, -1, 3),
-                draft.constant("w", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).reshape(3, 2).half()));
-        draft.op("y", "MatMul", "first", draft.constant("v", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).half()));
-        var model = draft.output("y", DataType.FLOAT16, -1, 3).graph();
+                builder.input("x", DataType.FLOAT16, -1, 3),
+                builder.constant(
+                        "w",
+                        Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3)
+                                .reshape(3, 2)
+                                .half()));
+        builder.op(
+                "y",
+                "MatMul",
+                "first",
+                builder.constant(
+                        "v", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).half()));
+        var model = builder.output("y", DataType.FLOAT16, -1, 3).graph();
         model.nodes().set(1, model.nodes().get(1).withName(""));
 
         // When

@@ -1,6 +1,5 @@
 package dev.quantline.quantize.plan;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
@@ -9,12 +8,12 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Tangent;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -104,14 +103,14 @@ class QuantizationPlanTest {
     @Test
     void aQuantizedLayerComputesWithCodesAsItsDefinitionSays() {
         // Given: y = x w + b
-        var draft = new GraphBuilder(17, 3);
-        draft.op(
+        var builder = new GraphBuilder(17, 3);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, 3),
-                draft.normal("w", 1, 3, 2),
-                draft.normal("b", 1, 2));
-        var graph = draft.output("y", DataType.FLOAT, -1, 2).graph();
+                builder.input("x", DataType.FLOAT, -1, 3),
+                builder.normal("w", 1, 3, 2),
+                builder.normal("b", 1, 2));
+        var graph = builder.output("y", DataType.FLOAT, -1, 2).graph();
         var plan = Grids.plan(graph, 8, -2, 3);
         var x = Tensor.of(new float[] {1.1f, -.3f, 2.2f, 9, -9, .01f}, 2, 3);
 
@@ -155,14 +154,14 @@ class QuantizationPlanTest {
 
     @Test
     void theScaleOfABiasIsNeverNothing() {
-        var draft = new GraphBuilder(17, 3);
-        draft.op(
+        var builder = new GraphBuilder(17, 3);
+        builder.op(
                 "y",
                 "Conv",
-                draft.input("x", DataType.FLOAT, -1, 2, 3, 3),
-                draft.normal("w", 1e-24, 4, 2, 1, 1),
-                draft.constant("b", Tensor.of(new float[4], 4)));
-        var graph = draft.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, 2, 3, 3),
+                builder.normal("w", 1e-24, 4, 2, 1, 1),
+                builder.constant("b", Tensor.of(new float[4], 4)));
+        var graph = builder.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
 
         var constants = Grids.plan(graph, 8, -1e-24, 1e-24).applyTo(graph).initializers();
 
@@ -174,13 +173,13 @@ class QuantizationPlanTest {
     @Test
     void narrowCodesSaturateAtTheirOwnEnds() {
         // Given: 3 bits between -1 and 2.5 hold 8 numbers 0.5 apart
-        var draft = new GraphBuilder(17, 3);
-        draft.op(
+        var builder = new GraphBuilder(17, 3);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, 1),
-                draft.constant("w", Tensor.of(new float[] {1}, 1, 1)));
-        var graph = draft.output("y", DataType.FLOAT, -1, 1).graph();
+                builder.input("x", DataType.FLOAT, -1, 1),
+                builder.constant("w", Tensor.of(new float[] {1}, 1, 1)));
+        var graph = builder.output("y", DataType.FLOAT, -1, 1).graph();
         var plan = Grids.plan(graph, 3, -1, 2.5);
 
         // When
@@ -194,10 +193,10 @@ class QuantizationPlanTest {
 
     @Test
     void aClipGoesWhereCodesEndWithIt() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("a", "Conv", draft.input("x", DataType.FLOAT, -1, 3, 8, 8), draft.normal("w", 4, 5, 3, 3, 3));
-        draft.op("y", "Clip", "a", draft.constant("0", Tensor.scalar(0)), draft.constant("6", Tensor.scalar(6)));
-        var model = draft.output("y", DataType.FLOAT, -1, 5, 6, 6).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("a", "Conv", builder.input("x", DataType.FLOAT, -1, 3, 8, 8), builder.normal("w", 4, 5, 3, 3, 3));
+        builder.op("y", "Clip", "a", builder.constant("0", Tensor.scalar(0)), builder.constant("6", Tensor.scalar(6)));
+        var model = builder.output("y", DataType.FLOAT, -1, 5, 6, 6).graph();
         var data = Data.images(2, 3);
         var images = Map.of("x", data.values().iterator().next());
 
@@ -223,9 +222,9 @@ class QuantizationPlanTest {
 
     @Test
     void aQuantizedGraphOutputKeepsItsName() {
-        var draft = new GraphBuilder(17, 3);
-        draft.op("y", "Conv", draft.input("x", DataType.FLOAT, -1, 2, 3, 3), draft.normal("w", 1, 4, 2, 1, 1));
-        var graph = draft.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
+        var builder = new GraphBuilder(17, 3);
+        builder.op("y", "Conv", builder.input("x", DataType.FLOAT, -1, 2, 3, 3), builder.normal("w", 1, 4, 2, 1, 1));
+        var graph = builder.output("y", DataType.FLOAT, -1, 4, 3, 3).graph();
 
         var quantized = Grids.plan(graph, 8, -4, 4).applyTo(graph);
 
@@ -241,11 +240,11 @@ class QuantizationPlanTest {
     @Test
     void aConstantReadTwiceAtTwoScalesIsStoredTwice() {
         // Given: two products with one weight, whose scales differ by ten
-        var draft = new GraphBuilder(17, 3);
-        draft.constant("w", Tensor.of(new float[] {.5f, -.25f, .125f, 1}, 2, 2));
-        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), "w");
-        draft.op("b", "MatMul", "x", "w");
-        var graph = draft.output("a", DataType.FLOAT, -1, 2)
+        var builder = new GraphBuilder(17, 3);
+        builder.constant("w", Tensor.of(new float[] {.5f, -.25f, .125f, 1}, 2, 2));
+        builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 2), "w");
+        builder.op("b", "MatMul", "x", "w");
+        var graph = builder.output("a", DataType.FLOAT, -1, 2)
                 .output("b", DataType.FLOAT, -1, 2)
                 .graph();
         var grid = new QuantizationPlan.Activation(

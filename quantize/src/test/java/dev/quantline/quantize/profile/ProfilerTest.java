@@ -1,6 +1,5 @@
 package dev.quantline.quantize.profile;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
@@ -8,6 +7,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
@@ -65,13 +65,13 @@ class ProfilerTest {
     @Test
     void shardsOfAModelWithAFixedBatchLeaveOutNoFullBatch() throws IOException {
         // Given: four samples at once, and borders that fall inside of batches
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, 4, Networks.FEATURES),
-                draft.normal("w", 1, Networks.FEATURES, 2));
-        var model = draft.output("y", DataType.FLOAT, 4, 2).graph();
+                builder.input("x", DataType.FLOAT, 4, Networks.FEATURES),
+                builder.normal("w", 1, Networks.FEATURES, 2));
+        var model = builder.output("y", DataType.FLOAT, 4, 2).graph();
         var data = Data.rows(19, 1);
         var whole = observe(model, data, 0, 19, 16, Progress.none());
 
@@ -129,14 +129,15 @@ class ProfilerTest {
 
     @Test
     void aModelOfOneLayerIsProfiledAtItsInput() throws IOException {
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                draft.normal("w", 1, Networks.FEATURES, 2));
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                builder.normal("w", 1, Networks.FEATURES, 2));
 
-        var seen = observe(draft.output("y", DataType.FLOAT, -1, 2).graph(), Data.rows(5, 1), 0, 5, 2, Progress.none());
+        var seen =
+                observe(builder.output("y", DataType.FLOAT, -1, 2).graph(), Data.rows(5, 1), 0, 5, 2, Progress.none());
 
         assertEquals(5L * Networks.FEATURES, seen.tensors().get("x").histogram().total());
     }
@@ -161,9 +162,9 @@ class ProfilerTest {
 
     @Test
     void aModelWithNothingToQuantizeIsRefused() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("y", "Neg", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES));
-        var model = draft.output("y", DataType.FLOAT, -1, Networks.FEATURES).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "Neg", builder.input("x", DataType.FLOAT, -1, Networks.FEATURES));
+        var model = builder.output("y", DataType.FLOAT, -1, Networks.FEATURES).graph();
 
         var message = assertThrows(BadInput.class, () -> observe(model, Data.rows(2, 1), 0, 2, 1, Progress.none()))
                 .getMessage();
@@ -173,17 +174,17 @@ class ProfilerTest {
 
     @Test
     void aModelThatComputesInfinityIsRefusedByTensor() {
-        var draft = new GraphBuilder(17, 1);
-        String large = draft.op(
+        var builder = new GraphBuilder(17, 1);
+        String large = builder.op(
                 "large",
                 "Exp",
-                draft.op(
+                builder.op(
                         "huge",
                         "Mul",
-                        draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                        draft.constant("thousand", Tensor.scalar(1000))));
-        draft.op("y", "MatMul", large, draft.normal("w", 1, Networks.FEATURES, 2));
-        var model = draft.output("y", DataType.FLOAT, -1, 2).graph();
+                        builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                        builder.constant("thousand", Tensor.scalar(1000))));
+        builder.op("y", "MatMul", large, builder.normal("w", 1, Networks.FEATURES, 2));
+        var model = builder.output("y", DataType.FLOAT, -1, 2).graph();
 
         var message = assertThrows(BadInput.class, () -> observe(model, Data.rows(4, 1), 0, 4, 2, Progress.none()))
                 .getMessage();

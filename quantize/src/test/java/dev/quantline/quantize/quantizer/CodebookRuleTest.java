@@ -1,7 +1,6 @@
 package dev.quantline.quantize.quantizer;
 
 import dev.quantline.gradient.TrainingGraph;
-
 import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;

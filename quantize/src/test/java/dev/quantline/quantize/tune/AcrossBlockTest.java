@@ -25,12 +25,16 @@ class AcrossBlockTest {
 
     /** {@code h = relu(x)}, or that and a penalty made of the mask; {@code y = (h + 1) penalty}. */
     private static Graph model(boolean masked) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("r", "Relu", draft.input("x", DataType.FLOAT, -1, 2));
-        draft.op("penalty", "Sub", draft.input("mask", DataType.FLOAT, -1, 2), draft.constant("one", Tensor.scalar(1)));
-        draft.op("h", masked ? "Add" : "Mul", "r", masked ? "penalty" : draft.constant("two", Tensor.scalar(2)));
-        draft.op("y", "Mul", draft.op("sum", "Add", "h", "one"), "penalty");
-        return draft.output("y", DataType.FLOAT, -1, 2).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("r", "Relu", builder.input("x", DataType.FLOAT, -1, 2));
+        builder.op(
+                "penalty",
+                "Sub",
+                builder.input("mask", DataType.FLOAT, -1, 2),
+                builder.constant("one", Tensor.scalar(1)));
+        builder.op("h", masked ? "Add" : "Mul", "r", masked ? "penalty" : builder.constant("two", Tensor.scalar(2)));
+        builder.op("y", "Mul", builder.op("sum", "Add", "h", "one"), "penalty");
+        return builder.output("y", DataType.FLOAT, -1, 2).graph();
     }
 
     @Test

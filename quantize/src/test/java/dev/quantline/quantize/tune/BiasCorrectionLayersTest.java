@@ -6,12 +6,12 @@ import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -52,14 +52,14 @@ class BiasCorrectionLayersTest {
     }
 
     private static GraphBuilder draft() {
-        var draft = new GraphBuilder(18, 5);
-        draft.input("x", DataType.FLOAT, -1, Networks.FEATURES);
-        draft.normal("w0", .5, Networks.FEATURES, 3);
-        return draft;
+        var builder = new GraphBuilder(18, 5);
+        builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
+        builder.normal("w0", .5, Networks.FEATURES, 3);
+        return builder;
     }
 
-    private static Graph ending(GraphBuilder draft) {
-        return draft.output("y", DataType.FLOAT, -1, 3).graph();
+    private static Graph ending(GraphBuilder builder) {
+        return builder.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
     private Graph corrected(Graph model, int from, int to, int batch, Progress progress) throws IOException {
@@ -74,8 +74,8 @@ class BiasCorrectionLayersTest {
                         BiasCorrection.apply(model, model, plan, samples, from, to, batch, Provider.cpu(), progress));
     }
 
-    private void assertCorrected(boolean expected, GraphBuilder draft) throws IOException {
-        var model = ending(draft);
+    private void assertCorrected(boolean expected, GraphBuilder builder) throws IOException {
+        var model = ending(builder);
         if (expected) {
             assertNotSame(model, corrected(model, 0, SAMPLES, SAMPLES, Progress.none()));
         } else {
@@ -103,14 +103,14 @@ class BiasCorrectionLayersTest {
 
     @Test
     void withoutAWholeBatchNothingIsKnown() throws IOException {
-        var draft = new GraphBuilder(18, 5);
-        draft.op(
+        var builder = new GraphBuilder(18, 5);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, SAMPLES + 1, Networks.FEATURES),
-                draft.normal("w0", .5, Networks.FEATURES, 3),
-                draft.normal("b", 1, 3));
-        var model = draft.output("y", DataType.FLOAT, SAMPLES + 1, 3).graph();
+                builder.input("x", DataType.FLOAT, SAMPLES + 1, Networks.FEATURES),
+                builder.normal("w0", .5, Networks.FEATURES, 3),
+                builder.normal("b", 1, 3));
+        var model = builder.output("y", DataType.FLOAT, SAMPLES + 1, 3).graph();
 
         assertSame(model, corrected(model, 0, SAMPLES, 1, Progress.none()));
     }
@@ -118,10 +118,10 @@ class BiasCorrectionLayersTest {
     @Test
     void progressRunsFromTheFirstSampleAskedToTheLast() throws IOException {
         var heard = new ArrayList<Double>();
-        var draft = draft();
-        draft.op("y", "Gemm", "x", "w0", draft.normal("b", 1, 3));
+        var builder = draft();
+        builder.op("y", "Gemm", "x", "w0", builder.normal("b", 1, 3));
 
-        corrected(ending(draft), 2, 7, 2, (done, message) -> heard.add(done));
+        corrected(ending(builder), 2, 7, 2, (done, message) -> heard.add(done));
 
         assertArrayEquals(
                 new double[] {2 / 5.0, 4 / 5.0, 1},
@@ -132,14 +132,14 @@ class BiasCorrectionLayersTest {
     /** Weights of 8 by 3 and of 3 by 3 numbers of four bytes. */
     @Test
     void asManyLayersAsHaveRoomAreCorrectedAtOnce() throws IOException {
-        var draft = draft();
-        draft.op(
+        var builder = draft();
+        builder.op(
                 "y",
                 "Gemm",
-                draft.op("h", "Gemm", "x", "w0", draft.normal("b", 1, 3)),
-                draft.normal("w1", .5, 3, 3),
-                draft.normal("c", 1, 3));
-        var model = ending(draft);
+                builder.op("h", "Gemm", "x", "w0", builder.normal("b", 1, 3)),
+                builder.normal("w1", .5, 3, 3),
+                builder.normal("c", 1, 3));
+        var model = ending(builder);
         int both = 4 * (Networks.FEATURES * 3 + 3 * 3);
 
         for (long room : new long[] {1, both - 1, both}) {

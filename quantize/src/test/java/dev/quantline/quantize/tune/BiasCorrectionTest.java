@@ -1,23 +1,22 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -82,26 +81,26 @@ class BiasCorrectionTest {
     }
 
     private static Graph gemm() {
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                weight(draft),
-                draft.normal("b", .3, 3));
-        return draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                weight(builder),
+                builder.normal("b", .3, 3));
+        return builder.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
-    private static String weight(GraphBuilder draft) {
-        return draft.normal("w", .5, Networks.FEATURES, 3);
+    private static String weight(GraphBuilder builder) {
+        return builder.normal("w", .5, Networks.FEATURES, 3);
     }
 
     private static Graph matMul() {
-        var draft = new GraphBuilder(18, 5);
-        String product =
-                draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
-        draft.op("y", "Add", draft.normal("b", .3, 3), product);
-        return draft.output("y", DataType.FLOAT, -1, 3).graph();
+        var builder = new GraphBuilder(18, 5);
+        String product = builder.op(
+                "product", "MatMul", builder.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(builder));
+        builder.op("y", "Add", builder.normal("b", .3, 3), product);
+        return builder.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
     @Test
@@ -133,15 +132,15 @@ class BiasCorrectionTest {
     @Test
     void layersInSeveralGroupsAreCorrectedAsTogether() throws IOException {
         // Given two layers
-        var draft = new GraphBuilder(18, 5);
-        String hidden = draft.op(
+        var builder = new GraphBuilder(18, 5);
+        String hidden = builder.op(
                 "hidden",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                weight(draft),
-                draft.normal("b", .3, 3));
-        draft.op("y", "Gemm", hidden, draft.normal("w2", .5, 3, 3), draft.normal("b2", .3, 3));
-        var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                weight(builder),
+                builder.normal("b", .3, 3));
+        builder.op("y", "Gemm", hidden, builder.normal("w2", .5, 3, 3), builder.normal("b2", .3, 3));
+        var model = builder.output("y", DataType.FLOAT, -1, 3).graph();
         var plan = new QuantizationPlan(
                 List.of(),
                 List.of(
@@ -204,14 +203,14 @@ class BiasCorrectionTest {
     @Test
     void convolutionsAreCorrectedPerOutputChannel() throws IOException {
         // Given: weights rounded to 2 bits
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Conv",
-                draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
-                draft.normal("w", .5, 4, 3, 1, 1),
-                draft.normal("b", .3, 4));
-        var layer = draft.output("y", DataType.FLOAT, -1, 4, Networks.SIDE, Networks.SIDE)
+                builder.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
+                builder.normal("w", .5, 4, 3, 1, 1),
+                builder.normal("b", .3, 4));
+        var layer = builder.output("y", DataType.FLOAT, -1, 4, Networks.SIDE, Networks.SIDE)
                 .graph();
         var plan = new QuantizationPlan(
                 List.of(), List.of(new QuantizationPlan.Weight("w", "y/Conv", 1, Uniform.symmetric(2, 0, new double[] {
@@ -317,9 +316,9 @@ class BiasCorrectionTest {
     void whatIsSwitchedOffOrHasNoBiasIsLeftAlone() throws IOException {
         var layer = matMul();
         var off = tune(layer, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(false, 8));
-        var draft = new GraphBuilder(17, 5);
-        draft.op("y", "MatMul", draft.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(draft));
-        var bare = draft.output("y", DataType.FLOAT, -1, 3).graph();
+        var builder = new GraphBuilder(17, 5);
+        builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(builder));
+        var bare = builder.output("y", DataType.FLOAT, -1, 3).graph();
         var nothing = tune(bare, clipped("y/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
 
         assertEquals(List.of(), off.steps());
@@ -330,11 +329,11 @@ class BiasCorrectionTest {
 
     @Test
     void samplesThatFillNoBatchOfAFixedModelChangeNothing() throws IOException {
-        var draft = new GraphBuilder(17, 5);
-        String product =
-                draft.op("product", "MatMul", draft.input("x", DataType.FLOAT, 8, Networks.FEATURES), weight(draft));
-        draft.op("y", "Add", product, draft.normal("b", .3, 3));
-        var fixed = draft.output("y", DataType.FLOAT, 8, 3).graph();
+        var builder = new GraphBuilder(17, 5);
+        String product = builder.op(
+                "product", "MatMul", builder.input("x", DataType.FLOAT, 8, Networks.FEATURES), weight(builder));
+        builder.op("y", "Add", product, builder.normal("b", .3, 3));
+        var fixed = builder.output("y", DataType.FLOAT, 8, 3).graph();
 
         var result = tune(fixed, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
 

@@ -5,14 +5,14 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.BatchAxis;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Trainables.Weights;
@@ -63,20 +63,23 @@ class BlockTuningTest {
     }
 
     private static Graph model(long samples) {
-        var draft = new GraphBuilder(17, 8);
-        draft.op(
-                "e", "Gather", draft.normal("table", 1, WORDS, WIDTH), draft.input("ids", DataType.INT64, samples, -1));
-        draft.op(
+        var builder = new GraphBuilder(17, 8);
+        builder.op(
+                "e",
+                "Gather",
+                builder.normal("table", 1, WORDS, WIDTH),
+                builder.input("ids", DataType.INT64, samples, -1));
+        builder.op(
                 "h",
                 "Add",
-                draft.op("a", "MatMul", "e", draft.normal("v", 1, WIDTH, WIDTH)),
-                draft.normal("u", 1, WIDTH));
-        draft.op(
+                builder.op("a", "MatMul", "e", builder.normal("v", 1, WIDTH, WIDTH)),
+                builder.normal("u", 1, WIDTH));
+        builder.op(
                 "y",
                 "Add",
-                draft.op("b", "MatMul", "h", draft.normal("w", 1, WIDTH, WIDTH)),
-                draft.normal("c", 1, WIDTH));
-        return draft.output("y", DataType.FLOAT, samples, -1, WIDTH).graph();
+                builder.op("b", "MatMul", "h", builder.normal("w", 1, WIDTH, WIDTH)),
+                builder.normal("c", 1, WIDTH));
+        return builder.output("y", DataType.FLOAT, samples, -1, WIDTH).graph();
     }
 
     private static QuantizationPlan plan() {

@@ -1,6 +1,5 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
@@ -8,9 +7,9 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -137,23 +136,23 @@ class BlocksTest {
     }
 
     private static GraphBuilder draft() {
-        var draft = new GraphBuilder(17, 1);
-        draft.normal("w", 1, 4, 4);
-        draft.input("x", DataType.FLOAT, -1, 4);
-        return draft;
+        var builder = new GraphBuilder(17, 1);
+        builder.normal("w", 1, 4, 4);
+        builder.input("x", DataType.FLOAT, -1, 4);
+        return builder;
     }
 
-    private static Graph ending(GraphBuilder draft, String output) {
-        return draft.output(output, DataType.FLOAT, -1, 4).graph();
+    private static Graph ending(GraphBuilder builder, String output) {
+        return builder.output(output, DataType.FLOAT, -1, 4).graph();
     }
 
     @Test
     void blocksAreCalledWhatTheirLayersHaveInCommon() {
         var conv = PreparedModel.prepare(Networks.conv(1));
         var transformer = PreparedModel.prepare(Networks.transformer(1));
-        var draft = draft();
-        draft.op("sum", "Add", draft.op("/one", "MatMul", "x", "w"), draft.op("/two", "MatMul", "x", "w"));
-        var apart = ending(draft, draft.op("y", "MatMul", "sum", "w"));
+        var builder = draft();
+        builder.op("sum", "Add", builder.op("/one", "MatMul", "x", "w"), builder.op("/two", "MatMul", "x", "w"));
+        var apart = ending(builder, builder.op("y", "MatMul", "sum", "w"));
 
         assertEquals(
                 List.of("stem/Conv", "block", "wide/Conv", "logits/Gemm"),
@@ -171,20 +170,20 @@ class BlocksTest {
 
     @Test
     void whatTheInputAddsBehindALayerIsNotCutOff() {
-        var draft = draft();
-        draft.op("h", "Relu", draft.op("a", "MatMul", "x", "w"));
-        var model = ending(draft, draft.op("y", "MatMul", draft.op("sum", "Add", "h", "x"), "w"));
+        var builder = draft();
+        builder.op("h", "Relu", builder.op("a", "MatMul", "x", "w"));
+        var model = ending(builder, builder.op("y", "MatMul", builder.op("sum", "Add", "h", "x"), "w"));
 
         assertEquals(List.of("sum"), Blocks.narrows(model, plan(List.of("x"), "a/MatMul", "y/MatMul")));
     }
 
     @Test
     void whatNobodyReadsIsInNobodysWayAndAnOutputIsInEveryones() {
-        var draft = draft();
-        draft.graph().nodes().add(new Node("split", "Split", "", List.of("x"), List.of("left", "right"), Map.of()));
-        draft.op("a", "MatMul", "left", draft.normal("v", 1, 2, 4));
-        draft.op("b", "MatMul", "a", "w");
-        var model = ending(draft, draft.op("y", "MatMul", "b", "w"));
+        var builder = draft();
+        builder.graph().nodes().add(new Node("split", "Split", "", List.of("x"), List.of("left", "right"), Map.of()));
+        builder.op("a", "MatMul", "left", builder.normal("v", 1, 2, 4));
+        builder.op("b", "MatMul", "a", "w");
+        var model = ending(builder, builder.op("y", "MatMul", "b", "w"));
         var plan = plan(List.of("x"), "a/MatMul", "b/MatMul", "y/MatMul");
 
         assertEquals(List.of("left", "a", "b"), Blocks.narrows(model, plan));
@@ -195,10 +194,10 @@ class BlocksTest {
     /** a is a quantized layer, b one that stays float, p a product of activations, c the layer behind it. */
     @Test
     void aPieceWithoutALayerGoesWithTheOneBeforeAndAProductWithTheLayersBehind() {
-        var draft = draft();
-        draft.op("b", "MatMul", draft.op("a", "MatMul", "x", "w"), "w");
-        draft.op("p", "MatMul", "b", draft.op("turned", "Transpose", "b"));
-        var model = ending(draft, draft.op("c", "MatMul", "p", draft.normal("v", 1, 4, 4)));
+        var builder = draft();
+        builder.op("b", "MatMul", builder.op("a", "MatMul", "x", "w"), "w");
+        builder.op("p", "MatMul", "b", builder.op("turned", "Transpose", "b"));
+        var model = ending(builder, builder.op("c", "MatMul", "p", builder.normal("v", 1, 4, 4)));
 
         assertEquals(
                 List.of(List.of("a/MatMul", "b/MatMul"), List.of("turned/Transpose", "p/MatMul", "c/MatMul")),

@@ -2,19 +2,19 @@ package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.quantize.linear.InputGram;
-import dev.quantline.quantize.linear.InputGram.Product;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.PairLimit;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.linear.InputGram;
+import dev.quantline.quantize.linear.InputGram.Product;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.PairLimit;
+import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -221,12 +221,12 @@ class CompensatedScalesTest {
 
     /** Three layers: one with a weight of its own, two that share one. */
     private static Graph network() {
-        var draft = new GraphBuilder(17, SEED);
-        String x = draft.input("x", DataType.FLOAT, -1, INPUTS);
-        draft.op("a", "MatMul", x, draft.normal("own", 1, INPUTS, INPUTS));
-        draft.op("b", "MatMul", "a", draft.normal("shared", 1, INPUTS, INPUTS));
-        draft.op("c", "MatMul", "b", "shared");
-        return draft.output("c", DataType.FLOAT, -1, INPUTS).graph();
+        var builder = new GraphBuilder(17, SEED);
+        String x = builder.input("x", DataType.FLOAT, -1, INPUTS);
+        builder.op("a", "MatMul", x, builder.normal("own", 1, INPUTS, INPUTS));
+        builder.op("b", "MatMul", "a", builder.normal("shared", 1, INPUTS, INPUTS));
+        builder.op("c", "MatMul", "b", "shared");
+        return builder.output("c", DataType.FLOAT, -1, INPUTS).graph();
     }
 
     @Test
@@ -250,18 +250,17 @@ class CompensatedScalesTest {
         try (var read =
                 Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(x, 40, INPUTS)))))) {
             var samples = new Samples(read, model, Map.of());
-            var products = InputGram.of(model, samples, 0, 40, 8, Provider.cpu(), Progress.none());
+            var gram = InputGram.of(model, samples, 0, 40, 8, Provider.cpu(), Progress.none());
 
             // When
-            var rounded = Gptq.apply(model, plan, products, (done, message) -> heard.add(done));
+            var rounded = Gptq.apply(model, plan, gram, (done, message) -> heard.add(done));
             var untouched = Gptq.apply(model, plan, InputGram.none(), Progress.none());
 
             // Then
             var node = model.nodes().getFirst();
             var layer = LayerWeight.of(model, node).orElseThrow();
-            var wanted = Gptq.of(
-                            layer, grid, products.of(model, node).orElseThrow())
-                    .values();
+            var wanted =
+                    Gptq.of(layer, grid, gram.of(model, node).orElseThrow()).values();
             assertEquals(wanted, rounded.initializers().get("own"));
             assertTrue(!wanted.equals(model.initializers().get("own")), "the model that came is as it was");
             assertEquals(

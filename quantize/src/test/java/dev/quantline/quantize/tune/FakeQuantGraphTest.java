@@ -1,18 +1,17 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.tune.Trainables.Kind;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -66,11 +65,11 @@ class FakeQuantGraphTest {
     }
 
     /** The graph with trained tensors and what is computed from them in place. */
-    private static Graph filled(FakeQuantGraph simulation, Map<String, Tensor> values) {
-        var graph = simulation.graph().copy();
+    private static Graph filled(FakeQuantGraph fakeQuant, Map<String, Tensor> values) {
+        var graph = fakeQuant.graph().copy();
         graph.initializers().putAll(values);
-        var stored = simulation.decided(values);
-        for (var input : simulation.derived()) {
+        var stored = fakeQuant.decided(values);
+        for (var input : fakeQuant.derived()) {
             var computed = Tensor.zeros(DataType.FLOAT, input.shape());
             input.compute(stored, computed);
             graph.initializers().put(input.tensor(), computed);
@@ -96,15 +95,15 @@ class FakeQuantGraphTest {
         var stages = calibrated(network, bits);
 
         // When
-        var simulation =
-                new FakeQuantGraph(Blocks.whole(stages.model()), stages.model(), stages.plan(), ALL, new RoundingRegularizer(0, 1));
-        var start = simulation.graph().initializers();
+        var fakeQuant = new FakeQuantGraph(
+                Blocks.whole(stages.model()), stages.model(), stages.plan(), ALL, new RoundingRegularizer(0, 1));
+        var start = fakeQuant.graph().initializers();
 
         // Then
         assertEquals(
                 EnumSet.of(Kind.WEIGHT, Kind.BIAS, Kind.WEIGHT_SCALE, Kind.ACTIVATION_SCALE),
-                EnumSet.copyOf(simulation.parameters().values()));
-        assertClose(run(stages.quantized(), data(network)), run(filled(simulation, start), data(network)), tolerance);
+                EnumSet.copyOf(fakeQuant.parameters().values()));
+        assertClose(run(stages.quantized(), data(network)), run(filled(fakeQuant, start), data(network)), tolerance);
     }
 
     @ParameterizedTest
@@ -114,23 +113,27 @@ class FakeQuantGraphTest {
             // Given
             var stages = calibrated(network, bits);
             var trainables = new Trainables(weights, true, true, true, true);
-            var simulation = new FakeQuantGraph(
-                    Blocks.whole(stages.model()), stages.model(), stages.plan(), trainables, new RoundingRegularizer(0, 1));
+            var fakeQuant = new FakeQuantGraph(
+                    Blocks.whole(stages.model()),
+                    stages.model(),
+                    stages.plan(),
+                    trainables,
+                    new RoundingRegularizer(0, 1));
             var random = new Random(7);
             var values = new LinkedHashMap<String, Tensor>();
-            simulation
+            fakeQuant
                     .parameters()
                     .keySet()
                     .forEach(name -> values.put(
-                            name, moved(simulation.graph().initializers().get(name), random)));
+                            name, moved(fakeQuant.graph().initializers().get(name), random)));
 
             // When
-            var tuned = simulation.fold(values);
+            var tuned = fakeQuant.fold(values);
             var exported = tuned.applyTo(stages.plan(), new SharedQuantizers(stages.model(), stages.plan()))
                     .applyTo(tuned.applyTo(stages.model()));
 
             // Then
-            assertClose(run(exported, data(network)), run(filled(simulation, values), data(network)), tolerance);
+            assertClose(run(exported, data(network)), run(filled(fakeQuant, values), data(network)), tolerance);
         }
     }
 

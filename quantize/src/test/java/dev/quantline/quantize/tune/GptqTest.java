@@ -1,8 +1,8 @@
 package dev.quantline.quantize.tune;
 
+import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -91,8 +91,8 @@ class GptqTest {
         }
         var quantizer = Uniform.symmetric(4, 0, new double[] {2, 2, 2, 2, 2, 2});
 
-        var moved = Gptq.of(weight, quantizer, new Product(groups, INPUTS, sums))
-                .values();
+        var moved =
+                Gptq.of(weight, quantizer, new Product(groups, INPUTS, sums)).values();
 
         assertArrayEquals(
                 quantizer.fakeQuantize(weight.tensor()).toFloats(),
@@ -115,8 +115,8 @@ class GptqTest {
             }
             var quantizer = Uniform.symmetric(4, weight.axis(), new double[] {2, 2.2, 2.4, 2.6, 2.8, 3});
 
-            var moved = weight.rows(quantizer.fakeQuantize(
-                    Gptq.of(weight, quantizer, product).values()));
+            var moved = weight.rows(
+                    quantizer.fakeQuantize(Gptq.of(weight, quantizer, product).values()));
 
             var exact = weight.rows(weight.tensor());
             for (int o = 0; o < OUTPUTS; o++) {
@@ -211,8 +211,7 @@ class GptqTest {
         // Then
         double kept = outputError(
                 weight,
-                quantizer.fakeQuantize(
-                        Gptq.of(weight, quantizer, product).values()),
+                quantizer.fakeQuantize(Gptq.of(weight, quantizer, product).values()),
                 product);
         double narrowed = outputError(weight, rounded.quantizer().fakeQuantize(rounded.values()), product);
         assertTrue(narrowed < 0.7 * kept, narrowed + " against " + kept);

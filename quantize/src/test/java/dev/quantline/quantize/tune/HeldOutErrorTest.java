@@ -5,12 +5,12 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.io.IOException;
@@ -52,20 +52,21 @@ class HeldOutErrorTest {
     }
 
     private static Graph model(long samples) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, samples, CHANNELS),
-                draft.constant("w", Tensor.of(EXACT, CHANNELS, CHANNELS)));
-        return draft.output("y", DataType.FLOAT, samples, CHANNELS).graph();
+                builder.input("x", DataType.FLOAT, samples, CHANNELS),
+                builder.constant("w", Tensor.of(EXACT, CHANNELS, CHANNELS)));
+        return builder.output("y", DataType.FLOAT, samples, CHANNELS).graph();
     }
 
     private double error(Graph model, boolean logits, int batch, Progress progress) throws IOException {
         try (var data = Dataset.open(
                 List.of(Data.write(folder.resolve("x.npz"), Map.of("x", Tensor.of(x, SAMPLES, CHANNELS)))))) {
-            var judge = new HeldOutError(model, new Samples(data, model, Map.of()), SPLIT, logits, batch, Provider.cpu());
-            return judge.error(new State(model, PLAN), progress);
+            var heldOut =
+                    new HeldOutError(model, new Samples(data, model, Map.of()), SPLIT, logits, batch, Provider.cpu());
+            return heldOut.error(new State(model, PLAN), progress);
         }
     }
 

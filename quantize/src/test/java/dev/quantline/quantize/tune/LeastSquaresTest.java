@@ -1,8 +1,8 @@
 package dev.quantline.quantize.tune;
 
+import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import dev.quantline.onnx.Tensor;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;

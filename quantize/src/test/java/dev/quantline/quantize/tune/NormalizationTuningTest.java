@@ -1,23 +1,22 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.io.IOException;
@@ -41,7 +40,7 @@ class NormalizationTuningTest {
     private Path folder;
 
     private interface Task {
-        void on(State start, State tuned, HeldOutError judge);
+        void on(State start, State tuned, HeldOutError heldOut);
     }
 
     private void tuned(int bits, Task task) throws IOException {
@@ -59,7 +58,7 @@ class NormalizationTuningTest {
 
     @Test
     void codesStayAndTheOutputComesCloser() throws IOException {
-        tuned(2, (start, tuned, judge) -> {
+        tuned(2, (start, tuned, heldOut) -> {
             for (var weight : tuned.plan().weights()) {
                 var before = start.plan().weightOf(weight.node()).orElseThrow();
                 assertEquals(
@@ -67,15 +66,15 @@ class NormalizationTuningTest {
                         weight.quantizer().quantize(tuned.model().initializers().get(weight.tensor())),
                         weight.tensor());
             }
-            double before = judge.error(start, Progress.none());
-            double after = judge.error(tuned, Progress.none());
+            double before = heldOut.error(start, Progress.none());
+            double after = heldOut.error(tuned, Progress.none());
             assertTrue(after < before, before + " -> " + after);
         });
     }
 
     @Test
     void whatIsRightAlreadyStays() throws IOException {
-        tuned(8, (start, tuned, judge) -> {
+        tuned(8, (start, tuned, heldOut) -> {
             for (var weight : tuned.plan().weights()) {
                 var before = start.plan()
                         .weightOf(weight.node())
@@ -94,14 +93,14 @@ class NormalizationTuningTest {
     @Test
     void channelsGetBackTheMeanAndTheDeviationTheyHaveInTheFloatNetwork() throws IOException {
         // Given
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Conv",
-                draft.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
-                draft.normal("w", .4, CHANNELS, 3, 3, 3),
-                draft.between("b", -1, 1, CHANNELS));
-        var model = draft.output("y", DataType.FLOAT, -1, CHANNELS, Networks.SIDE - 2, Networks.SIDE - 2)
+                builder.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE),
+                builder.normal("w", .4, CHANNELS, 3, 3, 3),
+                builder.between("b", -1, 1, CHANNELS));
+        var model = builder.output("y", DataType.FLOAT, -1, CHANNELS, Networks.SIDE - 2, Networks.SIDE - 2)
                 .graph();
         var largest = new double[CHANNELS];
         Arrays.fill(largest, 0.7);

@@ -5,12 +5,12 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.io.IOException;
@@ -47,19 +47,19 @@ class NormalizedLayersTest {
     }
 
     private static GraphBuilder draft(int opset) {
-        var draft = new GraphBuilder(opset, 2);
-        draft.input("x", DataType.FLOAT, -1, CHANNELS, PIXELS);
-        return draft;
+        var builder = new GraphBuilder(opset, 2);
+        builder.input("x", DataType.FLOAT, -1, CHANNELS, PIXELS);
+        return builder;
     }
 
-    private static Graph ending(GraphBuilder draft) {
-        return draft.output("y", DataType.FLOAT, -1, CHANNELS, PIXELS).graph();
+    private static Graph ending(GraphBuilder builder) {
+        return builder.output("y", DataType.FLOAT, -1, CHANNELS, PIXELS).graph();
     }
 
     private static Graph convolution(int opset) {
-        var draft = draft(opset);
-        draft.op("y", "Conv", "x", draft.normal("w", 1, CHANNELS, CHANNELS, 1), draft.normal("b", 1, CHANNELS));
-        return ending(draft);
+        var builder = draft(opset);
+        builder.op("y", "Conv", "x", builder.normal("w", 1, CHANNELS, CHANNELS, 1), builder.normal("b", 1, CHANNELS));
+        return ending(builder);
     }
 
     private static QuantizationPlan plan(Uniform weights) {
@@ -177,8 +177,8 @@ class NormalizedLayersTest {
                 "x",
                 computed.normal("w", 1, CHANNELS, CHANNELS, 1),
                 computed.op("b", "ReduceMax", Map.of("axes", new long[] {0, 2}, "keepdims", 0L), "x"));
-        for (var draft : List.of(bare, weightTwice, biasTwice, computed)) {
-            var start = new State(ending(draft), plan(WEIGHTS));
+        for (var builder : List.of(bare, weightTwice, biasTwice, computed)) {
+            var start = new State(ending(builder), plan(WEIGHTS));
             assertSame(start, tuned(start.model(), start, pixels(SAMPLES), SAMPLES, SAMPLES, Progress.none()));
         }
         var unplanned = new State(model, new QuantizationPlan(List.of(), List.of()));
@@ -188,16 +188,17 @@ class NormalizedLayersTest {
 
     @Test
     void whatLeadsToNoOutputIsLeftOut() throws IOException {
-        var draft = draft(17);
-        draft.op("y", "Conv", "x", draft.normal("w", 1, CHANNELS, CHANNELS, 1), draft.normal("b", 1, CHANNELS));
-        draft.op("unread", "Conv", "x", draft.normal("v", 1, CHANNELS, CHANNELS, 1), draft.normal("a", 1, CHANNELS));
+        var builder = draft(17);
+        builder.op("y", "Conv", "x", builder.normal("w", 1, CHANNELS, CHANNELS, 1), builder.normal("b", 1, CHANNELS));
+        builder.op(
+                "unread", "Conv", "x", builder.normal("v", 1, CHANNELS, CHANNELS, 1), builder.normal("a", 1, CHANNELS));
         var plan = new QuantizationPlan(
                 List.of(),
                 List.of(
                         new QuantizationPlan.Weight("w", "y/Conv", 1, WEIGHTS),
                         new QuantizationPlan.Weight("v", "unread/Conv", 1, WEIGHTS)));
 
-        var tuned = tuned(ending(draft), plan, SAMPLES, SAMPLES);
+        var tuned = tuned(ending(builder), plan, SAMPLES, SAMPLES);
 
         assertClose(tuned(convolution(17), plan(WEIGHTS), SAMPLES, SAMPLES), tuned, 1e-5f);
         assertEquals(WEIGHTS, tuned.plan().weights().getLast().quantizer());
@@ -207,15 +208,15 @@ class NormalizedLayersTest {
     @Test
     void everyLayerSeesWhatTheFloatOneBeforeItWouldGive() throws IOException {
         // Given: weights of the first that codes hold but for one factor for each channel
-        var draft = draft(17);
-        draft.op(
+        var builder = draft(17);
+        builder.op(
                 "h",
                 "Conv",
                 "x",
-                draft.constant("v", Tensor.of(new float[] {.5f, -1, 1, 1.5f}, CHANNELS, CHANNELS, 1)),
-                draft.normal("a", 1, CHANNELS));
-        draft.op("y", "Conv", "h", draft.normal("w", 1, CHANNELS, CHANNELS, 1), draft.normal("b", 1, CHANNELS));
-        var reference = ending(draft);
+                builder.constant("v", Tensor.of(new float[] {.5f, -1, 1, 1.5f}, CHANNELS, CHANNELS, 1)),
+                builder.normal("a", 1, CHANNELS));
+        builder.op("y", "Conv", "h", builder.normal("w", 1, CHANNELS, CHANNELS, 1), builder.normal("b", 1, CHANNELS));
+        var reference = ending(builder);
         var model = reference.copy();
         var v = reference.initializers().get("v").toFloats();
         for (int i = 0; i < v.length; i++) {

@@ -5,12 +5,12 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.BatchAxis;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.TuneSettings.Method;
 import dev.quantline.quantize.tune.TuneSettings.Rounding;
 import dev.quantline.quantize.tune.TuneSettings.Whole;
@@ -36,19 +36,19 @@ class PartitionTest {
     private Path folder;
 
     private interface Task {
-        void on(Partition pieces);
+        void on(Partition partition);
     }
 
     private static Graph model(long samples, boolean endsFolded) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, samples, 4), draft.normal("u", 1, 4, 4));
-        draft.op("f", "Reshape", "a", draft.constant("windows", Tensor.vector(-1L, 2L)));
-        draft.op("g", "MatMul", "f", draft.normal("v", 1, 2, 2));
-        draft.op("h", "Reshape", "g", draft.constant("rows", Tensor.vector(-1L, 4L)));
-        draft.op("y", "MatMul", "h", draft.normal("w", 1, 4, 3));
-        draft.op("class", "ArgMax", Map.of("axis", 1L), "y");
-        draft.output("y", DataType.FLOAT, samples, 3);
-        return endsFolded ? draft.output("g", DataType.FLOAT, -1, 2).graph() : draft.graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, samples, 4), builder.normal("u", 1, 4, 4));
+        builder.op("f", "Reshape", "a", builder.constant("windows", Tensor.vector(-1L, 2L)));
+        builder.op("g", "MatMul", "f", builder.normal("v", 1, 2, 2));
+        builder.op("h", "Reshape", "g", builder.constant("rows", Tensor.vector(-1L, 4L)));
+        builder.op("y", "MatMul", "h", builder.normal("w", 1, 4, 3));
+        builder.op("class", "ArgMax", Map.of("axis", 1L), "y");
+        builder.output("y", DataType.FLOAT, samples, 3);
+        return endsFolded ? builder.output("g", DataType.FLOAT, -1, 2).graph() : builder.graph();
     }
 
     private static QuantizationPlan plan() {
@@ -68,29 +68,29 @@ class PartitionTest {
         }
     }
 
-    private static List<String> ends(Partition pieces, Rounding rounding, Method method, String... blocks) {
+    private static List<String> ends(Partition partition, Rounding rounding, Method method, String... blocks) {
         var settings = new TuneSettings(
                 rounding, false, 8, method, true, List.of(blocks), false, Whole.OFF, false, Training.standard());
-        return pieces.of(settings).stream()
+        return partition.of(settings).stream()
                 .map(piece -> String.join(" ", piece.outputs()))
                 .toList();
     }
 
     @Test
     void piecesBeginAndEndWhereEverySampleHasItsPlace() throws IOException {
-        with(model(-1, false), pieces -> {
-            assertEquals(List.of("a", "h", "y"), ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT));
-            assertEquals(List.of("a", "h", "y"), ends(pieces, Rounding.COMPENSATED, Method.OFF));
-            assertEquals(List.of(), ends(pieces, Rounding.NEAREST, Method.OFF));
-            assertEquals(List.of("a", "y"), ends(pieces, Rounding.NEAREST, Method.ADAQUANT));
-            assertEquals(List.of("a", "y"), ends(pieces, Rounding.COMPENSATED, Method.ADAROUND));
-            assertEquals(List.of("a", "y"), ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "a"));
+        with(model(-1, false), partition -> {
+            assertEquals(List.of("a", "h", "y"), ends(partition, Rounding.NEAREST, Method.RECONSTRUCT));
+            assertEquals(List.of("a", "h", "y"), ends(partition, Rounding.COMPENSATED, Method.OFF));
+            assertEquals(List.of(), ends(partition, Rounding.NEAREST, Method.OFF));
+            assertEquals(List.of("a", "y"), ends(partition, Rounding.NEAREST, Method.ADAQUANT));
+            assertEquals(List.of("a", "y"), ends(partition, Rounding.COMPENSATED, Method.ADAROUND));
+            assertEquals(List.of("a", "y"), ends(partition, Rounding.NEAREST, Method.RECONSTRUCT, "a"));
             assertEquals(
                     List.of("y"),
-                    ends(pieces, Rounding.NEAREST, Method.RECONSTRUCT, "h", "g"),
+                    ends(partition, Rounding.NEAREST, Method.RECONSTRUCT, "h", "g"),
                     "what begins or ends in g");
-            assertEquals(BatchAxis.FIRST, pieces.axes().get("h"));
-            assertFalse(pieces.axes().containsKey("g"));
+            assertEquals(BatchAxis.FIRST, partition.axes().get("h"));
+            assertFalse(partition.axes().containsKey("g"));
         });
     }
 
@@ -98,16 +98,16 @@ class PartitionTest {
     void theWholeIsOneUnlessAnOutputHasNoPlaceForASample() throws IOException {
         with(
                 model(-1, false),
-                pieces -> assertEquals(
+                partition -> assertEquals(
                         List.of(List.of("y")),
-                        pieces.whole().stream().map(Subgraph::outputs).toList()));
-        with(model(-1, true), pieces -> assertEquals(List.of(), pieces.whole()));
+                        partition.whole().stream().map(Subgraph::outputs).toList()));
+        with(model(-1, true), partition -> assertEquals(List.of(), partition.whole()));
     }
 
     @Test
     void bytesAreThoseOfTheFloatsOfOneSample() throws IOException {
         for (long samples : new long[] {-1, 4}) {
-            with(model(samples, false), pieces -> assertEquals(4 * FLOATS, pieces.bytesASample()));
+            with(model(samples, false), partition -> assertEquals(4 * FLOATS, partition.bytesASample()));
         }
     }
 }

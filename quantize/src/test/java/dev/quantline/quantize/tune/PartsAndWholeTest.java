@@ -1,21 +1,20 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.TuneSettings.Method;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -88,7 +87,8 @@ class PartsAndWholeTest {
             assertEquals(1, looking);
             assertEquals(
                     IntStream.range(0, parts.size())
-                            .filter(i -> AcrossBlock.behind(parts, i, stages.model()).isPresent())
+                            .filter(i ->
+                                    AcrossBlock.behind(parts, i, stages.model()).isPresent())
                             .count(),
                     looking);
         }
@@ -98,14 +98,14 @@ class PartsAndWholeTest {
     @Test
     void partsThatEachGainAndDisagreeAreNotKept() throws IOException {
         // Given
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, 1),
-                draft.constant("first", Tensor.of(new float[] {1.25f}, 1, 1)));
-        draft.op("z", "MatMul", "y", draft.constant("second", Tensor.of(new float[] {1.6f}, 1, 1)));
-        var model = draft.output("z", DataType.FLOAT, -1, 1).graph();
+                builder.input("x", DataType.FLOAT, -1, 1),
+                builder.constant("first", Tensor.of(new float[] {1.25f}, 1, 1)));
+        builder.op("z", "MatMul", "y", builder.constant("second", Tensor.of(new float[] {1.6f}, 1, 1)));
+        var model = builder.output("z", DataType.FLOAT, -1, 1).graph();
         var plan = new QuantizationPlan(
                 List.of(),
                 List.of(

@@ -40,14 +40,14 @@ class PiecesOfNetworksTest {
     void aLayerIsAQuantizedProductWithTheBiasBehindIt() {
         // Given: a product with a bias, one with a mask that is no bias, one of two activations, and one that stays
         // float
-        var draft = new GraphBuilder(17, 1);
-        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("u", 1, 4, 4));
-        draft.op("ab", "Add", draft.normal("bias", 1, 4), "a");
-        draft.op("b", "MatMul", "ab", draft.normal("v", 1, 4, 4));
-        draft.op("bm", "Add", "b", draft.normal("mask", 1, 1, 4));
-        draft.op("c", "MatMul", "ab", "bm");
-        draft.op("d", "MatMul", "c", draft.normal("w", 1, 4, 4));
-        var model = draft.output("d", DataType.FLOAT, -1, 4).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 4), builder.normal("u", 1, 4, 4));
+        builder.op("ab", "Add", builder.normal("bias", 1, 4), "a");
+        builder.op("b", "MatMul", "ab", builder.normal("v", 1, 4, 4));
+        builder.op("bm", "Add", "b", builder.normal("mask", 1, 1, 4));
+        builder.op("c", "MatMul", "ab", "bm");
+        builder.op("d", "MatMul", "c", builder.normal("w", 1, 4, 4));
+        var model = builder.output("d", DataType.FLOAT, -1, 4).graph();
         var plan = new QuantizationPlan(
                 List.of(activation("ab", "c/MatMul"), activation("bm", "c/MatMul")),
                 List.of(weight("u", "a/MatMul"), weight("v", "b/MatMul")));
@@ -75,21 +75,21 @@ class PiecesOfNetworksTest {
 
     @Test
     void theStageOfAPictureEndsWhereItGetsSmaller() {
-        var draft = new GraphBuilder(17, 1);
-        String at = draft.input("x", DataType.FLOAT, -1, 2, 8, 8);
+        var builder = new GraphBuilder(17, 1);
+        String at = builder.input("x", DataType.FLOAT, -1, 2, 8, 8);
         var parts = new ArrayList<Subgraph>();
         for (int i = 0; i < 6; i++) {
             String from = at;
             at = i == 4
-                    ? draft.op(
+                    ? builder.op(
                             "p4",
                             "MaxPool",
                             Map.of("kernel_shape", new long[] {2, 1}, "strides", new long[] {2, 1}),
                             from)
-                    : draft.op("p" + i, "Conv", from, draft.normal("w" + i, 1, 2, 2, 1, 1));
+                    : builder.op("p" + i, "Conv", from, builder.normal("w" + i, 1, 2, 2, 1, 1));
             parts.add(new Subgraph("p" + i, i == 0 ? List.of() : List.of(from), List.of(at), Set.of()));
         }
-        var model = draft.output(at, DataType.FLOAT, -1, 2, 4, 8).graph();
+        var model = builder.output(at, DataType.FLOAT, -1, 2, 4, 8).graph();
 
         // Four parts are more than a stage of layers has.
         assertEquals(
@@ -105,15 +105,15 @@ class PiecesOfNetworksTest {
 
     @Test
     void theStageOfASentenceEndsWithEveryThirdLayer() {
-        var draft = new GraphBuilder(17, 1);
-        String at = draft.input("x", DataType.FLOAT, -1, 4);
+        var builder = new GraphBuilder(17, 1);
+        String at = builder.input("x", DataType.FLOAT, -1, 4);
         var parts = new ArrayList<Subgraph>();
         for (int i = 0; i < 7; i++) {
             String from = at;
-            at = draft.op("p" + i, "MatMul", from, draft.normal("w" + i, 1, 4, 4));
+            at = builder.op("p" + i, "MatMul", from, builder.normal("w" + i, 1, 4, 4));
             parts.add(new Subgraph("p" + i, i == 0 ? List.of() : List.of(from), List.of(at), Set.of()));
         }
-        var model = draft.output(at, DataType.FLOAT, -1, 4).graph();
+        var model = builder.output(at, DataType.FLOAT, -1, 4).graph();
 
         assertEquals(
                 List.of(
@@ -129,11 +129,11 @@ class PiecesOfNetworksTest {
 
     /** x -> h -> s -> y, where no gradient passes from s to y. */
     private static Graph opaque(String between) {
-        var draft = new GraphBuilder(17, 1);
-        draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 4), draft.normal("w", 1, 4, 4));
-        draft.op("s", between, "h");
-        draft.op("y", "Hardmax", "s");
-        return draft.output("y", DataType.FLOAT, -1, 4).graph();
+        var builder = new GraphBuilder(17, 1);
+        builder.op("h", "MatMul", builder.input("x", DataType.FLOAT, -1, 4), builder.normal("w", 1, 4, 4));
+        builder.op("s", between, "h");
+        builder.op("y", "Hardmax", "s");
+        return builder.output("y", DataType.FLOAT, -1, 4).graph();
     }
 
     @Test
@@ -149,14 +149,19 @@ class PiecesOfNetworksTest {
                 Optional.of("Hardmax"),
                 NonDifferentiable.in(Blocks.whole(model), model, grid).map(Node::op),
                 "a trained grid before it");
-        assertEquals(Optional.empty(), NonDifferentiable.in(Blocks.whole(model), model, nothing()), "nothing is trained");
+        assertEquals(
+                Optional.empty(), NonDifferentiable.in(Blocks.whole(model), model, nothing()), "nothing is trained");
         var stopped = opaque("Sign");
         assertEquals(
-                Optional.empty(), NonDifferentiable.in(Blocks.whole(stopped), stopped, layer), "nothing flows as far as that");
+                Optional.empty(),
+                NonDifferentiable.in(Blocks.whole(stopped), stopped, layer),
+                "nothing flows as far as that");
         var rest = new Subgraph("rest", List.of("h"), List.of("y"), Set.of());
-        assertEquals(Optional.of("Hardmax"), NonDifferentiable.behind(rest, model).map(Node::op));
         assertEquals(
-                Optional.empty(), NonDifferentiable.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
+                Optional.of("Hardmax"), NonDifferentiable.behind(rest, model).map(Node::op));
+        assertEquals(
+                Optional.empty(),
+                NonDifferentiable.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
     }
 
     private static TuneSettings settings(Method method, Whole whole, int samples, double zeroPointRate) {

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.linear.LayerWeight;
 import java.util.Random;
 
 /** Weights of layers, drawn from a normal distribution. */

@@ -113,7 +113,9 @@ class ReconstructionLossTest {
     @Test
     void theEndOfTheStageHasAWeightOfItsOwn() {
         assertEquals(
-                3 * (y(2) + v(2)) / 2 + 5 * v(2), loss(Training.Distance.MSE, V, true, ReconstructionLoss.weights(3, 5)), 1e-5);
+                3 * (y(2) + v(2)) / 2 + 5 * v(2),
+                loss(Training.Distance.MSE, V, true, ReconstructionLoss.weights(3, 5)),
+                1e-5);
     }
 
     @Test

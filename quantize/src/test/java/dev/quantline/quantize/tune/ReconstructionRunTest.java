@@ -4,10 +4,10 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.Trainables.Weights;
 import java.nio.file.Files;
@@ -69,20 +69,20 @@ class ReconstructionRunTest {
 
     /** {@code h -> y -> z}: y is h, and z is y times a number a channel. */
     private static Graph model(float first, float second) {
-        var draft = new GraphBuilder(17, SEED);
-        draft.op(
+        var builder = new GraphBuilder(17, SEED);
+        builder.op(
                 "h",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, 2),
-                draft.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)));
-        draft.op(
+                builder.input("x", DataType.FLOAT, -1, 2),
+                builder.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)));
+        builder.op(
                 "y",
                 "Gemm",
                 "h",
-                draft.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)),
-                draft.constant("b", Tensor.vector(0f, 0f)));
-        draft.op("z", "MatMul", "y", draft.constant("last", Tensor.of(new float[] {first, 0, 0, second}, 2, 2)));
-        return draft.output("z", DataType.FLOAT, -1, 2).graph();
+                builder.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)),
+                builder.constant("b", Tensor.vector(0f, 0f)));
+        builder.op("z", "MatMul", "y", builder.constant("last", Tensor.of(new float[] {first, 0, 0, second}, 2, 2)));
+        return builder.output("z", DataType.FLOAT, -1, 2).graph();
     }
 
     /** @param scales of the stage behind, by channel; none where the loss does not look there */
@@ -102,9 +102,14 @@ class ReconstructionRunTest {
         var part = new Subgraph("part", List.of("h"), List.of("y"), Set.of("y/Gemm"));
         var rest = new Subgraph("behind", List.of("y"), List.of("z"), Set.of());
         var data = new BlockData(
-                part, fed, given, given, targets, ahead ? Optional.of(new AcrossBlock(rest, behind)) : Optional.empty());
-        var simulation = new FakeQuantGraph(part, model, plan, BIASES, new RoundingRegularizer(0, training.steps()));
-        return new Reconstruction(data, simulation, model, training, SPLIT, Provider.cpu());
+                part,
+                fed,
+                given,
+                given,
+                targets,
+                ahead ? Optional.of(new AcrossBlock(rest, behind)) : Optional.empty());
+        var fakeQuant = new FakeQuantGraph(part, model, plan, BIASES, new RoundingRegularizer(0, training.steps()));
+        return new Reconstruction(data, fakeQuant, model, training, SPLIT, Provider.cpu());
     }
 
     private static Training training(int steps, int batch, double ahead) {

@@ -5,10 +5,10 @@ import dev.quantline.gradient.train.Run;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.Trainables.Kind;
 import dev.quantline.quantize.tune.Trainables.Weights;
@@ -53,17 +53,17 @@ class ReconstructionTest {
 
     /** {@code x -> h -> y -> z}, where z is y times a number a channel. */
     private static Graph model(float first, float second) {
-        var draft = new GraphBuilder(17, SEED);
-        String identity = draft.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2));
-        draft.op("h", "MatMul", draft.input("x", DataType.FLOAT, -1, 2), identity);
-        draft.op(
+        var builder = new GraphBuilder(17, SEED);
+        String identity = builder.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2));
+        builder.op("h", "MatMul", builder.input("x", DataType.FLOAT, -1, 2), identity);
+        builder.op(
                 "y",
                 "Gemm",
                 "h",
-                draft.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)),
-                draft.constant("b", Tensor.vector(0f, 0f)));
-        draft.op("z", "MatMul", "y", draft.constant("last", Tensor.of(new float[] {first, 0, 0, second}, 2, 2)));
-        return draft.output("z", DataType.FLOAT, -1, 2).graph();
+                builder.constant("w", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2)),
+                builder.constant("b", Tensor.vector(0f, 0f)));
+        builder.op("z", "MatMul", "y", builder.constant("last", Tensor.of(new float[] {first, 0, 0, second}, 2, 2)));
+        return builder.output("z", DataType.FLOAT, -1, 2).graph();
     }
 
     private static Training training(int steps, double floatShare, Training.Distance loss, double rate, double ahead) {
@@ -147,17 +147,17 @@ class ReconstructionTest {
                     quantized,
                     targets,
                     ahead ? Optional.of(new AcrossBlock(rest, behind)) : Optional.empty());
-            var simulation = new FakeQuantGraph(part, model, plan, trained, new RoundingRegularizer(0, how.steps()));
-            var outcome = new Reconstruction(data, simulation, model, how, SPLIT, Provider.cpu())
+            var fakeQuant = new FakeQuantGraph(part, model, plan, trained, new RoundingRegularizer(0, how.steps()));
+            var outcome = new Reconstruction(data, fakeQuant, model, how, SPLIT, Provider.cpu())
                     .run(folder.resolve("none.npz"), () -> false, Progress.none())
                     .orElseThrow();
-            var tuned = simulation.fold(outcome.values());
+            var tuned = fakeQuant.fold(outcome.values());
             return new Trained(
                     tuned.applyTo(model),
                     tuned.applyTo(plan, new SharedQuantizers(model, plan)),
                     outcome.curve(),
                     outcome.values(),
-                    simulation.parameters());
+                    fakeQuant.parameters());
         }
     }
 

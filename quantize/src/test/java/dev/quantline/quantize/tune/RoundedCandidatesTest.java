@@ -1,23 +1,22 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
-import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
+import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.TuneSettings.Rounding;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -133,14 +132,14 @@ class RoundedCandidatesTest {
     @Test
     void biasesAreCorrectedForTheRoundedWeights() throws IOException {
         // Given
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                draft.normal("w", .5, Networks.FEATURES, 3),
-                draft.normal("b", .3, 3));
-        var layer = draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                builder.normal("w", .5, Networks.FEATURES, 3),
+                builder.normal("b", .3, 3));
+        var layer = builder.output("y", DataType.FLOAT, -1, 3).graph();
         String node = layer.nodes().getFirst().name();
         var plans = new TreeMap<Integer, QuantizationPlan>();
         for (int bits : WIDTHS) {
@@ -201,14 +200,14 @@ class RoundedCandidatesTest {
     @Test
     void nothingIsKeptThatHeldOutSamplesSpeakAgainst() throws IOException {
         // Given: only the samples that are trained on are clipped
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                draft.normal("w", .5, Networks.FEATURES, 3),
-                draft.normal("b", .3, 3));
-        var layer = draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                builder.normal("w", .5, Networks.FEATURES, 3),
+                builder.normal("b", .3, 3));
+        var layer = builder.output("y", DataType.FLOAT, -1, 3).graph();
         String node = layer.nodes().getFirst().name();
         var rows = Data.rows(SAMPLES, 2).get("x").toFloats();
         for (int i = 0; i < rows.length; i++) {
@@ -236,14 +235,14 @@ class RoundedCandidatesTest {
     @Test
     void whatIsExactIsLeftAndProgressGivesEveryWidthTheSameShare() throws IOException {
         // Given
-        var draft = new GraphBuilder(17, 5);
-        draft.op(
+        var builder = new GraphBuilder(17, 5);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, 2),
-                draft.constant("w", Tensor.of(new float[] {1, -2, 3, .5f}, 2, 2)),
-                draft.normal("b", .3, 2));
-        var layer = draft.output("y", DataType.FLOAT, -1, 2).graph();
+                builder.input("x", DataType.FLOAT, -1, 2),
+                builder.constant("w", Tensor.of(new float[] {1, -2, 3, .5f}, 2, 2)),
+                builder.normal("b", .3, 2));
+        var layer = builder.output("y", DataType.FLOAT, -1, 2).graph();
         var plans = new TreeMap<Integer, QuantizationPlan>();
         for (int bits : List.of(4, 8)) {
             double largest = ((1 << bits - 1) - 1) * .5;

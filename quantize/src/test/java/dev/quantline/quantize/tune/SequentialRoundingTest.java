@@ -1,15 +1,15 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.quantize.linear.InputGram.Product;
-import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.quantize.linear.InputGram.Product;
+import dev.quantline.quantize.linear.LayerWeight;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -52,16 +52,16 @@ class SequentialRoundingTest {
     }
 
     private static Graph model(boolean convolution) {
-        var draft = new GraphBuilder(17, SEED);
+        var builder = new GraphBuilder(17, SEED);
         String op = convolution ? "Conv" : "MatMul";
         var samples = convolution ? new long[] {-1, D, 1, 1} : new long[] {-1, D};
         var weight = convolution ? new long[] {D, D, 1, 1} : new long[] {D, D};
-        draft.op(
+        builder.op(
                 "r",
                 "Relu",
-                draft.op("a", op, draft.input("x", DataType.FLOAT, samples), draft.normal("v", 1, weight)));
-        draft.op("y", op, "r", draft.normal("w", 1, weight));
-        return draft.output("y", DataType.FLOAT, samples).graph();
+                builder.op("a", op, builder.input("x", DataType.FLOAT, samples), builder.normal("v", 1, weight)));
+        builder.op("y", op, "r", builder.normal("w", 1, weight));
+        return builder.output("y", DataType.FLOAT, samples).graph();
     }
 
     private static QuantizationPlan plan(Graph model, boolean convolution) {
@@ -116,8 +116,7 @@ class SequentialRoundingTest {
     }
 
     /** A layer that reads {@code rounded} and is to give what it gives for {@code exact}. */
-    private static Gptq.Rounded wanted(
-            LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
+    private static Gptq.Rounded wanted(LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
         var own = new Product(1, D, product(rounded, rounded));
         return Gptq.withScales(
                 LeastSquares.of(layer, own, product(rounded, exact), SCARCITY), quantizer, own, SCARCITY);
@@ -194,12 +193,12 @@ class SequentialRoundingTest {
     @Test
     void layersThatReadTheSameTensorAreEachRoundedAndASharedWeightStays() {
         // Given: two layers on x, and two further ones that share a weight
-        var draft = new GraphBuilder(17, SEED);
-        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, D), draft.normal("v", 1, D, D));
-        draft.op("b", "MatMul", "x", draft.normal("w", 1, D, D));
-        draft.op("c", "MatMul", draft.op("sum", "Add", "a", "b"), draft.normal("shared", 1, D, D));
-        draft.op("y", "MatMul", "c", "shared");
-        var model = draft.output("y", DataType.FLOAT, -1, D).graph();
+        var builder = new GraphBuilder(17, SEED);
+        builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, D), builder.normal("v", 1, D, D));
+        builder.op("b", "MatMul", "x", builder.normal("w", 1, D, D));
+        builder.op("c", "MatMul", builder.op("sum", "Add", "a", "b"), builder.normal("shared", 1, D, D));
+        builder.op("y", "MatMul", "c", "shared");
+        var model = builder.output("y", DataType.FLOAT, -1, D).graph();
         var plan = new QuantizationPlan(
                 List.of(),
                 model.nodes().stream()

@@ -4,10 +4,10 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.Trainables.Kind;
 import dev.quantline.quantize.tune.Trainables.Weights;
 import java.util.ArrayList;
@@ -33,11 +33,11 @@ class SimulatedPartsTest {
 
     /** @param joined the operator behind the first product, with a constant vector */
     private static GraphBuilder draft(String joined) {
-        var draft = new GraphBuilder(17, 4);
-        draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("v", 1, 3, 3));
-        draft.op("h", joined, "a", draft.normal("u", 1, 3));
-        draft.op("y", "Gemm", "h", draft.normal("w", 1, 3, 3), draft.normal("b", 1, 3));
-        return draft.output("y", DataType.FLOAT, -1, 3);
+        var builder = new GraphBuilder(17, 4);
+        builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.normal("v", 1, 3, 3));
+        builder.op("h", joined, "a", builder.normal("u", 1, 3));
+        builder.op("y", "Gemm", "h", builder.normal("w", 1, 3, 3), builder.normal("b", 1, 3));
+        return builder.output("y", DataType.FLOAT, -1, 3);
     }
 
     private static QuantizationPlan.Activation activation(String tensor, String... readers) {
@@ -49,7 +49,8 @@ class SimulatedPartsTest {
     }
 
     private static Map<String, Kind> trained(Subgraph part, Graph model, QuantizationPlan plan, Trainables trainables) {
-        return new TreeMap<>(new FakeQuantGraph(part, model, plan, trainables, new RoundingRegularizer(0, 1)).parameters());
+        return new TreeMap<>(
+                new FakeQuantGraph(part, model, plan, trainables, new RoundingRegularizer(0, 1)).parameters());
     }
 
     private static float[] run(Graph graph, String tensor) {
@@ -98,9 +99,9 @@ class SimulatedPartsTest {
 
     @Test
     void onlyThoseWhoReadATensorQuantizedGetItsCodes() {
-        var draft = draft("Add");
-        draft.op("z", "Mul", "x", "x");
-        var model = draft.output("z", DataType.FLOAT, -1, 3).graph();
+        var builder = draft("Add");
+        builder.op("z", "Mul", "x", "x");
+        var model = builder.output("z", DataType.FLOAT, -1, 3).graph();
 
         var simulated = FakeQuantGraph.fixed(Blocks.whole(model), model, plan(activation("x", "a/MatMul")));
 
@@ -203,7 +204,8 @@ class SimulatedPartsTest {
                                 new Trainables(Weights.FIXED, false, false, true, false))
                         .keySet(),
                 "one scale is trained, not one a channel");
-        var still = new FakeQuantGraph(Blocks.whole(model), model, plan, Trainables.NOTHING, new RoundingRegularizer(0, 1));
+        var still =
+                new FakeQuantGraph(Blocks.whole(model), model, plan, Trainables.NOTHING, new RoundingRegularizer(0, 1));
         assertEquals(List.of(), still.derived(), "weights that stay are constants");
     }
 
@@ -243,11 +245,11 @@ class SimulatedPartsTest {
 
     @Test
     void aWeightThatIsLookedUpOrReadTwiceStays() {
-        var draft = new GraphBuilder(17, 4);
-        draft.op("a", "Gather", draft.normal("table", 1, 5, 3), draft.input("ids", DataType.INT64, -1));
-        draft.op("b", "MatMul", "a", draft.normal("v", 1, 3, 3));
-        draft.op("y", "MatMul", draft.op("c", "MatMul", "b", draft.normal("w", 1, 3, 3)), "w");
-        var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
+        var builder = new GraphBuilder(17, 4);
+        builder.op("a", "Gather", builder.normal("table", 1, 5, 3), builder.input("ids", DataType.INT64, -1));
+        builder.op("b", "MatMul", "a", builder.normal("v", 1, 3, 3));
+        builder.op("y", "MatMul", builder.op("c", "MatMul", "b", builder.normal("w", 1, 3, 3)), "w");
+        var model = builder.output("y", DataType.FLOAT, -1, 3).graph();
         var plan = new QuantizationPlan(
                 List.of(),
                 List.of(
@@ -266,14 +268,14 @@ class SimulatedPartsTest {
     /** What only moves values keeps the codes: its grid is that of what it moves, which is trained once, by the part that has it. */
     @Test
     void aGridIsTrainedWhereItBegins() {
-        var draft = new GraphBuilder(17, 4);
-        draft.op(
+        var builder = new GraphBuilder(17, 4);
+        builder.op(
                 "h",
                 "Relu",
-                draft.op("a", "MatMul", draft.input("x", DataType.FLOAT, -1, 3), draft.normal("v", 1, 3, 3)));
-        draft.op("r", "Reshape", draft.op("t", "Tanh", "h"), draft.constant("shape", Tensor.vector(-1L, 3L)));
-        draft.op("y", "MatMul", "r", draft.normal("w", 1, 3, 3));
-        var model = draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.normal("v", 1, 3, 3)));
+        builder.op("r", "Reshape", builder.op("t", "Tanh", "h"), builder.constant("shape", Tensor.vector(-1L, 3L)));
+        builder.op("y", "MatMul", "r", builder.normal("w", 1, 3, 3));
+        var model = builder.output("y", DataType.FLOAT, -1, 3).graph();
         var plan = new QuantizationPlan(List.of(activation("t"), activation("r")), List.of());
         var scales = new Trainables(Weights.FIXED, false, false, true, false);
         var behind = new Subgraph("behind", List.of("r"), List.of("y"), Set.of("y/MatMul"));
@@ -282,6 +284,7 @@ class SimulatedPartsTest {
                 Set.of("t/factor"),
                 trained(Blocks.whole(model), model, plan, scales).keySet());
         assertEquals(Set.of(), trained(behind, model, plan, scales).keySet());
-        assertTrue(FakeQuantGraph.fixed(behind, model, plan).nodes().stream().anyMatch(node -> node.is("QuantizeLinear")));
+        assertTrue(
+                FakeQuantGraph.fixed(behind, model, plan).nodes().stream().anyMatch(node -> node.is("QuantizeLinear")));
     }
 }

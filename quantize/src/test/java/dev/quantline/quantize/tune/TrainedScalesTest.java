@@ -23,13 +23,13 @@ class TrainedScalesTest {
     private static final Uniform WEIGHTS = Uniform.symmetric(4, 1, new double[] {0, 1, 2});
 
     private static Graph model() {
-        var draft = new GraphBuilder(17, 1);
-        draft.op(
+        var builder = new GraphBuilder(17, 1);
+        builder.op(
                 "y",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, 2),
-                draft.constant("w", Tensor.of(new float[] {0, 1, 2, 0, .5f, -1}, 2, 3)));
-        return draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, 2),
+                builder.constant("w", Tensor.of(new float[] {0, 1, 2, 0, .5f, -1}, 2, 3)));
+        return builder.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
     private static QuantizationPlan plan() {
@@ -39,18 +39,18 @@ class TrainedScalesTest {
     }
 
     private static QuantizationPlan folded(float factor) {
-        var simulation = new FakeQuantGraph(Blocks.whole(model()), model(), plan(), ALL, new RoundingRegularizer(0, 1));
+        var fakeQuant = new FakeQuantGraph(Blocks.whole(model()), model(), plan(), ALL, new RoundingRegularizer(0, 1));
         var values = new HashMap<String, Tensor>();
-        simulation.parameters().forEach((name, kind) -> {
-            var start = simulation.graph().initializers().get(name).toFloats();
+        fakeQuant.parameters().forEach((name, kind) -> {
+            var start = fakeQuant.graph().initializers().get(name).toFloats();
             for (int i = 0; i < start.length; i++) {
                 start[i] *= factor;
             }
             values.put(
                     name,
-                    Tensor.of(start, simulation.graph().initializers().get(name).shape()));
+                    Tensor.of(start, fakeQuant.graph().initializers().get(name).shape()));
         });
-        return simulation.fold(values).applyTo(plan(), new SharedQuantizers(model(), plan()));
+        return fakeQuant.fold(values).applyTo(plan(), new SharedQuantizers(model(), plan()));
     }
 
     @ParameterizedTest
@@ -82,9 +82,9 @@ class TrainedScalesTest {
 
     @Test
     void whatTrainsComputesWithTheScaleThatIsStored() {
-        var simulation = new FakeQuantGraph(Blocks.whole(model()), model(), plan(), ALL, new RoundingRegularizer(0, 1));
+        var fakeQuant = new FakeQuantGraph(Blocks.whole(model()), model(), plan(), ALL, new RoundingRegularizer(0, 1));
 
-        assertTrue(simulation.graph().nodes().stream()
+        assertTrue(fakeQuant.graph().nodes().stream()
                 .anyMatch(node -> node.is("Clip") && node.input(0).equals("x/factor")));
     }
 }

@@ -6,10 +6,10 @@ import dev.quantline.gradient.loss.Loss;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.Trainables.Kind;
 import dev.quantline.quantize.tune.Trainables.Weights;
 import java.util.ArrayList;
@@ -66,14 +66,14 @@ class TrainedTensorsTest {
     private final Tensor target = gaussian(1, ROWS, OUTPUTS);
 
     private static Graph model() {
-        var draft = new GraphBuilder(17, SEED);
-        draft.op(
+        var builder = new GraphBuilder(17, SEED);
+        builder.op(
                 "y",
                 "Gemm",
-                draft.input("x", DataType.FLOAT, -1, INPUTS),
-                draft.normal("w", .6, INPUTS, OUTPUTS),
-                draft.normal("b", .3, OUTPUTS));
-        return draft.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
+                builder.input("x", DataType.FLOAT, -1, INPUTS),
+                builder.normal("w", .6, INPUTS, OUTPUTS),
+                builder.normal("b", .3, OUTPUTS));
+        return builder.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
     }
 
     /** The layer while it is trained, and values in the midst of training. */
@@ -81,7 +81,7 @@ class TrainedTensorsTest {
         private final Weights how;
         private final Uniform grid;
         private final Graph model = model();
-        private final FakeQuantGraph simulation;
+        private final FakeQuantGraph fakeQuant;
         private final Map<Kind, String> names = new EnumMap<>(Kind.class);
         private final Map<String, Tensor> values = new LinkedHashMap<>();
 
@@ -92,15 +92,15 @@ class TrainedTensorsTest {
                     List.of(new QuantizationPlan.Activation("x", Set.of(), grid, "fixed")),
                     List.of(new QuantizationPlan.Weight(
                             "w", model.nodes().getFirst().name(), 1, WEIGHTS)));
-            simulation = new FakeQuantGraph(
+            fakeQuant = new FakeQuantGraph(
                     Blocks.whole(model),
                     model,
                     plan,
                     new Trainables(how, true, true, true, true, true),
                     new RoundingRegularizer(0, 1));
-            simulation.parameters().forEach((name, kind) -> {
+            fakeQuant.parameters().forEach((name, kind) -> {
                 names.put(kind, name);
-                var start = simulation.graph().initializers().get(name);
+                var start = fakeQuant.graph().initializers().get(name);
                 var moves = gaussian(
                                 kind == Kind.WEIGHT || kind == Kind.ROUNDING || kind == Kind.BIAS ? 1 : 0.1,
                                 start.shape())
@@ -182,12 +182,12 @@ class TrainedTensorsTest {
 
         /** Gradients as a training step gets them. */
         Map<String, Tensor> gradients() {
-            var derived = simulation.derived().getFirst();
+            var derived = fakeQuant.derived().getFirst();
             var differentiated = new ArrayList<>(values.keySet());
             differentiated.removeAll(derived.sources());
             differentiated.add(derived.tensor());
             var training = TrainingGraph.of(
-                    simulation.graph(),
+                    fakeQuant.graph(),
                     Map.of("x", x.shape()),
                     differentiated,
                     new Loss.MeanSquared("y", "target"),

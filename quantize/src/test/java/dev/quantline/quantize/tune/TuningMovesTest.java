@@ -5,13 +5,13 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.onnx.runtime.BatchAxis;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.TuneSettings.Method;
@@ -52,15 +52,16 @@ class TuningMovesTest {
 
     /** @param between the operator between both layers */
     private static Graph model(String between) {
-        var draft = new GraphBuilder(17, 8);
-        draft.op(
+        var builder = new GraphBuilder(17, 8);
+        builder.op(
                 "p",
                 "MatMul",
-                draft.input("x", DataType.FLOAT, -1, Networks.FEATURES),
-                draft.normal("v", .5, Networks.FEATURES, 4));
-        draft.op("h", between, draft.op("a", "Add", "p", draft.normal("u", .5, 4)));
-        draft.op("y", "Add", draft.op("q", "MatMul", "h", draft.normal("w", .5, 4, 3)), draft.normal("b", .5, 3));
-        return draft.output("y", DataType.FLOAT, -1, 3).graph();
+                builder.input("x", DataType.FLOAT, -1, Networks.FEATURES),
+                builder.normal("v", .5, Networks.FEATURES, 4));
+        builder.op("h", between, builder.op("a", "Add", "p", builder.normal("u", .5, 4)));
+        builder.op(
+                "y", "Add", builder.op("q", "MatMul", "h", builder.normal("w", .5, 4, 3)), builder.normal("b", .5, 3));
+        return builder.output("y", DataType.FLOAT, -1, 3).graph();
     }
 
     /** The grid of x cuts off everything above .5, so that h and y are biased. */
