@@ -7,7 +7,7 @@ import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.NpzArrays;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;

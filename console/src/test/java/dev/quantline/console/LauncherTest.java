@@ -122,7 +122,7 @@ class LauncherTest {
         var before = run(environment, "jobs");
         assertFalse(before.text().contains("building"), before.text());
         var source = Files.writeString(
-                Files.createDirectories(launcher.resolveSibling("core/src/main/java"))
+                Files.createDirectories(launcher.resolveSibling("onnx/src/main/java"))
                         .resolve("A.java"),
                 "class A {}");
         var built = Files.getLastModifiedTime(launcher.resolveSibling("target/launcher/built"))

@@ -9,7 +9,7 @@ import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

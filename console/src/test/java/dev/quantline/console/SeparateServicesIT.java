@@ -19,7 +19,7 @@ import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

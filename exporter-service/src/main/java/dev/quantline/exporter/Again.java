@@ -2,9 +2,9 @@ package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.quantize.export.Report;
+import dev.quantline.quantize.settings.Json;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;

@@ -1,9 +1,9 @@
 package dev.quantline.tuner;
 
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.job.Recipe;
 import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.finetune.Task;
+import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.tune.Training;
 import dev.quantline.quantize.tune.TuneSettings;
 import java.util.Locale;

@@ -3,7 +3,7 @@ package dev.quantline.bench.allocate;
 import dev.quantline.quantize.allocate.Allocator;
 import dev.quantline.quantize.allocate.Budget;
 import dev.quantline.quantize.allocate.Table;
-import dev.quantline.quantize.allocate.Width;
+import dev.quantline.quantize.settings.Width;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Random;

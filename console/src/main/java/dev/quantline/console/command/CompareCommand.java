@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.console.compare.Comparison;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package dev.quantline.console.command;
 
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import picocli.CommandLine.Option;
 
 /** Whether a program reads the result. */

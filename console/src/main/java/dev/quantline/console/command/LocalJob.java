@@ -2,7 +2,7 @@ package dev.quantline.console.command;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;

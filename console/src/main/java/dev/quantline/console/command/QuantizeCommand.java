@@ -4,7 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -3,7 +3,7 @@ package dev.quantline.console.command;
 import dev.quantline.console.client.Ending;
 import dev.quantline.console.client.StackClient;
 import dev.quantline.console.display.ProgressDisplay;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;

@@ -3,7 +3,7 @@ package dev.quantline.console.display;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.event.Event;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.io.PrintStream;
 
 /** One JSON object a line for programs: an event's fields, and what it is in {@code event}; nothing that only people read. */

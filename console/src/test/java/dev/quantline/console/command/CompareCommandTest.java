@@ -1,6 +1,6 @@
 package dev.quantline.console.command;
 
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.onnx.runtime.Session;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.pipeline.job.JobField;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -7,7 +7,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;

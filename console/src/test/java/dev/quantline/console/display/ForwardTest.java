@@ -2,8 +2,8 @@ package dev.quantline.console.display;
 
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
-import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.quantize.settings.Json;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.util.ArrayList;

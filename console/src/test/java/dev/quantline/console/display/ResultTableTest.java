@@ -1,6 +1,6 @@
 package dev.quantline.console.display;
 
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

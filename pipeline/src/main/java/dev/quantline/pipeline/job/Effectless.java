@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.quantize.settings.Recipe;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;

@@ -4,13 +4,15 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
 /** Turns a request as a user wrote it into a complete {@link JobRequest}, or says which field cannot be used. */
 public final class JobReader {
     private static final Vocabulary VOCABULARY = new Vocabulary(publishedSchema());
-    private static final ObjectNode PRESETS = (ObjectNode) resource("presets.json");
+    private static final ObjectNode PRESETS = (ObjectNode) Recipe.presets();
 
     private JobReader() {}
 

@@ -2,6 +2,8 @@ package dev.quantline.pipeline.job;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

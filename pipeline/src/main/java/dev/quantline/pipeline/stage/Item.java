@@ -1,7 +1,7 @@
 package dev.quantline.pipeline.stage;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 
 /**
  * A piece of a stage.

@@ -1,7 +1,6 @@
 package dev.quantline.pipeline.stage;
 
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.quantize.allocate.Width;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
@@ -9,6 +8,7 @@ import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.calibrate.Granularity;
 import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.settings.Width;
 import java.util.stream.Stream;
 
 /** A recipe's calibration as core takes it. */

@@ -2,10 +2,10 @@ package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.pipeline.store.StoredFile;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

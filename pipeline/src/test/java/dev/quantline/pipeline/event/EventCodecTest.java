@@ -2,8 +2,8 @@ package dev.quantline.pipeline.event;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.onnx.runtime.Progress.Learning;
-import dev.quantline.pipeline.job.Json;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.quantline.quantize.settings.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -1,5 +1,7 @@
 package dev.quantline.pipeline.job;
 
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

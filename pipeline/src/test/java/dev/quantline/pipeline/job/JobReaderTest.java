@@ -4,6 +4,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.evaluate.Metric;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;

@@ -3,7 +3,7 @@ package dev.quantline.pipeline.stage;
 import dev.quantline.onnx.runtime.Progress.Learning;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
-import dev.quantline.pipeline.job.Json;
+import dev.quantline.quantize.settings.Json;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,6 @@
 package dev.quantline.quantize.allocate;
 
+import dev.quantline.quantize.settings.Width;
 import java.util.Map;
 import java.util.TreeMap;
 

@@ -2,6 +2,7 @@ package dev.quantline.quantize.allocate;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
+import dev.quantline.quantize.settings.Width;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;

@@ -2,6 +2,7 @@ package dev.quantline.quantize.allocate;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.settings.Width;
 import java.util.Map;
 
 /**

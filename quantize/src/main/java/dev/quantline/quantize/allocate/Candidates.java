@@ -9,6 +9,7 @@ import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Width;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

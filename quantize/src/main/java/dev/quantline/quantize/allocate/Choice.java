@@ -4,6 +4,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Width;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;

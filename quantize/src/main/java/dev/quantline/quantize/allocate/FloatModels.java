@@ -4,6 +4,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.settings.Width;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -7,6 +7,7 @@ import com.google.ortools.sat.CpSolver;
 import com.google.ortools.sat.CpSolverStatus;
 import com.google.ortools.sat.LinearExpr;
 import com.google.ortools.sat.Literal;
+import dev.quantline.quantize.settings.Width;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;

@@ -14,6 +14,7 @@ import dev.quantline.onnx.runtime.TensorBatches;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Width;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;

@@ -1,6 +1,7 @@
 package dev.quantline.quantize.allocate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.settings.Width;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;

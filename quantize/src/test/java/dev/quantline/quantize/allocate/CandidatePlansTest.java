@@ -10,6 +10,7 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.QuantizationPlan.Activation;
 import dev.quantline.quantize.plan.QuantizationPlan.Weight;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Width;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;

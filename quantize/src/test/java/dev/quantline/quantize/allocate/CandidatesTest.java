@@ -14,6 +14,7 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Width;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -8,6 +8,7 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.settings.Width;
 import java.util.List;
 import java.util.stream.Collectors;
 

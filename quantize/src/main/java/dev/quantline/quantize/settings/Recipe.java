@@ -1,6 +1,8 @@
-package dev.quantline.pipeline.job;
+package dev.quantline.quantize.settings;
 
-import dev.quantline.quantize.allocate.Width;
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -57,6 +59,15 @@ public record Recipe(
             String layernorm,
             boolean equalize,
             boolean padding) {}
+
+    /** What every preset sets, by its name. */
+    public static JsonNode presets() {
+        try (var in = Recipe.class.getResourceAsStream("presets.json")) {
+            return Json.MAPPER.readTree(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException("presets.json", e);
+        }
+    }
 
     /** Widths to calibrate every place at, besides the plan's own: 4 and 8, and those the allocation chooses from. */
     public List<Integer> candidates() {

@@ -1,4 +1,4 @@
-package dev.quantline.quantize.allocate;
+package dev.quantline.quantize.settings;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;

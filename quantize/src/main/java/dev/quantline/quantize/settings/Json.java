@@ -1,4 +1,4 @@
-package dev.quantline.pipeline.job;
+package dev.quantline.quantize.settings;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
