@@ -20,6 +20,7 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -176,7 +177,7 @@ class SeparateServicesIT {
     }
 
     private static List<String> presets() throws IOException {
-        try (var presets = JobReader.class.getResourceAsStream("presets.json")) {
+        try (var presets = Recipe.class.getResourceAsStream("presets.json")) {
             var names = new ArrayList<String>();
             Json.MAPPER.readTree(presets).fieldNames().forEachRemaining(names::add);
             return names;
