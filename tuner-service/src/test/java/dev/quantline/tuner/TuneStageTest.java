@@ -60,14 +60,16 @@ class TuneStageTest {
         return JobReader.read(Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
                  "evaluation": {"data": "s3://bucket/v.npz", "metric": "perplexity"}, "recipe": {"preset": "w4a8",
-                 "tune": {"samples": 64, "write": WRITE, "whole": "all", "training": {"steps": 3, "batch": 8}}}}""".replace("WRITE", String.valueOf(write))), "text");
+                 "tune": {"samples": 64, "write": WRITE, "whole": "all", "training": {"steps": 3, "batch": 8}}}}
+                """.replace("WRITE", String.valueOf(write))), "text");
     }
 
     private static JobRequest mixed(String layers, String rounding) throws IOException {
         return JobReader.read(
                 Json.MAPPER.readTree("""
                 {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz", "recipe": {"preset": "mixed",
-                 "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING", "training": {"steps": 3, "batch": 8}}}}""".replace("LAYERS", layers).replace("ROUNDING", rounding)), "mixed");
+                 "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING", "training": {"steps": 3, "batch": 8}}}}
+                """.replace("LAYERS", layers).replace("ROUNDING", rounding)), "mixed");
     }
 
     private static JobRequest fineTuned() throws IOException {

@@ -74,8 +74,8 @@ final class JavaRuntime {
                             Files.isDirectory(jdk.resolve("jmods"))
                                     ? ""
                                     : "; this JDK comes without the folder jmods, and without it not every JDK "
-                                            + "can make a runtime: install your system's package of them (openjdk-25-jmods or the like), or point JAVA_HOME at a "
-                                            + "JDK from " + SOURCE));
+                                            + "can make a runtime: install your system's package of them (openjdk-25-jmods or the like), "
+                                            + "or point JAVA_HOME at a JDK from " + SOURCE));
         }
     }
 }
