@@ -5,8 +5,6 @@ import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
 import dev.quantline.fixture.Checkout;
 import dev.quantline.pipeline.job.JobReader;
-import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -148,15 +146,7 @@ class DocumentedCommandsIT {
     /** Puts files where the requests of the page look for them. */
     private void upload(Path place, String... files) throws Exception {
         var to = running(place).orElseThrow();
-        try (var store = new Store(new StoreSettings(
-                to.s3(),
-                to.region(),
-                to.accessKey(),
-                to.secretKey(),
-                to.bucket(),
-                Long.MAX_VALUE,
-                Files.createDirectories(folder.resolve("cache")),
-                Long.MAX_VALUE))) {
+        try (var store = to.store(Files.createDirectories(folder.resolve("cache")))) {
             for (var file : files) {
                 store.put("inputs/" + file, place.resolve(file));
             }

@@ -1,13 +1,11 @@
 package dev.quantline.exporter;
 
-import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.service.TinyJob;
 import dev.quantline.pipeline.service.Traffic;
+import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -33,36 +31,27 @@ class PackagedServicesIT {
     static Path folder;
 
     private static final Map<String, ServiceProcess> SERVICES = new HashMap<>();
-    private static EmbeddedStack stack;
+    private static RealStore real;
     private static Store store;
     private static Traffic traffic;
 
     @BeforeAll
     static void start() throws IOException {
-        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(new StoreSettings(
-                stack.addresses().s3Endpoint(),
-                "us-east-1",
-                StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY,
-                StackAddresses.BUCKET,
-                1 << 20,
-                folder.resolve("cache"),
-                1 << 20));
+        real = RealStore.start(folder, 1 << 20);
+        store = real.store();
         TinyJob.storeInputs(store);
         for (var name : List.of("profiler", "calibrator", "tuner", "exporter")) {
-            SERVICES.put(name, ServiceProcess.start(name, stack.addresses(), folder));
+            SERVICES.put(name, ServiceProcess.start(name, real.stack().addresses(), folder));
         }
         SERVICES.values().forEach(service -> await().atMost(START).until(() -> service.health("ready") == 200));
-        traffic = new Traffic(stack.addresses().bootstrapServers());
+        traffic = new Traffic(real.stack().addresses().bootstrapServers());
     }
 
     @AfterAll
     static void stop() {
         traffic.close();
         SERVICES.values().forEach(ServiceProcess::close);
-        store.close();
-        stack.close();
+        real.close();
     }
 
     @Test
@@ -70,7 +59,8 @@ class PackagedServicesIT {
         SERVICES.get("calibrator").kill();
         submit("interrupted");
         traffic.await("interrupted", "quantline.profiled", Event.Completed.class);
-        SERVICES.put("calibrator", ServiceProcess.start("calibrator", stack.addresses(), folder));
+        SERVICES.put(
+                "calibrator", ServiceProcess.start("calibrator", real.stack().addresses(), folder));
 
         traffic.await("interrupted", "quantline.exported", Event.Completed.class);
         assertEquals("done", report("interrupted"));

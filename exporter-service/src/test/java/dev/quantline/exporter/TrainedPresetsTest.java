@@ -5,17 +5,11 @@ import dev.quantline.fixture.Checkout;
 import dev.quantline.fixture.Data;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Dataset;
-import dev.quantline.pipeline.event.Event;
-import dev.quantline.pipeline.event.StageName;
-import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.service.StackResource;
-import dev.quantline.pipeline.service.Traffic;
-import dev.quantline.pipeline.store.Store;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.settings.Json;
 import io.quarkus.test.common.QuarkusTestResource;
 import io.quarkus.test.junit.QuarkusTest;
-import jakarta.inject.Inject;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,9 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -43,9 +34,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
  */
 @QuarkusTest
 @QuarkusTestResource(StackResource.class)
-class TrainedPresetsTest {
-    private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
-    private static final Duration PATIENCE = Duration.ofMinutes(10);
+class TrainedPresetsTest extends AllServices {
     private static final int IMAGES = 1000;
     /** Perplexity of all 200 stories; measured 3.649, float 3.425. */
     private static final double CEILING = 3.70;
@@ -53,22 +42,8 @@ class TrainedPresetsTest {
     @TempDir
     Path folder;
 
-    @Inject
-    Store store;
-
-    @ConfigProperty(name = "kafka.bootstrap.servers")
-    String broker;
-
-    private Traffic traffic;
-
-    @BeforeEach
-    void connect() {
-        traffic = new Traffic(broker, PATIENCE);
-    }
-
-    @AfterEach
-    void disconnect() {
-        traffic.close();
+    TrainedPresetsTest() {
+        super(Duration.ofMinutes(10));
     }
 
     @ParameterizedTest(name = "{0} on {1}")
@@ -117,22 +92,13 @@ class TrainedPresetsTest {
         }
     }
 
-    private ObjectNode request(String preset, String model, String data, String metric) throws IOException {
+    private ObjectNode request(String preset, String model, String data, String metric) {
         var id = preset + "-" + model.replace('_', '-').toLowerCase(Locale.ROOT);
-        var request = Json.MAPPER
-                .createObjectNode()
-                .put("id", id)
-                .put("model", stored(id, Checkout.shared("models/" + model + ".onnx")))
-                .put("calibration", stored(id, Checkout.shared("data/" + data + "/calibration.npz")));
+        var request = request(
+                id, Checkout.shared("models/" + model + ".onnx"), Checkout.shared("data/" + data + "/calibration.npz"));
         request.putObject("evaluation").put("metric", metric);
         request.putObject("recipe").put("preset", preset);
         return request;
-    }
-
-    private String stored(String id, Path file) {
-        var key = "inputs/" + id + "/" + file.getFileName();
-        store.put(key, file);
-        return "s3://quantline/" + key;
     }
 
     private static ObjectNode shortened(ObjectNode request) {
@@ -144,8 +110,7 @@ class TrainedPresetsTest {
     private Report run(ObjectNode request, Path validation) throws IOException {
         var id = request.path("id").asText();
         request.withObject("/evaluation").put("data", stored(id, validation));
-        traffic.send(TOPICS.jobs(), id, Json.bytes(request));
-        var completed = traffic.await(id, TOPICS.completed(StageName.EXPORT), Event.Completed.class);
+        var completed = exported(request);
         var report = Report.read(Files.write(
                 folder.resolve("report.json"),
                 store.read(completed.results().get("report.json").key()).orElseThrow()));

@@ -1,7 +1,10 @@
 package dev.quantline.console.client;
 
 import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreSettings;
 import java.net.URI;
+import java.nio.file.Path;
 
 /**
  * Where a stack is and how to enter it.
@@ -13,4 +16,10 @@ import java.net.URI;
  * @param topics the names of the topics
  */
 public record Connection(
-        String kafka, URI s3, String region, String accessKey, String secretKey, String bucket, Topics topics) {}
+        String kafka, URI s3, String region, String accessKey, String secretKey, String bucket, Topics topics) {
+    /** Opens the store with a cache in this folder; neither objects nor cache have a limit. */
+    public Store store(Path cache) {
+        return new Store(
+                new StoreSettings(s3, region, accessKey, secretKey, bucket, Long.MAX_VALUE, cache, Long.MAX_VALUE));
+    }
+}

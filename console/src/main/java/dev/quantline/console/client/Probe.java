@@ -1,7 +1,5 @@
 package dev.quantline.console.client;
 
-import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
 import java.time.Duration;
@@ -26,15 +24,7 @@ public final class Probe {
     /** Why the store cannot be used; empty when it can. The bucket may be missing: it is made when it is needed. */
     public static Optional<String> store(Connection connection) throws IOException {
         try (var cache = TemporaryFolder.create("quantline-probe");
-                var store = new Store(new StoreSettings(
-                        connection.s3(),
-                        connection.region(),
-                        connection.accessKey(),
-                        connection.secretKey(),
-                        connection.bucket(),
-                        Long.MAX_VALUE,
-                        cache.path(),
-                        Long.MAX_VALUE))) {
+                var store = connection.store(cache.path())) {
             store.isReady();
             return Optional.empty();
         } catch (StoreUnavailable failure) {

@@ -11,7 +11,6 @@ import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
@@ -51,15 +50,7 @@ public final class StackClient implements AutoCloseable {
                 "the Kafka broker at " + connection.kafka(), length -> Broker.connect(connection, length));
         // No file of a user's goes through a cache, whose contents must not change: this one stays empty.
         var cache = TemporaryFolder.create("quantline-console");
-        var store = new Store(new StoreSettings(
-                connection.s3(),
-                connection.region(),
-                connection.accessKey(),
-                connection.secretKey(),
-                connection.bucket(),
-                Long.MAX_VALUE,
-                cache.path(),
-                Long.MAX_VALUE));
+        var store = connection.store(cache.path());
         var client = new StackClient(connection, broker, store, cache);
         try {
             patience.until("the object store at " + connection.s3(), _ -> client.prepared());

@@ -54,21 +54,12 @@ final class AllocateCommand implements Callable<Integer> {
     private Double drop;
 
     @Mixin
-    private SizeOption size;
-
-    @Mixin
-    private OutOption out;
-
-    @Mixin
-    private StackOptions stack;
-
-    @Mixin
-    private Output output;
+    private ResultOptions result;
 
     @Override
     public Integer call() throws Exception {
         var budget = new Reallocation.Budget(
-                size.size(),
+                result.size(),
                 Optional.ofNullable(bitOperations),
                 Optional.ofNullable(latency),
                 Optional.ofNullable(loss),
@@ -76,9 +67,9 @@ final class AllocateCommand implements Callable<Integer> {
         if (budget.isEmpty()) {
             throw new BadInput("say what to keep: --size, --drop, --loss, --bit-operations or --latency");
         }
-        var running = stack.find();
+        var running = result.stack.find();
         if (running.isPresent()) {
-            try (var client = stack.connect(running.get())) {
+            try (var client = result.stack.connect(running.get())) {
                 return allocate(budget, client);
             }
         }
@@ -97,15 +88,15 @@ final class AllocateCommand implements Callable<Integer> {
     }
 
     private int allocate(Reallocation.Budget budget, StackClient client) throws IOException {
-        var target = out.or(job + "-" + size.size().map(String::valueOf).orElse("again"));
+        var target = result.outOr(job + "-" + result.size().map(String::valueOf).orElse("again"));
         try (var folder = TemporaryFolder.create("quantline-allocate")) {
-            return output.conclude(
+            return result.output.conclude(
                     export(new Reallocation(client, client.request(job), budget, folder.path()), target), target);
         }
     }
 
     private Report export(Reallocation again, Path target) throws IOException {
-        try (var shown = output.progress()) {
+        try (var shown = result.output.progress()) {
             return again.export(
                     target,
                     (fraction, message) ->

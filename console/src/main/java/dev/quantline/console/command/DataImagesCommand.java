@@ -1,6 +1,5 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.display.ProgressDisplay;
 import dev.quantline.data.image.Filter;
 import dev.quantline.data.image.ImageData;
 import dev.quantline.data.image.ImageSettings;
@@ -33,10 +32,7 @@ final class DataImagesCommand implements Callable<Integer> {
     private Path source;
 
     @Mixin
-    private ModelOption model;
-
-    @Option(names = "--out", required = true, paramLabel = "FILE.npz", description = "receives the arrays")
-    private Path out;
+    private DataFileOptions file;
 
     @Option(
             names = "--normalize",
@@ -97,20 +93,11 @@ final class DataImagesCommand implements Callable<Integer> {
     private String pathColumn;
 
     @Option(
-            names = "--label-column",
-            paramLabel = "NAME",
-            description = "column of labels (default: label, class or the like)")
-    private String labelColumn;
-
-    @Option(
             names = "--classes",
             paramLabel = "FILE",
             description =
                     "the model's classes in its order: one a line, or a config.json with id2label (default: names in order)")
     private Path classes;
-
-    @Mixin
-    private SubsetOptions subset;
 
     @Option(names = "--skip-broken", description = "leave broken pictures out and count them")
     private boolean skipBroken;
@@ -133,18 +120,18 @@ final class DataImagesCommand implements Callable<Integer> {
                 Optional.ofNullable(fit),
                 Optional.ofNullable(filter).map(Filter::named),
                 fill,
-                Optional.ofNullable(preprocessor).or(() -> model.beside("preprocessor_config.json")),
+                Optional.ofNullable(preprocessor).or(() -> file.model.beside("preprocessor_config.json")),
                 Optional.ofNullable(normalize),
                 floats,
                 Optional.ofNullable(pathColumn),
-                Optional.ofNullable(labelColumn),
+                file.label(),
                 Optional.ofNullable(classes),
-                subset.subset(),
+                file.subset(),
                 skipBroken,
                 maxPixels);
         ImageData.Result result;
-        try (var display = ProgressDisplay.on(System.err, Boolean.getBoolean("quantline.terminal"))) {
-            result = ImageData.write(source, model.read(), settings, out, display.of("images"));
+        try (var display = DataFileOptions.display()) {
+            result = ImageData.write(source, file.model.read(), settings, file.out, display.of("images"));
         }
         result.skipped().forEach(reason -> System.err.println("skipped: " + reason));
         tell(result, settings.preprocessor());
@@ -154,7 +141,7 @@ final class DataImagesCommand implements Callable<Integer> {
     private void tell(ImageData.Result result, Optional<Path> configuration) {
         System.out.println("%s: array %s of %d pictures%s%s"
                 .formatted(
-                        out,
+                        file.out,
                         result.array(),
                         result.samples(),
                         result.skipped().isEmpty()
@@ -163,7 +150,7 @@ final class DataImagesCommand implements Callable<Integer> {
                                         .formatted(result.skipped().size()),
                         result.ignored() == 0 ? "" : ", %d other files left alone".formatted(result.ignored())));
         System.out.println("pictures: " + result.described()
-                + configuration.map(file -> "; " + file).orElse(""));
+                + configuration.map(named -> "; " + named).orElse(""));
         result.classes()
                 .ifPresent(labels -> System.out.println("labels: "
                         + labels.names().entrySet().stream()
@@ -173,10 +160,7 @@ final class DataImagesCommand implements Callable<Integer> {
                         + (labels.names().size() > NAMED_CLASSES
                                 ? ", ... %d in all".formatted(labels.names().size())
                                 : "")));
-        System.out.println("next: ./quantline quantize %s --data %s%s"
-                .formatted(
-                        model.file(),
-                        out,
-                        result.normalize().map(file -> " --normalize " + file).orElse("")));
+        file.printNext(
+                result.normalize().map(written -> " --normalize " + written).orElse(""));
     }
 }

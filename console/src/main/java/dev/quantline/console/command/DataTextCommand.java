@@ -1,6 +1,5 @@
 package dev.quantline.console.command;
 
-import dev.quantline.console.display.ProgressDisplay;
 import dev.quantline.data.text.TextData;
 import dev.quantline.data.text.TextSettings;
 import dev.quantline.onnx.BadInput;
@@ -29,10 +28,7 @@ final class DataTextCommand implements Callable<Integer> {
     private Path source;
 
     @Mixin
-    private ModelOption model;
-
-    @Option(names = "--out", required = true, paramLabel = "FILE.npz", description = "receives the arrays")
-    private Path out;
+    private DataFileOptions file;
 
     @Option(
             names = "--tokenizer",
@@ -74,12 +70,6 @@ final class DataTextCommand implements Callable<Integer> {
     private String score;
 
     @Option(
-            names = "--label-column",
-            paramLabel = "NAME",
-            description = "column of classes (default: label, class or the like)")
-    private String label;
-
-    @Option(
             names = "--ids",
             paramLabel = "NAME",
             description = "the model's input of token numbers (default: input_ids, or the only one)")
@@ -90,16 +80,13 @@ final class DataTextCommand implements Callable<Integer> {
             description = "pad also for a model that takes no mask; else short texts are left out for it")
     private boolean padded;
 
-    @Mixin
-    private SubsetOptions subset;
-
     @Override
     public Integer call() throws Exception {
         if (pair != null && pair.size() != 2) {
             throw new BadInput("--pair names two columns, as sentence1,sentence2");
         }
         var vocabulary = Optional.ofNullable(tokenizer)
-                .or(() -> model.beside("tokenizer.json"))
+                .or(() -> file.model.beside("tokenizer.json"))
                 .orElseThrow(
                         () -> new BadInput(
                                 "--tokenizer is missing, and no tokenizer.json lies beside the model: take the one it was trained with"));
@@ -112,13 +99,13 @@ final class DataTextCommand implements Callable<Integer> {
                 columns.map(List::getLast),
                 joint,
                 Optional.ofNullable(score),
-                Optional.ofNullable(label),
+                file.label(),
                 Optional.ofNullable(ids),
                 padded,
-                subset.subset());
+                file.subset());
         TextData.Result result;
-        try (var display = ProgressDisplay.on(System.err, Boolean.getBoolean("quantline.terminal"))) {
-            result = TextData.write(source, vocabulary, model.read(), settings, out, display.of("text"));
+        try (var display = DataFileOptions.display()) {
+            result = TextData.write(source, vocabulary, file.model.read(), settings, file.out, display.of("text"));
         }
         tell(result);
         return ExitCode.DONE;
@@ -128,7 +115,7 @@ final class DataTextCommand implements Callable<Integer> {
         System.out.println(String.format(
                 Locale.ROOT,
                 "%s: %d sequences of %d tokens, %.0f %% of them padding; %s",
-                out,
+                file.out,
                 result.rows(),
                 result.length(),
                 PERCENT * result.padding(),
@@ -150,12 +137,8 @@ final class DataTextCommand implements Callable<Integer> {
         if (!result.left().isEmpty()) {
             System.out.println("nothing was written for the model's inputs " + String.join(", ", result.left()));
         }
-        System.out.println("next: ./quantline quantize %s --data %s%s"
-                .formatted(
-                        model.file(),
-                        out,
-                        result.metric()
-                                .map(metric -> "; to measure on it: --eval %s --metric %s".formatted(out, metric))
-                                .orElse("")));
+        file.printNext(result.metric()
+                .map(metric -> "; to measure on it: --eval %s --metric %s".formatted(file.out, metric))
+                .orElse(""));
     }
 }

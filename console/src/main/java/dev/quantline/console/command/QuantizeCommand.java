@@ -88,16 +88,7 @@ final class QuantizeCommand implements Callable<Integer> {
     private RecipeOption recipe;
 
     @Mixin
-    private SizeOption size;
-
-    @Mixin
-    private OutOption out;
-
-    @Mixin
-    private StackOptions stack;
-
-    @Mixin
-    private Output output;
+    private ResultOptions result;
 
     @Override
     public Integer call() throws Exception {
@@ -106,8 +97,8 @@ final class QuantizeCommand implements Callable<Integer> {
         requireTogether("--eval", evaluation, "--better", better);
         requireTogether("--train", training, "--loss", loss);
         var job = new LocalJob(
-                id == null ? JobIds.of(readable(model)) : id,
-                readable(model),
+                id == null ? JobIds.of(ModelOption.readable(model)) : id,
+                ModelOption.readable(model),
                 data(data),
                 Optional.ofNullable(evaluation)
                         .map(file -> new LocalJob.Evaluation(
@@ -120,8 +111,8 @@ final class QuantizeCommand implements Callable<Integer> {
                 normalize == null ? Optional.empty() : Optional.of(SubmitCommand.json(normalize)),
                 inputs(),
                 Optional.ofNullable(target));
-        job.evaluation().flatMap(LocalJob.Evaluation::graph).ifPresent(QuantizeCommand::readable);
-        return new LocalRun(output).run(job, stack, out.or(job.id()));
+        job.evaluation().flatMap(LocalJob.Evaluation::graph).ifPresent(ModelOption::readable);
+        return new LocalRun(result.output).run(job, result.stack, result.outOr(job.id()));
     }
 
     /** Where inputs have their samples, as the request carries it. */
@@ -135,26 +126,19 @@ final class QuantizeCommand implements Callable<Integer> {
     /** The recipe as the request carries it; a budget turns a name into an object that overrides it. */
     private Optional<JsonNode> recipe() throws IOException {
         var named = recipe.named();
-        if (size.size().isEmpty()) {
+        if (result.size().isEmpty()) {
             return named;
         }
         var over = named.orElse(TextNode.valueOf("mixed"));
         var object = over instanceof ObjectNode given
                 ? given.deepCopy()
                 : Json.MAPPER.createObjectNode().put("preset", over.asText());
-        object.withObject("/allocate").put("size", size.size().get());
+        object.withObject("/allocate").put("size", result.size().get());
         return Optional.of(object);
     }
 
     private static Path data(Path fileOrFolder) {
-        return Files.isDirectory(fileOrFolder) ? fileOrFolder : readable(fileOrFolder);
-    }
-
-    private static Path readable(Path file) {
-        if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
-            throw new BadInput(file + ": no such file, or it cannot be read");
-        }
-        return file;
+        return Files.isDirectory(fileOrFolder) ? fileOrFolder : ModelOption.readable(fileOrFolder);
     }
 
     private static void requireTogether(String dataOption, Path data, String choiceOption, String choice) {

@@ -3,7 +3,6 @@ package dev.quantline.console.client;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,7 +30,7 @@ class StackClientTest {
             var out = Files.createDirectory(folder.resolve("out"));
             Files.writeString(out.resolve("model.onnx"), "old");
             var linked = Files.createLink(folder.resolve("linked.onnx"), out.resolve("model.onnx"));
-            try (var store = store(LocalStack.connection(stack.addresses()))) {
+            try (var store = LocalStack.connection(stack.addresses()).store(folder.resolve("cache"))) {
                 deliver(store, "large", "model.onnx", "model.onnx.data", "report.json", "report.html");
                 deliver(store, "small", "model.onnx", "report.json", "report.html");
             }
@@ -61,18 +60,6 @@ class StackClientTest {
                     .get();
         }
         return StackClient.connect(connection, Patience.of(LocalStack.STARTING));
-    }
-
-    private Store store(Connection connection) {
-        return new Store(new StoreSettings(
-                connection.s3(),
-                connection.region(),
-                connection.accessKey(),
-                connection.secretKey(),
-                connection.bucket(),
-                Long.MAX_VALUE,
-                folder.resolve("cache"),
-                Long.MAX_VALUE));
     }
 
     private static void deliver(Store store, String job, String... files) {

@@ -1,15 +1,13 @@
 package dev.quantline.console.command;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.store.Keys;
-import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -153,15 +151,7 @@ class WaitingTest {
                     "--json");
             var file = Files.writeString(folder.resolve("job.json"), """
                     {"id": "other", "model": "s3://quantline/inputs/m.onnx", "calibration": "s3://quantline/inputs/c.npz"}""");
-            try (var store = new Store(new StoreSettings(
-                    stack.addresses().s3Endpoint(),
-                    "us-east-1",
-                    StackAddresses.ACCESS_KEY,
-                    StackAddresses.SECRET_KEY,
-                    StackAddresses.BUCKET,
-                    Long.MAX_VALUE,
-                    folder.resolve("cache"),
-                    Long.MAX_VALUE))) {
+            try (var store = LocalStack.connection(stack.addresses()).store(folder.resolve("cache"))) {
                 store.write(Keys.request("one"), "{}".getBytes(StandardCharsets.UTF_8));
             }
             // When another is submitted, jobs are listed, and one is cancelled

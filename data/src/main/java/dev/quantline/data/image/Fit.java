@@ -6,18 +6,24 @@ public sealed interface Fit {
     Size resized(int width, int height);
 
     /** In words. */
-    String described();
+    default String described() {
+        return switch (this) {
+            case Stretch(var size) -> "stretched to " + size;
+            case ShorterSide(int pixels) -> "resized so that the shorter side has " + pixels + " pixels";
+            case Limited(int shorter, int longer) ->
+                "resized so that the shorter side has " + shorter + " pixels, or the longer one " + longer;
+            case Cover(var size) -> "resized to cover " + size;
+            case Within(var size) -> "resized to fit into " + size;
+            case Inside(var size) -> "resized to fit into " + size;
+            case Unchanged() -> "not resized";
+        };
+    }
 
     /** Both sides as given, whatever that does to the proportions. */
     record Stretch(Size size) implements Fit {
         @Override
         public Size resized(int width, int height) {
             return size;
-        }
-
-        @Override
-        public String described() {
-            return "stretched to " + size;
         }
     }
 
@@ -28,11 +34,6 @@ public sealed interface Fit {
             return width <= height
                     ? new Size(pixels, Math.max(1, (int) ((double) pixels * height / width)))
                     : new Size(Math.max(1, (int) ((double) pixels * width / height)), pixels);
-        }
-
-        @Override
-        public String described() {
-            return "resized so that the shorter side has " + pixels + " pixels";
         }
     }
 
@@ -55,11 +56,6 @@ public sealed interface Fit {
                     ? new Size(side, (int) (raw * height / width))
                     : new Size((int) (raw * width / height), side);
         }
-
-        @Override
-        public String described() {
-            return "resized so that the shorter side has " + shorter + " pixels, or the longer one " + longer;
-        }
     }
 
     /** Proportions kept, sides rounded down: Hugging Face's {@code get_image_size_for_max_height_width}. */
@@ -68,11 +64,6 @@ public sealed interface Fit {
         public Size resized(int width, int height) {
             double scale = Math.min((double) size.height() / height, (double) size.width() / width);
             return new Size((int) (width * scale), (int) (height * scale));
-        }
-
-        @Override
-        public String described() {
-            return "resized to fit into " + size;
         }
     }
 
@@ -83,11 +74,6 @@ public sealed interface Fit {
             double scale = Math.max((double) size.width() / width, (double) size.height() / height);
             return new Size(Math.max(size.width(), (int) Math.round(width * scale)), Math.max(size.height(), (int)
                     Math.round(height * scale)));
-        }
-
-        @Override
-        public String described() {
-            return "resized to cover " + size;
         }
     }
 
@@ -100,11 +86,6 @@ public sealed interface Fit {
                     Math.clamp(Math.round(width * scale), 1, size.width()),
                     Math.clamp(Math.round(height * scale), 1, size.height()));
         }
-
-        @Override
-        public String described() {
-            return "resized to fit into " + size;
-        }
     }
 
     /** As large as it is. */
@@ -112,11 +93,6 @@ public sealed interface Fit {
         @Override
         public Size resized(int width, int height) {
             return new Size(width, height);
-        }
-
-        @Override
-        public String described() {
-            return "not resized";
         }
     }
 }

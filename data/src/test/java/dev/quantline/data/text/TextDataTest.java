@@ -112,18 +112,7 @@ class TextDataTest {
     void aTextIsCutInBlocksBehindItsOpening() throws Exception {
         // Given 11 tokens and a model without a mask
         var text = file("a.txt", "the cat sleeps\non the mat .\nthe dog runs and\n");
-        var settings = new TextSettings(
-                OptionalInt.of(5),
-                true,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                false,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                false,
-                new Subset(0, 0));
+        var settings = settings(OptionalInt.of(5), true, new Subset(0, 0));
         // When blocks of five are cut
         var result = write(text, "causal", causal(), settings);
         // Then each begins as texts do, and three tokens at the end fill none
@@ -155,18 +144,7 @@ class TextDataTest {
             lines.append("cat ".repeat(i % 9 + 1)).append('\n');
         }
         var text = file("a.txt", lines.toString());
-        var some = new TextSettings(
-                OptionalInt.empty(),
-                false,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                false,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                false,
-                new Subset(300, 5));
+        var some = settings(OptionalInt.empty(), false, new Subset(300, 5));
 
         assertEquals(
                 300, write(text, "sentences", Networks.transformer(1), some).rows());
@@ -222,9 +200,13 @@ class TextDataTest {
     }
 
     private static TextSettings length(int tokens) {
+        return settings(OptionalInt.of(tokens), false, new Subset(0, 0));
+    }
+
+    private static TextSettings settings(OptionalInt length, boolean blocks, Subset subset) {
         return new TextSettings(
-                OptionalInt.of(tokens),
-                false,
+                length,
+                blocks,
                 Optional.empty(),
                 Optional.empty(),
                 Optional.empty(),
@@ -233,7 +215,7 @@ class TextDataTest {
                 Optional.empty(),
                 Optional.empty(),
                 false,
-                new Subset(0, 0));
+                subset);
     }
 
     private Path file(String name, String text) throws IOException {

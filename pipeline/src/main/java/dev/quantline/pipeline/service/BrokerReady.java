@@ -23,16 +23,21 @@ public class BrokerReady implements HealthCheck {
         this.broker = broker;
     }
 
-    @Override
-    public HealthCheckResponse call() {
-        var response = HealthCheckResponse.named("broker").withData("address", broker);
-        try (var admin = Admin.create(Map.of(
+    /** A client that gives up on a broker that does not answer in time. */
+    static Admin admin(String broker, int patienceMillis) {
+        return Admin.create(Map.of(
                 AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
                 broker,
                 AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
-                PATIENCE_MILLIS,
+                patienceMillis,
                 AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG,
-                PATIENCE_MILLIS))) {
+                patienceMillis));
+    }
+
+    @Override
+    public HealthCheckResponse call() {
+        var response = HealthCheckResponse.named("broker").withData("address", broker);
+        try (var admin = admin(broker, PATIENCE_MILLIS)) {
             return response.up()
                     .withData("nodes", admin.describeCluster().nodes().get().size())
                     .build();

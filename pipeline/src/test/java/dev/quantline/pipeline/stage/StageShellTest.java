@@ -1,16 +1,15 @@
 package dev.quantline.pipeline.stage;
 
-import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import dev.quantline.quantize.settings.Json;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -34,7 +33,7 @@ class StageShellTest {
     @TempDir
     static Path folder;
 
-    private static EmbeddedStack stack;
+    private static RealStore real;
     private static Store store;
 
     private final Deque<Event> published = new ArrayDeque<>();
@@ -67,23 +66,13 @@ class StageShellTest {
 
     @BeforeAll
     static void start() throws IOException {
-        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(new StoreSettings(
-                stack.addresses().s3Endpoint(),
-                "us-east-1",
-                StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY,
-                StackAddresses.BUCKET,
-                1 << 20,
-                folder.resolve("cache"),
-                1 << 30));
-        store.prepare();
+        real = RealStore.start(folder, 1 << 20);
+        store = real.store();
     }
 
     @AfterAll
     static void stop() {
-        store.close();
-        stack.close();
+        real.close();
     }
 
     @Test
@@ -225,15 +214,7 @@ class StageShellTest {
     void anUnreachableStoreIsRetryable() {
         submit("i", "1");
         var away = new StageDependencies(
-                new Store(new StoreSettings(
-                        java.net.URI.create("http://127.0.0.1:1"),
-                        "us-east-1",
-                        "a",
-                        "b",
-                        "quantline",
-                        1,
-                        folder.resolve("cache"),
-                        1)),
+                new Store(RealStore.settings(URI.create("http://127.0.0.1:1"), 1, folder.resolve("cache"))),
                 new Recorder(),
                 tools.metrics(),
                 RetryPolicy.once(),

@@ -2,15 +2,13 @@ package dev.quantline.pipeline.stage;
 
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
-import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
-import dev.quantline.pipeline.store.StoreSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,28 +29,18 @@ class WorkDirectoryTest {
     @TempDir
     static Path folder;
 
-    private static EmbeddedStack stack;
+    private static RealStore real;
     private static Store store;
 
     @BeforeAll
     static void start() throws IOException {
-        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(new StoreSettings(
-                stack.addresses().s3Endpoint(),
-                "us-east-1",
-                StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY,
-                StackAddresses.BUCKET,
-                1 << 20,
-                folder.resolve("cache"),
-                1 << 30));
-        store.prepare();
+        real = RealStore.start(folder, 1 << 20);
+        store = real.store();
     }
 
     @AfterAll
     static void stop() {
-        store.close();
-        stack.close();
+        real.close();
     }
 
     @Test

@@ -1,7 +1,5 @@
 package dev.quantline.pipeline.store;
 
-import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.job.ObjectRef;
 import java.io.IOException;
@@ -28,26 +26,24 @@ class StoreTest {
     @TempDir
     static Path folder;
 
-    private static EmbeddedStack stack;
+    private static RealStore real;
     private static Store store;
 
     @BeforeAll
     static void start() throws IOException {
-        stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        store = new Store(settings(stack.addresses().s3Endpoint(), "cache"));
-        store.prepare();
+        real = RealStore.start(folder, LIMIT);
+        store = real.store();
     }
 
     @AfterAll
     static void stop() {
-        store.close();
-        stack.close();
+        real.close();
     }
 
     @Test
     void aFileOfSeveralPartsComesBackFromTheStoreOnceAndThenFromTheCache() throws IOException {
         var file = file("large", 33 << 20, 1);
-        var other = new Store(settings(stack.addresses().s3Endpoint(), "other-cache"));
+        var other = new Store(settings(real.stack().addresses().s3Endpoint(), "other-cache"));
         var moved = new AtomicLong();
 
         var stored = store.put("inputs/large.bin", file);
@@ -64,7 +60,7 @@ class StoreTest {
     @Test
     void anObjectIsKnownAgainWhenItsStoreHasAnotherAddress() throws IOException {
         var moved = new AtomicLong();
-        var address = stack.addresses().s3Endpoint();
+        var address = real.stack().addresses().s3Endpoint();
         var stored = store.put("inputs/known.bin", file("known", 1000, 7));
         for (var host : List.of("127.0.0.1", "localhost")) {
             try (var there =
@@ -101,7 +97,7 @@ class StoreTest {
     @Test
     void aReplacedObjectIsNoticed() throws IOException {
         var before = store.put("inputs/changing", file("before", 100, 2));
-        var other = new Store(settings(stack.addresses().s3Endpoint(), "third-cache"));
+        var other = new Store(settings(real.stack().addresses().s3Endpoint(), "third-cache"));
         store.put("inputs/changing", file("after", 100, 3));
 
         var refusal = assertThrows(BadInput.class, () -> other.fetch(before, folder.resolve("x"), _ -> {}));
@@ -168,15 +164,7 @@ class StoreTest {
     }
 
     private static StoreSettings settings(URI endpoint, String cache) {
-        return new StoreSettings(
-                endpoint,
-                "us-east-1",
-                StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY,
-                StackAddresses.BUCKET,
-                LIMIT,
-                folder.resolve(cache),
-                1L << 30);
+        return RealStore.settings(endpoint, LIMIT, folder.resolve(cache));
     }
 
     private static Path file(String name, int bytes, long seed) throws IOException {

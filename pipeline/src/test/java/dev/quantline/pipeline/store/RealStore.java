@@ -1,0 +1,37 @@
+package dev.quantline.pipeline.store;
+
+import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StackAddresses;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+
+/** A store for tests over a folder, behind a real S3 server in this process; the broker beside it serves those that need one. */
+public record RealStore(EmbeddedStack stack, Store store) implements AutoCloseable {
+    /** Starts the servers. @param largest most bytes of an object */
+    public static RealStore start(Path folder, long largest) throws IOException {
+        var stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
+        var store = new Store(settings(stack.addresses().s3Endpoint(), largest, folder.resolve("cache")));
+        store.prepare();
+        return new RealStore(stack, store);
+    }
+
+    /** The settings of a further client of such a server. */
+    public static StoreSettings settings(URI endpoint, long largest, Path cache) {
+        return new StoreSettings(
+                endpoint,
+                "us-east-1",
+                StackAddresses.ACCESS_KEY,
+                StackAddresses.SECRET_KEY,
+                StackAddresses.BUCKET,
+                largest,
+                cache,
+                1L << 30);
+    }
+
+    @Override
+    public void close() {
+        store.close();
+        stack.close();
+    }
+}
