@@ -2,6 +2,7 @@ package dev.quantline.data;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.OptionalLong;
@@ -11,19 +12,6 @@ import java.util.stream.Stream;
 
 /** What a model does first with an input: operators that only move or cast values are looked through. */
 final class FirstUse {
-    private static final Set<String> MOVING = Set.of(
-            "Cast", "Identity", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Slice", "Split", "Flatten", "Concat");
-    private static final Set<String> NORMALIZING = Set.of(
-            "Sub",
-            "Div",
-            "Mul",
-            "Add",
-            "BatchNormalization",
-            "InstanceNormalization",
-            "LayerNormalization",
-            "Clip",
-            "Resize");
-
     private final Graph model;
 
     FirstUse(Graph model) {
@@ -32,7 +20,15 @@ final class FirstUse {
 
     /** Whether the model brings the values of this input to a scale of its own. */
     boolean normalizes(String input) {
-        return users(input).anyMatch(use -> NORMALIZING.contains(use.node().op()));
+        return users(input).anyMatch(use -> normalizes(use.node()));
+    }
+
+    private static boolean normalizes(Node node) {
+        return Operators.isAny(node, Operators.ARITHMETIC, Operators.NORMALIZING) || node.is("Clip", "Resize");
+    }
+
+    private static boolean looksThrough(Node node) {
+        return Operators.isAny(node, Operators.MOVING, Operators.COPYING) || node.is("Concat");
     }
 
     /** How many rows the table has that the input's values number; the smallest of several. */
@@ -55,7 +51,7 @@ final class FirstUse {
             String tensor = open.remove();
             Predicate<Node> reads = node -> node.inputs().contains(tensor);
             for (var node : model.nodes().stream().filter(reads).toList()) {
-                if (MOVING.contains(node.op())) {
+                if (looksThrough(node)) {
                     node.outputs().stream().filter(seen::add).forEach(open::add);
                 } else {
                     uses.add(new Use(node, tensor));

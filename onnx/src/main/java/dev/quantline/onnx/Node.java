@@ -74,6 +74,11 @@ public record Node(
         return !input(i).isEmpty();
     }
 
+    /** The input of a binary operator beside {@code operand}; {@code operand} itself where it is both. */
+    public String beside(String operand) {
+        return input(input(0).equals(operand) ? 1 : 0);
+    }
+
     /** Name of output {@code i}, empty when unused. */
     public String output(int i) {
         return i < outputs.size() ? outputs.get(i) : "";

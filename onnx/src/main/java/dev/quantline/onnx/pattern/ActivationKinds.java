@@ -2,44 +2,13 @@ package dev.quantline.onnx.pattern;
 
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 /** Names the activations of a canonical graph by what they are. */
 public final class ActivationKinds {
-    /** What these give is of the same kind as what they read. */
-    private static final Set<String> PASSING = Set.of(
-            "Identity",
-            "Cast",
-            "Dropout",
-            "Reshape",
-            "Flatten",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Slice",
-            "Split",
-            "Expand",
-            "Tile",
-            "Pad",
-            "DepthToSpace",
-            "SpaceToDepth",
-            "Resize",
-            "MaxPool",
-            "AveragePool",
-            "GlobalAveragePool",
-            "GlobalMaxPool",
-            "ReduceMean",
-            "Relu",
-            "LeakyRelu",
-            "PRelu",
-            "Clip",
-            "BatchNormalization");
-
-    private static final Set<String> SCALING = Set.of("Add", "Sub", "Mul", "Div");
-
     private final GraphIndex index;
     private final GatedActivations gated;
     private final Map<String, ActivationKind> made = new HashMap<>();
@@ -82,7 +51,7 @@ public final class ActivationKinds {
         if (!node.domain().isEmpty()) {
             return ActivationKind.OTHER;
         }
-        if (PASSING.contains(node.op())) {
+        if (keepsKind(node)) {
             return made(node.input(0));
         }
         return switch (node.op()) {
@@ -92,8 +61,21 @@ public final class ActivationKinds {
             case "Gemm" -> ActivationKind.LINEAR;
             case "Gather" -> index.constant(node.input(0)).isPresent() ? ActivationKind.EMBEDDING : made(node.input(0));
             case "Concat" -> common(node);
-            default -> SCALING.contains(node.op()) ? combined(node) : ActivationKind.OTHER;
+            default -> Operators.ARITHMETIC.has(node) ? combined(node) : ActivationKind.OTHER;
         };
+    }
+
+    /** Whether what a node gives is of the same kind as what it reads. */
+    private static boolean keepsKind(Node node) {
+        return node.is("Dropout", "BatchNormalization")
+                || Operators.isAny(
+                        node,
+                        Operators.MOVING,
+                        Operators.BLOCKS,
+                        Operators.COPYING,
+                        Operators.EXTENDING,
+                        Operators.POOLING,
+                        Operators.BOUNDING);
     }
 
     private ActivationKind common(Node node) {
@@ -111,7 +93,7 @@ public final class ActivationKinds {
                 .filter(input -> index.constant(input).isPresent())
                 .findFirst();
         if (constant.isPresent()) {
-            return made(node.input(node.input(0).equals(constant.get()) ? 1 : 0));
+            return made(node.beside(constant.get()));
         }
         if (!node.is("Add")) {
             return node.is("Mul")

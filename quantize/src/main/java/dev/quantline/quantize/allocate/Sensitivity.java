@@ -3,6 +3,7 @@ package dev.quantline.quantize.allocate;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
@@ -250,13 +251,11 @@ public final class Sensitivity {
 
     /** Every element of the output sums over as many products as there are weights for one output channel. */
     private double multiplications(Node layer, QuantizationPlan.Weight weight, Tensor output) {
-        if (!layer.is("MatMul", "Gemm", "Conv")) {
+        if (!Operators.LAYERS.has(layer)) {
             return 0;
         }
         var constant = model.initializers().get(weight.tensor());
-        int channels = layer.is("Conv")
-                ? constant.dim(0)
-                : constant.dim(layer.is("Gemm") && layer.intOf("transB", 0) == 1 ? 0 : weight.input() == 1 ? -1 : -2);
+        int channels = constant.dim(Operators.outputAxis(layer) == 0 ? 0 : weight.input() == 1 ? -1 : -2);
         return (double) output.size() * constant.size() / channels;
     }
 }

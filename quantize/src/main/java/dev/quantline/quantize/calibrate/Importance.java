@@ -1,6 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.profile.TensorProfile;
 
@@ -32,7 +33,7 @@ final class Importance {
             }
             return importance;
         }
-        boolean transposed = node.is("Gemm") && node.intOf("transB", 0) == 1;
+        boolean transposed = Operators.outputAxis(node) == 0;
         if (!node.is("MatMul", "Gemm") || weight.rank() != 2 || weight.dim(transposed ? 1 : 0) != channels.length) {
             return null;
         }

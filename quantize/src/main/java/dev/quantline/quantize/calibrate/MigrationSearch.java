@@ -2,6 +2,7 @@ package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.ScaleMigration;
 import dev.quantline.onnx.runtime.TensorBatches;
@@ -157,7 +158,7 @@ final class MigrationSearch {
     }
 
     private Tensor rounded(Tensor weight, Node reader, TensorProfile moved, Choice choice) {
-        boolean transposed = reader.is("Gemm") && reader.intOf("transB", 0) == 1;
+        boolean transposed = Operators.outputAxis(reader) == 0;
         int columns = weight.dim(1);
         var w = weight.toFloats();
         for (int i = 0; i < w.length; i++) {

@@ -2,6 +2,7 @@ package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.quantize.linear.InputGram;
@@ -63,7 +64,7 @@ final class WeightCandidates {
     private CalibrationTable.Constant constant(Placement.Weight place) {
         var tensor = model.initializers().get(place.tensor());
         var node = nodes.get(place.node());
-        boolean layer = node.is("MatMul", "Gemm", "Conv");
+        boolean layer = Operators.LAYERS.has(node);
         int fewest = layer ? 2 : FEWEST_PLAIN_BITS;
         var importance =
                 layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;

@@ -4,6 +4,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.plan.FloatKernels;
 import java.util.ArrayList;
@@ -53,8 +54,9 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
 
     /** What is stored of a node's weights, by input: of a recurrent layer both, of others the first. */
     private static SortedMap<Integer, Tensor> weights(GraphIndex index, Node node) {
-        boolean either =
-                node.is("MatMul", "Gemm", "Conv", "Gather", "Add") || node.op().equals("MatMulNBits");
+        boolean either = Operators.LAYERS.has(node)
+                || node.is("Gather", "Add")
+                || node.op().equals("MatMulNBits");
         var weights = new TreeMap<Integer, Tensor>();
         for (int input : either ? List.of(0, 1) : FloatKernels.weights(node)) {
             stored(index, node.input(input))

@@ -4,11 +4,11 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.plan.RuntimeKernels;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
 
 /**
  * What the products of a model become when ONNX Runtime loads it at its highest level, counted in the graph it then writes,
@@ -19,28 +19,6 @@ import java.util.Set;
  * @param floating products of floats
  */
 public record Kernels(int integer, int packed, int floating) {
-    private static final Set<String> INTEGER = Set.of(
-            "MatMulIntegerToFloat",
-            "QLinearMatMul",
-            "MatMulInteger",
-            "QGemm",
-            "QLinearConv",
-            "ConvInteger",
-            "DynamicQuantizeMatMul",
-            "QAttention");
-    private static final Set<String> PACKED = Set.of("MatMulNBits", "MatMulBnb4");
-    private static final Set<String> FLOATING = Set.of(
-            "MatMul",
-            "Gemm",
-            "Conv",
-            "FusedMatMul",
-            "FusedGemm",
-            "FusedConv",
-            "Attention",
-            "MultiHeadAttention",
-            "NhwcFusedConv",
-            "TransposeMatMul");
-
     /** Loads a file and counts. @throws dev.quantline.onnx.BadInput when ONNX Runtime refuses it */
     static Kernels of(Path file, Provider provider) throws IOException {
         var folder = Files.createTempDirectory("quantline-optimized");
@@ -57,11 +35,14 @@ public record Kernels(int integer, int packed, int floating) {
     }
 
     private static Kernels of(List<String> operators) {
-        return new Kernels(count(operators, INTEGER), count(operators, PACKED), count(operators, FLOATING));
+        return new Kernels(
+                count(operators, RuntimeKernels.INTEGER_PRODUCTS),
+                count(operators, RuntimeKernels.PACKED_PRODUCTS),
+                count(operators, RuntimeKernels.FLOAT_PRODUCTS));
     }
 
-    private static int count(List<String> operators, Set<String> counted) {
-        return (int) operators.stream().filter(counted::contains).count();
+    private static int count(List<String> operators, RuntimeKernels counted) {
+        return (int) operators.stream().filter(counted::has).count();
     }
 
     /** Share of the products that run on integers, 0 to 1; 1 when there are none. */

@@ -3,6 +3,7 @@ package dev.quantline.quantize.export;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;
@@ -31,7 +32,7 @@ final class Layers {
             var weights = plan.weights().stream()
                     .filter(weight -> weight.node().equals(node.name()))
                     .toList();
-            var activation = node.is("MatMul", "Gemm", "Conv") ? activation(plan, node) : null;
+            var activation = Operators.LAYERS.has(node) ? activation(plan, node) : null;
             if (!weights.isEmpty() || activation != null) {
                 Integer weightBits = weights.isEmpty()
                         ? null

@@ -3,9 +3,9 @@ package dev.quantline.quantize.finetune;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Set;
 
 /**
  * Which constants of a network are learned parameters: what layers, tables and normalisations read, and vectors that are
@@ -31,13 +31,10 @@ final class TrainableConstants {
         return List.copyOf(learned);
     }
 
-    private static final Set<String> LAYERS =
-            Set.of("MatMul", "Gemm", "Conv", "ConvTranspose", "LayerNormalization", "InstanceNormalization", "PRelu");
-
     private static boolean isParameter(Node node, int input, int rank) {
-        return node.domain().isEmpty()
-                && (LAYERS.contains(node.op())
-                        || node.is("Gather") && input == 0 && rank == 2
-                        || node.is("Add", "Mul") && rank == 1);
+        return Operators.LAYERS.has(node)
+                || node.is("ConvTranspose", "LayerNormalization", "InstanceNormalization", "PRelu")
+                || node.is("Gather") && input == 0 && rank == 2
+                || node.is("Add", "Mul") && rank == 1;
     }
 }

@@ -2,6 +2,7 @@ package dev.quantline.quantize.linear;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
 import java.util.Optional;
@@ -20,11 +21,11 @@ import java.util.Optional;
 public record LayerWeight(Tensor tensor, int outputs, int inputs, int groups, long[] kernel, boolean columns) {
     /** Empty where a node is something else, or its weight no constant it reads second. */
     public static Optional<LayerWeight> of(Graph model, Node node) {
-        var weight = node.is("MatMul", "Gemm", "Conv") ? model.initializers().get(node.input(1)) : null;
+        var weight = Operators.LAYERS.has(node) ? model.initializers().get(node.input(1)) : null;
         if (weight == null || !node.is("Conv") && (weight.rank() != 2 || node.intOf("transA", 0) == 1)) {
             return Optional.empty();
         }
-        boolean columns = !node.is("Conv") && node.intOf("transB", 0) == 0;
+        boolean columns = Operators.outputAxis(node) == 1;
         int outputs = weight.dim(columns ? 1 : 0);
         var kernel = node.is("Conv") ? Arrays.copyOfRange(weight.shape(), 2, weight.rank()) : new long[0];
         return Optional.of(new LayerWeight(

@@ -4,7 +4,6 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.util.List;
-import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -12,9 +11,6 @@ import java.util.stream.IntStream;
  * weights are stored as codes and restored when the model is loaded, which makes the file small and costs no time.
  */
 public final class FloatKernels {
-    private static final Set<String> RECURRENT = Set.of("LSTM", "GRU", "RNN");
-    private static final Set<String> CONVOLUTIONS = Set.of("Conv", "DeformConv", "FusedConv", "NhwcFusedConv");
-    private static final Set<String> PRODUCTS = Set.of("FusedMatMul", "FusedGemm");
     /** Of a weight {@code [outputs, channels, depth, height, width]}. */
     private static final int VOLUME = 5;
     /** With fewer channels onnxruntime's integer kernel for volumes is slower than its float one: {@code bench export.Convolutions}. */
@@ -24,7 +20,7 @@ public final class FloatKernels {
 
     /** Which inputs of a node a float kernel multiplies by, if they are constant; none where the kernel is an integer one. */
     public static List<Integer> weights(Node node) {
-        if (node.domain().isEmpty() && RECURRENT.contains(node.op())) {
+        if (node.domain().isEmpty() && RuntimeKernels.RECURRENT.has(node.op())) {
             return List.of(1, 2);
         }
         if (node.is("Einsum")) {
@@ -34,9 +30,13 @@ public final class FloatKernels {
             return List.of(1);
         }
         boolean fused = node.domain().equals("com.microsoft");
-        return fused && PRODUCTS.contains(node.op())
+        return fused && RuntimeKernels.FUSED_PRODUCTS.has(node.op())
                 ? List.of(0, 1)
-                : fused && (CONVOLUTIONS.contains(node.op()) || node.op().equals("Attention")) ? List.of(1) : List.of();
+                : fused
+                                && (RuntimeKernels.CONVOLUTIONS.has(node.op())
+                                        || node.op().equals("Attention"))
+                        ? List.of(1)
+                        : List.of();
     }
 
     /** Whether a convolution with this weight is faster on floats. */
@@ -60,11 +60,11 @@ public final class FloatKernels {
         if (node.is("ConvTranspose")) {
             return node.intOf("group", 1) == 1 ? 1 : 0;
         }
-        if (PRODUCTS.contains(node.op())) {
+        if (RuntimeKernels.FUSED_PRODUCTS.has(node.op())) {
             boolean turned = node.intOf(input == 0 ? "transA" : "transB", 0) == 1;
             return weight.rank() - (turned == (input == 0) ? 1 : 2);
         }
-        return CONVOLUTIONS.contains(node.op()) ? 0 : 1;
+        return RuntimeKernels.CONVOLUTIONS.has(node.op()) ? 0 : 1;
     }
 
     /** The last axis of an operand that the result of {@code ij,jk->ik} has too. */

@@ -1,6 +1,7 @@
 package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 
 /** Layers with constant weights that integer kernels multiply in pairs, where their activations are quantized. */
@@ -16,8 +17,6 @@ public final class IntegerProducts {
      */
     public static boolean addPairs(Node node, Tensor weight) {
         boolean depthwise = node.is("Conv") && weight.dim(1) == 1 && weight.dim(0) == node.intOf("group", 1);
-        return node.is("MatMul", "Gemm", "Conv")
-                && !depthwise
-                && !(node.is("Conv") && FloatKernels.isFaster(node, weight));
+        return Operators.LAYERS.has(node) && !depthwise && !(node.is("Conv") && FloatKernels.isFaster(node, weight));
     }
 }

@@ -4,6 +4,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.TensorProtos;
 import java.util.HashSet;
@@ -18,33 +19,6 @@ final class MaskConstants {
     /** Magnitudes from here on are no weights, scores or activations. */
     private static final float SMALLEST = 1e4f;
 
-    private static final Set<String> CARRIERS = Set.of(
-            "Where",
-            "Add",
-            "Sub",
-            "Mul",
-            "Neg",
-            "Concat",
-            "Expand",
-            "Tile",
-            "Reshape",
-            "Flatten",
-            "Transpose",
-            "Squeeze",
-            "Unsqueeze",
-            "Slice",
-            "Split",
-            "Gather",
-            "GatherElements",
-            "Cast",
-            "Identity",
-            "Pad",
-            "Trilu",
-            "Dropout",
-            "ScatterND",
-            "ScatterElements",
-            "ConstantOfShape");
-
     private MaskConstants() {}
 
     /** Names of all tensors a mask's constants may stand in. */
@@ -52,8 +26,7 @@ final class MaskConstants {
         var index = graph.index();
         var carrying = new HashSet<String>();
         for (var node : graph.nodes()) {
-            boolean carries = node.domain().isEmpty() && CARRIERS.contains(node.op());
-            if (carries
+            if (carries(node)
                     && (makes(node)
                             || node.inputs().stream()
                                     .anyMatch(input -> carrying.contains(input) || holds(index, input)))) {
@@ -62,6 +35,13 @@ final class MaskConstants {
         }
         carrying.remove("");
         return carrying;
+    }
+
+    /** Whether numbers of a node's inputs may stand in its output, moved, picked, scaled or beside others. */
+    private static boolean carries(Node node) {
+        return Operators.isAny(node, Operators.MOVING, Operators.COPYING, Operators.EXTENDING)
+                || node.is("Add", "Sub", "Mul", "Neg", "Where", "Concat", "Gather", "GatherElements")
+                || node.is("ScatterND", "ScatterElements", "Trilu", "Dropout", "ConstantOfShape");
     }
 
     /** Whether {@code tensor} is a constant that holds such a number. */

@@ -2,6 +2,7 @@ package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Operators;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -27,7 +28,7 @@ public final class NothingToQuantize {
                     + "); start from the float model to quantize them otherwise";
         }
         var doubles = model.nodes().stream()
-                .filter(node -> node.is("MatMul", "Gemm", "Conv")
+                .filter(node -> Operators.LAYERS.has(node)
                         && node.inputs().stream()
                                 .map(model.initializers()::get)
                                 .anyMatch(weight -> weight != null && weight.type() == DataType.DOUBLE))

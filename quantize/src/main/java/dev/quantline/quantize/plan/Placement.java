@@ -31,12 +31,6 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
     private static final int SMALLEST_TABLE = 4096;
     /** Weights of float kernels smaller than this many elements stay float: what restores them takes as much. */
     private static final int SMALLEST_WEIGHT = 512;
-    /** Operators whose output takes exactly values of their input: same grid on both sides. */
-    private static final Set<String> MOVES = Set.of(
-            "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Split", "Slice", "DepthToSpace");
-    /** Operators with integer kernels between convolutions, on a grid of their own. */
-    private static final Set<String> CARRIES =
-            Set.of("Relu", "Add", "Concat", "AveragePool", "GlobalAveragePool", "LeakyRelu");
 
     /**
      * An activation to quantize.
@@ -76,11 +70,6 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
      */
     public static void checkExcluded(List<String> exclude, List<Graph> graphs) {
         Exclusions.check(exclude, graphs);
-    }
-
-    /** Whether there is an integer kernel that moves or makes codes, where all a node reads are codes. */
-    static boolean hasIntegerKernel(Node node) {
-        return node.domain().isEmpty() && (MOVES.contains(node.op()) || CARRIES.contains(node.op()));
     }
 
     /** Whether there is anything to quantize. */
@@ -132,7 +121,7 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
                                     - 1));
                 } else if (!FloatKernels.weights(node).isEmpty()) {
                     FloatKernels.weights(node).forEach(input -> stored(node, input));
-                } else if (hasIntegerKernel(node)) {
+                } else if (RuntimeKernels.keepCodes(node)) {
                     carry(node);
                 }
             }
@@ -241,7 +230,7 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
         }
 
         private void carry(Node node) {
-            boolean moves = MOVES.contains(node.op());
+            boolean moves = RuntimeKernels.MOVING.has(node.op());
             var data = moves ? List.of(node.input(0)) : node.inputs();
             if (!data.stream().allMatch(onGrid::contains)
                     || node.outputs().stream().anyMatch(graph.initializers()::containsKey)) {

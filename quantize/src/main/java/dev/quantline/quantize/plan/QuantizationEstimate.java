@@ -6,6 +6,7 @@ import dev.quantline.onnx.ElementTypes;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -111,7 +112,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
             boolean stored = placement.weights().stream()
                     .anyMatch(weight -> weight.node().equals(node.name()));
             boolean activations = widths.activations() <= INTEGER_KERNEL;
-            boolean product = node.is("MatMul", "Gemm", "Conv");
+            boolean product = Operators.LAYERS.has(node);
             if (given.contains(node.name())) {
                 return 3;
             }
@@ -158,7 +159,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
         }
 
         private String why(Node node) {
-            boolean product = node.is("MatMul", "Gemm", "Conv");
+            boolean product = Operators.LAYERS.has(node);
             if (kind(node, unrestrained) < 4) {
                 return "exclude names it";
             }
@@ -171,7 +172,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
                             .anyMatch(type -> type != null && type != DataType.FLOAT)) {
                 return "its numbers are not of type FLOAT";
             }
-            if (widths.activations() > INTEGER_KERNEL && (product || Placement.hasIntegerKernel(node))) {
+            if (widths.activations() > INTEGER_KERNEL && (product || RuntimeKernels.keepCodes(node))) {
                 return "the recipe leaves activations float";
             }
             if (product) {
@@ -182,7 +183,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
             if (!FloatKernels.weights(node).isEmpty() || node.is("Gather")) {
                 return "it has no large constant weights";
             }
-            return Placement.hasIntegerKernel(node) ? "it does not stand between integers" : "no integer kernel";
+            return RuntimeKernels.keepCodes(node) ? "it does not stand between integers" : "no integer kernel";
         }
 
         private long bytes(long fileBytes) {

@@ -3,12 +3,10 @@ package dev.quantline.quantize.plan;
 import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import dev.quantline.onnx.Graph;
-import java.util.Set;
+import dev.quantline.onnx.Operators;
 
 /** Bodies of If, Loop and Scan, in which everything stays float. */
 public final class SubgraphBodies {
-    private static final Set<String> PRODUCTS = Set.of("MatMul", "Gemm", "Conv");
-
     private SubgraphBodies() {}
 
     /** How many products of ONNX's own operators stand in bodies. */
@@ -28,7 +26,7 @@ public final class SubgraphBodies {
 
     private static long products(GraphProto body) {
         return body.getNodeList().stream()
-                .mapToLong(node -> (PRODUCTS.contains(node.getOpType()) ? 1 : 0)
+                .mapToLong(node -> (Operators.LAYERS.has(node.getOpType()) ? 1 : 0)
                         + node.getAttributeList().stream()
                                 .mapToLong(SubgraphBodies::products)
                                 .sum())

@@ -6,6 +6,7 @@ import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -172,7 +173,7 @@ final class Blocks {
     }
 
     private boolean isLayer(Node node) {
-        return node.is("Conv", "MatMul", "Gemm")
+        return Operators.LAYERS.has(node)
                 && (quantized.contains(node.name()) || node.inputs().stream().anyMatch(planned::contains));
     }
 

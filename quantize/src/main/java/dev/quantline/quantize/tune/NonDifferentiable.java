@@ -3,6 +3,7 @@ package dev.quantline.quantize.tune;
 import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.Collection;
 import java.util.HashSet;
@@ -32,7 +33,7 @@ final class NonDifferentiable {
             if (reached && !Rules.has(node)) {
                 return Optional.of(node);
             }
-            boolean layer = node.is("MatMul", "Gemm", "Conv", "Add")
+            boolean layer = (Operators.LAYERS.has(node) || node.is("Add"))
                     && plan.weightOf(node.name()).isPresent();
             if (layer || reached && Rules.flows(node)) {
                 moved.addAll(node.outputs());

@@ -126,4 +126,14 @@ class GivenCodesTest {
         reason = NothingToQuantize.why(excluded, List.of("y"));
         assertTrue(reason.contains("exclude"), reason);
     }
+
+    @Test
+    void operatorsOfTheRuntimeOnCodesAreGivenAsItSpellsThem() {
+        for (String op : List.of("MatMulNBits", "MatMulBnb4", "QLinearConv", "DynamicQuantizeLSTM", "Gelu")) {
+            builder.graph().nodes().add(Node.of(op, List.of("x"), op).withDomain("com.microsoft"));
+        }
+
+        assertEquals(
+                List.of("MatMulNBits", "MatMulBnb4", "QLinearConv", "DynamicQuantizeLSTM"), layers(builder.graph()));
+    }
 }
