@@ -207,6 +207,11 @@ public final class Graph {
         return nodes.stream().filter(node -> node.name().equals(name)).findFirst();
     }
 
+    /** Puts a node in the place of the one of its name. */
+    public void replace(Node changed) {
+        nodes.replaceAll(node -> node.name().equals(changed.name()) ? changed : node);
+    }
+
     /** A fresh index of producers and consumers. */
     public GraphIndex index() {
         return new GraphIndex(this);

@@ -63,4 +63,9 @@ public final class GraphIndex {
     public Optional<Tensor> constant(String tensor) {
         return Optional.ofNullable(graph.initializers().get(tensor));
     }
+
+    /** The value of a constant of one element, of any shape; empty for anything else. */
+    public Optional<Double> number(String tensor) {
+        return constant(tensor).filter(value -> value.size() == 1).map(value -> value.get(0));
+    }
 }

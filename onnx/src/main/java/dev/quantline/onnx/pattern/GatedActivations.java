@@ -2,7 +2,6 @@ package dev.quantline.onnx.pattern;
 
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
-import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -71,8 +70,8 @@ final class GatedActivations {
             boolean own = factors.stream().anyMatch(x -> !x.equals(gate) && comesFrom(inside, x, 0));
             boolean quick = scaled.stream()
                     .flatMap(mul -> mul.inputs().stream())
-                    .flatMap(input -> index.constant(input).stream())
-                    .anyMatch(alpha -> isNumber(alpha, QUICK));
+                    .flatMap(input -> index.number(input).stream())
+                    .anyMatch(alpha -> Math.abs(alpha - QUICK) < 0.01);
             return Optional.of(!own ? ActivationKind.GATE : quick ? ActivationKind.GELU : ActivationKind.SILU);
         }
         boolean risen = index.producer(gate, "Add")
@@ -101,9 +100,5 @@ final class GatedActivations {
                 && index.producer(tensor, "Erf", "Tanh", "Mul", "Div", "Add", "Pow").stream()
                         .flatMap(node -> node.inputs().stream())
                         .anyMatch(input -> comesFrom(input, source, depth + 1));
-    }
-
-    private static boolean isNumber(Tensor constant, double value) {
-        return constant.size() == 1 && Math.abs(constant.toFloats()[0] - value) < 0.01;
     }
 }

@@ -148,7 +148,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
                         .filter(node -> index.constant(node.input(0)).isPresent() && isDeviation(index, node.input(1)))
                         .isPresent()
                 || index.producer(tensor, "Pow")
-                        .filter(node -> isNumber(index, node.input(1), -0.5f) && isVariance(index, node.input(0)))
+                        .filter(node ->
+                                index.number(node.input(1)).orElse(0.0) == -0.5 && isVariance(index, node.input(0)))
                         .isPresent();
     }
 
@@ -157,7 +158,7 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
                         .filter(sqrt -> isVariance(index, sqrt.input(0)))
                         .isPresent()
                 || index.producer(tensor, "Pow")
-                        .filter(pow -> isNumber(index, pow.input(1), 0.5f) && isVariance(index, pow.input(0)))
+                        .filter(pow -> index.number(pow.input(1)).orElse(0.0) == 0.5 && isVariance(index, pow.input(0)))
                         .isPresent();
     }
 
@@ -166,11 +167,5 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
         return index.producer(tensor, "Add").stream()
                 .flatMap(add -> add.inputs().stream())
                 .anyMatch(input -> index.producer(input, "ReduceMean").isPresent());
-    }
-
-    private static boolean isNumber(GraphIndex index, String tensor, float value) {
-        return index.constant(tensor)
-                .filter(constant -> constant.size() == 1 && constant.toFloats()[0] == value)
-                .isPresent();
     }
 }

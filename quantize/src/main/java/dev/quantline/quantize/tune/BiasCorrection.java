@@ -5,6 +5,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.pattern.Bias;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
@@ -40,12 +41,7 @@ final class BiasCorrection {
         this.to = to;
     }
 
-    /** A layer whose bias can be corrected: the constant is input {@code input} of {@code holder}. */
-    private record Layer(Node node, Node holder, int input, int axis) {
-        String bias() {
-            return holder.input(input);
-        }
-    }
+    private record Layer(Node node, Bias bias) {}
 
     /**
      * @param model   the float model, whose outputs are to be met
@@ -144,25 +140,16 @@ final class BiasCorrection {
         var layers = new ArrayList<Layer>();
         for (var node : model.nodes()) {
             var weight = plan.weightOf(node.name());
-            if (!node.is("Conv", "Gemm", "MatMul") || weight.isEmpty() || node.floatOf("beta", 1) != 1) {
+            if (weight.isEmpty() || node.floatOf("beta", 1) != 1) {
                 continue;
             }
-            if (node.is("MatMul")) {
-                int channels = weight.get().input() == 1
-                        ? index.constant(weight.get().tensor()).orElseThrow().dim(-1)
-                        : 0;
-                index.onlyConsumer(node.output()).filter(next -> next.is("Add")).ifPresent(add -> {
-                    int bias = add.input(0).equals(node.output()) ? 1 : 0;
-                    index.constant(add.input(bias))
-                            .filter(constant -> constant.rank() == 1 && constant.dim(0) == channels)
-                            .ifPresent(constant -> layers.add(new Layer(node, add, bias, -1)));
-                });
-            } else if (node.hasInput(2)
-                    && index.constant(node.input(2))
-                            .filter(constant -> constant.rank() == 1)
-                            .isPresent()) {
-                layers.add(new Layer(node, node, 2, node.is("Conv") ? 1 : -1));
-            }
+            boolean product = node.is("MatMul");
+            int channels = product && weight.get().input() == 1
+                    ? index.constant(weight.get().tensor()).orElseThrow().dim(-1)
+                    : 0;
+            Bias.of(index, node)
+                    .filter(bias -> !product || bias.value().dim(0) == channels)
+                    .ifPresent(bias -> layers.add(new Layer(node, bias)));
         }
         return layers;
     }
@@ -197,7 +184,7 @@ final class BiasCorrection {
 
     /** Channels last are averaged after flattening to {@code [positions, channels]}, channels second over the rest. */
     private static Node meanPerChannel(Graph graph, String tensor, Layer layer, String mean) {
-        if (layer.axis() == 1) {
+        if (layer.node().is("Conv")) {
             int rank = graph.initializers().get(layer.node().input(1)).rank();
             return mean(
                     graph,
@@ -219,7 +206,7 @@ final class BiasCorrection {
                                         Tensor.vector(
                                                 -1L,
                                                 graph.initializers()
-                                                        .get(layer.bias())
+                                                        .get(layer.bias().tensor())
                                                         .dim(0)))),
                         flat));
         return mean(graph, flat, mean, 0);
@@ -235,14 +222,13 @@ final class BiasCorrection {
     }
 
     private static void correct(Graph model, Layer layer, double[] sum, int seen) {
-        var bias = model.initializers().get(layer.bias());
+        var bias = model.initializers().get(layer.bias().tensor());
         var values = bias.toFloats();
         for (int c = 0; c < values.length; c++) {
             values[c] += (float) (sum[c] / seen);
         }
-        String corrected = model.addConstant(layer.bias() + "/corrected", Tensor.of(values, bias.shape()));
-        model.nodes()
-                .replaceAll(node ->
-                        node.name().equals(layer.holder().name()) ? node.withInput(layer.input(), corrected) : node);
+        String corrected = model.addConstant(layer.bias().tensor() + "/corrected", Tensor.of(values, bias.shape()));
+        var holder = model.node(layer.bias().holder().name()).orElseThrow();
+        model.replace(holder.withInput(layer.bias().input(), corrected));
     }
 }

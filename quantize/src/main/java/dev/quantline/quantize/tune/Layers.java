@@ -1,6 +1,8 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Operators;
+import dev.quantline.onnx.pattern.Bias;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -25,29 +27,19 @@ final class Layers {
             boolean quantized = plan.weightOf(node.name()).isPresent();
             quantized |= read.stream()
                     .anyMatch(input -> plan.activationOf(input, node.name()).isPresent());
-            if (!node.is("Conv", "Gemm", "MatMul") || !quantized) {
+            if (!Operators.LAYERS.has(node) || !quantized) {
                 continue;
             }
             var nodes = new LinkedHashSet<>(Set.of(node.name()));
-            String output = node.output();
-            var bias = index.onlyConsumer(output)
-                    .filter(next -> node.is("MatMul")
-                            && next.is("Add")
-                            && next.inputs().stream()
-                                    .anyMatch(input -> index.constant(input)
-                                            .filter(value -> value.rank() == 1)
-                                            .isPresent()));
-            if (bias.isPresent()) {
-                nodes.add(bias.get().name());
-                output = bias.get().output();
-            }
+            var last = Bias.of(index, node).map(Bias::holder).orElse(node);
+            nodes.add(last.name());
             layers.add(new Subgraph(
                     node.name(),
                     read.stream()
                             .distinct()
                             .filter(input -> !inputs.contains(input))
                             .toList(),
-                    List.of(output),
+                    List.of(last.output()),
                     nodes));
         }
         return layers;
