@@ -4,14 +4,14 @@ import dev.quantline.gradient.rules.Rules;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.OnnxLibrary;
-import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.onnx.rewrite.ConstantFolding;
+import dev.quantline.onnx.rewrite.Pass;
+import dev.quantline.onnx.rewrite.ShapeFolding;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.LongStream;
 
 /**
  * From a model to the graph that is differentiated: trained tensors are inputs, the opset is the one the rules are
@@ -67,41 +67,16 @@ final class Preparation {
     }
 
     private static Graph fixShapes(Graph graph) {
-        var fixed = ConstantFolding.apply(graph);
+        var fixed = new ConstantFolding().apply(graph).graph();
         for (int round = 0; round < ROUNDS && fixed.nodes().stream().anyMatch(node -> node.is("Shape")); round++) {
             int before = fixed.nodes().size();
-            fixed = ConstantFolding.apply(withKnownShapes(fixed));
+            fixed = Pass.all(List.of(new ShapeFolding(), new ConstantFolding()), fixed)
+                    .graph();
             if (fixed.nodes().size() == before) {
                 break;
             }
         }
         fixed.prune();
         return fixed;
-    }
-
-    /** Shape nodes of tensors whose sizes are known become constants. */
-    private static Graph withKnownShapes(Graph graph) {
-        var result = graph.copy();
-        var infos = OnnxLibrary.inferShapes(graph);
-        result.rewrite(node -> {
-            var shape = node.is("Shape") && infos.containsKey(node.input(0))
-                    ? ValueInfos.shape(infos.get(node.input(0))).orElse(new long[] {-1})
-                    : new long[] {-1};
-            if (!node.is("Shape") || LongStream.of(shape).anyMatch(size -> size < 0)) {
-                return List.of(node);
-            }
-            result.initializers()
-                    .put(
-                            node.output(),
-                            Tensor.vector(cut(shape, node.intOf("start", 0), node.intOf("end", shape.length))));
-            return List.of();
-        });
-        return result;
-    }
-
-    private static long[] cut(long[] shape, long start, long end) {
-        int from = Math.clamp(start < 0 ? start + shape.length : start, 0, shape.length);
-        int to = Math.clamp(end < 0 ? end + shape.length : end, from, shape.length);
-        return LongStream.of(shape).skip(from).limit(to - from).toArray();
     }
 }

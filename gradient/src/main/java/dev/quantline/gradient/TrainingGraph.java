@@ -70,7 +70,9 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
             Collection<String> observed) {
         var read = new LinkedHashSet<>(observed);
         read.addAll(loss.tensors());
-        var graph = Fusions.apply(Preparation.of(withOutputs(model, sizes, read, trained), sizes, trained));
+        var graph = new Fusions()
+                .apply(Preparation.of(withOutputs(model, sizes, read, trained), sizes, trained))
+                .graph();
         var emitter = new Emitter(graph, Shapes.infer(graph));
         emitter.scope("loss");
         String scalar = loss.emit(emitter);

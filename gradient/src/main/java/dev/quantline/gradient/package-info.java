@@ -3,6 +3,6 @@
  * backward, and ONNX Runtime runs it. Rules of the operators in {@code rules}, the builder they speak in {@code emit},
  * losses in {@code loss}, the training loop in {@code train}.
  *
- * <p>Imports {@code onnx}, {@code runtime} and {@code rewrite}.
+ * <p>Imports {@code onnx}, {@code runtime}, {@code pattern} and {@code rewrite}.
  */
 package dev.quantline.gradient;

@@ -79,7 +79,7 @@ final class ProfileStage implements Stage {
         var original = ModelFile.read(context.file("model"));
         var recipe = context.job().recipe();
         var prepared = PreparedModel.of(original, recipe.calibrate().equalize());
-        var model = prepared.model();
+        var model = prepared.graph();
         Placement.checkExcluded(recipe.exclude(), List.of(original, model));
         var files = new TreeMap<String, Path>();
         if (shard.from() == 0) {

@@ -93,7 +93,7 @@ final class InspectCommand implements Callable<Integer> {
     /** The checks are those of the first stage. */
     private static Prospect prospect(Graph graph, long bytes, String name, Recipe recipe) throws IOException {
         try {
-            var prepared = PreparedModel.of(graph, false).model();
+            var prepared = PreparedModel.prepare(graph);
             Placement.checkExcluded(recipe.exclude(), List.of(graph, prepared));
             if (Placement.of(prepared, recipe.exclude()).isEmpty()) {
                 throw new BadInput(NothingToQuantize.why(prepared, recipe.exclude()));

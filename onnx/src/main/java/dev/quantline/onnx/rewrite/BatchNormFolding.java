@@ -14,11 +14,15 @@ import java.util.stream.Stream;
  * Folds an inference BatchNormalization into the convolution before it: with f = gamma / sqrt(var + eps),
  * {@code W' = f W} per output channel and {@code b' = f (b - mean) + beta}.
  */
-public final class BatchNormFolding {
-    private BatchNormFolding() {}
+public record BatchNormFolding() implements Pass {
+    @Override
+    public String name() {
+        return "batch normalisation folded";
+    }
 
     /** Folds wherever the convolution's output feeds nothing but its BatchNormalization. */
-    public static Rewritten apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
         var replaced = new HashMap<String, Node>();
@@ -52,7 +56,7 @@ public final class BatchNormFolding {
         graph.rewrite(
                 node -> dropped.contains(node.name()) ? List.of() : List.of(replaced.getOrDefault(node.name(), node)));
         graph.prune();
-        return new Rewritten(graph, folded, refused);
+        return new Rewritten(graph, this, folded, refused);
     }
 
     private static Node fold(Graph graph, Node conv, Node norm) {

@@ -18,11 +18,15 @@ import java.util.Optional;
  * BatchNormalization. Smaller kernels are centred in the largest, the identity is a kernel of ones on the diagonal.
  * Expects BatchNormalization behind convolutions to be folded.
  */
-public final class BranchMerging {
-    private BranchMerging() {}
+public record BranchMerging() implements Pass {
+    @Override
+    public String name() {
+        return "branches merged";
+    }
 
     /** Merges wherever all terms of a sum are such branches and at least one is a convolution of the others' size. */
-    public static Rewritten apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
         var merged = new HashMap<String, Node>();
@@ -54,7 +58,7 @@ public final class BranchMerging {
         }
         graph.rewrite(node -> List.of(merged.getOrDefault(node.name(), node)));
         graph.prune();
-        return new Rewritten(graph, merged.keySet().stream().sorted().toList(), refused);
+        return new Rewritten(graph, this, merged.keySet().stream().sorted().toList(), refused);
     }
 
     private static void collect(GraphIndex index, Node sum, List<String> terms, List<String> sums) {

@@ -2,10 +2,8 @@ package dev.quantline.onnx.rewrite;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.stream.Collectors;
@@ -32,17 +30,15 @@ public final class Canonical {
             throw new BadInput(
                     "opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
         }
-        var standard = SimplifiedNorms.apply(model);
+        var standard = new SimplifiedNorms().apply(model).graph();
         OnnxLibrary.check(standard);
-        var graph = SinglePrecision.apply(standard).withOpset("", model.opset());
+        var graph = new SinglePrecision().apply(standard).graph().withOpset("", model.opset());
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
         var converted = graph.opset() < OPSET ? OnnxLibrary.convert(graph, OPSET) : graph;
         nameNodes(converted);
         converted.sort();
-        var folded = ConstantFolding.apply(SoftmaxRestoring.apply(converted));
-        dropPassThrough(folded);
-        folded.prune();
-        return folded;
+        return Pass.all(List.of(new SoftmaxRestoring(), new ConstantFolding(), new IdentityDropping()), converted)
+                .graph();
     }
 
     private static void nameNodes(Graph graph) {
@@ -57,36 +53,5 @@ public final class Canonical {
             }
             return node.withName(name);
         });
-    }
-
-    private static void dropPassThrough(Graph graph) {
-        var renamed = new HashMap<String, String>();
-        var index = graph.index();
-        for (var node : graph.nodes()) {
-            boolean inside =
-                    !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
-            if (inside && (node.is("Identity") || node.is("Dropout") && passesThrough(index, node))) {
-                renamed.put(node.output(), renamed.getOrDefault(node.input(0), node.input(0)));
-            }
-        }
-        graph.rewrite(node -> renamed.containsKey(node.output())
-                ? List.of()
-                : List.of(node.mapInputs(input -> renamed.getOrDefault(input, input))));
-    }
-
-    /** Whether a Dropout is in inference mode and nobody reads its mask. */
-    private static boolean passesThrough(GraphIndex index, Node dropout) {
-        boolean training = dropout.hasInput(2)
-                && index.constant(dropout.input(2))
-                        .filter(mode -> mode.get(0) == 0)
-                        .isEmpty();
-        boolean masks = dropout.outputs().size() > 1
-                && (index.isOutput(dropout.output(1))
-                        || !index.consumers(dropout.output(1)).isEmpty());
-        return !training && !masks;
-    }
-
-    private static boolean isCaptured(List<Node> consumers, String tensor) {
-        return consumers.stream().anyMatch(consumer -> consumer.captured().contains(tensor));
     }
 }

@@ -5,6 +5,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.TensorProtos;
 import dev.quantline.onnx.ValueInfos;
@@ -15,30 +16,20 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * Computes everything that depends on constants alone, in one ONNX Runtime run, and keeps the results as initializers.
  * Shapes of dynamic inputs are not constants: dynamic axes stay dynamic.
  */
-public final class ConstantFolding {
-    private static final Set<String> NOT_CONSTANT = Set.of(
-            "RandomNormal",
-            "RandomUniform",
-            "RandomNormalLike",
-            "RandomUniformLike",
-            "Bernoulli",
-            "Multinomial",
-            "If",
-            "Loop",
-            "Scan",
-            "QuantizeLinear",
-            "DequantizeLinear");
-
-    private ConstantFolding() {}
+public record ConstantFolding() implements Pass {
+    @Override
+    public String name() {
+        return "constants folded";
+    }
 
     /** A copy of {@code graph} with everything computed that depends on initializers and Constant nodes alone. */
-    public static Graph apply(Graph graph) {
+    @Override
+    public Rewritten apply(Graph graph) {
         var folded = graph.copy();
         var computed = new LinkedHashMap<String, Node>();
         var types = OnnxLibrary.inferShapes(graph);
@@ -56,7 +47,7 @@ public final class ConstantFolding {
                     && ValueInfos.type(types.get(node.output())).isPresent();
             boolean constant = tensor
                     && node.domain().isEmpty()
-                    && !NOT_CONSTANT.contains(node.op())
+                    && !Operators.isAny(node, Operators.RANDOM, Operators.WITH_BODIES, Operators.QUANTIZING)
                     && node.outputs().size() == 1
                     && node.inputs().stream()
                             .allMatch(input -> input.isEmpty()
@@ -69,7 +60,7 @@ public final class ConstantFolding {
             return List.of(node);
         });
         folded.initializers().putAll(evaluate(folded, computed, types));
-        return folded;
+        return new Rewritten(folded, this, List.copyOf(computed.keySet()), List.of());
     }
 
     private static boolean isNumeric(Node constant) {

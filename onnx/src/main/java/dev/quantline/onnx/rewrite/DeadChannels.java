@@ -3,19 +3,24 @@ package dev.quantline.onnx.rewrite;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.pattern.ConvPair;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * Removes channels between two convolutions that carry nothing: all weights that write them are 0, or all that read them.
- * A channel that is only its bias becomes part of the next bias, and would else take a scale of its own.
+ * Removes channels between two convolutions that carry nothing: all weights that write them are 0, or all weights that read them.
+ * A channel that holds only its bias is merged into the next bias; left in place, it would need a scale of its own.
  */
-public final class DeadChannels {
-    private DeadChannels() {}
+public record DeadChannels() implements Pass {
+    @Override
+    public String name() {
+        return "dead channels removed";
+    }
 
     /** Removes such channels; every layer keeps at least one. */
-    public static Rewritten apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
         var applied = new ArrayList<String>();
         var refused = new ArrayList<String>();
@@ -43,7 +48,7 @@ public final class DeadChannels {
             }
         }
         graph.prune();
-        return new Rewritten(graph, applied, refused);
+        return new Rewritten(graph, this, applied, refused);
     }
 
     private static int[] alive(Graph graph, ConvPair pair) {
@@ -88,7 +93,7 @@ public final class DeadChannels {
                 : "";
     }
 
-    /** What a channel without weights holds: its bias behind the activation. */
+    /** What a channel without weights holds: its bias after the activation. */
     private static double[] constants(Graph graph, ConvPair pair) {
         var first = pair.first();
         int channels = graph.initializers().get(first.input(1)).dim(0);
@@ -116,15 +121,12 @@ public final class DeadChannels {
             int c = i / kernel % inputs;
             bias[i / kernel / inputs] += Arrays.binarySearch(kept, c) < 0 ? (float) (constants[c] * r[i]) : 0;
         }
-        replace(
-                graph,
+        graph.replace(
                 first.hasInput(2)
                         ? alive(graph, alive(graph, first, 1, 0, kept), 2, 0, kept)
                         : alive(graph, first, 1, 0, kept));
-        replace(
-                graph,
-                alive(graph, second, 1, 1, kept)
-                        .withInput(2, graph.addConstant(second.name() + "/bias", Tensor.of(bias, outputs))));
+        graph.replace(alive(graph, second, 1, 1, kept)
+                .withInput(2, graph.addConstant(second.name() + "/bias", Tensor.of(bias, outputs))));
     }
 
     /** The node with only these channels of a constant. */
@@ -146,9 +148,5 @@ public final class DeadChannels {
             values[i] = all[(outer * size + kept[i / inner % kept.length]) * inner + i % inner];
         }
         return Tensor.of(values, shape);
-    }
-
-    private static void replace(Graph graph, Node changed) {
-        graph.nodes().replaceAll(node -> node.name().equals(changed.name()) ? changed : node);
     }
 }

@@ -1,22 +1,26 @@
 package dev.quantline.onnx.rewrite;
 
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.pattern.ConvPair;
 import java.util.ArrayList;
 
 /**
- * Cross-layer equalisation (arXiv 1906.04721) of two convolutions in a row, a Relu or LeakyRelu between them or nothing:
+ * Cross-layer equalisation (arXiv 1906.04721) of two convolutions in a row, with a Relu, a LeakyRelu or nothing between them:
  * channel i between them is divided by {@code s_i = sqrt(r1_i r2_i) / r2_i}, with r1 and r2 the largest weights that
  * write and read it, so that both sides use the same range. Positive scaling passes through the activation.
  */
-public final class Equalization {
+public record Equalization() implements Pass {
     private static final int ROUNDS = 3;
 
-    private Equalization() {}
+    @Override
+    public String name() {
+        return "layers equalised";
+    }
 
     /** Equalises every pair whose tensors in between feed nothing else. */
-    public static Rewritten apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
         var pairs = new ArrayList<ConvPair>();
@@ -43,7 +47,7 @@ public final class Equalization {
         }
         graph.prune();
         return new Rewritten(
-                graph, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
+                graph, this, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
     }
 
     /** W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both. */
@@ -88,15 +92,8 @@ public final class Equalization {
             changed = changed.withInput(
                     2, graph.addConstant(pair.first().input(2) + "/equalized", Tensor.of(b, channels)));
         }
-        replace(graph, first, changed);
-        replace(
-                graph,
-                second,
-                second.withInput(
-                        1, graph.addConstant(pair.second().input(1) + "/equalized", Tensor.of(w2, two.shape()))));
-    }
-
-    private static void replace(Graph graph, Node node, Node changed) {
-        graph.nodes().replaceAll(other -> other.name().equals(node.name()) ? changed : other);
+        graph.replace(changed);
+        graph.replace(second.withInput(
+                1, graph.addConstant(pair.second().input(1) + "/equalized", Tensor.of(w2, two.shape()))));
     }
 }

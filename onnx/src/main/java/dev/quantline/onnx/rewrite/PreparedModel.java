@@ -4,28 +4,22 @@ import dev.quantline.onnx.Graph;
 import java.util.ArrayList;
 import java.util.List;
 
-/**
- * The float model that all later stages work on, and how it came from the original.
- *
- * @param model    computes the same as the original
- * @param rewrites rules in the order they were tried
- */
-public record PreparedModel(Graph model, List<Rewrite> rewrites) {
+/** The float model that all later stages work on. */
+public final class PreparedModel {
+    private PreparedModel() {}
+
     /**
-     * Prepares a model.
+     * Prepares a model. What brings it into {@link Canonical} form is not reported.
      *
      * @param equalize whether ranges of weights are balanced between convolutions in a row
      * @throws dev.quantline.onnx.BadInput when the model is unusable
      */
-    public static PreparedModel of(Graph original, boolean equalize) {
-        var rewrites = new ArrayList<Rewrite>();
-        var graph = noted("batch normalisation folded", BatchNormFolding.apply(Canonical.of(original)), rewrites);
-        graph = noted("branches merged", BranchMerging.apply(graph), rewrites);
-        graph = noted("dead channels removed", DeadChannels.apply(graph), rewrites);
+    public static Rewritten of(Graph original, boolean equalize) {
+        var passes = new ArrayList<Pass>(List.of(new BatchNormFolding(), new BranchMerging(), new DeadChannels()));
         if (equalize) {
-            graph = noted("layers equalised", Equalization.apply(graph), rewrites);
+            passes.add(new Equalization());
         }
-        return new PreparedModel(graph, rewrites);
+        return Pass.all(passes, Canonical.of(original));
     }
 
     /**
@@ -34,11 +28,6 @@ public record PreparedModel(Graph model, List<Rewrite> rewrites) {
      * @throws dev.quantline.onnx.BadInput when the model is unusable
      */
     public static Graph prepare(Graph original) {
-        return of(original, false).model();
-    }
-
-    private static Graph noted(String rule, Rewritten rewritten, List<Rewrite> rewrites) {
-        rewrites.add(new Rewrite(rule, rewritten.applied(), rewritten.refused()));
-        return rewritten.graph();
+        return of(original, false).graph();
     }
 }

@@ -4,10 +4,14 @@ import dev.quantline.onnx.Graph;
 import java.util.List;
 
 /**
- * What a rewrite rule did.
+ * A model behind one {@link Pass} or several.
  *
- * @param graph   the rewritten graph; computes the same in float
- * @param applied names of the nodes the rule was applied to
- * @param refused names of the nodes that looked like it, each with the reason why not
+ * @param graph    computes the same in float as the model before
+ * @param rewrites what each pass did, in the order they ran
  */
-public record Rewritten(Graph graph, List<String> applied, List<String> refused) {}
+public record Rewritten(Graph graph, List<Rewrite> rewrites) {
+    /** The result of a single pass; the lists are those of {@link Rewrite}. */
+    public Rewritten(Graph graph, Pass pass, List<String> applied, List<String> refused) {
+        this(graph, List.of(new Rewrite(pass.name(), applied, refused)));
+    }
+}

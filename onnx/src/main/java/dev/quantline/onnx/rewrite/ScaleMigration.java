@@ -4,10 +4,11 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.pattern.Bias;
 import dev.quantline.onnx.pattern.NormOutput;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 
@@ -17,82 +18,63 @@ import java.util.Optional;
  * {@code W~ = W diag(ratio)} and {@code b~ = b - W shift}. Other readers, a residual branch say, keep y.
  * Where y is the output of a norm nobody else reads, gamma and beta change and nothing is added; elsewhere y~ is computed
  * from y, so that runtimes still recognise and fuse what makes y.
+ *
+ * @param tensor  y, channels last
+ * @param readers nodes to move the spread into: MatMul or Gemm with y as first input and constant weights
+ * @param ratio   {@code [channels]}, above 0
+ * @param shift   {@code [channels]}; where it is not 0, a reader without a constant bias gets an Add behind it
  */
-public final class ScaleMigration {
-    private ScaleMigration() {}
+public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, float[] shift) implements Pass {
+    public static final String NAME = "channel spread moved";
 
-    /** A reader of the norm's output: MatMul or Gemm with constant weights; {@code bias} holds its bias, if it has one. */
-    private record Reader(Node node, boolean transposed, Optional<Bias> bias) {}
-
-    private record Bias(String holder, int input) {}
+    @Override
+    public String name() {
+        return NAME;
+    }
 
     /** Whether a shift costs readers nothing: all have a constant bias to fold it into. Others get one, as in RepQ-ViT. */
     public static boolean shiftsFreely(Graph graph, List<Node> readers) {
         var index = graph.index();
-        return readers.stream().allMatch(node -> reader(index, node).bias().isPresent());
+        return readers.stream().allMatch(reader -> bias(index, reader).isPresent());
     }
 
-    /**
-     * Rewrites.
-     *
-     * @param tensor  y, channels last
-     * @param readers nodes to move the spread into, MatMul or Gemm with y as first input and constant weights
-     * @param ratio   {@code [channels]}, above 0
-     * @param shift   {@code [channels]}; where it is not 0, a reader without a constant bias gets an Add behind it
-     * @return the rewritten graph and the name of y~
-     */
-    public static Result apply(Graph model, String tensor, List<Node> readers, float[] ratio, float[] shift) {
+    /** The readers now read y~ as their first input. */
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
         boolean alone = !index.isOutput(tensor) && readers.containsAll(index.consumers(tensor));
         var norm = NormOutput.of(index, tensor)
                 .filter(found -> alone && !found.normalized().isEmpty());
-        String migrated =
-                norm.isPresent() ? changeNorm(graph, norm.get(), ratio, shift) : addAffine(graph, tensor, ratio, shift);
-        boolean shifted = isAnywhere(shift);
-        var changed = new HashMap<String, Node>();
+        String migrated = norm.isPresent() ? changeNorm(graph, norm.get()) : addAffine(graph);
         for (var node : readers) {
-            var reader = reader(index, node);
+            var bias = bias(index, node);
             var weight = graph.initializers().get(node.input(1));
-            String scaled = graph.addConstant(node.input(1) + "/migrated", scaled(weight, ratio, reader.transposed()));
-            changed.put(
-                    node.name(),
-                    changed.getOrDefault(node.name(), node)
-                            .withInput(0, migrated)
-                            .withInput(1, scaled));
-            reader.bias().ifPresent(bias -> {
-                var holder = changed.getOrDefault(
-                        bias.holder(), graph.node(bias.holder()).orElseThrow());
-                var moved = moved(graph.initializers().get(holder.input(bias.input())), weight, shift, reader);
-                changed.put(
-                        holder.name(),
-                        holder.withInput(
-                                bias.input(), graph.addConstant(holder.input(bias.input()) + "/migrated", moved)));
-            });
-            if (reader.bias().isEmpty() && shifted) {
-                var none = Tensor.zeros(DataType.FLOAT, weight.dim(reader.transposed() ? 0 : 1));
+            var reader = graph.node(node.name())
+                    .orElseThrow()
+                    .withInput(0, migrated)
+                    .withInput(1, graph.addConstant(node.input(1) + "/migrated", scaled(weight, node)));
+            if (bias.isEmpty() && isAnywhere(shift)) {
+                var none = Tensor.zeros(DataType.FLOAT, weight.dim(Operators.outputAxis(node)));
                 String product = graph.fresh(node.output() + "/unshifted");
-                changed.put(node.name(), changed.get(node.name()).withOutputs(List.of(product)));
-                graph.nodes()
-                        .add(Node.of(
-                                "Add",
-                                List.of(
-                                        product,
-                                        graph.addConstant(
-                                                node.output() + "/shift", moved(none, weight, shift, reader))),
-                                node.output()));
+                reader = reader.withOutputs(List.of(product));
+                String summand = graph.addConstant(node.output() + "/shift", moved(none, weight, node));
+                graph.nodes().add(Node.of("Add", List.of(product, summand), node.output()));
             }
+            graph.replace(reader);
+            bias.ifPresent(found -> {
+                var holder = graph.node(found.holder().name()).orElseThrow();
+                var moved = moved(graph.initializers().get(holder.input(found.input())), weight, node);
+                graph.replace(holder.withInput(
+                        found.input(), graph.addConstant(holder.input(found.input()) + "/migrated", moved)));
+            });
         }
-        graph.nodes().replaceAll(node -> changed.getOrDefault(node.name(), node));
         graph.sort();
         graph.prune();
-        return new Result(graph, migrated);
+        return new Rewritten(graph, this, List.of(tensor), List.of());
     }
 
-    /** The rewritten graph and the tensor its quantized readers now read. */
-    public record Result(Graph graph, String migrated) {}
-
-    private static String changeNorm(Graph graph, NormOutput norm, float[] ratio, float[] shift) {
+    private String changeNorm(Graph graph, NormOutput norm) {
         var gamma = norm.gamma().clone();
         var beta = norm.beta().clone();
         for (int c = 0; c < gamma.length; c++) {
@@ -114,7 +96,7 @@ public final class ScaleMigration {
         return migrated;
     }
 
-    private static String addAffine(Graph graph, String tensor, float[] ratio, float[] shift) {
+    private String addAffine(Graph graph) {
         var factor = new float[ratio.length];
         var summand = new float[ratio.length];
         for (int c = 0; c < ratio.length; c++) {
@@ -144,34 +126,16 @@ public final class ScaleMigration {
         return !Arrays.equals(shift, new float[shift.length]);
     }
 
-    private static Reader reader(GraphIndex index, Node node) {
-        boolean transposed = node.is("Gemm") && node.intOf("transB", 0) == 1;
-        int outputs = index.constant(node.input(1)).orElseThrow().dim(transposed ? 0 : 1);
-        if (node.is("Gemm")) {
-            boolean plain =
-                    node.floatOf("alpha", 1) == 1 && node.floatOf("beta", 1) == 1 && node.intOf("transA", 0) == 0;
-            return new Reader(
-                    node,
-                    transposed,
-                    plain && isVector(index, node.input(2), outputs)
-                            ? Optional.of(new Bias(node.name(), 2))
-                            : Optional.empty());
-        }
-        var add = index.onlyConsumer(node.output()).filter(next -> next.is("Add"));
-        var bias = add.flatMap(next -> {
-            int i = next.input(0).equals(node.output()) ? 1 : 0;
-            return isVector(index, next.input(i), outputs) ? Optional.of(new Bias(next.name(), i)) : Optional.empty();
-        });
-        return new Reader(node, false, bias);
+    /** Where a reader's shift can go. */
+    private static Optional<Bias> bias(GraphIndex index, Node reader) {
+        boolean plain =
+                reader.floatOf("alpha", 1) == 1 && reader.floatOf("beta", 1) == 1 && reader.intOf("transA", 0) == 0;
+        int outputs = index.constant(reader.input(1)).orElseThrow().dim(Operators.outputAxis(reader));
+        return Bias.of(index, reader).filter(found -> plain && found.value().dim(0) == outputs);
     }
 
-    private static boolean isVector(GraphIndex index, String tensor, int length) {
-        return index.constant(tensor)
-                .filter(constant -> constant.rank() == 1 && constant.dim(0) == length)
-                .isPresent();
-    }
-
-    private static Tensor scaled(Tensor weight, float[] ratio, boolean transposed) {
+    private Tensor scaled(Tensor weight, Node reader) {
+        boolean transposed = Operators.outputAxis(reader) == 0;
         var w = weight.toFloats();
         int columns = weight.dim(1);
         for (int i = 0; i < w.length; i++) {
@@ -180,9 +144,9 @@ public final class ScaleMigration {
         return Tensor.of(w, weight.shape());
     }
 
-    private static Tensor moved(Tensor bias, Tensor weight, float[] shift, Reader reader) {
-        boolean transposed = reader.transposed();
-        double alpha = reader.node().floatOf("alpha", 1);
+    private Tensor moved(Tensor bias, Tensor weight, Node reader) {
+        boolean transposed = Operators.outputAxis(reader) == 0;
+        double alpha = reader.floatOf("alpha", 1);
         var w = weight.toFloats();
         int columns = weight.dim(1);
         var sum = new double[bias.size()];

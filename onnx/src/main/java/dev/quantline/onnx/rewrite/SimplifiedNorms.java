@@ -7,20 +7,32 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * ONNX Runtime's optimiser writes RMSNorm as an operator SimplifiedLayerNormalization in ONNX's own domain, where the
- * standard knows none. It is written out again, x / sqrt(mean(x^2) + epsilon) times scale; runtimes fuse it as before.
+ * ONNX Runtime's optimiser writes RMSNorm as SimplifiedLayerNormalization in ONNX's own domain, where the standard has no such
+ * operator. This writes it out again as x / sqrt(mean(x^2) + epsilon) times scale, which runtimes fuse as before.
  */
-final class SimplifiedNorms {
-    private SimplifiedNorms() {}
+record SimplifiedNorms() implements Pass {
+    @Override
+    public String name() {
+        return "simplified norms written out";
+    }
 
-    static Graph apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
-        graph.rewrite(node -> node.op().equals("SimplifiedLayerNormalization")
-                        && node.output(1).isEmpty()
-                        && node.intOf("axis", -1) == -1
-                ? writtenOut(graph, node)
-                : List.of(node));
-        return graph;
+        var applied = new ArrayList<String>();
+        var refused = new ArrayList<String>();
+        graph.rewrite(node -> {
+            if (!node.op().equals("SimplifiedLayerNormalization")) {
+                return List.of(node);
+            }
+            if (!node.output(1).isEmpty() || node.intOf("axis", -1) != -1) {
+                refused.add(node.output() + ": it has a second output, or normalises more than the last axis");
+                return List.of(node);
+            }
+            applied.add(node.output());
+            return writtenOut(graph, node);
+        });
+        return new Rewritten(graph, this, applied, refused);
     }
 
     private static List<Node> writtenOut(Graph graph, Node norm) {

@@ -21,10 +21,10 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * FLOAT16 and BFLOAT16 become FLOAT: weights, what is computed from them, and what operators are told to make. Inputs and outputs
- * keep their types behind and before a Cast. It computes the same with fewer roundings, and what overflowed FLOAT16 no longer does.
+ * Turns FLOAT16 and BFLOAT16 into FLOAT: weights, what is computed from them, and what operators are told to produce. Inputs and
+ * outputs keep their types, with a Cast after or before them. The model computes the same with fewer roundings and no overflows.
  */
-public final class SinglePrecision {
+public record SinglePrecision() implements Pass {
     private static final Set<DataType> HALVES = Set.of(DataType.FLOAT16, DataType.BFLOAT16);
     /** Attributes of ONNX's own operators that name an element type. */
     private static final Set<String> NAMES_TYPE =
@@ -32,13 +32,9 @@ public final class SinglePrecision {
 
     private static final int FLOAT = DataType.FLOAT.code();
 
-    private final Graph graph;
-    private final Map<String, String> renamed = new LinkedHashMap<>();
-    private final List<Node> before = new ArrayList<>();
-    private final List<Node> behind = new ArrayList<>();
-
-    private SinglePrecision(Graph model) {
-        graph = model.copy();
+    @Override
+    public String name() {
+        return "16-bit floats widened";
     }
 
     /** Whether a model has 16-bit floats anywhere. */
@@ -49,43 +45,66 @@ public final class SinglePrecision {
     }
 
     /** A model without 16-bit floats inside; the model itself when it has none. */
-    static Graph apply(Graph model) {
-        return isNeeded(model) ? new SinglePrecision(model).run() : model;
+    @Override
+    public Rewritten apply(Graph model) {
+        return isNeeded(model)
+                ? new Rewritten(new Widening(model.copy()).run(), this, halves(model), List.of())
+                : new Rewritten(model, this, List.of(), List.of());
     }
 
-    private Graph run() {
-        var types = ElementTypes.of(graph);
-        graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
-        graph.initializers().replaceAll((name, tensor) -> wide(tensor));
-        graph.inputs().stream()
-                .filter(input -> isHalf(input.getType()))
-                .map(ValueInfoProto::getName)
-                .forEach(name -> before.add(cast(name, inside(name), FLOAT)));
-        var made = graph.index();
-        for (var output : graph.outputs()) {
-            if (isHalf(output.getType()) && made.producer(output.getName()).isPresent()) {
-                behind.add(cast(
-                        inside(output.getName()),
-                        output.getName(),
-                        ValueInfos.type(output).orElseThrow().code()));
-            }
+    private static List<String> halves(Graph model) {
+        return Stream.concat(
+                        Stream.concat(model.inputs().stream(), model.outputs().stream())
+                                .filter(info -> isHalf(info.getType()))
+                                .map(ValueInfoProto::getName),
+                        model.initializers().keySet().stream()
+                                .filter(name -> HALVES.contains(
+                                        model.initializers().get(name).type())))
+                .toList();
+    }
+
+    /** The graph of one model while it is rewritten. */
+    private record Widening(Graph graph, Map<String, String> renamed) {
+        Widening(Graph graph) {
+            this(graph, new LinkedHashMap<>());
         }
-        graph.rewrite(node -> List.of(wide(changesNothing(node, types) ? pass(node) : node)
-                .withName(nameOf(node))
-                .mapNames(name -> renamed.getOrDefault(name, name))));
-        graph.nodes().addAll(0, before);
-        graph.nodes().addAll(behind);
-        return graph;
-    }
 
-    /** The name under which an input or output is a float inside. */
-    private String inside(String tensor) {
-        return renamed.computeIfAbsent(tensor, name -> graph.fresh(name + "/float"));
-    }
+        Graph run() {
+            var types = ElementTypes.of(graph);
+            var before = new ArrayList<Node>();
+            var behind = new ArrayList<Node>();
+            graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
+            graph.initializers().replaceAll((name, tensor) -> wide(tensor));
+            graph.inputs().stream()
+                    .filter(input -> isHalf(input.getType()))
+                    .map(ValueInfoProto::getName)
+                    .forEach(name -> before.add(cast(name, inside(name), FLOAT)));
+            var made = graph.index();
+            for (var output : graph.outputs()) {
+                if (isHalf(output.getType()) && made.producer(output.getName()).isPresent()) {
+                    behind.add(cast(
+                            inside(output.getName()),
+                            output.getName(),
+                            ValueInfos.type(output).orElseThrow().code()));
+                }
+            }
+            graph.rewrite(node -> List.of(wide(changesNothing(node, types) ? pass(node) : node)
+                    .withName(nameOf(node))
+                    .mapNames(name -> renamed.getOrDefault(name, name))));
+            graph.nodes().addAll(0, before);
+            graph.nodes().addAll(behind);
+            return graph;
+        }
 
-    /** Nodes without a name are called like what they make, by the name users know. */
-    private String nameOf(Node node) {
-        return node.name().isEmpty() && renamed.containsKey(node.output()) ? node.output() : node.name();
+        /** The name under which an input or output is a float inside. */
+        private String inside(String tensor) {
+            return renamed.computeIfAbsent(tensor, name -> graph.fresh(name + "/float"));
+        }
+
+        /** Nodes without a name are called like what they make, by the name users know. */
+        private String nameOf(Node node) {
+            return node.name().isEmpty() && renamed.containsKey(node.output()) ? node.output() : node.name();
+        }
     }
 
     private static Node cast(String from, String to, int type) {

@@ -10,13 +10,17 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Before opset 13 Softmax flattened its input to two axes, and conversion writes that out as Flatten, Softmax, Reshape.
- * Where only the last axis was normalised this is one Softmax of today, which runtimes fuse and quantizers recognise.
+ * Before opset 13, Softmax flattened its input to two axes, which conversion writes out as Flatten, Softmax, Reshape.
+ * Where only the last axis was normalised, that is a single Softmax of today, which runtimes fuse and quantizers recognise.
  */
-final class SoftmaxRestoring {
-    private SoftmaxRestoring() {}
+record SoftmaxRestoring() implements Pass {
+    @Override
+    public String name() {
+        return "softmax restored";
+    }
 
-    static Graph apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
         var shapes = OnnxLibrary.inferShapes(graph);
@@ -44,7 +48,7 @@ final class SoftmaxRestoring {
         }
         graph.rewrite(node -> List.of(restored.getOrDefault(node.name(), node)));
         graph.prune();
-        return graph;
+        return new Rewritten(graph, this, List.copyOf(restored.keySet()), List.of());
     }
 
     private static boolean isLast(long axis, ValueInfoProto info) {

@@ -61,12 +61,16 @@ class ActivationKindsTest {
         }
 
         // When
-        var moved = ScaleMigration.apply(graph, "y", readers, ratio, new float[8]);
+        var moved = new ScaleMigration("y", readers, ratio, new float[8])
+                .apply(graph)
+                .graph();
 
         // Then
         assertTrue(NormOutput.of(graph.index(), "y").isPresent());
-        assertEquals(habit.kind, kind(moved.graph(), moved.migrated()));
-        assertArrayEquals(run(graph, x), run(moved.graph(), x), 1e-4f);
+        assertEquals(
+                habit.kind,
+                kind(moved, moved.node(readers.getFirst().name()).orElseThrow().input(0)));
+        assertArrayEquals(run(graph, x), run(moved, x), 1e-4f);
     }
 
     @Test

@@ -57,10 +57,10 @@ class DeadChannelsTest {
         var graph = pair(activation, bias, pad, 1);
 
         // When
-        var result = DeadChannels.apply(graph);
+        var result = new DeadChannels().apply(graph);
 
         // Then
-        assertEquals(List.of("second/Conv"), result.applied());
+        assertEquals(List.of("second/Conv"), result.rewrites().getFirst().applied());
         var convolutions =
                 result.graph().nodes().stream().filter(node -> node.is("Conv")).toList();
         assertEquals(
@@ -80,19 +80,19 @@ class DeadChannelsTest {
 
     @Test
     void aBiasThatPaddingWouldMeetStays() {
-        var result = DeadChannels.apply(pair("Relu", .7f, 1, 1));
+        var result = new DeadChannels().apply(pair("Relu", .7f, 1, 1));
 
-        assertEquals(List.of(), result.applied());
-        String reason = result.refused().getFirst();
+        assertEquals(List.of(), result.rewrites().getFirst().applied());
+        String reason = result.rewrites().getFirst().refused().getFirst();
         assertTrue(reason.startsWith("second/Conv: 2 dead channels") && reason.contains("padding"), reason);
     }
 
     @Test
     void groupsAndLivingChannelsAreLeftAlone() {
-        var grouped = DeadChannels.apply(pair("Relu", 0, 0, 5));
+        var grouped = new DeadChannels().apply(pair("Relu", 0, 0, 5));
         assertTrue(
-                grouped.refused().getFirst().contains("grouped"),
-                grouped.refused().toString());
+                grouped.rewrites().getFirst().refused().getFirst().contains("grouped"),
+                grouped.rewrites().getFirst().refused().toString());
 
         var living = pair("Relu", 0, 0, 1);
         living.initializers().replaceAll((name, tensor) -> {
@@ -102,8 +102,8 @@ class DeadChannelsTest {
             }
             return Tensor.of(values, tensor.shape());
         });
-        var result = DeadChannels.apply(living);
-        assertEquals(List.of(), result.applied());
-        assertEquals(List.of(), result.refused());
+        var result = new DeadChannels().apply(living);
+        assertEquals(List.of(), result.rewrites().getFirst().applied());
+        assertEquals(List.of(), result.rewrites().getFirst().refused());
     }
 }

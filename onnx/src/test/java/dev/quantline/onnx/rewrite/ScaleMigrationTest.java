@@ -58,11 +58,16 @@ class ScaleMigrationTest {
         return Map.of("x", Tensor.of(values, 2, 5, Networks.WIDTH));
     }
 
-    private static ScaleMigration.Result migrate(Graph graph, String tensor, float[] ratio, float[] shift) {
+    private static Graph migrate(Graph graph, String tensor, float[] ratio, float[] shift) {
         var readers = graph.index().consumers(tensor).stream()
                 .filter(node -> node.is("MatMul"))
                 .toList();
-        return ScaleMigration.apply(graph, tensor, readers, ratio, shift);
+        return new ScaleMigration(tensor, readers, ratio, shift).apply(graph).graph();
+    }
+
+    /** What the reader named after {@code product} reads. */
+    private static String migrated(Graph graph) {
+        return graph.node("product/MatMul").orElseThrow().input(0);
     }
 
     @Test
@@ -75,13 +80,13 @@ class ScaleMigrationTest {
 
         assertArrayEquals(
                 CanonicalTest.run(whole(true), data()).toFloats(),
-                CanonicalTest.run(migrate(whole(true), "norm", ratio, shift).graph(), data())
+                CanonicalTest.run(migrate(whole(true), "norm", ratio, shift), data())
                         .toFloats(),
                 1e-4f);
         for (String norm : List.of("embedding.norm", "layer0.attention.norm", "layer1.attention.norm")) {
             assertArrayEquals(
                     CanonicalTest.run(transformer, tokens).toFloats(),
-                    CanonicalTest.run(migrate(transformer, norm, ratio, shift).graph(), tokens)
+                    CanonicalTest.run(migrate(transformer, norm, ratio, shift), tokens)
                             .toFloats(),
                     1e-4f,
                     norm);
@@ -116,8 +121,7 @@ class ScaleMigrationTest {
         // When
         var prepared = Canonical.of(graph);
         var random = new Random(SEED);
-        var migrated = migrate(prepared, "norm", between(.1, 8, random), between(-3, 3, random))
-                .graph();
+        var migrated = migrate(prepared, "norm", between(.1, 8, random), between(-3, 3, random));
 
         // Then: the copy for the product needs no statistics, the original gives them
         assertEquals(
@@ -143,10 +147,10 @@ class ScaleMigrationTest {
     void onlyTheGivenReadersReadTheMigratedTensor() {
         var result = migrate(whole(true), "norm", between(1, 2, new Random(1)), new float[Networks.WIDTH]);
 
-        var index = result.graph().index();
+        var index = result.index();
         assertEquals(
                 List.of("product/MatMul"),
-                index.consumers(result.migrated()).stream()
+                index.consumers(migrated(result)).stream()
                         .map(node -> node.name())
                         .toList());
         assertEquals(
@@ -184,9 +188,11 @@ class ScaleMigrationTest {
         var readers = graph.index().consumers(norm);
 
         // When
-        var migrated = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), between(-3, 3, random))
+        var migrated = new ScaleMigration(norm, readers, between(.2, 5, random), between(-3, 3, random))
+                .apply(graph)
                 .graph();
-        var unshifted = ScaleMigration.apply(graph, norm, readers, between(.2, 5, random), new float[Networks.WIDTH])
+        var unshifted = new ScaleMigration(norm, readers, between(.2, 5, random), new float[Networks.WIDTH])
+                .apply(graph)
                 .graph();
 
         // Then
@@ -215,9 +221,9 @@ class ScaleMigrationTest {
             shift[c] = scale[c] * (Math.round(zero[c]) - 128);
         }
         var result = migrate(whole(true), "norm", ratio, shift);
-        result.graph().outputs().add(ValueInfos.of(result.migrated(), DataType.FLOAT));
-        try (var session = Session.open(result.graph(), Provider.cpu(), Session.Optimization.NONE)) {
-            var moved = session.run(data()).get(result.migrated());
+        result.outputs().add(ValueInfos.of(migrated(result), DataType.FLOAT));
+        try (var session = Session.open(result, Provider.cpu(), Session.Optimization.NONE)) {
+            var moved = session.run(data()).get(migrated(result));
             var codes = new long[moved.size()];
             for (int i = 0; i < codes.length; i++) {
                 codes[i] = Math.clamp(Math.round(moved.get(i) / common) + 128, 0, 255);

@@ -203,6 +203,6 @@ class SinglePrecisionTest {
         var model = builder.output("y", DataType.DOUBLE, -1, 3).graph();
 
         assertFalse(SinglePrecision.isNeeded(model));
-        assertSame(model, SinglePrecision.apply(model));
+        assertSame(model, new SinglePrecision().apply(model).graph());
     }
 }

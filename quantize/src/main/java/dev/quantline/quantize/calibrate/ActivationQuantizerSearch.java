@@ -3,6 +3,7 @@ package dev.quantline.quantize.calibrate;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.pattern.NormOutput;
 import dev.quantline.onnx.rewrite.Rewrite;
 import dev.quantline.onnx.rewrite.ScaleMigration;
@@ -72,8 +73,7 @@ final class ActivationQuantizerSearch implements AutoCloseable {
         var placement = Placement.of(model, settings.exclude());
         var tensors = new LinkedHashSet<>(placement.activations().keySet());
         for (var node : model.nodes()) {
-            if (node.is("MatMul", "Gemm", "Conv")
-                    && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
+            if (Operators.LAYERS.has(node) && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
                 node.inputs().stream()
                         .filter(input ->
                                 !input.isEmpty() && !model.initializers().containsKey(input))
@@ -160,18 +160,19 @@ final class ActivationQuantizerSearch implements AutoCloseable {
                                         : "its gamma or beta is no constant vector over the last axis");
             } else {
                 moved.add(site.tensor());
-                var result = ScaleMigration.apply(
-                        graph,
-                        site.tensor(),
-                        readers,
-                        choice.get().ratio(),
-                        choice.get().shift());
-                graph = result.graph();
+                graph = new ScaleMigration(
+                                site.tensor(),
+                                readers,
+                                choice.get().ratio(),
+                                choice.get().shift())
+                        .apply(graph)
+                        .graph();
+                String read =
+                        graph.node(readers.getFirst().name()).orElseThrow().input(0);
                 var migrated = batches.all(site.tensor()).map(values -> MigrationSearch.migrate(values, choice.get()));
-                profiles.put(result.migrated(), TensorProfile.of(result.migrated(), -1, migrated::iterator));
+                profiles.put(read, TensorProfile.of(read, -1, migrated::iterator));
                 for (int i = 0; settings.measuresReaders() && i < batches.size(); i++) {
-                    batches.put(
-                            i, result.migrated(), MigrationSearch.migrate(batches.get(i, site.tensor()), choice.get()));
+                    batches.put(i, read, MigrationSearch.migrate(batches.get(i, site.tensor()), choice.get()));
                 }
             }
         }
@@ -190,7 +191,7 @@ final class ActivationQuantizerSearch implements AutoCloseable {
 
     /** Whose channel spread was moved into the layers that read it, and which norms kept it and why. */
     Rewrite rewrite() {
-        return new Rewrite("channel spread moved", moved, refused);
+        return new Rewrite(ScaleMigration.NAME, moved, refused);
     }
 
     private Optional<MigrationSearch.Choice> choice(
@@ -219,7 +220,7 @@ final class ActivationQuantizerSearch implements AutoCloseable {
     Map<Integer, Chosen> choose(Placement.QuantizationPoint site, List<Integer> widths) {
         var seen = profileOf(site.tensor());
         var readers = model.nodes().stream()
-                .filter(node -> node.is("MatMul", "Gemm", "Conv")
+                .filter(node -> Operators.LAYERS.has(node)
                         && node.inputs().contains(site.tensor())
                         && (site.readers().isEmpty() || site.readers().contains(node.name())))
                 .toList();

@@ -4,7 +4,10 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.rewrite.Pass;
+import dev.quantline.onnx.rewrite.Rewritten;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,34 +19,36 @@ import java.util.Optional;
  * <p>The operator takes weights {@code [N, K / block, block / 2]}, two unsigned codes a byte with the first in the low half and
  * 8 for zero, and scales {@code [N, K / block]}; {@code accuracy_level} 4 sums products on 8-bit integers.
  */
-final class BlockProducts {
+record BlockProducts() implements Pass {
     private static final String DOMAIN = "com.microsoft";
     private static final long INTEGER_SUMS = 4;
     private static final int ZERO = 8;
 
-    private final Graph graph;
-
-    private BlockProducts(Graph graph) {
-        this.graph = graph;
+    @Override
+    public String name() {
+        return "products in blocks as MatMulNBits";
     }
 
     /** A copy of the graph with the operator wherever it fits; the graph itself where it fits nowhere. */
-    static Graph apply(Graph model) {
-        var products = new BlockProducts(model.copy());
+    @Override
+    public Rewritten apply(Graph model) {
+        var graph = model.copy();
         var index = model.index();
-        int before = model.nodes().size();
-        products.graph.rewrite(node -> List.of(
-                node.is("MatMul")
-                        ? index.producer(node.input(1), "DequantizeLinear")
-                                .flatMap(restore -> products.product(node, restore))
-                                .orElse(node)
-                        : node));
-        products.graph.prune();
-        boolean changed = products.graph.nodes().size() < before;
-        return changed ? products.graph.withOpset(DOMAIN, 1) : model;
+        var applied = new ArrayList<String>();
+        graph.rewrite(node -> {
+            var restore =
+                    node.is("MatMul") ? index.producer(node.input(1), "DequantizeLinear") : Optional.<Node>empty();
+            var product = restore.flatMap(from -> product(graph, node, from));
+            product.ifPresent(made -> applied.add(made.name()));
+            return List.of(product.orElse(node));
+        });
+        graph.prune();
+        return graph.nodes().size() < model.nodes().size()
+                ? new Rewritten(graph.withOpset(DOMAIN, 1), this, applied, List.of())
+                : new Rewritten(model, this, List.of(), List.of());
     }
 
-    private Optional<Node> product(Node node, Node restore) {
+    private static Optional<Node> product(Graph graph, Node node, Node restore) {
         var codes = graph.initializers().get(restore.input(0));
         var scales = graph.initializers().get(restore.input(1));
         int block = (int) restore.intOf("block_size", 0);

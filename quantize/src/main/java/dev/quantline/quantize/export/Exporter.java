@@ -7,6 +7,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.rewrite.Pass;
 import dev.quantline.onnx.runtime.Processor;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
@@ -109,8 +110,15 @@ public final class Exporter {
     }
 
     private static Graph finish(Graph model, Graph written, Products products, boolean compact) {
-        var quantized = Packing.apply(products == Products.MATMULNBITS ? BlockProducts.apply(written) : written);
-        return compact ? Compact.apply(model, quantized) : quantized;
+        var passes = new ArrayList<Pass>();
+        if (products == Products.MATMULNBITS) {
+            passes.add(new BlockProducts());
+        }
+        passes.add(new Packing());
+        if (compact) {
+            passes.add(new Compact(model));
+        }
+        return Pass.all(passes, written).graph();
     }
 
     /** Bytes of the file that another model and plan of the job become, made as small as it can be. */

@@ -5,6 +5,8 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.rewrite.Pass;
+import dev.quantline.onnx.rewrite.Rewritten;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.List;
@@ -17,17 +19,21 @@ import java.util.Map;
  *
  * <p>INT4 and UINT4 exist from opset 21 on; a model in which nothing fits keeps its opset.
  */
-final class Packing {
+record Packing() implements Pass {
     /** Smaller constants would gain less than the Cast takes; vectors are zero points. */
     private static final int SMALLEST = 512;
 
     private static final int OPSET = 21;
 
-    private Packing() {}
+    @Override
+    public String name() {
+        return "codes packed";
+    }
 
-    static Graph apply(Graph model) {
+    @Override
+    public Rewritten apply(Graph model) {
         if (model.initializers().values().stream().noneMatch(Packing::fits)) {
-            return model;
+            return new Rewritten(model, this, List.of(), List.of());
         }
         var packed = model.opset() < OPSET ? OnnxLibrary.convert(model, OPSET) : model.copy();
         var bytes = new HashMap<String, Tensor>();
@@ -49,7 +55,7 @@ final class Packing {
             }
         });
         packed.prune();
-        return packed;
+        return new Rewritten(packed, this, List.copyOf(bytes.keySet()), List.of());
     }
 
     /** A DequantizeLinear of blocks reads 4-bit codes and 4-bit zero points itself. */

@@ -62,7 +62,7 @@ class PackingTest {
         var plain = calibrated(Networks.conv(2), Data.images(24, 1), bits).quantized();
 
         // When
-        var packed = Packing.apply(plain);
+        var packed = new Packing().apply(plain).graph();
 
         // Then
         OnnxLibrary.check(packed);
@@ -94,7 +94,7 @@ class PackingTest {
     void bytesStayAsTheyAreAtTheOpsetTheyWere() throws IOException {
         var plain = calibrated(Networks.conv(2), Data.images(24, 1), 8).quantized();
 
-        assertSame(plain, Packing.apply(plain));
+        assertSame(plain, new Packing().apply(plain).graph());
         assertTrue(plain.opset() <= 20);
     }
 
@@ -103,10 +103,10 @@ class PackingTest {
     void aCompactModelComputesTheSameInLess(int bits) throws IOException {
         // Given
         var stages = calibrated(Networks.transformer(3), Data.tokens(24, 9, 1), bits);
-        var quantized = Packing.apply(stages.quantized());
+        var quantized = new Packing().apply(stages.quantized()).graph();
 
         // When
-        var compact = Compact.apply(stages.model(), quantized);
+        var compact = new Compact(stages.model()).apply(quantized).graph();
 
         // Then
         OnnxLibrary.check(compact);
@@ -147,8 +147,8 @@ class PackingTest {
         var simulated = run(stages.quantized(), Data.tokens(3, 7, 2));
 
         // When
-        var packed = Packing.apply(stages.quantized());
-        var products = BlockProducts.apply(stages.quantized());
+        var packed = new Packing().apply(stages.quantized()).graph();
+        var products = new BlockProducts().apply(stages.quantized()).graph();
 
         // Then
         OnnxLibrary.check(packed);
@@ -174,8 +174,9 @@ class PackingTest {
 
     @Test
     void theSizeIsThatOfTheFile() throws IOException {
-        var model = Packing.apply(
-                calibrated(Networks.conv(2), Data.images(24, 1), 4).quantized());
+        var model = new Packing()
+                .apply(calibrated(Networks.conv(2), Data.images(24, 1), 4).quantized())
+                .graph();
         ModelFile.write(model, folder.resolve("model.onnx"));
 
         assertEquals(

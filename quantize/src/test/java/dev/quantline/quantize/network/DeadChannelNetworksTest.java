@@ -177,7 +177,7 @@ class DeadChannelNetworksTest {
             var network = withDeadChannels(
                     builder.output("y", DataType.FLOAT, -1, 8, 6, 6).graph(), random);
 
-            var equalised = Equalization.apply(network).graph();
+            var equalised = new Equalization().apply(network).graph();
 
             var fidelity = new Fidelity();
             var images = Data.images(4, seed);

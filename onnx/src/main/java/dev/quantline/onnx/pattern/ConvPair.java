@@ -1,4 +1,4 @@
-package dev.quantline.onnx.rewrite;
+package dev.quantline.onnx.pattern;
 
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.GraphIndex;
@@ -7,21 +7,21 @@ import dev.quantline.onnx.Tensor;
 import java.util.Optional;
 
 /**
- * Two convolutions in a row with constant weights: what the first writes, behind an activation or none, is read by the
+ * Two convolutions in a row with constant weights: what the first writes is read, through an activation or directly, by the
  * second alone.
  *
- * @param between the Relu or LeakyRelu between them
+ * @param between the Relu or LeakyRelu between them, if there is one
  */
-record ConvPair(Node first, Optional<Node> between, Node second) {
+public record ConvPair(Node first, Optional<Node> between, Node second) {
     /** A pair, or why there is none. */
-    record Found(Optional<ConvPair> pair, String reason) {
+    public record Found(Optional<ConvPair> pair, String reason) {
         private static Found not(String reason) {
             return new Found(Optional.empty(), reason);
         }
     }
 
     /** The pair whose second convolution is this one. */
-    static Found endingAt(GraphIndex index, Node second) {
+    public static Found endingAt(GraphIndex index, Node second) {
         String tensor = second.input(0);
         var between = index.producer(tensor, "Relu", "LeakyRelu");
         if (between.isPresent() && index.onlyConsumer(tensor).isPresent()) {

@@ -1,0 +1,50 @@
+package dev.quantline.onnx.rewrite;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
+import java.util.HashMap;
+import java.util.List;
+
+/** Drops every Identity and every Dropout in inference mode whose readers can read what it reads. */
+record IdentityDropping() implements Pass {
+    @Override
+    public String name() {
+        return "identities dropped";
+    }
+
+    @Override
+    public Rewritten apply(Graph model) {
+        var graph = model.copy();
+        var renamed = new HashMap<String, String>();
+        var index = graph.index();
+        for (var node : graph.nodes()) {
+            boolean inside =
+                    !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
+            if (inside && (node.is("Identity") || node.is("Dropout") && passesThrough(index, node))) {
+                renamed.put(node.output(), renamed.getOrDefault(node.input(0), node.input(0)));
+            }
+        }
+        graph.rewrite(node -> renamed.containsKey(node.output())
+                ? List.of()
+                : List.of(node.mapInputs(input -> renamed.getOrDefault(input, input))));
+        graph.prune();
+        return new Rewritten(graph, this, List.copyOf(renamed.keySet()), List.of());
+    }
+
+    /** Whether a Dropout is in inference mode and nobody reads its mask. */
+    private static boolean passesThrough(GraphIndex index, Node dropout) {
+        boolean training = dropout.hasInput(2)
+                && index.constant(dropout.input(2))
+                        .filter(mode -> mode.get(0) == 0)
+                        .isEmpty();
+        boolean masks = dropout.outputs().size() > 1
+                && (index.isOutput(dropout.output(1))
+                        || !index.consumers(dropout.output(1)).isEmpty());
+        return !training && !masks;
+    }
+
+    private static boolean isCaptured(List<Node> consumers, String tensor) {
+        return consumers.stream().anyMatch(consumer -> consumer.captured().contains(tensor));
+    }
+}
