@@ -43,7 +43,7 @@ class LauncherTest {
                         .resolve("quarkus-run.jar"),
                 "");
         Files.writeString(
-                Files.createDirectories(project.resolve("target/launcher")).resolve("built"), "");
+                Files.createDirectories(project.resolve("target/launcher")).resolve("built-console"), "");
     }
 
     @Test
@@ -125,7 +125,7 @@ class LauncherTest {
                 Files.createDirectories(launcher.resolveSibling("onnx/src/main/java"))
                         .resolve("A.java"),
                 "class A {}");
-        var built = Files.getLastModifiedTime(launcher.resolveSibling("target/launcher/built"))
+        var built = Files.getLastModifiedTime(launcher.resolveSibling("target/launcher/built-console"))
                 .toMillis();
         Files.setLastModifiedTime(source, FileTime.fromMillis(built + 2_000));
         // When the launcher runs
@@ -157,6 +157,58 @@ class LauncherTest {
         assertFalse(said.text().contains("jdk:"), said.text());
     }
 
+    @Test
+    void withoutAnInstalledMavenTheWrapperBuilds() throws Exception {
+        // Given a project without a build, no Maven, and a wrapper that says so
+        Files.delete(launcher.resolveSibling("console/target/quarkus-app/quarkus-run.jar"));
+        var home = jdk("jvm/jdk", "25");
+        executable(launcher.resolveSibling("mvnw"), "echo \"[ERROR] wrapper with $JAVA_HOME\"; exit 1");
+        // When the launcher runs
+        var said = run(Map.of(), "demo");
+        // Then the wrapper is called, with the JDK that was found
+        assertTrue(said.text().contains("[ERROR] wrapper with " + home), said.text());
+    }
+
+    @Test
+    void anInstalledMavenComesBeforeTheWrapper() throws Exception {
+        // Given a Maven in an install folder and a wrapper
+        jdk("jvm/jdk", "25");
+        executable(folder.resolve("maven folders/bin/mvn"), "echo \"installed: $*\"");
+        var installed = folder.resolve("maven");
+        Files.createSymbolicLink(installed, folder.resolve("maven folders"));
+        executable(launcher.resolveSibling("mvnw"), "echo wrapper");
+        // When it is asked for
+        var said = run(Map.of("QUANTLINE_MAVEN_FOLDERS", installed.toString()), "mvn", "spotless:apply");
+        // Then it works on this project, from wherever it is called
+        assertEquals(
+                "installed: -f " + launcher.resolveSibling("pom.xml") + " spotless:apply",
+                said.text().strip());
+    }
+
+    @Test
+    void aBenchIsBuiltOnceAndRunWithItsArguments() throws Exception {
+        // Given a Maven that leaves a class path behind
+        jdk("jvm/jdk", "25");
+        var classpath = launcher.resolveSibling("bench/target/classpath");
+        executable(
+                folder.resolve("maven/bin/mvn"),
+                "echo \"$@\" >> " + quoted("calls") + "; mkdir -p '" + classpath.getParent() + "'; echo a.jar:b.jar > '"
+                        + classpath + "'");
+        var environment = Map.of("MAVEN_HOME", folder.resolve("maven").toString());
+        // When a bench is run twice
+        run(environment, "bench", "tune.StepCost", "two words");
+        var said = run(environment, "bench", "tune.StepCost", "two words");
+        // Then it was built by the first call, and gets its arguments
+        assertEquals(1, Files.readAllLines(folder.resolve("calls")).size());
+        assertTrue(Files.readString(folder.resolve("calls")).contains("-pl bench -am package"));
+        assertTrue(
+                said.text()
+                        .strip()
+                        .endsWith(classpath.resolveSibling("classes")
+                                + ":a.jar:b.jar dev.quantline.bench.launch.Benches tune.StepCost two words"),
+                said.text());
+    }
+
     private Path jdk(String name, String version) throws IOException {
         var home = folder.resolve(name);
         executable(home.resolve("bin/java"), "echo \"" + home.getFileName() + ": $*\"");
@@ -186,7 +238,9 @@ class LauncherTest {
                 "HOME",
                 folder.resolve("home").toString(),
                 "QUANTLINE_JDK_FOLDERS",
-                folder.resolve("jvm").toString()));
+                folder.resolve("jvm").toString(),
+                "QUANTLINE_MAVEN_FOLDERS",
+                folder.resolve("no-maven").toString()));
         clean.putAll(environment);
         builder.environment().clear();
         builder.environment().putAll(clean);

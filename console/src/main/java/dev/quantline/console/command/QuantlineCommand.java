@@ -41,7 +41,11 @@ import picocli.CommandLine.Spec;
             CompletionCommand.class,
             DistCommand.class
         },
-        footer = "  test      builds and runs every test of the project")
+        footer = {
+            "  test      builds and runs every test of the project",
+            "  bench     lists the benches, or builds and runs the one that is named",
+            "  mvn       Maven on this project, with a JDK that suits it"
+        })
 public final class QuantlineCommand implements Runnable {
     private static final int HELP_WIDTH = 120;
 

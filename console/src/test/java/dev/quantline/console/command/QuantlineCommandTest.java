@@ -36,6 +36,8 @@ class QuantlineCommandTest {
         for (var command : new String[] {
             "demo",
             "test",
+            "bench",
+            "mvn",
             "quantize",
             "allocate",
             "inspect",

@@ -1,0 +1,147 @@
+package dev.quantline.bench.launch;
+
+import dev.quantline.bench.allocate.MixedBench;
+import dev.quantline.bench.allocate.ProgramBench;
+import dev.quantline.bench.calibrate.CalibrationCost;
+import dev.quantline.bench.calibrate.Clipping;
+import dev.quantline.bench.calibrate.ProfilingMemory;
+import dev.quantline.bench.calibrate.StoredWeights;
+import dev.quantline.bench.export.BertBase;
+import dev.quantline.bench.export.Convolutions;
+import dev.quantline.bench.export.LargeModel;
+import dev.quantline.bench.gradient.StepBench;
+import dev.quantline.bench.gradient.TrainingBench;
+import dev.quantline.bench.tune.Mosaics;
+import dev.quantline.bench.tune.QuantTune;
+import dev.quantline.bench.tune.StepCost;
+import dev.quantline.onnx.ClosestName;
+import java.io.PrintStream;
+import java.util.Arrays;
+import java.util.List;
+
+/** {@code ./quantline bench}: alone it lists the benches, with a name it runs one. */
+public final class Benches {
+    /** Every bench there is. */
+    static final List<Bench> ALL = List.of(
+            new Bench(
+                    ProfilingMemory.class,
+                    ProfilingMemory::main,
+                    "MODEL DATA.npz COUNT...",
+                    "peak memory of profiling against the number of samples"),
+            new Bench(
+                    CalibrationCost.class,
+                    CalibrationCost::main,
+                    "MODEL DATA.npz SAMPLES ROUNDS",
+                    "time of statistics and range searches beside the forward passes they need"),
+            new Bench(
+                    dev.quantline.bench.calibrate.Ablation.class,
+                    dev.quantline.bench.calibrate.Ablation::main,
+                    "MODEL FOLDER METRIC VALIDATED W/A... [ROW...]",
+                    "what each choice of calibration is worth alone"),
+            new Bench(
+                    Clipping.class,
+                    Clipping::main,
+                    "MODEL FOLDER SAMPLES BITS...",
+                    "what each range criterion cuts off, by kinds of activations"),
+            new Bench(
+                    StoredWeights.class,
+                    StoredWeights::main,
+                    "MODEL DATA.npz BITS...",
+                    "what few bits do to weights that only float kernels read"),
+            new Bench(
+                    ProgramBench.class,
+                    ProgramBench::main,
+                    "[LAYERS] [TABLES]",
+                    "time of the integer program that allocates bits"),
+            new Bench(
+                    MixedBench.class,
+                    MixedBench::main,
+                    "MODEL CALIBRATION.npz VALIDATION.npz METRIC SIZE...",
+                    "mixed widths against uniform ones, nothing trained"),
+            new Bench(
+                    StepBench.class,
+                    StepBench::main,
+                    "[BATCH] [TOKENS] [REPETITIONS] [PROVIDER]",
+                    "one training step of all-MiniLM-L6-v2 against inference of the same batch"),
+            new Bench(
+                    TrainingBench.class,
+                    TrainingBench::main,
+                    "[resnet20|vit] [SHARED] [STEPS]",
+                    "training on CIFAR-10, with its curves as pictures in out/bench"),
+            new Bench(
+                    dev.quantline.bench.tune.Ablation.class,
+                    dev.quantline.bench.tune.Ablation::main,
+                    "MODEL FOLDER METRIC VALIDATED W/A SAMPLES STEPS [ROW...]",
+                    "what each method and knob of tuning is worth"),
+            new Bench(
+                    QuantTune.class,
+                    QuantTune::main,
+                    "MODEL FOLDER LOSS METRIC VALIDATED WIDTHS EPOCHS STEPS LAMBDAS K RATE",
+                    "what outlier-driven fine-tuning is worth beside its control"),
+            new Bench(
+                    StepCost.class,
+                    StepCost::main,
+                    "MODEL FOLDER STEPS TURNS",
+                    "time of a step of block reconstruction against inference"),
+            new Bench(
+                    Mosaics.class,
+                    Mosaics::main,
+                    "FROM TO INPUT PICTURES",
+                    "no bench: makes data of 64 x 64 pixels for networks that make pictures larger"),
+            new Bench(
+                    LargeModel.class,
+                    LargeModel::main,
+                    "LAYERS MEGABYTES",
+                    "memory of an int8 export of a model above 2 GB"),
+            new Bench(
+                    BertBase.class,
+                    BertBase::main,
+                    "FOLDER TOKENS SAMPLES",
+                    "no bench: writes a network of BERT-base's shape and samples of full length for it"),
+            new Bench(
+                    Convolutions.class,
+                    Convolutions::main,
+                    "",
+                    "where integer convolutions are faster than float ones"));
+
+    private Benches() {}
+
+    /** Arguments: a bench's name and its arguments, or nothing. Exits with 2 where they are not understood. */
+    public static void main(String[] arguments) throws Exception {
+        int status = run(Arrays.asList(arguments), System.out, System.err);
+        if (status != 0) {
+            System.exit(status);
+        }
+    }
+
+    /** @return the exit code; what the bench itself prints goes to standard output */
+    static int run(List<String> words, PrintStream out, PrintStream err) throws Exception {
+        if (words.isEmpty() || words.getFirst().equals("--help")) {
+            int width =
+                    ALL.stream().mapToInt(bench -> bench.name().length()).max().orElseThrow();
+            ALL.forEach(bench -> out.printf("%-" + width + "s  %s%n", bench.name(), bench.purpose()));
+            return 0;
+        }
+        var name = words.getFirst();
+        var found = ALL.stream().filter(bench -> bench.name().equals(name)).findFirst();
+        if (found.isEmpty()) {
+            var hint = ClosestName.to(name, ALL.stream().map(Bench::name).toList())
+                    .map(closest -> "did you mean '" + closest + "'?")
+                    .orElse("./quantline bench lists them");
+            err.printf("quantline: no bench is called '%s': %s%n", name, hint);
+            return 2;
+        }
+        var bench = found.get();
+        var given = words.subList(1, words.size());
+        if (given.contains("--help")) {
+            out.printf("./quantline bench %s%n%s%n", bench.usage(), bench.purpose());
+            return 0;
+        }
+        if (!bench.isEnough(given)) {
+            err.printf("quantline: %s needs more arguments: ./quantline bench %s%n", bench.name(), bench.usage());
+            return 2;
+        }
+        bench.program().run(given.toArray(String[]::new));
+        return 0;
+    }
+}
