@@ -7,16 +7,15 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
-import dev.quantline.pipeline.stage.JobCalibration;
-import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.workflow.CalibrateStep;
+import dev.quantline.quantize.workflow.DataSettings;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -26,7 +25,6 @@ import java.util.TreeMap;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
 final class CalibrateStage implements SingleItemStage {
-    private static final int BATCH = 16;
     private final Provider provider;
 
     CalibrateStage(Provider provider) {
@@ -35,7 +33,7 @@ final class CalibrateStage implements SingleItemStage {
 
     /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
     private record Settings(
-            JobData.Settings data,
+            DataSettings data,
             Recipe.Calibrate calibrate,
             int weightBits,
             int activationBits,
@@ -62,14 +60,15 @@ final class CalibrateStage implements SingleItemStage {
     @Override
     public Object settings(JobRequest job) {
         var recipe = job.recipe();
+        var settings = job.settings();
         return new Settings(
-                JobData.Settings.of(job),
+                settings.data(),
                 recipe.calibrate(),
                 recipe.weightBits(),
                 recipe.activationBits(),
                 recipe.candidates(),
                 recipe.exclude(),
-                JobCalibration.pairLimit(job));
+                settings.pairLimit());
     }
 
     @Override
@@ -77,18 +76,14 @@ final class CalibrateStage implements SingleItemStage {
         var model = ModelFile.read(context.file("model"));
         var profile = Profile.read(context.file("profile"));
         var files = new TreeMap<String, Path>();
-        Calibrator.Result result;
-        try (var data = JobData.open(context, "calibration", model)) {
-            result = Calibrator.calibrate(
-                    model,
-                    profile,
-                    JobData.bind(data, model, context.job()),
-                    JobCalibration.settings(context),
-                    JobData.batch(context, BATCH),
-                    provider,
-                    context.progress(),
-                    graph -> files.putAll(storeEarly(graph, context)));
-        }
+        var result = CalibrateStep.run(
+                model,
+                profile,
+                context.files("calibration"),
+                context.job().settings(),
+                context.resources(provider),
+                context.progress(),
+                graph -> files.putAll(storeEarly(graph, context)));
         files.put("plan.json", context.work().resolve("plan.json"));
         result.plan().write(files.get("plan.json"));
         files.put("calibration.json", context.work().resolve("calibration.json"));

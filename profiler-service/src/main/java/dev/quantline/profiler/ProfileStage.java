@@ -1,25 +1,25 @@
 package dev.quantline.profiler;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.onnx.runtime.BatchSize;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
-import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
-import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.profile.Profile;
-import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.workflow.DataSettings;
+import dev.quantline.quantize.workflow.ProfileStep;
+import dev.quantline.quantize.workflow.Resources;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,8 +28,6 @@ import java.util.TreeMap;
 
 /** Profiles ranges of the calibration samples, each an item; the first also leaves the canonical model. */
 final class ProfileStage implements Stage {
-    private static final int SAMPLES_AN_ITEM = 256;
-    private static final int BATCH = 16;
     private static final String MODEL = "model.onnx";
     private static final String PROFILE = "profile.json";
 
@@ -39,9 +37,7 @@ final class ProfileStage implements Stage {
         this.provider = provider;
     }
 
-    private record Shard(int from, int to) {}
-
-    private record Settings(JobData.Settings data, List<String> exclude, boolean equalize, boolean padding) {}
+    private record Settings(DataSettings data, List<String> exclude, boolean equalize, boolean padding) {}
 
     @Override
     public StageName name() {
@@ -56,50 +52,49 @@ final class ProfileStage implements Stage {
     @Override
     public Object settings(JobRequest job) {
         var calibrate = job.recipe().calibrate();
-        return new Settings(
-                JobData.Settings.of(job), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
+        return new Settings(job.settings().data(), job.recipe().exclude(), calibrate.equalize(), calibrate.padding());
     }
 
     @Override
     public List<Item> items(StageContext context) throws IOException {
-        try (var data = JobData.open(context, "calibration", ModelFile.read(context.file("model")))) {
-            var items = new ArrayList<Item>();
-            for (var from = 0; from < data.size(); from += SAMPLES_AN_ITEM) {
-                var to = Math.min(data.size(), from + SAMPLES_AN_ITEM);
-                items.add(Item.of("samples %d to %d".formatted(from, to), new Shard(from, to)));
-            }
-            return items;
-        }
+        var model = ModelFile.read(context.file("model"));
+        return ProfileStep.ranges(
+                        model,
+                        context.files("calibration"),
+                        context.job().settings().data())
+                .stream()
+                .map(range -> Item.of("samples %d to %d".formatted(range.from(), range.to()), range))
+                .toList();
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        var shard = Json.MAPPER.treeToValue(item.settings(), Shard.class);
+        var range = Json.MAPPER.treeToValue(item.settings(), ProfileStep.Range.class);
         context.progress().report(0, "reading the model");
-        var original = ModelFile.read(context.file("model"));
-        var recipe = context.job().recipe();
-        var prepared = PreparedModel.of(original, recipe.calibrate().equalize());
-        var model = prepared.graph();
-        Placement.checkExcluded(recipe.exclude(), List.of(original, model));
         var files = new TreeMap<String, Path>();
-        if (shard.from() == 0) {
-            files.putAll(context.write(model, MODEL));
+        var result = ProfileStep.run(
+                ModelFile.read(context.file("model")),
+                context.files("calibration"),
+                range,
+                context.job().settings(),
+                provider,
+                context.progress(),
+                model -> {
+                    if (range.from() == 0) {
+                        files.putAll(storeEarly(model, context));
+                    }
+                });
+        files.put(PROFILE, write(result.profile(), context));
+        return new Outcome.Done(files, summary(result.profile(), result.unused()));
+    }
+
+    private static Map<String, Path> storeEarly(Graph model, StageContext context) {
+        try {
+            var files = context.write(model, MODEL);
             files.values().forEach(context.handOver());
-        }
-        try (var data = JobData.open(context, "calibration", model)) {
-            var samples = JobData.bind(data, model, context.job());
-            var profile = Profiler.observe(
-                    model,
-                    samples,
-                    shard.from(),
-                    shard.to(),
-                    BATCH,
-                    recipe.exclude(),
-                    recipe.calibrate().padding(),
-                    provider,
-                    context.progress());
-            files.put(PROFILE, write(profile.withRewrites(prepared.rewrites()), context));
-            return new Outcome.Done(files, summary(profile, samples.unused()));
+            return files;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 
@@ -114,7 +109,7 @@ final class ProfileStage implements Stage {
         files.put(PROFILE, write(merged, context));
         var unused = parts.getFirst()
                 .summary()
-                .path(JobData.UNUSED)
+                .path(StageContext.UNUSED)
                 .valueStream()
                 .map(JsonNode::asText)
                 .toList();
@@ -131,7 +126,7 @@ final class ProfileStage implements Stage {
         var summary = Json.MAPPER
                 .createObjectNode()
                 .put("samples", profile.samples())
-                .put(JobData.BATCH, BatchSize.fitting(profile.bytesASample(), BATCH));
-        return unused.isEmpty() ? summary : summary.set(JobData.UNUSED, Json.tree(unused));
+                .put(StageContext.BATCH, Resources.batch(profile));
+        return unused.isEmpty() ? summary : summary.set(StageContext.UNUSED, Json.tree(unused));
     }
 }

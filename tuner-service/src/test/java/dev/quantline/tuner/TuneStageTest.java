@@ -83,7 +83,7 @@ class TuneStageTest {
 
     /** 16 short sequences for a transformer where the job is of text, rows for a perceptron else. */
     private Map<String, List<Path>> inputs(JobRequest job) throws IOException {
-        boolean text = TuneRequest.isText(job);
+        boolean text = job.id().equals("text");
         var model = PreparedModel.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
         var data = Data.write(folder.resolve("data.npz"), text ? Data.tokens(16, 6, 2) : Data.rows(SAMPLES, 2));
         var base = job.recipe().base();

@@ -8,7 +8,7 @@ import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
-import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.quantize.settings.Hashes;
 import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreUnavailable;

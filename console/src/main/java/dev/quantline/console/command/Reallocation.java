@@ -1,37 +1,35 @@
 package dev.quantline.console.command;
 
 import dev.quantline.console.client.StackClient;
-import dev.quantline.exporter.AllocatedExport;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.job.ObjectRef;
-import dev.quantline.pipeline.stage.JobData;
 import dev.quantline.quantize.allocate.Candidates;
-import dev.quantline.quantize.allocate.FloatModels;
 import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
-import dev.quantline.quantize.export.ReportPlots;
 import dev.quantline.quantize.plan.CalibrationTable;
-import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.workflow.AllocatedExport;
+import dev.quantline.quantize.workflow.ExportStep;
+import dev.quantline.quantize.workflow.QuantizationSettings;
+import dev.quantline.quantize.workflow.Resources;
+import dev.quantline.quantize.workflow.TuneStep;
+import dev.quantline.quantize.workflow.TunedModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -42,7 +40,6 @@ import java.util.stream.Stream;
  * @param folder an empty one for what is brought from there
  */
 record Reallocation(StackClient client, JobRequest request, Budget budget, Path folder) {
-    private static final int BATCH = 16;
     private static final double NANOS = 1e9;
 
     /** Limits as the command line states them, instead of all of the job's. */
@@ -80,45 +77,33 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
      */
     Report export(Path target, Progress progress) throws IOException {
         long began = System.nanoTime();
-        var allocate = allocate();
+        var settings = settings();
         var earlier = Report.read(bring("report.json"));
         var candidates = Candidates.read(bring("candidates.json"));
-        var table = CalibrationTable.read(bring("calibration.json"));
-        var models = models(candidates);
-        var plan = candidates.plans().get(candidates.base());
-        var original = client.bringModel(request.model(), empty("original"));
+        var step = new ExportStep(
+                request.id(),
+                client.bringModel(request.model(), empty("original")),
+                tuned(candidates, earlier.tuning()),
+                settings,
+                earlier.provenance(),
+                new Resources(Provider.cpu(), Resources.MOST, Spilling.usual()));
+        var model = step.tuned().model();
         var evaluated = request.evaluation().map(JobRequest.Evaluation::data).orElse(request.calibration());
-        try (var calibration = data(request.calibration(), "calibration", models.ofBase());
-                var evaluation = data(evaluated, "evaluation", models.ofBase())) {
+        try (var calibration = settings.data().open(client.bring(request.calibration(), empty("calibration")), model);
+                var evaluation = settings.data().open(client.bring(evaluated, empty("evaluation")), model)) {
             long brought = System.nanoTime();
-            var job = new Exporter.Job(
-                    request.id(),
-                    earlier.recipe(),
-                    original,
-                    models.ofBase(),
-                    plan,
-                    table,
-                    Target.of(request.target()),
-                    Optional.empty(),
-                    JobData.bind(evaluation, models.ofBase(), request),
-                    measure(earlier),
-                    goal(),
-                    earlier.tuning(),
-                    earlier.provenance(),
-                    Exporter.Products.of(request.recipe().products()),
-                    BATCH,
-                    Provider.cpu());
             var report = new AllocatedExport(
-                            job,
-                            allocate,
+                            step.job(evaluation),
+                            settings.recipe().allocate().orElseThrow(),
                             candidates,
-                            models,
+                            step.tuned().models(settings.recipe()),
                             Sensitivities.read(bring("sensitivities.json")),
-                            JobData.bind(calibration, models.ofBase(), request))
-                    .run(target, progress);
+                            calibration)
+                    .run(target, progress)
+                    .report();
             report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)))
                     .withAsked(asked(earlier.asked()));
-            report.write(target, ReportPlots.of(table, plan));
+            report.write(target, step.plots());
             return report;
         }
     }
@@ -150,22 +135,19 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         return (System.nanoTime() - sinceNanos) / NANOS;
     }
 
-    private Measure measure(Report earlier) throws IOException {
+    /** The job's, with another budget; candidates and judge stay. */
+    private QuantizationSettings settings() throws IOException {
+        var job = request.settings();
         var own = request.evaluation().filter(evaluation -> evaluation.graph().isPresent());
-        return own.isPresent()
-                ? Measure.of(CustomMetricGraph.read(
+        var measure = own.isEmpty()
+                ? job.measure()
+                : Measure.of(CustomMetricGraph.read(
                         client.bring(own.get().graph().get(), empty("metric")).getFirst(),
-                        own.get().better()))
-                : new Measure(
-                        earlier.quantized().metric().name(),
-                        request.evaluation().flatMap(JobRequest.Evaluation::output));
+                        own.get().better()));
+        var recipe = job.recipe().with(allocate(), budget.drop().map(Recipe.Goal::new));
+        return new QuantizationSettings(recipe, job.target(), job.data(), measure, job.task());
     }
 
-    private OptionalDouble goal() {
-        return budget.drop().map(OptionalDouble::of).orElse(OptionalDouble.empty());
-    }
-
-    /** The new budget; candidates and judge stay the job's. */
     private Recipe.Allocate allocate() {
         var before = request.recipe()
                 .allocate()
@@ -183,12 +165,18 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
                 before.pinned());
     }
 
-    private FloatModels models(Candidates candidates) throws IOException {
-        var byWeights = new TreeMap<>(Map.of(candidates.base().weights(), model("tuned.onnx")));
+    private TunedModel tuned(Candidates candidates, List<Report.Step> steps) throws IOException {
+        var rounded = new TreeMap<Integer, Graph>();
         for (int bits : request.recipe().otherWidths()) {
-            byWeights.put(bits, model("rounded-" + bits + ".onnx"));
+            rounded.put(bits, model(TuneStep.rounded(bits)));
         }
-        return new FloatModels(model("calibrated.onnx"), candidates.base(), byWeights);
+        return new TunedModel(
+                model("tuned.onnx"),
+                candidates.plans().get(candidates.base()),
+                CalibrationTable.read(bring(TuneStep.TABLE)),
+                steps,
+                Optional.of(model(TuneStep.CALIBRATED)),
+                rounded);
     }
 
     private Graph model(String name) throws IOException {
@@ -197,10 +185,6 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
 
     private Path bring(String name) throws IOException {
         return client.bring(request.id(), name, folder);
-    }
-
-    private Dataset data(ObjectRef ref, String name, Graph model) throws IOException {
-        return JobData.open(client.bring(ref, empty(name)), model, request);
     }
 
     private Path empty(String name) throws IOException {

@@ -22,9 +22,9 @@ import java.util.stream.Stream;
 /**
  * A data set bound to the inputs of a model: names, types and shapes checked, images normalised. Where every input is a
  * sequence {@code [batch, tokens]} of open length, columns at the end that {@code attention_mask} hides from all rows of
- * a batch are cut off: the model computes the same for the others, and padding enters no statistic.
+ * a batch are cut off: the model computes the same for the others, and padding enters no statistic. Closing closes the data set.
  */
-public final class Samples {
+public final class Samples implements AutoCloseable {
     /** What an input is called that says by 0 which tokens of {@code [batch, tokens]} are padding. */
     public static final String MASK = "attention_mask";
 
@@ -317,5 +317,10 @@ public final class Samples {
                 throw new BadInput("array '" + array + "' holds " + tensor.get(i) + ": remove NaN and infinity");
             }
         }
+    }
+
+    @Override
+    public void close() throws IOException {
+        dataset.close();
     }
 }

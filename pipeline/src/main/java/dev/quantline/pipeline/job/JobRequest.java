@@ -1,10 +1,15 @@
 package dev.quantline.pipeline.job;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.finetune.Task;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.workflow.DataSettings;
+import dev.quantline.quantize.workflow.QuantizationSettings;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -26,25 +31,14 @@ public record JobRequest(
         String id,
         ObjectRef model,
         ObjectRef calibration,
-        Map<String, Input> inputs,
-        Map<String, Normalize> normalize,
+        Map<String, DataSettings.Input> inputs,
+        Map<String, DataSettings.Normalize> normalize,
         Optional<Evaluation> evaluation,
         Optional<Training> training,
         Recipe recipe,
         String target,
         List<String> notes) {
     private static final Pattern ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
-
-    /**
-     * An input whose samples do not lie along its first axis.
-     *
-     * @param batch    the axis they lie along; empty where it is constant
-     * @param constant true where it is the same for all samples, else empty
-     */
-    public record Input(Optional<Integer> batch, Optional<Boolean> constant) {}
-
-    /** Mean and standard deviation per image channel, on the scale 0..1. */
-    public record Normalize(List<Double> mean, List<Double> std) {}
 
     /**
      * The data and the metric.
@@ -91,6 +85,19 @@ public record JobRequest(
         inputs = new TreeMap<>(inputs == null ? Map.of() : inputs);
         normalize = new TreeMap<>(normalize == null ? Map.of() : normalize);
         notes = notes == null ? List.of() : List.copyOf(notes);
+    }
+
+    /** All that the result depends on besides model and data; a metric that is a graph is there by its name alone. */
+    public QuantizationSettings settings() {
+        return new QuantizationSettings(
+                recipe,
+                Target.of(target),
+                new DataSettings(normalize, inputs),
+                evaluation
+                        .map(stated -> new Measure(stated.metricName(), stated.output()))
+                        .orElse(QuantizationSettings.FIDELITY),
+                training.map(stated -> Task.valueOf(stated.loss().toUpperCase(Locale.ROOT)))
+                        .orElse(Task.DISTILL));
     }
 
     /** The same request with these notes. */

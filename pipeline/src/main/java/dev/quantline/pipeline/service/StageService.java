@@ -6,7 +6,7 @@ import dev.quantline.pipeline.event.Unreadable;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Admission;
 import dev.quantline.pipeline.stage.StageShell;
-import dev.quantline.pipeline.store.Hashes;
+import dev.quantline.quantize.settings.Hashes;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;

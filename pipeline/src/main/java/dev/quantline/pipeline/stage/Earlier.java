@@ -3,9 +3,8 @@ package dev.quantline.pipeline.stage;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.pipeline.event.Event.Seconds;
 import dev.quantline.pipeline.event.StageName;
-import dev.quantline.pipeline.store.Hashes;
 import dev.quantline.pipeline.store.StoredFile;
-import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Hashes;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -36,9 +35,8 @@ public record Earlier(Map<StageName, Manifest> manifests) {
 
     /** SHA-256 of what an earlier stage was given: of the file, or of the hashes of several. */
     public String inputHash(StageName stage, String name) {
-        var hashes =
-                of(stage).inputs().get(name).stream().map(StoredFile::sha256).toList();
-        return hashes.size() == 1 ? hashes.getFirst() : Hashes.of(Json.bytes(hashes));
+        return Hashes.ofAll(
+                of(stage).inputs().get(name).stream().map(StoredFile::sha256).toList());
     }
 
     public JsonNode summary(StageName stage) {

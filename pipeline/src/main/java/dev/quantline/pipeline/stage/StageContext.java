@@ -1,11 +1,16 @@
 package dev.quantline.pipeline.stage;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.pipeline.event.Event.Seconds;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.quantize.workflow.Resources;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -14,6 +19,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
  * What a stage works with.
@@ -39,6 +45,28 @@ public record StageContext(
         Supplier<Seconds> spent,
         Consumer<Path> handOver,
         String version) {
+    /** What the profiler's summary calls the samples that are run at once. */
+    public static final String BATCH = "batch";
+    /** What of the calibration data is not used, in the profiler's summary. */
+    public static final String UNUSED = "unused";
+
+    /** What a step computes with: as many samples at once as the profiler found to fit. */
+    public Resources resources(Provider provider) {
+        return new Resources(provider, Math.min(Resources.MOST, profiled(BATCH).asInt(Resources.MOST)), spilling);
+    }
+
+    /** What of the job's settings and its calibration data has no effect, for the report. */
+    public List<String> notes() {
+        return Stream.concat(
+                        job.notes().stream(), profiled(UNUSED).valueStream().map(JsonNode::asText))
+                .toList();
+    }
+
+    private JsonNode profiled(String field) {
+        var profile = earlier.manifests().get(StageName.PROFILE);
+        return profile == null ? MissingNode.getInstance() : profile.summary().path(field);
+    }
+
     /** The only file of an input. External data lies beside it. */
     public Path file(String input) {
         return files(input).getFirst();

@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.store;
 
+import dev.quantline.quantize.settings.Hashes;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;

@@ -2,6 +2,7 @@ package dev.quantline.pipeline.store;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.quantize.settings.Hashes;
 import io.minio.BucketExistsArgs;
 import io.minio.Checksum;
 import io.minio.CopyObjectArgs;
@@ -25,7 +26,6 @@ import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -326,7 +326,7 @@ public final class Store implements AutoCloseable {
             try (var out = new DigestOutputStream(Files.newOutputStream(target), digest)) {
                 transferred.accept(in.transferTo(out));
             }
-            return HexFormat.of().formatHex(digest.digest());
+            return Hashes.hex(digest);
         } catch (ErrorResponseException e) {
             absent(e);
             throw new BadInput("no such object: " + ref, e);

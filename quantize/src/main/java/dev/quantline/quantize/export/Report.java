@@ -235,7 +235,7 @@ public record Report(
                 asked);
     }
 
-    /** The same report with more that a user should know. */
+    /** The same report with more that a user should know, said once. */
     public Report withNotes(List<String> more) {
         return new Report(
                 job,
@@ -251,7 +251,7 @@ public record Report(
                 layers,
                 tuning,
                 stages,
-                Stream.concat(more.stream(), notes.stream()).toList(),
+                Stream.concat(more.stream(), notes.stream()).distinct().toList(),
                 kernels,
                 simulation,
                 allocation,

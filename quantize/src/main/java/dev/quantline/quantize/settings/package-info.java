@@ -1,5 +1,5 @@
 /**
- * What a user may ask of quantization: the recipe, its presets, and the one JSON mapping of the project.
+ * What a user may ask of quantization: the recipe, its presets, the one JSON mapping of the project and the hashes that name contents.
  *
  * <p>Imports {@code onnx} only.
  */

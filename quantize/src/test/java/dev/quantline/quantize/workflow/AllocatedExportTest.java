@@ -1,4 +1,4 @@
-package dev.quantline.exporter;
+package dev.quantline.quantize.workflow;
 
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
@@ -160,7 +160,8 @@ class AllocatedExportTest {
                             models,
                             new Sensitivities(judge.label(), HELD_OUT, table),
                             samples)
-                    .run(folder.resolve("out"), Progress.none());
+                    .run(folder.resolve("out"), Progress.none())
+                    .report();
         }
     }
 

@@ -1,25 +1,44 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.settings.Json;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** What a report says of the job it is about, and how that is done again. */
-final class Again {
+/** What a report says of the job it is about: what was asked for, how that is done again, and how long the stages took. */
+final class JobReport {
     private static final Pattern PLAIN = Pattern.compile("[\\w./:=@%+-]+");
 
-    private Again() {}
+    private JobReport() {}
 
-    /** Of a job that is done now. */
-    static Report.Asked of(JobRequest job) {
+    /** The report of a job that is done now. */
+    static Report complete(Report report, StageContext context) {
+        return report.withStages(stages(context)).withNotes(context.notes()).withAsked(asked(context.job()));
+    }
+
+    /** The export's own time ends here: what follows is putting this report into the store. */
+    private static Map<String, Report.Stage> stages(StageContext context) {
+        var stages = new LinkedHashMap<String, Report.Stage>();
+        for (var stage : StageName.values()) {
+            var spent =
+                    stage.isLast() ? context.spent().get() : context.earlier().seconds(stage);
+            stages.put(stage.verb(), new Report.Stage(spent.wall(), Math.max(0, spent.wall() - spent.compute())));
+        }
+        return stages;
+    }
+
+    private static Report.Asked asked(JobRequest job) {
         var request = (ObjectNode) Json.tree(job);
         // Chosen anew, or the job that is done would be found instead.
         request.remove(List.of("id", "notes"));
@@ -62,7 +81,7 @@ final class Again {
             where.batch().ifPresent(axis -> words.addAll(List.of("--batch-axis", input + "=" + axis)));
             where.constant().ifPresent(_ -> words.addAll(List.of("--constant", input)));
         });
-        return words.stream().map(Again::quoted).collect(Collectors.joining(" "));
+        return words.stream().map(JobReport::quoted).collect(Collectors.joining(" "));
     }
 
     /** A word that a shell takes as it is. */

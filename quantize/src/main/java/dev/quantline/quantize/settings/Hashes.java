@@ -1,4 +1,4 @@
-package dev.quantline.pipeline.store;
+package dev.quantline.quantize.settings;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -7,6 +7,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 
 /** SHA-256, lower-case hexadecimal: how contents and results are named. */
 public final class Hashes {
@@ -22,8 +23,18 @@ public final class Hashes {
         }
     }
 
+    /** What a digest has taken in until now; it starts anew. */
+    public static String hex(MessageDigest digest) {
+        return HexFormat.of().formatHex(digest.digest());
+    }
+
     public static String of(byte[] content) {
         return HexFormat.of().formatHex(sha256().digest(content));
+    }
+
+    /** Of contents that belong together: the only one's own, else that of all their hashes. */
+    public static String ofAll(List<String> hashes) {
+        return hashes.size() == 1 ? hashes.getFirst() : of(Json.bytes(hashes));
     }
 
     /** Reads the file once; memory stays constant. */
@@ -35,6 +46,6 @@ public final class Hashes {
                 continue;
             }
         }
-        return HexFormat.of().formatHex(digest.digest());
+        return hex(digest);
     }
 }

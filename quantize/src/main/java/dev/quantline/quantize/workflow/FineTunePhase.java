@@ -1,13 +1,8 @@
-package dev.quantline.tuner;
+package dev.quantline.quantize.workflow;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.pipeline.stage.JobCalibration;
-import dev.quantline.pipeline.stage.JobData;
-import dev.quantline.pipeline.stage.Outcome;
-import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.finetune.FineTuning;
 import dev.quantline.quantize.plan.QuantizationPlan;
@@ -32,23 +27,23 @@ final class FineTunePhase {
     /** Share of the stage's progress. */
     static final double SHARE = 0.5;
 
-    private static final int BATCH = 16;
+    /** What reports call it. */
+    static final String METHOD = "quanttune";
+
     private static final String CHECKPOINT = "finetuning.npz";
-    private static final String MODEL = "calibrated.onnx";
     private static final String PLAN = "calibrated-plan.json";
-    private static final String TABLE = "calibration.json";
     private static final String STEP = "finetuning.json";
 
-    private final StageContext context;
-    private final Provider provider;
+    private final TuneStep tune;
+    private final TuneStep.Train train;
     private final BooleanSupplier stop;
     private final Progress progress;
 
-    FineTunePhase(StageContext context, Provider provider, BooleanSupplier stop) {
-        this.context = context;
-        this.provider = provider;
+    FineTunePhase(TuneStep tune, BooleanSupplier stop, Progress progress) {
+        this.tune = tune;
+        this.train = tune.input().train().orElseThrow();
         this.stop = stop;
-        progress = context.progress().part(0, SHARE);
+        this.progress = progress;
     }
 
     /**
@@ -79,54 +74,57 @@ final class FineTunePhase {
     }
 
     /** Where tuning starts; empty when this phase has work to do first. */
-    static Optional<Start> start(StageContext context) throws IOException {
-        var told = context.checkpoint().map(folder -> folder.resolve(STEP)).filter(Files::exists);
-        if (context.job().recipe().tune().quanttune().isPresent() && told.isEmpty()) {
+    static Optional<Start> start(TuneStep tune) throws IOException {
+        var told = tune.carried(STEP);
+        if (tune.settings().recipe().tune().quanttune().isPresent() && told.isEmpty()) {
             return Optional.empty();
         }
         var fineTuning = told.isEmpty()
                 ? Optional.<Tuner.Step>empty()
                 : Optional.of(Json.MAPPER.readValue(told.get().toFile(), Tuner.Step.class));
         if (fineTuning.filter(Tuner.Step::kept).isEmpty()) {
-            return Optional.of(new Start(
-                    context.files("model"), context.file("plan"), context.file("table"), fineTuning, Map.of(), told));
+            var input = tune.input();
+            return Optional.of(new Start(input.model(), input.plan(), input.table(), fineTuning, Map.of(), told));
         }
         var folder = told.get().getParent();
         var calibrated = new TreeMap<String, Path>();
-        for (String name : List.of(MODEL, MODEL + ".data", TABLE)) {
+        for (String name : List.of(TuneStep.CALIBRATED, TuneStep.CALIBRATED + ".data", TuneStep.TABLE)) {
             if (Files.exists(folder.resolve(name))) {
                 calibrated.put(name, folder.resolve(name));
             }
         }
         var model = calibrated.entrySet().stream()
-                .filter(file -> file.getKey().startsWith(MODEL))
+                .filter(file -> file.getKey().startsWith(TuneStep.CALIBRATED))
                 .map(Map.Entry::getValue)
                 .toList();
-        return Optional.of(new Start(model, folder.resolve(PLAN), folder.resolve(TABLE), fineTuning, calibrated, told));
+        return Optional.of(
+                new Start(model, folder.resolve(PLAN), folder.resolve(TuneStep.TABLE), fineTuning, calibrated, told));
     }
 
     /** One slice. */
-    Outcome.Continue run() throws IOException {
+    TuneStep.Slice run() throws IOException {
         progress.report(0, "reading the model");
-        var prepared = ModelFile.read(context.file("prepared"));
-        var quantized = QuantizationPlan.read(context.file("plan")).applyTo(ModelFile.read(context.file("model")));
-        try (var data = JobData.open(context, "training", prepared);
+        var settings = tune.settings();
+        var prepared = ModelFile.read(train.prepared());
+        var quantized = QuantizationPlan.read(tune.input().plan())
+                .applyTo(ModelFile.read(tune.input().model().getFirst()));
+        try (var samples = settings.data().open(train.data(), prepared);
                 var tuning = new FineTuning(
                         prepared,
                         quantized,
-                        JobData.bind(data, prepared, context.job()),
-                        TuneRequest.fineTuning(context.job()),
-                        context.job().recipe().exclude(),
-                        provider)) {
-            if (context.checkpoint().isPresent()) {
-                tuning.restore(context.checkpoint().get().resolve(CHECKPOINT));
+                        samples,
+                        RecipeTuning.fineTuning(settings),
+                        settings.recipe().exclude(),
+                        tune.resources().provider())) {
+            if (tune.checkpoint().isPresent()) {
+                tuning.restore(tune.checkpoint().get().resolve(CHECKPOINT));
             }
             if (!tuning.advance(stop, progress.part(0, 0.9).of("fine-tuning", ""))) {
-                var checkpoint = context.work().resolve(CHECKPOINT);
+                var checkpoint = tune.work().resolve(CHECKPOINT);
                 tuning.save(checkpoint);
-                return new Outcome.Continue(Map.of(CHECKPOINT, checkpoint));
+                return new TuneStep.Slice.Paused(Map.of(CHECKPOINT, checkpoint));
             }
-            return new Outcome.Continue(calibrated(tuning, quantized));
+            return new TuneStep.Slice.Paused(calibrated(tuning, quantized));
         }
     }
 
@@ -139,42 +137,41 @@ final class FineTunePhase {
         files.put(
                 STEP,
                 Files.write(
-                        context.work().resolve(STEP),
-                        Json.bytes(new Tuner.Step("quanttune", "", before, after, kept, tuning.curve()))));
+                        tune.work().resolve(STEP),
+                        Json.bytes(new Tuner.Step(METHOD, "", before, after, kept, tuning.curve()))));
         if (kept) {
-            files.putAll(context.write(calibrated.model(), MODEL));
-            files.put(PLAN, context.work().resolve(PLAN));
+            files.putAll(tune.write(calibrated.model(), TuneStep.CALIBRATED));
+            files.put(PLAN, tune.work().resolve(PLAN));
             calibrated.plan().write(files.get(PLAN));
-            files.put(TABLE, context.work().resolve(TABLE));
-            calibrated.table().write(files.get(TABLE));
+            files.put(TuneStep.TABLE, tune.work().resolve(TuneStep.TABLE));
+            calibrated.table().write(files.get(TuneStep.TABLE));
         }
         return files;
     }
 
     private Calibrator.Result calibrate(Graph model) throws IOException {
-        var recipe = context.job().recipe();
-        try (var data = JobData.open(context, "calibration", model)) {
-            var samples = JobData.bind(data, model, context.job());
-            var rewrites = Profile.read(context.file("profile")).rewrites();
-            var profile = Profiler.observe(
-                            model,
-                            samples,
-                            0,
-                            samples.size(),
-                            BATCH,
-                            recipe.exclude(),
-                            recipe.calibrate().padding(),
-                            provider,
-                            progress.part(0.9, 0.93))
-                    .withRewrites(rewrites);
-            return Calibrator.calibrate(
+        var recipe = tune.settings().recipe();
+        var calibration = tune.input().calibration();
+        Profile profile;
+        try (var samples = tune.settings().data().open(calibration, model)) {
+            profile = Profiler.observe(
                     model,
-                    profile,
                     samples,
-                    JobCalibration.settings(context),
-                    JobData.batch(context, BATCH),
-                    provider,
-                    progress.part(0.93, 1));
+                    0,
+                    samples.size(),
+                    Resources.MOST,
+                    recipe.exclude(),
+                    recipe.calibrate().padding(),
+                    tune.resources().provider(),
+                    progress.part(0.9, 0.93));
         }
+        return CalibrateStep.run(
+                model,
+                profile.withRewrites(Profile.read(train.profile()).rewrites()),
+                calibration,
+                tune.settings(),
+                tune.resources(),
+                progress.part(0.93, 1),
+                _ -> {});
     }
 }

@@ -1,4 +1,4 @@
-package dev.quantline.exporter;
+package dev.quantline.quantize.workflow;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
@@ -62,7 +62,7 @@ public record AllocatedExport(
      *
      * @throws dev.quantline.onnx.BadInput when nothing keeps the budget; the message names the smallest feasible one
      */
-    public Report run(Path folder, Progress progress) throws IOException {
+    public Exported run(Path folder, Progress progress) throws IOException {
         long floatBytes = Exporter.bytes(job.original());
         var table = Choice.withStructure(sensitivities.table(), candidates, models, this::size);
         var asked = budget(table, floatBytes);
@@ -76,7 +76,7 @@ public record AllocatedExport(
         var measured = measured(kept.orElse(choice), front);
         choice = kept.orElse(best(choice, measured));
         var allocated = allocated(choice, measured, front, floatBytes, outOfReach);
-        return Exporter.export(
+        var report = Exporter.export(
                 new Exporter.Job(
                         job.job(),
                         job.recipe(),
@@ -96,6 +96,7 @@ public record AllocatedExport(
                         job.provider()),
                 Files.createDirectories(folder),
                 progress.part(0.6, 1));
+        return new Exported(report, choice.plan());
     }
 
     private long size(Graph model, QuantizationPlan plan) {

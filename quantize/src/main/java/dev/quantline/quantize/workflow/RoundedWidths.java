@@ -1,18 +1,16 @@
-package dev.quantline.tuner;
+package dev.quantline.quantize.workflow;
 
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.allocate.Candidates;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.tune.RoundedCandidates;
 import dev.quantline.quantize.tune.Tuner;
-import dev.quantline.tuner.FineTunePhase.Start;
+import dev.quantline.quantize.workflow.FineTunePhase.Start;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,18 +31,11 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
 
     /** From the checkpoint where it has them. */
     static RoundedWidths of(
-            Graph model,
-            QuantizationPlan plan,
-            Samples samples,
-            Start start,
-            StageContext context,
-            Provider provider,
-            int batch,
-            Progress progress)
+            Graph model, QuantizationPlan plan, Samples samples, Start start, TuneStep tune, Progress progress)
             throws IOException {
-        var recipe = context.job().recipe();
+        var recipe = tune.settings().recipe();
         int base = recipe.base().weights();
-        var carried = context.checkpoint().filter(folder -> Files.exists(folder.resolve(STEPS)));
+        var carried = tune.checkpoint().filter(folder -> Files.exists(folder.resolve(STEPS)));
         if (carried.isPresent()) {
             return read(carried.get(), base);
         }
@@ -54,12 +45,18 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
                 .plans();
         recipe.widths().forEach(width -> byWeights.putIfAbsent(width.weights(), candidates.get(width)));
         var rounded = RoundedCandidates.of(
-                model, byWeights, samples, TuneRequest.settings(context.job()), batch, provider, progress);
+                model,
+                byWeights,
+                samples,
+                RecipeTuning.settings(tune.settings()),
+                tune.resources().batch(),
+                tune.resources().provider(),
+                progress);
         var files = new TreeMap<String, Path>();
         for (var one : rounded.models().entrySet()) {
-            files.putAll(context.write(one.getValue(), name(one.getKey())));
+            files.putAll(tune.write(one.getValue(), TuneStep.rounded(one.getKey())));
         }
-        files.put(STEPS, Files.write(context.work().resolve(STEPS), Json.bytes(rounded.steps())));
+        files.put(STEPS, Files.write(tune.work().resolve(STEPS), Json.bytes(rounded.steps())));
         return new RoundedWidths(base, rounded.models().get(base), rounded.steps(), files);
     }
 
@@ -72,7 +69,7 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
         files.put(STEPS, folder.resolve(STEPS));
         return new RoundedWidths(
                 base,
-                ModelFile.read(folder.resolve(name(base))),
+                ModelFile.read(folder.resolve(TuneStep.rounded(base))),
                 List.of(Json.MAPPER.readValue(files.get(STEPS).toFile(), Tuner.Step[].class)),
                 files);
     }
@@ -80,11 +77,7 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
     /** The models of the other widths, which nothing changes any more. */
     Map<String, Path> others() {
         var others = new TreeMap<>(files);
-        others.keySet().removeIf(file -> file.equals(STEPS) || file.startsWith(name(baseBits)));
+        others.keySet().removeIf(file -> file.equals(STEPS) || file.startsWith(TuneStep.rounded(baseBits)));
         return others;
-    }
-
-    private static String name(int bits) {
-        return "rounded-" + bits + ".onnx";
     }
 }

@@ -1,23 +1,21 @@
-package dev.quantline.pipeline.stage;
+package dev.quantline.quantize.workflow;
 
-import dev.quantline.pipeline.job.JobRequest;
+import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.calibrate.Granularity;
 import dev.quantline.quantize.calibrate.RangeCriterion;
-import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.settings.Width;
 import java.util.stream.Stream;
 
-/** A recipe's calibration as core takes it. */
-public final class JobCalibration {
-    private JobCalibration() {}
+/** A recipe's calibration as the calibrator takes it. */
+final class RecipeCalibration {
+    private RecipeCalibration() {}
 
-    /** The settings, whose vocabulary the schema has checked, with room for activations as the stage has it. */
-    public static CalibrateSettings settings(StageContext context) {
-        var recipe = context.job().recipe();
+    static CalibrateSettings settings(QuantizationSettings settings, Spilling spilling) {
+        var recipe = settings.recipe();
         var calibrate = recipe.calibrate();
         return new CalibrateSettings(
                 RangeCriterion.parse(calibrate.range()),
@@ -30,19 +28,19 @@ public final class JobCalibration {
                 CalibrateSettings.SAMPLES,
                 Granularity.parse(calibrate.granularity(), calibrate.block()),
                 recipe.candidates(),
-                pairLimit(context.job()),
-                context.spilling());
+                pairLimit(settings),
+                spilling);
     }
 
     /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */
-    public static int pairLimit(JobRequest job) {
-        var recipe = job.recipe();
+    static int pairLimit(QuantizationSettings settings) {
+        var recipe = settings.recipe();
         int widest = Stream.concat(
                         Stream.of(recipe.activationBits()),
                         recipe.widths().stream().map(Width::activations))
                 .filter(bits -> bits <= Byte.SIZE)
                 .max(Integer::compare)
                 .orElse(recipe.activationBits());
-        return Target.of(job.target()).pairLimit(widest);
+        return settings.target().pairLimit(widest);
     }
 }

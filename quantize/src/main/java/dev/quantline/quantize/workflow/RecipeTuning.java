@@ -1,23 +1,17 @@
-package dev.quantline.tuner;
+package dev.quantline.quantize.workflow;
 
-import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.finetune.FineTuneSettings;
-import dev.quantline.quantize.finetune.Task;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.tune.Training;
 import dev.quantline.quantize.tune.TuneSettings;
 import java.util.Locale;
-import java.util.Optional;
-import java.util.Set;
 
-/** Tuning as core takes it, from a request whose vocabulary the schema has checked. */
-final class TuneRequest {
-    private static final Set<String> LOGITS = Set.of("top1", "top5", "perplexity");
+/** A recipe's tuning as the tuning methods take it. */
+final class RecipeTuning {
+    private RecipeTuning() {}
 
-    private TuneRequest() {}
-
-    static TuneSettings settings(JobRequest job) {
-        var tune = job.recipe().tune();
+    static TuneSettings settings(QuantizationSettings settings) {
+        var tune = settings.recipe().tune();
         return new TuneSettings(
                 TuneSettings.Rounding.valueOf(upper(tune.rounding())),
                 tune.bias(),
@@ -26,51 +20,28 @@ final class TuneRequest {
                 tune.order().equals("sequential"),
                 tune.blocks(),
                 tune.affine(),
-                whole(job),
-                logits(job),
-                output(job),
+                whole(settings),
+                settings.isOfLogits(),
+                settings.measure().output(),
                 tune.normalization(),
                 training(tune.training()));
     }
 
-    private static TuneSettings.Whole whole(JobRequest job) {
-        String wanted = job.recipe().tune().whole();
+    private static TuneSettings.Whole whole(QuantizationSettings settings) {
+        String wanted = settings.recipe().tune().whole();
         if (wanted.equals("logits")) {
-            return logits(job) ? TuneSettings.Whole.ALL : TuneSettings.Whole.OFF;
+            return settings.isOfLogits() ? TuneSettings.Whole.ALL : TuneSettings.Whole.OFF;
         }
         return TuneSettings.Whole.valueOf(upper(wanted));
     }
 
-    /** Whether samples are text that a language model could add to. */
-    static boolean isText(JobRequest job) {
-        return job.evaluation()
-                .filter(evaluation -> evaluation.metric().equals("perplexity"))
-                .isPresent();
-    }
-
-    /** Outputs of classifiers and language models are compared as distributions. */
-    private static boolean logits(JobRequest job) {
-        return job.evaluation()
-                .map(JobRequest.Evaluation::metric)
-                .filter(LOGITS::contains)
-                .isPresent();
-    }
-
-    /** The output that a metric looks at, where it is named. */
-    static Optional<String> output(JobRequest job) {
-        return job.evaluation().flatMap(JobRequest.Evaluation::output);
-    }
-
     /** Fine-tuning of the float network. */
-    static FineTuneSettings fineTuning(JobRequest job) {
-        var quanttune = job.recipe().tune().quanttune().orElseThrow();
-        var task = job.training()
-                .map(training -> Task.valueOf(upper(training.loss())))
-                .orElse(Task.DISTILL);
+    static FineTuneSettings fineTuning(QuantizationSettings settings) {
+        var quanttune = settings.recipe().tune().quanttune().orElseThrow();
         return new FineTuneSettings(
-                task,
-                logits(job),
-                output(job),
+                settings.task(),
+                settings.isOfLogits(),
+                settings.measure().output(),
                 quanttune.lambda(),
                 quanttune.k(),
                 quanttune.epochs(),

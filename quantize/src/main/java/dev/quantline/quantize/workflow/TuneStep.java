@@ -1,0 +1,235 @@
+package dev.quantline.quantize.workflow;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.runtime.Dataset;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.tune.SyntheticText;
+import dev.quantline.quantize.tune.Tuner;
+import dev.quantline.quantize.tune.TuningRun;
+import dev.quantline.quantize.workflow.FineTunePhase.Start;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
+import java.util.function.DoubleSupplier;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+/**
+ * Tunes the float model for its plan, fine-tuned and calibrated again before where the recipe asks for that. It works on files: what
+ * did not change passes through, and tuning that takes longer goes in slices, each of which leaves a checkpoint to go on from, to the
+ * same bytes as if it had never stopped.
+ *
+ * @param work       an empty folder for what the slice leaves
+ * @param checkpoint a folder with the files of {@link Slice.Paused}, when this is a later slice
+ * @param spent      seconds that tuning has computed until now, where the recipe limits them
+ */
+public record TuneStep(
+        Input input,
+        QuantizationSettings settings,
+        Resources resources,
+        Path work,
+        Optional<Path> checkpoint,
+        DoubleSupplier spent) {
+    /** The tuned float model, among what tuning leaves. */
+    public static final String MODEL = "model.onnx";
+    /** The plan that belongs to it. */
+    public static final String PLAN = "plan.json";
+    /** What was done. */
+    public static final String STEPS = "tuning.json";
+    /** The fine-tuned float model before the rest of tuning; there only where fine-tuning is kept. */
+    public static final String CALIBRATED = "calibrated.onnx";
+    /** What the calibration of {@link #CALIBRATED} found. */
+    public static final String TABLE = "calibration.json";
+
+    /** Share of the progress that rounding takes where there are several widths to round to. */
+    private static final double ROUNDING = 0.7;
+
+    private static final double WRITING = 0.1;
+    private static final String WRITTEN = "written.npz";
+
+    /**
+     * What tuning starts from.
+     *
+     * @param model float model that the plan belongs to, its external data behind it
+     * @param table what its calibration found
+     * @param train what fine-tuning takes besides; empty where the recipe asks for none
+     */
+    public record Input(List<Path> model, Path plan, Path table, List<Path> calibration, Optional<Train> train) {}
+
+    /**
+     * What fine-tuning takes.
+     *
+     * @param prepared canonical float model before its calibration
+     * @param profile  of it
+     * @param data     samples to train on, with labels or scores where the task needs them
+     */
+    public record Train(Path prepared, Path profile, List<Path> data) {}
+
+    /** How a slice ended. */
+    public sealed interface Slice {
+        /** All is done; files by name. */
+        record Done(Map<String, Path> files, List<Tuner.Step> steps) implements Slice {}
+
+        /** There is more to do; files by the name they must have in the checkpoint's folder. */
+        record Paused(Map<String, Path> checkpoint) implements Slice {}
+    }
+
+    /** The float model with the weights of another width, where widths are allocated. */
+    public static String rounded(int bits) {
+        return "rounded-" + bits + ".onnx";
+    }
+
+    /**
+     * Tunes in one go.
+     *
+     * @param folder an empty one for what is left, and for checkpoints
+     */
+    public static Slice.Done run(
+            Input input, QuantizationSettings settings, Resources resources, Path folder, Progress progress)
+            throws IOException {
+        long began = System.nanoTime();
+        var checkpoint = Optional.<Path>empty();
+        for (int slice = 0; ; slice++) {
+            var work = Files.createDirectories(folder.resolve("slice-" + slice));
+            var step =
+                    new TuneStep(input, settings, resources, work, checkpoint, () -> (System.nanoTime() - began) / 1e9);
+            switch (step.advance(() -> false, progress)) {
+                case Slice.Done done -> {
+                    return done;
+                }
+                case Slice.Paused paused -> {
+                    checkpoint = Optional.of(Files.createDirectory(folder.resolve("checkpoint-" + slice)));
+                    for (var file : paused.checkpoint().entrySet()) {
+                        Files.copy(file.getValue(), checkpoint.get().resolve(file.getKey()));
+                    }
+                }
+            }
+        }
+    }
+
+    /**
+     * Runs one slice.
+     *
+     * @param stop asked between training steps whether the slice is over
+     */
+    public Slice advance(BooleanSupplier stop, Progress progress) throws IOException {
+        var start = FineTunePhase.start(this);
+        return start.isEmpty()
+                ? new FineTunePhase(this, stop, progress.part(0, FineTunePhase.SHARE)).run()
+                : tune(
+                        start.get(),
+                        stop,
+                        progress.part(start.get().fineTuning().isPresent() ? FineTunePhase.SHARE : 0, 1));
+    }
+
+    /** A file of the checkpoint. */
+    Optional<Path> carried(String name) {
+        return checkpoint.map(folder -> folder.resolve(name)).filter(Files::exists);
+    }
+
+    /** Writes a model among what is left, with its external data where it has some; the files by name. */
+    Map<String, Path> write(Graph model, String name) throws IOException {
+        return named(ModelFile.write(model, work.resolve(name)));
+    }
+
+    private static Map<String, Path> named(List<Path> files) {
+        var named = new TreeMap<String, Path>();
+        files.forEach(file -> named.put(file.getFileName().toString(), file));
+        return named;
+    }
+
+    private Slice tune(Start start, BooleanSupplier stop, Progress progress) throws IOException {
+        progress.report(0, "reading the model");
+        var model = ModelFile.read(start.model().getFirst());
+        var plan = QuantizationPlan.read(start.plan());
+        var scratch = Files.createDirectory(work.resolve("activations"));
+        var written = carried(WRITTEN);
+        try (var samples = settings.data()
+                .bind(
+                        written.isPresent()
+                                ? Dataset.open(List.of(written.get()))
+                                : settings.data().dataset(input.calibration(), model),
+                        model)) {
+            if (written.isEmpty() && lacksText(model, samples)) {
+                return write(model, samples, start, progress.part(0, WRITING));
+            }
+            var rounded = settings.recipe().otherWidths().isEmpty()
+                    ? Optional.<RoundedWidths>empty()
+                    : Optional.of(RoundedWidths.of(model, plan, samples, start, this, progress.part(0, ROUNDING)));
+            var tuning = RecipeTuning.settings(settings);
+            int batch = resources.batch();
+            var provider = resources.provider();
+            try (var run = rounded.isPresent()
+                    ? TuningRun.ofRounded(model, rounded.get().base(), plan, samples, tuning, batch, provider, scratch)
+                    : new TuningRun(model, plan, samples, tuning, batch, provider, scratch)) {
+                settings.recipe().tune().minutes().ifPresent(minutes -> run.within(minutes * 60, spent.getAsDouble()));
+                var saved = checkpoint.filter(TuningRun::isIn);
+                if (saved.isPresent()) {
+                    run.restore(saved.get());
+                }
+                return run.advance(stop, progress.part(rounded.isPresent() ? ROUNDING : 0, 1))
+                        ? done(run.result(), rounded, start, model, plan)
+                        : paused(run, rounded, start);
+            }
+        }
+    }
+
+    private boolean lacksText(Graph model, Samples samples) {
+        var tune = settings.recipe().tune();
+        return tune.write()
+                && settings.isText()
+                && samples.size() < tune.samples()
+                && SyntheticText.writes(model, settings.measure().output());
+    }
+
+    private Slice write(Graph model, Samples samples, Start start, Progress progress) throws IOException {
+        var tune = settings.recipe().tune();
+        var files = new TreeMap<>(start.carried());
+        files.put(WRITTEN, work.resolve(WRITTEN));
+        new SyntheticText(model, settings.measure().output(), samples, resources.provider())
+                .save(tune.samples(), Resources.MOST, tune.training().seed(), files.get(WRITTEN), progress);
+        return new Slice.Paused(files);
+    }
+
+    private Slice paused(TuningRun run, Optional<RoundedWidths> rounded, Start start) throws IOException {
+        var folder = Files.createDirectory(work.resolve("checkpoint"));
+        run.save(folder);
+        var all = new TreeMap<>(start.carried());
+        rounded.ifPresent(widths -> all.putAll(widths.files()));
+        carried(WRITTEN).ifPresent(file -> all.put(WRITTEN, file));
+        try (var files = Files.list(folder)) {
+            all.putAll(named(files.toList()));
+        }
+        return new Slice.Paused(all);
+    }
+
+    private Slice done(
+            Tuner.Result result, Optional<RoundedWidths> rounded, Start start, Graph model, QuantizationPlan plan)
+            throws IOException {
+        var steps = Stream.of(
+                        start.fineTuning().stream(),
+                        rounded.stream().flatMap(widths -> widths.steps().stream()),
+                        result.steps().stream())
+                .flatMap(Function.identity())
+                .toList();
+        boolean untouched = result.model() == model && start.calibrated().isEmpty();
+        var files = new TreeMap<>(untouched ? named(input.model()) : write(result.model(), MODEL));
+        files.put(PLAN, result.plan() == plan ? start.plan() : work.resolve(PLAN));
+        if (result.plan() != plan) {
+            result.plan().write(files.get(PLAN));
+        }
+        files.put(STEPS, Files.write(work.resolve(STEPS), Json.bytes(steps)));
+        files.putAll(start.calibrated());
+        rounded.ifPresent(widths -> files.putAll(widths.others()));
+        return new Slice.Done(files, steps);
+    }
+}

@@ -1,0 +1,8 @@
+/**
+ * The whole way from a float model to a quantized one, as plain calls: each step takes a model, data and settings and gives a model
+ * and what it found. {@code Quantline} takes all steps in one process; the services take one each.
+ *
+ * <p>Imports {@code settings}, {@code onnx}, {@code rewrite}, {@code runtime}, {@code profile}, {@code calibrate}, {@code finetune},
+ * {@code tune}, {@code allocate}, {@code export}, {@code evaluate} and {@code plan}.
+ */
+package dev.quantline.quantize.workflow;
