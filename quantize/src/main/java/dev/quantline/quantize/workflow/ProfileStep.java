@@ -57,7 +57,7 @@ public final class ProfileStep {
             throws IOException {
         var recipe = settings.recipe();
         var canonical = PreparedModel.of(original, recipe.calibrate().equalize());
-        var model = canonical.model();
+        var model = canonical.graph();
         Placement.checkExcluded(recipe.exclude(), List.of(original, model));
         prepared.accept(model);
         try (var samples = settings.data().open(calibration, model)) {
