@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -36,11 +37,25 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
     public record Activation(String tensor, Set<String> readers, Quantizer quantizer, String range) {}
 
     /** A constant stored as codes: input {@code input} of node {@code node}. */
-    public record Weight(String tensor, String node, int input, Uniform quantizer) {}
+    public record Weight(String tensor, String node, int input, Uniform quantizer) {
+        /** The same constant with another quantizer. */
+        public Weight with(Uniform other) {
+            return new Weight(tensor, node, input, other);
+        }
+    }
 
     /** The model with every planned tensor behind QuantizeLinear and DequantizeLinear, nothing else changed. */
     public Graph applyTo(Graph model) {
-        return new QdqRewrite(model, this).apply();
+        return StoredCodes.of(model, this);
+    }
+
+    /** The same with other quantizers of weights, by the node that reads them; those that are not named stay. */
+    public QuantizationPlan withWeights(Map<String, Uniform> quantizers) {
+        return new QuantizationPlan(
+                activations,
+                weights.stream()
+                        .map(weight -> weight.with(quantizers.getOrDefault(weight.node(), weight.quantizer())))
+                        .toList());
     }
 
     /** The quantizer of an activation as {@code node} reads it. */

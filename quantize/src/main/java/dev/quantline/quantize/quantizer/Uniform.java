@@ -6,6 +6,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
@@ -272,26 +273,22 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return block > 0 || bits > 8 ? 21 : 13;
     }
 
-    /** Codes narrower than their storage type do not saturate by themselves: they are clipped before. */
     @Override
     public void write(Graph graph, String base, String input, String output) {
-        if (bits < storage().bits()) {
-            String clipped = graph.fresh(base + "/clipped");
-            graph.nodes()
-                    .add(Node.of(
-                            "Clip",
-                            List.of(
-                                    input,
-                                    graph.addConstant(base + "/lowest", Tensor.scalar(lowest(0))),
-                                    graph.addConstant(base + "/highest", Tensor.scalar(highest(0)))),
-                            clipped));
-            input = clipped;
+        var bounds = Optional.<QdqNodes.Bounds>empty();
+        if (clips()) {
+            bounds = Optional.of(new QdqNodes.Bounds(
+                    graph.addConstant(base + "/lowest", Tensor.scalar(lowest(0))),
+                    graph.addConstant(base + "/highest", Tensor.scalar(highest(0)))));
         }
         String s = graph.addConstant(base + "/scale", scaleTensor());
         String z = graph.addConstant(base + "/zero_point", zeroPointTensor());
-        String codes = graph.fresh(base + "/quantized");
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(input, s, z), codes));
-        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, s, z), output));
+        new QdqNodes(bounds, s, z).write(graph, base, input, output);
+    }
+
+    /** Whether codes are narrower than their storage type, which then does not saturate as they must. */
+    public boolean clips() {
+        return bits < storage().bits();
     }
 
     /**

@@ -10,10 +10,13 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import dev.quantline.quantize.plan.FakeQuantizedWeights;
+import dev.quantline.quantize.plan.QdqWriter;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
@@ -109,9 +112,21 @@ final class BiasCorrection {
         var twins = model.copy();
         twins.outputs().clear();
         var differences = new LinkedHashMap<String, Layer>();
+        var weights = new ArrayList<QuantizationPlan.Weight>();
+        var activations = new ArrayList<QuantizationPlan.Activation>();
         for (var layer : layers) {
-            differences.put(addTwin(twins, rounded, layer, plan), layer);
+            String twin = twins.fresh(layer.node().name() + "/twin");
+            differences.put(addTwin(twins, layer, twin), layer);
+            var weight = plan.weightOf(layer.node().name()).orElseThrow();
+            weights.add(new QuantizationPlan.Weight(weight.tensor(), twin, weight.input(), weight.quantizer()));
+            String read = layer.node().input(1 - weight.input());
+            plan.activationOf(read, layer.node().name())
+                    .ifPresent(quantizer ->
+                            activations.add(new QuantizationPlan.Activation(read, Set.of(twin), quantizer, "")));
         }
+        QdqWriter.write(
+                twins, new QuantizationPlan(activations, weights), new FakeQuantizedWeights(rounded.initializers()));
+        twins.sort();
         twins.prune();
         var sums = new LinkedHashMap<String, double[]>();
         var seen = new int[1];
@@ -154,25 +169,10 @@ final class BiasCorrection {
         return layers;
     }
 
-    /** Adds the quantized twin of a layer and gives the name of the mean difference of the two per channel. */
-    private static String addTwin(Graph graph, Graph rounded, Layer layer, QuantizationPlan plan) {
+    /** Adds a twin of a layer, to be quantized, and gives the name of the mean difference of the two per channel. */
+    private static String addTwin(Graph graph, Layer layer, String name) {
         var node = layer.node();
-        var weight = plan.weightOf(node.name()).orElseThrow();
-        var twin = node.withName(graph.fresh(node.name() + "/twin"))
-                .withOutputs(List.of(graph.fresh(node.output() + "/twin")))
-                .withInput(
-                        weight.input(),
-                        graph.addConstant(
-                                weight.tensor() + "/rounded",
-                                weight.quantizer()
-                                        .fakeQuantize(rounded.initializers().get(weight.tensor()))));
-        int data = 1 - weight.input();
-        var quantizer = plan.activationOf(node.input(data), node.name());
-        if (quantizer.isPresent()) {
-            String restored = graph.fresh(node.input(data) + "/restored");
-            quantizer.get().write(graph, node.input(data), node.input(data), restored);
-            twin = twin.withInput(data, restored);
-        }
+        var twin = node.withName(name).withOutputs(List.of(graph.fresh(node.output() + "/twin")));
         graph.nodes().add(twin);
         String difference = graph.fresh(node.output() + "/difference");
         String mean = graph.fresh(node.output() + "/mean_difference");

@@ -199,9 +199,8 @@ final class NormalizationTuning {
         var channel = quantizer.scaleIndex(weight.shape());
         var values = weight.toFloats();
         for (int i = 0; i < values.length; i++) {
-            values[i] =
-                    TrainedWeightQuantizer.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
-                            * scale[channel[i]];
+            values[i] = NearestCode.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
+                    * scale[channel[i]];
         }
         tuned.constant(layer.weight().tensor(), Tensor.of(values, weight.shape()));
         tuned.constant(layer.node().input(2), Tensor.vector(bias));

@@ -2,7 +2,10 @@ package dev.quantline.quantize.tune;
 
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.plan.QuantizationPlan;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -24,19 +27,53 @@ record Subgraph(String name, List<String> inputs, List<String> outputs, Set<Stri
         nodes = new LinkedHashSet<>(nodes);
     }
 
-    /** This part of {@code model} as a graph of its own, starting from {@link #inputs} and those inputs of the model it needs. */
+    /** It as a graph of its own, cut out of {@code model}: from {@link #inputs} and those inputs of the model that it needs. */
     Graph cut(Graph model) {
-        var part = model.copy();
-        part.nodes().removeIf(node -> node.outputs().stream().anyMatch(inputs::contains));
-        part.outputs().clear();
-        outputs.forEach(tensor -> part.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
-        part.prune();
+        var graph = model.copy();
+        graph.nodes().removeIf(node -> node.outputs().stream().anyMatch(inputs::contains));
+        graph.outputs().clear();
+        outputs.forEach(tensor -> graph.outputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
+        graph.prune();
         Set<String> read =
-                part.nodes().stream().flatMap(node -> node.inputs().stream()).collect(Collectors.toSet());
-        part.inputs()
+                graph.nodes().stream().flatMap(node -> node.inputs().stream()).collect(Collectors.toSet());
+        graph.inputs()
                 .removeIf(input ->
-                        !read.contains(input.getName()) || part.initializers().containsKey(input.getName()));
-        inputs.forEach(tensor -> part.inputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
-        return part;
+                        !read.contains(input.getName()) || graph.initializers().containsKey(input.getName()));
+        inputs.forEach(tensor -> graph.inputs().add(ValueInfos.of(tensor, DataType.FLOAT)));
+        return graph;
+    }
+
+    /**
+     * What of a plan belongs to it: the quantizers of the tensors that it reads. Its outputs are what comes before theirs, except
+     * where the model ends in them.
+     *
+     * @param cut it as a graph of its own; what leads to none of its outputs is not in there
+     */
+    QuantizationPlan own(QuantizationPlan plan, Graph cut, Graph model) {
+        var computed =
+                cut.nodes().stream().filter(node -> nodes.contains(node.name())).toList();
+        Set<String> names = computed.stream().map(Node::name).collect(Collectors.toSet());
+        var activations = new ArrayList<QuantizationPlan.Activation>();
+        for (var planned : plan.activations()) {
+            String tensor = planned.tensor();
+            boolean ofAll = planned.readers().isEmpty();
+            Set<String> readers = computed.stream()
+                    .filter(node -> node.inputs().contains(tensor)
+                            && (ofAll || planned.readers().contains(node.name())))
+                    .map(Node::name)
+                    .collect(Collectors.toSet());
+            if (ofAll
+                    && outputs.contains(tensor)
+                    && model.outputs().stream()
+                            .anyMatch(output -> output.getName().equals(tensor))) {
+                activations.add(planned);
+            } else if (!readers.isEmpty()) {
+                activations.add(new QuantizationPlan.Activation(tensor, readers, planned.quantizer(), planned.range()));
+            }
+        }
+        var weights = plan.weights().stream()
+                .filter(weight -> names.contains(weight.node()))
+                .toList();
+        return new QuantizationPlan(activations, weights);
     }
 }

@@ -4,15 +4,17 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.quantizer.QdqNodes;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
- * The grid of a uniform activation quantizer: s = s0 r with r trained from 1 and, where asked, z = z0 + round(d) with d trained
+ * A uniform quantizer of activations: s = s0 r with r trained from 1 and, where asked, z = z0 + round(d) with d trained
  * from 0. With D = s round(d), which is rounded in training too and passes the gradient straight through,
  *
  * <pre>
@@ -32,11 +34,11 @@ final class TrainedActivationQuantizer implements TrainedPart {
     private String factor;
     private String shift;
 
-    /** A tensor on this grid. */
+    /** A tensor that it quantizes. */
     private record Place(String from, String to) {}
 
     /**
-     * @param root   the tensor whose grid it is
+     * @param root   the tensor whose quantizer it is
      * @param shifts whether the zero point is trained
      */
     TrainedActivationQuantizer(String root, Uniform quantizer, boolean shifts) {
@@ -45,7 +47,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
         this.shifts = shifts;
     }
 
-    /** Adds a tensor on this grid: {@code from} is float, {@code to} what its codes stand for. */
+    /** Adds a tensor to quantize: {@code from} is float, {@code to} what its codes stand for. */
     void add(String from, String to) {
         places.add(new Place(from, to));
     }
@@ -64,21 +66,17 @@ final class TrainedActivationQuantizer implements TrainedPart {
         graph.nodes().add(Node.of("Mul", List.of(unit, positive), scale));
         String zeroPoint = graph.addConstant(root + "/zero_point", quantizer.zeroPointTensor());
         int z = quantizer.zeroPoint()[0];
-        boolean narrow = quantizer.bits() < quantizer.storage().bits();
-        String lowest = narrow ? times(graph, scale, quantizer.qmin() - z) : "";
-        String highest = narrow ? times(graph, scale, quantizer.qmax() - z) : "";
+        var bounds = Optional.<QdqNodes.Bounds>empty();
+        if (quantizer.clips()) {
+            bounds = Optional.of(new QdqNodes.Bounds(
+                    times(graph, scale, quantizer.qmin() - z), times(graph, scale, quantizer.qmax() - z)));
+        }
+        var nodes = new QdqNodes(bounds, scale, zeroPoint);
         String offset = shifts ? offset(graph, scale) : "";
         for (var place : places) {
             String from = shifts ? apply(graph, "Add", place.from(), offset) : place.from();
-            if (narrow) {
-                String clipped = graph.fresh(from + "/clipped");
-                graph.nodes().add(Node.of("Clip", List.of(from, lowest, highest), clipped));
-                from = clipped;
-            }
-            String codes = graph.fresh(place.from() + "/codes");
-            graph.nodes().add(Node.of("QuantizeLinear", List.of(from, scale, zeroPoint), codes));
             String restored = shifts ? graph.fresh(place.from() + "/restored") : place.to();
-            graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, scale, zeroPoint), restored));
+            nodes.write(graph, place.from(), from, restored);
             if (shifts) {
                 graph.nodes().add(Node.of("Sub", List.of(restored, offset), place.to()));
             }
@@ -88,18 +86,13 @@ final class TrainedActivationQuantizer implements TrainedPart {
     /** D: a whole number of steps, which a quantizer of step 1 rounds to. */
     private String offset(Graph graph, String scale) {
         shift = graph.addConstant(root + "/zero_point_shift", Tensor.scalar(0));
-        String bounded = graph.fresh(root + "/shift_bounded");
-        graph.nodes()
-                .add(Node.of(
-                        "Clip",
-                        List.of(
-                                shift,
-                                graph.addConstant(root + "/shift_least", Tensor.scalar(least())),
-                                graph.addConstant(root + "/shift_most", Tensor.scalar(most()))),
-                        bounded));
+        var bounds = new QdqNodes.Bounds(
+                graph.addConstant(root + "/shift_least", Tensor.scalar(least())),
+                graph.addConstant(root + "/shift_most", Tensor.scalar(most())));
         String one = graph.addConstant(root + "/shift_unit", Tensor.scalar(1));
         String zero = graph.addConstant(root + "/shift_zero", Tensor.of(DataType.INT8, new byte[1]));
-        String whole = apply(graph, "DequantizeLinear", apply(graph, "QuantizeLinear", bounded, one, zero), one, zero);
+        String whole = graph.fresh(root + "/shift_whole");
+        new QdqNodes(Optional.of(bounds), one, zero).write(graph, root + "/shift", shift, whole);
         return apply(graph, "Mul", scale, whole);
     }
 
@@ -139,14 +132,14 @@ final class TrainedActivationQuantizer implements TrainedPart {
                 quantizer.scale()[0] * Math.max(values.get(factor).floats().get(0), LEAST);
         int moved =
                 shifts ? (int) Math.rint(Math.clamp(values.get(shift).floats().get(0), least(), most())) : 0;
-        tuned.grid(
+        tuned.activation(
                 root,
                 new Uniform(quantizer.bits(), quantizer.signed(), quantizer.axis(), new float[] {scale}, new int[] {
                     quantizer.zeroPoint()[0] + moved
                 }));
     }
 
-    /** Whether training can move the grid of this quantizer. */
+    /** Whether training can move this quantizer. */
     static boolean takes(Quantizer quantizer) {
         return quantizer instanceof Uniform uniform && uniform.axis() == Uniform.PER_TENSOR;
     }

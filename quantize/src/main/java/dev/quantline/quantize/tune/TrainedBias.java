@@ -10,33 +10,29 @@ import java.util.Map;
 final class TrainedBias implements TrainedPart {
     private final String bias;
     private final Tensor start;
-    private final Node reader;
-    private final int input;
     private final float[] unit;
+    private final String sum;
     private String shift;
 
     /**
-     * @param start  b0
-     * @param reader the node that reads it as its input {@code input}
-     * @param unit   u, one a channel: how much of an output counts as one
+     * @param start b0
+     * @param unit  u, one a channel: how much of an output counts as one
+     * @param sum   the tensor to compute, b
      */
-    TrainedBias(String bias, Tensor start, Node reader, int input, float[] unit) {
+    TrainedBias(String bias, Tensor start, float[] unit, String sum) {
         this.bias = bias;
         this.start = start;
-        this.reader = reader;
-        this.input = input;
         this.unit = unit;
+        this.sum = sum;
     }
 
     @Override
     public void write(Graph graph) {
         shift = graph.addConstant(bias + "/shift", Tensor.of(new float[unit.length], unit.length));
         String moved = graph.fresh(bias + "/moved");
-        String sum = graph.fresh(bias + "/trained");
         graph.nodes()
                 .add(Node.of("Mul", List.of(graph.addConstant(bias + "/unit", Tensor.vector(unit)), shift), moved));
         graph.nodes().add(Node.of("Add", List.of(bias, moved), sum));
-        graph.nodes().replaceAll(node -> node.name().equals(reader.name()) ? node.withInput(input, sum) : node);
     }
 
     @Override

@@ -13,7 +13,7 @@ import java.util.Map;
 final class Tuned {
     private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private final Map<String, Uniform> weights = new HashMap<>();
-    private final Map<String, Quantizer> grids = new HashMap<>();
+    private final Map<String, Quantizer> activations = new HashMap<>();
 
     void constant(String name, Tensor value) {
         constants.put(name, value);
@@ -24,9 +24,9 @@ final class Tuned {
         weights.put(node, quantizer);
     }
 
-    /** The quantizer of a tensor and of all that share its grid. */
-    void grid(String tensor, Uniform quantizer) {
-        grids.put(tensor, quantizer);
+    /** The quantizer of a tensor and of all that share it. */
+    void activation(String tensor, Uniform quantizer) {
+        activations.put(tensor, quantizer);
     }
 
     /** The model with the changed constants. */
@@ -38,20 +38,13 @@ final class Tuned {
 
     /** The plan with the changed quantizers. */
     QuantizationPlan applyTo(QuantizationPlan plan, SharedQuantizers shared) {
-        return new QuantizationPlan(
-                plan.activations().stream()
-                        .map(old -> new QuantizationPlan.Activation(
-                                old.tensor(),
-                                old.readers(),
-                                grids.getOrDefault(shared.rootOf(old.tensor()), old.quantizer()),
-                                old.range()))
-                        .toList(),
-                plan.weights().stream()
-                        .map(old -> new QuantizationPlan.Weight(
-                                old.tensor(),
-                                old.node(),
-                                old.input(),
-                                weights.getOrDefault(old.node(), old.quantizer())))
-                        .toList());
+        var moved = plan.activations().stream()
+                .map(old -> new QuantizationPlan.Activation(
+                        old.tensor(),
+                        old.readers(),
+                        activations.getOrDefault(shared.rootOf(old.tensor()), old.quantizer()),
+                        old.range()))
+                .toList();
+        return new QuantizationPlan(moved, plan.weights()).withWeights(weights);
     }
 }

@@ -81,7 +81,8 @@ class TrainedWeightQuantizerTest {
                     new QuantizationPlan.Weight("w", "layer", 1, grid),
                     Tensor.of(start, SHAPE),
                     new Trainables(how, false, true, false, true),
-                    new RoundingRegularizer(DECISION, STEPS));
+                    new RoundingRegularizer(DECISION, STEPS),
+                    "w/restored");
             var graph = model();
             weight.write(graph);
             weight.parameters().forEach((name, kind) -> {

@@ -1,0 +1,19 @@
+package dev.quantline.quantize.plan;
+
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Tensor;
+import java.util.Map;
+
+/**
+ * Weights as the float numbers that their codes stand for, and activations as they are exported: what a plan computes, before it
+ * is known what runs it.
+ *
+ * @param constants float values of the weights by name
+ */
+public record FakeQuantizedWeights(Map<String, Tensor> constants) implements Realization {
+    @Override
+    public void weight(QuantizationPlan.Weight weight, Node reader, QdqWriter writer) {
+        var restored = weight.quantizer().fakeQuantize(constants.get(weight.tensor()));
+        writer.read(weight.node(), weight.input(), writer.graph().addConstant(weight.tensor() + "/restored", restored));
+    }
+}

@@ -1,0 +1,33 @@
+package dev.quantline.quantize.quantizer;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The nodes that quantize a whole tensor uniformly and restore it. Their numbers are tensors of the graph: constants, or computed
+ * from what is trained.
+ *
+ * @param bounds    what is clipped to before, where codes are narrower than their type, which then does not saturate by itself
+ * @param scale     name of a scalar
+ * @param zeroPoint name of a scalar of the type of the codes
+ */
+public record QdqNodes(Optional<Bounds> bounds, String scale, String zeroPoint) {
+    /** Names of scalars: the lowest and the highest number that has a code. */
+    public record Bounds(String lowest, String highest) {}
+
+    /**
+     * Adds them.
+     *
+     * @param base what the tensors in between are named after
+     */
+    public void write(Graph graph, String base, String input, String output) {
+        String clipped = bounds.isPresent() ? graph.fresh(base + "/clipped") : input;
+        bounds.ifPresent(ends ->
+                graph.nodes().add(Node.of("Clip", List.of(input, ends.lowest(), ends.highest()), clipped)));
+        String codes = graph.fresh(base + "/quantized");
+        graph.nodes().add(Node.of("QuantizeLinear", List.of(clipped, scale, zeroPoint), codes));
+        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, scale, zeroPoint), output));
+    }
+}
