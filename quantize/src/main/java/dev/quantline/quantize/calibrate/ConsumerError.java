@@ -5,6 +5,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.onnx.runtime.OpenResources;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
@@ -25,6 +26,7 @@ import java.util.stream.IntStream;
  * a norm or a gain behind them mostly levels those that are hundreds of times as large as the others.
  */
 final class ConsumerError implements AutoCloseable {
+    private final OpenResources opened = new OpenResources();
     private final Session session;
     private final TensorBatches captured;
     private final TensorBatches references;
@@ -37,7 +39,6 @@ final class ConsumerError implements AutoCloseable {
      */
     ConsumerError(Graph model, List<Node> consumers, TensorBatches captured, Spilling spilling, Provider provider) {
         this.captured = captured;
-        references = new TensorBatches(spilling);
         var layers = Graph.empty(model.opset());
         var inputs = new LinkedHashSet<String>();
         for (var node : consumers) {
@@ -52,9 +53,15 @@ final class ConsumerError implements AutoCloseable {
         inputs.stream()
                 .filter(model.initializers()::containsKey)
                 .forEach(input -> constants.put(input, model.initializers().get(input)));
-        session = Session.open(layers, provider, Session.Optimization.EXACT);
-        for (int i = 0; i < captured.size(); i++) {
-            references.add(session.run(feed(i)));
+        references = opened.add(new TensorBatches(spilling), TensorBatches::close);
+        session = opened.add(Session.open(layers, provider, Session.Optimization.EXACT), Session::close);
+        try {
+            for (int i = 0; i < captured.size(); i++) {
+                references.add(session.run(feed(i)));
+            }
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
         }
     }
 
@@ -109,7 +116,6 @@ final class ConsumerError implements AutoCloseable {
 
     @Override
     public void close() {
-        session.close();
-        references.close();
+        opened.close();
     }
 }

@@ -9,6 +9,7 @@ import dev.quantline.gradient.train.Run;
 import dev.quantline.gradient.train.Schedule;
 import dev.quantline.gradient.train.Trainer;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.runtime.OpenResources;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
@@ -40,6 +41,7 @@ public final class FineTuning implements AutoCloseable {
     private final HeldOut.Loss heldOut;
     private final int steps;
     private final Run run;
+    private final OpenResources opened = new OpenResources();
 
     /**
      * @param model     canonical float network
@@ -56,42 +58,62 @@ public final class FineTuning implements AutoCloseable {
             List<String> exclude,
             Provider provider)
             throws IOException {
+        this(model, quantized, new TaskData(training, settings, model, provider), settings, exclude, provider);
+    }
+
+    /** @param data is closed with this, also when this cannot be made of it */
+    FineTuning(
+            Graph model,
+            Graph quantized,
+            TaskData data,
+            FineTuneSettings settings,
+            List<String> exclude,
+            Provider provider) {
         this.model = model;
         this.quantized = quantized;
         this.settings = settings;
         this.provider = provider;
-        data = new TaskData(training, settings, model, provider);
-        task = new TaskLoss(settings, data.power());
-        var graph = model.copy();
-        var terms = new ArrayList<>(List.of(Loss.Term.of(1, task.addTo(graph))));
-        var observed = new ArrayList<OutlierActivations.Site>();
-        if (settings.lambda() > 0) {
-            var sites = new OutlierActivations(graph, exclude);
-            observed.addAll(sites.all());
-            terms.addAll(sites.terms());
+        this.data = opened.add(data, TaskData::close);
+        try {
+            task = new TaskLoss(settings, data.power());
+            var graph = model.copy();
+            var terms = new ArrayList<>(List.of(Loss.Term.of(1, task.addTo(graph))));
+            var observed = new ArrayList<OutlierActivations.Activation>();
+            if (settings.lambda() > 0) {
+                var outliers = new OutlierActivations(graph, exclude);
+                observed.addAll(outliers.all());
+                terms.addAll(outliers.terms());
+            }
+            graph.sort();
+            statistics = new OutlierStatistics(observed, settings.width());
+            var learned = TrainableConstants.of(model);
+            var forTraining = TrainingGraph.of(
+                    graph,
+                    data.sizes(),
+                    learned,
+                    new Loss.Sum(terms),
+                    observed.stream()
+                            .map(OutlierActivations.Activation::observed)
+                            .toList());
+            // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
+            boolean still = settings.task() == Task.DISTILL && settings.lambda() == 0;
+            steps = still ? 0 : (int) Math.min(settings.steps(), (long) settings.epochs() * data.perEpoch());
+            var groups = List.of(new Group(learned, Optimizer.adamW(settings.rate(), settings.decay())));
+            trainer = opened.add(
+                    new Trainer(
+                            forTraining,
+                            model.initializers(),
+                            new Trainer.Settings(groups, Schedule.cosine(steps), settings.clip()),
+                            List.of(),
+                            statistics,
+                            provider),
+                    Trainer::close);
+            heldOut = opened.add(judge(model, learned), HeldOut.Loss::close);
+            run = new Run(trainer, data.training(), heldOut, steps, Math.max(1, steps / EVALUATIONS));
+        } catch (RuntimeException e) {
+            opened.close();
+            throw e;
         }
-        graph.sort();
-        statistics = new OutlierStatistics(observed, settings.width());
-        var learned = TrainableConstants.of(model);
-        var forTraining = TrainingGraph.of(
-                graph,
-                data.sizes(),
-                learned,
-                new Loss.Sum(terms),
-                observed.stream().map(OutlierActivations.Site::observed).toList());
-        // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
-        boolean still = settings.task() == Task.DISTILL && settings.lambda() == 0;
-        steps = still ? 0 : (int) Math.min(settings.steps(), (long) settings.epochs() * data.perEpoch());
-        var groups = List.of(new Group(learned, Optimizer.adamW(settings.rate(), settings.decay())));
-        trainer = new Trainer(
-                forTraining,
-                model.initializers(),
-                new Trainer.Settings(groups, Schedule.cosine(steps), settings.clip()),
-                List.of(),
-                statistics,
-                provider);
-        heldOut = judge(model, learned);
-        run = new Run(trainer, data.training(), heldOut, steps, Math.max(1, steps / EVALUATIONS));
     }
 
     private HeldOut.Loss judge(Graph network, List<String> learned) {
@@ -166,8 +188,6 @@ public final class FineTuning implements AutoCloseable {
 
     @Override
     public void close() {
-        trainer.close();
-        heldOut.close();
-        data.close();
+        opened.close();
     }
 }

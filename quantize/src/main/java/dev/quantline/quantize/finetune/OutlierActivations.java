@@ -22,7 +22,7 @@ import java.util.Set;
 final class OutlierActivations {
     private static final Set<ActivationKind> LEFT = Set.of(ActivationKind.INPUT, ActivationKind.SOFTMAX);
 
-    private final List<Site> sites = new ArrayList<>();
+    private final List<Activation> activations = new ArrayList<>();
 
     /**
      * One activation.
@@ -30,7 +30,7 @@ final class OutlierActivations {
      * @param tensor   what counts of it
      * @param observed output {@code [4]}: mean, mean square, least and greatest value of a batch
      */
-    record Site(String tensor, String observed) {
+    record Activation(String tensor, String observed) {
         /** Input of its loss: mean, width and variance. */
         String statistics() {
             return tensor + "/statistics";
@@ -51,14 +51,16 @@ final class OutlierActivations {
         var kinds = new ActivationKinds(graph.index());
         var shapes = OnnxLibrary.inferShapes(graph);
         boolean padded = TaskLoss.has(graph, Samples.MASK);
-        for (var site : Placement.of(graph, exclude).activations().values()) {
-            if (site.gridOf().equals(site.tensor()) && !LEFT.contains(kinds.kindOf(site.tensor()))) {
-                var shape = Optional.ofNullable(shapes.get(site.tensor()))
+        for (var activation : Placement.of(graph, exclude).activations().values()) {
+            if (activation.gridOf().equals(activation.tensor()) && !LEFT.contains(kinds.kindOf(activation.tensor()))) {
+                var shape = Optional.ofNullable(shapes.get(activation.tensor()))
                         .flatMap(ValueInfos::shape)
                         .orElse(new long[0]);
                 int tokens = padded ? Padded.tokenAxis(shape) : -1;
-                String counted = tokens < 0 ? site.tensor() : Padded.zeroed(graph, site.tensor(), shape.length, tokens);
-                sites.add(new Site(counted, observe(graph, counted)));
+                String counted = tokens < 0
+                        ? activation.tensor()
+                        : Padded.zeroed(graph, activation.tensor(), shape.length, tokens);
+                activations.add(new Activation(counted, observe(graph, counted)));
             }
         }
         graph.sort();
@@ -88,14 +90,15 @@ final class OutlierActivations {
         return vector;
     }
 
-    List<Site> all() {
-        return sites;
+    List<Activation> all() {
+        return activations;
     }
 
-    /** One term a site, each weighted from outside. */
+    /** One term an activation, each weighted from outside. */
     List<Loss.Term> terms() {
-        return sites.stream()
-                .map(site -> new Loss.Term(1, site.weight(), new Loss.Outliers(site.tensor(), site.statistics())))
+        return activations.stream()
+                .map(activation -> new Loss.Term(
+                        1, activation.weight(), new Loss.Outliers(activation.tensor(), activation.statistics())))
                 .toList();
     }
 }

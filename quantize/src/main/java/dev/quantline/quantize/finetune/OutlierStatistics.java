@@ -3,17 +3,17 @@ package dev.quantline.quantize.finetune;
 import dev.quantline.gradient.train.Running;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.finetune.OutlierActivations.Site;
+import dev.quantline.quantize.finetune.OutlierActivations.Activation;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Running mean, deviation and range of every site, and what follows from them (ours, after arXiv 2403.06497): beyond the width
- * k sd an element is an outlier, and a site weighs c w_l, where
+ * Running mean, deviation and range of every activation, and what follows from them (ours, after arXiv 2403.06497): beyond the width
+ * k sd an element is an outlier, and an activation weighs c w_l, where
  *
  * <pre>
- *   w_l = range_l / (2 k sd_l), divided by the sum over all sites.
+ *   w_l = range_l / (2 k sd_l), divided by the sum over all activations.
  * </pre>
  *
  * Both are inputs of the graph, so nothing is trained through them.
@@ -28,21 +28,21 @@ final class OutlierStatistics implements Running {
     /** What lies so far below the mean square is the rounding error of its difference from the squared mean. */
     private static final double RESOLUTION = 1e-6;
 
-    private final List<Site> sites;
+    private final List<Activation> activations;
     private final double width;
     private final Map<String, Tensor> observed = new LinkedHashMap<>();
     private final Map<String, Tensor> inputs = new LinkedHashMap<>();
-    /** {@code [sites, 4]}. */
+    /** {@code [activations, 4]}. */
     private final Tensor figures;
     /** c, and whether the figures are of anything yet. */
     private final Tensor coefficient = Tensor.zeros(DataType.FLOAT, 2);
 
     /** @param width k */
-    OutlierStatistics(List<Site> sites, double width) {
-        this.sites = sites;
+    OutlierStatistics(List<Activation> activations, double width) {
+        this.activations = activations;
         this.width = width;
-        figures = Tensor.zeros(DataType.FLOAT, sites.size(), FIGURES);
-        sites.forEach(site -> observed.put(site.observed(), Tensor.zeros(DataType.FLOAT, FIGURES)));
+        figures = Tensor.zeros(DataType.FLOAT, activations.size(), FIGURES);
+        activations.forEach(activation -> observed.put(activation.observed(), Tensor.zeros(DataType.FLOAT, FIGURES)));
         restored();
     }
 
@@ -66,8 +66,8 @@ final class OutlierStatistics implements Running {
     public void follow() {
         var running = figures.floats();
         float kept = coefficient.floats().get(1) == 0 ? 0 : KEPT;
-        for (int i = 0; i < sites.size(); i++) {
-            var now = observed.get(sites.get(i).observed()).floats();
+        for (int i = 0; i < activations.size(); i++) {
+            var now = observed.get(activations.get(i).observed()).floats();
             for (int f = 0; f < FIGURES; f++) {
                 int at = i * FIGURES + f;
                 running.put(at, kept * running.get(at) + (1 - kept) * now.get(f));
@@ -89,36 +89,37 @@ final class OutlierStatistics implements Running {
     public void restored() {
         boolean known = coefficient.floats().get(1) != 0;
         double sum = 0;
-        for (int i = 0; i < sites.size(); i++) {
+        for (int i = 0; i < activations.size(); i++) {
             sum += spread(i);
         }
-        for (int i = 0; i < sites.size(); i++) {
+        for (int i = 0; i < activations.size(); i++) {
             float mean = figure(i, MEAN);
             double deviation = deviation(i);
             inputs.put(
-                    sites.get(i).statistics(),
+                    activations.get(i).statistics(),
                     known
                             ? Tensor.vector(mean, (float) (width * deviation), (float) (deviation * deviation))
                             : Tensor.vector(0, Float.MAX_VALUE, 1));
             inputs.put(
-                    sites.get(i).weight(),
+                    activations.get(i).weight(),
                     Tensor.scalar(known ? (float) (coefficient.floats().get(0) * spread(i) / sum) : 0));
         }
     }
 
-    private float figure(int site, int which) {
-        return figures.floats().get(site * FIGURES + which);
+    private float figure(int activation, int which) {
+        return figures.floats().get(activation * FIGURES + which);
     }
 
-    private double deviation(int site) {
-        double mean = figure(site, MEAN);
-        double square = figure(site, SQUARE);
+    private double deviation(int activation) {
+        double mean = figure(activation, MEAN);
+        double square = figure(activation, SQUARE);
         return Math.sqrt(Math.max(Float.MIN_NORMAL, Math.max(square - mean * mean, square * RESOLUTION)));
     }
 
     /** range / (2 k sd); above 0. */
-    private double spread(int site) {
+    private double spread(int activation) {
         return Math.max(
-                Float.MIN_NORMAL, (figure(site, GREATEST) - figure(site, LEAST)) / (2 * width * deviation(site)));
+                Float.MIN_NORMAL,
+                (figure(activation, GREATEST) - figure(activation, LEAST)) / (2 * width * deviation(activation)));
     }
 }

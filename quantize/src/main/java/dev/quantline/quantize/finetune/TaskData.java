@@ -60,7 +60,12 @@ final class TaskData implements AutoCloseable {
             taught = "";
             teacher = null;
         }
-        hold(judging == 0 ? 0 : samples.size() - judging, judging == 0 ? batch : judging);
+        try {
+            hold(judging == 0 ? 0 : samples.size() - judging, judging == 0 ? batch : judging);
+        } catch (RuntimeException | IOException e) {
+            close();
+            throw e;
+        }
     }
 
     /** Scores of 0 to 5, say, become cosines: the largest is 1. */

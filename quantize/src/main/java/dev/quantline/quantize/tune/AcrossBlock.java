@@ -19,34 +19,34 @@ import java.util.stream.Collectors;
  * @param rest    from the block's outputs to the end of the stage
  * @param targets outputs of the stage in the float network
  */
-record AcrossBlock(Subgraph rest, Activations targets) {
+record AcrossBlock(Subgraph rest, Activations targets) implements AutoCloseable {
     private static final int LAYERS = 3;
 
-    /** What lies between the end of part {@code i} and the end of its stage; empty when they are the same. */
-    static Optional<Subgraph> behind(List<Subgraph> parts, int i, Graph model) {
+    /** What lies between the end of subgraph {@code i} and the end of its stage; empty when they are the same. */
+    static Optional<Subgraph> behind(List<Subgraph> subgraphs, int i, Graph model) {
         var infos = OnnxLibrary.inferShapes(model);
         int end = i;
-        while (end + 1 < parts.size()
-                && resolution(parts.get(end + 1), infos).equals(resolution(parts.get(i), infos))
-                && (isImage(parts.get(i), infos) || (end + 1) / LAYERS == i / LAYERS)) {
+        while (end + 1 < subgraphs.size()
+                && resolution(subgraphs.get(end + 1), infos).equals(resolution(subgraphs.get(i), infos))
+                && (isImage(subgraphs.get(i), infos) || (end + 1) / LAYERS == i / LAYERS)) {
             end++;
         }
         return end == i
                 ? Optional.empty()
                 : Optional.of(new Subgraph(
-                        "behind " + parts.get(i).name(),
-                        parts.get(i).outputs(),
-                        parts.get(end).outputs(),
+                        "behind " + subgraphs.get(i).name(),
+                        subgraphs.get(i).outputs(),
+                        subgraphs.get(end).outputs(),
                         Set.of()));
     }
 
-    private static boolean isImage(Subgraph part, Map<String, ValueInfoProto> infos) {
-        return resolution(part, infos).size() == 2;
+    private static boolean isImage(Subgraph subgraph, Map<String, ValueInfoProto> infos) {
+        return resolution(subgraph, infos).size() == 2;
     }
 
     /** Height and width of the output; none when it is no image. */
-    private static List<Long> resolution(Subgraph part, Map<String, ValueInfoProto> infos) {
-        var shape = Optional.ofNullable(infos.get(part.outputs().getFirst()))
+    private static List<Long> resolution(Subgraph subgraph, Map<String, ValueInfoProto> infos) {
+        var shape = Optional.ofNullable(infos.get(subgraph.outputs().getFirst()))
                 .flatMap(ValueInfos::shape)
                 .orElse(new long[0]);
         return shape.length == 4 ? Arrays.stream(shape).skip(2).boxed().collect(Collectors.toList()) : List.of();
@@ -54,14 +54,19 @@ record AcrossBlock(Subgraph rest, Activations targets) {
 
     /** Adds the rest to a graph that ends where it begins. */
     void appendTo(Graph graph, Graph reference) {
-        var part = rest.cut(reference);
+        var cut = rest.cut(reference);
         Set<String> known =
                 graph.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
         Set<String> fed = graph.inputs().stream().map(input -> input.getName()).collect(Collectors.toSet());
-        part.nodes().stream().filter(node -> !known.contains(node.output())).forEach(graph.nodes()::add);
-        part.initializers().forEach(graph.initializers()::putIfAbsent);
-        part.inputs().stream()
+        cut.nodes().stream().filter(node -> !known.contains(node.output())).forEach(graph.nodes()::add);
+        cut.initializers().forEach(graph.initializers()::putIfAbsent);
+        cut.inputs().stream()
                 .filter(input -> !known.contains(input.getName()) && !fed.contains(input.getName()))
                 .forEach(graph.inputs()::add);
+    }
+
+    @Override
+    public void close() {
+        targets.close();
     }
 }

@@ -18,15 +18,15 @@ import java.util.stream.IntStream;
 /**
  * What a subgraph is trained on: its inputs in the float and in the quantized network, and its outputs in the float one.
  *
- * @param part      the subgraph
+ * @param subgraph  what is trained
  * @param fed       inputs of the model
  * @param floats    inputs of the subgraph in the float network
- * @param quantized the same in the network whose earlier parts are quantized
+ * @param quantized the same in the network whose earlier subgraphs are quantized
  * @param targets   outputs of the subgraph in the float network
  * @param ahead     what comes behind it in its stage, when its loss looks there
  */
 record BlockData(
-        Subgraph part,
+        Subgraph subgraph,
         Activations fed,
         Activations floats,
         Activations quantized,
@@ -41,7 +41,7 @@ record BlockData(
     private Map<String, Tensor> inputs(int[] samples) {
         var batch = new LinkedHashMap<String, Tensor>();
         fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
-        putTargets(batch, part.outputs(), targets, samples);
+        putTargets(batch, subgraph.outputs(), targets, samples);
         ahead.ifPresent(there -> putTargets(batch, there.rest().outputs(), there.targets(), samples));
         return batch;
     }
@@ -59,7 +59,7 @@ record BlockData(
     /** These samples with inputs from the quantized network. */
     Map<String, Tensor> batch(int[] samples) {
         var batch = inputs(samples);
-        part.inputs().forEach(tensor -> batch.put(tensor, quantized.batch(tensor, samples)));
+        subgraph.inputs().forEach(tensor -> batch.put(tensor, quantized.batch(tensor, samples)));
         return batch;
     }
 
@@ -69,7 +69,7 @@ record BlockData(
      */
     Map<String, Tensor> mixed(int[] samples, double floatShare, Random random) {
         var batch = inputs(samples);
-        for (String tensor : part.inputs()) {
+        for (String tensor : subgraph.inputs()) {
             var mixture = quantized.batch(tensor, samples);
             if (floatShare > 0 && mixture.type() == DataType.FLOAT) {
                 var exact = floats.batch(tensor, samples).floats();
@@ -127,7 +127,7 @@ record BlockData(
     }
 
     private long length(int sample) {
-        return Tensor.count(targets.shape(part.outputs().getFirst(), sample));
+        return Tensor.count(targets.shape(subgraph.outputs().getFirst(), sample));
     }
 
     /** Batches of the samples {@code from} to {@code to} without mixing, sorted by length. */

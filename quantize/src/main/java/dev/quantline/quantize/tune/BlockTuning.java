@@ -24,7 +24,7 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Tunes the parts of a network one after the other: each learns to give the float network's outputs from what the parts
+ * Tunes the subgraphs of a network one after the other: each learns to give the float network's outputs from what the subgraphs
  * before it, already quantized and tuned, hand it (sequential), or from what the float network hands it (parallel).
  */
 final class BlockTuning implements AutoCloseable {
@@ -63,12 +63,12 @@ final class BlockTuning implements AutoCloseable {
     /** The model and the plan with everything tuned so far. */
     record State(Graph model, QuantizationPlan plan) {}
 
-    /** A tuned part: the state with it, and how training went; no curve when there was nothing to train. */
+    /** A tuned subgraph: the state with it, and how training went; no curve when there was nothing to train. */
     record Part(State state, List<Run.Point> curve) {}
 
     /**
      * @param reference  the float model whose outputs are to be met
-     * @param axes       where tensors that parts start and end in have their samples
+     * @param axes       where tensors that subgraphs start and end in have their samples
      * @param sequential whether inputs come from the quantized network
      * @param folder     where activations are spilled
      */
@@ -95,22 +95,27 @@ final class BlockTuning implements AutoCloseable {
         floats = new Activations(folder, axes);
         quantized = new Activations(folder, axes);
         size = samples.batchSize(samples.openLength() ? 1 : RUN);
-        samples.forEachBatch(
-                0,
-                split.all(),
-                size,
-                batch -> batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
+        try {
+            samples.forEachBatch(
+                    0,
+                    split.all(),
+                    size,
+                    batch -> batch.arrays().forEach((name, tensor) -> fed.append(name, tensor, batch.size())));
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
     }
 
     /**
-     * Tunes a part, which starts where the one before ended.
+     * Tunes a subgraph, which starts where the one before ended.
      *
      * @param behind     what comes behind it in its stage, when its loss looks there
      * @param checkpoint file to go on from when it is there, and to leave when {@code stop} said so
      * @return empty when it was stopped
      */
     Optional<Part> tune(
-            Subgraph part,
+            Subgraph subgraph,
             State state,
             Optional<Subgraph> behind,
             Trainables trainables,
@@ -118,57 +123,91 @@ final class BlockTuning implements AutoCloseable {
             Path checkpoint,
             BooleanSupplier stop,
             Progress progress) {
-        var targets = run(part, part.cut(reference), floats);
-        var fakeQuant = new FakeQuantGraph(
-                part,
+        var targets = run(subgraph, subgraph.cut(reference), floats);
+        try {
+            var tuned = tune(subgraph, state, behind, targets, trainables, training, checkpoint, stop, progress);
+            if (tuned.isPresent()) {
+                leave(subgraph, tuned.get().state(), targets);
+            } else {
+                targets.close();
+            }
+            return tuned;
+        } catch (RuntimeException e) {
+            targets.close();
+            throw e;
+        }
+    }
+
+    private Optional<Part> tune(
+            Subgraph subgraph,
+            State state,
+            Optional<Subgraph> behind,
+            Activations targets,
+            Trainables trainables,
+            Training training,
+            Path checkpoint,
+            BooleanSupplier stop,
+            Progress progress) {
+        var fakeQuant = fakeQuant(subgraph, state, trainables, training);
+        if (fakeQuant.parameters().isEmpty()) {
+            return Optional.of(new Part(state, List.of()));
+        }
+        try (var ahead = ahead(behind, targets)) {
+            return reconstruction(subgraph, targets, ahead, fakeQuant, training)
+                    .run(checkpoint, stop, progress)
+                    .map(outcome -> {
+                        var changes = fakeQuant.fold(outcome.values());
+                        var shared = new SharedQuantizers(state.model(), state.plan());
+                        return new Part(
+                                new State(changes.applyTo(state.model()), changes.applyTo(state.plan(), shared)),
+                                outcome.curve());
+                    });
+        }
+    }
+
+    private static FakeQuantGraph fakeQuant(Subgraph subgraph, State state, Trainables trainables, Training training) {
+        return new FakeQuantGraph(
+                subgraph,
                 state.model(),
                 state.plan(),
                 trainables,
                 new RoundingRegularizer(training.rounding(), training.steps()));
-        var tuned = new Part(state, List.of());
-        if (!fakeQuant.parameters().isEmpty()) {
-            var ahead = behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)));
-            var data = new BlockData(part, fed, floats, quantized, targets, ahead);
-            var outcome = new Reconstruction(data, fakeQuant, reference, training, split, provider)
-                    .run(checkpoint, stop, progress);
-            ahead.ifPresent(there -> there.targets().close());
-            if (outcome.isEmpty()) {
-                targets.close();
-                return Optional.empty();
-            }
-            var changes = fakeQuant.fold(outcome.get().values());
-            tuned = new Part(
-                    new State(
-                            changes.applyTo(state.model()),
-                            changes.applyTo(state.plan(), new SharedQuantizers(state.model(), state.plan()))),
-                    outcome.get().curve());
-        }
-        leave(part, tuned.state(), targets);
-        return Optional.of(tuned);
+    }
+
+    /** To be closed; null where nothing behind counts. */
+    private AcrossBlock ahead(Optional<Subgraph> behind, Activations targets) {
+        return behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)))
+                .orElse(null);
+    }
+
+    private Reconstruction reconstruction(
+            Subgraph subgraph, Activations targets, AcrossBlock ahead, FakeQuantGraph fakeQuant, Training training) {
+        var data = new BlockData(subgraph, fed, floats, quantized, targets, Optional.ofNullable(ahead));
+        return new Reconstruction(data, fakeQuant, reference, training, split, provider);
     }
 
     /**
-     * Rounds the weights of a part that starts where the one before ended, each layer on what the rounded ones before it hand over.
+     * Rounds the weights of a subgraph that starts where the one before ended, each layer on what the rounded ones before it hand over.
      */
-    State round(Subgraph part, State state, Progress progress) {
+    State round(Subgraph subgraph, State state, Progress progress) {
         var inputs = new SequentialRounding.Inputs(
                 alike(0, split.train(), InputGram.BATCH),
-                batch -> inputs(part, floats, batch),
-                batch -> inputs(part, quantized, batch));
-        return new SequentialRounding(part, reference, state, provider).apply(inputs, progress);
+                batch -> inputs(subgraph, floats, batch),
+                batch -> inputs(subgraph, quantized, batch));
+        return new SequentialRounding(subgraph, reference, state, provider).apply(inputs, progress);
     }
 
-    /** How far the outputs of a part are from the float ones on held-out samples, squared, over their mean power. */
-    double error(Subgraph part, State state) {
+    /** How far the outputs of a subgraph are from the float ones on held-out samples, squared, over their mean power. */
+    double error(Subgraph subgraph, State state) {
         var fidelity = new Fidelity();
-        try (var first = Session.open(part.cut(reference), provider, Session.Optimization.EXACT);
+        try (var first = Session.open(subgraph.cut(reference), provider, Session.Optimization.EXACT);
                 var second = Session.open(
-                        FakeQuantGraph.fixed(part, state.model(), state.plan()),
+                        FakeQuantGraph.fixed(subgraph, state.model(), state.plan()),
                         provider,
                         Session.Optimization.EXACT)) {
             for (int[] batch : alike(split.judging(), split.all(), size)) {
-                var exact = first.run(inputs(part, floats, batch));
-                var other = second.run(inputs(part, quantized, batch));
+                var exact = first.run(inputs(subgraph, floats, batch));
+                var other = second.run(inputs(subgraph, quantized, batch));
                 exact.forEach((name, tensor) -> fidelity.add(
                         tensor.reshape(1, tensor.size()), other.get(name).reshape(1, tensor.size())));
             }
@@ -198,61 +237,62 @@ final class BlockTuning implements AutoCloseable {
         return batches;
     }
 
-    private Map<String, Tensor> inputs(Subgraph part, Activations network, int[] samples) {
+    private Map<String, Tensor> inputs(Subgraph subgraph, Activations network, int[] samples) {
         var batch = new LinkedHashMap<String, Tensor>();
         fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
-        part.inputs().forEach(tensor -> batch.put(tensor, network.batch(tensor, samples)));
+        subgraph.inputs().forEach(tensor -> batch.put(tensor, network.batch(tensor, samples)));
         return batch;
     }
 
-    /** How long one training step of a part takes; 0 when it has nothing to train. */
+    /** How long one training step of a subgraph takes; 0 when it has nothing to train. */
     double secondsAStep(
-            Subgraph part, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
-        var fakeQuant = new FakeQuantGraph(
-                part,
-                state.model(),
-                state.plan(),
-                trainables,
-                new RoundingRegularizer(training.rounding(), training.steps()));
+            Subgraph subgraph, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
+        var fakeQuant = fakeQuant(subgraph, state, trainables, training);
         if (fakeQuant.parameters().isEmpty()) {
             return 0;
         }
-        try (var targets = run(part, part.cut(reference), floats)) {
-            var ahead = behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)));
-            var data = new BlockData(part, fed, floats, quantized, targets, ahead);
-            double seconds = new Reconstruction(data, fakeQuant, reference, training, split, provider).secondsAStep();
-            ahead.ifPresent(there -> there.targets().close());
-            return seconds;
+        try (var targets = run(subgraph, subgraph.cut(reference), floats);
+                var ahead = ahead(behind, targets)) {
+            return reconstruction(subgraph, targets, ahead, fakeQuant, training).secondsAStep();
         }
     }
 
-    /** Brings in the inputs of a part that does not start where the one before ended. */
-    void enter(Subgraph part, State state) {
-        if (part.inputs().isEmpty()) {
+    /** Brings in the inputs of a subgraph that does not start where the one before ended. */
+    void enter(Subgraph subgraph, State state) {
+        if (subgraph.inputs().isEmpty()) {
             replace(new Activations(folder, axes), new Activations(folder, axes));
             return;
         }
         var before = new Subgraph(
-                "before " + part.name(),
+                "before " + subgraph.name(),
                 List.of(),
-                part.inputs(),
+                subgraph.inputs(),
                 reference.nodes().stream().map(Node::name).collect(Collectors.toSet()));
-        var inputs = run(before, before.cut(reference), fed);
-        replace(
-                inputs,
-                sequential ? run(before, FakeQuantGraph.fixed(before, state.model(), state.plan()), fed) : inputs);
+        replace(run(before, before.cut(reference), fed), before, state, fed);
     }
 
-    /** Passes a part that is tuned already, as {@link #tune} does at its end: the next one starts from the same bits. */
-    void pass(Subgraph part, State state) {
-        leave(part, state, run(part, part.cut(reference), floats));
+    /** Passes a subgraph that is tuned already, as {@link #tune} does at its end: the next one starts from the same bits. */
+    void pass(Subgraph subgraph, State state) {
+        leave(subgraph, state, run(subgraph, subgraph.cut(reference), floats));
     }
 
-    /** What the part gives becomes what the next one takes. */
-    private void leave(Subgraph part, State state, Activations targets) {
-        replace(
-                targets,
-                sequential ? run(part, FakeQuantGraph.fixed(part, state.model(), state.plan()), quantized) : targets);
+    /** What the subgraph gives becomes what the next one takes. */
+    private void leave(Subgraph subgraph, State state, Activations targets) {
+        replace(targets, subgraph, state, quantized);
+    }
+
+    /** Takes over what a subgraph gives in the float network; what it gives in the quantized one it computes from {@code inputs}. */
+    private void replace(Activations nextFloats, Subgraph subgraph, State state, Activations inputs) {
+        try {
+            replace(
+                    nextFloats,
+                    sequential
+                            ? run(subgraph, FakeQuantGraph.fixed(subgraph, state.model(), state.plan()), inputs)
+                            : nextFloats);
+        } catch (RuntimeException e) {
+            nextFloats.close();
+            throw e;
+        }
     }
 
     private void replace(Activations nextFloats, Activations nextQuantized) {
@@ -262,18 +302,21 @@ final class BlockTuning implements AutoCloseable {
         quantized = nextQuantized;
     }
 
-    /** Runs all samples through a graph of the part. */
-    private Activations run(Subgraph part, Graph graph, Activations inputs) {
+    /** Runs all samples through a graph that {@code subgraph} became. */
+    private Activations run(Subgraph subgraph, Graph graph, Activations inputs) {
         var outputs = new Activations(folder, axes);
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             for (int from = 0; from < fed.size(); from += size) {
                 var samples =
                         IntStream.range(from, Math.min(from + size, fed.size())).toArray();
-                session.run(inputs(part, inputs, samples))
+                session.run(inputs(subgraph, inputs, samples))
                         .forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
             }
+            return outputs;
+        } catch (RuntimeException e) {
+            outputs.close();
+            throw e;
         }
-        return outputs;
     }
 
     @Override

@@ -10,23 +10,23 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 
-/** Nodes that no gradient passes, recurrent layers above all: what lies before them in a part of a network cannot be trained there. */
+/** Nodes that no gradient passes, recurrent layers above all: what lies before them in a subgraph cannot be trained there. */
 final class NonDifferentiable {
     private NonDifferentiable() {}
 
-    /** The first such node between what may be trained in a part and its outputs. */
-    static Optional<Node> in(Subgraph part, Graph model, QuantizationPlan plan) {
-        return first(part.cut(model), List.of(), plan);
+    /** The first such node between what may be trained in a subgraph and its outputs. */
+    static Optional<Node> in(Subgraph subgraph, Graph model, QuantizationPlan plan) {
+        return first(subgraph.cut(model), List.of(), plan);
     }
 
-    /** The first such node of what comes behind a part. */
+    /** The first such node of what comes behind a subgraph. */
     static Optional<Node> behind(Subgraph rest, Graph model) {
         return first(rest.cut(model), rest.inputs(), new QuantizationPlan(List.of(), List.of()));
     }
 
-    private static Optional<Node> first(Graph part, Collection<String> trained, QuantizationPlan plan) {
+    private static Optional<Node> first(Graph graph, Collection<String> trained, QuantizationPlan plan) {
         var moved = new HashSet<>(trained);
-        for (var node : part.nodes()) {
+        for (var node : graph.nodes()) {
             boolean reached = node.inputs().stream()
                     .anyMatch(input -> moved.contains(input)
                             || plan.activationOf(input, node.name()).isPresent());

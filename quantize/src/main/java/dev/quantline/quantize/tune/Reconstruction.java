@@ -50,7 +50,7 @@ final class Reconstruction {
     /** What the graph is differentiated for: trained tensors it reads, and inputs computed from others. */
     private final List<String> differentiated;
 
-    /** @param reference float model, for what lies behind the part */
+    /** @param reference float model, for what lies behind the subgraph */
     Reconstruction(
             BlockData data,
             FakeQuantGraph fakeQuant,
@@ -65,7 +65,7 @@ final class Reconstruction {
         this.fakeQuant = fakeQuant;
         graph = fakeQuant.graph().copy();
         hidden = HiddenShapes.of(
-                data.part().cut(reference),
+                data.subgraph().cut(reference),
                 data.batch(IntStream.range(0, Math.min(training.batch(), split.train()))
                         .toArray()),
                 provider);
@@ -152,7 +152,7 @@ final class Reconstruction {
         }
     }
 
-    /** How much longer the gradient of the part's own distance is than that of its stage's. */
+    /** How much longer the gradient of the subgraph's own distance is than that of its stage's. */
     private static double balance(Trainer trainer, Map<String, Tensor> batch) {
         trainer.gradients(with(batch, ReconstructionLoss.weights(1, 0)));
         double near = trainer.gradientNorm();
@@ -187,11 +187,11 @@ final class Reconstruction {
     private Map<String, long[]> sizes(int batch) {
         var sizes = new LinkedHashMap<>(hidden);
         var lengths = new HashMap<List<Long>, Long>();
-        data.part()
+        data.subgraph()
                 .inputs()
                 .forEach(tensor -> sizes.put(tensor, data.quantized().sizes(tensor, lengths, batch)));
         data.fed().tensors().forEach(tensor -> sizes.put(tensor, data.fed().sizes(tensor, lengths, batch)));
-        data.part()
+        data.subgraph()
                 .outputs()
                 .forEach(tensor ->
                         sizes.put(tensor + BlockData.FILLED, data.targets().maskSizes(tensor, lengths, batch)));

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The loss of a part: how far its outputs are from the float ones, over their mean power, and how far the end of its stage
+ * The loss of a subgraph: how far its outputs are from the float ones, over their mean power, and how far the end of its stage
  * is when it looks there. Weights of the two are inputs of the graph.
  */
 final class ReconstructionLoss {
@@ -25,17 +25,17 @@ final class ReconstructionLoss {
     private final Graph graph;
     private final List<Loss.Term> terms = new ArrayList<>();
 
-    /** @param graph ends in the part's outputs, and in those of its stage when the loss looks there; it is changed */
+    /** @param graph ends in the subgraph's outputs, and in those of its stage when the loss looks there; it is changed */
     ReconstructionLoss(BlockData data, Training training, Split split, Graph graph) {
         this.data = data;
         this.training = training;
         this.split = split;
         this.graph = graph;
         String near = data.ahead().isPresent() ? NEAR : null;
-        data.part()
+        data.subgraph()
                 .outputs()
-                .forEach(output ->
-                        add(output, data.targets(), near, data.part().outputs().size()));
+                .forEach(output -> add(
+                        output, data.targets(), near, data.subgraph().outputs().size()));
         data.ahead()
                 .ifPresent(ahead -> ahead.rest()
                         .outputs()

@@ -24,14 +24,14 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Rounds the weights of a part, one layer after the other: each by {@link Gptq} on what the rounded layers before it
+ * Rounds the weights of a subgraph, one layer after the other: each by {@link Gptq} on what the rounded layers before it
  * hand over, and towards what it gives in the float network ({@link LeastSquares}). So it makes up for the errors of those before
  * it too, those of quantized activations included.
  */
 final class SequentialRounding {
     private static final String FLOAT = "/float";
 
-    private final Subgraph part;
+    private final Subgraph subgraph;
     private final Graph reference;
     private final Graph model;
     private final QuantizationPlan plan;
@@ -40,10 +40,10 @@ final class SequentialRounding {
 
     /**
      * @param reference the float model whose outputs are to be met
-     * @param state     what came of the parts before
+     * @param state     what came of the subgraphs before
      */
-    SequentialRounding(Subgraph part, Graph reference, State state, Provider provider) {
-        this.part = part;
+    SequentialRounding(Subgraph subgraph, Graph reference, State state, Provider provider) {
+        this.subgraph = subgraph;
         this.reference = reference;
         model = state.model().copy();
         plan = state.plan();
@@ -54,8 +54,8 @@ final class SequentialRounding {
      * Samples to round on.
      *
      * @param batches   of samples that are alike in shape
-     * @param floats    what graphs of the part take in the float network, model inputs included, for a batch
-     * @param quantized the same in the network whose earlier parts are quantized
+     * @param floats    what its graphs take in the float network, model inputs included, for a batch
+     * @param quantized the same in the network whose earlier subgraphs are quantized
      */
     record Inputs(
             List<int[]> batches,
@@ -81,7 +81,7 @@ final class SequentialRounding {
                     "rounding " + wave.getValue().getFirst().name());
             round(wave.getKey(), wave.getValue(), inputs);
         }
-        return new State(model, rescaled());
+        return new State(model, plan.withWeights(quantizers));
     }
 
     /** Layers in the order of data; those that read the same tensor are rounded at once. */
@@ -89,7 +89,7 @@ final class SequentialRounding {
         var index = model.index();
         var waves = new LinkedHashMap<Read, List<Node>>();
         for (var node : model.nodes()) {
-            boolean own = part.nodes().contains(node.name())
+            boolean own = subgraph.nodes().contains(node.name())
                     && plan.weightOf(node.name())
                             .filter(weight -> Gptq.takes(weight, index))
                             .isPresent();
@@ -105,10 +105,10 @@ final class SequentialRounding {
     }
 
     private void round(Read read, List<Node> layers, Inputs inputs) {
-        var until = new Subgraph(part.name(), part.inputs(), List.of(read.tensor()), part.nodes());
-        var graph = FakeQuantGraph.fixed(until, model, rescaled());
+        var until = new Subgraph(subgraph.name(), subgraph.inputs(), List.of(read.tensor()), subgraph.nodes());
+        var graph = FakeQuantGraph.fixed(until, model, plan.withWeights(quantizers));
         graph.outputs().clear();
-        if (graph.nodes().isEmpty() && part.inputs().isEmpty()) {
+        if (graph.nodes().isEmpty() && subgraph.inputs().isEmpty()) {
             graph.inputs().add(ValueInfos.of(read.tensor(), DataType.FLOAT));
         }
         var products = new LinkedHashMap<String, Products>();
@@ -129,18 +129,6 @@ final class SequentialRounding {
             model.initializers().put(weight.tensor(), rounded.values());
             quantizers.put(node.name(), rounded.quantizer());
         }
-    }
-
-    private QuantizationPlan rescaled() {
-        return new QuantizationPlan(
-                plan.activations(),
-                plan.weights().stream()
-                        .map(weight -> new QuantizationPlan.Weight(
-                                weight.tensor(),
-                                weight.node(),
-                                weight.input(),
-                                quantizers.getOrDefault(weight.node(), weight.quantizer())))
-                        .toList());
     }
 
     /** Convolutions of one tensor may see other patches of it; products all see the same rows. */

@@ -2,6 +2,7 @@ package dev.quantline.quantize.calibrate;
 
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
@@ -10,7 +11,9 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.onnx.runtime.TensorBatches;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -22,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 /** Errors of layers that read a changed tensor, against sums by hand. */
 class ConsumerErrorTest {
@@ -228,6 +232,25 @@ class ConsumerErrorTest {
             for (int i = 0; i < 10; i++) {
                 assertEquals(Math.max(0, x.get(i)), batches.get(0, "h").get(i));
             }
+        }
+    }
+
+    @Test
+    void whatWasSpilledIsGoneWhenALayerCannotRun() throws IOException {
+        var builder = new GraphBuilder(17, 1);
+        builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.normal("w", 1, 3, 2));
+        var model = builder.output("y", DataType.FLOAT, -1, 2).graph();
+        var spilled = Files.createTempDirectory(folder, "spilled");
+        try (var captured = new TensorBatches(Spilling.usual())) {
+            captured.add(Map.of("x", normal(1, 4, 3)));
+            captured.add(Map.of());
+
+            assertThrows(
+                    BadInput.class,
+                    () -> new ConsumerError(model, model.nodes(), captured, Spilling.all(spilled), Provider.cpu()));
+        }
+        try (var left = Files.list(spilled)) {
+            assertEquals(0, left.count());
         }
     }
 }

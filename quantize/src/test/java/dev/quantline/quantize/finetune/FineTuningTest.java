@@ -288,4 +288,20 @@ class FineTuningTest {
         }
         return Tensor.of(twice, rows.dim(0), 2L * length);
     }
+
+    /** A graph that cannot be made leaves nothing of the teacher in memory, which only its session could free. */
+    @Test
+    void theTeacherIsClosedWhenTheGraphCannotBeMade() throws IOException {
+        var model = withOutliers();
+        var settings = settings(Task.DISTILL, 1, 1);
+        try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.tokens(SAMPLES, 8, 3))))) {
+            var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu());
+            data.training().batch(0);
+
+            assertThrows(
+                    BadInput.class, () -> new FineTuning(model, model, data, settings, List.of("["), Provider.cpu()));
+
+            assertThrows(IllegalStateException.class, () -> data.training().batch(0));
+        }
+    }
 }

@@ -38,7 +38,7 @@ class OutlierActivationsTest {
     }
 
     private static List<String> tensors(OutlierActivations sites) {
-        return sites.all().stream().map(OutlierActivations.Site::tensor).toList();
+        return sites.all().stream().map(OutlierActivations.Activation::tensor).toList();
     }
 
     @Test
@@ -61,7 +61,7 @@ class OutlierActivationsTest {
                 sites.terms());
     }
 
-    private static float[] observed(Graph graph, OutlierActivations.Site site, Map<String, Tensor> inputs) {
+    private static float[] observed(Graph graph, OutlierActivations.Activation site, Map<String, Tensor> inputs) {
         graph.outputs().add(ValueInfos.of(site.observed(), DataType.FLOAT));
         try (var session = Session.open(graph, Provider.cpu(), Session.Optimization.ALL)) {
             return session.run(inputs).get(site.observed()).toFloats();

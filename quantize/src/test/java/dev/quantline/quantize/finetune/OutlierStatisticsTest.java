@@ -1,6 +1,6 @@
 package dev.quantline.quantize.finetune;
 
-import dev.quantline.quantize.finetune.OutlierActivations.Site;
+import dev.quantline.quantize.finetune.OutlierActivations.Activation;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -11,22 +11,22 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** What is known of activations while a network is fine-tuned, and how much each weighs. */
 class OutlierStatisticsTest {
     private static final double WIDTH = 4;
-    private static final Site CALM = new Site("calm", "calm/observed");
-    private static final Site LOUD = new Site("loud", "loud/observed");
+    private static final Activation CALM = new Activation("calm", "calm/observed");
+    private static final Activation LOUD = new Activation("loud", "loud/observed");
 
     private final OutlierStatistics statistics = new OutlierStatistics(List.of(CALM, LOUD), WIDTH);
 
     /** A step puts out mean, mean square, least and greatest value. */
-    private void observe(Site site, float mean, float deviation, float least, float greatest) {
+    private void observe(Activation site, float mean, float deviation, float least, float greatest) {
         var figures = new float[] {mean, mean * mean + deviation * deviation, least, greatest};
         statistics.observed().get(site.observed()).floats().put(0, figures);
     }
 
-    private float[] of(Site site) {
+    private float[] of(Activation site) {
         return statistics.inputs().get(site.statistics()).toFloats();
     }
 
-    private double weight(Site site) {
+    private double weight(Activation site) {
         return statistics.inputs().get(site.weight()).get(0);
     }
 

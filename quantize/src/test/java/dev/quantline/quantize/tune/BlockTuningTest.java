@@ -2,6 +2,7 @@ package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -35,6 +36,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Two parts, {@code ids -> h -> y}: looked-up vectors times a weight, plus a bias, twice, weights and h on coarse grids. */
@@ -300,5 +302,21 @@ class BlockTuningTest {
         assertEquals(new Split(3, 4), Split.of(4));
         assertEquals(3, Split.of(4).judging());
         assertEquals(new Split(9, 11), Split.of(11));
+    }
+
+    @Test
+    void whatWasSpilledIsGoneWhenTrainingFails() throws IOException {
+        Files.writeString(folder.resolve("checkpoint.npz"), "no checkpoint");
+        with(
+                model,
+                true,
+                tuning -> assertThrows(RuntimeException.class, () -> tune(tuning, FIRST, start, BIASES, false)));
+    }
+
+    /** The weight has no axis of samples, which shows when the activations before it are on disk already. */
+    @Test
+    void whatWasSpilledIsGoneWhenASubgraphEndsInNoActivation() throws IOException {
+        var ending = new Subgraph("ending", List.of(), List.of("h", "w"), FIRST.nodes());
+        with(model, true, tuning -> assertThrows(BadInput.class, () -> tuning.pass(ending, start)));
     }
 }
