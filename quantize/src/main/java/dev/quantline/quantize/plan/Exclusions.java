@@ -3,6 +3,8 @@ package dev.quantline.quantize.plan;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.GraphIndex;
+import dev.quantline.onnx.Node;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
@@ -67,6 +69,28 @@ final class Exclusions {
     /** Whether the name is written out. */
     boolean names(String name) {
         return names.contains(name);
+    }
+
+    /**
+     * A tensor is left float by leaving alone whoever makes it; named outright, or made by nobody, also who reads it. Of another
+     * type it is the same tensor.
+     */
+    boolean leave(Node node, GraphIndex index) {
+        return has(node.name())
+                || node.outputs().stream()
+                        .anyMatch(output -> has(output)
+                                || index.onlyConsumer(output)
+                                        .filter(next -> next.is("Cast") && has(next.output()))
+                                        .isPresent())
+                || node.inputs().stream()
+                        .anyMatch(input -> leaveReaders(input, index)
+                                || index.producer(input, "Cast")
+                                        .filter(cast -> leaveReaders(cast.input(0), index))
+                                        .isPresent());
+    }
+
+    private boolean leaveReaders(String tensor, GraphIndex index) {
+        return names(tensor) || !tensor.isEmpty() && index.producer(tensor).isEmpty() && has(tensor);
     }
 
     /** Whether the name is written out or some glob fits it. */

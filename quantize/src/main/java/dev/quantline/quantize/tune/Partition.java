@@ -18,7 +18,7 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The pieces a network is tuned in. Only what begins and ends in tensors that have an axis of samples can be one. */
+/** The subgraphs that a network is tuned in. Only what begins and ends in tensors that have an axis of samples can be one. */
 final class Partition {
     private final Graph model;
     private final QuantizationPlan plan;
@@ -33,7 +33,7 @@ final class Partition {
         this.provider = provider;
     }
 
-    /** Where the tensors that pieces begin and end in have their samples. */
+    /** Where the tensors that subgraphs begin and end in have their samples. */
     Map<String, BatchAxis> axes() {
         return axes;
     }
@@ -86,13 +86,13 @@ final class Partition {
         return bytes.sum();
     }
 
-    private List<Subgraph> usable(List<Subgraph> pieces) {
+    private List<Subgraph> usable(List<Subgraph> subgraphs) {
         var ends = new LinkedHashSet<String>();
-        pieces.forEach(piece ->
-                Stream.concat(piece.inputs().stream(), piece.outputs().stream()).forEach(ends::add));
+        subgraphs.forEach(subgraph -> Stream.concat(subgraph.inputs().stream(), subgraph.outputs().stream())
+                .forEach(ends::add));
         var known = bySample(List.copyOf(ends));
-        return pieces.stream()
-                .filter(piece -> known.containsAll(piece.inputs()) && known.containsAll(piece.outputs()))
+        return subgraphs.stream()
+                .filter(subgraph -> known.containsAll(subgraph.inputs()) && known.containsAll(subgraph.outputs()))
                 .toList();
     }
 

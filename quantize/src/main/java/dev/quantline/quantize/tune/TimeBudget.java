@@ -6,7 +6,7 @@ import java.util.function.DoubleSupplier;
 import java.util.function.LongSupplier;
 
 /**
- * Shares the time that is left out among the pieces that are left (ours): a piece takes as many steps as fit into its share.
+ * Shares the time that is left out among the subgraphs that are left (ours): a subgraph takes as many steps as fit into its share.
  * What was chosen is kept, so that a run that goes on from a checkpoint takes the steps it began with.
  */
 final class TimeBudget {
@@ -39,24 +39,24 @@ final class TimeBudget {
     }
 
     /**
-     * Steps of a piece.
+     * Steps of a subgraph.
      *
-     * @param left   pieces that are left, this one included
+     * @param left   subgraphs that are left, this one included
      * @param usual  what it takes without a limit
      * @param aStep  seconds a step, asked when they have to be known
      */
-    int steps(String piece, int left, int usual, DoubleSupplier aStep) {
+    int steps(String subgraph, int left, int usual, DoubleSupplier aStep) {
         if (Double.isInfinite(seconds)) {
             return usual;
         }
-        return chosen.computeIfAbsent(piece, first -> {
+        return chosen.computeIfAbsent(subgraph, first -> {
             double each = aStep.getAsDouble();
             double share = ((1 - RESERVED) * seconds - used - (clock.getAsLong() - started) / NANOS) / left;
             return each <= 0 ? LEAST : (int) Math.clamp(share / each, LEAST, MOST);
         });
     }
 
-    /** Steps by piece, for a checkpoint. */
+    /** Steps by subgraph, for a checkpoint. */
     Map<String, Integer> chosen() {
         return chosen;
     }

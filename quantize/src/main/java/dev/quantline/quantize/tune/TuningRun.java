@@ -3,7 +3,6 @@ package dev.quantline.quantize.tune;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.Node;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
@@ -18,10 +17,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 
 /**
  * Tuning that can stop after any training step and go on from what it saved, to the same bytes as if it had never stopped.
@@ -33,58 +31,29 @@ public final class TuningRun implements AutoCloseable {
     private static final String PLAN = "plan.json";
     private static final String MOVES = "moves.json";
     private static final String TRAINING = "training.npz";
-    private static final double WHOLE_RATE = 0.05;
-    private static final double LOGITS_RATE = 0.2;
-    /** Activations of a batch of whole samples; training keeps two to three times that. */
-    private static final long WHOLE_BYTES = 1L << 30;
 
     /** As it came, with all its outputs. */
     private final Graph given;
     /** The float model; puts out what it is tuned for, and that alone. */
     private final Graph model;
 
-    private final State start;
     private final Samples samples;
-    private final TuneSettings settings;
     private final int batch;
     private final Provider provider;
-    private final Path folder;
+    private final Path checkpoint;
     private final Split split;
-    /** Of single moves, by squared error: the divergence of a few hundred logits also falls when they grow with their errors. */
-    private final HeldOutError closeness;
-    /** Of all together. */
-    private final HeldOutError heldOut;
-
-    private final Partition partition;
-    private final List<Subgraph> parts;
-    private final Training training;
+    private final JudgedState judged;
+    private final SubgraphMoves subgraphs;
     private final List<Move> moves = new ArrayList<>();
-    private final List<Step> steps = new ArrayList<>();
-    private State state;
     private int done;
-    private BlockTuning tuning;
-    /** Where {@link #tuning} stands. */
-    private Subgraph arrived;
 
-    private TimeBudget budget = TimeBudget.NONE;
-
-    /** One thing to do; not done when it was stopped. */
-    private interface Move {
+    /** What a move does; false when it was stopped. */
+    private interface Action {
         boolean take(BooleanSupplier stop, Progress progress);
-
-        /** How long it takes, in units of what a piece takes. */
-        default int weight() {
-            return 1;
-        }
     }
 
-    /** The whole network, which takes as long as all its pieces. */
-    private record WholeMove(TuningRun run, Subgraph whole, Partition partition, int weight) implements Move {
-        @Override
-        public boolean take(BooleanSupplier stop, Progress progress) {
-            return run.tuneWhole(whole, partition.bytesASample(), stop, progress);
-        }
-    }
+    /** @param weight how long it takes, in units of what a subgraph takes */
+    private record Move(int weight, Action action) {}
 
     /** What is saved besides model and plan. */
     private record Saved(int done, List<Step> steps, Map<String, Integer> chosen) {}
@@ -119,51 +88,52 @@ public final class TuningRun implements AutoCloseable {
         var aims = settings.logits() ? compared.lookedAt(settings.output()) : compared;
         this.given = given;
         model = aims.alone(reference);
-        start = new State(given == reference ? model : aims.alone(given), plan);
         this.samples = calibration;
-        this.settings = settings;
         this.batch = batch;
         this.provider = provider;
-        this.folder = folder;
+        checkpoint = folder.resolve(TRAINING);
         split = Split.of(Math.min(settings.samples(), calibration.size()));
-        closeness = new HeldOutError(model, calibration, split, false, batch, provider);
-        heldOut = new HeldOutError(model, calibration, split, settings.logits(), batch, provider);
-        state = start;
+        var start = new State(given == reference ? model : aims.alone(given), plan);
+        judged = new JudgedState(start, model, calibration, split, settings.logits(), batch, provider);
+        subgraphs = new SubgraphMoves(model, calibration, settings, split, judged, provider, folder, checkpoint);
+        addMoves(settings);
+    }
+
+    private void addMoves(TuneSettings settings) {
         if (settings.bias()) {
-            moves.add(this::correctBiases);
+            add(this::correctBiases);
         }
-        partition = new Partition(model, start.plan(), calibration, provider);
-        parts = partition.of(settings);
-        training = settings.training()
-                .withBatch(calibration.batchSize(settings.training().batch()));
-        for (int i = 0; i < parts.size(); i++) {
-            var part = parts.get(i);
-            String method = settings.layers().name().toLowerCase(Locale.ROOT);
-            String where = (i + 1) + " of " + parts.size() + ", " + part.name();
+        for (var subgraph : subgraphs.subgraphs()) {
             if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
-                moves.add((stop, progress) -> round(part, progress));
+                add(progress -> subgraphs.round(subgraph, progress));
             }
-            var opaque = NonDifferentiable.in(part, model, start.plan());
-            moves.add((stop, progress) -> {
-                arrive(part);
-                opaque.ifPresent(node -> leaveUntrained(part, node));
-                var trainables = opaque.isPresent() ? Trainables.NOTHING : settings.trainables();
-                var how = within(part, trainables, training);
-                return tune(method, part, trainables, how, stop, progress.of(method + " " + where, part.name()));
-            });
+            var opaque = NonDifferentiable.in(subgraph, model, judged.start().plan());
+            moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
-            partition.whole().stream()
-                    .filter(whole ->
-                            NonDifferentiable.in(whole, model, start.plan()).isEmpty())
-                    .forEach(whole -> moves.add(new WholeMove(this, whole, partition, Math.max(1, parts.size()))));
+            // The whole takes as long as all its subgraphs.
+            int weight = Math.max(1, subgraphs.subgraphs().size());
+            subgraphs
+                    .whole()
+                    .ifPresent(whole -> moves.add(
+                            new Move(weight, (stop, progress) -> subgraphs.trainWhole(whole, stop, progress))));
         }
         if (settings.normalization()) {
-            moves.add(this::normalize);
+            add(this::normalize);
         }
-        if (!parts.isEmpty() || settings.whole() != TuneSettings.Whole.OFF || settings.normalization()) {
-            moves.add(this::judgeTheWhole);
+        if (!subgraphs.subgraphs().isEmpty()
+                || settings.whole() != TuneSettings.Whole.OFF
+                || settings.normalization()) {
+            add(judged::judgeTheWhole);
         }
+    }
+
+    /** Adds a move that is not stopped. */
+    private void add(Consumer<Progress> action) {
+        moves.add(new Move(1, (stop, progress) -> {
+            action.accept(progress);
+            return true;
+        }));
     }
 
     /**
@@ -185,25 +155,15 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /**
-     * Gives this run a time to end in: how many steps a piece takes then follows from how long a step of it takes, whatever the
+     * Gives this run a time to end in: how many steps a subgraph takes then follows from how long a step of it takes, whatever the
      * settings say. A run that is restored keeps to the numbers chosen before.
      *
      * @param seconds of all slices of the run together
      * @param used    of these, by what came before
      */
     public TuningRun within(double seconds, double used) {
-        budget = new TimeBudget(seconds, used, System::nanoTime);
+        subgraphs.within(new TimeBudget(seconds, used, System::nanoTime));
         return this;
-    }
-
-    private Training within(Subgraph part, Trainables trainables, Training usual) {
-        int place = parts.indexOf(part);
-        int left = parts.size() - Math.max(0, place) + (settings.whole() == TuneSettings.Whole.OFF ? 0 : 1);
-        return usual.withSteps(budget.steps(
-                place + " " + part.name(),
-                place < 0 ? 1 : left,
-                usual.steps(),
-                () -> tuning.secondsAStep(part, state, behind(part), trainables, usual)));
     }
 
     /**
@@ -215,11 +175,9 @@ public final class TuningRun implements AutoCloseable {
         var timed = new TimeLeft(progress, System::nanoTime);
         double all = weight(moves);
         while (done < moves.size()) {
-            if (!moves.get(done)
-                    .take(
-                            stop,
-                            timed.part(
-                                    weight(moves.subList(0, done)) / all, weight(moves.subList(0, done + 1)) / all))) {
+            double from = weight(moves.subList(0, done)) / all;
+            double to = weight(moves.subList(0, done + 1)) / all;
+            if (!moves.get(done).action().take(stop, timed.part(from, to))) {
                 return false;
             }
             done++;
@@ -234,123 +192,24 @@ public final class TuningRun implements AutoCloseable {
         return moves.stream().mapToInt(Move::weight).sum();
     }
 
-    private boolean round(Subgraph part, Progress progress) {
-        arrive(part);
-        double before = tuning.error(part, state);
-        var rounded = tuning.round(part, state, progress);
-        double after = tuning.error(part, rounded);
-        keep(new Step("compensated rounding", part.name(), before, after, after < before, List.of()), rounded);
-        return true;
-    }
-
-    /** Keeps a change of the whole model when held-out samples agree. */
-    private void keepIfBetter(String method, State next, Progress progress) {
-        double before = closeness.error(state, progress.part(0, 0.5));
-        double after = next.equals(state) ? before : closeness.error(next, progress.part(0.5, 1));
-        keep(new Step(method, "", before, after, after < before, List.of()), next);
-    }
-
-    private boolean correctBiases(BooleanSupplier stop, Progress progress) {
+    private void correctBiases(Progress progress) {
+        var state = judged.state();
         var corrected = BiasCorrection.apply(
                 model, state.model(), state.plan(), samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
-        keepIfBetter("bias correction", new State(corrected, state.plan()), progress.part(0.6, 1));
-        return true;
+        judged.keepIfBetter("bias correction", new State(corrected, state.plan()), progress.part(0.6, 1));
     }
 
-    /** A part that cannot learn is passed as it is, and the report says why. */
-    private void leaveUntrained(Subgraph part, Node opaque) {
-        double error = tuning.error(part, state);
-        steps.add(new Step("not trained: no gradient of " + opaque.op(), part.name(), error, error, false, List.of()));
-    }
-
-    private void keep(Step step, State next) {
-        steps.add(step);
-        state = step.kept() ? next : state;
-    }
-
-    private boolean tune(
-            String method,
-            Subgraph part,
-            Trainables trainables,
-            Training how,
-            BooleanSupplier stop,
-            Progress progress) {
-        var tuned = tuning.tune(part, state, behind(part), trainables, how, folder.resolve(TRAINING), stop, progress);
-        tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
-            double before = trained.curve().getFirst().score();
-            double after = trained.curve().stream()
-                    .mapToDouble(point -> point.score())
-                    .min()
-                    .orElseThrow();
-            keep(new Step(method, part.name(), before, after, after < before, trained.curve()), trained.state());
-        });
-        return tuned.isPresent();
-    }
-
-    /**
-     * Pieces are close by now: smaller steps are left to take.
-     *
-     * @param bytes of activations for one sample; as many samples make a batch as have room
-     */
-    private boolean tuneWhole(Subgraph whole, long bytes, BooleanSupplier stop, Progress progress) {
-        if (tuning != null) {
-            tuning.close();
-        }
-        tuning = new BlockTuning(model, samples, split, partition.axes(), true, provider, folder);
-        var fitting = training.withBatch(
-                samples.batchSize((int) Math.clamp(WHOLE_BYTES / Math.max(1, bytes), 1, training.batch())));
-        var closer = settings.logits()
-                ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE)
-                : fitting.withRates(WHOLE_RATE);
-        var how = within(whole, settings.wholeTrainables(), closer);
-        return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
-    }
-
-    private boolean normalize(BooleanSupplier stop, Progress progress) {
-        var next = NormalizationTuning.apply(state, model, samples, split, batch, provider, progress.part(0, 0.6));
-        keepIfBetter("normalization", next, progress.part(0.6, 1));
-        return true;
-    }
-
-    private Optional<Subgraph> behind(Subgraph part) {
-        boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
-        return looks && parts.contains(part)
-                ? AcrossBlock.behind(parts, parts.indexOf(part), model)
-                        .filter(rest -> NonDifferentiable.behind(rest, model).isEmpty())
-                : Optional.empty();
-    }
-
-    /** Blocks follow on each other; layers are taken wherever they are. */
-    private void arrive(Subgraph part) {
-        boolean single =
-                settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
-        if (tuning == null) {
-            tuning = new BlockTuning(model, samples, split, partition.axes(), settings.sequential(), provider, folder);
-            if (!single) {
-                parts.stream().takeWhile(earlier -> earlier != part).forEach(earlier -> tuning.pass(earlier, state));
-            }
-        }
-        if (single && arrived != part) {
-            tuning.enter(part, state);
-        }
-        arrived = part;
-    }
-
-    /** All parts together are kept only if the whole model gained: parts may each gain and disagree. */
-    private boolean judgeTheWhole(BooleanSupplier stop, Progress progress) {
-        double before = heldOut.error(start, progress.part(0, 0.5));
-        double after = heldOut.error(state, progress.part(0.5, 1));
-        if (after >= before) {
-            state = start;
-        }
-        steps.add(new Step("all", "", before, after, after < before, List.of()));
-        return true;
+    private void normalize(Progress progress) {
+        var next = NormalizationTuning.apply(
+                judged.state(), model, samples, split, batch, provider, progress.part(0, 0.6));
+        judged.keepIfBetter("normalization", next, progress.part(0.6, 1));
     }
 
     /** What came of it so far, with all outputs of the model. */
     public Tuner.Result result() {
-        return new Tuner.Result(
-                state.model() == start.model() ? given : withOutputs(state.model()), state.plan(), List.copyOf(steps));
+        var state = judged.state();
+        boolean changed = state.model() != judged.start().model();
+        return new Tuner.Result(changed ? withOutputs(state.model()) : given, state.plan(), judged.steps());
     }
 
     private Graph withOutputs(Graph tuned) {
@@ -362,12 +221,11 @@ public final class TuningRun implements AutoCloseable {
 
     /** Writes everything a later run needs to go on, as files of {@code target}. */
     public void save(Path target) throws IOException {
-        ModelFile.write(state.model(), target.resolve(MODEL));
-        state.plan().write(target.resolve(PLAN));
-        JSON.writeValue(target.resolve(MOVES).toFile(), new Saved(done, steps, budget.chosen()));
-        if (Files.exists(folder.resolve(TRAINING))) {
-            Files.copy(folder.resolve(TRAINING), target.resolve(TRAINING), StandardCopyOption.REPLACE_EXISTING);
-        }
+        ModelFile.write(judged.state().model(), target.resolve(MODEL));
+        judged.state().plan().write(target.resolve(PLAN));
+        var saved = new Saved(done, judged.steps(), subgraphs.budget().chosen());
+        JSON.writeValue(target.resolve(MOVES).toFile(), saved);
+        copy(checkpoint, target.resolve(TRAINING));
     }
 
     /** Whether a run was saved there. */
@@ -379,20 +237,21 @@ public final class TuningRun implements AutoCloseable {
     public void restore(Path source) throws IOException {
         var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);
         done = saved.done();
-        budget.restore(saved.chosen());
-        steps.clear();
-        steps.addAll(saved.steps());
-        state = new State(ModelFile.read(source.resolve(MODEL)), QuantizationPlan.read(source.resolve(PLAN)));
-        if (Files.exists(source.resolve(TRAINING))) {
-            Files.copy(source.resolve(TRAINING), folder.resolve(TRAINING), StandardCopyOption.REPLACE_EXISTING);
+        subgraphs.budget().restore(saved.chosen());
+        var plan = QuantizationPlan.read(source.resolve(PLAN));
+        judged.restore(new State(ModelFile.read(source.resolve(MODEL)), plan), saved.steps());
+        copy(source.resolve(TRAINING), checkpoint);
+    }
+
+    /** Only a training that was stopped has a file. */
+    private static void copy(Path training, Path to) throws IOException {
+        if (Files.exists(training)) {
+            Files.copy(training, to, StandardCopyOption.REPLACE_EXISTING);
         }
     }
 
     @Override
     public void close() throws IOException {
-        if (tuning != null) {
-            tuning.close();
-        }
-        Files.deleteIfExists(folder.resolve(TRAINING));
+        subgraphs.close();
     }
 }

@@ -1,0 +1,200 @@
+package dev.quantline.quantize.tune;
+
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.tune.BlockTuning.Split;
+import dev.quantline.quantize.tune.Tuner.Step;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+
+/** The moves of a {@link TuningRun} that work on one subgraph of the model at a time, and at last on the whole of it. */
+final class SubgraphMoves implements AutoCloseable {
+    private static final double WHOLE_RATE = 0.05;
+    private static final double LOGITS_RATE = 0.2;
+    /** Activations of a batch of whole samples; training keeps two to three times that. */
+    private static final long WHOLE_BYTES = 1L << 30;
+
+    private final Graph model;
+    private final Samples samples;
+    private final TuneSettings settings;
+    private final Provider provider;
+    private final Path folder;
+    private final Split split;
+    private final JudgedState judged;
+    private final Partition partition;
+    private final List<Subgraph> subgraphs;
+    private final Training training;
+    private final Path checkpoint;
+    private BlockTuning tuning;
+    /** Where {@link #tuning} stands. */
+    private Subgraph arrived;
+
+    private TimeBudget budget = TimeBudget.NONE;
+
+    /**
+     * @param model      the float model
+     * @param folder     for activations
+     * @param checkpoint file for a training that was stopped
+     */
+    SubgraphMoves(
+            Graph model,
+            Samples samples,
+            TuneSettings settings,
+            Split split,
+            JudgedState judged,
+            Provider provider,
+            Path folder,
+            Path checkpoint) {
+        this.model = model;
+        this.samples = samples;
+        this.settings = settings;
+        this.split = split;
+        this.judged = judged;
+        this.provider = provider;
+        this.folder = folder;
+        this.checkpoint = checkpoint;
+        partition = new Partition(model, judged.start().plan(), samples, provider);
+        subgraphs = partition.of(settings);
+        training = settings.training()
+                .withBatch(samples.batchSize(settings.training().batch()));
+    }
+
+    /** Those that are tuned one after the other. */
+    List<Subgraph> subgraphs() {
+        return subgraphs;
+    }
+
+    /** The whole model, where it can be trained at once. */
+    Optional<Subgraph> whole() {
+        return partition.whole().stream()
+                .filter(whole -> NonDifferentiable.in(
+                                whole, model, judged.start().plan())
+                        .isEmpty())
+                .findFirst();
+    }
+
+    void within(TimeBudget time) {
+        budget = time;
+    }
+
+    TimeBudget budget() {
+        return budget;
+    }
+
+    private Training within(Subgraph subgraph, Trainables trainables, Training usual) {
+        int place = subgraphs.indexOf(subgraph);
+        int left = subgraphs.size() - Math.max(0, place) + (settings.whole() == TuneSettings.Whole.OFF ? 0 : 1);
+        return usual.withSteps(budget.steps(
+                place + " " + subgraph.name(),
+                place < 0 ? 1 : left,
+                usual.steps(),
+                () -> tuning.secondsAStep(subgraph, judged.state(), behind(subgraph), trainables, usual)));
+    }
+
+    /** Rounds the weights of a subgraph so that they make up for each other's errors. */
+    void round(Subgraph subgraph, Progress progress) {
+        arrive(subgraph);
+        double before = tuning.error(subgraph, judged.state());
+        var rounded = tuning.round(subgraph, judged.state(), progress);
+        double after = tuning.error(subgraph, rounded);
+        judged.keep(
+                new Step("compensated rounding", subgraph.name(), before, after, after < before, List.of()), rounded);
+    }
+
+    /** Trains one of {@link #subgraphs}; false when it was stopped. One that cannot learn is passed as it is. */
+    boolean train(Subgraph subgraph, Optional<Node> opaque, BooleanSupplier stop, Progress progress) {
+        arrive(subgraph);
+        opaque.ifPresent(node -> leaveUntrained(subgraph, node));
+        var trainables = opaque.isPresent() ? Trainables.NOTHING : settings.trainables();
+        String method = settings.layers().name().toLowerCase(Locale.ROOT);
+        String where = (subgraphs.indexOf(subgraph) + 1) + " of " + subgraphs.size() + ", " + subgraph.name();
+        var how = within(subgraph, trainables, training);
+        return tune(method, subgraph, trainables, how, stop, progress.of(method + " " + where, subgraph.name()));
+    }
+
+    /** The report says why a subgraph cannot learn. */
+    private void leaveUntrained(Subgraph subgraph, Node opaque) {
+        double error = tuning.error(subgraph, judged.state());
+        String method = "not trained: no gradient of " + opaque.op();
+        judged.keep(new Step(method, subgraph.name(), error, error, false, List.of()), judged.state());
+    }
+
+    private boolean tune(
+            String method,
+            Subgraph subgraph,
+            Trainables trainables,
+            Training how,
+            BooleanSupplier stop,
+            Progress progress) {
+        var tuned =
+                tuning.tune(subgraph, judged.state(), behind(subgraph), trainables, how, checkpoint, stop, progress);
+        tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
+            double before = trained.curve().getFirst().score();
+            double after = trained.curve().stream()
+                    .mapToDouble(point -> point.score())
+                    .min()
+                    .orElseThrow();
+            judged.keep(
+                    new Step(method, subgraph.name(), before, after, after < before, trained.curve()), trained.state());
+        });
+        return tuned.isPresent();
+    }
+
+    /** Trains the whole model; false when it was stopped. Subgraphs are close by now: smaller steps are left to take. */
+    boolean trainWhole(Subgraph whole, BooleanSupplier stop, Progress progress) {
+        if (tuning != null) {
+            tuning.close();
+        }
+        tuning = new BlockTuning(model, samples, split, partition.axes(), true, provider, folder);
+        // As many samples make a batch as have room.
+        long fit = Math.clamp(WHOLE_BYTES / Math.max(1, partition.bytesASample()), 1, training.batch());
+        var fitting = training.withBatch(samples.batchSize((int) fit));
+        var closer = settings.logits()
+                ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE)
+                : fitting.withRates(WHOLE_RATE);
+        var how = within(whole, settings.wholeTrainables(), closer);
+        return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
+    }
+
+    private Optional<Subgraph> behind(Subgraph subgraph) {
+        boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
+        return looks && subgraphs.contains(subgraph)
+                ? AcrossBlock.behind(subgraphs, subgraphs.indexOf(subgraph), model)
+                        .filter(rest -> NonDifferentiable.behind(rest, model).isEmpty())
+                : Optional.empty();
+    }
+
+    /** Blocks follow on each other; layers are taken wherever they are. */
+    private void arrive(Subgraph subgraph) {
+        boolean single =
+                settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
+        if (tuning == null) {
+            tuning = new BlockTuning(model, samples, split, partition.axes(), settings.sequential(), provider, folder);
+            if (!single) {
+                subgraphs.stream()
+                        .takeWhile(earlier -> earlier != subgraph)
+                        .forEach(earlier -> tuning.pass(earlier, judged.state()));
+            }
+        }
+        if (single && arrived != subgraph) {
+            tuning.enter(subgraph, judged.state());
+        }
+        arrived = subgraph;
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (tuning != null) {
+            tuning.close();
+        }
+        Files.deleteIfExists(checkpoint);
+    }
+}
