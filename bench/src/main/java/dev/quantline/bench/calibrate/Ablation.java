@@ -132,7 +132,7 @@ public final class Ablation {
                         .formatted(
                                 row,
                                 chosen.stream()
-                                        .mapToDouble(CalibrationTable.Grid::consumerError)
+                                        .mapToDouble(CalibrationTable.ActivationCandidate::consumerError)
                                         .average()
                                         .orElseThrow())
                 + (centres.getCount() == 0
@@ -144,7 +144,7 @@ public final class Ablation {
     private static QuantizationPlan softmaxAlone(Calibrator.Result result) {
         var outputs = result.table().activations().stream()
                 .filter(site -> site.kind().equals(ActivationKind.SOFTMAX.label()))
-                .map(CalibrationTable.Site::tensor)
+                .map(CalibrationTable.Activation::tensor)
                 .collect(Collectors.toSet());
         return new QuantizationPlan(
                 result.plan().activations().stream()

@@ -8,7 +8,6 @@ import dev.quantline.onnx.Node;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
-import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.settings.Width;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -73,7 +72,7 @@ public record Candidates(
                     : activations(plan, table, width.activations());
             var weights = plan.weights().stream()
                     .map(weight -> tables.contains(weight.node()) && width.weights() < FEWEST_TABLE_BITS
-                            ? weight(weight, RowScales.of(model.initializers().get(weight.tensor()), width.weights()))
+                            ? weight.with(RowScales.of(model.initializers().get(weight.tensor()), width.weights()))
                             : width.weights() == base.weights() ? weight : weight(weight, table, width.weights()))
                     .toList();
             plans.put(width, new QuantizationPlan(activations, weights));
@@ -85,7 +84,9 @@ public record Candidates(
                 plans,
                 table.activations().stream()
                         .collect(Collectors.toMap(
-                                CalibrationTable.Site::tensor, CalibrationTable.Site::gridOf, (one, other) -> one)));
+                                CalibrationTable.Activation::tensor,
+                                CalibrationTable.Activation::gridOf,
+                                (one, other) -> one)));
     }
 
     private static List<QuantizationPlan.Activation> activations(
@@ -105,13 +106,9 @@ public record Candidates(
                                 == Math.max(
                                         bits, constant.candidates().getFirst().bits())))
                 .findFirst()
-                .map(scales -> weight(weight, scales.quantizer()))
+                .map(scales -> weight.with(scales.quantizer()))
                 .orElseThrow(() -> new IllegalArgumentException(
                         bits + " bits were no candidate of calibration for '" + weight.node() + "'"));
-    }
-
-    private static QuantizationPlan.Weight weight(QuantizationPlan.Weight weight, Uniform quantizer) {
-        return new QuantizationPlan.Weight(weight.tensor(), weight.node(), weight.input(), quantizer);
     }
 
     /** The layers that choose, in the order of the plan: nodes with weights. */

@@ -63,15 +63,15 @@ public final class Calibrator {
             Provider provider,
             Progress progress,
             Consumer<Graph> rewritten) {
-        try (var sites = settings.needsSamples()
-                ? ActivationQuantizerSearch.on(model, profile, samples, settings, batch, provider, progress)
-                : ActivationQuantizerSearch.without(model, profile, settings)) {
-            return calibrate(sites, profile, samples, settings, batch, provider, progress, rewritten);
+        try (var measured = settings.needsSamples()
+                ? Measurements.on(model, profile, samples, settings, batch, provider, progress)
+                : Measurements.without(model, profile, settings)) {
+            return calibrate(measured, profile, samples, settings, batch, provider, progress, rewritten);
         }
     }
 
     private static Result calibrate(
-            ActivationQuantizerSearch sites,
+            Measurements given,
             Profile profile,
             Samples samples,
             CalibrateSettings settings,
@@ -79,16 +79,19 @@ public final class Calibrator {
             Provider provider,
             Progress progress,
             Consumer<Graph> rewritten) {
-        var prepared = sites.model();
+        var migration = new ChannelMigration(given);
+        boolean migrates = settings.layernorm() != CalibrateSettings.Migration.OFF;
+        var measured = migrates && given.captured().isPresent() ? migration.apply(progress.part(0.1, 0.4)) : given;
+        var prepared = measured.model();
         rewritten.accept(prepared);
         var placement = Placement.of(prepared, settings.exclude());
-        var activations = activations(prepared, placement, sites, settings, progress.part(0.4, 0.8));
+        var activations = activations(measured, placement, settings, progress.part(0.4, 0.8));
         var planned = new ArrayList<QuantizationPlan.Activation>();
-        for (var site : activations) {
-            site.candidates().stream()
-                    .filter(grid -> grid.bits() == settings.activationBits())
-                    .forEach(grid -> planned.add(new QuantizationPlan.Activation(
-                            site.tensor(), site.readers(), grid.quantizer(), grid.range())));
+        for (var activation : activations) {
+            activation.candidates().stream()
+                    .filter(candidate -> candidate.bits() == settings.activationBits())
+                    .forEach(candidate -> planned.add(new QuantizationPlan.Activation(
+                            activation.tensor(), activation.readers(), candidate.quantizer(), candidate.range())));
         }
         var products = settings.weightRange() == CalibrateSettings.WeightRange.AUTO
                 ? InputGram.of(
@@ -100,11 +103,11 @@ public final class Calibrator {
                         provider,
                         progress.part(0.8, 0.82))
                 : InputGram.none();
-        var weights = new WeightCandidates(prepared, sites.profiles(), planned, settings, products)
+        var weights = new WeightCandidates(prepared, measured.profiles(), planned, settings, products)
                 .all(placement, progress.part(0.82, 1));
         var rewrites = new ArrayList<>(profile.rewrites());
-        if (settings.layernorm() != CalibrateSettings.Migration.OFF) {
-            rewrites.add(sites.rewrite());
+        if (migrates) {
+            rewrites.add(migration.rewrite());
         }
         return new Result(
                 prepared,
@@ -112,53 +115,48 @@ public final class Calibrator {
                 new CalibrationTable(activations, weights, rewrites));
     }
 
-    private static List<QuantizationPlan.Weight> planned(List<CalibrationTable.Constant> weights, int bits) {
+    private static List<QuantizationPlan.Weight> planned(List<CalibrationTable.Weight> weights, int bits) {
         return weights.stream()
-                .map(weight -> new QuantizationPlan.Weight(
-                        weight.tensor(),
-                        weight.node(),
-                        weight.input(),
-                        weight.candidates().stream()
-                                .filter(scales -> scales.bits() >= bits)
-                                .findFirst()
-                                .orElseThrow()
-                                .quantizer()))
+                .map(weight -> weight.with(weight.candidates().stream()
+                        .filter(scales -> scales.bits() >= bits)
+                        .findFirst()
+                        .orElseThrow()
+                        .quantizer()))
                 .toList();
     }
 
-    private static List<CalibrationTable.Site> activations(
-            Graph model,
-            Placement placement,
-            ActivationQuantizerSearch sites,
-            CalibrateSettings settings,
-            Progress progress) {
-        var kinds = new ActivationKinds(model.index());
-        var grids = new HashMap<String, Map<Integer, ActivationQuantizerSearch.Chosen>>();
-        var found = new ArrayList<CalibrationTable.Site>();
-        for (var site : placement.activations().values()) {
-            String kind = kinds.kindOf(site.tensor()).label();
+    private static List<CalibrationTable.Activation> activations(
+            Measurements measured, Placement placement, CalibrateSettings settings, Progress progress) {
+        var kinds = new ActivationKinds(measured.model().index());
+        var search = new ActivationQuantizerSearch(measured);
+        var quantizers = new HashMap<String, Map<Integer, ActivationQuantizerSearch.Chosen>>();
+        var found = new ArrayList<CalibrationTable.Activation>();
+        for (var point : placement.activations().values()) {
+            String kind = kinds.kindOf(point.tensor()).label();
             String left = !settings.quantizesActivations()
                     ? "activations stay float"
-                    : sites.profileOf(site.gridOf()).holdsMask() ? "it holds the constants of an attention mask" : null;
-            var candidates = new ArrayList<CalibrationTable.Grid>();
+                    : measured.profileOf(point.gridOf()).holdsMask()
+                            ? "it holds the constants of an attention mask"
+                            : null;
+            var candidates = new ArrayList<CalibrationTable.ActivationCandidate>();
             if (left == null) {
-                var chosen = grids.containsKey(site.gridOf())
-                        ? grids.get(site.gridOf())
-                        : sites.choose(site, settings.widths(settings.activationBits()));
-                grids.put(site.tensor(), chosen);
-                chosen.forEach((bits, choice) -> candidates.add(new CalibrationTable.Grid(
+                var chosen = quantizers.containsKey(point.gridOf())
+                        ? quantizers.get(point.gridOf())
+                        : search.choose(point, settings.widths(settings.activationBits()));
+                quantizers.put(point.tensor(), chosen);
+                chosen.forEach((bits, choice) -> candidates.add(new CalibrationTable.ActivationCandidate(
                         bits,
                         choice.quantizer(),
                         choice.range(),
-                        sqnrDb(sites, site.tensor(), choice.quantizer()),
+                        sqnrDb(measured, point.tensor(), choice.quantizer()),
                         choice.error())));
             }
-            found.add(new CalibrationTable.Site(
-                    site.tensor(),
+            found.add(new CalibrationTable.Activation(
+                    point.tensor(),
                     kind,
-                    site.readers(),
-                    site.gridOf(),
-                    ProfileSummary.of(sites.profileOf(site.tensor())),
+                    point.readers(),
+                    point.gridOf(),
+                    ProfileSummary.of(measured.profileOf(point.tensor())),
                     left,
                     candidates));
             progress.report((double) found.size() / placement.activations().size(), "choosing ranges");
@@ -166,7 +164,7 @@ public final class Calibrator {
         return found;
     }
 
-    private static double sqnrDb(ActivationQuantizerSearch sites, String tensor, Quantizer quantizer) {
-        return RangeSearch.sqnrDb(sites.profileOf(tensor).histogram(), quantizer);
+    private static double sqnrDb(Measurements measured, String tensor, Quantizer quantizer) {
+        return RangeSearch.sqnrDb(measured.profileOf(tensor).histogram(), quantizer);
     }
 }

@@ -52,8 +52,8 @@ final class WeightCandidates {
         model.nodes().forEach(node -> nodes.put(node.name(), node));
     }
 
-    List<CalibrationTable.Constant> all(Placement placement, Progress progress) {
-        var constants = new ArrayList<CalibrationTable.Constant>();
+    List<CalibrationTable.Weight> all(Placement placement, Progress progress) {
+        var constants = new ArrayList<CalibrationTable.Weight>();
         for (var place : placement.weights()) {
             constants.add(constant(place));
             progress.report((double) constants.size() / placement.weights().size(), "choosing weight scales");
@@ -61,7 +61,7 @@ final class WeightCandidates {
         return constants;
     }
 
-    private CalibrationTable.Constant constant(Placement.Weight place) {
+    private CalibrationTable.Weight constant(Placement.Weight place) {
         var tensor = model.initializers().get(place.tensor());
         var node = nodes.get(place.node());
         boolean layer = Operators.LAYERS.has(node);
@@ -70,7 +70,7 @@ final class WeightCandidates {
                 layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;
         int block = block(node, place, tensor.rank());
         int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
-        var candidates = new ArrayList<CalibrationTable.Scales>();
+        var candidates = new ArrayList<CalibrationTable.WeightCandidate>();
         for (int bits : settings.widths(settings.weightBits()).stream()
                 .map(width -> Math.max(fewest, width))
                 .distinct()
@@ -81,14 +81,14 @@ final class WeightCandidates {
             // Codes of fewer bits cannot reach the limit, wider ones run on no integer kernel.
             boolean reaches = limit > 0 && bits <= Byte.SIZE && 1 << bits > limit;
             if (!reaches) {
-                candidates.add(new CalibrationTable.Scales(bits, free, error, null));
+                candidates.add(new CalibrationTable.WeightCandidate(bits, free, error, null));
             } else {
                 var limited = WeightSearch.limited(tensor, free.withPairLimit(limit), importance);
-                candidates.add(new CalibrationTable.Scales(
+                candidates.add(new CalibrationTable.WeightCandidate(
                         bits, limited, WeightSearch.error(tensor, limited, importance), error));
             }
         }
-        return new CalibrationTable.Constant(place.tensor(), place.node(), place.input(), candidates);
+        return new CalibrationTable.Weight(place.tensor(), place.node(), place.input(), candidates);
     }
 
     /** What pairs of codes may add up to: products with quantized activations run on integer kernels. */

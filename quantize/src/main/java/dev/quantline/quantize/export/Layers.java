@@ -59,12 +59,12 @@ final class Layers {
                         weights.isEmpty()
                                 ? null
                                 : table.weight(node.name(), weightBits)
-                                        .map(CalibrationTable.Scales::error)
+                                        .map(CalibrationTable.WeightCandidate::error)
                                         .orElse(null),
                         activation == null
                                 ? null
                                 : table.activation(activation.tensor(), activationBits)
-                                        .map(CalibrationTable.Grid::sqnrDb)
+                                        .map(CalibrationTable.ActivationCandidate::sqnrDb)
                                         .orElse(null),
                         measured));
             }

@@ -45,7 +45,7 @@ public record ReportPlots(List<Picture> sites, List<Rewrite> rewrites) {
                 table.rewrites());
     }
 
-    private static Picture picture(CalibrationTable.Site site, QuantizationPlan plan, CalibrationTable table) {
+    private static Picture picture(CalibrationTable.Activation site, QuantizationPlan plan, CalibrationTable table) {
         return plan.activations().stream()
                 .filter(planned -> planned.tensor().equals(site.tensor()))
                 .findFirst()
@@ -62,7 +62,7 @@ public record ReportPlots(List<Picture> sites, List<Rewrite> rewrites) {
                             quantizer.lowest(0),
                             quantizer.highest(0),
                             table.activation(site.tensor(), quantizer.bits())
-                                    .map(CalibrationTable.Grid::sqnrDb)
+                                    .map(CalibrationTable.ActivationCandidate::sqnrDb)
                                     .orElse(null));
                 })
                 .orElseGet(() -> new Picture(

@@ -91,7 +91,7 @@ public record Saturation(String target, int products, List<String> saturating, L
     private static List<Narrowed> narrowed(QuantizationPlan plan, CalibrationTable table) {
         var narrowed = new ArrayList<Narrowed>();
         for (var weight : plan.weights()) {
-            Optional<CalibrationTable.Scales> scales = table.weights().stream()
+            Optional<CalibrationTable.WeightCandidate> scales = table.weights().stream()
                     .filter(constant -> constant.node().equals(weight.node()) && constant.input() == weight.input())
                     .flatMap(constant -> constant.candidates().stream())
                     .filter(one ->

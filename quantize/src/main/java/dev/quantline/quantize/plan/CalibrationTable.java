@@ -22,7 +22,7 @@ import java.util.Set;
  * @param weights     in graph order
  * @param rewrites    what was done to the float model before, and what was not and why
  */
-public record CalibrationTable(List<Site> activations, List<Constant> weights, List<Rewrite> rewrites) {
+public record CalibrationTable(List<Activation> activations, List<Weight> weights, List<Rewrite> rewrites) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /**
@@ -35,14 +35,14 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param left       why it stays float; null when it does not
      * @param candidates by width, the narrowest first; empty when it stays float
      */
-    public record Site(
+    public record Activation(
             String tensor,
             String kind,
             Set<String> readers,
             String gridOf,
             Observed observed,
             @JsonInclude(JsonInclude.Include.NON_NULL) String left,
-            List<Grid> candidates) {}
+            List<ActivationCandidate> candidates) {}
 
     /**
      * An activation at one width.
@@ -52,10 +52,16 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param consumerError squared error over power of the outputs of the layers that read it, it alone being quantized;
      *                      null when that was not measured
      */
-    public record Grid(int bits, Quantizer quantizer, String range, double sqnrDb, Double consumerError) {}
+    public record ActivationCandidate(
+            int bits, Quantizer quantizer, String range, double sqnrDb, Double consumerError) {}
 
     /** A constant: input {@code input} of node {@code node}, by width, the narrowest first. */
-    public record Constant(String tensor, String node, int input, List<Scales> candidates) {}
+    public record Weight(String tensor, String node, int input, List<WeightCandidate> candidates) {
+        /** As a plan has it, with one of the quantizers or what came of it. */
+        public QuantizationPlan.Weight with(Uniform quantizer) {
+            return new QuantizationPlan.Weight(tensor, node, input, quantizer);
+        }
+    }
 
     /**
      * A constant at one width.
@@ -63,27 +69,27 @@ public record CalibrationTable(List<Site> activations, List<Constant> weights, L
      * @param error squared error over power of the elements, each counting by the mean square of the input it meets
      * @param free  the error if pairs of codes were not limited; null where they are not
      */
-    public record Scales(
+    public record WeightCandidate(
             int bits,
             Uniform quantizer,
             double error,
             @JsonInclude(JsonInclude.Include.NON_NULL) Double free) {}
 
     /** An activation at a width; empty when it stays float or that width was no candidate. */
-    public Optional<Grid> activation(String tensor, int bits) {
+    public Optional<ActivationCandidate> activation(String tensor, int bits) {
         return activations.stream()
-                .filter(site -> site.tensor().equals(tensor))
-                .flatMap(site -> site.candidates().stream())
-                .filter(grid -> grid.bits() == bits)
+                .filter(activation -> activation.tensor().equals(tensor))
+                .flatMap(activation -> activation.candidates().stream())
+                .filter(candidate -> candidate.bits() == bits)
                 .findFirst();
     }
 
     /** The constant that {@code node} reads, at a width; empty when that was no candidate. */
-    public Optional<Scales> weight(String node, int bits) {
+    public Optional<WeightCandidate> weight(String node, int bits) {
         return weights.stream()
-                .filter(constant -> constant.node().equals(node))
-                .flatMap(constant -> constant.candidates().stream())
-                .filter(scales -> scales.bits() == bits)
+                .filter(weight -> weight.node().equals(node))
+                .flatMap(weight -> weight.candidates().stream())
+                .filter(candidate -> candidate.bits() == bits)
                 .findFirst();
     }
 

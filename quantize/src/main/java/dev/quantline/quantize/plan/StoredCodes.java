@@ -1,5 +1,6 @@
 package dev.quantline.quantize.plan;
 
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
@@ -82,7 +83,7 @@ final class StoredCodes implements Realization {
         if (weight.quantizer().block() > 0) {
             return true;
         }
-        if (!reader.is("MatMul", "Gemm", "Conv")
+        if (!Operators.LAYERS.has(reader)
                 || reader.is("Conv") && FloatKernels.isFaster(reader, constant)
                 || weight.quantizer().bits() > BYTE) {
             return false;

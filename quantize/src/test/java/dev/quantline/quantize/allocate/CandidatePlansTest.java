@@ -129,9 +129,9 @@ class CandidatePlansTest {
 
     @Test
     void aWidthThatWasNoCandidateIsNamed() {
-        var scales = new CalibrationTable.Scales(8, Uniform.symmetric(8, -1, new double[] {1}), 0, null);
+        var scales = new CalibrationTable.WeightCandidate(8, Uniform.symmetric(8, -1, new double[] {1}), 0, null);
         var table = new CalibrationTable(
-                List.of(), List.of(new CalibrationTable.Constant("u", "first", 1, List.of(scales))), List.of());
+                List.of(), List.of(new CalibrationTable.Weight("u", "first", 1, List.of(scales))), List.of());
         var plan = new QuantizationPlan(List.of(), List.of(weight("u", "first", WIDE)));
         var model = Graph.empty(17);
 
@@ -167,8 +167,8 @@ class CandidatePlansTest {
         var plan = new QuantizationPlan(List.of(), List.of(new Weight("table", node, 0, columns)));
         var table = new CalibrationTable(
                 List.of(),
-                List.of(new CalibrationTable.Constant(
-                        "table", node, 0, List.of(new CalibrationTable.Scales(8, columns, 0, null)))),
+                List.of(new CalibrationTable.Weight(
+                        "table", node, 0, List.of(new CalibrationTable.WeightCandidate(8, columns, 0, null)))),
                 List.of());
 
         // When

@@ -170,10 +170,12 @@ class CalibratorTest {
         for (var site : table.activations()) {
             assertEquals(
                     List.of(2, 5, 8, 16),
-                    site.candidates().stream().map(CalibrationTable.Grid::bits).toList(),
+                    site.candidates().stream()
+                            .map(CalibrationTable.ActivationCandidate::bits)
+                            .toList(),
                     site.tensor());
             var errors = site.candidates().stream()
-                    .mapToDouble(CalibrationTable.Grid::sqnrDb)
+                    .mapToDouble(CalibrationTable.ActivationCandidate::sqnrDb)
                     .toArray();
             assertTrue(errors[0] < errors[1] && errors[1] < errors[2] && errors[2] < errors[3], site.toString());
         }
@@ -182,7 +184,7 @@ class CalibratorTest {
             assertEquals(
                     rows ? List.of(8, 16) : List.of(2, 6, 8, 16),
                     constant.candidates().stream()
-                            .map(CalibrationTable.Scales::bits)
+                            .map(CalibrationTable.WeightCandidate::bits)
                             .toList());
             assertTrue(
                     constant.candidates().getFirst().error()

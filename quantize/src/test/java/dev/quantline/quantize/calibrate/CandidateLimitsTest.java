@@ -58,7 +58,7 @@ class CandidateLimitsTest {
         return List.of(new QuantizationPlan.Activation("x", Set.of("y/MatMul"), quantizer, "mse"));
     }
 
-    private static List<CalibrationTable.Scales> candidates(
+    private static List<CalibrationTable.WeightCandidate> candidates(
             List<QuantizationPlan.Activation> read, CalibrateSettings settings, InputGram gram) {
         var model = product();
         return new WeightCandidates(model, Map.of(), read, settings, gram)

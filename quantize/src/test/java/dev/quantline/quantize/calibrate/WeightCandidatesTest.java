@@ -42,7 +42,7 @@ class WeightCandidatesTest {
                 .withPairLimit(0);
     }
 
-    private static List<CalibrationTable.Constant> constants(
+    private static List<CalibrationTable.Weight> constants(
             Graph model,
             Map<String, TensorProfile> profiles,
             List<QuantizationPlan.Activation> activations,

@@ -281,15 +281,15 @@ class ExporterTest {
         var grid = Uniform.asymmetric(8, -1, 1);
         var table = new CalibrationTable(
                 List.of(
-                        new CalibrationTable.Site(
+                        new CalibrationTable.Activation(
                                 "x",
                                 "input",
                                 Set.of("a"),
                                 "x",
                                 observed,
                                 null,
-                                List.of(new CalibrationTable.Grid(8, grid, "mse", 40, null))),
-                        new CalibrationTable.Site(
+                                List.of(new CalibrationTable.ActivationCandidate(8, grid, "mse", 40, null))),
+                        new CalibrationTable.Activation(
                                 "scores", "other", Set.of("b"), "scores", observed, "it holds a mask", List.of())),
                 List.of(),
                 List.of());

@@ -161,12 +161,12 @@ class SaturationTest {
                 CalibrationTable.read(folder.resolve("table.json")).weights());
         assertTrue(table.weights().stream()
                 .flatMap(constant -> constant.candidates().stream())
-                .map(CalibrationTable.Scales::quantizer)
+                .map(CalibrationTable.WeightCandidate::quantizer)
                 .anyMatch(grid -> grid.pairLimit() == 128));
         assertTrue(table.weights().stream()
                 .filter(constant -> constant.tensor().equals("deep.w"))
                 .flatMap(constant -> constant.candidates().stream())
-                .map(CalibrationTable.Scales::quantizer)
+                .map(CalibrationTable.WeightCandidate::quantizer)
                 .map(Uniform::pairLimit)
                 .allMatch(limit -> limit == 0));
     }

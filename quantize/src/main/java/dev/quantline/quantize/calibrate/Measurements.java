@@ -1,0 +1,100 @@
+package dev.quantline.quantize.calibrate;
+
+import dev.quantline.onnx.Operators;
+import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Node;
+import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.onnx.runtime.TensorBatches;
+import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.profile.Profile;
+import dev.quantline.quantize.profile.TensorProfile;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What is known of the activations of a float model.
+ *
+ * @param profiles by tensor
+ * @param captured activations of some samples; empty where no setting tries quantizers on them
+ */
+record Measurements(
+        Graph model,
+        Map<String, TensorProfile> profiles,
+        Optional<TensorBatches> captured,
+        CalibrateSettings settings,
+        Provider provider)
+        implements AutoCloseable {
+    /** Tensors are kept twice: what layers read, and what those at hand should give. */
+    private static final int SHARES = 2;
+
+    static Measurements without(Graph model, Profile profile, CalibrateSettings settings) {
+        return new Measurements(model, profile.tensors(), Optional.empty(), settings, Provider.cpu());
+    }
+
+    /** Runs some samples. */
+    static Measurements on(
+            Graph model,
+            Profile profile,
+            Samples samples,
+            CalibrateSettings settings,
+            int batch,
+            Provider provider,
+            Progress progress) {
+        var placement = Placement.of(model, settings.exclude());
+        var tensors = new LinkedHashSet<>(placement.activations().keySet());
+        for (var node : model.nodes()) {
+            if (Operators.LAYERS.has(node)
+                    && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
+                node.inputs().stream()
+                        .filter(input ->
+                                !input.isEmpty() && !model.initializers().containsKey(input))
+                        .forEach(tensors::add);
+            }
+        }
+        progress.report(0, "running " + settings.samples() + " samples to try quantizers on");
+        var kept = settings.measuresReaders() ? tensors : ChannelMigration.candidates(model, placement, settings);
+        var captured = new ActivationSample(model, tensors, kept)
+                .run(
+                        samples,
+                        settings.samples(),
+                        batch,
+                        provider,
+                        settings.spilling().share(SHARES));
+        return new Measurements(model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
+    }
+
+    /** The same activations in a model that was rewritten. */
+    Measurements in(Graph rewritten) {
+        return new Measurements(rewritten, profiles, captured, settings, provider);
+    }
+
+    /** @throws BadInput when the tensor was not profiled, or never had a value */
+    TensorProfile profileOf(String tensor) {
+        var seen = profiles.get(tensor);
+        if (seen == null) {
+            throw new BadInput("activation '" + tensor + "' is not in the profile: profile the model again");
+        }
+        if (seen.histogram().total() == 0) {
+            throw new BadInput("activation '" + tensor
+                    + "' never had a value: give at least as many calibration samples as the model" + " takes at once");
+        }
+        return seen;
+    }
+
+    /** What quantizers do to the outputs of layers, on the samples that were run; to be closed. */
+    ConsumerError consumers(Graph graph, List<Node> readers) {
+        return new ConsumerError(
+                graph, readers, captured.orElseThrow(), settings.spilling().share(SHARES), provider);
+    }
+
+    @Override
+    public void close() {
+        captured.ifPresent(TensorBatches::close);
+    }
+}
