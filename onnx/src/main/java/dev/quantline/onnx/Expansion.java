@@ -1,8 +1,6 @@
 package dev.quantline.onnx;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.FunctionProto;
-import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import java.util.HashMap;
@@ -79,17 +77,10 @@ final class Expansion {
 
     private Size sizeOf(NodeProto node) {
         var size = new Size(1, node.getSerializedSize());
-        for (var attribute : node.getAttributeList()) {
-            size = size.plus(sizeOf(attribute));
+        for (var body : Bodies.of(node)) {
+            size = size.plus(sizeOf(body.getNodeList()));
         }
         String called = Functions.called(node);
         return functions.containsKey(called) ? size.plus(sizeOf(called)) : size;
-    }
-
-    private Size sizeOf(AttributeProto attribute) {
-        return attribute.getGraphsList().stream()
-                .map(GraphProto::getNodeList)
-                .map(this::sizeOf)
-                .reduce(sizeOf(attribute.getG().getNodeList()), Size::plus);
     }
 }

@@ -90,10 +90,7 @@ final class FunctionVersions {
 
     private static void addDomains(NodeProto node, Set<String> used) {
         used.add(node.getDomain());
-        for (var attribute : node.getAttributeList()) {
-            attribute.getG().getNodeList().forEach(inner -> addDomains(inner, used));
-            attribute.getGraphsList().forEach(body -> body.getNodeList().forEach(inner -> addDomains(inner, used)));
-        }
+        Bodies.of(node).forEach(body -> body.getNodeList().forEach(inner -> addDomains(inner, used)));
     }
 
     /** The main graph in the common version. */

@@ -68,9 +68,7 @@ final class Functions {
         for (var node : graph.getNodeList()) {
             take(node.getName());
             node.getOutputList().forEach(this::take);
-            node.getAttributeList().stream().filter(AttributeProto::hasG).forEach(attribute -> claim(attribute.getG()));
-            node.getAttributeList()
-                    .forEach(attribute -> attribute.getGraphsList().forEach(this::claim));
+            Bodies.of(node).forEach(this::claim);
         }
     }
 
@@ -102,14 +100,7 @@ final class Functions {
 
     private NodeProto withBodies(NodeProto node) {
         var changed = node.toBuilder().clearAttribute();
-        for (var attribute : node.getAttributeList()) {
-            var outer = attribute.toBuilder().clearGraphs();
-            if (attribute.hasG()) {
-                outer.setG(expanded(attribute.getG()));
-            }
-            attribute.getGraphsList().forEach(body -> outer.addGraphs(expanded(body)));
-            changed.addAttribute(outer);
-        }
+        node.getAttributeList().forEach(attribute -> changed.addAttribute(Bodies.changed(attribute, this::expanded)));
         return changed.build();
     }
 
@@ -179,7 +170,7 @@ final class Functions {
     /** What a body of the call reads has the names of the call's surroundings, not of the function's. */
     private static void refuseBodies(FunctionProto function, NodeProto call) {
         call.getAttributeList().stream()
-                .filter(attribute -> attribute.hasG() || attribute.getGraphsCount() > 0)
+                .filter(attribute -> !Bodies.of(attribute).isEmpty())
                 .findFirst()
                 .ifPresent(attribute -> {
                     throw new BadInput("function '" + function.getName() + "' is given a graph as its attribute '"
@@ -196,12 +187,7 @@ final class Functions {
         var changed = node.toBuilder().clearAttribute();
         for (var attribute : node.getAttributeList()) {
             if (attribute.getRefAttrName().isEmpty()) {
-                var inner = attribute.toBuilder().clearGraphs();
-                if (attribute.hasG()) {
-                    inner.setG(bound(attribute.getG(), attributes));
-                }
-                attribute.getGraphsList().forEach(body -> inner.addGraphs(bound(body, attributes)));
-                changed.addAttribute(inner);
+                changed.addAttribute(Bodies.changed(attribute, body -> bound(body, attributes)));
             } else if (attributes.containsKey(attribute.getRefAttrName())) {
                 changed.addAttribute(
                         attributes.get(attribute.getRefAttrName()).toBuilder().setName(attribute.getName()));

@@ -1,6 +1,5 @@
 package dev.quantline.onnx;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
@@ -51,24 +50,12 @@ final class KnownPart {
 
     private static NodeProto of(NodeProto node) {
         var known = node.toBuilder().clearAttribute();
-        node.getAttributeList().forEach(attribute -> known.addAttribute(of(attribute)));
+        node.getAttributeList().forEach(attribute -> known.addAttribute(Bodies.changed(attribute, KnownPart::of)));
         boolean newer = isOnnx(node.getDomain())
                 && (OpSchemaRegistry.Schema(node.getOpType(), OPSET, "") == null
                         || node.getAttributeList().stream()
                                 .anyMatch(attribute -> NEWER_ATTRIBUTES.contains(attribute.getName())));
         return newer ? known.setDomain(NEWER).build() : known.build();
-    }
-
-    private static AttributeProto of(AttributeProto attribute) {
-        if (!attribute.hasG() && attribute.getGraphsCount() == 0) {
-            return attribute;
-        }
-        var known = attribute.toBuilder().clearGraphs();
-        if (attribute.hasG()) {
-            known.setG(of(attribute.getG()));
-        }
-        attribute.getGraphsList().forEach(body -> known.addGraphs(of(body)));
-        return known.build();
     }
 
     private static boolean isOnnx(String domain) {

@@ -78,10 +78,7 @@ public final class ModelFile {
     private static void addOperators(GraphProto graph, List<String> operators) {
         for (var node : graph.getNodeList()) {
             operators.add(node.getOpType());
-            for (var attribute : node.getAttributeList()) {
-                addOperators(attribute.getG(), operators);
-                attribute.getGraphsList().forEach(body -> addOperators(body, operators));
-            }
+            Bodies.of(node).forEach(body -> addOperators(body, operators));
         }
     }
 
@@ -135,8 +132,7 @@ public final class ModelFile {
                 attribute.getTensorsList().forEach(ModelFile::refuseExternal);
                 refuseExternal(attribute.getSparseTensor());
                 attribute.getSparseTensorsList().forEach(ModelFile::refuseExternal);
-                refuseHidden(attribute.getG());
-                attribute.getGraphsList().forEach(ModelFile::refuseHidden);
+                Bodies.of(attribute).forEach(ModelFile::refuseHidden);
             }
         }
     }

@@ -10,6 +10,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /**
@@ -168,23 +169,19 @@ public record Node(
 
     /** Names that bodies of If, Loop and Scan read from the graph around them. */
     public Set<String> captured() {
-        var names = new LinkedHashSet<String>();
-        for (var attribute : attributes.values()) {
-            if (attribute.hasG()) {
-                names.addAll(captured(attribute.getG()));
-            }
-            attribute.getGraphsList().forEach(body -> names.addAll(captured(body)));
-        }
-        return names;
+        return names(Node::captured);
     }
 
     /** Names that bodies of If, Loop and Scan define themselves, which must differ from all names around them. */
     Set<String> inner() {
+        return names(Node::inner);
+    }
+
+    private Set<String> names(Function<GraphProto, Set<String>> ofBody) {
         var names = new LinkedHashSet<String>();
-        for (var attribute : attributes.values()) {
-            names.addAll(inner(attribute.getG()));
-            attribute.getGraphsList().forEach(body -> names.addAll(inner(body)));
-        }
+        attributes
+                .values()
+                .forEach(attribute -> Bodies.of(attribute).forEach(body -> names.addAll(ofBody.apply(body))));
         return names;
     }
 

@@ -1,6 +1,5 @@
 package dev.quantline.onnx;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import java.util.function.UnaryOperator;
@@ -17,19 +16,7 @@ final class Renaming {
         var changed = node.toBuilder().clearInput().clearOutput().clearAttribute();
         node.getInputList().forEach(name -> changed.addInput(rename.apply(name)));
         node.getOutputList().forEach(name -> changed.addOutput(rename.apply(name)));
-        node.getAttributeList().forEach(attribute -> changed.addAttribute(of(attribute)));
-        return changed.build();
-    }
-
-    private AttributeProto of(AttributeProto attribute) {
-        if (!attribute.hasG() && attribute.getGraphsCount() == 0) {
-            return attribute;
-        }
-        var changed = attribute.toBuilder().clearGraphs();
-        if (attribute.hasG()) {
-            changed.setG(of(attribute.getG()));
-        }
-        attribute.getGraphsList().forEach(body -> changed.addGraphs(of(body)));
+        node.getAttributeList().forEach(attribute -> changed.addAttribute(Bodies.changed(attribute, this::of)));
         return changed.build();
     }
 

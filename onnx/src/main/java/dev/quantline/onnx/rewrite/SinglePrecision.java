@@ -6,6 +6,7 @@ import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
+import dev.quantline.onnx.Bodies;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.ElementTypes;
 import dev.quantline.onnx.Graph;
@@ -47,30 +48,19 @@ public record SinglePrecision() implements Pass {
     /** A model without 16-bit floats inside; the model itself when it has none. */
     @Override
     public Rewritten apply(Graph model) {
-        return isNeeded(model)
-                ? new Rewritten(new Widening(model.copy()).run(), this, halves(model), List.of())
-                : new Rewritten(model, this, List.of(), List.of());
-    }
-
-    private static List<String> halves(Graph model) {
-        return Stream.concat(
-                        Stream.concat(model.inputs().stream(), model.outputs().stream())
-                                .filter(info -> isHalf(info.getType()))
-                                .map(ValueInfoProto::getName),
-                        model.initializers().keySet().stream()
-                                .filter(name -> HALVES.contains(
-                                        model.initializers().get(name).type())))
+        if (!isNeeded(model)) {
+            return new Rewritten(model, this, List.of(), List.of());
+        }
+        var types = ElementTypes.of(model);
+        var halves = types.keySet().stream()
+                .filter(tensor -> HALVES.contains(types.get(tensor)))
                 .toList();
+        return new Rewritten(new Widening(model.copy(), types, new LinkedHashMap<>()).run(), this, halves, List.of());
     }
 
     /** The graph of one model while it is rewritten. */
-    private record Widening(Graph graph, Map<String, String> renamed) {
-        Widening(Graph graph) {
-            this(graph, new LinkedHashMap<>());
-        }
-
+    private record Widening(Graph graph, Map<String, DataType> types, Map<String, String> renamed) {
         Graph run() {
-            var types = ElementTypes.of(graph);
             var before = new ArrayList<Node>();
             var behind = new ArrayList<Node>();
             graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
@@ -145,18 +135,13 @@ public record SinglePrecision() implements Pass {
     }
 
     private static AttributeProto wide(AttributeProto attribute, boolean standard) {
-        var changed = attribute.toBuilder();
+        var changed = Bodies.changed(attribute, SinglePrecision::wide).toBuilder();
         if (standard && NAMES_TYPE.contains(attribute.getName()) && isHalf((int) attribute.getI())) {
             changed.setI(FLOAT);
         }
         if (attribute.hasT()) {
             changed.setT(wide(attribute.getT()));
         }
-        if (attribute.hasG()) {
-            changed.setG(wide(attribute.getG()));
-        }
-        changed.clearGraphs();
-        attribute.getGraphsList().forEach(body -> changed.addGraphs(wide(body)));
         return changed.build();
     }
 

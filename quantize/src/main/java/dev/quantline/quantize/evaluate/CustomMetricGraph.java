@@ -3,6 +3,7 @@ package dev.quantline.quantize.evaluate;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Bodies;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.OnnxLibrary;
@@ -67,10 +68,7 @@ public record CustomMetricGraph(String name, Graph graph, boolean largerIsBetter
                 throw new BadInput("evaluation.metric: " + name + " calls " + node.getDomain() + "." + node.getOpType()
                         + " in node '" + node.getName() + "', and a metric is made of ONNX's own operators");
             }
-            node.getAttributeList().forEach(attribute -> {
-                refuseForeign(name, attribute.getG());
-                attribute.getGraphsList().forEach(body -> refuseForeign(name, body));
-            });
+            Bodies.of(node).forEach(body -> refuseForeign(name, body));
         }
     }
 

@@ -1,7 +1,7 @@
 package dev.quantline.quantize.plan;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
+import dev.quantline.onnx.Bodies;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Operators;
 
@@ -13,21 +13,15 @@ public final class SubgraphBodies {
     public static long products(Graph graph) {
         return graph.nodes().stream()
                 .flatMap(node -> node.attributes().values().stream())
+                .flatMap(attribute -> Bodies.of(attribute).stream())
                 .mapToLong(SubgraphBodies::products)
                 .sum();
-    }
-
-    private static long products(AttributeProto attribute) {
-        return products(attribute.getG())
-                + attribute.getGraphsList().stream()
-                        .mapToLong(SubgraphBodies::products)
-                        .sum();
     }
 
     private static long products(GraphProto body) {
         return body.getNodeList().stream()
                 .mapToLong(node -> (Operators.LAYERS.has(node.getOpType()) ? 1 : 0)
-                        + node.getAttributeList().stream()
+                        + Bodies.of(node).stream()
                                 .mapToLong(SubgraphBodies::products)
                                 .sum())
                 .sum();
