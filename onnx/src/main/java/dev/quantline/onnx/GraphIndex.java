@@ -2,10 +2,12 @@ package dev.quantline.onnx;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /** Who makes and who reads each tensor of a graph, as it was when the index was taken. */
@@ -20,18 +22,12 @@ public final class GraphIndex {
         outputs = graph.outputs().stream().map(output -> output.getName()).collect(Collectors.toUnmodifiableSet());
         for (var node : graph.nodes()) {
             node.outputs().stream().filter(output -> !output.isEmpty()).forEach(output -> producers.put(output, node));
-            node.inputs().stream()
-                    .distinct()
-                    .filter(input -> !input.isEmpty())
-                    .forEach(input -> addConsumer(input, node));
-            node.captured().stream()
-                    .filter(input -> !node.inputs().contains(input))
-                    .forEach(input -> addConsumer(input, node));
+            var read = new LinkedHashSet<>(node.inputs());
+            read.addAll(node.captured());
+            read.remove("");
+            read.forEach(input ->
+                    consumers.computeIfAbsent(input, key -> new ArrayList<>()).add(node));
         }
-    }
-
-    private void addConsumer(String tensor, Node node) {
-        consumers.computeIfAbsent(tensor, key -> new ArrayList<>()).add(node);
     }
 
     /** The node that makes {@code tensor}; empty for graph inputs and initializers. */
@@ -42,6 +38,11 @@ public final class GraphIndex {
     /** The producer if it is one of these ONNX operators. */
     public Optional<Node> producer(String tensor, String... ops) {
         return producer(tensor).filter(node -> node.is(ops));
+    }
+
+    /** Whether one of ONNX's own operators makes {@code tensor} in such a way. */
+    public boolean isMade(String tensor, String op, Predicate<Node> how) {
+        return producer(tensor, op).filter(how).isPresent();
     }
 
     /** Nodes that read {@code tensor}, once each, in graph order. */
@@ -62,6 +63,10 @@ public final class GraphIndex {
     /** The constant value of {@code tensor}; empty for anything computed or fed. */
     public Optional<Tensor> constant(String tensor) {
         return Optional.ofNullable(graph.initializers().get(tensor));
+    }
+
+    public boolean isConstant(String tensor) {
+        return constant(tensor).isPresent();
     }
 
     /** The value of a constant of one element, of any shape; empty for anything else. */

@@ -77,22 +77,14 @@ public final class OnnxLibrary {
         return infos;
     }
 
-    private static Map<String, Tensor> large(Graph graph) {
-        var large = new LinkedHashMap<String, Tensor>();
-        graph.initializers().forEach((name, tensor) -> {
-            if (tensor.data().capacity() > LARGE) {
-                large.put(name, tensor);
-            }
-        });
-        return large;
-    }
-
     private static OnnxMl.ModelProto light(Graph graph) {
         var light = graph.copy();
-        large(graph).forEach((name, tensor) -> {
-            light.initializers().remove(name);
-            light.inputs().removeIf(input -> input.getName().equals(name));
-            light.inputs().add(ValueInfos.of(name, tensor.type(), tensor.shape()));
+        graph.initializers().forEach((name, tensor) -> {
+            if (tensor.data().capacity() > LARGE) {
+                light.initializers().remove(name);
+                light.inputs().removeIf(input -> input.getName().equals(name));
+                light.inputs().add(ValueInfos.of(name, tensor.type(), tensor.shape()));
+            }
         });
         return KnownPart.of(light.toProto());
     }

@@ -5,6 +5,7 @@ import ai.onnx.proto.OnnxMl.TypeProto;
 import ai.onnx.proto.OnnxMl.ValueInfoProto;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 
 /** Declared types and shapes of inputs, outputs and inferred tensors. */
 public final class ValueInfos {
@@ -49,12 +50,9 @@ public final class ValueInfos {
 
     /** Sizes of the axes, -1 where open; empty when not even the rank is known. */
     public static Optional<long[]> shape(ValueInfoProto info) {
-        if (!info.getType().getTensorType().hasShape()) {
-            return Optional.empty();
-        }
-        return Optional.of(info.getType().getTensorType().getShape().getDimList().stream()
-                .mapToLong(dim -> dim.hasDimValue() ? dim.getDimValue() : -1)
-                .toArray());
+        return numberedShape(info)
+                .map(shape ->
+                        LongStream.of(shape).map(size -> Math.max(size, -1)).toArray());
     }
 
     /** The same, with the numbers that {@link #of} was given where a size is open. */

@@ -27,9 +27,7 @@ public final class ActivationKinds {
     }
 
     private boolean isOfActivations(Node node) {
-        return node.is("MatMul")
-                && node.inputs().stream()
-                        .noneMatch(input -> index.constant(input).isPresent());
+        return node.is("MatMul") && node.inputs().stream().noneMatch(index::isConstant);
     }
 
     /** What made it, whoever reads it. Chains are followed once, from their end to their beginning. */
@@ -59,7 +57,7 @@ public final class ActivationKinds {
             case "Conv", "ConvTranspose" -> ActivationKind.CONV;
             case "MatMul" -> isOfActivations(node) ? ActivationKind.CONTEXT : ActivationKind.LINEAR;
             case "Gemm" -> ActivationKind.LINEAR;
-            case "Gather" -> index.constant(node.input(0)).isPresent() ? ActivationKind.EMBEDDING : made(node.input(0));
+            case "Gather" -> index.isConstant(node.input(0)) ? ActivationKind.EMBEDDING : made(node.input(0));
             case "Concat" -> common(node);
             default -> Operators.ARITHMETIC.has(node) ? combined(node) : ActivationKind.OTHER;
         };
@@ -80,7 +78,7 @@ public final class ActivationKinds {
 
     private ActivationKind common(Node node) {
         var kinds = node.inputs().stream()
-                .filter(input -> index.constant(input).isEmpty())
+                .filter(input -> !index.isConstant(input))
                 .map(this::made)
                 .distinct()
                 .toList();
@@ -89,21 +87,22 @@ public final class ActivationKinds {
 
     /** A constant beside it changes nothing but numbers; two activations are a residual sum or a gated product. */
     private ActivationKind combined(Node node) {
-        Optional<String> constant = node.inputs().stream()
-                .filter(input -> index.constant(input).isPresent())
-                .findFirst();
+        Optional<String> constant =
+                node.inputs().stream().filter(index::isConstant).findFirst();
         if (constant.isPresent()) {
             return made(node.beside(constant.get()));
         }
-        if (!node.is("Add")) {
-            return node.is("Mul")
-                            && node.inputs().stream()
-                                    .map(this::made)
-                                    .anyMatch(kind -> kind == ActivationKind.SILU || kind == ActivationKind.GELU)
-                    ? ActivationKind.GATE
-                    : ActivationKind.OTHER;
-        }
-        boolean embedded = node.inputs().stream().allMatch(input -> made(input) == ActivationKind.EMBEDDING);
-        return embedded ? ActivationKind.EMBEDDING : ActivationKind.RESIDUAL;
+        var kinds = node.inputs().stream().map(this::made).toList();
+        return switch (node.op()) {
+            case "Add" ->
+                kinds.stream().allMatch(ActivationKind.EMBEDDING::equals)
+                        ? ActivationKind.EMBEDDING
+                        : ActivationKind.RESIDUAL;
+            case "Mul" ->
+                kinds.contains(ActivationKind.SILU) || kinds.contains(ActivationKind.GELU)
+                        ? ActivationKind.GATE
+                        : ActivationKind.OTHER;
+            default -> ActivationKind.OTHER;
+        };
     }
 }

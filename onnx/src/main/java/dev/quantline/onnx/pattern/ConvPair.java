@@ -36,8 +36,7 @@ public record ConvPair(Node first, Optional<Node> between, Node second) {
         }
         var one = weight(index, first.get());
         var two = weight(index, second);
-        boolean bias =
-                !first.get().hasInput(2) || index.constant(first.get().input(2)).isPresent();
+        boolean bias = !first.get().hasInput(2) || index.isConstant(first.get().input(2));
         if (one.isEmpty() || two.isEmpty() || !bias) {
             return Found.not("weights or bias are no float constants");
         }

@@ -36,8 +36,9 @@ public final class DecomposedOperators {
         var centered = index.producer(division.input(0), "Sub").filter(this::subtractsMean);
         var root = index.producer(division.input(1), "Sqrt");
         var shifted = root.flatMap(node -> index.producer(node.input(0), "Add"));
-        var epsilon = shifted.flatMap(node -> operandBeside(node, "ReduceMean")).flatMap(index::number);
-        var variance = shifted.flatMap(node -> producerAmong(node, "ReduceMean"));
+        var variance = shifted.flatMap(node ->
+                index.producer(node.input(0), "ReduceMean").or(() -> index.producer(node.input(1), "ReduceMean")));
+        var epsilon = variance.flatMap(mean -> index.number(shifted.get().beside(mean.output())));
         if (centered.isEmpty()
                 || epsilon.isEmpty()
                 || variance.isEmpty()
@@ -64,27 +65,25 @@ public final class DecomposedOperators {
     }
 
     private boolean subtractsMean(Node difference) {
-        return index.producer(difference.input(1), "ReduceMean")
-                .filter(mean -> mean.input(0).equals(difference.input(0)) && isLastAxis(mean))
-                .isPresent();
+        return index.isMade(
+                difference.input(1),
+                "ReduceMean",
+                mean -> mean.input(0).equals(difference.input(0)) && isLastAxis(mean));
     }
 
     private boolean isLastAxis(Node reduction) {
         return reduction.intOf("keepdims", 1) == 1
-                && index.constant(reduction.input(1))
-                        .map(axes -> axes.size() == 1 && axes.get(0) == -1)
-                        .orElse(false);
+                && index.number(reduction.input(1)).orElse(0.0) == -1;
     }
 
     /** Whether {@code tensor} is the square of a difference equal to {@code centered}, which exporters may write twice. */
     private boolean isSquareOf(String tensor, Node centered) {
         var square = index.producer(tensor, "Pow", "Mul");
         var base = square.flatMap(node -> index.producer(node.input(0), "Sub"));
-        boolean squared = square.map(node -> node.is("Pow")
-                        ? index.number(node.input(1)).orElse(0.0) == 2
-                        : node.input(0).equals(node.input(1)))
-                .orElse(false);
-        return squared
+        return square.filter(node -> node.is("Pow")
+                                ? index.number(node.input(1)).orElse(0.0) == 2
+                                : node.input(0).equals(node.input(1)))
+                        .isPresent()
                 && base.filter(node -> node.input(0).equals(centered.input(0)) && subtractsMean(node))
                         .isPresent();
     }
@@ -93,9 +92,9 @@ public final class DecomposedOperators {
     private Optional<Node> gelu(Node erf) {
         var argument = index.producer(erf.input(0), "Div", "Mul");
         var divisor = argument.flatMap(node -> index.number(node.input(1)));
-        boolean root = divisor.map(
+        boolean root = divisor.filter(
                         value -> Math.abs((argument.get().is("Div") ? value : 1 / value) - Math.sqrt(2)) < 1e-3)
-                .orElse(false);
+                .isPresent();
         var plusOne = index.onlyConsumer(erf.output())
                 .filter(node -> node.is("Add"))
                 .filter(node -> index.number(node.beside(erf.output())).orElse(0.0) == 1);
@@ -113,10 +112,11 @@ public final class DecomposedOperators {
                 return Optional.empty();
             }
             String factor = next.get().beside(factors);
-            boolean halfOfX = index.producer(factor, "Mul")
-                    .filter(node -> node.inputs().contains(x)
-                            && index.number(node.beside(x)).orElse(0.0) == 0.5)
-                    .isPresent();
+            boolean halfOfX = index.isMade(
+                    factor,
+                    "Mul",
+                    node -> node.inputs().contains(x)
+                            && index.number(node.beside(x)).orElse(0.0) == 0.5);
             boolean half = index.number(factor).orElse(0.0) == 0.5;
             if (!halfOfX && !half && !factor.equals(x)) {
                 return Optional.empty();
@@ -129,14 +129,6 @@ public final class DecomposedOperators {
                 product.get().name(), "Gelu", "", List.of(x), product.get().outputs(), Map.of()));
     }
 
-    private Optional<Node> producerAmong(Node binary, String op) {
-        return index.producer(binary.input(0), op).or(() -> index.producer(binary.input(1), op));
-    }
-
-    private Optional<String> operandBeside(Node binary, String op) {
-        return producerAmong(binary, op).map(node -> binary.beside(node.output()));
-    }
-
     private boolean isVector(String tensor) {
         return index.constant(tensor)
                 .map(value -> value.rank() == 1)
@@ -144,7 +136,7 @@ public final class DecomposedOperators {
                         .filter(input -> input.getName().equals(tensor))
                         .findFirst()
                         .flatMap(ValueInfos::shape)
-                        .map(shape -> shape.length == 1)
-                        .orElse(false));
+                        .filter(shape -> shape.length == 1)
+                        .isPresent());
     }
 }

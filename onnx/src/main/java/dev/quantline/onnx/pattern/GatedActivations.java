@@ -48,14 +48,14 @@ final class GatedActivations {
 
     /** The activations a product is made of; constants are left out. */
     private void collect(String tensor, List<String> factors, int depth) {
-        var product = index.producer(tensor, "Mul", "Div")
-                .filter(node -> node.is("Mul") || index.constant(node.input(1)).isPresent());
+        var product =
+                index.producer(tensor, "Mul", "Div").filter(node -> node.is("Mul") || index.isConstant(node.input(1)));
         if (product.isEmpty() || depth == DEEPEST) {
             factors.add(tensor);
             return;
         }
         product.get().inputs().stream()
-                .filter(input -> index.constant(input).isEmpty())
+                .filter(input -> !index.isConstant(input))
                 .forEach(input -> collect(input, factors, depth + 1));
     }
 
@@ -74,22 +74,23 @@ final class GatedActivations {
                     .anyMatch(alpha -> Math.abs(alpha - QUICK) < 0.01);
             return Optional.of(!own ? ActivationKind.GATE : quick ? ActivationKind.GELU : ActivationKind.SILU);
         }
-        boolean risen = index.producer(gate, "Add")
-                .filter(add -> add.inputs().stream()
-                                .anyMatch(input -> index.constant(input).isPresent())
-                        && add.inputs().stream().anyMatch(this::isErrorFunction))
-                .isPresent();
+        boolean risen = index.isMade(
+                gate,
+                "Add",
+                add -> add.inputs().stream().anyMatch(index::isConstant)
+                        && add.inputs().stream().anyMatch(this::isErrorFunction));
         boolean own = risen && factors.stream().anyMatch(x -> !x.equals(gate) && comesFrom(gate, x, 0));
         return own ? Optional.of(ActivationKind.GELU) : Optional.empty();
     }
 
     private boolean isErrorFunction(String tensor) {
         return index.producer(tensor, "Erf", "Tanh").isPresent()
-                || index.producer(tensor, "Mul")
-                        .filter(mul -> mul.inputs().stream()
+                || index.isMade(
+                        tensor,
+                        "Mul",
+                        mul -> mul.inputs().stream()
                                 .anyMatch(input ->
-                                        index.producer(input, "Erf", "Tanh").isPresent()))
-                        .isPresent();
+                                        index.producer(input, "Erf", "Tanh").isPresent()));
     }
 
     private boolean comesFrom(String tensor, String source, int depth) {

@@ -89,9 +89,8 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
         var beta = vector(index, sub.get().input(0));
         for (int i = 0; i < 2; i++) {
             String factor = scaled.get().input(i);
-            boolean shared = index.producer(sub.get().input(1), "Mul")
-                    .filter(mul -> mul.inputs().contains(factor))
-                    .isPresent();
+            boolean shared =
+                    index.isMade(sub.get().input(1), "Mul", mul -> mul.inputs().contains(factor));
             var gamma = shared ? gamma(index, factor) : Optional.<float[]>empty();
             if (gamma.isPresent() && beta.isPresent() && beta.get().length == gamma.get().length) {
                 return Optional.of(new NormOutput(tensor, "", Optional.empty(), gamma.get(), beta.get()));
@@ -121,7 +120,7 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
         var divided = index.producer(tensor, "Div");
         if (divided.isPresent()) {
             return isDeviation(index, divided.get().input(1))
-                            && index.constant(divided.get().input(0)).isEmpty()
+                            && !index.isConstant(divided.get().input(0))
                     ? Optional.of(divided.get().input(0))
                     : Optional.empty();
         }
@@ -135,31 +134,26 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
     }
 
     private static boolean isCentred(GraphIndex index, String x) {
-        return index.producer(x, "Sub")
-                .filter(sub -> index.producer(sub.input(1), "ReduceMean").isPresent())
-                .isPresent();
+        return index.isMade(
+                x, "Sub", sub -> index.producer(sub.input(1), "ReduceMean").isPresent());
     }
 
     private static boolean isReciprocal(GraphIndex index, String tensor) {
-        return index.producer(tensor, "Reciprocal")
-                        .filter(node -> isDeviation(index, node.input(0)))
-                        .isPresent()
-                || index.producer(tensor, "Div")
-                        .filter(node -> index.constant(node.input(0)).isPresent() && isDeviation(index, node.input(1)))
-                        .isPresent()
-                || index.producer(tensor, "Pow")
-                        .filter(node ->
-                                index.number(node.input(1)).orElse(0.0) == -0.5 && isVariance(index, node.input(0)))
-                        .isPresent();
+        return index.isMade(tensor, "Reciprocal", node -> isDeviation(index, node.input(0)))
+                || index.isMade(
+                        tensor, "Div", node -> index.isConstant(node.input(0)) && isDeviation(index, node.input(1)))
+                || isPower(index, tensor, -0.5);
     }
 
     private static boolean isDeviation(GraphIndex index, String tensor) {
-        return index.producer(tensor, "Sqrt")
-                        .filter(sqrt -> isVariance(index, sqrt.input(0)))
-                        .isPresent()
-                || index.producer(tensor, "Pow")
-                        .filter(pow -> index.number(pow.input(1)).orElse(0.0) == 0.5 && isVariance(index, pow.input(0)))
-                        .isPresent();
+        return index.isMade(tensor, "Sqrt", sqrt -> isVariance(index, sqrt.input(0))) || isPower(index, tensor, 0.5);
+    }
+
+    private static boolean isPower(GraphIndex index, String tensor, double exponent) {
+        return index.isMade(
+                tensor,
+                "Pow",
+                pow -> index.number(pow.input(1)).orElse(0.0) == exponent && isVariance(index, pow.input(0)));
     }
 
     /** A mean with epsilon added. */

@@ -5,8 +5,6 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -25,11 +23,9 @@ public record BatchNormFolding() implements Pass {
     public Rewritten apply(Graph model) {
         var graph = model.copy();
         var index = graph.index();
-        var replaced = new HashMap<String, Node>();
-        var dropped = new HashSet<String>();
         var folded = new ArrayList<String>();
         var refused = new ArrayList<String>();
-        for (var norm : graph.nodes()) {
+        for (var norm : List.copyOf(graph.nodes())) {
             if (!norm.is("BatchNormalization")) {
                 continue;
             }
@@ -49,12 +45,10 @@ public record BatchNormFolding() implements Pass {
                         + ": its input is not a convolution with constant float weights that feeds it alone");
                 continue;
             }
-            replaced.put(conv.get().name(), fold(graph, conv.get(), norm));
-            dropped.add(norm.name());
+            graph.replace(fold(graph, conv.get(), norm));
+            graph.nodes().remove(norm);
             folded.add(norm.name());
         }
-        graph.rewrite(
-                node -> dropped.contains(node.name()) ? List.of() : List.of(replaced.getOrDefault(node.name(), node)));
         graph.prune();
         return new Rewritten(graph, this, folded, refused);
     }

@@ -141,10 +141,8 @@ public record BranchMerging() implements Pass {
 
         private static Optional<Branch> convolution(GraphIndex index, Node node) {
             var weight = index.constant(node.input(1)).filter(tensor -> tensor.type() == DataType.FLOAT);
-            boolean constantBias =
-                    !node.hasInput(2) || index.constant(node.input(2)).isPresent();
             if (weight.isEmpty()
-                    || !constantBias
+                    || node.hasInput(2) && !index.isConstant(node.input(2))
                     || !node.stringOf("auto_pad", "NOTSET").equals("NOTSET")) {
                 return Optional.empty();
             }
@@ -155,15 +153,14 @@ public record BranchMerging() implements Pass {
         }
 
         private static Optional<Branch> identity(GraphIndex index, Node norm) {
-            if (norm.inputs().stream()
-                    .skip(1)
-                    .anyMatch(name -> index.constant(name).isEmpty())) {
-                return Optional.empty();
-            }
             var values = norm.inputs().stream()
                     .skip(1)
-                    .map(name -> index.constant(name).orElseThrow().toFloats())
+                    .flatMap(name -> index.constant(name).stream())
+                    .map(Tensor::toFloats)
                     .toList();
+            if (values.size() < norm.inputs().size() - 1) {
+                return Optional.empty();
+            }
             var factor = new float[values.getFirst().length];
             var shift = new float[factor.length];
             for (int c = 0; c < factor.length; c++) {

@@ -19,8 +19,9 @@ record IdentityDropping() implements Pass {
         var renamed = new HashMap<String, String>();
         var index = graph.index();
         for (var node : graph.nodes()) {
-            boolean inside =
-                    !index.isOutput(node.output()) && !isCaptured(index.consumers(node.output()), node.output());
+            boolean inside = !index.isOutput(node.output())
+                    && index.consumers(node.output()).stream()
+                            .noneMatch(reader -> reader.captured().contains(node.output()));
             if (inside && (node.is("Identity") || node.is("Dropout") && passesThrough(index, node))) {
                 renamed.put(node.output(), renamed.getOrDefault(node.input(0), node.input(0)));
             }
@@ -34,17 +35,10 @@ record IdentityDropping() implements Pass {
 
     /** Whether a Dropout is in inference mode and nobody reads its mask. */
     private static boolean passesThrough(GraphIndex index, Node dropout) {
-        boolean training = dropout.hasInput(2)
-                && index.constant(dropout.input(2))
-                        .filter(mode -> mode.get(0) == 0)
-                        .isEmpty();
+        boolean training = dropout.hasInput(2) && index.number(dropout.input(2)).orElse(1.0) != 0;
         boolean masks = dropout.outputs().size() > 1
                 && (index.isOutput(dropout.output(1))
                         || !index.consumers(dropout.output(1)).isEmpty());
         return !training && !masks;
-    }
-
-    private static boolean isCaptured(List<Node> consumers, String tensor) {
-        return consumers.stream().anyMatch(consumer -> consumer.captured().contains(tensor));
     }
 }

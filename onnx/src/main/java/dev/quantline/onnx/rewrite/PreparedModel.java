@@ -22,11 +22,7 @@ public final class PreparedModel {
         return Pass.all(passes, Canonical.of(original));
     }
 
-    /**
-     * Prepares a model without equalization.
-     *
-     * @throws dev.quantline.onnx.BadInput when the model is unusable
-     */
+    /** Prepares a model without equalization. @throws dev.quantline.onnx.BadInput when the model is unusable */
     public static Graph prepare(Graph original) {
         return of(original, false).graph();
     }

@@ -53,7 +53,7 @@ public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, f
             var reader = graph.node(node.name())
                     .orElseThrow()
                     .withInput(0, migrated)
-                    .withInput(1, graph.addConstant(node.input(1) + "/migrated", scaled(weight, node)));
+                    .withInput(1, graph.addConstant(node.input(1) + "/migrated", scaled(weight, node, ratio)));
             if (bias.isEmpty() && isAnywhere(shift)) {
                 var none = Tensor.zeros(DataType.FLOAT, weight.dim(Operators.outputAxis(node)));
                 String product = graph.fresh(node.output() + "/unshifted");
@@ -134,7 +134,8 @@ public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, f
         return Bias.of(index, reader).filter(found -> plain && found.value().dim(0) == outputs);
     }
 
-    private Tensor scaled(Tensor weight, Node reader) {
+    /** What a reader multiplies y~ by instead of {@code weight}, its second input. */
+    public static Tensor scaled(Tensor weight, Node reader, float[] ratio) {
         boolean transposed = Operators.outputAxis(reader) == 0;
         var w = weight.toFloats();
         int columns = weight.dim(1);

@@ -6,6 +6,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.LongStream;
 
 /** Makes constants of the Shape nodes that read tensors of known sizes. */
@@ -21,18 +22,15 @@ public record ShapeFolding() implements Pass {
         var known = new ArrayList<String>();
         var infos = OnnxLibrary.inferShapes(graph);
         result.rewrite(node -> {
-            var shape = node.is("Shape") && infos.containsKey(node.input(0))
-                    ? ValueInfos.shape(infos.get(node.input(0))).orElse(new long[] {-1})
-                    : new long[] {-1};
-            if (!node.is("Shape") || LongStream.of(shape).anyMatch(size -> size < 0)) {
-                return List.of(node);
-            }
-            result.initializers()
-                    .put(
-                            node.output(),
-                            Tensor.vector(cut(shape, node.intOf("start", 0), node.intOf("end", shape.length))));
-            known.add(node.output());
-            return List.of();
+            var shape = Optional.ofNullable(node.is("Shape") ? infos.get(node.input(0)) : null)
+                    .flatMap(ValueInfos::shape)
+                    .filter(sizes -> LongStream.of(sizes).allMatch(size -> size >= 0));
+            shape.ifPresent(sizes -> {
+                var cut = cut(sizes, node.intOf("start", 0), node.intOf("end", sizes.length));
+                result.initializers().put(node.output(), Tensor.vector(cut));
+                known.add(node.output());
+            });
+            return shape.isPresent() ? List.of() : List.of(node);
         });
         return new Rewritten(result, this, known, List.of());
     }

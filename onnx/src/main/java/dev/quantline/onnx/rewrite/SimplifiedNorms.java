@@ -22,15 +22,14 @@ record SimplifiedNorms() implements Pass {
         var applied = new ArrayList<String>();
         var refused = new ArrayList<String>();
         graph.rewrite(node -> {
-            if (!node.op().equals("SimplifiedLayerNormalization")) {
-                return List.of(node);
-            }
-            if (!node.output(1).isEmpty() || node.intOf("axis", -1) != -1) {
+            boolean norm = node.op().equals("SimplifiedLayerNormalization");
+            boolean fits = node.output(1).isEmpty() && node.intOf("axis", -1) == -1;
+            if (norm && !fits) {
                 refused.add(node.output() + ": it has a second output, or normalises more than the last axis");
-                return List.of(node);
+            } else if (norm) {
+                applied.add(node.output());
             }
-            applied.add(node.output());
-            return writtenOut(graph, node);
+            return norm && fits ? writtenOut(graph, node) : List.of(node);
         });
         return new Rewritten(graph, this, applied, refused);
     }
@@ -38,12 +37,8 @@ record SimplifiedNorms() implements Pass {
     private static List<Node> writtenOut(Graph graph, Node norm) {
         String x = norm.input(0);
         var steps = new ArrayList<Node>();
-        String square = graph.fresh(norm.output() + "/square");
+        String square = step(graph, steps, "Mul", norm.output() + "/square", x, x);
         String mean = graph.fresh(norm.output() + "/mean");
-        String safe = graph.fresh(norm.output() + "/safe");
-        String root = graph.fresh(norm.output() + "/root");
-        String unit = graph.fresh(norm.output() + "/unit");
-        steps.add(Node.of("Mul", List.of(x, x), square));
         steps.add(
                 graph.opset() < 18
                         ? Node.of("ReduceMean", List.of(square), mean).with("axes", new long[] {-1})
@@ -51,13 +46,17 @@ record SimplifiedNorms() implements Pass {
                                 "ReduceMean",
                                 List.of(square, graph.addConstant(mean + "/axes", Tensor.vector(-1L))),
                                 mean));
-        steps.add(Node.of(
-                "Add",
-                List.of(mean, graph.addConstant(safe + "/epsilon", Tensor.scalar(norm.floatOf("epsilon", 1e-5f)))),
-                safe));
-        steps.add(Node.of("Sqrt", List.of(safe), root));
-        steps.add(Node.of("Div", List.of(x, root), unit));
+        var epsilon = Tensor.scalar(norm.floatOf("epsilon", 1e-5f));
+        String safe = norm.output() + "/safe";
+        safe = step(graph, steps, "Add", safe, mean, graph.addConstant(safe + "/epsilon", epsilon));
+        String root = step(graph, steps, "Sqrt", norm.output() + "/root", safe);
+        String unit = step(graph, steps, "Div", norm.output() + "/unit", x, root);
         steps.add(Node.of("Mul", List.of(unit, norm.input(1)), norm.output()).withName(norm.name()));
         return steps;
+    }
+
+    private static String step(Graph graph, List<Node> steps, String op, String name, String... inputs) {
+        steps.add(Node.of(op, List.of(inputs), graph.fresh(name)));
+        return steps.getLast().output();
     }
 }

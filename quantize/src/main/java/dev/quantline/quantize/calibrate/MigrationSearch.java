@@ -160,11 +160,7 @@ final class MigrationSearch {
     private Tensor rounded(Tensor weight, Node reader, TensorProfile moved, Choice choice) {
         boolean transposed = Operators.outputAxis(reader) == 0;
         int columns = weight.dim(1);
-        var w = weight.toFloats();
-        for (int i = 0; i < w.length; i++) {
-            w[i] *= choice.ratio()[transposed ? i % columns : i / columns];
-        }
-        var scaled = Tensor.of(w, weight.shape());
+        var scaled = ScaleMigration.scaled(weight, reader, choice.ratio());
         Uniform grid = WeightSearch.choose(
                 scaled,
                 settings.weightBits(),
@@ -173,7 +169,7 @@ final class MigrationSearch {
                 Importance.of(reader, 1, scaled, moved),
                 settings.weightRange().criterion());
         var rounded = grid.fakeQuantize(scaled).toFloats();
-        for (int i = 0; i < w.length; i++) {
+        for (int i = 0; i < rounded.length; i++) {
             rounded[i] /= choice.ratio()[transposed ? i % columns : i / columns];
         }
         return Tensor.of(rounded, weight.shape());

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /**
  * Products with 4-bit weights in blocks as onnxruntime's own operator {@code MatMulNBits} (com.microsoft), which runs them on
@@ -52,7 +53,8 @@ record BlockProducts() implements Pass {
         var codes = graph.initializers().get(restore.input(0));
         var scales = graph.initializers().get(restore.input(1));
         int block = (int) restore.intOf("block_size", 0);
-        boolean symmetric = !restore.hasInput(2) || isZero(graph.initializers().get(restore.input(2)));
+        boolean symmetric =
+                !restore.hasInput(2) || areWithin(graph.initializers().get(restore.input(2)), 0, 0);
         if (codes == null
                 || scales == null
                 || codes.type() != DataType.INT8 && codes.type() != DataType.INT4
@@ -61,7 +63,7 @@ record BlockProducts() implements Pass {
                 || restore.intOf("axis", 1) != 0
                 || codes.dim(0) % block != 0
                 || !symmetric
-                || !fits(codes)) {
+                || !areWithin(codes, -ZERO, ZERO - 1)) {
             return Optional.empty();
         }
         String weights = graph.addConstant(restore.input(0) + "/blocks", blocks(codes, block));
@@ -80,26 +82,9 @@ record BlockProducts() implements Pass {
                 .with("accuracy_level", INTEGER_SUMS));
     }
 
-    private static boolean isZero(Tensor tensor) {
-        if (tensor == null) {
-            return false;
-        }
-        var bytes = tensor.data();
-        while (bytes.hasRemaining()) {
-            if (bytes.get() != 0) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private static boolean fits(Tensor codes) {
-        for (int i = 0; i < codes.size(); i++) {
-            if (codes.get(i) < -ZERO || codes.get(i) >= ZERO) {
-                return false;
-            }
-        }
-        return true;
+    private static boolean areWithin(Tensor codes, int lowest, int highest) {
+        return codes != null
+                && IntStream.range(0, codes.size()).allMatch(i -> codes.get(i) >= lowest && codes.get(i) <= highest);
     }
 
     /** {@code [K, N]} codes to {@code [N, K / block, block / 2]} bytes. */

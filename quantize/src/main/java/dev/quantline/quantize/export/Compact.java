@@ -1,7 +1,6 @@
 package dev.quantline.quantize.export;
 
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.Pass;
 import dev.quantline.onnx.rewrite.Rewritten;
@@ -9,8 +8,9 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -27,62 +27,45 @@ record Compact(Graph model) implements Pass {
 
     @Override
     public Rewritten apply(Graph quantized) {
-        var shortening = new Shortening(model, quantized.copy());
-        return new Rewritten(shortening.run(), this, List.copyOf(shortening.renamed.keySet()), List.of());
+        var graph = quantized.copy();
+        var kept = kept(graph);
+        var free = IntStream.iterate(0, number -> number + 1)
+                .mapToObj(number -> "q" + Integer.toString(number, Character.MAX_RADIX))
+                .filter(name -> !kept.contains(name))
+                .iterator();
+        var renamed = new HashMap<String, String>();
+        UnaryOperator<String> shorten = tensor -> tensor.isEmpty() || kept.contains(tensor)
+                ? tensor
+                : renamed.computeIfAbsent(tensor, key -> free.next());
+        var constants = new HashMap<Tensor, String>();
+        // In order: a Map.copyOf has another order in every process, and equal jobs leave equal files.
+        var merged = new LinkedHashMap<>(graph.initializers());
+        graph.initializers().entrySet().removeIf(constant -> {
+            String first = kept.contains(constant.getKey())
+                    ? constant.getKey()
+                    : constants.computeIfAbsent(constant.getValue(), tensor -> shorten.apply(constant.getKey()));
+            renamed.put(constant.getKey(), first);
+            return !first.equals(constant.getKey());
+        });
+        merged.forEach((name, tensor) -> graph.initializers().putIfAbsent(renamed.get(name), tensor));
+        graph.rewrite(node -> {
+            var changed = node.mapInputs(shorten)
+                    .withOutputs(node.outputs().stream().map(shorten).toList());
+            return List.of(kept.contains(node.name()) ? changed : changed.withName(""));
+        });
+        return new Rewritten(graph, this, List.copyOf(renamed.keySet()), List.of());
     }
 
-    /** The graph while it is rewritten. */
-    private static final class Shortening {
-        private final Graph graph;
-        private final Set<String> kept = new HashSet<>();
-        private final Map<String, String> renamed = new HashMap<>();
-        private int next;
-
-        Shortening(Graph model, Graph quantized) {
-            graph = quantized;
-            Stream.of(model.inputs(), model.outputs(), quantized.inputs(), quantized.outputs())
-                    .flatMap(List::stream)
-                    .forEach(info -> kept.add(info.getName()));
-            kept.addAll(model.initializers().keySet());
-            for (var node : model.nodes()) {
-                kept.add(node.name());
-                kept.addAll(node.outputs());
-                kept.addAll(node.captured());
-            }
+    private Set<String> kept(Graph quantized) {
+        var kept = new HashSet<>(model.initializers().keySet());
+        Stream.of(model.inputs(), model.outputs(), quantized.inputs(), quantized.outputs())
+                .flatMap(List::stream)
+                .forEach(info -> kept.add(info.getName()));
+        for (var node : model.nodes()) {
+            kept.add(node.name());
+            kept.addAll(node.outputs());
+            kept.addAll(node.captured());
         }
-
-        Graph run() {
-            var constants = new HashMap<Tensor, String>();
-            // In order: a Map.copyOf has another order in every process, and equal jobs leave equal files.
-            var merged = new LinkedHashMap<>(graph.initializers());
-            graph.initializers().entrySet().removeIf(constant -> {
-                String first = kept.contains(constant.getKey())
-                        ? constant.getKey()
-                        : constants.computeIfAbsent(constant.getValue(), tensor -> name(constant.getKey()));
-                renamed.put(constant.getKey(), first);
-                return !first.equals(constant.getKey());
-            });
-            merged.forEach((name, tensor) -> graph.initializers().putIfAbsent(renamed.get(name), tensor));
-            graph.rewrite(node -> List.of(shortened(node)));
-            return graph;
-        }
-
-        private Node shortened(Node node) {
-            var changed = node.mapInputs(this::name)
-                    .withOutputs(node.outputs().stream().map(this::name).toList());
-            return kept.contains(node.name()) ? changed : changed.withName("");
-        }
-
-        private String name(String tensor) {
-            return tensor.isEmpty() || kept.contains(tensor) ? tensor : renamed.computeIfAbsent(tensor, key -> free());
-        }
-
-        private String free() {
-            String name;
-            do {
-                name = "q" + Integer.toString(next++, Character.MAX_RADIX);
-            } while (kept.contains(name));
-            return name;
-        }
+        return kept;
     }
 }

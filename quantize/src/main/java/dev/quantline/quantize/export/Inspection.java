@@ -166,19 +166,11 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
                 .stripTrailing());
         layers.forEach(layer -> lines.add(row.formatted(
                 layer.name(), layer.op(), layer.weights(), layer.activations(), layer.elements(), layer.bytes())));
+        long all = layers.stream().mapToLong(Layer::elements).sum();
         layers.stream()
                 .collect(Collectors.groupingBy(Layer::weights, TreeMap::new, Collectors.summingLong(Layer::elements)))
-                .forEach((kind, elements) -> lines.add("%s: %d weights, %.1f %%"
-                        .formatted(
-                                kind,
-                                elements,
-                                100.0
-                                        * elements
-                                        / Math.max(
-                                                1,
-                                                layers.stream()
-                                                        .mapToLong(Layer::elements)
-                                                        .sum()))));
+                .forEach((kind, elements) -> lines.add(
+                        "%s: %d weights, %.1f %%".formatted(kind, elements, 100.0 * elements / Math.max(1, all))));
         new TreeMap<>(metadata).forEach((key, value) -> lines.add(key + ": " + value));
         lines.add(
                 "Weights are stored as integer codes behind DequantizeLinear, or behind a Cast and a Mul that ONNX Runtime computes when"

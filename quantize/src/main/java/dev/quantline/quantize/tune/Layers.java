@@ -8,7 +8,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /** Finds the single layers of a network: each quantized convolution or product with its bias, before any activation. */
 final class Layers {
@@ -17,12 +16,10 @@ final class Layers {
     /** Layers in graph order; products of two activations are among them. */
     static List<Subgraph> of(Graph model, QuantizationPlan plan) {
         var index = model.index();
-        Set<String> inputs =
-                model.inputs().stream().map(input -> input.getName()).collect(Collectors.toSet());
         var layers = new ArrayList<Subgraph>();
         for (var node : model.nodes()) {
             var read = node.inputs().stream()
-                    .filter(input -> !input.isEmpty() && index.constant(input).isEmpty())
+                    .filter(input -> !input.isEmpty() && !index.isConstant(input))
                     .toList();
             boolean quantized = plan.weightOf(node.name()).isPresent();
             quantized |= read.stream()
@@ -37,7 +34,7 @@ final class Layers {
                     node.name(),
                     read.stream()
                             .distinct()
-                            .filter(input -> !inputs.contains(input))
+                            .filter(input -> index.producer(input).isPresent())
                             .toList(),
                     List.of(last.output()),
                     nodes));
