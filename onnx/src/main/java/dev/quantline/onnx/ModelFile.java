@@ -157,16 +157,12 @@ public final class ModelFile {
 
     /** Bytes the model takes with inline tensors, to within a few bytes a tensor; nothing is copied for it. */
     public static long size(Graph graph) {
-        long data = 0;
-        for (var tensor : graph.initializers().values()) {
-            data += tensor.data().capacity();
-        }
         // Lengths of the bytes themselves, and of the tensor around them, are written as up to five bytes each.
-        long lengths = graph.initializers().values().stream()
-                .mapToLong(tensor -> tensor.data().capacity() < 128 ? 2 : 6)
+        long data = graph.initializers().values().stream()
+                .mapToLong(tensor -> tensor.data().capacity())
+                .map(bytes -> bytes + (bytes < 128 ? 2 : 6))
                 .sum();
         return data
-                + lengths
                 + graph.toProto((name, tensor) ->
                                 TensorProtos.header(name, tensor).build())
                         .getSerializedSize();

@@ -135,13 +135,6 @@ public record Node(
         return new Node(name, op, domain, inputs, outputs, changed);
     }
 
-    /** The same call without the attribute. */
-    public Node without(String attribute) {
-        var changed = new LinkedHashMap<>(attributes);
-        changed.remove(attribute);
-        return new Node(name, op, domain, inputs, outputs, changed);
-    }
-
     public boolean has(String attribute) {
         return attributes.containsKey(attribute);
     }

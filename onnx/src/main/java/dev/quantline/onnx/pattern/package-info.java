@@ -1,7 +1,7 @@
 /**
- * What an activation is: the patterns by which outputs of normalisation, attention, gates, residual sums and so on are
- * recognised in the graphs of different exporters. A new kind is a constant of {@code ActivationKind} and a case in {@code ActivationKinds};
- * another exporter's habit goes to the pattern it is a form of, with a network in {@code ActivationKindsTest}.
+ * Patterns that the graphs of different exporters share: what an activation is (the output of a norm, attention, a gate, a
+ * residual sum), the bias of a layer, convolutions in a row, and operators written out in elementary ones. Another exporter's
+ * habit goes to the pattern it is a form of, with a network in {@code ExporterPatterns}.
  *
  * <p>Imports {@code onnx} only.
  */
