@@ -21,15 +21,15 @@ final class Notes {
         var notes = new ArrayList<String>();
         var given = GivenCodes.layers(model);
         if (!given.isEmpty()) {
-            notes.add("layers that came quantized stay as they were: %s".formatted(String.join(", ", given)));
+            notes.add("layers that were already quantized stay as they are: %s".formatted(String.join(", ", given)));
         }
         if (SinglePrecision.isNeeded(original)) {
             notes.add(
-                    "the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types");
+                    "the model's 16-bit floats are computed in float32, except in quantized layers; inputs and outputs keep their types");
         }
         long inside = SubgraphBodies.products(model);
         if (inside > 0) {
-            notes.add("%d products inside bodies of If, Loop or Scan stay float".formatted(inside));
+            notes.add("%d products in bodies of If, Loop or Scan stay in float".formatted(inside));
         }
         return notes;
     }

@@ -24,10 +24,10 @@ import java.util.stream.Stream;
  * @param status     {@code done}, or {@code goal-missed} when the best model found does not keep the stated goal
  * @param message    that the goal was missed, and which outputs are below 10 dB, in words; null when there is nothing to say
  * @param recipe     preset it ran with
- * @param original   figures of the model as it came, never of a rewritten one
- * @param fidelity   of the output that the metric looks at, else of the one that is farthest
+ * @param original   figures of the original model, never of a rewritten one
+ * @param fidelity   of the output that the metric reads, else of the worst one
  * @param outputs    closeness of each
- * @param latencySamples samples in the one run that latencies are of
+ * @param latencySamples samples per run in the measurement of latencies
  * @param stages     seconds by stage
  * @param notes      what a user should know about the file
  * @param kernels    what ONNX Runtime runs
@@ -39,7 +39,7 @@ import java.util.stream.Stream;
  * @param processor  where the figures were measured
  * @param judged     what the verdict rests on; null in reports of versions that did not say, as the next two
  * @param usage      how the file is run
- * @param asked      what was asked for and when it was done; null where nobody asked through a job
+ * @param asked      the request and when it was done; null if there was no job
  */
 public record Report(
         String job,
@@ -92,13 +92,13 @@ public record Report(
             int samples) {}
 
     /**
-     * A job as it was asked for.
+     * The request of a job.
      *
      * @param model       reference of the float model
      * @param calibration reference of the data it was calibrated on
      * @param evaluation  reference of the data it was judged on; null: those of the calibration
      * @param finished    ISO 8601, UTC
-     * @param command     what does it again
+     * @param command     the command that reproduces it
      * @param request     complete, every default filled in, without its id
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)

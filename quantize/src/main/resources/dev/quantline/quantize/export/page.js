@@ -62,7 +62,7 @@ byId("verdict").className = report.message ? "bad" : "";
 const k = report.kernels, samples = report.latencySamples;
 [["Size", megabytes(q.bytes), `${megabytes(f.bytes)} as float`],
  [metric.name, metric.value.toFixed(4), `${f.metric.value.toFixed(4)} as float` + (report.fineTuned ? `, ${report.fineTuned.value.toFixed(4)} after fine-tuning` : "")],
- ["Latency", q.latencyMs.toFixed(2) + " ms", `${f.latencyMs.toFixed(2)} ms as float, ${(f.latencyMs / q.latencyMs).toFixed(2)} times as fast; ${plural(samples, "sample")} a run`],
+ ["Latency", q.latencyMs.toFixed(2) + " ms", `${f.latencyMs.toFixed(2)} ms as float, ${(f.latencyMs / q.latencyMs).toFixed(2)} times as fast; ${plural(samples, "sample")} per run`],
  ["Cosine to float", report.fidelity.cosine.toFixed(4), `SQNR ${decibels(report.fidelity.sqnrDb)}`],
  ["Average bits", `${q.averageWeightBits.toFixed(1)} / ${q.averageActivationBits.toFixed(1)}`, "weights / activations"]
 ].forEach(([name, value, note]) => {
@@ -77,32 +77,32 @@ facts(byId("job"), [["Job", report.job], ["Model", asked.model], ["Calibration d
 const machine = report.processor;
 byId("processor").textContent = machine ? `${machine.name}, 8-bit instructions: ${machine.integerInstructions}. Measured here: ${machine.measured}.` : "This report does not say.";
 
-byId("judged").textContent = (judged ? `Both models ran on ${plural(judged.samples, "evaluation sample")}` + (asked.model && !asked.evaluation ? ", those of the calibration" : "")
-  + `. ${judged.metric === "fidelity" ? "Fidelity" : judged.metric} looks at ${judged.output ? `output${judged.output.includes(", ") ? "s" : ""} “${judged.output}”` : "every output, and the farthest counts"}. ` : "")
-  + (report.simulation ? `The file computes what its plan says: SQNR ${decibels(report.simulation.sqnrDb)} between the two, in batches of ${report.simulation.shapes.join(", ")}.` : "");
+byId("judged").textContent = (judged ? `Both models ran on ${plural(judged.samples, "evaluation sample")}` + (asked.model && !asked.evaluation ? ", the calibration data" : "")
+  + `. ${judged.metric === "fidelity" ? "Fidelity" : judged.metric} reads ${judged.output ? `output${judged.output.includes(", ") ? "s" : ""} “${judged.output}”` : "every output, and the worst counts"}. ` : "")
+  + (report.simulation ? `The file computes what its plan says: SQNR ${decibels(report.simulation.sqnrDb)} between the two, for batches of ${report.simulation.shapes.join(", ")}.` : "");
 table(byId("outputs"), "Outputs", [{ title: "output", name: true, of: o => o.name + (o.before ? ` (before ${o.before})` : "") }, { title: "kind", of: o => o.kind },
   { title: "cosine to float", numeric: true, of: o => o.cosine?.toFixed(4) }, { title: "SQNR", numeric: true, of: o => o.sqnrDb == null ? null : decibels(o.sqnrDb), mark: o => o.sqnrDb < 10 },
   { title: "equal elements", numeric: true, of: o => o.agreement == null ? null : share(o.agreement) }], report.outputs);
 byId("notes").hidden = report.notes.length === 0;
 report.notes.forEach(note => byId("notes").querySelector("ul").append(element("li", note)));
 
-// What tuning did to the part a layer lies in, from its first step to its last.
+// What tuning did to the part that contains a layer, from its first step to its last.
 const inPart = (layer, part) => part && (layer === part || layer.startsWith(part + ".") || layer.startsWith(part + "/"));
 const stepsOf = layer => report.tuning.filter(t => t.kept && inPart(layer.name, t.part));
 const before = l => stepsOf(l)[0]?.errorBefore ?? null, after = l => stepsOf(l).at(-1)?.errorAfter ?? null;
 const told = v => v == null ? null : small(v), hasLoss = report.layers.some(l => l.sensitivity != null), hasError = report.layers.some(l => l.weightError != null);
-byId("told").textContent = [hasLoss && "Sensitivity is what the network loses when a layer alone is quantized.",
-  hasError && "Error of weights is squared error over power, before tuning.", report.layers.some(l => l.inputSqnrDb != null) && "SQNR of input is that of the activation a layer reads.",
-  report.layers.some(l => before(l) != null) && "Before and after are held-out errors of the part of the network that was tuned with it."].filter(Boolean).join(" ");
+byId("told").textContent = [hasLoss && "Sensitivity is what the network loses when only this layer is quantized.",
+  hasError && "Weight error is relative squared error, before tuning.", report.layers.some(l => l.inputSqnrDb != null) && "Input SQNR is that of the activation that a layer reads.",
+  report.layers.some(l => before(l) != null) && "Before and after are held-out errors of the part of the network that the layer was tuned with."].filter(Boolean).join(" ");
 const drawn = table(byId("layers"), "Layers", [{ title: "layer", name: true, of: l => l.name }, { title: "type", of: l => l.type },
   { title: "sensitivity", numeric: true, of: l => told(l.sensitivity), order: l => l.sensitivity },
-  { title: "error of weights", numeric: true, of: l => told(l.weightError), order: l => l.weightError },
-  { title: "SQNR of input", numeric: true, of: l => l.inputSqnrDb == null ? null : decibels(l.inputSqnrDb), order: l => l.inputSqnrDb },
+  { title: "weight error", numeric: true, of: l => told(l.weightError), order: l => l.weightError },
+  { title: "input SQNR", numeric: true, of: l => l.inputSqnrDb == null ? null : decibels(l.inputSqnrDb), order: l => l.inputSqnrDb },
   { title: "before", numeric: true, of: l => told(before(l)), order: before }, { title: "after", numeric: true, of: l => told(after(l)), order: after },
   { title: "weight bits", numeric: true, of: l => l.weightBits }, { title: "activation bits", numeric: true, of: l => l.activationBits },
   { title: "quantizer", of: l => l.activationQuantizer }, { title: "range", of: l => l.range },
   { title: "weights", numeric: true, of: l => l.weights }, { title: "bytes", numeric: true, of: l => l.bytes }], report.layers,
-  { tall: true, sort: hasLoss ? "sensitivity" : hasError ? "error of weights" : "layer" });
+  { tall: true, sort: hasLoss ? "sensitivity" : hasError ? "weight error" : "layer" });
 byId("filter").oninput = () => {
   const wanted = byId("filter").value.toLowerCase();
   drawn.forEach(({ row }) => row.hidden = !row.textContent.toLowerCase().includes(wanted));
@@ -112,19 +112,19 @@ byId("filter").oninput();
 
 const products = k ? k.integer + k.packed + k.floating : 0, fits = report.saturation;
 byId("kernels").textContent = k ? `ONNX Runtime runs ${k.integer} of ${products} products (MatMul, Gemm, Conv) on integers` + (k.packed ? `, ${k.packed} on packed weights` : "")
-  + (k.floating ? `, ${k.floating} on floats.` : ".") : "";
+  + (k.floating ? `, ${k.floating} in float.` : ".") : "";
 byId("saturating").textContent = !fits ? "" : fits.saturating.length ? `${plural(fits.saturating.length, "layer")} of ${fits.products} saturate on x86 processors without VNNI: ${fits.saturating.join(", ")}.`
-  : `None of the ${fits.products} layers on integer kernels can saturate, on any processor` + (fits.narrowed.length ? `; codes of ${fits.narrowed.length} reach less far for that.` : ".");
-if (fits?.narrowed.length) table(byId("narrowed"), "Layers whose codes reach less far", [{ title: "layer whose codes reach less far", name: true, of: n => n.layer },
-  { title: "error of its weights", numeric: true, of: n => small(n.error) }, { title: "with codes as far as they go", numeric: true, of: n => small(n.free) }], fits.narrowed, { tall: true });
+  : `None of the ${fits.products} layers on integer kernels can saturate, on any processor` + (fits.narrowed.length ? `; to ensure that, ${fits.narrowed.length} of them ${fits.narrowed.length === 1 ? "has" : "have"} limited codes.` : ".");
+if (fits?.narrowed.length) table(byId("narrowed"), "Layers with limited codes", [{ title: "layer with limited codes", name: true, of: n => n.layer },
+  { title: "weight error", numeric: true, of: n => small(n.error) }, { title: "without the limit", numeric: true, of: n => small(n.free) }], fits.narrowed, { tall: true });
 const left = gallery.sites.filter(s => !s.quantizer);
-if (left.length) table(byId("left"), "Activations that stay float", [{ title: "activation that stays float", name: true, of: s => s.tensor }, { title: "kind", of: s => s.kind },
+if (left.length) table(byId("left"), "Activations that stay in float", [{ title: "activation that stays in float", name: true, of: s => s.tensor }, { title: "kind", of: s => s.kind },
   { title: "why", name: true, of: s => s.left }], left, { tall: true });
 
 const stages = Object.entries(report.stages), longest = Math.max(...stages.map(([, s]) => s.seconds), 1e-9);
 const bar = s => { const drawn = element("div", "", "bar"); drawn.style.width = 10 * s.seconds / longest + "rem"; return drawn; };
 table(byId("stages"), "Stages", [{ title: "stage", of: ([name]) => name }, { title: "seconds", numeric: true, of: ([, s]) => s.seconds.toFixed(2) },
-  { title: "of which events and storage", numeric: true, of: ([, s]) => s.machinery.toFixed(2) }, { title: "", of: ([, s]) => bar(s) }], stages);
+  { title: "events and storage, included", numeric: true, of: ([, s]) => s.machinery.toFixed(2) }, { title: "", of: ([, s]) => bar(s) }], stages);
 byId("tuned").hidden = report.tuning.length === 0;
 table(byId("tuning"), "Tuning", [{ title: "part", name: true, of: t => t.part || "all" }, { title: "method", of: t => t.method },
   { title: "held-out error before", numeric: true, of: t => t.errorBefore.toExponential(3) }, { title: "after", numeric: true, of: t => t.errorAfter.toExponential(3) },

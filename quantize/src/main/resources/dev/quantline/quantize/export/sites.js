@@ -1,4 +1,4 @@
-// Draws every activation's histogram with its range, and its farthest channels, when it comes into view.
+// Draws every activation's histogram with its range, and its widest channels, when it comes into view.
 const sites = gallery.sites, grid = byId("sites"), kinds = byId("kind");
 byId("activations").hidden = sites.length === 0;
 const colour = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -31,7 +31,7 @@ const card = site => {
   const plots = [histogram, ...(seen.channels.length ? [channels] : [])].map(draw => {
     const holder = element("div", "", "plot"), canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img"); canvas.setAttribute("aria-label", (draw === histogram ? `histogram of ${site.tensor} from ${number(seen.low)} to ${number(seen.low + seen.width * seen.counts.length)}`
-      : `farthest channels of ${site.tensor}: ${seen.channels.slice(0, 5).map(c => `${c.channel} from ${number(c.low)} to ${number(c.high)}`).join(", ")}`) + "; the caption has its figures");
+      : `widest channels of ${site.tensor}: ${seen.channels.slice(0, 5).map(c => `${c.channel} from ${number(c.low)} to ${number(c.high)}`).join(", ")}`) + "; see the caption for figures");
     holder.append(canvas); box.append(holder);
     return () => draw(canvas, site);
   });
@@ -49,7 +49,7 @@ const watcher = new IntersectionObserver(seen => seen.filter(s => s.isIntersecti
 cards.forEach(c => watcher.observe(c));
 const recolour = text => { Chart.defaults.color = text; charts.forEach(c => { c.options.color = text;
   Object.values(c.options.scales).forEach(s => { s.ticks = { ...s.ticks, color: text }; s.title = { ...s.title, color: text }; }); c.update("none"); }); };
-// On paper everything is there: what is folded, what has not come into view, dark on white.
+// Print everything, including what is folded or has not come into view, dark on white.
 const folded = [];
 addEventListener("beforeprint", () => { document.querySelectorAll("details:not([open])").forEach(d => { d.open = true; folded.push(d); });
   cards.forEach(c => c.draw()); charts.forEach(c => c.resize()); recolour("#000"); });

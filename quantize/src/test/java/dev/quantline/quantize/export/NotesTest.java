@@ -47,9 +47,10 @@ class NotesTest {
 
         assertEquals(
                 List.of(
-                        "layers that came quantized stay as they were: given/MatMul",
-                        "the model's 16-bit floats are computed in float32, quantized layers apart; inputs and outputs keep their types",
-                        "2 products inside bodies of If, Loop or Scan stay float"),
+                        "layers that were already quantized stay as they are: given/MatMul",
+                        "the model's 16-bit floats are computed in float32, except in quantized layers; "
+                                + "inputs and outputs keep their types",
+                        "2 products in bodies of If, Loop or Scan stay in float"),
                 Notes.of(model, model));
     }
 

@@ -137,7 +137,7 @@ final class Reports {
                 stages,
                 List.of(
                         "4-bit codes are packed two a byte (INT4, UINT4): onnxruntime loads the file from 1.23 on",
-                        "layers that came quantized stay as they were: " + HOSTILE),
+                        "layers that were already quantized stay as they are: " + HOSTILE),
                 new Kernels(20, 2, 2),
                 new Verification(List.of(1, 2, 5), 1, 61.5),
                 allocation,
