@@ -17,7 +17,7 @@ final class BoxTargets {
 
     private BoxTargets() {}
 
-    /** The first row that is no box, with what is wrong with it; empty where all are, or the array does not have the shape of boxes. */
+    /** The first row that is not a box, with the reason; empty if all are boxes, or if the array does not have the shape of boxes. */
     static Optional<String> fault(NpzArrays file, NpzArrays.Header targets) throws IOException {
         var shape = targets.shape();
         if (shape.length != 3 || shape[2] != COLUMNS) {

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Whether a model can take an {@code .npz}, and whether its values look as the model's inputs should; all findings at once. */
+/** Checks whether a model accepts an {@code .npz} and whether its values look plausible; reports all findings at once. */
 public final class DataCheck {
     /** Values of normalised pictures lie within a few standard deviations. */
     private static final double NORMALIZED = 20;
@@ -74,11 +74,11 @@ public final class DataCheck {
             var array = arrayOf(input, inputs);
             if (array.isEmpty()) {
                 table.add(line(input, "nothing"));
-                wrong("the model's input '%s' gets nothing: %s"
+                wrong("the model's input '%s' gets no array: %s"
                         .formatted(
                                 input.name(),
                                 normalizable(inputs)
-                                        .map(name -> "array '" + name + "' is taken for it where --normalize names it")
+                                        .map(name -> "array '" + name + "' is used for it if --normalize names it")
                                         .orElseGet(() -> ClosestName.hint(input.name(), arrays.keySet()))));
             } else {
                 fed.add(array.get().name());
@@ -99,7 +99,7 @@ public final class DataCheck {
         checkBoxes();
     }
 
-    /** As the pipeline binds them: by name, or the only array to the only input where it is normalised. */
+    /** As the pipeline binds them: by name, or the only array to the only input if it is normalised. */
     private Optional<NpzArrays.Header> arrayOf(ModelInput input, List<ModelInput> inputs) {
         var only = arrays.values().stream()
                 .filter(header -> !Dataset.TARGETS.contains(header.name()))
@@ -135,7 +135,7 @@ public final class DataCheck {
                                 input.batchAxis(),
                                 normalized ? ", normalised" : "")));
         if (!(normalized ? DataType.FLOAT : array.type()).equals(input.type())) {
-            wrong("array '%s' is %s, and the model's input '%s' takes %s%s"
+            wrong("array '%s' is %s, but the model's input '%s' takes %s%s"
                     .formatted(
                             array.name(),
                             array.type(),
@@ -169,7 +169,7 @@ public final class DataCheck {
                             .formatted(input.name(), batch, input.names().get(batch)));
         }
         if (!input.mayHaveRank(shape.length)) {
-            wrong("array '%s' has %d axes, and the model's input '%s' %d: %s"
+            wrong("array '%s' has %d axes, but the model's input '%s' %d: %s"
                     .formatted(
                             array.name(),
                             array.rank(),
@@ -181,7 +181,7 @@ public final class DataCheck {
         var expected = expected(input, shape.length, batch);
         for (int i = 1; i < shape.length; i++) {
             if (expected[i] >= 0 && expected[i] != shape[i]) {
-                wrong("array '%s' is %s, and the model's input '%s' takes %s%s"
+                wrong("array '%s' is %s, but the model's input '%s' takes %s%s"
                         .formatted(
                                 array.name(),
                                 Arrays.toString(array.shape()),
@@ -194,10 +194,10 @@ public final class DataCheck {
         normalizationOf(input, array)
                 .filter(given -> normalized && (shape.length < 2 || given.mean().length != shape[1]))
                 .ifPresent(given ->
-                        wrong("array '%s' is %s, and is to be normalised with %d values, one for each entry of axis 1"
+                        wrong("array '%s' is %s, but is to be normalised with %d values, one for each entry of axis 1"
                                 .formatted(array.name(), Arrays.toString(shape), given.mean().length)));
         if (expected.length > 0 && expected[0] > 1 && shape[0] % expected[0] != 0) {
-            doubtful("the model takes %d samples at once, and %d of array '%s' fill no batch"
+            doubtful("the model takes %d samples at once, and %d of array '%s' do not fill a batch"
                     .formatted(expected[0], shape[0] % expected[0], array.name()));
         }
     }
@@ -237,7 +237,7 @@ public final class DataCheck {
         boolean last = shape.length == 4 && shape[3] == expected[1] && expected[1] > 0;
         boolean first = shape.length == 4 && shape[1] == expected[3] && expected[3] > 0;
         return last
-                ? ": its channels are last, and belong behind the samples"
+                ? ": its channels are last, but belong after the samples"
                 : first ? ": its channels belong last" : "";
     }
 
@@ -256,7 +256,7 @@ public final class DataCheck {
         }
         if (normalized && values.most() <= 1) {
             doubtful(
-                    "array '%s' holds no byte above 1, and is to be normalised: it looks as if it were so already, and cut to integers"
+                    "array '%s' holds no byte above 1, but is to be normalised: it looks normalised already and truncated to integers"
                             .formatted(array.name()));
         }
         if (!array.type().isFloating() && !normalized) {
@@ -267,14 +267,14 @@ public final class DataCheck {
     private void checkScale(ModelInput input, NpzArrays.Header array, Statistics values) {
         double reach = Math.max(Math.abs(values.least()), Math.abs(values.most()));
         if (reach > NORMALIZED && !new FirstUse(model).normalizes(input.name())) {
-            wrong("the values of array '%s' reach from %s to %s and do not look normalised: %s"
+            wrong("the values of array '%s' range from %s to %s and do not look normalised: %s"
                     .formatted(
                             array.name(),
                             Numbers.brief(values.least()),
                             Numbers.brief(values.most()),
                             values.least() >= 0 && values.most() <= LARGEST_BYTE
-                                    ? "store such pictures as uint8 and say --normalize"
-                                    : "bring them to the scale that the model was trained on"));
+                                    ? "store such pictures as uint8 and give --normalize"
+                                    : "bring them to the scale of the model's training"));
         }
     }
 
@@ -282,7 +282,7 @@ public final class DataCheck {
         new FirstUse(model).vocabulary(input.name()).ifPresent(vocabulary -> {
             if (values.least() < 0 || values.most() >= vocabulary) {
                 wrong(
-                        "array '%s' holds tokens from %s to %s, and the model knows %d, from 0 on: is it the model's tokenizer?"
+                        "array '%s' holds tokens from %s to %s, but the model knows %d, numbered from 0: is it the model's tokenizer?"
                                 .formatted(
                                         array.name(),
                                         Numbers.brief(values.least()),
@@ -291,7 +291,7 @@ public final class DataCheck {
             }
         });
         if (isMask(array) && (values.least() < 0 || values.most() > 1)) {
-            wrong("array '%s' hides tokens with 0 and shows them with 1, and holds %s to %s"
+            wrong("array '%s' must hide tokens with 0 and show them with 1, but holds %s to %s"
                     .formatted(array.name(), Numbers.brief(values.least()), Numbers.brief(values.most())));
         }
         if (isMask(array) && values.emptyRows() > 0) {
@@ -315,7 +315,7 @@ public final class DataCheck {
             if (here == 0) {
                 wrong("array '" + name + "' has no samples");
             } else if (rows != null && here != rows) {
-                wrong("array '%s' has %d samples, and '%s' has %d".formatted(name, here, first, rows));
+                wrong("array '%s' has %d samples, but '%s' has %d".formatted(name, here, first, rows));
             }
             first = first == null ? name : first;
             rows = rows == null ? Integer.valueOf(here) : rows;
@@ -324,18 +324,18 @@ public final class DataCheck {
             return;
         }
         int samples = rows;
-        checkCount("labels", samples, "one a sample");
+        checkCount("labels", samples, "one per sample");
         checkCount("scores", samples / 2, "one for each pair of samples");
         var targets = arrays.get("targets");
         if (targets != null && targets.rows() != samples) {
-            wrong("array 'targets' has %d rows, and there are %d samples".formatted(targets.rows(), samples));
+            wrong("array 'targets' has %d rows, but there are %d samples".formatted(targets.rows(), samples));
         }
     }
 
     private void checkCount(String name, int wanted, String rule) {
         var header = arrays.get(name);
         if (header != null && !Arrays.equals(header.shape(), new long[] {wanted})) {
-            wrong("array '%s' has the shape %s, and %d numbers are needed, %s"
+            wrong("array '%s' has the shape %s, but %d numbers are needed, %s"
                     .formatted(name, Arrays.toString(header.shape()), wanted, rule));
         }
     }
@@ -346,7 +346,7 @@ public final class DataCheck {
         }
         var values = Statistics.of(file, "labels");
         if (values.least() < 0 || values.hasFractions() || values.notFinite() > 0) {
-            wrong("labels number classes from 0 on, and array 'labels' holds %s to %s%s"
+            wrong("labels number classes from 0 on, but array 'labels' holds %s to %s%s"
                     .formatted(
                             Numbers.brief(values.least()),
                             Numbers.brief(values.most()),
@@ -357,7 +357,7 @@ public final class DataCheck {
                 .filter(shape -> shape.length == 2 && shape[1] > 1)
                 .toList();
         if (outputs.size() == 1 && values.most() >= outputs.getFirst()[1]) {
-            wrong("labels reach to %s, and the model tells %d classes apart, from 0 on"
+            wrong("labels reach to %s, but the model has %d classes, numbered from 0"
                     .formatted(Numbers.brief(values.most()), outputs.getFirst()[1]));
         }
         if (values.isConstant()) {
@@ -380,7 +380,7 @@ public final class DataCheck {
         if (arrays.containsKey("targets")) {
             BoxTargets.fault(file, arrays.get("targets"))
                     .ifPresent(fault -> doubtful(
-                            "array 'targets' is no array of boxes, class, x1, y1, x2, y2, as --metric map needs it: "
+                            "array 'targets' does not hold boxes (class, x1, y1, x2, y2), which --metric map needs: "
                                     + fault));
         }
     }

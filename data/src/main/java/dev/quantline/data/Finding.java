@@ -1,11 +1,11 @@
 package dev.quantline.data;
 
-/** What was found of data that a model is to take. */
+/** A finding about data for a model. */
 public sealed interface Finding {
-    /** One line for people: the array or input, what of it, and what to do. */
+    /** One line for people: the array or input, the problem, and what to do. */
     String text();
 
-    /** The model cannot take it so, or what it would compute means nothing. */
+    /** The model does not accept it, or its results would be meaningless. */
     record Wrong(String text) implements Finding {}
 
     /** May be meant so. */

@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/** What a model does first with an input: operators that only move or cast values are looked through. */
+/** What a model does first with an input, ignoring operators that only move or cast values. */
 final class FirstUse {
     private final Graph model;
 
@@ -18,7 +18,7 @@ final class FirstUse {
         this.model = model;
     }
 
-    /** Whether the model brings the values of this input to a scale of its own. */
+    /** Whether the model normalises the values of this input itself. */
     boolean normalizes(String input) {
         return users(input).anyMatch(use -> normalizes(use.node()));
     }

@@ -15,13 +15,13 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 
 /**
- * Which number a class has.
+ * The numbers of classes.
  *
  * @param names   by number; numbers between may be missing
  * @param numbered whether the names given were numbers already
  */
 public record Labels(Map<Integer, String> names, boolean numbered) {
-    /** Numbers themselves where all names are such; else the names in order, from 0 on. */
+    /** The numbers themselves if all names are numbers; otherwise numbered from 0 in alphabetical order. */
     public static Labels of(Collection<String> given) {
         var names = new TreeMap<Integer, String>();
         if (given.stream().allMatch(name -> name.matches("\\d{1,9}"))) {
@@ -33,7 +33,7 @@ public record Labels(Map<Integer, String> names, boolean numbered) {
     }
 
     /**
-     * The classes of a model: one name a line, a JSON array, or a model's {@code config.json} with {@code id2label}.
+     * The classes of a model: one name per line, a JSON array, or a model's {@code config.json} with {@code id2label}.
      *
      * @throws BadInput naming the file when it is none of them
      */
@@ -59,12 +59,12 @@ public record Labels(Map<Integer, String> names, boolean numbered) {
             }
         } catch (JsonProcessingException | NumberFormatException e) {
             throw new BadInput(
-                    file + " is no list of classes: "
+                    file + " is not a list of classes: "
                             + e.getMessage().lines().findFirst().orElse(""),
                     e);
         }
         if (names.isEmpty()) {
-            throw new BadInput(file + " is no list of classes: a JSON array of names, or an object with id2label");
+            throw new BadInput(file + " is not a list of classes: a JSON array of names, or an object with id2label");
         }
         return new Labels(names, false);
     }

@@ -20,7 +20,7 @@ public record ModelInput(String name, DataType type, Optional<long[]> axes, List
     private static final Pattern BATCH = Pattern.compile("(?i)(?:.*batch.*|n|b|bs)");
 
     /**
-     * The inputs that a model asks for; what has a value in the file is none.
+     * The inputs that a model asks for, without those that have a value in the file.
      *
      * @throws BadInput when one is no tensor of numbers
      */

@@ -4,7 +4,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.NpzArrays;
 import java.io.IOException;
 
-/** Figures of one array, all of its rows read once. NaN and infinity are counted and enter no other figure. */
+/** Statistics of one array, from a single pass over its rows. NaN and infinity are counted but enter no other figure. */
 public final class Statistics {
     private double least = Double.POSITIVE_INFINITY;
     private double most = Double.NEGATIVE_INFINITY;

@@ -12,7 +12,7 @@ import java.util.Random;
  * @param limit samples at most; 0 for all
  */
 public record Subset(int limit, long seed) {
-    /** The samples in an order of chance: what is cut off or held out behind is as mixed as the whole. */
+    /** The samples in random order, so that any part cut off or held out is as mixed as the whole. */
     public <T> List<T> shuffled(List<T> all) {
         var mixed = new ArrayList<>(all);
         Collections.shuffle(mixed, new Random(seed));

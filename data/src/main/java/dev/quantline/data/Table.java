@@ -16,7 +16,7 @@ import org.apache.commons.csv.CSVFormat;
 import org.apache.commons.csv.CSVRecord;
 import org.apache.commons.csv.DuplicateHeaderMode;
 
-/** A table with a line of names above: CSV with quoted fields, or TSV without, in UTF-8; one row is in memory at a time. */
+/** A table with a header row: CSV with quoted fields, or TSV without, in UTF-8; one row is in memory at a time. */
 public final class Table {
     private final Path file;
     private final CSVFormat format;
@@ -56,7 +56,7 @@ public final class Table {
                     .map(name -> name.replace("\uFEFF", ""))
                     .toList();
             if (columns.isEmpty()) {
-                throw new BadInput(file + " is empty: its first line names the columns");
+                throw new BadInput(file + " is empty: its first line must name the columns");
             }
             return new Table(file, format, columns);
         } catch (CharacterCodingException | IllegalArgumentException | UncheckedIOException e) {
@@ -104,11 +104,11 @@ public final class Table {
 
     private static BadInput unreadable(Path file, Exception cause) {
         return new BadInput(
-                "%s is no table in UTF-8: %s"
+                "%s is not a UTF-8 table: %s"
                         .formatted(
                                 file,
                                 cause instanceof CharacterCodingException
-                                        ? "other bytes stand in it"
+                                        ? "it contains other bytes"
                                         : cause.getMessage()),
                 cause);
     }

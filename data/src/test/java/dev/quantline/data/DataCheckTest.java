@@ -60,7 +60,7 @@ class DataCheckTest {
 
         wrong(
                 check(Networks.transformer(1), tokens, Map.of()),
-                "the model's input 'attention_mask' gets nothing: did you mean 'atention_mask'?");
+                "the model's input 'attention_mask' gets no array: did you mean 'atention_mask'?");
     }
 
     @Test
@@ -69,7 +69,7 @@ class DataCheckTest {
 
         wrong(
                 check(Networks.conv(1), bytes, Map.of()),
-                "array 'image' is UINT8, and the model's input 'image' takes FLOAT: say how to normalize");
+                "array 'image' is UINT8, but the model's input 'image' takes FLOAT: say how to normalize");
         assertEquals(List.of(), check(Networks.conv(1), bytes, HALF).findings());
         assertEquals(
                 List.of(),
@@ -81,7 +81,7 @@ class DataCheckTest {
     void shapesAreCompared() throws IOException {
         wrong(
                 check(Networks.conv(1), Map.of("image", bytes(4, 8, 8, 3)), HALF),
-                "its channels are last, and belong behind the samples");
+                "its channels are last, but belong after the samples");
         wrong(check(Networks.conv(1), Map.of("image", Tensor.of(new float[192], 3, 8, 8)), Map.of()), "has 3 axes");
         wrong(
                 check(
@@ -140,7 +140,7 @@ class DataCheckTest {
         }
         var image = Map.of("image", Tensor.of(raw, 4, 3, 8, 8));
 
-        wrong(check(Networks.conv(1), image, Map.of()), "reach from 0 to 255 and do not look normalised");
+        wrong(check(Networks.conv(1), image, Map.of()), "range from 0 to 255 and do not look normalised");
         assertEquals(List.of(), check(selfNormalizing(), image, Map.of()).findings());
     }
 
@@ -176,8 +176,8 @@ class DataCheckTest {
 
         var result = check(Networks.transformer(1), tokens, Map.of());
 
-        wrong(result, "holds tokens from 1 to 512, and the model knows 512");
-        wrong(result, "array 'attention_mask' hides tokens with 0");
+        wrong(result, "holds tokens from 1 to 512, but the model knows 512");
+        wrong(result, "array 'attention_mask' must hide tokens with 0");
     }
 
     @Test
@@ -189,8 +189,8 @@ class DataCheckTest {
 
         var result = check(Networks.mlp(1), rows, Map.of());
 
-        wrong(result, "labels reach to 10, and the model tells 10 classes apart");
-        wrong(result, "array 'scores' has the shape [4], and 3 numbers are needed, one for each pair");
+        wrong(result, "labels reach to 10, but the model has 10 classes");
+        wrong(result, "array 'scores' has the shape [4], but 3 numbers are needed, one for each pair");
         assertTrue(
                 result.findings().stream()
                         .anyMatch(finding -> finding instanceof Finding.Doubtful(var text)
@@ -205,7 +205,7 @@ class DataCheckTest {
 
         wrong(
                 check(Networks.transformer(1), tokens, Map.of()),
-                "array 'attention_mask' has 4 samples, and 'input_ids' has 5");
+                "array 'attention_mask' has 4 samples, but 'input_ids' has 5");
     }
 
     private static Tensor bytes(long... shape) {
@@ -234,7 +234,7 @@ class DataCheckTest {
                 turned.findings()::toString);
 
         arrays.put("targets", Tensor.of(boxes, 2, 3, 5));
-        wrong(check(Networks.conv(1), arrays, Map.of()), "array 'targets' has 2 rows, and there are 3 samples");
+        wrong(check(Networks.conv(1), arrays, Map.of()), "array 'targets' has 2 rows, but there are 3 samples");
     }
 
     private static void wrong(DataCheck.Result result, String text) {

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import javax.imageio.ImageIO;
 
-/** Arrays written as PNG files, so that people see what a model is shown. */
+/** Writes arrays as PNG files, to show people what a model sees. */
 public final class ArrayPictures {
     private static final int BYTE = 255;
 

@@ -3,8 +3,8 @@ package dev.quantline.data.image;
 import java.util.Arrays;
 
 /**
- * What Hugging Face's image processors do where their configuration says nothing, by the beginnings of their names. Many published
- * configurations leave out what was the default of the class.
+ * Defaults of Hugging Face's image processors, by the beginning of their names. Many published configurations omit the defaults of
+ * their class.
  */
 enum Family {
     CLIP("clip|chineseclip", Sides.SHORTER, Filter.BICUBIC, true),

@@ -6,8 +6,9 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * Which pixels around a place count how much when a picture is resized. Kernels and their numbers are those of the Python Imaging Library
- * (PIL, Pillow), which most networks were trained with; all but {@code NEAREST} widen when a picture shrinks, so that every pixel counts.
+ * How much each pixel around a place counts when a picture is resized. Kernels and their numbers are those of the Python Imaging
+ * Library (PIL, Pillow), which most networks were trained with; all but {@code NEAREST} widen when a picture shrinks, so that every
+ * pixel counts.
  */
 public enum Filter {
     NEAREST(0, 0),
@@ -35,7 +36,7 @@ public enum Filter {
         return Arrays.stream(values())
                 .filter(filter -> filter.name().equalsIgnoreCase(name))
                 .findFirst()
-                .orElseThrow(() -> new BadInput("no filter is called '" + name + "': "
+                .orElseThrow(() -> new BadInput("unknown filter '" + name + "': "
                         + ClosestName.hint(
                                 name,
                                 Arrays.stream(values())
@@ -48,7 +49,7 @@ public enum Filter {
         return Arrays.stream(values())
                 .filter(filter -> filter.number == number)
                 .findFirst()
-                .orElseThrow(() -> new BadInput("resample: no filter has the number " + number + ", 0 to 5 are known"));
+                .orElseThrow(() -> new BadInput("resample: unknown filter " + number + ", the numbers are 0 to 5"));
     }
 
     /** Half the width of the kernel, in pixels of the smaller picture. */

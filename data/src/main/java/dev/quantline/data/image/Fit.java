@@ -2,7 +2,7 @@ package dev.quantline.data.image;
 
 /** How a picture of any size becomes one of the size that the model takes. */
 public sealed interface Fit {
-    /** The picture at its new size, before its middle is taken. */
+    /** The picture's new size, before the centre crop. */
     Size resized(int width, int height);
 
     /** In words. */
@@ -19,7 +19,7 @@ public sealed interface Fit {
         };
     }
 
-    /** Both sides as given, whatever that does to the proportions. */
+    /** Both sides as given, without keeping the proportions. */
     record Stretch(Size size) implements Fit {
         @Override
         public Size resized(int width, int height) {
@@ -38,8 +38,8 @@ public sealed interface Fit {
     }
 
     /**
-     * The shorter side as given, or less where the longer one would have more than its limit: Hugging Face's
-     * {@code get_size_with_aspect_ratio}, of detectors.
+     * The shorter side as given, or less if the longer one would exceed its limit: Hugging Face's {@code get_size_with_aspect_ratio},
+     * of detectors.
      */
     record Limited(int shorter, int longer) implements Fit {
         @Override
@@ -67,7 +67,7 @@ public sealed interface Fit {
         }
     }
 
-    /** Proportions kept, as small as covers the size. */
+    /** Proportions kept, as small as possible to cover the size. */
     record Cover(Size size) implements Fit {
         @Override
         public Size resized(int width, int height) {
@@ -77,7 +77,7 @@ public sealed interface Fit {
         }
     }
 
-    /** Proportions kept, as large as fits into the size. */
+    /** Proportions kept, as large as possible to fit into the size. */
     record Inside(Size size) implements Fit {
         @Override
         public Size resized(int width, int height) {

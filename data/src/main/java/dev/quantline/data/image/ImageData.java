@@ -19,8 +19,9 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * Pictures written as the array that a model takes, a few in memory at a time ({@link Prefetch}): bytes, which the pipeline normalises itself,
- * where the model takes floats with channels behind the samples; normalised floats where it has them last, or takes half precision.
+ * Writes pictures as the array that a model takes, with a few in memory at a time ({@link Prefetch}): bytes, which the pipeline
+ * normalises, for models that take floats with channels after the samples; normalised floats for models with channels last or half
+ * precision.
  */
 public final class ImageData {
     private final ImageSettings settings;
@@ -33,7 +34,7 @@ public final class ImageData {
     private ImageData(Graph model, ImageSettings settings) throws IOException {
         this.settings = settings;
         if (settings.fill() < 0 || settings.fill() > 255) {
-            throw new BadInput("--fill " + settings.fill() + " is no byte: 0 to 255");
+            throw new BadInput("--fill " + settings.fill() + " is not a byte: use 0 to 255");
         }
         boolean gray =
                 settings.channels().filter(ImageSettings.Channels.GRAY::equals).isPresent();
@@ -87,7 +88,7 @@ public final class ImageData {
         return write(source, model, settings, out, Runtime.getRuntime().availableProcessors(), progress);
     }
 
-    /** The same with so many pictures read at once; whatever their number, the bytes are the same. */
+    /** The same with a given number of pictures read at once, which does not change the bytes. */
     static Result write(Path source, Graph model, ImageSettings settings, Path out, int threads, Progress progress)
             throws IOException {
         return new ImageData(model, settings).write(source, new OutFiles(out), threads, progress);
@@ -113,15 +114,14 @@ public final class ImageData {
                 });
         var size = settings.size()
                 .or(input::size)
-                .orElseThrow(
-                        () -> new BadInput(
-                                "the model leaves the size of pictures open: say --size "
-                                        + "WIDTHxHEIGHT, the one it was trained with, or give its preprocessor_config.json with --preprocessor"));
+                .orElseThrow(() -> new BadInput("the model leaves the size of pictures open: give --size "
+                        + "WIDTHxHEIGHT, the one it was trained with, or its "
+                        + "preprocessor_config.json with --preprocessor"));
         settings.shorterSide()
                 .filter(pixels -> pixels < Math.max(size.width(), size.height()))
                 .ifPresent(pixels -> {
-                    throw new BadInput("--shorter-side %d leaves less than the %s that is taken of the middle"
-                            .formatted(pixels, size));
+                    throw new BadInput(
+                            "--shorter-side %d leaves less than the centre crop of %s".formatted(pixels, size));
                 });
         return switch (settings.fit().orElse(ImageSettings.Shape.CROP)) {
             case CROP ->
@@ -151,9 +151,9 @@ public final class ImageData {
                 ? Scale.of(settings.normalize().get(), input.name())
                 : preprocessor
                         .map(Preprocessor::normalization)
-                        .orElseThrow(() -> new BadInput("how the model wants its values is not known: "
-                                + "say --normalize imagenet, half (-1 to 1), unit (0 to 1), bytes (0 to 255) or FILE, or give its preprocessor_config.json "
-                                + "with --preprocessor"));
+                        .orElseThrow(() -> new BadInput("the model's normalisation is not known: "
+                                + "give --normalize imagenet, half (-1 to 1), unit (0 to 1), bytes (0 to 255) or FILE, "
+                                + "or its preprocessor_config.json with --preprocessor"));
         return Optional.of(Scale.forChannels(given, input.channels()));
     }
 
@@ -237,7 +237,7 @@ public final class ImageData {
         if (names.contains(null)) {
             if (settings.classes().isPresent()) {
                 throw new BadInput(
-                        "--classes says what labels mean, and the pictures have none: sub-folders or a column name them");
+                        "--classes names labels, but the pictures have none: sub-folders or a column name them");
             }
             return Optional.empty();
         }
@@ -261,7 +261,7 @@ public final class ImageData {
 
     private void checkSize(Path file, Size actual, Size wanted) {
         if (!actual.equals(wanted)) {
-            throw new BadInput("%s, %s, is %s then, and %s is needed: say --size and --fit"
+            throw new BadInput("%s, %s, is then %s, but %s is needed: use --size and --fit"
                     .formatted(
                             file,
                             preparation.described(),

@@ -53,7 +53,7 @@ public record ImageSettings(
         GRAY
     }
 
-    /** What becomes of pictures whose proportions differ from the model's: the sides are cut, the picture is distorted, or filled up. */
+    /** How to fit pictures whose proportions differ from the model's: crop the sides, distort, or pad. */
     public enum Shape {
         CROP,
         STRETCH,

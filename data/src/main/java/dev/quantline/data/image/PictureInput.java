@@ -31,7 +31,7 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
         boolean last = layout.map(text -> text.equals("nhwc")).orElseGet(() -> channelsLast(input));
         long channels = input.size(last ? 3 : 1);
         if (channels > 0 && channels != 1 && channels != 3) {
-            throw new BadInput("the model's input %s %s has %d channels, and pictures have 1 or 3"
+            throw new BadInput("the model's input %s %s has %d channels, but pictures have 1 or 3"
                     .formatted(input.name(), input.described(), channels));
         }
         long height = input.size(last ? 1 : 2);
@@ -68,7 +68,7 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
                                                     inputs.stream()
                                                             .map(input -> input.name() + " " + input.described())
                                                             .toList())
-                                    : "say which with --input"));
+                                    : "choose one with --input"));
         }
         return candidates.getFirst();
     }
@@ -77,9 +77,8 @@ record PictureInput(String name, DataType type, boolean last, int channels, Opti
         boolean second = isChannels(input.size(1));
         boolean fourth = isChannels(input.size(3));
         if (second == fourth) {
-            throw new BadInput(
-                    "the model's input %s %s does not tell where it has its channels: say --layout nchw or nhwc"
-                            .formatted(input.name(), input.described()));
+            throw new BadInput("the model's input %s %s does not show where its channels are: use --layout nchw or nhwc"
+                    .formatted(input.name(), input.described()));
         }
         return fourth;
     }

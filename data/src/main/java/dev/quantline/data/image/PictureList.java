@@ -59,7 +59,7 @@ record PictureList(List<Entry> entries, int ignored) {
         if (entries.stream().anyMatch(entry -> entry.label() == null)
                 && entries.stream().anyMatch(entry -> entry.label() != null)) {
             throw new BadInput(
-                    "%s has pictures beside its sub-folders: put all into sub-folders, named after what they show, or none"
+                    "%s has pictures beside its sub-folders: put all of them, or none, into sub-folders named after their classes"
                             .formatted(folder));
         }
         return new PictureList(entries, ignored);
@@ -85,7 +85,7 @@ record PictureList(List<Entry> entries, int ignored) {
                 .map(table::require)
                 .or(() -> table.first(PATHS))
                 .orElseThrow(() -> new BadInput(file + " has no column called " + PATHS.getFirst()
-                        + " or the like: name it with --path-column; there are " + String.join(", ", table.columns())));
+                        + " or similar: name it with --path-column; there are " + String.join(", ", table.columns())));
         var label = columns.label().map(table::require).or(() -> table.first(LABELS));
         var folder = file.toAbsolutePath().getParent().toRealPath();
         var inside = new HashSet<Path>();
@@ -94,7 +94,7 @@ record PictureList(List<Entry> entries, int ignored) {
             var shown = label.map(row::get).orElse(null);
             if (shown != null && shown.isEmpty()) {
                 throw new BadInput(
-                        "%s says nothing in column '%s' of picture '%s'".formatted(file, label.get(), row.get(path)));
+                        "%s has nothing in column '%s' for picture '%s'".formatted(file, label.get(), row.get(path)));
             }
             entries.add(new Entry(within(file, folder, row.get(path), inside), shown));
         });
@@ -114,14 +114,14 @@ record PictureList(List<Entry> entries, int ignored) {
                 known.add(file.getParent());
             }
             if (!Files.isRegularFile(file)) {
-                throw new BadInput("%s names the picture '%s', and there is no such file".formatted(table, name));
+                throw new BadInput("%s names the picture '%s', but there is no such file".formatted(table, name));
             }
             if (Files.isSymbolicLink(file)) {
                 checkInside(table, folder, name, file.toRealPath());
             }
             return file;
         } catch (InvalidPathException | IOException e) {
-            throw new BadInput("%s names the picture '%s', and there is no such file".formatted(table, name), e);
+            throw new BadInput("%s names the picture '%s', but there is no such file".formatted(table, name), e);
         }
     }
 

@@ -16,9 +16,9 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 
 /**
- * Reads PNG, JPEG and WebP files as PIL's {@code exif_transpose} and {@code convert} do: the orientation that a camera noted is applied,
- * transparency is dropped, colour profiles are not applied, grey is repeated or made of red, green and blue by ITU-R 601.
- * Any number of threads may read at once: those that would hold more pixels together than one picture may have wait for the others.
+ * Reads PNG, JPEG and WebP files as PIL's {@code exif_transpose} and {@code convert} do: applies the camera's orientation, drops
+ * transparency, ignores colour profiles, and repeats grey or computes it from red, green and blue by ITU-R 601. Any number of threads
+ * may read at once; a thread waits if all of them together would hold more pixels than one picture may have.
  */
 final class PictureReader {
     private static final Set<String> FORMATS = Set.of("png", "jpeg", "jpg", "webp");
@@ -68,7 +68,7 @@ final class PictureReader {
                     }
                 }
             }
-            throw new BadInput(file + " is no PNG, JPEG or WebP picture");
+            throw new BadInput(file + " is not a PNG, JPEG or WebP picture");
         }
     }
 

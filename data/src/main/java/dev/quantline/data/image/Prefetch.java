@@ -9,8 +9,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * Work done on several threads whose results come in the order of its inputs. Work begins at most two inputs a thread ahead of what was
- * taken, so that memory does not grow with the number of inputs.
+ * Work on several threads whose results come in the order of the inputs. It runs at most two inputs per thread ahead of the consumer,
+ * so that memory does not grow with the number of inputs.
  */
 final class Prefetch<I, O> implements AutoCloseable {
     private static final int EACH = 2;

@@ -20,6 +20,6 @@ record Preparation(Fit fit, Filter filter, Optional<Size> crop, int fill) {
     /** In words. */
     String described() {
         return fit.described() + " (" + filter.name().toLowerCase(Locale.ROOT) + ")"
-                + crop.map(size -> ", the middle " + size + " of that").orElse("");
+                + crop.map(size -> ", then its centre of " + size + "").orElse("");
     }
 }

@@ -12,8 +12,8 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /**
- * What a Hugging Face {@code preprocessor_config.json} says is done to pictures. Each question looks at the fields that answer it alone, so
- * that an option that answers it makes up for a field that is not supported.
+ * The processing of pictures that a Hugging Face {@code preprocessor_config.json} describes. Each method reads only the fields it
+ * needs, so that an option can replace a field that is not supported.
  *
  * @param file   names it in messages
  * @param json   its fields
@@ -43,7 +43,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             "do_reduce_labels",
             "do_convert_annotations");
 
-    /** Fields that give pictures other sizes in ways of their own. */
+    /** Fields that change the sizes of pictures in other ways. */
     private static final Set<String> OTHER_SIZES = Set.of(
             "size_divisor",
             "keep_aspect_ratio",
@@ -53,17 +53,17 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             "max_patches",
             "max_num_patches");
 
-    private static final String OWN_SIZE = ": say --size and --fit, which are taken instead of the file's sizes";
-    private static final String OWN_SCALE = ": say --normalize, which is taken instead of the file's";
+    private static final String OWN_SIZE = ": use --size and --fit, which override the file's sizes";
+    private static final String OWN_SCALE = ": use --normalize, which overrides the file's";
 
-    /** Reads a file. @throws BadInput naming the file when it is none for pictures */
+    /** Reads a file. @throws BadInput naming the file when it is not for pictures */
     static Preprocessor read(Path file) throws IOException {
         try {
             var json = new ObjectMapper().readTree(file.toFile());
             if (!json.isObject() || !json.has("image_mean") && !json.has("size") && !json.has("do_resize")) {
                 throw new BadInput(
                         file
-                                + ": is no configuration of a picture preprocessor: size, image_mean and image_std are missing");
+                                + ": not the configuration of a picture preprocessor: size, image_mean and image_std are missing");
             }
             return new Preprocessor(
                     file,
@@ -120,8 +120,8 @@ record Preprocessor(Path file, JsonNode json, Family family) {
     void checkChannels(int channels) {
         if (channels == 1 && json.path("do_convert_rgb").asBoolean(false)) {
             throw new BadInput(file
-                    + ": do_convert_rgb makes pictures of three channels, and the model takes one: say --channels gray "
-                    + "where it was trained with grey pictures");
+                    + ": do_convert_rgb makes three channels, but the model takes one: use --channels gray "
+                    + "if it was trained with grey pictures");
         }
     }
 
@@ -135,7 +135,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
         // Detectors fill up the smaller pictures of a batch, and an array has pictures of one size.
         if (json.path("do_pad").asBoolean(false)
                 && (family != Family.DETECTOR || json.path("pad_size").isObject())) {
-            throw new BadInput("do_pad fills pictures up after they are normalised, which is not supported" + OWN_SIZE);
+            throw new BadInput("do_pad pads pictures after normalisation, which is not supported" + OWN_SIZE);
         }
     }
 
@@ -163,7 +163,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             return shorterSide(shorterSide().get());
         }
         if (size.has("longest_edge")) {
-            throw new BadInput("size has a longest_edge alone, which classes round in ways of their own" + OWN_SIZE);
+            throw new BadInput("size has only a longest_edge, which each class rounds differently" + OWN_SIZE);
         }
         if (size.has("max_height") && size.has("max_width")) {
             return new Fit.Within(new Size(
@@ -171,7 +171,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
         }
         var both = size(size, "size");
         if (json.path("crop_pct").isNumber()) {
-            throw new BadInput("crop_pct of a size of two sides is not supported" + OWN_SIZE);
+            throw new BadInput("crop_pct with a size of two sides is not supported" + OWN_SIZE);
         }
         return new Fit.Stretch(both);
     }
@@ -194,7 +194,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             case POOLFORMER -> new Fit.ShorterSide((int) (edge / share(POOLFORMER_SHARE)));
             default -> {
                 if (json.path("crop_pct").isNumber()) {
-                    throw new BadInput("crop_pct is known of ConvNeXt and PoolFormer alone" + OWN_SIZE);
+                    throw new BadInput("crop_pct is only supported for ConvNeXt and PoolFormer" + OWN_SIZE);
                 }
                 yield new Fit.ShorterSide(edge);
             }
@@ -213,7 +213,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
             return new Size(size.path("width").asInt(), size.path("height").asInt());
         }
         throw new BadInput(field + " is " + (size.isMissingNode() ? "missing" : size)
-                + ", and a number, or height and width, are known" + OWN_SIZE);
+                + ", but must be a number, or height and width" + OWN_SIZE);
     }
 
     /**
@@ -254,7 +254,7 @@ record Preprocessor(Path file, JsonNode json, Family family) {
     private static double shift(double factor) {
         if (Math.abs(factor - 2) > ROUNDING) {
             throw new BadInput(
-                    "rescale_offset with another rescale_factor than 1/127.5 has meant different things" + OWN_SCALE);
+                    "rescale_offset with a rescale_factor other than 1/127.5 has had different meanings" + OWN_SCALE);
         }
         return 1;
     }

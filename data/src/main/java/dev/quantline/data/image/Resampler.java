@@ -3,9 +3,9 @@ package dev.quantline.data.image;
 import dev.quantline.onnx.BadInput;
 
 /**
- * Resizes pictures as PIL does, bit by bit: first along rows, then along columns, with kernels as wide as the picture shrinks, weights in
- * fixed point with 22 bits behind the point, and 8 bits in between. A network trained on PIL's pictures meets the same ones. From version
- * 13 on Pillow takes columns first where that is less work, and some bytes differ by 1.
+ * Resizes pictures exactly as PIL does: first along rows, then along columns, with kernels that widen as the picture shrinks,
+ * fixed-point weights with 22 fractional bits, and 8 bits in between. So a network trained on PIL's pictures sees the same ones. Since
+ * version 13, Pillow starts with columns if that is less work, and some bytes differ by 1.
  */
 final class Resampler {
     private static final int FRACTION = 32 - 8 - 2;

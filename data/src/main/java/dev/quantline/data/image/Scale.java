@@ -28,7 +28,7 @@ final class Scale {
                 var all = NormalizeFile.read(Path.of(text));
                 yield Optional.ofNullable(all.get(array))
                         .or(() -> all.size() == 1 ? all.values().stream().findFirst() : Optional.empty())
-                        .orElseThrow(() -> new BadInput(text + " says nothing of array '" + array + "'"));
+                        .orElseThrow(() -> new BadInput(text + " has no entry for array '" + array + "'"));
             }
         };
     }
@@ -39,7 +39,7 @@ final class Scale {
             return given;
         }
         if (given.mean().length != 1) {
-            throw new BadInput("normalisation has " + given.mean().length + " values, and the model takes " + channels
+            throw new BadInput("normalisation has " + given.mean().length + " values, but the model takes " + channels
                     + " channels");
         }
         return new Normalization(repeated(given.mean()[0], channels), repeated(given.std()[0], channels));

@@ -3,7 +3,7 @@ package dev.quantline.data.text;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
-/** Tokens cut in blocks of one length, each behind the tokens that begin a text; what fills none at the end is dropped. */
+/** Cuts tokens into blocks of equal length, each starting with the tokens that begin a text; drops an incomplete last block. */
 final class Blocks {
     private final int opening;
     private final long[] block;

@@ -37,7 +37,7 @@ final class Pieces {
                 }
             }
         } catch (CharacterCodingException e) {
-            throw new BadInput(file + " is no text in UTF-8", e);
+            throw new BadInput(file + " is not UTF-8 text", e);
         }
         if (!text.isEmpty()) {
             action.accept(text.toString());

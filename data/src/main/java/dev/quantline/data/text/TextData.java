@@ -20,7 +20,7 @@ import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 
-/** Texts written as the arrays of tokens that a model takes; the file is read as often as needed, and some samples are in memory. */
+/** Writes texts as the token arrays that a model takes; reads the file as often as needed and keeps only a few samples in memory. */
 public final class TextData {
     /** Texts of no stated length are cut to this many tokens: more than most sentences, and what most encoders take. */
     private static final int LONGEST = 512;
@@ -70,7 +70,7 @@ public final class TextData {
             List<String> left) {}
 
     /**
-     * Writes an {@code .npz}: an array for each input of the model that is known, {@code scores} or {@code labels} where there are such.
+     * Writes an {@code .npz}: an array for each known input of the model, and {@code scores} or {@code labels} if there are any.
      *
      * @param file      plain text, or a table, {@code .csv} or {@code .tsv}
      * @param tokenizer a {@code tokenizer.json}
@@ -96,7 +96,7 @@ public final class TextData {
                     + fixed.getAsInt() + " tokens");
         }
         if (settings.length().isPresent() && settings.length().getAsInt() < 1) {
-            throw new BadInput("--length " + settings.length().getAsInt() + ": a sample has a token at least");
+            throw new BadInput("--length " + settings.length().getAsInt() + ": a sample needs at least one token");
         }
         return fixed.isPresent() ? fixed : settings.length();
     }
@@ -110,7 +110,7 @@ public final class TextData {
             Optional.ofNullable(sample.label()).ifPresent(names::add);
         });
         if (count[0] == 0) {
-            throw new BadInput(file + " holds no texts");
+            throw new BadInput(file + " contains no texts");
         }
         var chosen = settings.subset().chosen(count[0]);
         int length = stated().isPresent() ? stated().getAsInt() : longest(source, chosen);
@@ -122,7 +122,7 @@ public final class TextData {
             each(source, chosen, writing::write);
             if (rows == 0) {
                 throw new BadInput(
-                        ("none of %d texts has %d tokens, and the model takes no mask that would hide padding: say a smaller "
+                        ("none of %d texts has %d tokens, but the model takes no mask that would hide padding: use a smaller "
                                         + "--length, --blocks, or --padded")
                                 .formatted(chosen.cardinality(), length));
             }
@@ -170,7 +170,7 @@ public final class TextData {
     private int longest(TextSource source, BitSet chosen) throws IOException {
         if (!inputs.masked() && !settings.padded()) {
             throw new BadInput(
-                    "the model takes no mask that would hide padding, so all samples must be full: say --length N, with or "
+                    "the model takes no mask that would hide padding, so all samples must be full: use --length N, with or "
                             + "without --blocks");
         }
         int[] longest = {1};
@@ -277,7 +277,7 @@ public final class TextData {
     private Result blocks(OutFiles out) throws IOException {
         int length = stated().orElseThrow(
                         () -> new BadInput("--blocks needs --length N, the tokens of a block: as many as the model's "
-                                + "context, or some hundred"));
+                                + "context, or a few hundred"));
         if (!Files.isRegularFile(file)) {
             throw new BadInput(file + ": no such file");
         }
@@ -285,8 +285,8 @@ public final class TextData {
                 var npz = new NpzWriter(out.npz())) {
             var opening = tokenizer.opening();
             if (opening.length >= length) {
-                throw new BadInput("--length " + length + ": the tokenizer begins each text with " + opening.length
-                        + " tokens already");
+                throw new BadInput("--length " + length + ": the tokenizer already starts each text with "
+                        + opening.length + " tokens");
             }
             var chosen = settings.subset().limit() == 0
                     ? null
@@ -310,7 +310,7 @@ public final class TextData {
             npz.finish();
             progress.report(1, rows + " blocks");
             var described = "blocks of a text of " + blocks.tokens() + " tokens"
-                    + (opening.length == 0 ? "" : ", each behind \"" + tokenizer.decode(opening) + "\"");
+                    + (opening.length == 0 ? "" : ", each after \"" + tokenizer.decode(opening) + "\"");
             return new Result(
                     rows, length, described, 0, 0, 0, Optional.empty(), Optional.of("perplexity"), inputs.left());
         }

@@ -35,7 +35,7 @@ interface TextSource {
         return Table.isTable(file) ? TextTable.open(file, settings) : new Lines(file);
     }
 
-    /** Lines of plain text; empty ones are none. */
+    /** Lines of plain text, without empty ones. */
     record Lines(Path file) implements TextSource {
         @Override
         public void forEach(Consumer<Sample> action) throws IOException {
@@ -46,7 +46,7 @@ interface TextSource {
                     }
                 }
             } catch (CharacterCodingException e) {
-                throw new BadInput(file + " is no text in UTF-8", e);
+                throw new BadInput(file + " is not UTF-8 text", e);
             }
         }
 
@@ -87,8 +87,8 @@ interface TextSource {
                     .map(table::require)
                     .or(() -> table.first(TEXT))
                     .orElseThrow(() -> new BadInput(file
-                            + " has no column called text, nor sentence1 and sentence2, or the like: name it with --text-column, or two with "
-                            + "--pair; there are " + String.join(", ", table.columns())));
+                            + " has no column called text, nor sentence1 and sentence2, or similar: name it with "
+                            + "--text-column, or two with --pair; there are " + String.join(", ", table.columns())));
             return new TextTable(file, table, List.of(text), Optional.empty(), label(table, settings));
         }
 
@@ -117,7 +117,7 @@ interface TextSource {
             } catch (NumberFormatException _) {
                 // Told below, as what is no finite number.
             }
-            throw new BadInput("%s: row %d has the score '%s', which is no number".formatted(file, row, text));
+            throw new BadInput("%s: row %d has the score '%s', which is not a number".formatted(file, row, text));
         }
 
         @Override

@@ -17,7 +17,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
-/** A Hugging Face {@code tokenizer.json}, read by the library that trained it. Nothing is downloaded and nobody is told. */
+/** A Hugging Face {@code tokenizer.json}, read by the library that trained it. Nothing is downloaded or reported. */
 public final class TokenizerFile implements AutoCloseable {
     /** Vocabularies of a million tokens have 50 MB. */
     private static final long LARGEST = 512L << 20;
@@ -73,7 +73,7 @@ public final class TokenizerFile implements AutoCloseable {
             throw new BadInput(
                     file + " is not JSON: a tokenizer is the file tokenizer.json of a model on Hugging Face", e);
         } catch (RuntimeException e) {
-            throw new BadInput(file + " is no tokenizer.json that can be read: " + e.getMessage(), e);
+            throw new BadInput(file + " is not a readable tokenizer.json: " + e.getMessage(), e);
         }
     }
 

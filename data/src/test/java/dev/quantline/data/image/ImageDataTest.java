@@ -131,7 +131,7 @@ class ImageDataTest {
                 result.skipped().stream().anyMatch(reason -> reason.contains("cut.jpg is broken")),
                 result.skipped()::toString);
         assertTrue(
-                result.skipped().stream().anyMatch(reason -> reason.contains("text.png is no PNG, JPEG or WebP")),
+                result.skipped().stream().anyMatch(reason -> reason.contains("text.png is not a PNG, JPEG or WebP")),
                 result.skipped()::toString);
     }
 
@@ -205,7 +205,7 @@ class ImageDataTest {
 
         assertEquals("'pixel_values' UINT8 [1, 3, 8, 10]", result.array());
         assertEquals(
-                "resized so that the shorter side has 12 pixels (bicubic), the middle 10x8 of that",
+                "resized so that the shorter side has 12 pixels (bicubic), then its centre of 10x8",
                 result.described());
         assertArrayEquals(
                 new float[] {.1f, .2f, .3f},
@@ -221,11 +221,9 @@ class ImageDataTest {
              "rescale_factor": 0.5, "rescale_offset": true, "image_mean": [0.5], "image_std": [0.5]}""");
         picture(folder.resolve("in/a.png"), COLOURS[1], 40, 24);
         var plain = with(null, new Subset(0, 0), false, false, Optional.of(config), ImageSettings.MOST_PIXELS);
-        assertTrue(
-                assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), plain))
-                        .getMessage()
-                        .contains(
-                                "do_pad fills pictures up after they are normalised, which is not supported: say --size and --fit"));
+        assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), plain))
+                .getMessage()
+                .contains("do_pad pads pictures after normalisation, which is not supported: use --size and --fit"));
 
         var said = new ImageSettings(
                 Optional.empty(),
@@ -247,7 +245,7 @@ class ImageDataTest {
                 ImageSettings.MOST_PIXELS);
 
         assertEquals(
-                "resized to fit into 8x8 (bicubic), the middle 8x8 of that",
+                "resized to fit into 8x8 (bicubic), then its centre of 8x8",
                 write(folder.resolve("in"), Networks.conv(1), said).described());
     }
 
@@ -257,7 +255,7 @@ class ImageDataTest {
 
         assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.conv(1), (String) null))
                 .getMessage()
-                .contains("say --normalize imagenet"));
+                .contains("give --normalize imagenet"));
         assertTrue(assertThrows(BadInput.class, () -> write(folder.resolve("in"), Networks.mlp(1), "half"))
                 .getMessage()
                 .contains("0 inputs with four axes"));

@@ -88,7 +88,7 @@ class PictureListTest {
         refused(table("file_name\n" + folder.resolve("secret.png") + "\n"), "outside the table's folder");
         refused(table("file_name\nlink.png\n"), "outside the table's folder behind a link");
         refused(table("file_name\nup/secret.png\n"), "outside the table's folder behind a link");
-        refused(table("file_name\nnone.png\n"), "'none.png', and there is no such file");
+        refused(table("file_name\nnone.png\n"), "'none.png', but there is no such file");
         refused(table("file_name\nnone/none.png\n"), "no such file");
     }
 

@@ -160,10 +160,10 @@ class PreprocessorTest {
 
     @Test
     void whatIsNotUnderstoodIsNamed() {
-        assertTrue(refused("{'size': {'longest_edge': 1024}" + HALF).contains("longest_edge alone"));
+        assertTrue(refused("{'size': {'longest_edge': 1024}" + HALF).contains("only a longest_edge"));
         assertTrue(refused("{'size': 8, 'rescale_offset': true" + HALF)
-                .contains("rescale_offset with another rescale_factor"));
-        assertTrue(refused("{'size': 8, 'offset': true" + HALF).contains("offset is not supported: say --normalize"));
+                .contains("rescale_offset with a rescale_factor other"));
+        assertTrue(refused("{'size': 8, 'offset': true" + HALF).contains("offset is not supported: use --normalize"));
         assertTrue(refused("{'image_processor_type': 'SamImageProcessor', 'size': 8, 'do_pad': true" + HALF)
                 .contains("do_pad"));
         assertTrue(refused(
@@ -187,11 +187,11 @@ class PreprocessorTest {
         }
         assertTrue(refused("{'image_processor_type': 'BitImageProcessor', 'size': {'shortest_edge': 8}, 'crop_pct': 0.9"
                         + HALF)
-                .contains("crop_pct is known of ConvNeXt and PoolFormer alone: say --size and --fit"));
-        assertTrue(refused("{'size': 8, 'resample': 9" + HALF).contains("no filter has the number 9"));
+                .contains("crop_pct is only supported for ConvNeXt and PoolFormer: use --size and --fit"));
+        assertTrue(refused("{'size': 8, 'resample': 9" + HALF).contains("unknown filter 9"));
         assertTrue(refused("{'size': 8}").contains("image_mean is missing"));
-        assertTrue(
-                refused("{'tokenizer_class': 'BertTokenizer'}").contains("no configuration of a picture preprocessor"));
+        assertTrue(refused("{'tokenizer_class': 'BertTokenizer'}")
+                .contains("not the configuration of a picture preprocessor"));
         assertTrue(refused("{").contains("is not JSON"));
     }
 

@@ -117,7 +117,7 @@ class TextDataTest {
         var result = write(text, "causal", causal(), settings);
         // Then each begins as texts do, and three tokens at the end fill none
         assertArrayEquals(new long[] {1, 3, 5, 7, 9, 1, 3, 12, 13, 3}, read("input_ids"));
-        assertEquals("blocks of a text of 11 tokens, each behind \"<s>\"", result.described());
+        assertEquals("blocks of a text of 11 tokens, each after \"<s>\"", result.described());
         assertEquals(Optional.of("perplexity"), result.metric());
     }
 
@@ -131,7 +131,7 @@ class TextDataTest {
         assertEquals(1, result.leftOut());
         assertTrue(assertThrows(BadInput.class, () -> write(text, "causal", causal(), TextSettings.plain()))
                 .getMessage()
-                .contains("say --length N"));
+                .contains("use --length N"));
         assertTrue(assertThrows(BadInput.class, () -> write(text, "causal", causal(), length(50)))
                 .getMessage()
                 .contains("none of 2 texts has 50 tokens"));
@@ -173,15 +173,15 @@ class TextDataTest {
         var model = Networks.transformer(1);
         refused(file("a.csv", "sentence1,sentence2,score\na,b,much\n"), model, "row 1 has the score 'much'");
         refused(file("a.csv", "left,right\na,b\n"), model, "no column called text");
-        refused(file("a.txt", "\n"), model, "holds no texts");
+        refused(file("a.txt", "\n"), model, "contains no texts");
         refused(folder.resolve("none.txt"), model, "no such file");
         refused(file("a.txt", "the cat\n"), Networks.conv(1), "no input called input_ids");
         var latin = folder.resolve("latin.txt");
         Files.write(latin, new byte[] {'a', (byte) 0xe9, '\n'});
-        refused(latin, model, "no text in UTF-8");
+        refused(latin, model, "is not UTF-8 text");
         assertTrue(assertThrows(BadInput.class, () -> TokenizerFile.open(file("t.json", "{}"), OptionalInt.empty()))
                 .getMessage()
-                .contains("no tokenizer.json that can be read"));
+                .contains("not a readable tokenizer.json"));
         assertTrue(assertThrows(BadInput.class, () -> TokenizerFile.open(file("t.json", "text"), OptionalInt.empty()))
                 .getMessage()
                 .contains("is not JSON"));
