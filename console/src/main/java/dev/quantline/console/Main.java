@@ -9,7 +9,7 @@ import io.quarkus.runtime.annotations.QuarkusMain;
 public final class Main {
     private Main() {}
 
-    /** Runs one command and leaves with its exit code. */
+    /** Runs one command and exits with its exit code. */
     public static void main(String... arguments) {
         CtrlC.guard(() -> QuantlineCommand.execute(arguments));
     }

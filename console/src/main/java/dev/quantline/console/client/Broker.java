@@ -93,7 +93,7 @@ final class Broker implements AutoCloseable {
         }
     }
 
-    /** What every Kafka client of the console is made with. */
+    /** Settings of every Kafka client of the console. */
     static Map<String, Object> settings(Connection connection, Duration patience) {
         var milliseconds = (int) patience.toMillis();
         return Map.of(

@@ -7,12 +7,12 @@ import java.net.URI;
 import java.nio.file.Path;
 
 /**
- * Where a stack is and how to enter it.
+ * The addresses of a stack and the keys to its store.
  *
  * @param kafka the broker, {@code host:port}
  * @param s3 the object store's URL
- * @param region requests to the store are signed for
- * @param bucket inputs, jobs and results live in
+ * @param region for which requests to the store are signed
+ * @param bucket that holds inputs, jobs and results
  * @param topics the names of the topics
  */
 public record Connection(

@@ -7,6 +7,6 @@ public sealed interface Ending {
     /** The model and the report are in the store. */
     record Done() implements Ending {}
 
-    /** The job does not go on by itself; the event says why. */
+    /** The job does not continue by itself; the event says why. */
     record Failed(Event.Failed event) implements Ending {}
 }

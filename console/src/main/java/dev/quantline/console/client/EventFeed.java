@@ -23,14 +23,14 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 /** What the stages publish for people: progress, completions and failures of all jobs. Belongs to no consumer group. */
 final class EventFeed implements AutoCloseable {
     private static final Duration TICK = Duration.ofMillis(200);
-    /** After this long without any event the broker is asked whether it is still there. */
+    /** After this long without an event, the broker is asked whether it is still there. */
     private static final Duration SILENCE = Duration.ofSeconds(15);
 
     private final Connection connection;
     private final KafkaConsumer<String, byte[]> consumer;
     private long lastSign = System.nanoTime();
 
-    /** Stands at the end of every topic: what is published from now on will be seen. */
+    /** Starts at the end of every topic, to see what is published from now on. */
     EventFeed(Connection connection) {
         this.connection = connection;
         var settings = new HashMap<>(Broker.settings(connection, Broker.BUSY));
@@ -53,7 +53,7 @@ final class EventFeed implements AutoCloseable {
         }
     }
 
-    /** The next events, in the order of their topics; empty when nothing came within a fifth of a second. */
+    /** The next events, in the order of their topics; empty if nothing arrived within a fifth of a second. */
     List<Event> poll() {
         var records = consumer.poll(TICK);
         if (!records.isEmpty()) {
@@ -65,7 +65,7 @@ final class EventFeed implements AutoCloseable {
         return decode(records).toList();
     }
 
-    /** Everything published so far, by time; {@link #poll} goes on from there. */
+    /** Everything published so far, by time; {@link #poll} continues from there. */
     List<Event> history() {
         var ends = consumer.endOffsets(consumer.assignment());
         consumer.seekToBeginning(consumer.assignment());
@@ -81,7 +81,7 @@ final class EventFeed implements AutoCloseable {
 
     @Override
     public void close() {
-        // What interrupted the command must not cut this short.
+        // The interrupt that ended the command must not cut this short.
         Thread.interrupted();
         consumer.close();
     }

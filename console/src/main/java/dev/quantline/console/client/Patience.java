@@ -8,7 +8,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
-/** How long addresses that do not answer are tried, all of them together, and who is told that they are waited for. */
+/** How long to keep trying addresses that do not answer, all of them together, and who is told about the wait. */
 public final class Patience {
     /** A broker that runs answers sooner, as a rule. */
     private static final Duration FIRST_TRY = Duration.ofSeconds(2);
@@ -25,7 +25,7 @@ public final class Patience {
     private final Set<String> told = new HashSet<>();
     private final long began = System.nanoTime();
 
-    /** @param listener is told once of each address that it is waited for, and how long that will be done */
+    /** @param listener is told once per address that it is waited for, and for how long */
     public Patience(Duration wait, Consumer<String> listener) {
         this.wait = wait;
         this.listener = listener;
@@ -36,14 +36,14 @@ public final class Patience {
         return new Patience(wait, _ -> {});
     }
 
-    /** Something that is tried until it works, each time for so long at most. */
+    /** An attempt that is repeated until it works, each time with a time limit. */
     interface Attempt<T> extends Function<Duration, T> {}
 
     /**
-     * What the attempt gives as soon as it gives something.
+     * Returns the attempt's result as soon as there is one.
      *
      * @param address for people, {@code the Kafka broker at localhost:9092}
-     * @throws Unreachable the last attempt's when the time is over, at once when the store answers that it will not be used so
+     * @throws Unreachable the last attempt's when the time is over; at once if the store refuses access
      */
     <T> T until(String address, Attempt<T> attempt) {
         for (var length = FIRST_TRY; ; length = length.compareTo(LONGEST_TRY) < 0 ? length.multipliedBy(2) : length) {
@@ -55,7 +55,7 @@ public final class Patience {
                     throw told.contains(address) ? failure.after(wait) : failure;
                 }
                 if (told.add(address)) {
-                    listener.accept("waiting up to %s for %s (--wait says how long)".formatted(seconds(left), address));
+                    listener.accept("waiting up to %s for %s (--wait sets how long)".formatted(seconds(left), address));
                 }
                 pause();
             }

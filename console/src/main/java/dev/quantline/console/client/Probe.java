@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Optional;
 
-/** Whether the two addresses of a stack answer, each asked once. */
+/** Checks once whether the two addresses of a stack answer. */
 public final class Probe {
     private static final Duration ONCE = Duration.ofSeconds(5);
 
@@ -21,7 +21,7 @@ public final class Probe {
         }
     }
 
-    /** Why the store cannot be used; empty when it can. The bucket may be missing: it is made when it is needed. */
+    /** Why the store cannot be used; empty when it can. The bucket may be missing; it is created when needed. */
     public static Optional<String> store(Connection connection) throws IOException {
         try (var cache = TemporaryFolder.create("quantline-probe");
                 var store = connection.store(cache.path())) {

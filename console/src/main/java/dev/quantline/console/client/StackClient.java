@@ -25,7 +25,7 @@ import java.util.function.Consumer;
 public final class StackClient implements AutoCloseable {
     private static final String REPORT = "report.json";
     private static final String MODEL = "model.onnx";
-    /** What the file of a model's external data is called, behind the model's name. */
+    /** Suffix of the file with a model's external data, after the model's name. */
     private static final String EXTERNAL = ".data";
 
     private final Connection connection;
@@ -78,7 +78,7 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
-     * Puts files that belong together under one key prefix named by their contents; what is there already is not sent again.
+     * Stores files that belong together under one key prefix named by their contents; files already there are not sent again.
      *
      * @param folder the files' common folder; their names below it become the last part of the keys
      * @return the reference of the first file
@@ -88,7 +88,7 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
-     * Puts every {@code .npz} of a folder under one key prefix named by their contents.
+     * Stores every {@code .npz} of a folder under one key prefix named by their contents.
      *
      * @return the reference of the prefix
      * @throws BadInput when the folder holds none
@@ -129,7 +129,7 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
-     * Publishes a request and follows it to its end; returns at once when the job was done before.
+     * Publishes a request and follows it to its end; returns at once if the job is already done.
      *
      * @param listener is told every event of the job, in order
      */
@@ -160,7 +160,7 @@ public final class StackClient implements AutoCloseable {
         }
     }
 
-    /** Tells the events of all jobs from now on, until the thread is interrupted. */
+    /** Passes on the events of all jobs from now on, until the thread is interrupted. */
     public void watchAll(Consumer<Event> listener) {
         try (var feed = new EventFeed(connection)) {
             while (!Thread.currentThread().isInterrupted()) {
@@ -185,8 +185,8 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
-     * Stops a job that this client submitted, for good and whether or not a service heard of it yet: what would take it up later finds
-     * that it was cancelled.
+     * Stops a job that this client submitted, for good, even if no service knows it yet: a service that picks it up later finds it
+     * cancelled.
      *
      * @return whether it had not ended
      */
@@ -215,7 +215,7 @@ public final class StackClient implements AutoCloseable {
     /** The report of a job that is done. */
     public JsonNode report(String job) {
         var bytes = store.read(Keys.delivered(job, StageName.EXPORT.verb(), REPORT))
-                .orElseThrow(() -> new IllegalStateException("the job " + job + " is done but left no report"));
+                .orElseThrow(() -> new IllegalStateException("the job " + job + " is done but has no report"));
         return Json.read(bytes, JsonNode.class);
     }
 
@@ -228,7 +228,7 @@ public final class StackClient implements AutoCloseable {
         requireJob(job);
         var state = state(job);
         if (!state.state().equals("done")) {
-            throw new BadInput("the job " + job + " left no report: it is " + state.state());
+            throw new BadInput("the job " + job + " has no report: it is " + state.state());
         }
         return report(job);
     }
@@ -244,7 +244,7 @@ public final class StackClient implements AutoCloseable {
     }
 
     /**
-     * Brings one file that a job left into a folder.
+     * Downloads one file of a job's results into a folder.
      *
      * @throws BadInput when the job left no such file
      */
@@ -257,7 +257,7 @@ public final class StackClient implements AutoCloseable {
         return folder.resolve(name);
     }
 
-    /** Brings a model that a job left into a folder, with its external data where it has some. */
+    /** Downloads a model from a job's results into a folder, with its external data if it has any. */
     public Path bringModel(String job, String name, Path folder) throws IOException {
         Files.deleteIfExists(folder.resolve(name + EXTERNAL));
         if (store.exists(Keys.delivered(job, StageName.EXPORT.verb(), name + EXTERNAL))) {
@@ -266,7 +266,7 @@ public final class StackClient implements AutoCloseable {
         return bring(job, name, folder);
     }
 
-    /** Brings an input of a job, or all files of one that is a prefix, into a folder. */
+    /** Downloads an input of a job, or all files of one that is a prefix, into a folder. */
     public List<Path> bring(ObjectRef input, Path folder) {
         var files = new ArrayList<Path>();
         for (var object : store.resolve(input)) {
@@ -276,7 +276,7 @@ public final class StackClient implements AutoCloseable {
         return List.copyOf(files);
     }
 
-    /** Brings a model that a job was given into a folder, with the external data it names. */
+    /** Downloads the model that a job was given into a folder, with the external data it names. */
     public Path bringModel(ObjectRef model, Path folder) throws IOException {
         var file = bring(model, folder).getFirst();
         for (var name : ModelFile.externalNames(file)) {
@@ -285,7 +285,7 @@ public final class StackClient implements AutoCloseable {
         return file;
     }
 
-    /** Brings the model and the report of a job that is done into a folder, over what was there. */
+    /** Downloads the model and the report of a finished job into a folder and overwrites what was there. */
     public void download(String job, Path folder) throws IOException {
         Files.createDirectories(folder);
         bringModel(job, MODEL, folder);
@@ -295,7 +295,7 @@ public final class StackClient implements AutoCloseable {
 
     @Override
     public void close() {
-        // What interrupted the command must not cut this short.
+        // The interrupt that ended the command must not cut this short.
         Thread.interrupted();
         broker.close();
         store.close();

@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 
-/** A folder that goes, with all that is in it, when it is closed. */
+/** A folder that is deleted with its contents when it is closed. */
 public record TemporaryFolder(Path path) implements AutoCloseable {
     /** An empty one. @param prefix begins its name */
     public static TemporaryFolder create(String prefix) throws IOException {

@@ -21,7 +21,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "allocate",
-        description = "gives a finished job another budget; nothing is calibrated or measured again",
+        description = "solves a finished job for another budget; no layer is calibrated or measured again",
         mixinStandardHelpOptions = true)
 final class AllocateCommand implements Callable<Integer> {
     private static final double PERCENT = 100;
@@ -32,25 +32,25 @@ final class AllocateCommand implements Callable<Integer> {
     @Option(
             names = "--loss",
             paramLabel = "LOSS",
-            description = "largest predicted loss: the file is made as small as that allows")
+            description = "largest predicted loss; the file becomes as small as that allows")
     private Double loss;
 
     @Option(
             names = "--bit-operations",
             paramLabel = "FRACTION",
-            description = "most bit operations, as a fraction of the widest choice's")
+            description = "limit on bit operations, as a fraction of the widest choice's")
     private Double bitOperations;
 
     @Option(
             names = "--latency",
             paramLabel = "MS",
-            description = "most milliseconds of the layers together, one sample")
+            description = "limit on the milliseconds of all layers for one sample")
     private Double latency;
 
     @Option(
             names = "--drop",
             paramLabel = "DROP",
-            description = "largest drop of the metric: the smallest file that keeps it is looked for")
+            description = "largest drop of the metric; finds the smallest file that stays within it")
     private Double drop;
 
     @Mixin
@@ -65,7 +65,7 @@ final class AllocateCommand implements Callable<Integer> {
                 Optional.ofNullable(loss),
                 Optional.ofNullable(drop));
         if (budget.isEmpty()) {
-            throw new BadInput("say what to keep: --size, --drop, --loss, --bit-operations or --latency");
+            throw new BadInput("give a budget: --size, --drop, --loss, --bit-operations or --latency");
         }
         var running = result.stack.find();
         if (running.isPresent()) {

@@ -16,7 +16,7 @@ final class CancelCommand implements Callable<Integer> {
     @Mixin
     private JsonOption json;
 
-    /** What becomes of the job. @param state where it stood @param stops whether it ran, and stops now */
+    /** What happens to the job. @param state when cancelled @param stops whether it was running and now stops */
     private record Answer(String id, String state, boolean stops) {}
 
     @Override
@@ -28,8 +28,8 @@ final class CancelCommand implements Callable<Integer> {
                     new Answer(job.id(), job.state(), stops),
                     () -> System.out.println(
                             stops
-                                    ? id + " will stop after the piece of work under way"
-                                    : id + " does not run: it is " + job.state()));
+                                    ? id + " will stop after the current piece of work"
+                                    : id + " is not running: it is " + job.state()));
             return ExitCode.DONE;
         }
     }

@@ -17,13 +17,13 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "compare",
-        description = "says what sets two results apart: sizes, metric, latency, settings, layers",
+        description = "shows how two results differ: sizes, metric, latency, settings, layers",
         mixinStandardHelpOptions = true)
 final class CompareCommand implements Callable<Integer> {
     @Parameters(
             index = "0",
             paramLabel = "A",
-            description = "a folder with a report.json, such a file, or a job of a running stack")
+            description = "a folder with a report.json, the file itself, or a job of a running stack")
     private String first;
 
     @Parameters(index = "1", paramLabel = "B", description = "the same")
@@ -56,8 +56,9 @@ final class CompareCommand implements Callable<Integer> {
             return read(file);
         }
         if (!file.equals(path) || !JobRequest.isId(named)) {
-            throw new BadInput(file
-                    + ": no such file; give a folder that quantize left, its report.json, or a job of a running stack");
+            throw new BadInput(
+                    file
+                            + ": no such file; give a folder that quantize wrote, its report.json, or a job of a running stack");
         }
         try (var client = stack.connect()) {
             return client.finished(named);
@@ -73,6 +74,6 @@ final class CompareCommand implements Callable<Integer> {
         } catch (JsonProcessingException failure) {
             throw new BadInput(file + " is not JSON: " + failure.getOriginalMessage(), failure);
         }
-        throw new BadInput(file + " is no report of Quantline's: it has no field 'quantized'");
+        throw new BadInput(file + " is not a Quantline report: it has no field 'quantized'");
     }
 }

@@ -9,7 +9,7 @@ import picocli.CommandLine.Spec;
 
 @Command(
         name = "completion",
-        description = "prints a script by which a shell completes commands and options",
+        description = "prints a script that lets a shell complete commands and options",
         mixinStandardHelpOptions = true)
 final class CompletionCommand implements Callable<Integer> {
     /** One script serves both: in zsh it turns completion of bash on. */

@@ -14,7 +14,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "check",
-        description = "says whether a model can take a data file; exit code 1 when something is wrong",
+        description = "checks whether a model accepts a data file; exit code 1 if something is wrong",
         mixinStandardHelpOptions = true)
 final class DataCheckCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE.npz", description = "the data")
@@ -45,7 +45,7 @@ final class DataCheckCommand implements Callable<Integer> {
         json.print(verdict, () -> {
             verdict.inputs().forEach(System.out::println);
             verdict.findings().forEach(finding -> System.out.println(finding.kind() + ": " + finding.text()));
-            System.out.println(verdict.usable() ? "the model can take it" : "the model cannot take it so");
+            System.out.println(verdict.usable() ? "the model accepts it" : "the model does not accept it");
         });
         return result.usable() ? ExitCode.DONE : ExitCode.FAILED;
     }

@@ -15,7 +15,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "images",
-        description = "makes a data file of PNG, JPEG and WebP pictures",
+        description = "makes a data file from PNG, JPEG and WebP pictures",
         mixinStandardHelpOptions = true)
 final class DataImagesCommand implements Callable<Integer> {
     private static final int NAMED_CLASSES = 20;
@@ -27,7 +27,7 @@ final class DataImagesCommand implements Callable<Integer> {
 
     @Parameters(
             paramLabel = "DIR|CSV",
-            description = "a folder, its sub-folders named after what their pictures show; or a table, .csv or "
+            description = "a folder whose sub-folders are named after their classes; or a table, .csv or "
                     + ".tsv, of paths inside its own folder")
     private Path source;
 
@@ -38,7 +38,7 @@ final class DataImagesCommand implements Callable<Integer> {
             names = "--normalize",
             paramLabel = "NAME|FILE",
             description =
-                    "what the model was trained with: imagenet, half (-1 to 1), unit (0 to 1), bytes (0 to 255), or a file as for "
+                    "as in the model's training: imagenet, half (-1 to 1), unit (0 to 1), bytes (0 to 255), or a file as for "
                             + "quantize")
     private String normalize;
 
@@ -49,16 +49,16 @@ final class DataImagesCommand implements Callable<Integer> {
                     "a Hugging Face preprocessor_config.json (default: the one beside the model, if there is one)")
     private Path preprocessor;
 
-    @Option(names = "--size", paramLabel = "WxH", description = "size of the pictures (default: what the model takes)")
+    @Option(names = "--size", paramLabel = "WxH", description = "size of the pictures (default: the model's)")
     private String size;
 
-    @Option(names = "--fit", description = "crop (default), stretch or pad: what becomes of other proportions")
+    @Option(names = "--fit", description = "how to fit other proportions: crop (default), stretch or pad")
     private ImageSettings.Shape fit;
 
     @Option(
             names = "--shorter-side",
             paramLabel = "N",
-            description = "pixels of the shorter side before the middle is taken, often 256 for 224")
+            description = "pixels of the shorter side before the centre crop, often 256 for 224")
     private Integer shorterSide;
 
     @Option(
@@ -71,42 +71,42 @@ final class DataImagesCommand implements Callable<Integer> {
             names = "--fill",
             paramLabel = "N",
             defaultValue = "0",
-            description = "0 to 255: what --fit pad fills up with (default: 0)")
+            description = "0 to 255: what --fit pad fills with (default: 0)")
     private int fill;
 
     @Option(names = "--channels", description = "rgb (default), bgr or gray")
     private ImageSettings.Channels channels;
 
-    @Option(names = "--layout", description = "nchw or nhwc, where the model's sizes do not tell")
+    @Option(names = "--layout", description = "nchw or nhwc, if the model's sizes do not tell")
     private Layout layout;
 
-    @Option(names = "--input", paramLabel = "NAME", description = "the model's input, where several could be it")
+    @Option(names = "--input", paramLabel = "NAME", description = "the model's input, if several could be it")
     private String input;
 
-    @Option(names = "--floats", description = "write normalised floats, four times as large, where bytes would do")
+    @Option(names = "--floats", description = "store normalised floats, four times as large, even if bytes would do")
     private boolean floats;
 
     @Option(
             names = "--path-column",
             paramLabel = "NAME",
-            description = "column of paths (default: file_name, path or the like)")
+            description = "column of paths (default: file_name, path or similar)")
     private String pathColumn;
 
     @Option(
             names = "--classes",
             paramLabel = "FILE",
             description =
-                    "the model's classes in its order: one a line, or a config.json with id2label (default: names in order)")
+                    "the model's classes in its order: one per line, or a config.json with id2label (default: names in alphabetical order)")
     private Path classes;
 
-    @Option(names = "--skip-broken", description = "leave broken pictures out and count them")
+    @Option(names = "--skip-broken", description = "skip broken pictures and count them")
     private boolean skipBroken;
 
     @Option(
             names = "--max-pixels",
             paramLabel = "N",
             defaultValue = "" + ImageSettings.MOST_PIXELS,
-            description = "larger pictures are refused before they are unpacked (default: ${DEFAULT-VALUE})")
+            description = "refuse larger pictures before decoding them (default: ${DEFAULT-VALUE})")
     private long maxPixels;
 
     @Override
@@ -148,7 +148,7 @@ final class DataImagesCommand implements Callable<Integer> {
                                 ? ""
                                 : ", %d broken ones skipped"
                                         .formatted(result.skipped().size()),
-                        result.ignored() == 0 ? "" : ", %d other files left alone".formatted(result.ignored())));
+                        result.ignored() == 0 ? "" : ", %d other files ignored".formatted(result.ignored())));
         System.out.println("pictures: " + result.described()
                 + configuration.map(named -> "; " + named).orElse(""));
         result.classes()
@@ -158,7 +158,7 @@ final class DataImagesCommand implements Callable<Integer> {
                                 .map(label -> label.getKey() + " " + label.getValue())
                                 .collect(Collectors.joining(", "))
                         + (labels.names().size() > NAMED_CLASSES
-                                ? ", ... %d in all".formatted(labels.names().size())
+                                ? ", ... %d in total".formatted(labels.names().size())
                                 : "")));
         file.printNext(
                 result.normalize().map(written -> " --normalize " + written).orElse(""));

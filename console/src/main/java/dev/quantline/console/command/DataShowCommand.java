@@ -18,7 +18,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "show",
-        description = "says what is in a data file: arrays, types, shapes, ranges, the first samples",
+        description = "shows what is in a data file: arrays, types, shapes, ranges, first samples",
         mixinStandardHelpOptions = true)
 final class DataShowCommand implements Callable<Integer> {
     @Parameters(paramLabel = "FILE.npz", description = "any NumPy archive")
@@ -31,16 +31,13 @@ final class DataShowCommand implements Callable<Integer> {
             description = "samples to show (default: ${DEFAULT-VALUE})")
     private int samples;
 
-    @Option(
-            names = "--tokenizer",
-            paramLabel = "FILE",
-            description = "a tokenizer.json, which tokens are shown as text with")
+    @Option(names = "--tokenizer", paramLabel = "FILE", description = "a tokenizer.json, to show tokens as text")
     private Path tokenizer;
 
     @Option(
             names = "--pictures",
             paramLabel = "DIR",
-            description = "receives the first samples of arrays of pictures as PNG files")
+            description = "receives the first samples of picture arrays as PNG files")
     private Path pictures;
 
     @Mixin
@@ -79,7 +76,7 @@ final class DataShowCommand implements Callable<Integer> {
         content.pictures()
                 .ifPresent(written -> System.out.println(
                         written.isEmpty()
-                                ? "no array holds pictures: four axes, 1 or 3 channels"
+                                ? "no array holds pictures (four axes, 1 or 3 channels)"
                                 : written.size() + " pictures in " + pictures));
     }
 }

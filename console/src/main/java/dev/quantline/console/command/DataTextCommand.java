@@ -17,14 +17,14 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "text",
-        description = "makes a data file of texts: lines, rows or pairs of a table, or blocks of a long text",
+        description = "makes a data file from text: lines, rows or pairs of a table, or blocks of a long text",
         mixinStandardHelpOptions = true)
 final class DataTextCommand implements Callable<Integer> {
     private static final int PERCENT = 100;
 
     @Parameters(
             paramLabel = "FILE",
-            description = "plain text, a sample a line; or a table, .csv or .tsv, with a line of names above")
+            description = "plain text, one sample per line; or a table, .csv or .tsv, with a header row")
     private Path source;
 
     @Mixin
@@ -39,45 +39,45 @@ final class DataTextCommand implements Callable<Integer> {
     @Option(
             names = "--length",
             paramLabel = "N",
-            description = "tokens of a sample (default: the model's, or those of the longest text)")
+            description = "tokens per sample (default: the model's, or those of the longest text)")
     private Integer length;
 
-    @Option(names = "--blocks", description = "one text, cut in blocks of --length tokens: for language models")
+    @Option(names = "--blocks", description = "cut one text into blocks of --length tokens, for language models")
     private boolean blocks;
 
     @Option(
             names = "--text-column",
             paramLabel = "NAME",
-            description = "column of texts (default: text, sentence or the like)")
+            description = "column of texts (default: text, sentence or similar)")
     private String text;
 
     @Option(
             names = "--pair",
             paramLabel = "NAME,NAME",
             split = ",",
-            description = "columns of pairs (default: sentence1,sentence2 or the like)")
+            description = "columns of pairs (default: sentence1,sentence2 or similar)")
     private List<String> pair;
 
     @Option(
             names = "--joint",
-            description = "both texts of a pair are one sequence, for models that read them together")
+            description = "join both texts of a pair into one sequence, for models that read them together")
     private boolean joint;
 
     @Option(
             names = "--score-column",
             paramLabel = "NAME",
-            description = "column of scores of pairs (default: score or the like)")
+            description = "column of scores of pairs (default: score or similar)")
     private String score;
 
     @Option(
             names = "--ids",
             paramLabel = "NAME",
-            description = "the model's input of token numbers (default: input_ids, or the only one)")
+            description = "the model's input for token ids (default: input_ids, or the only one)")
     private String ids;
 
     @Option(
             names = "--padded",
-            description = "pad also for a model that takes no mask; else short texts are left out for it")
+            description = "pad even for a model that takes no mask; otherwise its short texts are skipped")
     private boolean padded;
 
     @Override
@@ -89,7 +89,7 @@ final class DataTextCommand implements Callable<Integer> {
                 .or(() -> file.model.beside("tokenizer.json"))
                 .orElseThrow(
                         () -> new BadInput(
-                                "--tokenizer is missing, and no tokenizer.json lies beside the model: take the one it was trained with"));
+                                "--tokenizer is missing, and no tokenizer.json lies beside the model: give the one it was trained with"));
         var columns = Optional.ofNullable(pair);
         var settings = new TextSettings(
                 length == null ? OptionalInt.empty() : OptionalInt.of(length),
@@ -121,11 +121,11 @@ final class DataTextCommand implements Callable<Integer> {
                 PERCENT * result.padding(),
                 result.described()));
         if (result.cut() > 0) {
-            System.out.println(result.cut() + " texts had more tokens and were cut");
+            System.out.println(result.cut() + " texts had more tokens and were truncated");
         }
         if (result.leftOut() > 0) {
             System.out.println(result.leftOut()
-                    + " texts had fewer tokens and were left out: the model takes no mask that would hide "
+                    + " texts had fewer tokens and were skipped: the model takes no mask that would hide "
                     + "padding");
         }
         result.classes()
@@ -135,10 +135,10 @@ final class DataTextCommand implements Callable<Integer> {
                                 .map(one -> one.getKey() + " " + one.getValue())
                                 .collect(Collectors.joining(", "))));
         if (!result.left().isEmpty()) {
-            System.out.println("nothing was written for the model's inputs " + String.join(", ", result.left()));
+            System.out.println("the file has no arrays for the model's inputs " + String.join(", ", result.left()));
         }
         file.printNext(result.metric()
-                .map(metric -> "; to measure on it: --eval %s --metric %s".formatted(file.out, metric))
+                .map(metric -> "; to evaluate on it: --eval %s --metric %s".formatted(file.out, metric))
                 .orElse(""));
     }
 }

@@ -9,7 +9,7 @@ import picocli.CommandLine.Mixin;
 
 @Command(
         name = "demo",
-        description = "quantizes all-MiniLM-L6-v2, start to end; nothing to prepare",
+        description = "quantizes all-MiniLM-L6-v2 from start to finish; needs no preparation",
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
     private static final Path OUT = Path.of("out", "demo");

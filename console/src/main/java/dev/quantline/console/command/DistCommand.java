@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 
 @Command(
         name = "dist",
-        description = "makes an archive that runs where nothing is installed, Java included",
+        description = "makes an archive that runs where nothing is installed, not even Java",
         mixinStandardHelpOptions = true)
 final class DistCommand implements Callable<Integer> {
     private static final double MEGABYTE = 1e6;

@@ -17,8 +17,7 @@ import picocli.CommandLine.Mixin;
 
 @Command(
         name = "doctor",
-        description =
-                "looks at this machine and at the addresses that would be used; exit code 2 when something is wrong",
+        description = "checks this machine and the addresses that would be used; exit code 2 if something is wrong",
         mixinStandardHelpOptions = true)
 final class DoctorCommand implements Callable<Integer> {
     @Mixin
@@ -59,7 +58,7 @@ final class DoctorCommand implements Callable<Integer> {
             return Finding.problem(
                     "ONNX Runtime",
                     "its native library cannot be loaded: " + failure.getMessage(),
-                    "use a system that README names under What it runs on");
+                    "use a system that README lists under What it runs on");
         }
     }
 
@@ -68,7 +67,7 @@ final class DoctorCommand implements Callable<Integer> {
             return List.of(Finding.ok(
                     "stack",
                     "none is named and none runs in this folder: quantize, demo and allocate start their own, "
-                            + "./quantline up one that stays"));
+                            + "./quantline up starts one that keeps running"));
         }
         var named = connection.get();
         return List.of(

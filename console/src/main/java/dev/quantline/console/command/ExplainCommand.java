@@ -17,7 +17,7 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "explain",
-        description = "says what a field of a job request or of a recipe does, and what it may be",
+        description = "explains a field of a job request or recipe: what it does and which values it takes",
         mixinStandardHelpOptions = true)
 final class ExplainCommand implements Callable<Integer> {
     private static final int LONGEST_LIST = 8;
@@ -92,7 +92,7 @@ final class ExplainCommand implements Callable<Integer> {
     }
 
     private static void tell(JobField field, List<JobField> all) {
-        System.out.println(field.path() + (field.required() ? " (needed)" : ""));
+        System.out.println(field.path() + (field.required() ? " (required)" : ""));
         System.out.println("  " + field.description());
         row("type", field.type());
         row("values", String.join(", ", field.values()));

@@ -28,9 +28,8 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "inspect",
-        description =
-                "says what is inside a model: bits and quantizers of every layer, sizes, where it comes from; and "
-                        + "what a recipe would make of a float model, or why it cannot",
+        description = "shows what is in a model: bits and quantizers of every layer, sizes, origin; and "
+                + "what a recipe would make of a float model, or why it cannot",
         mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
     private static final double PERCENT = 100;
@@ -115,18 +114,18 @@ final class InspectCommand implements Callable<Integer> {
     private static void tell(Prospect prospect, long bytes) {
         System.out.println();
         prospect.refused()
-                .ifPresent(reason -> System.out.println(prospect.recipe() + " can make nothing of it: " + reason));
+                .ifPresent(reason -> System.out.println(prospect.recipe() + " cannot quantize it: " + reason));
         prospect.outlook().ifPresent(outlook -> {
             System.out.println(String.format(
                     Locale.ROOT,
-                    "%s would make a file of about %.2f MB of it, %.0f %%%s",
+                    "%s would turn it into a file of about %.2f MB, %.0f %%%s",
                     prospect.recipe(),
                     outlook.bytes() / MEGA,
                     PERCENT * outlook.bytes() / bytes,
                     prospect.aim()
                             .map(aim -> String.format(
                                     Locale.ROOT,
-                                    "; layers get widths of their own, for %.0f %% together",
+                                    "; each layer gets its own width, for %.0f %% in total",
                                     PERCENT * aim))
                             .orElse("")));
             int width = outlook.operators().stream()
@@ -147,7 +146,7 @@ final class InspectCommand implements Callable<Integer> {
                                     reasons(operator))
                             .stripTrailing()));
             System.out.println(
-                    "integer: on integer kernels; on codes: moves codes, or makes codes of codes; stored: computes floats, its "
+                    "integer: on integer kernels; on codes: moves codes, or computes codes from codes; stored: computes in float, but its "
                             + "weights are stored as codes.");
         });
     }

@@ -31,7 +31,7 @@ record LocalJob(
      * @param metric a name, or the path of an ONNX graph
      */
     record Evaluation(Path data, Optional<String> metric, Optional<String> output, Optional<String> better) {
-        /** The file that is the metric; empty where that has a name. */
+        /** The file of a custom metric; empty for a built-in one. */
         Optional<Path> graph() {
             return metric.filter(name -> name.endsWith(".onnx")).map(Path::of);
         }

@@ -28,7 +28,7 @@ final class LocalRun {
     /**
      * Uploads, submits, follows, downloads and prints.
      *
-     * @param stack the stack to use; where it is none that runs, one is started for this job alone
+     * @param stack the stack to use; if none is running, one is started just for this job
      * @return the exit code
      */
     int run(LocalJob job, StackOptions stack, Path out) throws IOException {

@@ -15,7 +15,7 @@ import java.nio.file.Path;
 import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 
-/** Where results and progress go, and what exit code an ending has. */
+/** Where results and progress are printed, and which exit code an ending has. */
 final class Output {
     @Option(names = "--json", description = "print the report as JSON on standard output")
     private boolean json;
@@ -33,7 +33,7 @@ final class Output {
         remarks.println(message);
     }
 
-    /** Prints the report of a finished job, or why there is none, and answers with the exit code. */
+    /** Prints the report of a finished job, or why there is none, and returns the exit code. */
     int conclude(StackClient client, String job, Ending ending, Supplier<Path> folder) {
         return switch (ending) {
             case Ending.Done _ -> conclude(client.report(job), folder.get());
@@ -48,9 +48,9 @@ final class Output {
         };
     }
 
-    /** Prints a report that was made here and answers with the exit code. */
+    /** Prints a report that was made here and returns the exit code. */
     int conclude(Report report, Path folder) {
-        // As report.json has it: a tree of the record would leave out what is null and sort what is not.
+        // As in report.json: a tree of the record would leave out nulls and sort the rest.
         return conclude(Json.read(report.toJson().getBytes(StandardCharsets.UTF_8), JsonNode.class), folder);
     }
 

@@ -19,7 +19,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-@Command(name = "quantize", description = "quantizes one model, start to end", mixinStandardHelpOptions = true)
+@Command(name = "quantize", description = "quantizes one model from start to finish", mixinStandardHelpOptions = true)
 final class QuantizeCommand implements Callable<Integer> {
     @Parameters(paramLabel = "MODEL.onnx", description = "the float model; external data files beside it are found")
     private Path model;
@@ -38,26 +38,23 @@ final class QuantizeCommand implements Callable<Integer> {
             names = "--metric",
             paramLabel = "NAME|FILE.onnx",
             description =
-                    "top1, f1, pairs, perplexity, cer, psnr, map, fidelity (default) and others, or an ONNX graph that is one")
+                    "top1, f1, pairs, perplexity, cer, psnr, map, fidelity (default) and others, or an ONNX file with a custom metric")
     private String metric;
 
     @Option(
             names = "--metric-output",
             paramLabel = "NAME",
-            description = "the output the metric looks at (default: the first one of floats)")
+            description = "the output that the metric reads (default: the first float output)")
     private String metricOutput;
 
-    @Option(
-            names = "--better",
-            paramLabel = "higher|lower",
-            description = "which figures of a metric that is a graph are better")
+    @Option(names = "--better", paramLabel = "higher|lower", description = "which values of a custom metric are better")
     private String better;
 
     @Option(
             names = "--batch-axis",
             paramLabel = "INPUT=AXIS",
             description =
-                    "an input whose samples lie along another axis than the first, counted from 0; may be repeated")
+                    "an input whose samples lie along an axis other than the first, counted from 0; may be repeated")
     private Map<String, Integer> batchAxes = new TreeMap<>();
 
     @Option(

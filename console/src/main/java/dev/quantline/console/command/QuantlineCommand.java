@@ -17,7 +17,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command line as a whole: the list of commands, and what becomes of failures. */
+/** The command line as a whole: the list of commands and the handling of failures. */
 @Command(
         name = "quantline",
         description = "Quantizes float ONNX models.%n",
@@ -52,7 +52,7 @@ public final class QuantlineCommand implements Runnable {
     @Spec
     private CommandSpec spec;
 
-    /** Runs one command line and answers with its exit code; failures are told on standard error, one line each. */
+    /** Runs one command line and returns its exit code; failures go to standard error, one line each. */
     public static int execute(String... arguments) {
         // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their
         // failures by exceptions.
@@ -116,7 +116,7 @@ public final class QuantlineCommand implements Runnable {
             }
             default -> {
                 failure.printStackTrace(command.getErr());
-                say(command.getErr(), "this is a fault of Quantline, please report it with the lines above");
+                say(command.getErr(), "this is a bug in Quantline, please report it with the lines above");
                 yield ExitCode.FAILED;
             }
         };

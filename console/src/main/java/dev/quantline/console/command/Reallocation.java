@@ -35,7 +35,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Solves a finished job again for another budget and exports: what was measured is in the store.
+ * Solves a finished job again for another budget and exports the result, with the measurements from the store.
  *
  * @param folder an empty one for what is brought from there
  */
@@ -71,7 +71,7 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
     }
 
     /**
-     * Leaves model and report.
+     * Writes model and report.
      *
      * @throws BadInput when the job is not done, or its widths were not allocated
      */
@@ -108,7 +108,7 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         }
     }
 
-    /** What the stages before the export did holds for another budget as well. */
+    /** What the stages before the export did is valid for any budget. */
     private static Report withEarlier(Report report, Report earlier, Report.Stage export) {
         var stages = new LinkedHashMap<>(earlier.stages());
         stages.put(StageName.EXPORT.verb(), export);

@@ -13,7 +13,7 @@ import java.util.concurrent.locks.LockSupport;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
-/** Which stack a command talks to, and how long it is waited for. */
+/** Which stack a command talks to, and how long it waits for one. */
 final class StackOptions {
     private static final Duration PAUSE = Duration.ofMillis(300);
 
@@ -26,7 +26,7 @@ final class StackOptions {
             defaultValue = "60s",
             converter = WaitTime.class,
             description =
-                    "how long a broker or a store that does not answer yet is waited for: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
+                    "how long to wait for a broker or store that does not answer yet: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
     private Duration wait;
 
     /** As {@link AddressOptions#find}. */
@@ -39,11 +39,11 @@ final class StackOptions {
         return StackClient.connect(connection, new Patience(wait, System.err::println));
     }
 
-    /** The stack to talk to; one that starts in this folder is waited for, as an address is that does not answer. */
+    /** The stack to talk to; waits for one that is starting in this folder, as for an address that does not answer. */
     private Optional<Connection> found() throws IOException {
         var found = find();
         if (found.isEmpty() && DataFolder.isStarting(LocalStack.DATA)) {
-            System.err.println("waiting up to %d s for the stack that starts in this folder (--wait says how long)"
+            System.err.println("waiting up to %d s for the stack that starts in this folder (--wait sets how long)"
                     .formatted(wait.toSeconds()));
             var end = System.nanoTime() + wait.toNanos();
             while (found.isEmpty() && DataFolder.isStarting(LocalStack.DATA) && System.nanoTime() < end) {

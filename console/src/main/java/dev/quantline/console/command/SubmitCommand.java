@@ -16,10 +16,10 @@ import picocli.CommandLine.Parameters;
 
 @Command(
         name = "submit",
-        description = "hands a job request to a running stack and prints the job's id",
+        description = "submits a job request to a running stack and prints the job's id",
         mixinStandardHelpOptions = true)
 final class SubmitCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "JOB.json", description = "the request; its files are in the store already")
+    @Parameters(paramLabel = "JOB.json", description = "the request; its files must already be in the store")
     private Path file;
 
     @Mixin

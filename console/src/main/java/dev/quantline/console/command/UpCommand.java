@@ -65,7 +65,7 @@ final class UpCommand implements Callable<Integer> {
         }
     }
 
-    /** The port that was asked for, 0 being any free one; else the usual one where nobody listens on it, else a free one. */
+    /** The requested port, 0 being any free one; otherwise the usual port if it is free, else any free one. */
     private static int port(Integer wanted, int usual) throws IOException {
         if (wanted != null && wanted != 0) {
             return wanted;

@@ -21,7 +21,7 @@ final class WatchCommand implements Callable<Integer> {
     @Option(
             names = "--json",
             description =
-                    "print every event as a line of JSON on standard output, and the report of the job as the last")
+                    "print every event as a line of JSON on standard output, and the job's report as the last line")
     private boolean json;
 
     @Mixin

@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Two reports side by side, the first called a and the second b. What one of them lacks is empty.
+ * Two reports side by side, the first called a and the second b. Values that one of them lacks are empty.
  *
  * @param figures  of the models as a whole, in a fixed order
  * @param settings that differ, by their path in the request, besides what else the figures depend on
@@ -60,7 +60,7 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         }
     }
 
-    /** What of a layer may differ. @param weightError squared error over power of its weights before tuning */
+    /** The properties of a layer that may differ. @param weightError relative squared error of its weights before tuning */
     public record Width(Optional<Integer> weightBits, Optional<Integer> activationBits, Optional<Double> weightError) {}
 
     /** Compares two reports of any version. */
@@ -86,8 +86,8 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
                 figure("latency", "ms", "/quantized/latencyMs", a, b),
                 figure("cosine to float", "", "/fidelity/cosine", a, b),
                 figure("SQNR", "dB", "/fidelity/sqnrDb", a, b),
-                figure("bits a weight", "bits", "/quantized/averageWeightBits", a, b),
-                figure("bits an activation", "bits", "/quantized/averageActivationBits", a, b)));
+                figure("bits per weight", "bits", "/quantized/averageWeightBits", a, b),
+                figure("bits per activation", "bits", "/quantized/averageActivationBits", a, b)));
         return figures.stream()
                 .filter(figure -> figure.a().isPresent() || figure.b().isPresent())
                 .toList();
@@ -173,7 +173,7 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         return value.isNumber() ? Optional.of(value.asInt()) : Optional.empty();
     }
 
-    /** For people, at most so many layers. @param names of the two results */
+    /** For people, with a limited number of layers. @param names of the two results */
     public List<String> lines(String a, String b, int most) {
         var lines = new ArrayList<String>();
         lines.add("a: " + a);
@@ -191,7 +191,7 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
         lines.add(
                 layers.isEmpty()
                         ? "no layer differs"
-                        : "layers that differ most: weights/activations in bits, error of weights%s"
+                        : "layers that differ most: weights/activations in bits, weight error%s"
                                 .formatted(layers.size() > most ? "; %d of %d".formatted(most, layers.size()) : ""));
         table(
                 layers.stream().limit(most).toList(),

@@ -35,7 +35,7 @@ final class Words {
                 .orElse("-");
     }
 
-    /** Sizes and times in percent: that is what one chooses by. */
+    /** Sizes and times in percent, because people choose by those. */
     private static String difference(String unit, double a, double b) {
         return unit.equals("bytes") || unit.equals("ms")
                 ? a > 0 ? String.format(Locale.ROOT, "%+.1f %%", 100 * (b / a - 1)) : ""

@@ -1,2 +1,2 @@
-/** What sets two results apart. Imports nothing of the console. */
+/** How two results differ. Imports nothing of the console. */
 package dev.quantline.console.compare;

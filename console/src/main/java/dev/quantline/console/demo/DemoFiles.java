@@ -42,7 +42,7 @@ public record DemoFiles(Path model, Path calibration, Path evaluation, String me
         var evaluation = folder.resolve("evaluation.npz");
         Tokens.write(sentences.subList(0, CALIBRATION_SENTENCES), tokenizer, calibration);
         Tokens.write(sentences.subList(CALIBRATION_SENTENCES, sentences.size()), tokenizer, evaluation);
-        return new DemoFiles(model, calibration, evaluation, "fidelity", "our own everyday sentences");
+        return new DemoFiles(model, calibration, evaluation, "fidelity", "built-in everyday sentences");
     }
 
     private static Path unpack(String resource, Path folder) throws IOException {

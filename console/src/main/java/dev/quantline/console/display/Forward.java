@@ -10,8 +10,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Passes on what goes forward. Topics are read side by side, so that an older event may come after a newer one; several replicas tell
- * of their own items; and an item that is done again after a kill begins at its start: people would see a job go backward.
+ * Keeps progress from going backward. Topics are read side by side, so an older event may arrive after a newer one; several replicas
+ * report on their own items; and an item that is repeated after a kill starts over.
  */
 final class Forward implements ProgressDisplay {
     private final ProgressDisplay shown;
@@ -36,7 +36,7 @@ final class Forward implements ProgressDisplay {
         }
     }
 
-    /** The event as it may be shown: progress at least as far as the job was seen before, an ending of a stage once. */
+    /** The event as it may be shown: progress never below what was shown before, and the end of a stage only once. */
     private Optional<Event> forward(Event event) {
         return switch (event) {
             case Event.Progress progress -> forward(progress);

@@ -6,7 +6,7 @@ import dev.quantline.pipeline.event.Event;
 import dev.quantline.quantize.settings.Json;
 import java.io.PrintStream;
 
-/** One JSON object a line for programs: an event's fields, and what it is in {@code event}; nothing that only people read. */
+/** One JSON object per line for programs: an event's fields and, in {@code event}, its kind; nothing meant for people only. */
 final class JsonLines implements ProgressDisplay {
     private final PrintStream out;
 

@@ -39,7 +39,7 @@ final class Lines implements ProgressDisplay {
                         done.stage().verb(),
                         "done",
                         String.format(Locale.ROOT, "in %.1f s", done.seconds().wall()));
-            // With one job the command itself ends by saying why.
+            // For a single job, the command itself prints the reason at the end.
             case Event.Failed failed when manyJobs -> print(event, failed.stage(), "failed", failed.reason());
             case Event.Failed _, Event.Cancel _, Event.Work _, Event.WorkDone _ -> {}
         }

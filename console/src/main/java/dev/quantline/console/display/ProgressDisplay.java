@@ -5,8 +5,8 @@ import dev.quantline.pipeline.event.Event;
 import java.io.PrintStream;
 
 /**
- * Shows how far a job is; neither a job nor a stage of it goes backward. Everything goes to one stream, standard error as a rule, so that
- * standard output stays clean for results.
+ * Shows how far a job is; neither a job nor a stage goes backward. Everything goes to one stream, usually standard error, so that
+ * standard output has only results.
  */
 public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Lines, JsonLines, Forward {
     /** The display that suits the stream: bars that move on a terminal, one line per change elsewhere. */
@@ -19,18 +19,18 @@ public sealed interface ProgressDisplay extends AutoCloseable permits Bars, Line
         return new Forward(new Lines(out, true));
     }
 
-    /** One JSON object a line: the events of one job, or of several. */
+    /** One JSON object per line: the events of one job, or of several. */
     static ProgressDisplay asJson(PrintStream out) {
         return new Forward(new JsonLines(out));
     }
 
-    /** Shows one event; kinds that say nothing to people are skipped. */
+    /** Shows one event; skips kinds that mean nothing to people. */
     void show(Event event);
 
     /** Shows what the console itself does before and after the stages. */
     void say(String message);
 
-    /** Shows how far something is that is no stage of a job. */
+    /** Shows the progress of something that is not a stage of a job. */
     Progress of(String name);
 
     /** Leaves the terminal as it was.; nothing is shown from then on. */

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The figures of a report as a small table: the model as it came beside the quantized one. */
+/** The figures of a report as a small table: the original model beside the quantized one. */
 public final class ResultTable {
     private static final String ROW = "%-18s %12s %12s   %s";
     private static final String UNKNOWN = "-";
@@ -14,7 +14,7 @@ public final class ResultTable {
 
     private ResultTable() {}
 
-    /** The lines of the table; figures that the report does not hold are dashes. */
+    /** The lines of the table, with dashes for figures that the report lacks. */
     public static List<String> of(JsonNode report) {
         var before = report.path("float");
         var after = report.path("quantized");
@@ -57,7 +57,7 @@ public final class ResultTable {
         return List.copyOf(lines);
     }
 
-    /** What is said of a result in words, where there is something to say. */
+    /** The report's message, if there is one. */
     public static Optional<String> message(JsonNode report) {
         return Optional.of(report.path("message")).filter(JsonNode::isTextual).map(JsonNode::asText);
     }
@@ -76,8 +76,8 @@ public final class ResultTable {
         return samples == 0
                 ? ""
                 : samples == 1
-                        ? "; one sample a run, no other batch was timed"
-                        : "; %d samples a run, no other batch was timed".formatted(samples);
+                        ? "; one sample per run, the only batch size timed"
+                        : "; %d samples per run, the only batch size timed".formatted(samples);
     }
 
     private static String output(JsonNode output) {

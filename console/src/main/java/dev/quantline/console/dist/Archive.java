@@ -14,7 +14,7 @@ import org.apache.commons.compress.archivers.tar.TarConstants;
 
 /** A {@code .tar.gz} whose bytes depend on names and contents alone: names are sorted, times, owners and rights are the same everywhere. */
 final class Archive {
-    /** Of every file; none of them is older than the format of jars can say. */
+    /** The time of every file: the oldest that jars can express. */
     static final Instant TIME = Instant.parse("2020-01-01T00:00:00Z");
 
     private static final int BUFFER = 1 << 16;

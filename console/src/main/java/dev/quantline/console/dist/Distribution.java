@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 
-/** An archive that runs where nothing is installed: launcher, Java runtime, console, and native libraries of this platform alone. */
+/** An archive that runs where nothing is installed: launcher, Java runtime, console, and native libraries for this platform only. */
 public final class Distribution {
     /** What the archive lays beside {@code bin} and {@code lib}. */
     private static final List<String> TEXTS = List.of("LICENSE", "NOTICE", "README.md", "CHANGELOG.md");
@@ -38,8 +38,8 @@ public final class Distribution {
             throws IOException, InterruptedException {
         var app = root.resolve("console/target/quarkus-app");
         if (!Files.exists(app.resolve("quarkus-run.jar"))) {
-            throw new BadInput("a distribution is made in a checkout, of the console that is built there; " + root
-                    + " is none: run ./quantline dist in one");
+            throw new BadInput("a distribution is made in a checkout, from the console that was built there; " + root
+                    + " is not a checkout: run ./quantline dist in one");
         }
         var platform = Platform.current();
         var work = Files.createTempDirectory(Files.createDirectories(out), ".dist");

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A Java runtime of the modules that the console needs, made by the JDK's {@code jlink}. */
+/** A Java runtime with the modules that the console needs, made by the JDK's {@code jlink}. */
 final class JavaRuntime {
     /**
      * What {@code jdeps -s --ignore-missing-deps --multi-release 25} finds in each jar of the console, but for {@code jdk.compiler} of an
@@ -48,7 +48,7 @@ final class JavaRuntime {
         var jlink = jdk.resolve("bin/jlink");
         if (!Files.isExecutable(jlink)) {
             throw new BadInput(
-                    "%s has no jlink, which makes the archive's own Java runtime: point JAVA_HOME at a whole JDK 25, "
+                    "%s has no jlink, which makes the archive's Java runtime: point JAVA_HOME at a full JDK 25, "
                                     .formatted(jdk)
                             + SOURCE + " for instance");
         }
@@ -73,9 +73,10 @@ final class JavaRuntime {
                             said.lines().findFirst().orElse("it says nothing"),
                             Files.isDirectory(jdk.resolve("jmods"))
                                     ? ""
-                                    : "; this JDK comes without the folder jmods, and without it not every JDK "
-                                            + "can make a runtime: install your system's package of them (openjdk-25-jmods or the like), "
-                                            + "or point JAVA_HOME at a JDK from " + SOURCE));
+                                    : "; this JDK has no folder jmods, and without it not every JDK "
+                                            + "can make a runtime: install your system's package of them "
+                                            + "(openjdk-25-jmods or similar), or point JAVA_HOME at a "
+                                            + "JDK from " + SOURCE));
         }
     }
 }

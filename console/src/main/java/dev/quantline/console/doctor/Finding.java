@@ -4,7 +4,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Locale;
 
 /**
- * One thing that was looked at.
+ * One thing that was checked.
  *
  * @param name   of the thing
  * @param state  how it stands
@@ -28,12 +28,12 @@ public record Finding(String name, State state, String says, String advice) {
         }
     }
 
-    /** A thing that is as it should be. */
+    /** Something that is as it should be. */
     public static Finding ok(String name, String says) {
         return new Finding(name, State.OK, says, "");
     }
 
-    /** A thing that works, with less than it could. */
+    /** Something that works, but not as well as it could. */
     public static Finding warning(String name, String says, String advice) {
         return new Finding(name, State.WARNING, says, advice);
     }

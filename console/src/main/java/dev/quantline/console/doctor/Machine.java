@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * What this process runs on.
+ * The machine that this process runs on.
  *
  * @param java        the version of the JDK
  * @param feature     its first number
@@ -81,41 +81,42 @@ public record Machine(
     }
 
     private Finding heap() {
-        var says = gigabytes(heapBytes) + " at most; tensors live outside it";
+        var says = gigabytes(heapBytes) + " at most; tensors are stored outside it";
         return heapBytes >= LITTLE_HEAP
                 ? Finding.ok("Java heap", says)
-                : Finding.warning("Java heap", says, "give it more: QUANTLINE_JAVA_OPTS=-Xmx1g");
+                : Finding.warning("Java heap", says, "enlarge it: QUANTLINE_JAVA_OPTS=-Xmx1g");
     }
 
     private Finding cpus() {
         return cores > 1
                 ? Finding.ok("cores", String.valueOf(cores))
-                : Finding.warning("cores", "1", "the services share it with broker and store: more make jobs faster");
+                : Finding.warning("cores", "1", "services, broker and store share it: more cores make jobs faster");
     }
 
     private Finding instructions() {
         var says = "%s; products of 8-bit integers: %s".formatted(processor.name(), processor.integerInstructions());
         if (!processor.architecture().equals("amd64") || processor.flags().isEmpty()) {
-            return Finding.warning("processor", says, "this kind was never tried, see README: What it runs on");
+            return Finding.warning("processor", says, "this kind is untested, see README: What it runs on");
         }
         if (!processor.has("avx2")) {
             return Finding.problem(
-                    "processor", says + ", no AVX2", "use a processor with AVX2: its native libraries need it");
+                    "processor", says + ", no AVX2", "use a processor with AVX2: the native libraries need it");
         }
         return processor.integerInstructions().startsWith("none")
                 ? Finding.warning(
                         "processor",
                         says + "; AVX2",
-                        "results are the same, 8-bit layers run slower than on one with VNNI or AMX")
+                        "results are the same, but 8-bit layers run slower than with VNNI or AMX")
                 : Finding.ok("processor", says);
     }
 
     private Finding disk() {
         var says = "%s free for %s".formatted(gigabytes(freeBytes), folder);
         return !writable
-                ? Finding.problem("disk", folder + " cannot be written", "change to a folder that is yours")
+                ? Finding.problem("disk", folder + " cannot be written", "change to a folder that you may write to")
                 : freeBytes < TOO_LITTLE_DISK
-                        ? Finding.problem("disk", says, "make room: broker and store refuse to write on a full disk")
+                        ? Finding.problem(
+                                "disk", says, "free some space: broker and store refuse to write to a full disk")
                         : freeBytes < LITTLE_DISK
                                 ? Finding.warning("disk", says, "large models and their activations may need more")
                                 : Finding.ok("disk", says);

@@ -19,11 +19,11 @@ import org.jboss.logmanager.ExtHandler;
 import sun.misc.Signal;
 
 /**
- * What Ctrl-C, or a request to end, does: what was registered here is done, computations in ONNX Runtime stop, the command is interrupted
- * and cleans up, all within seconds and without another word; then the process leaves. The second Ctrl-C leaves at once.
+ * What Ctrl-C, or a request to end, does: the actions registered here run, computations in ONNX Runtime stop, the command is
+ * interrupted and cleans up, all within seconds and silently; then the process exits. A second Ctrl-C exits at once.
  */
 public final class CtrlC {
-    /** As shells have it: 128 and the signal's number. */
+    /** The convention of shells: 128 plus the signal's number. */
     private static final int SIGNALLED = 128;
 
     private static final Duration ACTION = Duration.ofSeconds(4);
@@ -39,7 +39,7 @@ public final class CtrlC {
     private static final AtomicBoolean UNDER_WAY = new AtomicBoolean();
     private static final CountDownLatch COMMAND_ENDED = new CountDownLatch(1);
 
-    /** Something that is to be done on Ctrl-C until this is closed. */
+    /** An action to run on Ctrl-C until this is closed. */
     public interface Registration extends AutoCloseable {
         @Override
         void close();
@@ -48,7 +48,7 @@ public final class CtrlC {
     private CtrlC() {}
 
     /**
-     * Runs a command in this thread and leaves with its exit code, or with that of the signal.
+     * Runs a command in this thread and exits with its exit code, or with that of the signal.
      *
      * @param command answers with its exit code
      */
@@ -66,25 +66,25 @@ public final class CtrlC {
         forever();
     }
 
-    /** Has something done on Ctrl-C, before what was registered earlier. */
+    /** Registers an action for Ctrl-C, to run before those registered earlier. */
     public static Registration first(Runnable action) {
         ACTIONS.addFirst(action);
         return () -> ACTIONS.remove(action);
     }
 
-    /** Says that the command has something to put in order at its end, a broker for instance, which it is given time for. */
+    /** Says that the command must clean up at its end, a broker for instance, and gives it time for that. */
     public static Registration untidy() {
         UNTIDY.incrementAndGet();
         return UNTIDY::decrementAndGet;
     }
 
-    /** Says that the command starts something that must not be interrupted and leaves nothing to put in order. */
+    /** Says that the command is starting something that must not be interrupted and needs no clean-up. */
     public static Registration starting() {
         STARTING.incrementAndGet();
         return STARTING::decrementAndGet;
     }
 
-    /** Whether the process ends because it was asked to: failures are its doing then, and nobody wants to hear of them. */
+    /** Whether the process ends on request: failures are then a consequence and not worth reporting. */
     public static boolean isUnderWay() {
         return UNDER_WAY.get();
     }

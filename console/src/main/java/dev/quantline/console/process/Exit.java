@@ -7,9 +7,9 @@ import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 
 /**
- * Ways out of the process. Whichever way the JVM takes, {@code Runtime.halt} included, it ends by {@code exit(3)}, which destroys the
- * static objects of native libraries: threads of theirs that still run then abort the process. So the C library is told to leave before
- * it comes to that.
+ * Ways to exit the process. However the JVM exits, even through {@code Runtime.halt}, it ends in {@code exit(3)}, which destroys the
+ * static objects of native libraries, and library threads that still run then abort the process. So the C library is told to exit
+ * before that.
  */
 public final class Exit {
     private static final Duration HOOKS = Duration.ofSeconds(5);
@@ -17,7 +17,7 @@ public final class Exit {
 
     private Exit() {}
 
-    /** Runs the shutdown hooks, which delete temporary files, and leaves; never returns. */
+    /** Runs the shutdown hooks, which delete temporary files, and exits; never returns. */
     public static void inOrder(int code) {
         leaveBeforeDestructors();
         Thread.ofPlatform().daemon().name("quantline-exit").start(() -> {

@@ -1,2 +1,2 @@
-/** How this process ends, in order or on Ctrl-C. Imports core's runtime alone. */
+/** How this process ends, in order or on Ctrl-C. Imports only {@code onnx.runtime}. */
 package dev.quantline.console.process;

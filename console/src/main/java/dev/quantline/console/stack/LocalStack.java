@@ -18,7 +18,7 @@ import java.util.Map;
 public final class LocalStack implements AutoCloseable {
     /** The folder all commands keep their data in, below the current one. */
     public static final Path DATA = Path.of(".quantline");
-    /** How long one that was just started, and may be busy, is given to answer. */
+    /** How long to wait for an answer of a stack that was just started and may be busy. */
     public static final Duration STARTING = Duration.ofSeconds(45);
 
     private final EmbeddedStack embedded;
@@ -31,7 +31,7 @@ public final class LocalStack implements AutoCloseable {
     }
 
     /**
-     * Starts everything and returns when the services are ready to take jobs.
+     * Starts everything and returns when the services are ready for jobs.
      *
      * @param http port of the services' health and metrics on the loopback interface, 0 for any
      * @throws FolderInUse when a stack runs on {@link #DATA} already
@@ -91,7 +91,7 @@ public final class LocalStack implements AutoCloseable {
         return connection(embedded.addresses());
     }
 
-    /** The way into a stack that another process runs on a data folder. */
+    /** The connection to a stack that another process runs on a data folder. */
     public static Connection connection(StackAddresses addresses) {
         return new Connection(
                 addresses.bootstrapServers(),
@@ -110,7 +110,7 @@ public final class LocalStack implements AutoCloseable {
 
     @Override
     public void close() {
-        // What interrupted the command must not cut this short.
+        // The interrupt that ended the command must not cut this short.
         Thread.interrupted();
         Quarkus.asyncExit();
         services.awaitStop();

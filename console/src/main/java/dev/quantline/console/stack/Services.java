@@ -21,7 +21,7 @@ final class Services {
         }
     }
 
-    /** Returns when all services are ready, or throws what kept them from starting. */
+    /** Returns when all services are ready, or throws the reason why they did not start. */
     void start() {
         Thread.ofPlatform().name("quantline-services").start(() -> {
             try {
@@ -40,7 +40,7 @@ final class Services {
         ended.join();
     }
 
-    /** Returns early, with the thread's mark, when it is interrupted. */
+    /** Returns early, with the interrupt flag set, when it is interrupted. */
     void awaitStopOrInterrupt() {
         try {
             ended.get();

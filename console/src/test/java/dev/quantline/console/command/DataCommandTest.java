@@ -128,7 +128,7 @@ class DataCommandTest {
         var said = run("data", "check", "rows.npz", "--model", "conv.onnx");
 
         assertEquals(1, said.code(), said.err());
-        assertTrue(said.out().contains("wrong: the model's input 'image' gets nothing"), said.out());
+        assertTrue(said.out().contains("wrong: the model's input 'image' gets no array"), said.out());
         assertTrue(said.out().contains("doubtful: array 'x' feeds no input"), said.out());
         var json = Json.MAPPER.readTree(run("data", "check", "rows.npz", "--model", "conv.onnx", "--json")
                 .out());
@@ -149,11 +149,11 @@ class DataCommandTest {
                 "data image                                                        | did you mean 'images'?",
                 "data images . --model conv.onnx --out x.zip --normalize half      | must end with .npz",
                 "data images nofolder --model conv.onnx --out x.npz --normalize half   | nofolder: no such folder",
-                "data images . --model conv.onnx --out x.npz                       | say --normalize imagenet",
+                "data images . --model conv.onnx --out x.npz                       | give --normalize imagenet",
                 "data images . --model conv.onnx --out x.npz --normalize half      | has no PNG, JPEG or WebP pictures",
                 "data images . --model conv.onnx --out x.npz --size 9              | does not fit",
-                "data images . --model conv.onnx --out x.npz --shorter-side 7     | leaves less than the 8x8",
-                "data images . --model conv.onnx --out x.npz --fill 300           | is no byte",
+                "data images . --model conv.onnx --out x.npz --shorter-side 7     | leaves less than the centre crop of 8x8",
+                "data images . --model conv.onnx --out x.npz --fill 300           | is not a byte",
                 "data images . --model conv.onnx --out x.npz --filter cubic        | did you mean 'bicubic'?",
                 "data text none --model transformer.onnx --out x.npz               | --tokenizer is missing",
                 "data text a --pair a --model transformer.onnx --out x.npz         | --pair names two columns",

@@ -31,7 +31,7 @@ class InspectCommandTest {
         var said = Said.by("inspect", file.toString());
         // Then its products are on integer kernels and what stands between them on codes
         assertEquals(0, said.code(), said.err());
-        assertTrue(said.out().contains("int8 would make a file of about "), said.out());
+        assertTrue(said.out().contains("int8 would turn it into a file of about "), said.out());
         for (var row : List.of(
                 "Conv +4 +4 +0 +0 +0",
                 "Relu +4 +0 +4 +0 +0",
@@ -102,9 +102,9 @@ class InspectCommandTest {
         assertTrue(
                 said.out()
                         .contains(
-                                "int8 can make nothing of it: the model has nothing to quantize: no MatMul, Gemm or Conv"),
+                                "int8 cannot quantize it: the model has nothing to quantize: no MatMul, Gemm or Conv"),
                 said.out());
-        assertFalse(said.out().contains("would make a file"), said.out());
+        assertFalse(said.out().contains("would turn it into a file"), said.out());
     }
 
     private int integer(Path file, String recipe) throws Exception {

@@ -29,7 +29,7 @@ class ResultTableTest {
                         "vit                       float         int8",
                         "size                    4.00 MB      1.00 MB   25.0 % of the float file",
                         "top1                     0.8120       0.8030   -0.0090",
-                        "latency                 3.00 ms      1.50 ms   2.00 times as fast; one sample a run, no other batch was timed",
+                        "latency                 3.00 ms      1.50 ms   2.00 times as fast; one sample per run, the only batch size timed",
                         "cosine to float                       0.9940",
                         "SQNR                                 19.2 dB",
                         "  label                               0.9700   of its elements are equal",
