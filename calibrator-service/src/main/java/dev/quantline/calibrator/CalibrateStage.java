@@ -31,7 +31,7 @@ final class CalibrateStage implements SingleItemStage {
         this.provider = provider;
     }
 
-    /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
+    /** As the recipe states them: the settings made from them do not show in JSON which criterion they hold. */
     private record Settings(
             DataSettings data,
             Recipe.Calibrate calibrate,
@@ -95,7 +95,7 @@ final class CalibrateStage implements SingleItemStage {
         return new Outcome.Done(files, summary);
     }
 
-    /** The model is large and final long before the plan: it is stored while quantizers are chosen. */
+    /** The model is large and final long before the plan, so it is stored while quantizers are chosen. */
     private static Map<String, Path> storeEarly(Graph model, StageContext context) {
         try {
             var files = context.write(model, "model.onnx");

@@ -14,7 +14,7 @@ import org.apache.kafka.common.utils.Time;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
-/** One Kafka node in KRaft mode, broker and controller at once, over a folder of its own. */
+/** One Kafka node in KRaft mode, both broker and controller, with its own folder. */
 final class Broker implements AutoCloseable {
     private static final int NODE = 1;
     private static final String CONTROLLER = "CONTROLLER";
@@ -85,7 +85,7 @@ final class Broker implements AutoCloseable {
                 NODE + "@" + controller,
                 "log.dirs",
                 folder.toString(),
-                // A topic exists because somebody decided its partitions, never because a name was mistyped.
+                // A topic exists because somebody chose its partitions, never because of a mistyped name.
                 "auto.create.topics.enable",
                 "false"));
         settings.putAll(Map.of(

@@ -6,8 +6,8 @@ import java.net.ServerSocket;
 import java.nio.file.Path;
 
 /**
- * A running broker and object store over one folder. What they hold survives {@link #close} and the death of the process; one
- * folder carries one stack at a time. Both listen on the loopback interface only.
+ * A running broker and object store over one folder. Their data survives {@link #close} and the death of the process; a folder serves
+ * one stack at a time. Both listen on the loopback interface only.
  */
 public final class EmbeddedStack implements AutoCloseable {
     private final DataFolder folder;
@@ -38,7 +38,7 @@ public final class EmbeddedStack implements AutoCloseable {
     /**
      * Starts both servers and returns when they answer; the bucket {@link StackAddresses#BUCKET} exists then.
      *
-     * @param dataDirectory holds everything that lasts; created when missing
+     * @param dataDirectory holds all persistent data; created when missing
      * @throws FolderInUse when another stack runs on the folder
      * @throws IOException when the folder cannot be written, or a port is taken (the message names it)
      */

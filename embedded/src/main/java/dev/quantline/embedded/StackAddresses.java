@@ -3,7 +3,7 @@ package dev.quantline.embedded;
 import java.net.URI;
 
 /**
- * Where a stack is reached. The keys are fixed and public: they make S3 clients work, the loopback interface is what protects the data.
+ * The addresses of a stack. The keys are fixed and public: S3 clients need some, but only the loopback interface protects the data.
  *
  * @param bootstrapServers Kafka's {@code host:port}
  * @param s3Endpoint the object store's URL

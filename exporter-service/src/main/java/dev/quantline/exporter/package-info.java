@@ -1,2 +1,2 @@
-/** The exporter as a service: its stage and its channels. Imports {@code core} and {@code pipeline}. */
+/** The exporter as a service: its stage and its channels. Imports {@code onnx}, {@code quantize} and {@code pipeline}. */
 package dev.quantline.exporter;

@@ -26,7 +26,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Profiles ranges of the calibration samples, each an item; the first also leaves the canonical model. */
+/** Profiles ranges of the calibration samples, each of them an item; the first also writes the canonical model. */
 final class ProfileStage implements Stage {
     private static final String MODEL = "model.onnx";
     private static final String PROFILE = "profile.json";

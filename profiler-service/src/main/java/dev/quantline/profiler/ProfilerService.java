@@ -7,7 +7,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.eclipse.microprofile.reactive.messaging.Incoming;
 
-/** The profiler's channels. As the first stage it also takes jobs in and stops them. */
+/** The profiler's channels. As the first stage, it also accepts jobs and stops them. */
 @ApplicationScoped
 public class ProfilerService {
     private final StageService service;

@@ -4,8 +4,8 @@ import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * Says when a time slice is over. The clock starts when it is first asked, which is when training starts: collecting
- * activations must not use up the slice, or nothing would ever move.
+ * Says when a time slice is over. The clock starts with the first question, when training starts: if collecting activations used up the
+ * slice, nothing would ever progress.
  */
 final class Slice implements BooleanSupplier {
     private final Duration length;

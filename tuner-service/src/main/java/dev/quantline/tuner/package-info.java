@@ -1,2 +1,2 @@
-/** The tuner as a service: its stage and its channels. Imports {@code core} and {@code pipeline}. */
+/** The tuner as a service: its stage and its channels. Imports {@code onnx}, {@code quantize} and {@code pipeline}. */
 package dev.quantline.tuner;

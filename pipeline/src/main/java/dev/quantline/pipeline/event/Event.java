@@ -54,20 +54,19 @@ public sealed interface Event {
     }
 
     /**
-     * The job will not go on by itself.
+     * The job will not continue by itself.
      *
-     * @param stage     the stage's verb, {@code submit} for a request that was not taken, {@code cancel} for a job
-     *                  stopped on request
+     * @param stage     the stage's verb, {@code submit} for a request that was not taken, {@code cancel} for a job stopped on request
      * @param reason    for people: names the field, tensor or node and says what to do
      * @param retryable whether submitting the same job again can help
      */
     record Failed(String job, String stage, String reason, boolean retryable) implements Event {}
 
-    /** Asks to stop a job: items under way stop at their next look, within seconds, and no further one begins. */
+    /** Asks to stop a job: running items stop at their next check, within seconds, and no new ones start. */
     record Cancel(String job) implements Event {}
 
     /**
-     * One piece of a stage to be done by any replica.
+     * One item of a stage, to be done by any replica.
      *
      * @param hash  names the stage's results, see {@code jobs/<job>/<stage>/<hash>/}
      * @param item  index of the piece
@@ -89,13 +88,13 @@ public sealed interface Event {
     }
 
     /**
-     * Where a stage's time went. With one replica {@code compute + store + events = wall}; several replicas compute at
-     * the same time, so the first two may add up to more.
+     * Where a stage's time went. With one replica {@code compute + store + events = wall}; several replicas compute at the same time,
+     * so the first two may add up to more.
      *
      * @param wall    from the event that triggered the stage to its manifest
      * @param compute in the stage's own code, summed over its items
      * @param store   getting inputs, putting results and looking up what is there, summed over its items
-     * @param events  when no replica handled anything of this stage: events on their way, or behind other jobs
+     * @param events  time in which no replica worked on this stage: events in transit, or queued behind other jobs
      */
     record Seconds(double wall, double compute, double store, double events) {}
 

@@ -17,7 +17,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.UUID;
 
-/** Events as CloudEvents 1.0 in structured JSON, and back. */
+/** Converts events to CloudEvents 1.0 in structured JSON and back. */
 public final class EventCodec {
     /** The record header {@code content-type} that says so. */
     public static final String CONTENT_TYPE = JsonFormat.CONTENT_TYPE;

@@ -29,7 +29,7 @@ public record Topics(String prefix) {
         return prefix + "failed";
     }
 
-    /** Where users ask to stop a job. */
+    /** The topic where users ask to stop a job. */
     public String cancel() {
         return prefix + "cancel";
     }

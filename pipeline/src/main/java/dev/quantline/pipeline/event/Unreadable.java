@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.event;
 
-/** A record that is not what its topic carries. It goes to the dead-letter topic; no retry can help. */
+/** A record that does not belong on its topic. It goes to the dead-letter topic; retrying cannot help. */
 public final class Unreadable extends RuntimeException {
     public Unreadable(String message) {
         super(message);

@@ -8,11 +8,11 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** Settings that somebody states and that other settings make void. What a preset has by itself is nobody's wish. */
+/** Finds settings in a request that have no effect because of other settings. Values from a preset do not count. */
 final class Effectless {
     private static final Set<String> LOGITS = Set.of("top1", "top5", "perplexity");
 
-    /** A setting, when it has no effect, and why. */
+    /** A setting, the condition under which it has no effect, and the reason. */
     private record Rule(String path, Predicate<JobRequest> unused, String reason) {
         String pointer() {
             return "/" + path.replace('.', '/');
@@ -32,7 +32,7 @@ final class Effectless {
     private static final Predicate<JobRequest> LEARNS_ROUNDING =
             job -> tune(job).layers().equals("adaround");
     private static final String ACTIVATIONS = "activationBits is 32, so activations stay float";
-    private static final String TRAINED = "tune.layers is off and no whole network learns, so nothing is trained";
+    private static final String TRAINED = "tune.layers is off and the whole network is not trained, so nothing is";
 
     private static final List<Rule> RULES = List.of(
             new Rule(
@@ -47,14 +47,14 @@ final class Effectless {
                             job -> !job.recipe().calibrate().weights().equals("auto")),
                     ACTIVATIONS),
             new Rule("allocate.activations", FLOAT_ACTIVATIONS, ACTIVATIONS),
-            new Rule("tune.order", NO_PIECES, "no pieces are rounded or trained one after the other"),
+            new Rule("tune.order", NO_PIECES, "pieces are neither rounded nor trained in order"),
             new Rule(
                     "tune.blocks",
                     NO_PIECES.or(job -> tune(job).layers().startsWith("ada")),
-                    "tuning does not go by blocks"),
+                    "tuning does not use blocks"),
             new Rule("tune.affine", NO_PIECES_TRAINED, "tune.layers is off"),
-            new Rule("tune.whole", NO_WHOLE, "the metric is not of logits"),
-            new Rule("tune.write", NO_TEXT, "only a language model judged by perplexity writes text"),
+            new Rule("tune.whole", NO_WHOLE, "the metric does not read logits"),
+            new Rule("tune.write", NO_TEXT, "only a language model with metric perplexity writes text"),
             new Rule("tune.minutes", NOTHING_TRAINED, TRAINED),
             new Rule(
                     "tune.quanttune.k",
@@ -84,14 +84,14 @@ final class Effectless {
             new Rule(
                     "tune.training.rates.affine",
                     job -> !tune(job).affine() || NO_PIECES_TRAINED.test(job),
-                    "no factors are trained"),
+                    "factors are not trained"),
             new Rule("tune.training.rates.rounding", LEARNS_ROUNDING.negate(), "tune.layers is not adaround"),
             new Rule("tune.training.rates.decision", LEARNS_ROUNDING.negate(), "tune.layers is not adaround"));
 
     private Effectless() {}
 
     /**
-     * What of a request has no effect, and what it means where that is easily taken for something else.
+     * Notes about settings that have no effect, and about a goal that is easily misunderstood.
      *
      * @param stated the recipe as it was stated
      * @param job    what became of it
@@ -107,7 +107,7 @@ final class Effectless {
         return Stream.concat(unused, goal).collect(Collectors.toList());
     }
 
-    /** Whether something is asked for: switching off what is off already is no wish that fails. */
+    /** Whether the setting asks for something: switching off what is already off does not. */
     private static boolean asks(JsonNode value) {
         return !(value.isMissingNode()
                 || value.isBoolean() && !value.booleanValue()

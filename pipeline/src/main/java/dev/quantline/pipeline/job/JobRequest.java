@@ -16,16 +16,16 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
- * One quantization job, complete: every default filled in, the recipe's preset expanded. Equal requests have equal
- * {@link Json#bytes}, which is how a resubmission is told from another job under the same id.
+ * One quantization job, complete: every default filled in, the recipe's preset expanded. Equal requests have equal {@link Json#bytes},
+ * which distinguishes a resubmission from another job under the same id.
  *
  * @param id          names the job in events and in the store
  * @param model       the float ONNX model
  * @param calibration an .npz or a prefix of several: one array per model input, first axis = samples
  * @param target      where the file will run ({@link Target}): {@code cpu} or {@code cpu-vnni}
- * @param inputs      where an input has its samples, where that is not its first axis
+ * @param inputs inputs whose samples do not lie along their first axis
  * @param normalize   per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
- * @param notes       what of the request has no effect, for the report
+ * @param notes for the report: settings without effect
  */
 public record JobRequest(
         String id,
@@ -43,23 +43,23 @@ public record JobRequest(
     /**
      * The data and the metric.
      *
-     * @param metric a name ({@code top1}, {@code fidelity}, ...), or the reference of an ONNX graph that is one
-     * @param output the output that the metric looks at; the first one of floats when empty
-     * @param better whether {@code higher} or {@code lower} figures of a graph are better; empty where its file says so
+     * @param metric a name ({@code top1}, {@code fidelity}, ...), or the reference of a custom metric's ONNX file
+     * @param output the output that the metric reads; the first float output when empty
+     * @param better whether {@code higher} or {@code lower} values of a custom metric are better; empty if its file says so
      */
     public record Evaluation(ObjectRef data, String metric, Optional<String> output, Optional<String> better) {
         public Evaluation {
             boolean isGraph = graph(metric).isPresent();
             if (better.isPresent() && !isGraph) {
-                throw new BadInput("evaluation.better: of metric '" + metric + "' it is known: leave it out");
+                throw new BadInput("evaluation.better: it is known for metric '" + metric + "': leave it out");
             }
             if (output.isPresent() && isGraph) {
                 throw new BadInput(
-                        "evaluation.output: a metric that is a graph names the outputs it reads by its inputs: leave it out");
+                        "evaluation.output: the inputs of a custom metric name the outputs that it reads: leave it out");
             }
         }
 
-        /** The graph that is the metric; empty where that has a name. */
+        /** The file of a custom metric; empty for a built-in one. */
         public Optional<ObjectRef> graph() {
             return graph(metric);
         }

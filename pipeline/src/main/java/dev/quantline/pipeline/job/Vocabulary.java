@@ -39,7 +39,7 @@ final class Vocabulary {
     }
 
     /**
-     * Makes sure that a request says nothing else. A name that is not known explains most other faults, so it is told first.
+     * Checks that a request contains nothing else. An unknown name explains most other errors, so it is reported first.
      *
      * @throws BadInput whose message begins with the path of the field
      */

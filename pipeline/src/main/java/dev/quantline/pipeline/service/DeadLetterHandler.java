@@ -13,8 +13,8 @@ import java.util.function.BiConsumer;
 import org.eclipse.microprofile.reactive.messaging.Metadata;
 
 /**
- * Puts a record whose handling failed on the dead-letter topic, as SmallRye does, except where the handling was interrupted
- * because the service stops: its offset is never committed then, and whoever reads the partition next gets the record again.
+ * Puts a record whose handling failed on the dead-letter topic, as SmallRye does, unless the handling was interrupted because the
+ * service is stopping: then its offset is not committed, and the next reader of the partition gets the record again.
  */
 @ApplicationScoped
 @Identifier(DeadLetterHandler.STRATEGY)

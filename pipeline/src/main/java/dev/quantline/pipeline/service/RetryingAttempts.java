@@ -10,8 +10,8 @@ import java.time.temporal.ChronoUnit;
 import org.eclipse.microprofile.faulttolerance.Retry;
 
 /**
- * Rides out a restart of the store or the broker: eight attempts over about a minute. Every figure can be configured as
- * MicroProfile Fault Tolerance describes.
+ * Survives a restart of the store or the broker: eight attempts over about a minute. Every figure can be configured as MicroProfile
+ * Fault Tolerance describes.
  */
 @ApplicationScoped
 public class RetryingAttempts implements RetryPolicy {

@@ -12,8 +12,8 @@ import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * A stage behind its Kafka records. A method that returns has handled its record; one that throws leaves it to the
- * dead-letter topic. Work of other stages is passed over; what nobody can read is put aside by the first stage alone.
+ * A stage behind its Kafka records. A method that returns has handled its record; one that throws leaves it to the dead-letter topic.
+ * Work of other stages is skipped; only the first stage puts unreadable records aside.
  */
 public final class StageService {
     private static final int ID_DIGITS = 12;

@@ -21,8 +21,8 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
 
 /**
- * Creates missing topics and the bucket, once before the channels subscribe and, if the broker or the store is away
- * then, every few seconds until it is there.
+ * Creates missing topics and the bucket, before the channels subscribe and, if broker or store are not available then, every few
+ * seconds until they are.
  */
 @ApplicationScoped
 public class TopicCreation {

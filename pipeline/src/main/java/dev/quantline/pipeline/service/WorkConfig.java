@@ -15,7 +15,7 @@ public interface WorkConfig {
     @WithDefault("10737418240")
     long cacheBytes();
 
-    /** Activations that a stage keeps for later: so many bytes of them in memory, the rest in the folder. */
+    /** Bytes of memory for activations that a stage keeps for later; the rest goes to the folder. */
     @WithDefault("536870912")
     long memoryBytes();
 

@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.Optional;
 import org.jboss.logging.Logger;
 
-/** Takes jobs in and stops them; part of the first stage's service. */
+/** Accepts jobs and stops them; part of the first stage's service. */
 public final class Admission {
     private static final Logger LOG = Logger.getLogger(Admission.class);
     private final StageDependencies tools;

@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.stage;
 
-/** The broker did not take an event: the world failed, trying again can help. */
+/** The broker did not accept an event: the environment failed, and retrying can help. */
 public final class BrokerUnavailable extends RuntimeException {
     public BrokerUnavailable(String message, Throwable cause) {
         super(message, cause);

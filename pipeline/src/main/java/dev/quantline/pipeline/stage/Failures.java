@@ -12,9 +12,9 @@ import org.jboss.logging.Logger;
 import org.jboss.logging.MDC;
 
 /**
- * The three kinds of failure. Unusable input becomes an event and is remembered by the result's hash, so that it is
- * not tried again. The world's failures and our own bugs become an event and are thrown on: the caller puts the
- * record aside, and submitting the job again goes on where it stopped.
+ * The three kinds of failure. Unusable input becomes an event and is remembered by the result's hash, so that it is not tried again.
+ * Failures of the environment and our own bugs become an event and are rethrown: the caller puts the record aside, and submitting the
+ * job again resumes where it stopped.
  */
 final class Failures {
     private static final Logger LOG = Logger.getLogger(Failures.class);
@@ -62,7 +62,7 @@ final class Failures {
             LOG.info(e.getMessage());
         } catch (RuntimeException | Error e) {
             if (Interruption.caused(e)) {
-                LOG.info("the service stops: the work goes on when it, or another replica, is there again");
+                LOG.info("the service is stopping: the work resumes when it or another replica runs again");
             } else if (e instanceof StoreUnavailable
                     || e instanceof BrokerUnavailable
                     || e instanceof UncheckedIOException) {

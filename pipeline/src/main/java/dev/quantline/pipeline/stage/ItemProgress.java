@@ -8,8 +8,8 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * Turns an item's progress into that of its stage: at most two events a second besides those that tell a held-out loss, and a look
- * every few seconds whether the job was cancelled meanwhile.
+ * Turns an item's progress into that of its stage: at most two events per second besides those with a held-out loss. Checks every few
+ * seconds whether the job was cancelled.
  */
 final class ItemProgress implements Progress {
     private static final long EVENT_NANOS = Duration.ofMillis(500).toNanos();

@@ -12,7 +12,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * Says that a stage is done, and out of what; the last object a stage writes.
+ * Says that a stage is done and from which inputs; the last object that a stage writes.
  *
  * @param hash     over version, settings and the hashes of the inputs
  * @param previous the manifest of the stage before

@@ -23,9 +23,6 @@ public sealed interface Outcome {
         }
     }
 
-    /**
-     * The time slice is over; any replica goes on from the checkpoint, which it finds as
-     * {@link StageContext#checkpoint}.
-     */
+    /** The time slice is over; any replica continues from the checkpoint, which it gets as {@link StageContext#checkpoint}. */
     record Continue(Map<String, Path> checkpoint) implements Outcome {}
 }

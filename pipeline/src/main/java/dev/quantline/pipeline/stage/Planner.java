@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 
-/** Makes the order of a stage: brings the inputs in, names the result by what it depends on, splits the work. */
+/** Makes the work order of a stage: fetches the inputs, names the result by what it depends on, splits the work. */
 final class Planner {
     private final Stage stage;
     private final StageDependencies tools;
@@ -62,7 +62,7 @@ final class Planner {
         }
     }
 
-    /** Over the contents, and the names they are given in: a data set of several files is read in their order. */
+    /** Over the contents and the order of the names, because a data set of several files is read in that order. */
     private static String hash(Map<String, List<StoredFile>> inputs, Map<String, Object> others) {
         var all = new TreeMap<String, Object>(others);
         inputs.forEach((name, files) -> all.put(

@@ -1,9 +1,9 @@
 package dev.quantline.pipeline.stage;
 
-/** How often something is tried that the outside world can spoil. */
+/** How often to try something that may fail because of the environment. */
 @FunctionalInterface
 public interface RetryPolicy {
-    /** Runs the body until it succeeds, fails for a reason that will not go away, or was tried often enough. */
+    /** Runs the body until it succeeds, fails permanently, or was tried often enough. */
     void run(Runnable body);
 
     /** One attempt. */

@@ -2,7 +2,7 @@ package dev.quantline.pipeline.stage;
 
 import java.util.List;
 
-/** A stage that is not split: its only item leaves the result. */
+/** A stage that is not split: its only item is the result. */
 public interface SingleItemStage extends Stage {
     @Override
     default List<Item> items(StageContext context) {

@@ -20,12 +20,12 @@ public interface Stage {
     /** The part of the request the result depends on; becomes part of the result's name as JSON. */
     Object settings(JobRequest job);
 
-    /** The pieces replicas may share, in the order they are merged; at least one, each a minute of work at most. */
+    /** The items that replicas may share, in merge order; at least one, each at most a minute of work. */
     List<Item> items(StageContext context) throws IOException;
 
     /** Does one item, or a time slice of it. */
     Outcome run(StageContext context, Item item) throws IOException;
 
-    /** Puts the parts together, given in item order. A stage of one item is never asked: its part is the result. */
+    /** Merges the parts, given in item order. Not called for a stage of one item, whose part is the result. */
     Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException;
 }

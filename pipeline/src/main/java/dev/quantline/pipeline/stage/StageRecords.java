@@ -42,7 +42,7 @@ final class StageRecords {
         store.write(Keys.failed(failure.event().job()), Json.bytes(failure));
     }
 
-    /** Writes the order unless there is one already, and answers the one that counts. */
+    /** Writes the order unless there is one already, and returns the one that counts. */
     WorkOrder order(WorkOrder wanted) {
         var folder = folder(wanted.job(), wanted.stage(), wanted.hash());
         return store.create(Keys.order(folder), Json.bytes(wanted))
@@ -58,7 +58,7 @@ final class StageRecords {
         return manifest(store.ref(Keys.manifest(folder)));
     }
 
-    /** Writes the manifest unless another replica was first, and answers the one that counts. */
+    /** Writes the manifest unless another replica was first, and returns the one that counts. */
     Manifest manifest(String folder, Manifest wanted) {
         return store.create(Keys.manifest(folder), Json.bytes(wanted))
                 ? wanted

@@ -9,8 +9,8 @@ import java.io.IOException;
 import java.util.Optional;
 
 /**
- * One stage as a reaction to events. Every method may be called any number of times for the same event and by several
- * replicas: what is stored is not done again, only said again.
+ * One stage as a reaction to events. Every method may be called any number of times for the same event and by several replicas: stored
+ * results are announced again, not computed again.
  */
 public final class StageShell {
     private final Stage stage;
@@ -34,7 +34,7 @@ public final class StageShell {
     }
 
     /**
-     * The stage's turn has come: publishes the items that are not stored yet, or, if there are none, the result.
+     * Starts the stage: publishes the items that are not stored yet, or, if there are none, the result.
      *
      * @param previous    manifest of the stage before; empty for the first
      * @param sinceMillis when that was said, milliseconds since the epoch

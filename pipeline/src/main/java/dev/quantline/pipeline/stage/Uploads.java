@@ -14,7 +14,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 
-/** Puts results into the store, those that are ready early while the stage goes on computing. */
+/** Puts results into the store, early ones while the stage is still computing. */
 final class Uploads implements AutoCloseable {
     private final StageDependencies tools;
     private final WorkDirectory place;

@@ -46,12 +46,12 @@ final class WorkDirectory implements AutoCloseable {
         }
     }
 
-    /** Room for activations, so many bytes of it in memory. */
+    /** Room for activations, with a limit on the bytes in memory. */
     Spilling spilling(long memory) {
         return new Spilling(empty("activations"), memory);
     }
 
-    /** Brings the sources in and says what they were. */
+    /** Fetches the sources and returns what they were. */
     Map<String, List<StoredFile>> fetch(Map<String, Source> sources) {
         var fetched = new TreeMap<String, List<StoredFile>>();
         sources.forEach((name, source) -> fetched.put(
@@ -66,7 +66,7 @@ final class WorkDirectory implements AutoCloseable {
         return fetched;
     }
 
-    /** Brings known contents in, as {@link #fetch} found them. */
+    /** Fetches known contents, as {@link #fetch} found them. */
     void fetchKnown(Map<String, List<StoredFile>> inputs) {
         local(inputs).forEach((name, targets) -> {
             for (int i = 0; i < targets.size(); i++) {
@@ -86,7 +86,7 @@ final class WorkDirectory implements AutoCloseable {
         return local;
     }
 
-    /** Brings a part's files into one folder, under the names the stage gave them. */
+    /** Fetches a part's files into one folder, under the names the stage gave them. */
     Path fetchPart(String name, Map<String, StoredFile> files) {
         var target = empty(name);
         files.forEach((file, stored) -> made(stored, target.resolve(file)));

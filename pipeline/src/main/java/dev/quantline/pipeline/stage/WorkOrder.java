@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What is to be done for one result of a stage; written once, before any work.
+ * The work for one result of a stage; written once, before any of it starts.
  *
  * @param sinceMillis when the triggering event was published, milliseconds since the epoch
  * @param start       the time that went into making this order

@@ -23,7 +23,7 @@ final class Worker {
         this.records = new StageRecords(tools.store());
     }
 
-    /** Runs one time slice of an item unless its result is there already, and says what is to be published next. */
+    /** Runs one time slice of an item unless its result exists, and returns what to publish next. */
     Event run(JobRequest job, WorkOrder order, Event.Work work) throws IOException {
         var stageFolder = StageRecords.folder(order.job(), order.stage(), order.hash());
         var folder = Keys.part(stageFolder, work.item());

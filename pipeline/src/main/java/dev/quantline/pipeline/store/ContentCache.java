@@ -15,9 +15,9 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Contents by their SHA-256 in one folder, bounded in bytes, least recently used out first. Files are handed out as
- * links, so one that is deleted here lives on where it is in use. Several processes may share the folder: a content
- * appears by an atomic rename, and names never change their content.
+ * Contents by their SHA-256 in one folder, limited in bytes; the least recently used are deleted first. Files are handed out as links,
+ * so a deleted one lives on where it is in use. Several processes may share the folder: a content appears by an atomic rename, and
+ * names never change their content.
  */
 final class ContentCache {
     private record Cached(Path file, long bytes, Instant used) {}
@@ -67,7 +67,7 @@ final class ContentCache {
         }
     }
 
-    /** Puts the content at the target and answers whether it was there. */
+    /** Puts the content at the target and returns whether the cache had it. */
     boolean take(String hash, Path target) throws IOException {
         var cached = contents.resolve(hash);
         try {

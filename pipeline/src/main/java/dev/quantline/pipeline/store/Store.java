@@ -85,7 +85,7 @@ public final class Store implements AutoCloseable {
         });
     }
 
-    /** Whether the bucket is there; answers or throws within a few seconds. */
+    /** Whether the bucket exists; returns or throws within a few seconds. */
     public boolean isReady() {
         return call(() -> probe.bucketExists(
                 BucketExistsArgs.builder().bucket(settings.bucket()).build()));
@@ -123,12 +123,12 @@ public final class Store implements AutoCloseable {
         });
     }
 
-    /** Writes a small object, over what was there. */
+    /** Writes a small object, overwriting what was there. */
     public void write(String key, byte[] content) {
         call(() -> client.putObject(small(key, content).build()));
     }
 
-    /** Creates a small object and answers whether it was not there before; of two writers one wins. */
+    /** Creates a small object and returns whether it was new; of two writers one wins. */
     public boolean create(String key, byte[] content) {
         return call(() -> {
             try {
@@ -210,7 +210,7 @@ public final class Store implements AutoCloseable {
     }
 
     /**
-     * Brings an object to a local file, which must not be written to.
+     * Downloads an object to a local file, which must not be written to.
      *
      * @param transferred is told the bytes that did not come from the cache
      * @throws BadInput when there is no such object, or it is larger than the configured limit
@@ -221,7 +221,7 @@ public final class Store implements AutoCloseable {
             throw new BadInput("%s has %d bytes, more than the limit of %d (quantline.store.max-object-bytes)"
                     .formatted(ref, stat.size(), settings.maxObjectBytes()));
         }
-        // Not the address: a laptop's store comes back at another port, with the same objects.
+        // Without the address: a laptop's store may come back at another port with the same objects.
         var version = ref + "|" + stat.etag() + "|" + stat.lastModified().toInstant();
         return call(() -> {
             var known = cache.hashOf(version);
@@ -235,7 +235,7 @@ public final class Store implements AutoCloseable {
     }
 
     /**
-     * Brings an object whose content is known to a local file, which must not be written to.
+     * Downloads an object with known content to a local file, which must not be written to.
      *
      * @throws BadInput when the object has another content by now, or is gone
      */
@@ -253,7 +253,7 @@ public final class Store implements AutoCloseable {
     }
 
     /**
-     * Brings an object to a file of the caller's own, past the cache, over what was there.
+     * Downloads an object to the caller's own file, bypassing the cache and overwriting what was there.
      *
      * @throws BadInput when there is no such object
      */

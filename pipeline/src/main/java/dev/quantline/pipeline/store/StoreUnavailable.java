@@ -2,7 +2,7 @@ package dev.quantline.pipeline.store;
 
 import io.minio.errors.ErrorResponseException;
 
-/** The store did not answer, or refused: the world failed, trying again can help. The message names the address. */
+/** The store did not answer, or refused: the environment failed, and retrying can help. The message names the address. */
 public final class StoreUnavailable extends RuntimeException {
     private static final int CLIENT_ERROR = 400;
     private static final int SERVER_ERROR = 500;
@@ -11,7 +11,7 @@ public final class StoreUnavailable extends RuntimeException {
         super(message, cause);
     }
 
-    /** Whether the store answered that it will not be used so: keys, region or bucket are not what it takes. */
+    /** Whether the store refused access: it does not accept the keys, region or bucket. */
     public boolean refused() {
         return getCause() instanceof ErrorResponseException answer
                 && answer.response().code() >= CLIENT_ERROR

@@ -106,8 +106,8 @@ class JobReaderTest {
             {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/m.py"}} | evaluation.metric: does not match
             {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/../m.onnx"}} | not an object key
             {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "top1", "better": "more"}} | evaluation.better: 'more' is unknown
-            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "top1", "better": "lower"}} | evaluation.better: of metric 'top1'
-            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/m.onnx", "output": "y"}} | evaluation.output: a metric
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "top1", "better": "lower"}} | evaluation.better: it is known for
+            {BASE, "evaluation": {"data": "s3://b1x/v.npz", "metric": "s3://b1x/m.onnx", "output": "y"}} | evaluation.output: the inputs
             {BASE, "inputs": {"h0": {"batch": -1}}}                                 | inputs.h0.batch: must
             {BASE, "inputs": {"h0": {"batch": 1, "constant": true}}}                | inputs.h0: must have at most 1
             {BASE, "inputs": {"h0": {}}}                                            | inputs.h0: must have at least 1

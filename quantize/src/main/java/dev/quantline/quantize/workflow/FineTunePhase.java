@@ -20,8 +20,8 @@ import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
 /**
- * The first phase of tuning where a job asks for it: the float network is fine-tuned, profiled and calibrated again. Its last
- * slice leaves what the phases behind it start from, unless the network as it was calibrated before loses less.
+ * The first phase of tuning, if a job asks for it: the float network is fine-tuned, profiled and calibrated again. Its last slice
+ * leaves what the later phases start from, unless the network as calibrated before has less loss.
  */
 final class FineTunePhase {
     /** Share of the stage's progress. */

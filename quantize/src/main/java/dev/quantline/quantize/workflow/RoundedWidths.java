@@ -19,8 +19,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * What comes before training where widths are chosen later: the float model with the weights of every width that layers may be
- * given. The base width's is what training starts from; the others are handed on. Checkpoints carry all of them.
+ * The step before training if widths are allocated later: one float model with rounded weights for every width that layers may get.
+ * Training starts from that of the base width; the others are passed on. Checkpoints contain all of them.
  *
  * @param base  the model with the weights of the base width
  * @param steps what was done for each width

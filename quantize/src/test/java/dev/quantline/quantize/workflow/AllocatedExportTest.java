@@ -254,9 +254,7 @@ class AllocatedExportTest {
                         .findFirst()
                         .orElseThrow());
         assertTrue(
-                report.notes()
-                        .getFirst()
-                        .startsWith("no choice of widths makes a file of 1 % of the float model's size"),
+                report.notes().getFirst().startsWith("no choice of widths reaches 1 % of the float model's size"),
                 report.notes().toString());
         assertNull(report.allocation().budget());
         // And the other is refused, with the size of that file
@@ -272,7 +270,7 @@ class AllocatedExportTest {
                 within.quantized().bytes() <= .25 * within.original().bytes(),
                 within.quantized().toString());
         assertTrue(
-                within.notes().stream().noneMatch(note -> note.contains("aimed at")),
+                within.notes().stream().noneMatch(note -> note.contains("the aim if no size")),
                 within.notes().toString());
         assertEquals(.25, within.allocation().budget());
     }
