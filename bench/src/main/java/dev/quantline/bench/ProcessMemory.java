@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** What Linux says of this process's memory. */
+/** This process's memory, as Linux reports it. */
 public final class ProcessMemory {
     private ProcessMemory() {}
 

@@ -61,7 +61,7 @@ public record Subject(Graph model, Samples calibration, Samples validation) impl
                 Progress.none());
     }
 
-    /** How a quantized form does beside the float model on the first {@code samples} validation samples, or all if there are fewer. */
+    /** Compares a quantized form with the float model on the first {@code samples} validation samples, or all if there are fewer. */
     public Evaluation compare(Graph quantized, String metric, int samples) throws IOException {
         try (var before = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
                 var after = Session.open(quantized, Provider.cpu(), Session.Optimization.EXACT)) {

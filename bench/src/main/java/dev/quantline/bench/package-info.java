@@ -1,2 +1,2 @@
-/** What benches share. Imports {@code core}. */
+/** What benchmarks share. Imports {@code onnx} and {@code quantize}. */
 package dev.quantline.bench;

@@ -1,2 +1,2 @@
-/** Benches of bit allocation. Imports {@code core}. */
+/** Benchmarks of bit allocation. Imports {@code onnx} and {@code quantize}. */
 package dev.quantline.bench.allocate;

@@ -26,10 +26,10 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * What each choice of calibration is worth alone, without tuning. Arguments: the model, a folder with {@code calibration.npz} and
- * {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as {@code 4/8}, and, unless all are wanted,
- * the first words of rows. Each row changes one choice of the plain settings (ranges and weights by MSE, uniform softmax, norms left
- * alone); the last take everything searched. Below stands which relations that papers report show.
+ * What each choice of calibration contributes by itself, without tuning. Arguments: the model, a folder with {@code calibration.npz}
+ * and {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as {@code 4/8}, and, unless all are
+ * wanted, the first words of rows. Each row changes one choice of the base settings (ranges and weights by MSE, uniform softmax, norms
+ * unchanged); the last rows search everything. Below the table it prints which relations reported in papers hold.
  */
 public final class Ablation {
     private static final int CALIBRATED = 256;

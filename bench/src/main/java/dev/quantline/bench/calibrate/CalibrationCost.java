@@ -17,8 +17,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What statistics and range searches cost beside the forward passes they need. Arguments: model, calibration {@code .npz},
- * number of samples, rounds. Plain passes and profiling take turns; the shortest of each counts.
+ * Cost of statistics and range searches compared with the forward passes they need. Arguments: model, calibration {@code .npz}, number
+ * of samples, rounds. Plain passes and profiling take turns; the shortest of each counts.
  */
 public final class CalibrationCost {
     private static final int BATCH = 16;

@@ -13,9 +13,9 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * What each range criterion cuts off. Arguments: the model, a folder with {@code calibration.npz} and {@code validation.npz}, calibration
- * samples, widths. A line is a kind of activation; a figure the squared error of clipping over the energy, in the activation of that kind
- * that loses most.
+ * What each range criterion clips. Arguments: the model, a folder with {@code calibration.npz} and {@code validation.npz}, calibration
+ * samples, widths. A line is a kind of activation; a figure the squared error of clipping over the energy, in the activation of that
+ * kind that loses most.
  */
 public final class Clipping {
     private Clipping() {}

@@ -4,7 +4,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What somebody reports: one row of an ablation is better than another.
+ * A published claim: one row of an ablation is better than another.
  *
  * @param source the paper, or "ours"
  * @param better name of the row

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * What few bits do to weights that only float kernels read, everything else being float. Arguments: the model, data to compare on,
+ * What few bits do to weights that only float kernels read, with everything else in float. Arguments: the model, data to compare on,
  * widths.
  */
 public final class StoredWeights {

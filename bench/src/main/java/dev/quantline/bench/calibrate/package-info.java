@@ -1,2 +1,2 @@
-/** Benches of profiling and calibration. Imports {@code core}. */
+/** Benchmarks of profiling and calibration. Imports {@code onnx} and {@code quantize}. */
 package dev.quantline.bench.calibrate;

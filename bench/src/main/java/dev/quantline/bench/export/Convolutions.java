@@ -16,7 +16,7 @@ import java.util.Random;
 
 /**
  * Where onnxruntime's integer convolutions are faster than its float ones: three of kernel 3 with Relus, one after the other, over
- * signals, pictures and volumes of 4,096 points. A figure is the time of floats over the time of integers.
+ * signals, pictures and volumes of 4,096 points. Each figure is float time over integer time.
  */
 public final class Convolutions {
     private static final int[] CHANNELS = {4, 8, 12, 16, 24, 32, 64};

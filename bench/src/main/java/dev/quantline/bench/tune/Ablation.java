@@ -22,10 +22,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What each method and knob of tuning is worth: compensated rounding, AdaQuant against AdaRound against block reconstruction, MSE
+ * What each method and knob of tuning contributes: compensated rounding, AdaQuant against AdaRound against block reconstruction, MSE
  * against MAE, without and with QPRep and across-block calibration, parallel against sequential. Arguments: the model, a folder with
- * {@code calibration.npz} and {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as
- * {@code 4/8}, calibration samples, steps, and optionally the names of the rows wanted.
+ * {@code calibration.npz} and {@code validation.npz}, the metric, validation samples (labelled pairs are two), widths as {@code 4/8},
+ * calibration samples, steps, and optionally the names of the rows wanted.
  */
 public final class Ablation {
     private Ablation() {}

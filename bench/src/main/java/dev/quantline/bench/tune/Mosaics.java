@@ -8,8 +8,8 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * Pictures of 64 x 64 for networks that make pictures larger and have no data here: four CIFAR-10 images side by side, brightness from
- * 0 to 1. Arguments: the folder with {@code calibration.npz} and {@code validation.npz}, a folder to write the same into, the network's
+ * Pictures of 64 x 64 for super-resolution networks, which have no data here: four CIFAR-10 images side by side, brightness from 0 to
+ * 1. Arguments: the folder with {@code calibration.npz} and {@code validation.npz}, a folder to write the same into, the network's
  * input, and how many pictures each file gets.
  */
 public final class Mosaics {

@@ -27,11 +27,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What outlier-driven fine-tuning is worth: the network as it is, fine-tuned on the task alone (lambda = 0), and with the outlier
- * term, each then quantized by min-max and by squared error without any further tuning. Beside that stand, over the activations
- * whose outliers are pulled in, the mean of range / (2 sd) and the median and largest kurtosis. Arguments: the model, a folder with
- * {@code calibration.npz}, {@code train.npz} and {@code validation.npz}, the loss, the metric, validation samples (labelled pairs
- * are two), widths such as {@code 8,7,6}, epochs, training steps at most, lambdas such as {@code 0,0.5}, k and the rate.
+ * What outlier-driven fine-tuning contributes: the network as it is, fine-tuned on the task alone (lambda = 0), and with the outlier
+ * term, each then quantized by min-max and by squared error without any further tuning. Also prints, over the activations whose
+ * outliers are pulled in, the mean of range / (2 sd) and the median and largest kurtosis. Arguments: the model, a folder with
+ * {@code calibration.npz}, {@code train.npz} and {@code validation.npz}, the loss, the metric, validation samples (labelled pairs are two),
+ * widths such as {@code 8,7,6}, epochs, training steps at most, lambdas such as {@code 0,0.5}, k and the rate.
  */
 public final class QuantTune {
     private static final int PROFILED = 256;

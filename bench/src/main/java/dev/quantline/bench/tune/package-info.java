@@ -1,2 +1,2 @@
-/** What tuning is worth, method by method and knob by knob. Imports {@code core}. */
+/** Benchmarks of tuning, method by method and knob by knob. Imports {@code onnx} and {@code quantize}. */
 package dev.quantline.bench.tune;
