@@ -2,6 +2,7 @@ package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.quantize.settings.Recipe;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -156,7 +157,7 @@ public record JobField(
         var values = new LinkedHashMap<String, String>();
         if (path.startsWith(RECIPE)) {
             var pointer = "/" + path.substring(RECIPE.length()).replace('.', '/');
-            JobReader.presets().properties().forEach(preset -> {
+            Recipe.presets().properties().forEach(preset -> {
                 var value = preset.getValue().at(pointer);
                 if (!value.isMissingNode() && !value.isObject()) {
                     values.put(preset.getKey(), value.toString());

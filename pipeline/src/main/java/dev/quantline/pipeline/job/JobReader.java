@@ -5,14 +5,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.settings.Json;
-import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.RecipeReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
 /** Turns a request as a user wrote it into a complete {@link JobRequest}, or says which field cannot be used. */
 public final class JobReader {
     private static final Vocabulary VOCABULARY = new Vocabulary(publishedSchema());
-    private static final ObjectNode PRESETS = (ObjectNode) Recipe.presets();
 
     private JobReader() {}
 
@@ -29,7 +28,7 @@ public final class JobReader {
         if (!complete.has("id")) {
             complete.put("id", idIfAbsent);
         }
-        complete.set("recipe", expand(complete.path("recipe")));
+        complete.set("recipe", RecipeReader.expand(complete.path("recipe")));
         withDefault(complete, "evaluation", "metric", "fidelity");
         withDefault(complete, "training", "loss", "distill");
         fineTuning(complete);
@@ -44,42 +43,9 @@ public final class JobReader {
         }
     }
 
-    /** What every preset sets, by its name. */
-    static JsonNode presets() {
-        return PRESETS;
-    }
-
     /** The published schema of a job request, JSON Schema draft 2020-12. */
     public static JsonNode publishedSchema() {
         return resource("quantline-job.schema.json");
-    }
-
-    /** The size a preset aims at is for those who do not say what to keep. */
-    private static ObjectNode expand(JsonNode recipe) {
-        var preset =
-                recipe.isTextual() ? recipe.asText() : recipe.path("preset").asText("int8");
-        ObjectNode expanded = PRESETS.withObject("/" + preset).deepCopy();
-        expanded.put("preset", preset);
-        if (recipe.isObject()) {
-            merge(expanded, (ObjectNode) recipe);
-            boolean says = recipe.has("goal") || recipe.at("/allocate/loss").isNumber();
-            if (says
-                    && recipe.at("/allocate/aim").isMissingNode()
-                    && expanded.get("allocate") instanceof ObjectNode allocate) {
-                allocate.remove("aim");
-            }
-        }
-        return expanded;
-    }
-
-    private static void merge(ObjectNode base, ObjectNode over) {
-        over.properties().forEach(field -> {
-            if (field.getValue().isObject() && base.get(field.getKey()) instanceof ObjectNode inner) {
-                merge(inner, (ObjectNode) field.getValue());
-            } else {
-                base.set(field.getKey(), field.getValue());
-            }
-        });
     }
 
     /** Training data is there to be used: it asks for fine-tuning, unless the recipe says how. */

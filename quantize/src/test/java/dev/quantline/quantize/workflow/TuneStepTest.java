@@ -1,7 +1,6 @@
-package dev.quantline.tuner;
+package dev.quantline.quantize.workflow;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.ModelFile;
@@ -12,29 +11,26 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
-import dev.quantline.pipeline.event.Event;
-import dev.quantline.pipeline.job.JobReader;
-import dev.quantline.pipeline.job.JobRequest;
-import dev.quantline.pipeline.stage.Earlier;
-import dev.quantline.pipeline.stage.Item;
-import dev.quantline.pipeline.stage.Outcome;
-import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.finetune.Task;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.RecipeReader;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -44,49 +40,52 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-class TuneStageTest {
+class TuneStepTest {
     private static final int SAMPLES = 64;
+    private static final Resources RESOURCES = new Resources(Provider.cpu(), Resources.MOST, Spilling.usual());
 
     @TempDir
     private Path folder;
 
-    private static JobRequest job() throws IOException {
-        return JobReader.read(Json.MAPPER.readTree("""
-                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz", "recipe": {"preset": "w4a4",
-                 "tune": {"samples": 64, "training": {"steps": 3, "batch": 8}}}}"""), "sliced");
+    private static QuantizationSettings settings(String recipe) {
+        try {
+            return QuantizationSettings.of(RecipeReader.read(Json.stated(recipe.getBytes())));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
-    private static JobRequest text(boolean write) throws IOException {
-        return JobReader.read(Json.MAPPER.readTree("""
-                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
-                 "evaluation": {"data": "s3://bucket/v.npz", "metric": "perplexity"}, "recipe": {"preset": "w4a8",
-                 "tune": {"samples": 64, "write": WRITE, "whole": "all", "training": {"steps": 3, "batch": 8}}}}
-                """.replace("WRITE", String.valueOf(write))), "text");
+    private static QuantizationSettings plain() {
+        return settings("""
+                {"preset": "w4a4", "tune": {"samples": 64, "training": {"steps": 3, "batch": 8}}}""");
     }
 
-    private static JobRequest mixed(String layers, String rounding) throws IOException {
-        return JobReader.read(
-                Json.MAPPER.readTree("""
-                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz", "recipe": {"preset": "mixed",
-                 "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING", "training": {"steps": 3, "batch": 8}}}}
-                """.replace("LAYERS", layers).replace("ROUNDING", rounding)), "mixed");
+    private static QuantizationSettings text(boolean write) {
+        return settings("""
+                {"preset": "w4a8", "tune": {"samples": 64, "write": WRITE, "whole": "all",
+                 "training": {"steps": 3, "batch": 8}}}""".replace("WRITE", String.valueOf(write))).with(Measure.of("perplexity"));
     }
 
-    private static JobRequest fineTuned() throws IOException {
-        var job = Json.MAPPER.readTree("""
-                {"model": "s3://bucket/m.onnx", "calibration": "s3://bucket/c.npz",
-                 "training": {"data": "s3://bucket/t.npz", "loss": "cross_entropy"},
-                 "recipe": {"preset": "w4a4", "tune": {"samples": 64, "training": {"steps": 3, "batch": 8},
-                  "quanttune": {"k": 2, "steps": 40, "epochs": 20, "batch": 16, "rate": 0.002}}}}""");
-        return JobReader.read(job, "fine-tuned");
+    private static QuantizationSettings mixed(String layers, String rounding) {
+        return settings("""
+                {"preset": "mixed", "tune": {"samples": 64, "layers": "LAYERS", "rounding": "ROUNDING",
+                 "training": {"steps": 3, "batch": 8}}}""".replace("LAYERS", layers).replace("ROUNDING", rounding));
     }
 
-    /** 16 short sequences for a transformer where the job is of text, rows for a perceptron else. */
-    private Map<String, List<Path>> inputs(JobRequest job) throws IOException {
-        boolean text = job.id().equals("text");
+    private static QuantizationSettings fineTuned(double rate) {
+        var settings = settings("""
+                {"preset": "w4a4", "tune": {"samples": 64, "training": {"steps": 3, "batch": 8},
+                 "quanttune": {"k": 2, "steps": 40, "epochs": 20, "batch": 16, "rate": RATE}}}""".replace("RATE", String.valueOf(rate)));
+        return new QuantizationSettings(
+                settings.recipe(), settings.target(), settings.data(), settings.measure(), Task.CROSS_ENTROPY);
+    }
+
+    /** 16 short sequences for a transformer where samples are text, rows for a perceptron else. */
+    private TuneStep.Input input(QuantizationSettings wanted) throws IOException {
+        boolean text = wanted.isText();
         var model = PreparedModel.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
         var data = Data.write(folder.resolve("data.npz"), text ? Data.tokens(16, 6, 2) : Data.rows(SAMPLES, 2));
-        var base = job.recipe().base();
+        var base = wanted.recipe().base();
         var settings = CalibrateSettings.plain(new RangeCriterion.Mse(), base.weights(), base.activations(), List.of())
                 .withCandidates(List.of(4, 8));
         try (var dataset = Dataset.open(List.of(data))) {
@@ -103,52 +102,41 @@ class TuneStageTest {
         new Profile(SAMPLES, Map.of()).write(folder.resolve("profile.json"));
         var labelled =
                 Data.write(folder.resolve("train.npz"), Data.labelled(Networks.mlp(1), Data.rows(3 * SAMPLES, 5)));
-        return Map.of(
-                "model",
+        return new TuneStep.Input(
                 List.of(folder.resolve("model.onnx")),
-                "plan",
-                List.of(folder.resolve("plan.json")),
-                "table",
-                List.of(folder.resolve("calibration.json")),
-                "calibration",
+                folder.resolve("plan.json"),
+                folder.resolve("calibration.json"),
                 List.of(data),
-                "prepared",
-                List.of(folder.resolve("prepared.onnx")),
-                "profile",
-                List.of(folder.resolve("profile.json")),
-                "training",
-                List.of(labelled));
+                wanted.fineTuning()
+                        .map(_ -> new TuneStep.Train(
+                                folder.resolve("prepared.onnx"), folder.resolve("profile.json"), List.of(labelled))));
     }
 
-    /** Runs slice after slice, each from the checkpoint of the one before, in folders of their own. */
-    private Outcome.Done run(JobRequest job, Duration slice, int leastSlices) throws IOException {
-        var inputs = inputs(job);
+    private TuneStep.Slice.Done whole(QuantizationSettings settings) throws IOException {
+        return TuneStep.run(
+                input(settings), settings, RESOURCES, Files.createTempDirectory(folder, "whole"), Progress.none());
+    }
+
+    /** Runs slice after slice, one training step each, from the checkpoint of the one before, in folders of their own. */
+    private TuneStep.Slice.Done sliced(QuantizationSettings settings, int leastSlices) throws IOException {
+        var input = input(settings);
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
-            var context = new StageContext(
-                    job,
-                    inputs,
-                    new Earlier(Map.of()),
-                    work,
-                    Spilling.usual(),
-                    checkpoint,
-                    Progress.none(),
-                    () -> new Event.Seconds(1, 1, 0, 0),
-                    file -> {},
-                    "test");
-            switch (new TuneStage(Provider.cpu(), slice).run(context, Item.of("tune", true))) {
-                case Outcome.Done done -> {
+            var asked = new AtomicBoolean();
+            switch (new TuneStep(input, settings, RESOURCES, work, checkpoint, () -> 1)
+                    .advance(() -> asked.getAndSet(true), Progress.none())) {
+                case TuneStep.Slice.Done done -> {
                     assertTrue(slices >= leastSlices, slices + " slices");
                     return done;
                 }
-                case Outcome.Continue pause -> checkpoint = Optional.of(stored(pause));
+                case TuneStep.Slice.Paused paused -> checkpoint = Optional.of(stored(paused));
             }
         }
     }
 
     /** A checkpoint as the store brings it back: all files in one folder. */
-    private Path stored(Outcome.Continue pause) throws IOException {
+    private Path stored(TuneStep.Slice.Paused pause) throws IOException {
         var brought = Files.createTempDirectory(folder, "checkpoint");
         for (var file : pause.checkpoint().entrySet()) {
             Files.copy(file.getValue(), brought.resolve(file.getKey()));
@@ -156,7 +144,7 @@ class TuneStageTest {
         return brought;
     }
 
-    private static void assertSame(Outcome.Done one, Outcome.Done other) throws IOException {
+    private static void assertSame(TuneStep.Slice.Done one, TuneStep.Slice.Done other) throws IOException {
         assertEquals(one.files().keySet(), other.files().keySet());
         for (String file : one.files().keySet().stream()
                 .filter(name -> !name.equals("model.onnx"))
@@ -170,8 +158,8 @@ class TuneStageTest {
 
     @Test
     void manySlicesLeaveWhatOneLeaves() throws IOException {
-        var whole = run(job(), Duration.ofHours(1), 1);
-        var sliced = run(job(), Duration.ZERO, 4);
+        var whole = whole(plain());
+        var sliced = sliced(plain(), 4);
 
         assertSame(whole, sliced);
         var steps = Json.MAPPER.readTree(sliced.files().get("tuning.json").toFile());
@@ -181,8 +169,8 @@ class TuneStageTest {
 
     @Test
     void everyWidthThatLayersMayGetIsRoundedAndTheBaseTunedFromThere() throws IOException {
-        var rounded = run(mixed("off", "compensated"), Duration.ofHours(1), 1);
-        var nearest = run(mixed("off", "nearest"), Duration.ofHours(1), 1);
+        var rounded = whole(mixed("off", "compensated"));
+        var nearest = whole(mixed("off", "nearest"));
 
         assertEquals(
                 Set.of("model.onnx", "plan.json", "tuning.json", "rounded-8.onnx"),
@@ -200,8 +188,8 @@ class TuneStageTest {
                 heldOutError(rounded) + ", nearest " + heldOutError(nearest));
 
         // What learns starts from the rounded weights of the base width, whatever slice it is in.
-        var whole = run(mixed("reconstruct", "compensated"), Duration.ofHours(1), 1);
-        var sliced = run(mixed("reconstruct", "compensated"), Duration.ZERO, 4);
+        var whole = whole(mixed("reconstruct", "compensated"));
+        var sliced = sliced(mixed("reconstruct", "compensated"), 4);
         assertSame(whole, sliced);
         var all = steps(sliced).get(steps(sliced).size() - 1);
         assertEquals("all", all.path("method").asText());
@@ -217,12 +205,12 @@ class TuneStageTest {
                         / 2);
     }
 
-    private static JsonNode steps(Outcome.Done done) throws IOException {
+    private static JsonNode steps(TuneStep.Slice.Done done) throws IOException {
         return Json.MAPPER.readTree(done.files().get("tuning.json").toFile());
     }
 
     /** Squared error of the base width's model on rows that nothing was tuned on. */
-    private static double heldOutError(Outcome.Done done) throws IOException {
+    private static double heldOutError(TuneStep.Slice.Done done) throws IOException {
         var reference = PreparedModel.prepare(Networks.mlp(1));
         var quantized = QuantizationPlan.read(done.files().get("plan.json"))
                 .applyTo(ModelFile.read(done.files().get("model.onnx")));
@@ -241,9 +229,9 @@ class TuneStageTest {
 
     @Test
     void aLanguageModelShortOfSamplesWritesSomeFirst() throws IOException {
-        var whole = run(text(true), Duration.ofHours(1), 2);
-        var sliced = run(text(true), Duration.ZERO, 5);
-        var without = run(text(false), Duration.ofHours(1), 1);
+        var whole = whole(text(true));
+        var sliced = sliced(text(true), 5);
+        var without = whole(text(false));
 
         assertSame(whole, sliced);
         var steps = Json.MAPPER.readTree(whole.files().get("tuning.json").toFile());
@@ -253,8 +241,8 @@ class TuneStageTest {
 
     @Test
     void fineTuningComesFirstAndIsCalibratedAgain() throws IOException {
-        var whole = run(fineTuned(), Duration.ofHours(1), 2);
-        var sliced = run(fineTuned(), Duration.ZERO, 40);
+        var whole = whole(fineTuned(.002));
+        var sliced = sliced(fineTuned(.002), 40);
 
         assertSame(whole, sliced);
         var first =
@@ -275,9 +263,7 @@ class TuneStageTest {
 
     @Test
     void whatFineTuningMakesWorseIsNotTaken() throws IOException {
-        var request = Json.tree(fineTuned()).deepCopy();
-        ((ObjectNode) request.at("/recipe/tune/quanttune")).put("rate", 30);
-        var wild = run(Json.MAPPER.treeToValue(request, JobRequest.class), Duration.ofHours(1), 2);
+        var wild = whole(fineTuned(30));
 
         var first =
                 Json.MAPPER.readTree(wild.files().get("tuning.json").toFile()).get(0);
