@@ -18,7 +18,7 @@ import java.util.List;
  * Monotone, 0 and s are exact, a to 0 is the uniform quantizer; the grid is finest where u is farthest from c.
  *
  * @param bits width of a code, 2 to 8; N = 2^bits - 1
- * @param a    curvature, 0 < a max(c, 1-c) < pi/2
+ * @param a    curvature, {@code 0 < a max(c, 1-c) < pi/2}
  * @param c    centre, where the grid is coarsest, 0 to 1
  * @param s    the largest number
  */
