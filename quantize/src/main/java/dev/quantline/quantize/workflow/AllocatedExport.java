@@ -35,8 +35,8 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest one within it that
- * meets a goal.
+ * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest one within
+ * it that keeps a goal.
  *
  * @param job         as {@link Exporter} takes it; its model and plan are those of the base width
  * @param models      the float model before tuning and with the weights of each width
@@ -103,7 +103,7 @@ public record AllocatedExport(
         return Exporter.size(job, model, plan);
     }
 
-    /** Bytes of the smallest file if the aimed-at size cannot be reached. */
+    /** Bytes of the smallest file where the size that is only aimed at cannot be had. */
     private Optional<Long> outOfReach(Table table, Budget asked) {
         if (allocate.aim().isEmpty()) {
             return Optional.empty();
@@ -137,7 +137,7 @@ public record AllocatedExport(
                         .collect(Collectors.toMap(Map.Entry::getKey, pin -> Width.parse(pin.getValue()))));
     }
 
-    /** The smallest plan that meets the goal, found by binary search; empty if not even the largest plan of the budget does. */
+    /** The smallest plan that keeps the goal, found by halving; empty when not even the one of the whole budget does. */
     private Optional<Choice> smallest(List<Allocation> front, Choice largest, Progress progress) throws IOException {
         if (!keepsGoal(largest)) {
             return Optional.empty();
@@ -151,7 +151,7 @@ public record AllocatedExport(
         while (low < high) {
             progress.report(
                     1 - (double) (high - low) / (smaller.size() + 1),
-                    "looking for the smallest model that meets the goal");
+                    "looking for the smallest model that keeps the goal");
             int middle = low + high >>> 1;
             var tried = Choice.of(smaller.get(middle), candidates, models, this::size);
             if (keepsGoal(tried)) {
@@ -190,7 +190,7 @@ public record AllocatedExport(
         return measured;
     }
 
-    /** Losses do not quite add up: a smaller plan that proves better as a whole replaces the chosen one. */
+    /** Losses do not quite add up: a smaller plan that proves better as a whole is taken instead. */
     private static Choice best(Choice choice, Map<Choice, Double> measured) {
         return measured.keySet().stream()
                 .filter(other ->
@@ -232,8 +232,8 @@ public record AllocatedExport(
                 points,
                 outOfReach
                         .map(bytes ->
-                                ("no choice of widths reaches %.0f %% of the float model's size, the aim if no size is given:"
-                                                + " this is the smallest possible file, %.1f %%")
+                                ("no choice of widths makes a file of %.0f %% of the float model's size, which is aimed at where no"
+                                                + " size is asked for: this is the smallest there is, %.1f %%")
                                         .formatted(
                                                 PERCENT * allocate.aim().orElseThrow(), PERCENT * bytes / floatBytes))
                         .stream()
