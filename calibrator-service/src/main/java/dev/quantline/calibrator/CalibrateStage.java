@@ -1,6 +1,5 @@
 package dev.quantline.calibrator;
 
-import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
@@ -17,7 +16,6 @@ import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.workflow.CalibrateStep;
 import dev.quantline.quantize.workflow.DataSettings;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +29,7 @@ final class CalibrateStage implements SingleItemStage {
         this.provider = provider;
     }
 
-    /** As the recipe states them: the settings made from them do not show in JSON which criterion they hold. */
+    /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
     private record Settings(
             DataSettings data,
             Recipe.Calibrate calibrate,
@@ -83,7 +81,8 @@ final class CalibrateStage implements SingleItemStage {
                 context.job().settings(),
                 context.resources(provider),
                 context.progress(),
-                graph -> files.putAll(storeEarly(graph, context)));
+                // The model is large and final long before the plan.
+                graph -> files.putAll(context.writeEarly(graph, "model.onnx")));
         files.put("plan.json", context.work().resolve("plan.json"));
         result.plan().write(files.get("plan.json"));
         files.put("calibration.json", context.work().resolve("calibration.json"));
@@ -93,16 +92,5 @@ final class CalibrateStage implements SingleItemStage {
                 .put("activations", result.plan().activations().size())
                 .put("weights", result.plan().weights().size());
         return new Outcome.Done(files, summary);
-    }
-
-    /** The model is large and final long before the plan, so it is stored while quantizers are chosen. */
-    private static Map<String, Path> storeEarly(Graph model, StageContext context) {
-        try {
-            var files = context.write(model, "model.onnx");
-            files.values().forEach(context.handOver());
-            return files;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

@@ -1,7 +1,6 @@
 package dev.quantline.profiler;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
@@ -19,7 +18,6 @@ import dev.quantline.quantize.workflow.DataSettings;
 import dev.quantline.quantize.workflow.ProfileStep;
 import dev.quantline.quantize.workflow.Resources;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -81,21 +79,11 @@ final class ProfileStage implements Stage {
                 context.progress(),
                 model -> {
                     if (range.from() == 0) {
-                        files.putAll(storeEarly(model, context));
+                        files.putAll(context.writeEarly(model, MODEL));
                     }
                 });
         files.put(PROFILE, write(result.profile(), context));
         return new Outcome.Done(files, summary(result.profile(), result.unused()));
-    }
-
-    private static Map<String, Path> storeEarly(Graph model, StageContext context) {
-        try {
-            var files = context.write(model, MODEL);
-            files.values().forEach(context.handOver());
-            return files;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     @Override

@@ -12,6 +12,7 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.workflow.Resources;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -75,6 +76,17 @@ public record StageContext(
     /** Writes a model among the results, with its external data where it has some; the files by name, for the outcome. */
     public Map<String, Path> write(Graph model, String name) throws IOException {
         return named(ModelFile.write(model, work.resolve(name)));
+    }
+
+    /** The same of a model that is final while the stage goes on: it begins to be stored. */
+    public Map<String, Path> writeEarly(Graph model, String name) {
+        try {
+            var files = write(model, name);
+            files.values().forEach(handOver);
+            return files;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Files under the names they have, for the outcome. */

@@ -208,13 +208,36 @@ public record Report(
 
     /** The same report with the stages' times. */
     public Report withStages(Map<String, Stage> times) {
+        return with(fineTuned, times, notes, asked);
+    }
+
+    /** The same report with more that a user should know, said once. */
+    public Report withNotes(List<String> more) {
+        return with(
+                fineTuned,
+                stages,
+                Stream.concat(more.stream(), notes.stream()).distinct().toList(),
+                asked);
+    }
+
+    /** The same report with what the metric is after fine-tuning, before quantization. */
+    public Report withFineTuned(double metric) {
+        return with(new Value(original.metric().name(), metric), stages, notes, asked);
+    }
+
+    /** The same report with what was asked for. */
+    public Report withAsked(Asked wanted) {
+        return with(fineTuned, stages, notes, wanted);
+    }
+
+    private Report with(Value metric, Map<String, Stage> times, List<String> remarks, Asked wanted) {
         return new Report(
                 job,
                 status,
                 message,
                 recipe,
                 original,
-                fineTuned,
+                metric,
                 quantized,
                 fidelity,
                 outputs,
@@ -222,7 +245,7 @@ public record Report(
                 layers,
                 tuning,
                 times,
-                notes,
+                remarks,
                 kernels,
                 simulation,
                 allocation,
@@ -232,94 +255,7 @@ public record Report(
                 processor,
                 judged,
                 usage,
-                asked);
-    }
-
-    /** The same report with more that a user should know, said once. */
-    public Report withNotes(List<String> more) {
-        return new Report(
-                job,
-                status,
-                message,
-                recipe,
-                original,
-                fineTuned,
-                quantized,
-                fidelity,
-                outputs,
-                latencySamples,
-                layers,
-                tuning,
-                stages,
-                Stream.concat(more.stream(), notes.stream()).distinct().toList(),
-                kernels,
-                simulation,
-                allocation,
-                pareto,
-                provenance,
-                saturation,
-                processor,
-                judged,
-                usage,
-                asked);
-    }
-
-    /** The same report with what the metric is after fine-tuning, before quantization. */
-    public Report withFineTuned(double metric) {
-        return new Report(
-                job,
-                status,
-                message,
-                recipe,
-                original,
-                new Value(original.metric().name(), metric),
-                quantized,
-                fidelity,
-                outputs,
-                latencySamples,
-                layers,
-                tuning,
-                stages,
-                notes,
-                kernels,
-                simulation,
-                allocation,
-                pareto,
-                provenance,
-                saturation,
-                processor,
-                judged,
-                usage,
-                asked);
-    }
-
-    /** The same report with what was asked for. */
-    public Report withAsked(Asked job) {
-        return new Report(
-                this.job,
-                status,
-                message,
-                recipe,
-                original,
-                fineTuned,
-                quantized,
-                fidelity,
-                outputs,
-                latencySamples,
-                layers,
-                tuning,
-                stages,
-                notes,
-                kernels,
-                simulation,
-                allocation,
-                pareto,
-                provenance,
-                saturation,
-                processor,
-                judged,
-                usage,
-                job);
+                wanted);
     }
 
     /** Writes {@code report.json} and {@code report.html} into a folder. */
