@@ -251,6 +251,12 @@ public final class Graph {
         return name;
     }
 
+    /** Adds a node behind all others and returns the name of its output. */
+    public String add(Node node) {
+        nodes.add(node);
+        return node.output();
+    }
+
     /** Puts nodes into an order that can run. @throws BadInput naming a node on a cycle or one that reads what nobody makes */
     public void sort() {
         nodes = new ArrayList<>(Ordering.topological(this, frame.getGraph()));

@@ -69,13 +69,13 @@ final class OutlierActivations {
     private static String observe(Graph graph, String tensor) {
         String square = graph.fresh(tensor + "/square");
         String observed = graph.fresh(tensor + "/observed");
-        graph.nodes().add(Node.of("Mul", List.of(tensor, tensor), square));
+        graph.add(Node.of("Mul", List.of(tensor, tensor), square));
         var parts = List.of(
                 all(graph, "ReduceMean", tensor),
                 all(graph, "ReduceMean", square),
                 all(graph, "ReduceMin", tensor),
                 all(graph, "ReduceMax", tensor));
-        graph.nodes().add(Node.of("Concat", parts, observed).with("axis", 0));
+        graph.add(Node.of("Concat", parts, observed).with("axis", 0));
         return observed;
     }
 
@@ -83,10 +83,8 @@ final class OutlierActivations {
     private static String all(Graph graph, String reduction, String tensor) {
         String scalar = graph.fresh(tensor + "/" + reduction);
         String vector = graph.fresh(tensor + "/" + reduction);
-        graph.nodes().add(Node.of(reduction, List.of(tensor), scalar).with("keepdims", 0));
-        graph.nodes()
-                .add(Node.of(
-                        "Reshape", List.of(scalar, graph.addConstant(tensor + "/one", Tensor.vector(1L))), vector));
+        graph.add(Node.of(reduction, List.of(tensor), scalar).with("keepdims", 0));
+        graph.add(Node.of("Reshape", List.of(scalar, graph.addConstant(tensor + "/one", Tensor.vector(1L))), vector));
         return vector;
     }
 

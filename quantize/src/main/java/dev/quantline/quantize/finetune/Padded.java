@@ -26,13 +26,12 @@ final class Padded {
         String floats = graph.fresh(tensor + "/mask");
         String shaped = graph.fresh(tensor + "/mask_shaped");
         String zeroed = graph.fresh(tensor + "/counted");
-        graph.nodes().add(Node.of("Cast", List.of(Samples.MASK), floats).with("to", 1));
-        graph.nodes()
-                .add(Node.of(
-                        "Reshape",
-                        List.of(floats, graph.addConstant(tensor + "/mask_shape", Tensor.vector(broadcast))),
-                        shaped));
-        graph.nodes().add(Node.of("Mul", List.of(tensor, shaped), zeroed));
+        graph.add(Node.of("Cast", List.of(Samples.MASK), floats).with("to", 1));
+        graph.add(Node.of(
+                "Reshape",
+                List.of(floats, graph.addConstant(tensor + "/mask_shape", Tensor.vector(broadcast))),
+                shaped));
+        graph.add(Node.of("Mul", List.of(tensor, shaped), zeroed));
         return zeroed;
     }
 

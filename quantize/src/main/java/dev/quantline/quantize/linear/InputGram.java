@@ -141,10 +141,10 @@ public final class InputGram {
         String product = graph.fresh(node.name() + "/products");
         if (node.is("Conv")) {
             String transposed = graph.fresh(b + "/transposed");
-            graph.nodes().add(Node.of("Transpose", List.of(b), transposed).with("perm", new long[] {0, 2, 1}));
-            graph.nodes().add(Node.of("MatMul", List.of(a, transposed), product));
+            graph.add(Node.of("Transpose", List.of(b), transposed).with("perm", new long[] {0, 2, 1}));
+            graph.add(Node.of("MatMul", List.of(a, transposed), product));
         } else {
-            graph.nodes().add(Node.of("Gemm", List.of(a, b), product).with("transA", 1L));
+            graph.add(Node.of("Gemm", List.of(a, b), product).with("transA", 1L));
         }
         return product;
     }
@@ -166,24 +166,20 @@ public final class InputGram {
         var kernel = LongStream.concat(LongStream.of(laidOut, 1), LongStream.of(layer.kernel()))
                 .toArray();
         String patches = graph.fresh(tensor + "/patches");
-        graph.nodes()
-                .add(node.withName(patches)
-                        .withInputs(List.of(tensor, graph.addConstant(patches + "/kernel", Tensor.of(ones, kernel))))
-                        .withOutputs(List.of(patches))
-                        .with("group", (long) laidOut / places));
+        graph.add(node.withName(patches)
+                .withInputs(List.of(tensor, graph.addConstant(patches + "/kernel", Tensor.of(ones, kernel))))
+                .withOutputs(List.of(patches))
+                .with("group", (long) laidOut / places));
         String rows = reshape(graph, patches, 0, layer.groups(), layer.inputs(), -1);
         String byGroup = graph.fresh(rows + "/by_group");
-        graph.nodes().add(Node.of("Transpose", List.of(rows), byGroup).with("perm", new long[] {1, 2, 0, 3}));
+        graph.add(Node.of("Transpose", List.of(rows), byGroup).with("perm", new long[] {1, 2, 0, 3}));
         return reshape(graph, byGroup, layer.groups(), layer.inputs(), -1);
     }
 
     private static String reshape(Graph graph, String tensor, long... shape) {
         String reshaped = graph.fresh(tensor + "/reshaped");
-        graph.nodes()
-                .add(Node.of(
-                        "Reshape",
-                        List.of(tensor, graph.addConstant(reshaped + "/shape", Tensor.vector(shape))),
-                        reshaped));
+        graph.add(Node.of(
+                "Reshape", List.of(tensor, graph.addConstant(reshaped + "/shape", Tensor.vector(shape))), reshaped));
         return reshaped;
     }
 }

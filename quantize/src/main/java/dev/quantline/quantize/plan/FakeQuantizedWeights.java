@@ -10,7 +10,7 @@ import java.util.Map;
  *
  * @param constants float values of the weights by name
  */
-public record FakeQuantizedWeights(Map<String, Tensor> constants) implements Realization {
+public record FakeQuantizedWeights(Map<String, Tensor> constants) implements QdqWriter.Realization {
     @Override
     public void weight(QuantizationPlan.Weight weight, Node reader, QdqWriter writer) {
         var restored = weight.quantizer().fakeQuantize(constants.get(weight.tensor()));

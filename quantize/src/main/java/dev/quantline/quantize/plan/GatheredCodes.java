@@ -32,13 +32,13 @@ final class GatheredCodes {
         if (table.quantizer().hasHalfScales()) {
             String halves = graph.fresh(picked + "/half");
             String scales = graph.addConstant(table.tensor() + "/scale", scale.half());
-            graph.nodes().add(Node.of("Gather", List.of(scales, gather.input(1)), halves));
-            graph.nodes().add(Node.of("Cast", List.of(halves), picked).with("to", (long) DataType.FLOAT.code()));
+            graph.add(Node.of("Gather", List.of(scales, gather.input(1)), halves));
+            graph.add(Node.of("Cast", List.of(halves), picked).with("to", (long) DataType.FLOAT.code()));
         } else {
             String scales = graph.addConstant(table.tensor() + "/scale", scale);
-            graph.nodes().add(Node.of("Gather", List.of(scales, gather.input(1)), picked));
+            graph.add(Node.of("Gather", List.of(scales, gather.input(1)), picked));
         }
-        graph.nodes().add(Node.of("Cast", List.of(rows), numbers).with("to", (long) DataType.FLOAT.code()));
-        graph.nodes().add(Node.of("Mul", List.of(numbers, picked), gather.output()));
+        graph.add(Node.of("Cast", List.of(rows), numbers).with("to", (long) DataType.FLOAT.code()));
+        graph.add(Node.of("Mul", List.of(numbers, picked), gather.output()));
     }
 }

@@ -16,7 +16,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /** Weights are stored as codes, so that onnxruntime runs integer kernels where it has them: what is exported. */
-final class StoredCodes implements Realization {
+final class StoredCodes implements QdqWriter.Realization {
     /** Bits of codes that integer kernels take. */
     private static final int BYTE = 8;
 
@@ -123,8 +123,8 @@ final class StoredCodes implements Realization {
         var stored = List.of(
                 graph.addConstant(layer.input(2) + "/quantized", Tensor.of(sums, sums.length)),
                 graph.addConstant(layer.input(2) + "/scale", Tensor.vector(scale)));
-        writer.later(() ->
-                graph.nodes().add(Node.of("DequantizeLinear", stored, restored).with("axis", 0L)));
+        writer.later(
+                () -> graph.add(Node.of("DequantizeLinear", stored, restored).with("axis", 0L)));
         writer.read(layer.name(), 2, restored);
     }
 
@@ -134,7 +134,7 @@ final class StoredCodes implements Realization {
         String read = from.equals(tensor)
                 ? from
                 : withoutClip(tensor, activation.quantizer()).orElse(from);
-        Realization.super.activation(activation, read, to, writer);
+        QdqWriter.Realization.super.activation(activation, read, to, writer);
     }
 
     /**

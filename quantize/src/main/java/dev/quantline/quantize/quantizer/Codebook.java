@@ -103,20 +103,16 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
      * @return the tensor of rounded positions, times {@code step}
      */
     default String writeCodes(Graph graph, String base, String positions, double step) {
-        String codes = graph.fresh(base + "/codes");
-        String rounded = graph.fresh(base + "/rounded");
         String size = graph.addConstant(base + "/step", Tensor.scalar((float) step));
         String zero = graph.addConstant(base + "/zero_point", Tensor.of(DataType.UINT8, new byte[1]));
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(positions, size, zero), codes));
-        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, size, zero), rounded));
-        return rounded;
+        String codes =
+                graph.add(Node.of("QuantizeLinear", List.of(positions, size, zero), graph.fresh(base + "/codes")));
+        return graph.add(Node.of("DequantizeLinear", List.of(codes, size, zero), graph.fresh(base + "/rounded")));
     }
 
     /** Adds an operator on a tensor and a number, in this order, and gives its output. */
     default String write(Graph graph, String op, String output, String input, double number) {
-        graph.nodes()
-                .add(Node.of(
-                        op, List.of(input, graph.addConstant(output + "/by", Tensor.scalar((float) number))), output));
-        return output;
+        String by = graph.addConstant(output + "/by", Tensor.scalar((float) number));
+        return graph.add(Node.of(op, List.of(input, by), output));
     }
 }

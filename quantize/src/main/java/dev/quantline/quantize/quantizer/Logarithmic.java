@@ -46,25 +46,17 @@ public record Logarithmic(int bits, int root, float scale) implements Codebook {
 
     @Override
     public void write(Graph graph, String base, String input, String output) {
-        String positive = graph.fresh(base + "/positive");
-        String log = graph.fresh(base + "/log");
-        String down = graph.fresh(base + "/down");
-        String back = graph.fresh(base + "/back");
-        String number = graph.fresh(base + "/number");
-        graph.nodes()
-                .add(Node.of(
-                        "Clip",
-                        List.of(
-                                input,
-                                graph.addConstant(base + "/smallest", Tensor.scalar((float) at(qmax()))),
-                                graph.addConstant(base + "/largest", Tensor.scalar(scale))),
-                        positive));
-        graph.nodes().add(Node.of("Log", List.of(positive), log));
+        String smallest = graph.addConstant(base + "/smallest", Tensor.scalar((float) at(qmax())));
+        String largest = graph.addConstant(base + "/largest", Tensor.scalar(scale));
+        String positive =
+                graph.add(Node.of("Clip", List.of(input, smallest, largest), graph.fresh(base + "/positive")));
+        String log = graph.add(Node.of("Log", List.of(positive), graph.fresh(base + "/log")));
         String logScale = graph.addConstant(base + "/log_scale", Tensor.scalar((float) Math.log(scale)));
-        graph.nodes().add(Node.of("Sub", List.of(logScale, log), down));
-        graph.nodes().add(Node.of("Sub", List.of(logScale, writeCodes(graph, base, down, Math.log(2) / root)), back));
-        graph.nodes().add(Node.of("Exp", List.of(back), number));
+        String down = graph.add(Node.of("Sub", List.of(logScale, log), graph.fresh(base + "/down")));
+        String rounded = writeCodes(graph, base, down, Math.log(2) / root);
+        String back = graph.add(Node.of("Sub", List.of(logScale, rounded), graph.fresh(base + "/back")));
+        String number = graph.add(Node.of("Exp", List.of(back), graph.fresh(base + "/number")));
         // The largest code is 0, which no power is.
-        graph.nodes().add(Node.of("ThresholdedRelu", List.of(number), output).with("alpha", (float) at(qmax() - 0.5)));
+        graph.add(Node.of("ThresholdedRelu", List.of(number), output).with("alpha", (float) at(qmax() - 0.5)));
     }
 }

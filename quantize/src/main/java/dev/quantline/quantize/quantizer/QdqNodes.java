@@ -24,10 +24,9 @@ public record QdqNodes(Optional<Bounds> bounds, String scale, String zeroPoint) 
      */
     public void write(Graph graph, String base, String input, String output) {
         String clipped = bounds.isPresent() ? graph.fresh(base + "/clipped") : input;
-        bounds.ifPresent(ends ->
-                graph.nodes().add(Node.of("Clip", List.of(input, ends.lowest(), ends.highest()), clipped)));
+        bounds.ifPresent(ends -> graph.add(Node.of("Clip", List.of(input, ends.lowest(), ends.highest()), clipped)));
         String codes = graph.fresh(base + "/quantized");
-        graph.nodes().add(Node.of("QuantizeLinear", List.of(clipped, scale, zeroPoint), codes));
-        graph.nodes().add(Node.of("DequantizeLinear", List.of(codes, scale, zeroPoint), output));
+        graph.add(Node.of("QuantizeLinear", List.of(clipped, scale, zeroPoint), codes));
+        graph.add(Node.of("DequantizeLinear", List.of(codes, scale, zeroPoint), output));
     }
 }

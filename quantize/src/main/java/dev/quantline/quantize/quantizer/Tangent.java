@@ -72,31 +72,20 @@ public record Tangent(int bits, double a, double c, float s) implements Codebook
 
     @Override
     public void write(Graph graph, String base, String input, String output) {
-        String clipped = graph.fresh(base + "/clipped");
-        graph.nodes()
-                .add(Node.of(
-                        "Clip",
-                        List.of(
-                                input,
-                                graph.addConstant(base + "/lowest", Tensor.scalar(0f)),
-                                graph.addConstant(base + "/highest", Tensor.scalar(s))),
-                        clipped));
+        String lowest = graph.addConstant(base + "/lowest", Tensor.scalar(0f));
+        String highest = graph.addConstant(base + "/highest", Tensor.scalar(s));
+        String clipped = graph.add(Node.of("Clip", List.of(input, lowest, highest), graph.fresh(base + "/clipped")));
         String turned = write(graph, "Mul", graph.fresh(base + "/turned"), clipped, a / s);
         String angle = write(graph, "Sub", graph.fresh(base + "/angle"), turned, a * c);
         // onnxruntime has sine and cosine for whole vectors, and a tangent of one number at a time that is slower than
         // both.
-        String sine = graph.fresh(base + "/sine");
-        String cosine = graph.fresh(base + "/cosine");
-        String tangent = graph.fresh(base + "/tangent");
-        graph.nodes().add(Node.of("Sin", List.of(angle), sine));
-        graph.nodes().add(Node.of("Cos", List.of(angle), cosine));
-        graph.nodes().add(Node.of("Div", List.of(sine, cosine), tangent));
-        String rounded =
-                writeCodes(graph, base, write(graph, "Sub", graph.fresh(base + "/raised"), tangent, t0()), step());
-        String back = graph.fresh(base + "/back");
-        graph.nodes()
-                .add(Node.of(
-                        "Atan", List.of(write(graph, "Add", graph.fresh(base + "/lowered"), rounded, t0())), back));
+        String sine = graph.add(Node.of("Sin", List.of(angle), graph.fresh(base + "/sine")));
+        String cosine = graph.add(Node.of("Cos", List.of(angle), graph.fresh(base + "/cosine")));
+        String tangent = graph.add(Node.of("Div", List.of(sine, cosine), graph.fresh(base + "/tangent")));
+        String raised = write(graph, "Sub", graph.fresh(base + "/raised"), tangent, t0());
+        String lowered =
+                write(graph, "Add", graph.fresh(base + "/lowered"), writeCodes(graph, base, raised, step()), t0());
+        String back = graph.add(Node.of("Atan", List.of(lowered), graph.fresh(base + "/back")));
         write(graph, "Add", output, write(graph, "Mul", graph.fresh(base + "/stretched"), back, s / a), s * c);
     }
 }

@@ -299,16 +299,15 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         if (block > 0) {
             var shape = graph.initializers().get(codes).shape();
             shape[this.axis] = Math.ceilDiv(shape[this.axis], block);
-            graph.nodes()
-                    .add(Node.of(
-                                    "DequantizeLinear",
-                                    List.of(
-                                            codes,
-                                            graph.addConstant(base + "/scale", Tensor.of(scale, shape)),
-                                            graph.addConstant(base + "/zero_point", stored(zeroPoint, shape))),
-                                    output)
-                            .with("axis", (long) this.axis)
-                            .with("block_size", (long) block));
+            graph.add(Node.of(
+                            "DequantizeLinear",
+                            List.of(
+                                    codes,
+                                    graph.addConstant(base + "/scale", Tensor.of(scale, shape)),
+                                    graph.addConstant(base + "/zero_point", stored(zeroPoint, shape))),
+                            output)
+                    .with("axis", (long) this.axis)
+                    .with("block_size", (long) block));
             return;
         }
         var node = Node.of(
@@ -318,7 +317,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
                         graph.addConstant(base + "/scale", scaleTensor()),
                         graph.addConstant(base + "/zero_point", zeroPointTensor())),
                 output);
-        graph.nodes().add(this.axis == PER_TENSOR ? node : node.with("axis", (long) axis));
+        graph.add(this.axis == PER_TENSOR ? node : node.with("axis", (long) axis));
     }
 
     /**
@@ -337,8 +336,8 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         }
         String s = graph.addConstant(base + "/scale", axis == PER_TENSOR ? scaleTensor() : Tensor.of(scale, shape));
         String numbers = graph.fresh(base + "/numbers");
-        graph.nodes().add(Node.of("Cast", List.of(codes), numbers).with("to", (long) DataType.FLOAT.code()));
-        graph.nodes().add(Node.of("Mul", List.of(numbers, s), output));
+        graph.add(Node.of("Cast", List.of(codes), numbers).with("to", (long) DataType.FLOAT.code()));
+        graph.add(Node.of("Mul", List.of(numbers, s), output));
     }
 
     @Override

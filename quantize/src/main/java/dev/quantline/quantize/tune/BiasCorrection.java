@@ -173,11 +173,11 @@ final class BiasCorrection {
     private static String addTwin(Graph graph, Layer layer, String name) {
         var node = layer.node();
         var twin = node.withName(name).withOutputs(List.of(graph.fresh(node.output() + "/twin")));
-        graph.nodes().add(twin);
+        graph.add(twin);
         String difference = graph.fresh(node.output() + "/difference");
         String mean = graph.fresh(node.output() + "/mean_difference");
-        graph.nodes().add(Node.of("Sub", List.of(node.output(), twin.output()), difference));
-        graph.nodes().add(meanPerChannel(graph, difference, layer, mean));
+        graph.add(Node.of("Sub", List.of(node.output(), twin.output()), difference));
+        graph.add(meanPerChannel(graph, difference, layer, mean));
         graph.outputs().add(ValueInfos.of(mean, DataType.FLOAT));
         return mean;
     }
@@ -196,19 +196,16 @@ final class BiasCorrection {
                             .toArray());
         }
         String flat = graph.fresh(tensor + "/flat");
-        graph.nodes()
-                .add(Node.of(
-                        "Reshape",
-                        List.of(
-                                tensor,
-                                graph.addConstant(
-                                        tensor + "/shape",
-                                        Tensor.vector(
-                                                -1L,
-                                                graph.initializers()
-                                                        .get(layer.bias().tensor())
-                                                        .dim(0)))),
-                        flat));
+        graph.add(Node.of(
+                "Reshape",
+                List.of(
+                        tensor,
+                        graph.addConstant(
+                                tensor + "/shape",
+                                Tensor.vector(
+                                        -1L,
+                                        graph.initializers().get(layer.bias().tensor()).dim(0)))),
+                flat));
         return mean(graph, flat, mean, 0);
     }
 

@@ -41,6 +41,7 @@ final class BlockTuning implements AutoCloseable {
     private final int size;
 
     private final Samples samples;
+    private final List<Activations> opened = new ArrayList<>();
     private Activations floats;
     private Activations quantized;
 
@@ -87,13 +88,11 @@ final class BlockTuning implements AutoCloseable {
         this.provider = provider;
         this.folder = folder;
         this.axes = axes;
-        fed = new Activations(
-                folder,
-                reference.inputs().stream()
-                        .map(input -> input.getName())
-                        .collect(Collectors.toMap(name -> name, samples::axis)));
-        floats = new Activations(folder, axes);
-        quantized = new Activations(folder, axes);
+        fed = open(reference.inputs().stream()
+                .map(input -> input.getName())
+                .collect(Collectors.toMap(name -> name, samples::axis)));
+        floats = open(axes);
+        quantized = open(axes);
         size = samples.batchSize(samples.openLength() ? 1 : RUN);
         try {
             samples.forEachBatch(
@@ -105,6 +104,12 @@ final class BlockTuning implements AutoCloseable {
             close();
             throw e;
         }
+    }
+
+    /** Activations that this closes, at the latest with itself. */
+    private Activations open(Map<String, BatchAxis> where) {
+        opened.add(new Activations(folder, where));
+        return opened.getLast();
     }
 
     /**
@@ -124,45 +129,19 @@ final class BlockTuning implements AutoCloseable {
             BooleanSupplier stop,
             Progress progress) {
         var targets = run(subgraph, subgraph.cut(reference), floats);
-        try {
-            var tuned = tune(subgraph, state, behind, targets, trainables, training, checkpoint, stop, progress);
-            if (tuned.isPresent()) {
-                leave(subgraph, tuned.get().state(), targets);
-            } else {
-                targets.close();
-            }
-            return tuned;
-        } catch (RuntimeException e) {
-            targets.close();
-            throw e;
-        }
-    }
-
-    private Optional<Part> tune(
-            Subgraph subgraph,
-            State state,
-            Optional<Subgraph> behind,
-            Activations targets,
-            Trainables trainables,
-            Training training,
-            Path checkpoint,
-            BooleanSupplier stop,
-            Progress progress) {
         var fakeQuant = fakeQuant(subgraph, state, trainables, training);
-        if (fakeQuant.parameters().isEmpty()) {
-            return Optional.of(new Part(state, List.of()));
+        var tuned = Optional.of(new Part(state, List.of()));
+        if (!fakeQuant.parameters().isEmpty()) {
+            try (var ahead = ahead(behind, targets)) {
+                var shared = new SharedQuantizers(state.model(), state.plan());
+                tuned = reconstruction(subgraph, targets, ahead, fakeQuant, training)
+                        .run(checkpoint, stop, progress)
+                        .map(outcome ->
+                                new Part(fakeQuant.fold(outcome.values()).applyTo(state, shared), outcome.curve()));
+            }
         }
-        try (var ahead = ahead(behind, targets)) {
-            return reconstruction(subgraph, targets, ahead, fakeQuant, training)
-                    .run(checkpoint, stop, progress)
-                    .map(outcome -> {
-                        var changes = fakeQuant.fold(outcome.values());
-                        var shared = new SharedQuantizers(state.model(), state.plan());
-                        return new Part(
-                                new State(changes.applyTo(state.model()), changes.applyTo(state.plan(), shared)),
-                                outcome.curve());
-                    });
-        }
+        tuned.ifPresent(part -> leave(subgraph, part.state(), targets));
+        return tuned;
     }
 
     private static FakeQuantGraph fakeQuant(Subgraph subgraph, State state, Trainables trainables, Training training) {
@@ -260,7 +239,7 @@ final class BlockTuning implements AutoCloseable {
     /** Brings in the inputs of a subgraph that does not start where the one before ended. */
     void enter(Subgraph subgraph, State state) {
         if (subgraph.inputs().isEmpty()) {
-            replace(new Activations(folder, axes), new Activations(folder, axes));
+            replace(open(axes), open(axes));
             return;
         }
         var before = new Subgraph(
@@ -283,28 +262,24 @@ final class BlockTuning implements AutoCloseable {
 
     /** Takes over what a subgraph gives in the float network; what it gives in the quantized one it computes from {@code inputs}. */
     private void replace(Activations nextFloats, Subgraph subgraph, State state, Activations inputs) {
-        try {
-            replace(
-                    nextFloats,
-                    sequential
-                            ? run(subgraph, FakeQuantGraph.fixed(subgraph, state.model(), state.plan()), inputs)
-                            : nextFloats);
-        } catch (RuntimeException e) {
-            nextFloats.close();
-            throw e;
-        }
+        replace(
+                nextFloats,
+                sequential
+                        ? run(subgraph, FakeQuantGraph.fixed(subgraph, state.model(), state.plan()), inputs)
+                        : nextFloats);
     }
 
     private void replace(Activations nextFloats, Activations nextQuantized) {
-        floats.close();
-        quantized.close();
         floats = nextFloats;
         quantized = nextQuantized;
+        var needed = List.of(fed, floats, quantized);
+        opened.stream().filter(activations -> !needed.contains(activations)).forEach(Activations::close);
+        opened.retainAll(needed);
     }
 
     /** Runs all samples through a graph that {@code subgraph} became. */
     private Activations run(Subgraph subgraph, Graph graph, Activations inputs) {
-        var outputs = new Activations(folder, axes);
+        var outputs = open(axes);
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             for (int from = 0; from < fed.size(); from += size) {
                 var samples =
@@ -312,17 +287,12 @@ final class BlockTuning implements AutoCloseable {
                 session.run(inputs(subgraph, inputs, samples))
                         .forEach((name, tensor) -> outputs.append(name, tensor, samples.length));
             }
-            return outputs;
-        } catch (RuntimeException e) {
-            outputs.close();
-            throw e;
         }
+        return outputs;
     }
 
     @Override
     public void close() {
-        fed.close();
-        floats.close();
-        quantized.close();
+        opened.forEach(Activations::close);
     }
 }

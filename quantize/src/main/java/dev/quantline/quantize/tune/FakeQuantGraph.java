@@ -6,7 +6,6 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.plan.FakeQuantizedWeights;
 import dev.quantline.quantize.plan.QdqWriter;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.plan.Realization;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,7 +42,8 @@ final class FakeQuantGraph {
         return graph;
     }
 
-    private static Graph written(Subgraph subgraph, Graph model, QuantizationPlan plan, Realization quantizers) {
+    private static Graph written(
+            Subgraph subgraph, Graph model, QuantizationPlan plan, QdqWriter.Realization quantizers) {
         var graph = subgraph.cut(model);
         QdqWriter.write(graph, subgraph.own(plan, graph, model), quantizers);
         return graph;

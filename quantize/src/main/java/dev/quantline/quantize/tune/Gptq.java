@@ -145,9 +145,9 @@ final class Gptq {
             int c = scale[at];
             float s = quantizer.scale()[c] * factor;
             float wanted = (float) (exact[at] + moved[k]);
-            float nearest = NearestCode.clamp(quantizer, (float) Math.rint(wanted / s), c);
+            float nearest = WeightSteps.clamp(quantizer, (float) Math.rint(wanted / s), c);
             float code = limit.isPresent() ? limit.get().bound(k, (long) nearest) : nearest;
-            found[k] = (code == nearest ? NearestCode.held(quantizer, wanted / s, c) : code) * s;
+            found[k] = (code == nearest ? WeightSteps.held(quantizer, wanted / s, c) : code) * s;
             double error = exact[at] - code * s;
             sum += feedback[k * d + k] * Math.pow(wanted - code * s, 2);
             for (int j = k + 1; j < d; j++) {
@@ -172,7 +172,7 @@ final class Gptq {
                         quantizer.pairLimit(),
                         Arrays.stream(order)
                                 .map(i -> weight.at(output, i))
-                                .mapToLong(at -> (long) NearestCode.clamp(
+                                .mapToLong(at -> (long) WeightSteps.clamp(
                                         quantizer,
                                         (float) Math.rint(exact[at] / (quantizer.scale()[scale[at]] * factor)),
                                         scale[at]))

@@ -1,10 +1,6 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Tuner.Step;
 import java.util.ArrayList;
@@ -21,20 +17,15 @@ final class JudgedState {
     private final List<Step> steps = new ArrayList<>();
     private State state;
 
-    /**
-     * @param reference the float model
-     * @param logits    whether outputs are logits, and all moves together are judged by the distributions they stand for
-     */
-    JudgedState(
-            State start, Graph reference, Samples samples, Split split, boolean logits, int batch, Provider provider) {
-        this.start = start;
-        closeness = new HeldOutError(reference, samples, split, false, batch, provider);
-        heldOut = new HeldOutError(reference, samples, split, logits, batch, provider);
+    JudgedState(TuningTask task) {
+        start = task.start();
+        closeness = heldOut(task, false);
+        heldOut = heldOut(task, task.settings().logits());
         state = start;
     }
 
-    State start() {
-        return start;
+    private static HeldOutError heldOut(TuningTask task, boolean logits) {
+        return new HeldOutError(task.model(), task.samples(), task.split(), logits, task.batch(), task.provider());
     }
 
     State state() {

@@ -70,9 +70,7 @@ final class NormalizationTuning {
         for (var layer : layers) {
             correct(layer, state.model(), wanted, seen, tuned);
         }
-        return new State(
-                tuned.applyTo(state.model()),
-                tuned.applyTo(state.plan(), new SharedQuantizers(state.model(), state.plan())));
+        return tuned.applyTo(state, new SharedQuantizers(state.model(), state.plan()));
     }
 
     private static List<Layer> layers(State state) {
@@ -124,11 +122,10 @@ final class NormalizationTuning {
                         output + "/scaled",
                         standard,
                         graph.addConstant(output + "/wanted_deviation", wanted.get(layer.deviation())));
-                graph.nodes()
-                        .add(Node.of(
-                                "Add",
-                                List.of(scaled, graph.addConstant(output + "/wanted_mean", wanted.get(layer.mean()))),
-                                output));
+                graph.add(Node.of(
+                        "Add",
+                        List.of(scaled, graph.addConstant(output + "/wanted_mean", wanted.get(layer.mean()))),
+                        output));
             }
             graph.outputs().add(ValueInfos.of(mean, DataType.FLOAT));
             graph.outputs().add(ValueInfos.of(deviation, DataType.FLOAT));
@@ -147,12 +144,12 @@ final class NormalizationTuning {
         if (graph.opset() >= 18) {
             return op(graph, "ReduceMean", name, tensor, graph.addConstant("axes", Tensor.vector(axes)));
         }
-        graph.nodes().add(Node.of("ReduceMean", List.of(tensor), name).with("axes", axes));
+        graph.add(Node.of("ReduceMean", List.of(tensor), name).with("axes", axes));
         return name;
     }
 
     private static String op(Graph graph, String op, String name, String... inputs) {
-        graph.nodes().add(Node.of(op, List.of(inputs), name));
+        graph.add(Node.of(op, List.of(inputs), name));
         return name;
     }
 
@@ -199,7 +196,7 @@ final class NormalizationTuning {
         var channel = quantizer.scaleIndex(weight.shape());
         var values = weight.toFloats();
         for (int i = 0; i < values.length; i++) {
-            values[i] = NearestCode.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
+            values[i] = WeightSteps.held(quantizer, values[i] / quantizer.scale()[channel[i]], channel[i])
                     * scale[channel[i]];
         }
         tuned.constant(layer.weight().tensor(), Tensor.of(values, weight.shape()));

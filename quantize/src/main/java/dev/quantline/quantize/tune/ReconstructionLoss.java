@@ -60,7 +60,7 @@ final class ReconstructionLoss {
         if (!targets.isUniform(output)) {
             prediction = graph.fresh(output + "/counted");
             graph.inputs().add(ValueInfos.of(output + BlockData.FILLED, DataType.FLOAT, targets.maskShape(output)));
-            graph.nodes().add(Node.of("Mul", List.of(output, output + BlockData.FILLED), prediction));
+            graph.add(Node.of("Mul", List.of(output, output + BlockData.FILLED), prediction));
         }
         String target = output + BlockData.TARGET;
         var distance = switch (training.loss()) {

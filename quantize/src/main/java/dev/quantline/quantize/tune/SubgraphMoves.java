@@ -3,9 +3,6 @@ package dev.quantline.quantize.tune;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.Tuner.Step;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -22,12 +19,9 @@ final class SubgraphMoves implements AutoCloseable {
     /** Activations of a batch of whole samples; training keeps two to three times that. */
     private static final long WHOLE_BYTES = 1L << 30;
 
+    private final TuningTask task;
     private final Graph model;
-    private final Samples samples;
     private final TuneSettings settings;
-    private final Provider provider;
-    private final Path folder;
-    private final Split split;
     private final JudgedState judged;
     private final Partition partition;
     private final List<Subgraph> subgraphs;
@@ -39,32 +33,17 @@ final class SubgraphMoves implements AutoCloseable {
 
     private TimeBudget budget = TimeBudget.NONE;
 
-    /**
-     * @param model      the float model
-     * @param folder     for activations
-     * @param checkpoint file for a training that was stopped
-     */
-    SubgraphMoves(
-            Graph model,
-            Samples samples,
-            TuneSettings settings,
-            Split split,
-            JudgedState judged,
-            Provider provider,
-            Path folder,
-            Path checkpoint) {
-        this.model = model;
-        this.samples = samples;
-        this.settings = settings;
-        this.split = split;
+    /** @param checkpoint file for a training that was stopped */
+    SubgraphMoves(TuningTask task, JudgedState judged, Path checkpoint) {
+        this.task = task;
         this.judged = judged;
-        this.provider = provider;
-        this.folder = folder;
         this.checkpoint = checkpoint;
-        partition = new Partition(model, judged.start().plan(), samples, provider);
+        model = task.model();
+        settings = task.settings();
+        partition = new Partition(model, task.start().plan(), task.samples(), task.provider());
         subgraphs = partition.of(settings);
         training = settings.training()
-                .withBatch(samples.batchSize(settings.training().batch()));
+                .withBatch(task.samples().batchSize(settings.training().batch()));
     }
 
     /** Those that are tuned one after the other. */
@@ -75,9 +54,8 @@ final class SubgraphMoves implements AutoCloseable {
     /** The whole model, where it can be trained at once. */
     Optional<Subgraph> whole() {
         return partition.whole().stream()
-                .filter(whole -> NonDifferentiable.in(
-                                whole, model, judged.start().plan())
-                        .isEmpty())
+                .filter(whole ->
+                        NonDifferentiable.in(whole, model, task.start().plan()).isEmpty())
                 .findFirst();
     }
 
@@ -153,10 +131,10 @@ final class SubgraphMoves implements AutoCloseable {
         if (tuning != null) {
             tuning.close();
         }
-        tuning = new BlockTuning(model, samples, split, partition.axes(), true, provider, folder);
+        tuning = blockTuning(true);
         // As many samples make a batch as have room.
         long fit = Math.clamp(WHOLE_BYTES / Math.max(1, partition.bytesASample()), 1, training.batch());
-        var fitting = training.withBatch(samples.batchSize((int) fit));
+        var fitting = training.withBatch(task.samples().batchSize((int) fit));
         var closer = settings.logits()
                 ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE)
                 : fitting.withRates(WHOLE_RATE);
@@ -177,7 +155,7 @@ final class SubgraphMoves implements AutoCloseable {
         boolean single =
                 settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
         if (tuning == null) {
-            tuning = new BlockTuning(model, samples, split, partition.axes(), settings.sequential(), provider, folder);
+            tuning = blockTuning(settings.sequential());
             if (!single) {
                 subgraphs.stream()
                         .takeWhile(earlier -> earlier != subgraph)
@@ -188,6 +166,11 @@ final class SubgraphMoves implements AutoCloseable {
             tuning.enter(subgraph, judged.state());
         }
         arrived = subgraph;
+    }
+
+    private BlockTuning blockTuning(boolean sequential) {
+        return new BlockTuning(
+                model, task.samples(), task.split(), partition.axes(), sequential, task.provider(), task.folder());
     }
 
     @Override

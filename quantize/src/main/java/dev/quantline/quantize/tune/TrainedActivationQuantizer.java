@@ -55,15 +55,9 @@ final class TrainedActivationQuantizer implements TrainedPart {
     @Override
     public void write(Graph graph) {
         factor = graph.addConstant(root + "/factor", Tensor.scalar(1));
-        String scale = graph.fresh(root + "/trained_scale");
-        String positive = graph.fresh(root + "/positive_factor");
         String unit = graph.addConstant(root + "/unit", Tensor.scalar(quantizer.scale()[0]));
-        graph.nodes()
-                .add(Node.of(
-                        "Clip",
-                        List.of(factor, graph.addConstant(root + "/least_factor", Tensor.scalar(LEAST))),
-                        positive));
-        graph.nodes().add(Node.of("Mul", List.of(unit, positive), scale));
+        String least = graph.addConstant(root + "/least_factor", Tensor.scalar(LEAST));
+        String scale = apply(graph, "Mul", unit, apply(graph, "Clip", factor, least));
         String zeroPoint = graph.addConstant(root + "/zero_point", quantizer.zeroPointTensor());
         int z = quantizer.zeroPoint()[0];
         var bounds = Optional.<QdqNodes.Bounds>empty();
@@ -78,7 +72,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
             String restored = shifts ? graph.fresh(place.from() + "/restored") : place.to();
             nodes.write(graph, place.from(), from, restored);
             if (shifts) {
-                graph.nodes().add(Node.of("Sub", List.of(restored, offset), place.to()));
+                graph.add(Node.of("Sub", List.of(restored, offset), place.to()));
             }
         }
     }
@@ -97,9 +91,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
     }
 
     private static String apply(Graph graph, String op, String... inputs) {
-        String output = graph.fresh(inputs[0] + "/" + op);
-        graph.nodes().add(Node.of(op, List.of(inputs), output));
-        return output;
+        return graph.add(Node.of(op, List.of(inputs), graph.fresh(inputs[0] + "/" + op)));
     }
 
     private int least() {
@@ -111,10 +103,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
     }
 
     private String times(Graph graph, String scale, int steps) {
-        String bound = graph.fresh(root + "/bound");
-        graph.nodes()
-                .add(Node.of("Mul", List.of(scale, graph.addConstant(root + "/steps", Tensor.scalar(steps))), bound));
-        return bound;
+        return apply(graph, "Mul", scale, graph.addConstant(root + "/steps", Tensor.scalar(steps)));
     }
 
     @Override

@@ -30,9 +30,8 @@ final class TrainedBias implements TrainedPart {
     public void write(Graph graph) {
         shift = graph.addConstant(bias + "/shift", Tensor.of(new float[unit.length], unit.length));
         String moved = graph.fresh(bias + "/moved");
-        graph.nodes()
-                .add(Node.of("Mul", List.of(graph.addConstant(bias + "/unit", Tensor.vector(unit)), shift), moved));
-        graph.nodes().add(Node.of("Add", List.of(bias, moved), sum));
+        graph.add(Node.of("Mul", List.of(graph.addConstant(bias + "/unit", Tensor.vector(unit)), shift), moved));
+        graph.add(Node.of("Add", List.of(bias, moved), sum));
     }
 
     @Override

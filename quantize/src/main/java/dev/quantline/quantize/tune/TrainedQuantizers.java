@@ -8,7 +8,6 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.plan.FakeQuantizedWeights;
 import dev.quantline.quantize.plan.QdqWriter;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.plan.Realization;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -16,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 
 /** Quantizers and biases of a subgraph over trained tensors, each kind where it is trained; the others compute as they are. */
-final class TrainedQuantizers implements Realization {
+final class TrainedQuantizers implements QdqWriter.Realization {
     private final Subgraph subgraph;
     private final Graph model;
     private final GraphIndex index;
@@ -80,7 +79,7 @@ final class TrainedQuantizers implements Realization {
                                     root, (Uniform) activation.quantizer(), trained.zeroPoints()))
                     .add(from, to);
         } else {
-            Realization.super.activation(activation, from, to, writer);
+            QdqWriter.Realization.super.activation(activation, from, to, writer);
         }
     }
 

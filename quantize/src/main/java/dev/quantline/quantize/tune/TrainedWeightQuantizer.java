@@ -228,7 +228,7 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
             for (int i = 0; i < runs.size(run); i++) {
                 int c = runs.scale(run, i);
                 float code = quantizer.pairLimit() > 0 ? sweep.kept[i] : sweep.exact[i];
-                weights[runs.from(run) + i] = NearestCode.held(quantizer, code, c) * restoring[c];
+                weights[runs.from(run) + i] = WeightSteps.held(quantizer, code, c) * restoring[c];
             }
         }
         tuned.constant(place.tensor(), Tensor.of(weights, shape));

@@ -5,6 +5,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.tune.BlockTuning.State;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -27,6 +28,11 @@ final class Tuned {
     /** The quantizer of a tensor and of all that share it. */
     void activation(String tensor, Uniform quantizer) {
         activations.put(tensor, quantizer);
+    }
+
+    /** Model and plan with all changes. */
+    State applyTo(State state, SharedQuantizers shared) {
+        return new State(applyTo(state.model()), applyTo(state.plan(), shared));
     }
 
     /** The model with the changed constants. */

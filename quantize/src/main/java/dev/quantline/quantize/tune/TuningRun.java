@@ -34,14 +34,9 @@ public final class TuningRun implements AutoCloseable {
 
     /** As it came, with all its outputs. */
     private final Graph given;
-    /** The float model; puts out what it is tuned for, and that alone. */
-    private final Graph model;
 
-    private final Samples samples;
-    private final int batch;
-    private final Provider provider;
+    private final TuningTask task;
     private final Path checkpoint;
-    private final Split split;
     private final JudgedState judged;
     private final SubgraphMoves subgraphs;
     private final List<Move> moves = new ArrayList<>();
@@ -87,15 +82,13 @@ public final class TuningRun implements AutoCloseable {
         // Of a network of logits those that are judged alone count: other outputs may be caches or classes.
         var aims = settings.logits() ? compared.lookedAt(settings.output()) : compared;
         this.given = given;
-        model = aims.alone(reference);
-        this.samples = calibration;
-        this.batch = batch;
-        this.provider = provider;
-        checkpoint = folder.resolve(TRAINING);
-        split = Split.of(Math.min(settings.samples(), calibration.size()));
+        var model = aims.alone(reference);
         var start = new State(given == reference ? model : aims.alone(given), plan);
-        judged = new JudgedState(start, model, calibration, split, settings.logits(), batch, provider);
-        subgraphs = new SubgraphMoves(model, calibration, settings, split, judged, provider, folder, checkpoint);
+        var split = Split.of(Math.min(settings.samples(), calibration.size()));
+        task = new TuningTask(model, start, calibration, settings, split, batch, provider, folder);
+        judged = new JudgedState(task);
+        checkpoint = folder.resolve(TRAINING);
+        subgraphs = new SubgraphMoves(task, judged, checkpoint);
         addMoves(settings);
     }
 
@@ -107,7 +100,8 @@ public final class TuningRun implements AutoCloseable {
             if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
                 add(progress -> subgraphs.round(subgraph, progress));
             }
-            var opaque = NonDifferentiable.in(subgraph, model, judged.start().plan());
+            var opaque =
+                    NonDifferentiable.in(subgraph, task.model(), task.start().plan());
             moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
         }
         if (settings.whole() != TuneSettings.Whole.OFF) {
@@ -195,20 +189,34 @@ public final class TuningRun implements AutoCloseable {
     private void correctBiases(Progress progress) {
         var state = judged.state();
         var corrected = BiasCorrection.apply(
-                model, state.model(), state.plan(), samples, 0, split.train(), batch, provider, progress.part(0, 0.6));
+                task.model(),
+                state.model(),
+                state.plan(),
+                task.samples(),
+                0,
+                task.split().train(),
+                task.batch(),
+                task.provider(),
+                progress.part(0, 0.6));
         judged.keepIfBetter("bias correction", new State(corrected, state.plan()), progress.part(0.6, 1));
     }
 
     private void normalize(Progress progress) {
         var next = NormalizationTuning.apply(
-                judged.state(), model, samples, split, batch, provider, progress.part(0, 0.6));
+                judged.state(),
+                task.model(),
+                task.samples(),
+                task.split(),
+                task.batch(),
+                task.provider(),
+                progress.part(0, 0.6));
         judged.keepIfBetter("normalization", next, progress.part(0.6, 1));
     }
 
     /** What came of it so far, with all outputs of the model. */
     public Tuner.Result result() {
         var state = judged.state();
-        boolean changed = state.model() != judged.start().model();
+        boolean changed = state.model() != task.start().model();
         return new Tuner.Result(changed ? withOutputs(state.model()) : given, state.plan(), judged.steps());
     }
 

@@ -6,6 +6,8 @@ import java.nio.FloatBuffer;
 
 /** The start of a trained weight and what becomes of it in steps of its quantizer, by the formulas of {@link TrainedWeightQuantizer}. */
 final class WeightSteps {
+    /** A weight that is stored keeps this distance from where its code would change. */
+    private static final float MARGIN = 0.498f;
     /** Added and taken away again it leaves the nearest whole number, half to even, of any code; in vectors, other than Math.rint. */
     private static final float WHOLE = 0x1.8p23f;
 
@@ -31,6 +33,18 @@ final class WeightSteps {
             least[c] = quantizer.qmin() - quantizer.zeroPoint()[c];
             most[c] = quantizer.qmax() - quantizer.zeroPoint()[c];
         }
+    }
+
+    /** A number of steps that has a code. */
+    static float clamp(Uniform quantizer, float code, int c) {
+        int z = quantizer.zeroPoint()[c];
+        return Math.clamp(code, quantizer.qmin() - z, quantizer.qmax() - z);
+    }
+
+    /** A number of steps so near its code that no rounding error of a scale changes it; what is clipped goes to the edge. */
+    static float held(Uniform quantizer, float steps, int c) {
+        float code = clamp(quantizer, (float) Math.rint(steps), c);
+        return code + Math.clamp(steps - code, -MARGIN, MARGIN);
     }
 
     /** V for which h is the fraction of W / s0: the start computes with the float weights. */
