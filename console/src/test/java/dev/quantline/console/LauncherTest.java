@@ -108,6 +108,19 @@ class LauncherTest {
     }
 
     @Test
+    void whereLibrariesAreMissingItSaysSo() throws Exception {
+        // Given a suitable JDK on another platform
+        jdk("jvm/jdk", "25");
+        var bin = executable(folder.resolve("arm/uname"), "[ $1 = -s ] && echo Darwin || echo arm64");
+        // When the launcher runs
+        var said = run(Map.of("PATH", bin.getParent() + ":" + toolsWithoutJava()), "demo");
+        // Then it starts nothing
+        assertEquals(1, said.code());
+        assertTrue(said.text().contains("runs on Linux x86-64; this is Darwin arm64"), said.text());
+        assertFalse(said.text().contains("jdk:"), said.text());
+    }
+
+    @Test
     void itBuildsOnlyWhenASourceIsNewer() throws Exception {
         // Given a Maven that records its call, and one source file that is newer than the build
         var home = jdk("jvm/jdk", "25");
@@ -271,7 +284,8 @@ class LauncherTest {
                 "cat",
                 "ln",
                 "rm",
-                "sleep"
+                "sleep",
+                "uname"
             }) {
                 for (var place : SYSTEM_TOOLS.split(":")) {
                     var tool = Path.of(place, name);

@@ -1,6 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.console.client.Unreachable;
+import dev.quantline.console.dist.Platform;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.embedded.FolderInUse;
 import dev.quantline.onnx.BadInput;
@@ -57,6 +58,12 @@ public final class QuantlineCommand implements Runnable {
         // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their
         // failures by exceptions.
         Logger.getLogger("").setLevel(Level.OFF);
+        try {
+            Platform.current().supported();
+        } catch (BadInput refused) {
+            say(new PrintWriter(System.err, true), refused.getMessage());
+            return ExitCode.UNUSABLE;
+        }
         return new CommandLine(new QuantlineCommand())
                 .setUsageHelpWidth(HELP_WIDTH)
                 .setCaseInsensitiveEnumValuesAllowed(true)

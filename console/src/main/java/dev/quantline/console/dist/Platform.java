@@ -11,25 +11,31 @@ import java.util.regex.Pattern;
  * @param system    {@code linux}, in lower case
  * @param processor {@code x86_64} or {@code aarch64}
  */
-record Platform(String system, String processor) {
+public record Platform(String system, String processor) {
     /** As libraries spell them in the folders of their jars. */
     private static final Map<String, String> PROCESSORS =
             Map.of("x86_64", "x86[-_]?64|x64|amd64", "aarch64", "aarch64|arm64");
 
+    private static final Platform SUPPORTED = new Platform("linux", "x86_64");
     private static final Pattern NATIVE =
             Pattern.compile(".*\\.(so(\\.[\\d.]+)?|dll|dylib|jnilib|a|lib|pdb|sl)|.*\\.dsym/.*");
     private static final Pattern ANY_SYSTEM =
             Pattern.compile(".*\\b(linux|win|win32|windows|mac|osx|darwin|aix|freebsd|openbsd|sunos)(?![a-z]).*");
 
-    /** The one this program runs on. @throws BadInput where no distribution is made */
-    static Platform current() {
-        var system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
-        var processor = System.getProperty("os.arch").replace("amd64", "x86_64");
-        if (!system.equals("linux") || !PROCESSORS.containsKey(processor)) {
-            throw new BadInput("distributions are made on Linux, for x86_64 or aarch64, not on %s %s"
-                    .formatted(system, processor));
+    /** The one this program runs on. */
+    public static Platform current() {
+        return new Platform(
+                System.getProperty("os.name").toLowerCase(Locale.ROOT),
+                System.getProperty("os.arch").replace("amd64", "x86_64"));
+    }
+
+    /** Goes on where every native library exists. @throws BadInput elsewhere */
+    public Platform supported() {
+        if (!equals(SUPPORTED)) {
+            throw new BadInput("this is %s, and %s alone has all native libraries: see 'What it runs on' in README.md"
+                    .formatted(this, SUPPORTED));
         }
-        return new Platform(system, processor);
+        return this;
     }
 
     /** Whether an entry of a jar is a native library, or what belongs to one, of another platform. */

@@ -1,15 +1,31 @@
 package dev.quantline.console.dist;
 
+import dev.quantline.onnx.BadInput;
+import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Entries as the libraries of the console have them. */
 class PlatformTest {
     private static final Platform X86 = new Platform("linux", "x86_64");
     private static final Platform ARM = new Platform("linux", "aarch64");
+
+    @Test
+    void whereALibraryIsMissingItIsSaid() {
+        assertEquals(X86, X86.supported());
+        for (var other : List.of(ARM, new Platform("mac os x", "aarch64"), new Platform("windows 11", "x86_64"))) {
+            var refusal = assertThrows(BadInput.class, other::supported);
+            assertTrue(
+                    refusal.getMessage().startsWith("this is " + other + ", and linux-x86_64 alone"),
+                    refusal::getMessage);
+        }
+    }
 
     @ParameterizedTest
     @ValueSource(
