@@ -5,4 +5,7 @@
  *
  * <p>Imports {@code onnx}, {@code runtime}, {@code pattern} and {@code rewrite}.
  */
+@NullMarked
 package dev.quantline.gradient;
+
+import org.jspecify.annotations.NullMarked;

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What training makes small: a scalar computed from tensors of the graph and from targets, which become new inputs of
@@ -89,7 +90,7 @@ public sealed interface Loss {
      * @param weight constant factor
      * @param input  FLOAT scalar input that is a further factor, for weights that change while training; null for none
      */
-    record Term(double weight, String input, Loss loss) {
+    record Term(double weight, @Nullable String input, Loss loss) {
         /** A term with a constant weight. */
         public static Term of(double weight, Loss loss) {
             return new Term(weight, null, loss);
@@ -158,13 +159,13 @@ public sealed interface Loss {
     }
 
     private static String sum(Emitter e, List<Term> terms) {
-        String sum = null;
-        for (var term : terms) {
-            String value = e.times(term.loss().emit(e), term.weight());
-            value = term.input() == null ? value : e.mul(value, e.input(term.input(), e.type(value)));
-            sum = sum == null ? value : e.add(sum, value);
-        }
-        return sum;
+        return terms.stream()
+                .map(term -> {
+                    String value = e.times(term.loss().emit(e), term.weight());
+                    return term.input() == null ? value : e.mul(value, e.input(term.input(), e.type(value)));
+                })
+                .reduce(e::add)
+                .orElseThrow();
     }
 
     private static String square(Emitter e, String a) {

@@ -3,4 +3,7 @@
  *
  * <p>Imports {@code onnx} and {@code dev.quantline.gradient.emit}.
  */
+@NullMarked
 package dev.quantline.gradient.loss;
+
+import org.jspecify.annotations.NullMarked;

@@ -99,8 +99,8 @@ public final class BackwardContext {
     /** The only reader of the first output, through which alone its gradient came; empty when there are more. */
     Optional<Reader> reader() {
         return index.onlyConsumer(out())
-                .filter(consumer -> gradients.containsKey(consumer.output()))
-                .map(consumer -> new Reader(consumer, gradients.get(consumer.output())));
+                .flatMap(consumer -> Optional.ofNullable(gradients.get(consumer.output()))
+                        .map(gradient -> new Reader(consumer, gradient)));
     }
 
     /** Whether input {@code i} needs a gradient. */

@@ -3,4 +3,7 @@
  *
  * <p>Imports {@code onnx} and {@code dev.quantline.gradient.emit}.
  */
+@NullMarked
 package dev.quantline.gradient.rules;
+
+import org.jspecify.annotations.NullMarked;

@@ -5,4 +5,7 @@
  *
  * <p>Imports {@code onnx} only.
  */
+@NullMarked
 package dev.quantline.onnx.pattern;
+
+import org.jspecify.annotations.NullMarked;

@@ -6,6 +6,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
@@ -297,7 +298,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
      */
     public void writeRestore(Graph graph, String base, String codes, int axis, String output) {
         if (block > 0) {
-            var shape = graph.initializers().get(codes).shape();
+            var shape = constant(graph, codes).shape();
             shape[this.axis] = Math.ceilDiv(shape[this.axis], block);
             graph.add(Node.of(
                             "DequantizeLinear",
@@ -330,7 +331,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         if (block > 0 || Arrays.stream(zeroPoint).anyMatch(z -> z != 0)) {
             throw new IllegalArgumentException("blocks and zero points are restored by DequantizeLinear alone");
         }
-        var shape = graph.initializers().get(codes).shape();
+        var shape = constant(graph, codes).shape();
         for (int i = 0; i < shape.length; i++) {
             shape[i] = i == axis ? shape[i] : 1;
         }
@@ -338,6 +339,10 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         String numbers = graph.fresh(base + "/numbers");
         graph.add(Node.of("Cast", List.of(codes), numbers).with("to", (long) DataType.FLOAT.code()));
         graph.add(Node.of("Mul", List.of(numbers, s), output));
+    }
+
+    private static Tensor constant(Graph graph, String name) {
+        return Objects.requireNonNull(graph.initializers().get(name), name);
     }
 
     @Override

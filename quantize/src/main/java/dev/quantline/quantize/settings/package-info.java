@@ -3,4 +3,7 @@
  *
  * <p>Imports {@code onnx} only.
  */
+@NullMarked
 package dev.quantline.quantize.settings;
+
+import org.jspecify.annotations.NullMarked;
