@@ -1,7 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Operators;
 import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.profile.TensorProfile;

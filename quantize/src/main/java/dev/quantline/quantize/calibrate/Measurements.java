@@ -1,9 +1,9 @@
 package dev.quantline.quantize.calibrate;
 
-import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
@@ -49,8 +49,7 @@ record Measurements(
         var placement = Placement.of(model, settings.exclude());
         var tensors = new LinkedHashSet<>(placement.activations().keySet());
         for (var node : model.nodes()) {
-            if (Operators.LAYERS.has(node)
-                    && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
+            if (Operators.LAYERS.has(node) && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
                 node.inputs().stream()
                         .filter(input ->
                                 !input.isEmpty() && !model.initializers().containsKey(input))

@@ -1,7 +1,6 @@
 package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.Node;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;

@@ -204,7 +204,9 @@ final class BiasCorrection {
                                 tensor + "/shape",
                                 Tensor.vector(
                                         -1L,
-                                        graph.initializers().get(layer.bias().tensor()).dim(0)))),
+                                        graph.initializers()
+                                                .get(layer.bias().tensor())
+                                                .dim(0)))),
                 flat));
         return mean(graph, flat, mean, 0);
     }
