@@ -49,7 +49,7 @@ public enum DataType {
 
     /** Bytes that {@code elements} elements take, packed. */
     public long bytes(long elements) {
-        return Math.ceilDiv(elements * bits, 8L);
+        return Math.ceilDiv(Math.multiplyExact(elements, bits), 8L);
     }
 
     /** Whether the type has fractions. */

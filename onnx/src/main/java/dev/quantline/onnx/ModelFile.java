@@ -95,6 +95,7 @@ public final class ModelFile {
 
     private static ModelProto parse(Path file) throws IOException {
         var model = message(file);
+        ModelCheck.check(model);
         refuseHidden(model.getGraph().getNodeList());
         model.getGraph().getSparseInitializerList().forEach(ModelFile::refuseExternal);
         model.getFunctionsList().forEach(function -> refuseHidden(function.getNodeList()));

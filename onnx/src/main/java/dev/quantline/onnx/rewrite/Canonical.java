@@ -23,13 +23,15 @@ public final class Canonical {
     /**
      * Brings a model into canonical form. In float it computes the same.
      *
-     * @throws BadInput when the checker refuses it, its opset is not between 7 and 26, or it cannot be converted
+     * @throws BadInput when the checker refuses it, its opset is not between 7 and 26, or it cannot be converted, or a weight holds
+     *     NaN or what no float product can hold
      */
     public static Graph of(Graph model) {
         if (model.opset() < 7 || model.opset() > NEWEST) {
             throw new BadInput(
                     "opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
         }
+        WeightCheck.check(model);
         var standard = new SimplifiedNorms().apply(model).graph();
         OnnxLibrary.check(standard);
         var graph = new SinglePrecision().apply(standard).graph().withOpset("", model.opset());

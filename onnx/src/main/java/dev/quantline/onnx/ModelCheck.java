@@ -1,0 +1,98 @@
+package dev.quantline.onnx;
+
+import ai.onnx.proto.OnnxMl.AttributeProto;
+import ai.onnx.proto.OnnxMl.GraphProto;
+import ai.onnx.proto.OnnxMl.ModelProto;
+import ai.onnx.proto.OnnxMl.NodeProto;
+import ai.onnx.proto.OnnxMl.TensorProto;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a model must keep to before native code sees it. The ONNX library and ONNX Runtime answer most faults with an error, and some
+ * with a signal that ends the process, or with all memory of the machine: those are looked for here.
+ */
+final class ModelCheck {
+    private long nodes;
+
+    private ModelCheck() {}
+
+    /**
+     * Looks at the whole model: its graph, its bodies and its functions.
+     *
+     * @throws BadInput naming the node or tensor
+     */
+    static void check(ModelProto model) {
+        var check = new ModelCheck();
+        check.graph(model.getGraph(), Map.of(), "the main graph", 0);
+        model.getFunctionsList().forEach(function -> check.nodes(function.getNodeList(), Map.of(), 0));
+    }
+
+    private void graph(GraphProto graph, Map<String, TensorProto> outer, String place, int depth) {
+        if (depth > Limit.NESTING.value()) {
+            throw new BadInput(place + " lies " + depth + " bodies deep: " + Limit.NESTING.words());
+        }
+        if (graph.getSparseInitializerCount() > 0) {
+            throw new BadInput(
+                    "initializer '" + graph.getSparseInitializer(0).getValues().getName()
+                            + "' is sparse, which is not supported: export the model with dense tensors");
+        }
+        oneMaker(graph);
+        var constants = new HashMap<>(outer);
+        graph.getInitializerList().forEach(tensor -> constants.put(tensor.getName(), tensor));
+        nodes(graph.getNodeList(), constants, depth);
+    }
+
+    /** Every tensor has one maker: runtimes take one of two, and not the same. */
+    private static void oneMaker(GraphProto graph) {
+        var initializers = new HashSet<String>();
+        for (var tensor : graph.getInitializerList()) {
+            if (!initializers.add(tensor.getName())) {
+                throw new BadInput("initializer '" + tensor.getName() + "' is there twice: give each its own name");
+            }
+        }
+        var made = new HashMap<String, String>();
+        graph.getInputList().forEach(input -> made.put(input.getName(), "an input of the graph"));
+        initializers.forEach(name -> made.put(name, "an initializer"));
+        for (var node : graph.getNodeList()) {
+            for (String output : node.getOutputList()) {
+                String other = output.isEmpty() ? null : made.put(output, name(node));
+                if (other != null) {
+                    throw new BadInput("tensor '" + output + "' is made twice, by " + other + " and by " + name(node)
+                            + ": give each its own name");
+                }
+            }
+        }
+    }
+
+    private void nodes(List<NodeProto> list, Map<String, TensorProto> outer, int depth) {
+        var constants = new HashMap<>(outer);
+        for (var node : list) {
+            if (++nodes > Limit.NODES.value()) {
+                throw new BadInput("the model has more than " + Limit.NODES.value() + " nodes: " + Limit.NODES.words());
+            }
+            AttributeCheck.check(node);
+            ConstantSizes.check(node, constants);
+            for (var attribute : node.getAttributeList()) {
+                if (node.getOpType().equals("Constant") && attribute.hasT() && node.getOutputCount() > 0) {
+                    constants.put(node.getOutput(0), attribute.getT());
+                }
+                bodies(attribute)
+                        .forEach(body -> graph(
+                                body, constants, "body '" + attribute.getName() + "' of " + name(node), depth + 1));
+            }
+        }
+    }
+
+    private static List<GraphProto> bodies(AttributeProto attribute) {
+        return attribute.hasG() ? List.of(attribute.getG()) : attribute.getGraphsList();
+    }
+
+    /** What messages call a node: its name, or what it makes. */
+    static String name(NodeProto node) {
+        String name = !node.getName().isEmpty() ? node.getName() : node.getOutputCount() > 0 ? node.getOutput(0) : "";
+        return "node '" + name + "' (" + node.getOpType() + ")";
+    }
+}
