@@ -3,7 +3,7 @@ package dev.quantline.onnx;
 import java.util.Locale;
 
 /**
- * How large, and how deep, a model may be. A few bytes of file can ask for any number of nodes and any amount of memory, so that each
+ * How large, and how deep, a model may be, and how large a sample. A few bytes of file can ask for any number of nodes and any amount of memory, so that each
  * is held against its limit before native code sees it. The property {@code quantline.limit.NAME} of the Java virtual machine, or
  * the environment variable {@code QUANTLINE_LIMIT_NAME}, sets another value.
  */
@@ -14,6 +14,8 @@ public enum Limit {
     NESTING(8),
     /** Elements of one tensor whose size a constant of the model gives. */
     ELEMENTS(1 << 27),
+    /** Bytes of one sample of a data file: a megabyte of archive can hold a thousand times as much. */
+    ROW(1 << 28),
     /** What one attribute of a convolution or a pooling may count: strides, sizes of kernels, groups. */
     ATTRIBUTE(1 << 20);
 
@@ -46,7 +48,7 @@ public enum Limit {
     }
 
     /** What a refusal says of a limit: its value, and how to set another. */
-    String words() {
+    public String words() {
         return "the limit is " + value() + " (" + property() + ")";
     }
 }

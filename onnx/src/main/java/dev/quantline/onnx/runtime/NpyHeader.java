@@ -12,8 +12,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
-/** The header of a NumPy array file, format versions 1 to 3: a magic number and a Python dictionary of three entries. */
-record NpyHeader(DataType type, long[] shape) {
+/**
+ * The header of a NumPy array file, format versions 1 to 3: a magic number and a Python dictionary of three entries.
+ *
+ * @param bytes of the header itself, as it stands in the file
+ */
+record NpyHeader(DataType type, long[] shape, int bytes) {
     private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
     private static final int LONGEST = 1 << 16;
     private static final Pattern DESCR = Pattern.compile("'descr'\\s*:\\s*'([^']*)'");
@@ -32,6 +36,11 @@ record NpyHeader(DataType type, long[] shape) {
             Map.entry("<u8", DataType.UINT64),
             Map.entry("<i8", DataType.INT64),
             Map.entry("|b1", DataType.BOOL));
+
+    /** Of an array that is not written yet. */
+    NpyHeader(DataType type, long[] shape) {
+        this(type, shape, 0);
+    }
 
     static NpyHeader of(Tensor tensor) {
         return new NpyHeader(tensor.type(), tensor.shape());
@@ -56,10 +65,10 @@ record NpyHeader(DataType type, long[] shape) {
         if (length.length < lengthBytes || size < 0 || size > LONGEST) {
             throw new BadInput("has a damaged header");
         }
-        return parse(new String(in.readNBytes(size), StandardCharsets.UTF_8));
+        return parse(new String(in.readNBytes(size), StandardCharsets.UTF_8), 8 + lengthBytes + size);
     }
 
-    private static NpyHeader parse(String text) {
+    private static NpyHeader parse(String text, int bytes) {
         String descr = find(DESCR, text);
         var type = TYPES.get(descr);
         if (type == null) {
@@ -80,7 +89,7 @@ record NpyHeader(DataType type, long[] shape) {
         } catch (ArithmeticException e) {
             throw new BadInput("has the impossible shape " + Arrays.toString(shape), e);
         }
-        return new NpyHeader(type, shape);
+        return new NpyHeader(type, shape, bytes);
     }
 
     private static String find(Pattern pattern, String text) {
@@ -99,6 +108,11 @@ record NpyHeader(DataType type, long[] shape) {
     /** Bytes of one row of the first axis. */
     long rowBytes() {
         return type.bytes(LongStream.of(shape).skip(1).reduce(1, Math::multiplyExact));
+    }
+
+    /** Bytes of all values. */
+    long dataBytes() {
+        return type.bytes(Tensor.count(shape));
     }
 
     byte[] toBytes() {

@@ -1,6 +1,7 @@
 package dev.quantline.onnx.runtime;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Limit;
 import dev.quantline.onnx.Tensor;
 import java.io.BufferedOutputStream;
 import java.io.EOFException;
@@ -9,6 +10,7 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.zip.Deflater;
@@ -22,9 +24,6 @@ import java.util.zip.ZipOutputStream;
  * Entries may be stored or deflated. Nothing in the file is executed: object arrays (pickles) are refused.
  */
 public final class Npz implements AutoCloseable {
-    /** One row (sample) may not be larger than this, so that no header can make the reader allocate the machine away. */
-    private static final long LARGEST_ROW = 1L << 30;
-
     private static final int BUFFER = 1 << 20;
 
     private final Path path;
@@ -66,13 +65,19 @@ public final class Npz implements AutoCloseable {
             String name = entry.getName().substring(0, entry.getName().length() - 4);
             try (var in = zip.getInputStream(entry)) {
                 var header = NpyHeader.read(in);
-                if (header.shape().length > 0 && header.rowBytes() > LARGEST_ROW) {
-                    throw new BadInput(
-                            "one row takes " + header.rowBytes() + " bytes, more than the limit of " + LARGEST_ROW);
+                if (header.shape().length > 0 && header.rowBytes() > Limit.ROW.value()) {
+                    throw new BadInput("one sample takes " + header.rowBytes() + " bytes: " + Limit.ROW.words());
                 }
                 if (header.rows() > Integer.MAX_VALUE) {
                     throw new BadInput("declares " + header.rows() + " rows: split the file, " + Integer.MAX_VALUE
                             + " are the limit");
+                }
+                // What the archive says of the entry is known before anything is read, planned or allocated.
+                if (entry.getSize() >= 0 && entry.getSize() != header.bytes() + header.dataBytes()) {
+                    throw new BadInput(
+                            "declares the shape " + Arrays.toString(header.shape()) + " of " + header.dataBytes()
+                                    + " bytes, and the file holds " + Math.max(0, entry.getSize() - header.bytes())
+                                    + ": write it again");
                 }
                 if (headers.put(name, header) != null) {
                     throw new BadInput("stands in the file twice");

@@ -138,12 +138,12 @@ class NpzTest {
         Archive.deflated()
                 .array("x", "|u1", false, "(4,)", (byte) 1, (byte) 2, (byte) 3)
                 .write(file());
-        assertTrue(refusal().contains("'x' does not have the size"), refusal());
+        assertTrue(refusal().contains("array 'x': declares the shape [4] of 4 bytes, and the file holds 3"), refusal());
 
         Archive.deflated()
                 .array("x", "|u1", false, "(2,)", (byte) 1, (byte) 2, (byte) 3)
                 .write(file());
-        assertTrue(refusal().contains("'x' does not have the size"), refusal());
+        assertTrue(refusal().contains("array 'x': declares the shape [2] of 2 bytes, and the file holds 3"), refusal());
     }
 
     @Test
@@ -153,17 +153,6 @@ class NpzTest {
             Archive.deflated().array("x", "<f4", false, shape, (byte) 1).write(file());
 
             assertTrue(refusal().contains("array 'x'"), refusal());
-        }
-    }
-
-    @Test
-    void tooManyRowsAtOnceAreRefusedInWords() throws IOException {
-        Archive.deflated().array("x", "|u1", false, "(8, 1000000000)", (byte) 1).write(file());
-
-        try (var npz = Npz.open(file());
-                var rows = npz.rows("x")) {
-            var bad = assertThrows(BadInput.class, () -> rows.next(8, true));
-            assertTrue(bad.getMessage().contains("smaller batch"), bad.getMessage());
         }
     }
 

@@ -3,6 +3,7 @@ package dev.quantline.pipeline.job;
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
 import dev.quantline.onnx.BadInput;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.regex.Pattern;
 
@@ -13,10 +14,16 @@ import java.util.regex.Pattern;
 public record ObjectRef(String bucket, String key) {
     private static final Pattern BUCKET = Pattern.compile("[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]");
     private static final String SCHEME = "s3://";
+    /** Of UTF-8; S3 takes no longer key. */
+    private static final int MOST_BYTES = 1024;
 
     public ObjectRef {
         if (!BUCKET.matcher(bucket).matches()) {
             throw new BadInput("not a bucket name: " + bucket);
+        }
+        if (key.getBytes(StandardCharsets.UTF_8).length > MOST_BYTES) {
+            throw new BadInput("an object's key has at most " + MOST_BYTES + " bytes, and this one more: "
+                    + key.substring(0, 60) + "...");
         }
         var path = key.endsWith("/") ? key.substring(0, key.length() - 1) : key;
         var climbs = Arrays.stream(path.split("/", -1)).anyMatch(s -> s.isEmpty() || s.equals(".") || s.equals(".."));
