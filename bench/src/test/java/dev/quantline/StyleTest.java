@@ -100,7 +100,7 @@ class StyleTest {
         var lines = List.of(
                 "package dev.quantline.util;",
                 "final class StringHelper {",
-                "    // " + "long ".repeat(30),
+                "    // " + "long ".repeat(40),
                 "}",
                 "record Utility() {}");
 
