@@ -18,6 +18,7 @@ import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Products;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.workflow.DataSettings;
 import dev.quantline.quantize.workflow.ExportStep;
@@ -61,7 +62,7 @@ final class ExportStage implements Stage {
             Optional<String> better,
             Optional<Recipe.Goal> goal,
             Optional<Recipe.Allocate> allocate,
-            String products,
+            Products products,
             DataSettings data,
             List<String> notes) {}
 

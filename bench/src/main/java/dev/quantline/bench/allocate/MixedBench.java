@@ -17,9 +17,15 @@ import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.quantize.export.Exporter;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.Products;
+import dev.quantline.quantize.settings.Recipe.Tune;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import dev.quantline.quantize.settings.Width;
 import dev.quantline.quantize.tune.RoundedCandidates;
-import dev.quantline.quantize.tune.Training;
 import dev.quantline.quantize.tune.TuneSettings;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -45,10 +51,10 @@ public final class MixedBench {
         try (var subject = Subject.open(file, Path.of(arguments[1]), Path.of(arguments[2]))) {
             var samples = subject.calibration();
             var settings = new CalibrateSettings(
-                            CalibrateSettings.int8().range(),
-                            CalibrateSettings.WeightRange.MSE,
-                            CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-                            CalibrateSettings.Migration.MEDIAN,
+                            ActivationRange.MSE,
+                            WeightRange.MSE,
+                            SoftmaxQuantizer.UNIFORM,
+                            Migration.MEDIAN,
                             8,
                             8,
                             List.of(),
@@ -64,17 +70,8 @@ public final class MixedBench {
                     Progress.none());
             var model = result.model();
             var candidates = Candidates.of(model, result.plan(), WIDE, result.table(), List.of(NARROW, WIDE));
-            var rounding = new TuneSettings(
-                    TuneSettings.Rounding.COMPENSATED,
-                    true,
-                    PROFILED,
-                    TuneSettings.Method.OFF,
-                    true,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.OFF,
-                    false,
-                    Training.standard());
+            var rounding =
+                    new TuneSettings(Json.part(Tune.class, "{rounding: 'compensated', samples: " + PROFILED + "}"));
             var rounded = RoundedCandidates.of(
                             model,
                             Map.of(
@@ -102,7 +99,7 @@ public final class MixedBench {
                     Spilling.usual(),
                     Progress.none());
             Choice.FileSize size =
-                    (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Exporter.Products.STANDARD, true));
+                    (graph, plan) -> ModelFile.size(Exporter.finish(graph, plan, Products.STANDARD, true));
             var table = Choice.withStructure(measured, candidates, models, size);
             var judge = new Judge(subject, arguments[3], Files.size(file));
             System.out.println("| widths | size | float | quantized |\n|---|---|---|---|");

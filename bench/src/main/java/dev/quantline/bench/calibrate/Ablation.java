@@ -5,16 +5,16 @@ import dev.quantline.onnx.pattern.ActivationKind;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.quantizer.Tangent;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -155,18 +155,11 @@ public final class Ablation {
 
     private static Map<String, CalibrateSettings> rows(int weightBits, int activationBits) {
         var rows = new LinkedHashMap<String, CalibrateSettings>();
-        var mse = new RangeCriterion.Mse();
+        var mse = ActivationRange.MSE;
         var widths = new Widths(weightBits, activationBits);
-        for (var range : List.of(
-                new RangeCriterion.MinMax(),
-                new RangeCriterion.MovingAverage(),
-                new RangeCriterion.Percentile(0.9999),
-                new RangeCriterion.Entropy(),
-                mse,
-                new RangeCriterion.Mae(),
-                new RangeCriterion.Auto())) {
+        for (var range : ActivationRange.values()) {
             rows.put(
-                    "range " + range.label(),
+                    "range " + range.word(),
                     widths.with(range, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF));
         }
         for (var weights : List.of(WeightRange.MAX, WeightRange.MSE, WeightRange.MAE, WeightRange.AUTO)) {
@@ -190,7 +183,7 @@ public final class Ablation {
 
     private record Widths(int weights, int activations) {
         CalibrateSettings with(
-                RangeCriterion range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm) {
+                ActivationRange range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm) {
             return new CalibrateSettings(
                     range, weightRange, softmax, layernorm, weights, activations, List.of(), CalibrateSettings.SAMPLES);
         }

@@ -22,6 +22,7 @@ import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.settings.Products;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -149,7 +150,7 @@ public final class LargeModel {
                             OptionalDouble.empty(),
                             List.of(),
                             new Report.Provenance("", "", "", "", 1),
-                            Exporter.Products.STANDARD,
+                            Products.STANDARD,
                             BATCH,
                             Provider.cpu()),
                     Files.createDirectory(folder.resolve("out")),

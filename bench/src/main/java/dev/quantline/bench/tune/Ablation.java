@@ -5,14 +5,19 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Evaluation;
-import dev.quantline.quantize.tune.Training;
-import dev.quantline.quantize.tune.Training.Distance;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.Recipe.Tune;
+import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.settings.WeightRange;
+import dev.quantline.quantize.settings.Whole;
 import dev.quantline.quantize.tune.TuneSettings;
-import dev.quantline.quantize.tune.TuneSettings.Method;
-import dev.quantline.quantize.tune.TuneSettings.Rounding;
-import dev.quantline.quantize.tune.TuneSettings.Whole;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -85,12 +90,10 @@ public final class Ablation {
     /** As the recipes below 8 bits have it. */
     private static CalibrateSettings calibration(int weightBits, int activationBits) {
         return new CalibrateSettings(
-                new RangeCriterion.Mse(),
-                CalibrateSettings.WeightRange.MSE,
-                activationBits < 8
-                        ? CalibrateSettings.SoftmaxQuantizer.AUTO
-                        : CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-                CalibrateSettings.Migration.SEARCH,
+                ActivationRange.MSE,
+                WeightRange.MSE,
+                activationBits < 8 ? SoftmaxQuantizer.AUTO : SoftmaxQuantizer.UNIFORM,
+                Migration.SEARCH,
                 weightBits,
                 activationBits,
                 List.of(),
@@ -105,17 +108,19 @@ public final class Ablation {
     private static Map<String, TuneSettings> rows(int samples, int steps) {
         var rows = new LinkedHashMap<String, TuneSettings>();
         var mse = training(steps, 0.5, Distance.MSE, 0);
-        rows.put("bias correction", TuneSettings.biases(true, samples));
-        rows.put("compensated, parallel", settings(Rounding.COMPENSATED, Method.OFF, false, samples, mse));
-        rows.put("compensated", settings(Rounding.COMPENSATED, Method.OFF, true, samples, mse));
-        rows.put("compensated, then adaround", settings(Rounding.COMPENSATED, Method.ADAROUND, true, samples, mse));
+        rows.put("bias correction", new TuneSettings(Json.part(Tune.class, "{samples: " + samples + "}")));
+        rows.put("compensated, parallel", settings(Rounding.COMPENSATED, TuningMethod.OFF, false, samples, mse));
+        rows.put("compensated", settings(Rounding.COMPENSATED, TuningMethod.OFF, true, samples, mse));
+        rows.put(
+                "compensated, then adaround",
+                settings(Rounding.COMPENSATED, TuningMethod.ADAROUND, true, samples, mse));
         rows.put(
                 "compensated, then reconstruct",
-                settings(Rounding.COMPENSATED, Method.RECONSTRUCT, true, samples, mse));
-        rows.put("adaquant, parallel", settings(Rounding.NEAREST, Method.ADAQUANT, false, samples, mse));
-        rows.put("adaquant, sequential", settings(Rounding.NEAREST, Method.ADAQUANT, true, samples, mse));
-        rows.put("adaround, sequential", settings(Rounding.NEAREST, Method.ADAROUND, true, samples, mse));
-        rows.put("reconstruct, parallel", settings(Rounding.NEAREST, Method.RECONSTRUCT, false, samples, mse));
+                settings(Rounding.COMPENSATED, TuningMethod.RECONSTRUCT, true, samples, mse));
+        rows.put("adaquant, parallel", settings(Rounding.NEAREST, TuningMethod.ADAQUANT, false, samples, mse));
+        rows.put("adaquant, sequential", settings(Rounding.NEAREST, TuningMethod.ADAQUANT, true, samples, mse));
+        rows.put("adaround, sequential", settings(Rounding.NEAREST, TuningMethod.ADAROUND, true, samples, mse));
+        rows.put("reconstruct, parallel", settings(Rounding.NEAREST, TuningMethod.RECONSTRUCT, false, samples, mse));
         rows.put("reconstruct", reconstruct(samples, false, Whole.OFF, mse));
         rows.put(
                 "reconstruct, no float inputs",
@@ -132,31 +137,25 @@ public final class Ablation {
     }
 
     private static TuneSettings settings(
-            Rounding rounding, Method method, boolean sequential, int samples, Training training) {
-        return new TuneSettings(
-                rounding, false, samples, method, sequential, List.of(), false, Whole.OFF, false, training);
+            Rounding rounding, TuningMethod method, boolean sequential, int samples, Training training) {
+        var stated = "rounding: '%s', layers: '%s', order: '%s'"
+                .formatted(rounding.word(), method.word(), sequential ? "sequential" : "parallel");
+        return tune(stated, samples, training);
     }
 
     private static TuneSettings reconstruct(int samples, boolean affine, Whole whole, Training training) {
-        return new TuneSettings(
-                Rounding.NEAREST, false, samples, Method.RECONSTRUCT, true, List.of(), affine, whole, false, training);
+        return tune(
+                "layers: 'reconstruct', affine: %s, whole: '%s'".formatted(affine, whole.word()), samples, training);
+    }
+
+    private static TuneSettings tune(String stated, int samples, Training training) {
+        var all = "{bias: false, %s, samples: %d, training: %s}".formatted(stated, samples, Json.tree(training));
+        return new TuneSettings(Json.part(Tune.class, all));
     }
 
     private static Training training(int steps, double mix, Distance loss, double ahead) {
-        var usual = Training.standard();
-        return new Training(
-                steps,
-                usual.batch(),
-                mix,
-                loss,
-                usual.weightRate(),
-                usual.roundingRate(),
-                usual.biasRate(),
-                usual.weightScaleRate(),
-                usual.scaleRate(),
-                usual.affineRate(),
-                usual.rounding(),
-                ahead,
-                usual.seed());
+        return Json.part(
+                Training.class,
+                "{steps: %d, mix: %s, loss: '%s', ahead: %s}".formatted(steps, mix, loss.word(), ahead));
     }
 }

@@ -8,7 +8,6 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.Metric;
 import dev.quantline.quantize.finetune.FineTuneSettings;
@@ -16,6 +15,9 @@ import dev.quantline.quantize.finetune.FineTuning;
 import dev.quantline.quantize.finetune.Task;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.TensorProfile;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -57,20 +59,11 @@ public final class QuantTune {
         var widths =
                 Arrays.stream(arguments[5].split(",")).map(Integer::valueOf).toList();
         boolean logits = !arguments[3].equals("pairs");
-        var lambdas =
-                Arrays.stream(arguments[8].split(",")).map(Double::valueOf).toList();
-        var settings = new FineTuneSettings(
-                task,
-                logits,
-                lambdas.getFirst(),
-                Double.parseDouble(arguments[9]),
-                Integer.parseInt(arguments[6]),
-                Integer.parseInt(arguments[7]),
-                32,
-                Double.parseDouble(arguments[10]),
-                0.01,
-                1,
-                0);
+        var runs = Arrays.stream(arguments[8].split(","))
+                .map(lambda -> "{lambda: %s, k: %s, epochs: %s, steps: %s, rate: %s}"
+                        .formatted(lambda, arguments[9], arguments[6], arguments[7], arguments[10]))
+                .map(stated -> new FineTuneSettings(task, logits, Json.part(Recipe.QuantTune.class, stated)))
+                .toList();
         try (var subject = Subject.open(Path.of(arguments[0]), folder);
                 var train =
                         Subject.open(Path.of(arguments[0]), folder.resolve("train.npz"), folder.resolve("train.npz"))) {
@@ -78,14 +71,15 @@ public final class QuantTune {
             System.out.println(bench.head());
             System.out.println(bench.row("not", subject.model(), 0, 0));
             var start = bench.quantized(
-                    subject.model(), bench.profile(subject.model()), widths.getLast(), new RangeCriterion.MinMax());
-            for (var run : lambdas.stream().map(settings::withLambda).toList()) {
+                    subject.model(), bench.profile(subject.model()), widths.getLast(), ActivationRange.MINMAX);
+            for (var run : runs) {
                 long began = System.nanoTime();
                 try (var tuning =
                         new FineTuning(subject.model(), start, train.calibration(), run, List.of(), Provider.cpu())) {
                     tuning.advance(() -> false, Progress.none());
                     double seconds = (System.nanoTime() - began) / 1e9;
-                    System.out.println(bench.row("lambda = " + run.lambda(), tuning.result(), tuning.steps(), seconds));
+                    System.out.println(bench.row(
+                            "lambda = " + run.quanttune().lambda(), tuning.result(), tuning.steps(), seconds));
                 }
             }
             bench.printSites();
@@ -142,8 +136,8 @@ public final class QuantTune {
                         kurtosis[kurtosis.length - 1],
                         measure(model)));
         for (int width : widths) {
-            line.append(" %.4f |".formatted(measure(quantized(model, profile, width, new RangeCriterion.MinMax()))));
-            line.append(" %.4f |".formatted(measure(quantized(model, profile, width, new RangeCriterion.Mse()))));
+            line.append(" %.4f |".formatted(measure(quantized(model, profile, width, ActivationRange.MINMAX))));
+            line.append(" %.4f |".formatted(measure(quantized(model, profile, width, ActivationRange.MSE))));
         }
         return line.toString();
     }
@@ -156,7 +150,7 @@ public final class QuantTune {
         return new Subject(model, subject.calibration(), subject.validation()).profile(PROFILED);
     }
 
-    private Graph quantized(Graph model, Profile profile, int width, RangeCriterion range) {
+    private Graph quantized(Graph model, Profile profile, int width, ActivationRange range) {
         var result = Calibrator.calibrate(
                 model,
                 profile,

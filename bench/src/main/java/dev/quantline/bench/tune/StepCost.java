@@ -7,7 +7,9 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.tune.Training;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.Recipe.Tune;
 import dev.quantline.quantize.tune.TuneSettings;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
@@ -27,6 +29,8 @@ import java.util.stream.IntStream;
 public final class StepCost {
     /** Enough that a piece is judged as often as with more. */
     private static final int FEW = 60;
+
+    private static final int SAMPLES = 512;
 
     private StepCost() {}
 
@@ -55,7 +59,8 @@ public final class StepCost {
     }
 
     private static double tuning(Subject subject, Calibrator.Result start, int steps) {
-        var settings = TuneSettings.reconstruct(Training.standard().withSteps(steps));
+        var stated = "{layers: 'reconstruct', bias: false, normalization: true, samples: %d, training: {steps: %d}}";
+        var settings = new TuneSettings(Json.part(Tune.class, stated.formatted(SAMPLES, steps)));
         long began = System.nanoTime();
         Tuner.tune(
                 start.model(),
@@ -70,14 +75,10 @@ public final class StepCost {
 
     /** Of a batch of like length, as training takes them, on average over all calibration samples. */
     private static double inference(Subject subject, Session network) {
-        int batch = Training.standard().batch();
+        int batch = Json.part(Training.class, "{}").batch();
         var feeds = new ArrayList<Map<String, Tensor>>();
         subject.calibration()
-                .forEachBatch(
-                        0,
-                        Math.min(TuneSettings.SAMPLES, subject.calibration().size()),
-                        1,
-                        fed -> feeds.add(fed.arrays()));
+                .forEachBatch(0, Math.min(SAMPLES, subject.calibration().size()), 1, fed -> feeds.add(fed.arrays()));
         feeds.sort(Comparator.comparingLong(StepCost::size));
         var batches = IntStream.range(0, feeds.size() / batch)
                 .mapToObj(i -> stacked(feeds.subList(i * batch, (i + 1) * batch)))

@@ -3,6 +3,7 @@ package dev.quantline.console.command;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
 import dev.quantline.pipeline.job.JobField;
+import dev.quantline.pipeline.job.JobReader;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -13,6 +14,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 @Command(
@@ -28,11 +30,18 @@ final class ExplainCommand implements Callable<Integer> {
             description = "calibrate.range, recipe.tune.layers, goal (default: lists all fields)")
     private String name;
 
+    @Option(names = "--schema", description = "prints the JSON schema of a request instead")
+    private boolean schema;
+
     @Mixin
     private JsonOption json;
 
     @Override
     public Integer call() {
+        if (schema) {
+            System.out.println(JobReader.publishedSchema().toPrettyString());
+            return ExitCode.DONE;
+        }
         var all = JobField.all();
         var fields = name == null ? all : named(all, name.toLowerCase(Locale.ROOT));
         json.print(fields, () -> {

@@ -97,10 +97,10 @@ final class InspectCommand implements Callable<Integer> {
             if (Placement.of(prepared, recipe.exclude()).isEmpty()) {
                 throw new BadInput(NothingToQuantize.why(prepared, recipe.exclude()));
             }
-            int block = recipe.calibrate().granularity().equals("block")
-                    ? recipe.calibrate().block()
-                    : 0;
-            var widths = new QuantizationEstimate.Widths(recipe.weightBits(), recipe.activationBits(), block);
+            var widths = new QuantizationEstimate.Widths(
+                    recipe.weightBits(),
+                    recipe.activationBits(),
+                    recipe.calibrate().blockSize());
             return new Prospect(
                     name,
                     Optional.empty(),

@@ -12,6 +12,7 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
 import java.awt.image.BufferedImage;
 import java.nio.file.Files;
@@ -172,7 +173,7 @@ class DataCommandTest {
     private void quantize(Graph network, Map<String, Normalization> normalize) throws Exception {
         try (var data = Dataset.open(List.of(folder.resolve("data.npz")))) {
             var samples = new Samples(data, network, normalize);
-            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 8, 8, List.of());
+            var settings = CalibrateSettings.plain(ActivationRange.MSE, 8, 8, List.of());
             assertTrue(Stages.run(PreparedModel.prepare(network), samples, settings)
                             .plan()
                     != null);

@@ -1,6 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.pipeline.job.JobField;
+import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.quantize.settings.Json;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -67,6 +68,13 @@ class ExplainCommandTest {
         assertEquals(2, said.code());
         assertTrue(said.err().contains("did you mean ") && said.err().contains(meant), said.err());
         assertEquals(1, said.err().lines().count());
+    }
+
+    @Test
+    void theSchemaIsPrintedWhole() throws Exception {
+        assertEquals(
+                JobReader.publishedSchema(),
+                Json.MAPPER.readTree(Said.by("explain", "--schema").out()));
     }
 
     @Test

@@ -9,6 +9,8 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Products;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -110,9 +112,9 @@ class QuantlineCommandTest {
         var npz = Data.write(folder.resolve("data.npz"), Data.rows(32, 1));
         var file = folder.resolve("model.onnx");
         try (var data = Dataset.open(List.of(npz))) {
-            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 4, 8, List.of());
+            var settings = CalibrateSettings.plain(ActivationRange.MSE, 4, 8, List.of());
             var stages = Stages.run(PreparedModel.prepare(network), new Samples(data, network, Map.of()), settings);
-            ModelFile.write(Exporter.finish(stages.model(), stages.plan(), Exporter.Products.STANDARD, false), file);
+            ModelFile.write(Exporter.finish(stages.model(), stages.plan(), Products.STANDARD, false), file);
         }
         // When it is inspected
         var said = run("inspect", file.toString());

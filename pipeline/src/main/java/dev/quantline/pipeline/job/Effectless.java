@@ -1,7 +1,12 @@
 package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.quantize.settings.Granularity;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.settings.WeightRange;
+import dev.quantline.quantize.settings.Whole;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -20,37 +25,37 @@ final class Effectless {
     }
 
     private static final Predicate<JobRequest> FLOAT_ACTIVATIONS =
-            job -> job.recipe().activationBits() == 32;
+            job -> job.recipe().activationBits() == Recipe.FLOAT;
     private static final Predicate<JobRequest> NO_PIECES_TRAINED =
-            job -> tune(job).layers().equals("off");
-    private static final Predicate<JobRequest> NO_WHOLE = job ->
-            tune(job).whole().equals("off") || tune(job).whole().equals("logits") && !LOGITS.contains(metric(job));
+            job -> tune(job).layers() == TuningMethod.OFF;
+    private static final Predicate<JobRequest> NO_WHOLE =
+            job -> tune(job).whole() == Whole.OFF || tune(job).whole() == Whole.LOGITS && !LOGITS.contains(metric(job));
     private static final Predicate<JobRequest> NOTHING_TRAINED = NO_PIECES_TRAINED.and(NO_WHOLE);
     private static final Predicate<JobRequest> NO_PIECES =
-            NO_PIECES_TRAINED.and(job -> tune(job).rounding().equals("nearest"));
+            NO_PIECES_TRAINED.and(job -> tune(job).rounding() == Rounding.NEAREST);
     private static final Predicate<JobRequest> NO_TEXT = job -> !metric(job).equals("perplexity");
     private static final Predicate<JobRequest> LEARNS_ROUNDING =
-            job -> tune(job).layers().equals("adaround");
+            job -> tune(job).layers() == TuningMethod.ADAROUND;
     private static final String ACTIVATIONS = "activationBits is 32, so activations stay float";
     private static final String TRAINED = "tune.layers is off and the whole network is not trained, so nothing is";
 
     private static final List<Rule> RULES = List.of(
             new Rule(
                     "calibrate.block",
-                    job -> !job.recipe().calibrate().granularity().equals("block"),
+                    job -> job.recipe().calibrate().granularity() != Granularity.BLOCK,
                     "calibrate.granularity is not block"),
             new Rule("calibrate.range", FLOAT_ACTIVATIONS, ACTIVATIONS),
             new Rule("calibrate.softmax", FLOAT_ACTIVATIONS, ACTIVATIONS),
             new Rule(
                     "calibrate.layernorm",
-                    FLOAT_ACTIVATIONS.and(
-                            job -> !job.recipe().calibrate().weights().equals("auto")),
+                    FLOAT_ACTIVATIONS.and(job -> job.recipe().calibrate().weights() != WeightRange.AUTO),
                     ACTIVATIONS),
             new Rule("allocate.activations", FLOAT_ACTIVATIONS, ACTIVATIONS),
             new Rule("tune.order", NO_PIECES, "pieces are neither rounded nor trained in order"),
             new Rule(
                     "tune.blocks",
-                    NO_PIECES.or(job -> tune(job).layers().startsWith("ada")),
+                    NO_PIECES.or(job ->
+                            tune(job).layers() != TuningMethod.OFF && tune(job).layers() != TuningMethod.RECONSTRUCT),
                     "tuning does not use blocks"),
             new Rule("tune.affine", NO_PIECES_TRAINED, "tune.layers is off"),
             new Rule("tune.whole", NO_WHOLE, "the metric does not read logits"),
@@ -74,7 +79,7 @@ final class Effectless {
             new Rule("tune.training.seed", NOTHING_TRAINED.and(NO_TEXT), TRAINED),
             new Rule(
                     "tune.training.ahead",
-                    job -> !tune(job).layers().equals("reconstruct"),
+                    job -> tune(job).layers() != TuningMethod.RECONSTRUCT,
                     "tune.layers is not reconstruct"),
             new Rule("tune.training.rates.weights", NOTHING_TRAINED, TRAINED),
             new Rule("tune.training.rates.biases", NOTHING_TRAINED, TRAINED),

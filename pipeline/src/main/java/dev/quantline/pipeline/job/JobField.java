@@ -64,7 +64,7 @@ public record JobField(
                     Optional.of(resolved.path("default"))
                             .filter(value -> !value.isMissingNode())
                             .map(JsonNode::toString),
-                    presets(path),
+                    resolved.has("default") ? Map.of() : presets(path),
                     resolved.path("description").asText()));
             collect(path + ".", resolved, schema, found);
             collect(path + "." + ANY + ".", resolved.path("additionalProperties"), schema, found);
@@ -116,8 +116,8 @@ public record JobField(
         if (node.has("const")) {
             return List.of(node.path("const").asText());
         }
-        if (node.path("then").has("$ref")) {
-            return values(resolved(node.path("then"), schema), schema);
+        if (node.path("then").has("enum")) {
+            return values(node.path("then"), schema);
         }
         var listed = node.has("enum") ? node.path("enum") : node.path("items").path("enum");
         return listed.valueStream().map(JsonNode::asText).toList();

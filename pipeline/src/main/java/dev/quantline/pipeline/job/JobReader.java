@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.RecipeReader;
+import dev.quantline.quantize.settings.RecipeSchema;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
@@ -43,9 +44,15 @@ public final class JobReader {
         }
     }
 
-    /** The published schema of a job request, JSON Schema draft 2020-12. */
+    /** The published schema of a job request, JSON Schema draft 2020-12: its frame, with the schema of recipes in it. */
     public static JsonNode publishedSchema() {
-        return resource("quantline-job.schema.json");
+        try (var in = JobReader.class.getResourceAsStream("request.schema.json")) {
+            var schema = (ObjectNode) Json.MAPPER.readTree(in);
+            schema.withObject("/properties").set("recipe", RecipeSchema.generate());
+            return schema;
+        } catch (IOException e) {
+            throw new UncheckedIOException("request.schema.json", e);
+        }
     }
 
     /** Training data is there to be used: it asks for fine-tuning, unless the recipe says how. */
@@ -68,14 +75,6 @@ public final class JobReader {
     private static void withDefault(ObjectNode request, String object, String field, String value) {
         if (request.get(object) instanceof ObjectNode inner && !inner.has(field)) {
             inner.put(field, value);
-        }
-    }
-
-    private static JsonNode resource(String name) {
-        try (var in = JobReader.class.getResourceAsStream(name)) {
-            return Json.MAPPER.readTree(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(name, e);
         }
     }
 }

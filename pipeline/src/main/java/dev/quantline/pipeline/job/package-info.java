@@ -1,5 +1,5 @@
 /**
- * What a user may ask for: the job request, its published JSON schema and the recipe presets. Imports nothing of the
- * project but {@code dev.quantline.onnx.BadInput}.
+ * What a user may ask for: the job request and its published JSON schema, in which that of recipes is. Imports {@code onnx} and
+ * {@code quantize}.
  */
 package dev.quantline.pipeline.job;

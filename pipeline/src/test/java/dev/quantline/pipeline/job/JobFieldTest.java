@@ -1,7 +1,5 @@
 package dev.quantline.pipeline.job;
 
-import dev.quantline.quantize.settings.Json;
-import dev.quantline.quantize.settings.Recipe;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,33 +46,33 @@ class JobFieldTest {
     }
 
     @Test
-    void standardValuesAreThoseThatAreTaken() {
-        // Given what fine-tuning and allocation take where nothing is stated
-        var taken = Json.tree(new Recipe.QuantTune(null, null, null, null, null, null, null, null, null));
-        var allocate = new Recipe.Allocate(
-                null,
-                null,
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                Optional.empty(),
-                null,
-                null);
-        // Then the schema says the same
-        taken.properties().stream()
-                .filter(knob -> !knob.getKey().equals("steps"))
-                .forEach(knob -> assertEquals(
-                        knob.getValue().asDouble(),
-                        Double.parseDouble(FIELDS.get("recipe.tune.quanttune." + knob.getKey())
-                                .standard()
-                                .orElseThrow()),
-                        knob.getKey()));
+    void aFieldHasOneDefaultOrOneByPreset() {
+        // Given settings that no preset changes, and others
+        // Then the former have a default of their own, and the latter one for every preset
         assertEquals(
-                Json.tree(allocate.bits()).toString(),
-                FIELDS.get("recipe.allocate.bits").standard().orElseThrow());
+                Optional.of("0.5"), FIELDS.get("recipe.tune.quanttune.lambda").standard());
+        assertEquals(Optional.of("[4,8]"), FIELDS.get("recipe.allocate.bits").standard());
         assertEquals(
-                Json.tree(allocate.activations()).toString(),
-                FIELDS.get("recipe.allocate.activations").standard().orElseThrow());
+                Optional.of("\"mse\""), FIELDS.get("recipe.calibrate.range").standard());
+        assertEquals(Map.of(), FIELDS.get("recipe.calibrate.range").presets());
+        assertEquals(Optional.empty(), FIELDS.get("recipe.tune.training.steps").standard());
+        assertEquals(
+                Map.of(
+                        "int8",
+                        "300",
+                        "w8a8-fast",
+                        "300",
+                        "w6a6",
+                        "300",
+                        "w4a8",
+                        "300",
+                        "w4a4",
+                        "300",
+                        "weights4",
+                        "200",
+                        "mixed",
+                        "300"),
+                FIELDS.get("recipe.tune.training.steps").presets());
+        assertEquals(Map.of("mixed", "0.15"), FIELDS.get("recipe.allocate.aim").presets());
     }
 }

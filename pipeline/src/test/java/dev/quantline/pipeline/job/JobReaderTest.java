@@ -4,8 +4,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.evaluate.Metric;
+import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -39,8 +41,8 @@ class JobReaderTest {
         var job = read("{" + BASE + ", \"recipe\": {\"preset\": \"w8a8-fast\", \"calibrate\": {\"range\": \"mae\"},"
                 + " \"exclude\": [\"head*\"], \"goal\": {\"drop\": 0.01}}}");
 
-        assertEquals("mae", job.recipe().calibrate().range());
-        assertEquals("uniform", job.recipe().calibrate().softmax());
+        assertEquals(ActivationRange.MAE, job.recipe().calibrate().range());
+        assertEquals(SoftmaxQuantizer.UNIFORM, job.recipe().calibrate().softmax());
         assertFalse(job.recipe().tune().bias());
         assertEquals("head*", job.recipe().exclude().getFirst());
         assertEquals(0.01, job.recipe().goal().orElseThrow().drop());
@@ -116,6 +118,16 @@ class JobReaderTest {
             {"model": "s3://b1x/../m.onnx", "calibration": "s3://b1x/c.npz"}        | not an object key
             {BASE, "recipe": {"products": "sums"}} | recipe.products: 'sums' is unknown: there are standard, matmulnbits
             {BASE, "recipe": {"calibrate": {"softmax": "hat"}}}                     | recipe.calibrate.softmax: 'hat' is unknown
+            {BASE, "recipe": {"weightBits": 1}}                                     | recipe.weightBits: must
+            {BASE, "recipe": {"weightBits": 17}}                                    | recipe.weightBits: must
+            {BASE, "recipe": {"tune": {"samples": 0}}}                              | recipe.tune.samples: must
+            {BASE, "recipe": {"tune": {"training": {"steps": 0}}}}                  | recipe.tune.training.steps: must
+            {BASE, "recipe": {"tune": {"training": {"batch": 0}}}}                  | recipe.tune.training.batch: must
+            {BASE, "recipe": {"tune": {"training": {"mix": 1.1}}}}                  | recipe.tune.training.mix: must
+            {BASE, "recipe": {"tune": {"training": {"loss": "kl"}}}}                | recipe.tune.training.loss: 'kl' is unknown
+            {BASE, "recipe": {"tune": {"training": {"rates": {"weights": -1}}}}}    | recipe.tune.training.rates.weights: must
+            {BASE, "recipe": {"tune": {"quanttune": {"lambda": -1}}}}               | recipe.tune.quanttune.lambda: must
+            {BASE, "recipe": {"goal": {}}}                                          | recipe.goal.drop: required property
             {BASE, "recipe": {"activationBits": 20}}                                | recipe.activationBits: must
             {BASE, "recipe": {"calibrate": {"granularity": "row"}}}                 | recipe.calibrate.granularity: 'row' is unknown
             {BASE, "recipe": {"calibrate": {"block": 20}}}                          | recipe.calibrate.block: does not have
@@ -168,9 +180,7 @@ class JobReaderTest {
                 .tune();
 
         assertTrue(without.quanttune().isEmpty());
-        assertEquals(
-                new Recipe.QuantTune(null, null, null, null, null, null, null, null, null),
-                with.quanttune().orElseThrow());
+        assertEquals(Json.part(Recipe.QuantTune.class, "{}"), with.quanttune().orElseThrow());
         assertEquals(4, own.quanttune().orElseThrow().k());
     }
 

@@ -12,6 +12,8 @@ import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.WeightRange;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -93,7 +95,7 @@ public final class Calibrator {
                     .forEach(candidate -> planned.add(new QuantizationPlan.Activation(
                             activation.tensor(), activation.readers(), candidate.quantizer(), candidate.range())));
         }
-        var products = settings.weightRange() == CalibrateSettings.WeightRange.AUTO
+        var products = settings.calibrate().weights() == WeightRange.AUTO
                 ? InputGram.of(
                         prepared,
                         samples,

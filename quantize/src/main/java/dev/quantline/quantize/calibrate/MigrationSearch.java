@@ -6,9 +6,9 @@ import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.ScaleMigration;
 import dev.quantline.onnx.runtime.TensorBatches;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Migration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -167,7 +167,7 @@ final class MigrationSearch {
                 transposed ? 0 : 1,
                 0,
                 Importance.of(reader, 1, scaled, moved),
-                settings.weightRange().criterion());
+                RangeCriterion.of(settings.calibrate().weights()));
         var rounded = grid.fakeQuantize(scaled).toFloats();
         for (int i = 0; i < rounded.length; i++) {
             rounded[i] /= choice.ratio()[transposed ? i % columns : i / columns];

@@ -1,10 +1,11 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.ClosestName;
 import dev.quantline.quantize.profile.Histogram;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.WeightRange;
 import java.util.List;
 import java.util.Locale;
 
@@ -41,29 +42,29 @@ public sealed interface RangeCriterion {
     List<RangeCriterion> ALL =
             List.of(new Mse(), new Mae(), new Entropy(), new Percentile(0.9999), new MovingAverage(), new MinMax());
 
-    /**
-     * Reads {@code minmax}, {@code movingaverage}, {@code percentile}, {@code entropy}, {@code mse}, {@code mae} or {@code auto}.
-     *
-     * @throws BadInput for anything else
-     */
-    static RangeCriterion parse(String name) {
-        return switch (name) {
-            case "minmax" -> new MinMax();
-            case "movingaverage" -> new MovingAverage();
-            case "percentile" -> new Percentile(0.9999);
-            case "entropy" -> new Entropy();
-            case "mse" -> new Mse();
-            case "mae" -> new Mae();
-            case "auto" -> new Auto();
-            default ->
-                throw new BadInput("calibrate.range '" + name + "' is unknown: "
-                        + ClosestName.hint(
-                                name,
-                                List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")));
+    /** The criterion for activations. */
+    static RangeCriterion of(ActivationRange range) {
+        return switch (range) {
+            case MINMAX -> new MinMax();
+            case MOVINGAVERAGE -> new MovingAverage();
+            case PERCENTILE -> new Percentile(0.9999);
+            case ENTROPY -> new Entropy();
+            case MSE -> new Mse();
+            case MAE -> new Mae();
+            case AUTO -> new Auto();
         };
     }
 
-    /** The name {@link #parse} reads. */
+    /** The criterion for weights. */
+    static RangeCriterion of(WeightRange range) {
+        return switch (range) {
+            case MAX -> new MinMax();
+            case PERCENTILE -> new Percentile(0.999);
+            default -> of(ActivationRange.valueOf(range.name()));
+        };
+    }
+
+    /** The name that recipes and tables call it. */
     default String label() {
         return getClass().getSimpleName().toLowerCase(Locale.ROOT);
     }

@@ -14,6 +14,7 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Granularity;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -69,7 +70,8 @@ final class WeightCandidates {
         var importance =
                 layer ? Importance.of(node, place.input(), tensor, profiles.get(node.input(1 - place.input()))) : null;
         int block = block(node, place, tensor.rank());
-        int axis = settings.granularity() instanceof Granularity.PerTensor && layer ? Uniform.PER_TENSOR : place.axis();
+        int axis =
+                settings.calibrate().granularity() == Granularity.TENSOR && layer ? Uniform.PER_TENSOR : place.axis();
         var candidates = new ArrayList<CalibrationTable.WeightCandidate>();
         for (int bits : settings.widths(settings.weightBits()).stream()
                 .map(width -> Math.max(fewest, width))
@@ -112,12 +114,12 @@ final class WeightCandidates {
                         axis,
                         block,
                         importance,
-                        settings.weightRange().criterion());
+                        RangeCriterion.of(settings.calibrate().weights()));
     }
 
     private int block(Node node, Placement.Weight place, int rank) {
         boolean matrix = node.is("MatMul", "Gemm") && rank == 2 && place.axis() != Uniform.PER_TENSOR;
-        return matrix && settings.granularity() instanceof Granularity.PerBlock(int size) ? size : 0;
+        return matrix ? settings.calibrate().blockSize() : 0;
     }
 
     /**

@@ -21,12 +21,12 @@ import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.FloatKernels;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.settings.Products;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -73,19 +73,6 @@ public final class Exporter {
             Products products,
             int batch,
             Provider provider) {}
-
-    /** What products with 4-bit weights in blocks are written as. */
-    public enum Products {
-        /** DequantizeLinear and MatMul, operators of the ONNX standard. */
-        STANDARD,
-        /** onnxruntime's own {@code MatMulNBits}. */
-        MATMULNBITS;
-
-        /** Reads a recipe's word, {@code standard} or {@code matmulnbits}. */
-        public static Products of(String word) {
-            return valueOf(word.toUpperCase(Locale.ROOT));
-        }
-    }
 
     /**
      * How widths were chosen.

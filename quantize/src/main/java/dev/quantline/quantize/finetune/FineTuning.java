@@ -79,13 +79,13 @@ public final class FineTuning implements AutoCloseable {
             var graph = model.copy();
             var terms = new ArrayList<>(List.of(Loss.Term.of(1, task.addTo(graph))));
             var observed = new ArrayList<OutlierActivations.Activation>();
-            if (settings.lambda() > 0) {
+            if (settings.quanttune().lambda() > 0) {
                 var outliers = new OutlierActivations(graph, exclude);
                 observed.addAll(outliers.all());
                 terms.addAll(outliers.terms());
             }
             graph.sort();
-            statistics = new OutlierStatistics(observed, settings.width());
+            statistics = new OutlierStatistics(observed, settings.quanttune().k());
             var learned = TrainableConstants.of(model);
             var forTraining = TrainingGraph.of(
                     graph,
@@ -96,14 +96,14 @@ public final class FineTuning implements AutoCloseable {
                             .map(OutlierActivations.Activation::observed)
                             .toList());
             // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
-            boolean still = settings.task() == Task.DISTILL && settings.lambda() == 0;
-            steps = still ? 0 : (int) Math.min(settings.steps(), (long) settings.epochs() * data.perEpoch());
-            var groups = List.of(new Group(learned, Optimizer.adamW(settings.rate(), settings.decay())));
+            boolean still = settings.task() == Task.DISTILL && settings.quanttune().lambda() == 0;
+            steps = still ? 0 : (int) Math.min(settings.quanttune().steps(), (long) settings.quanttune().epochs() * data.perEpoch());
+            var groups = List.of(new Group(learned, Optimizer.adamW(settings.quanttune().rate(), settings.quanttune().decay())));
             trainer = opened.add(
                     new Trainer(
                             forTraining,
                             model.initializers(),
-                            new Trainer.Settings(groups, Schedule.cosine(steps), settings.clip()),
+                            new Trainer.Settings(groups, Schedule.cosine(steps), settings.quanttune().clip()),
                             List.of(),
                             statistics,
                             provider),
@@ -140,7 +140,7 @@ public final class FineTuning implements AutoCloseable {
      * @return whether it is at its end
      */
     public boolean advance(BooleanSupplier stop, Progress progress) {
-        if (trainer.steps() == 0 && settings.lambda() > 0) {
+        if (trainer.steps() == 0 && settings.quanttune().lambda() > 0) {
             weighOutliers();
         }
         return run.advance(stop, progress);
@@ -154,7 +154,7 @@ public final class FineTuning implements AutoCloseable {
         statistics.follow();
         statistics.weigh(1);
         double outliers = trainer.gradients(batch) - taskAlone;
-        statistics.weigh(outliers > 0 ? settings.lambda() * taskLoss(quantized) / outliers : 0);
+        statistics.weigh(outliers > 0 ? settings.quanttune().lambda() * taskLoss(quantized) / outliers : 0);
     }
 
     /** The network with what was learned; as it was when the loss stopped being finite. */

@@ -42,13 +42,20 @@ final class TaskData implements AutoCloseable {
         this.samples = samples;
         task = settings.task();
         int unit = task.unit();
-        int most = Math.max(unit, Math.min(samples.batchSize(settings.batch()), samples.size()) / unit * unit);
+        int most =
+                Math.max(unit, Math.min(samples.batchSize(settings.quanttune().batch()), samples.size()) / unit * unit);
         batch = samples.batchSize(most);
         int judging = samples.size() < 2 * batch
                 ? 0
                 : Math.max(batch, Math.min(HELD, samples.size() / SHARE) / batch * batch);
         int trained = samples.size() - judging;
-        shuffled = new Minibatches(samples, trained - trained % unit, batch, unit, task.targets(), settings.seed());
+        shuffled = new Minibatches(
+                samples,
+                trained - trained % unit,
+                batch,
+                unit,
+                task.targets(),
+                settings.quanttune().seed());
         scoreUnit = task == Task.PAIRS ? scoreUnit(samples.dataset().target("scores")) : 1;
         if (task == Task.DISTILL) {
             var shown = model.copy();

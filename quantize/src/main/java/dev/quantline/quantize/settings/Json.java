@@ -3,12 +3,15 @@ package dev.quantline.quantize.settings;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -20,6 +23,7 @@ import java.io.UncheckedIOException;
 public final class Json {
     public static final ObjectMapper MAPPER = JsonMapper.builder()
             .addModule(new Jdk8Module())
+            .addModule(new SimpleModule().setDeserializerModifier(new Standards()))
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
             .enable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
@@ -40,6 +44,34 @@ public final class Json {
     /** The value as a JSON tree. */
     public static JsonNode tree(Object value) {
         return MAPPER.valueToTree(value);
+    }
+
+    /**
+     * A part of a recipe, by what differs from the standard: {@code {layers: 'off', samples: 64}}.
+     *
+     * @throws IllegalArgumentException when the part has no such components
+     */
+    public static <T extends Record> T part(Class<T> part, String stated) {
+        try {
+            return MAPPER.readerFor(part)
+                    .with(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+                    .withFeatures(JsonReadFeature.ALLOW_UNQUOTED_FIELD_NAMES, JsonReadFeature.ALLOW_SINGLE_QUOTES)
+                    .readValue(stated);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(part.getSimpleName() + " cannot be " + stated, e);
+        }
+    }
+
+    /** The first with what the second states instead: objects field by field, anything else whole. */
+    public static ObjectNode merge(ObjectNode base, ObjectNode over) {
+        over.properties().forEach(field -> {
+            if (field.getValue() instanceof ObjectNode stated && base.get(field.getKey()) instanceof ObjectNode inner) {
+                merge(inner, stated);
+            } else {
+                base.set(field.getKey(), field.getValue());
+            }
+        });
+        return base;
     }
 
     /**

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 
 /** Fills in what a recipe leaves to its preset. */
 public final class RecipeReader {
-    private static final ObjectNode PRESETS = (ObjectNode) Recipe.presets();
+    private static final ObjectNode PRESETS = Recipe.presets();
 
     private RecipeReader() {}
 
@@ -60,7 +60,7 @@ public final class RecipeReader {
         ObjectNode expanded = PRESETS.withObject("/" + preset).deepCopy();
         expanded.put("preset", preset);
         if (recipe.isObject()) {
-            merge(expanded, (ObjectNode) recipe);
+            Json.merge(expanded, (ObjectNode) recipe);
             boolean says = recipe.has("goal") || recipe.at("/allocate/loss").isNumber();
             if (says
                     && recipe.at("/allocate/aim").isMissingNode()
@@ -69,15 +69,5 @@ public final class RecipeReader {
             }
         }
         return expanded;
-    }
-
-    private static void merge(ObjectNode base, ObjectNode over) {
-        over.properties().forEach(field -> {
-            if (field.getValue().isObject() && base.get(field.getKey()) instanceof ObjectNode inner) {
-                merge(inner, (ObjectNode) field.getValue());
-            } else {
-                base.set(field.getKey(), field.getValue());
-            }
-        });
     }
 }

@@ -1,5 +1,6 @@
 /**
- * What a user may ask of quantization: the recipe, its presets, the one JSON mapping of the project and the hashes that name contents.
+ * What a user may ask of quantization: the recipe, its schema and presets, the one JSON mapping of the project and the hashes that name
+ * contents.
  *
  * <p>Imports {@code onnx} only.
  */

@@ -12,6 +12,7 @@ import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.evaluate.Fidelity;
 import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Recipe.Training;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -150,7 +151,7 @@ final class BlockTuning implements AutoCloseable {
                 state.model(),
                 state.plan(),
                 trainables,
-                new RoundingRegularizer(training.rounding(), training.steps()));
+                new RoundingRegularizer(training.rates().decision(), training.steps()));
     }
 
     /** To be closed; null where nothing behind counts. */

@@ -9,6 +9,7 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Rounding;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -39,8 +40,8 @@ final class Partition {
     }
 
     List<Subgraph> of(TuneSettings settings) {
-        return switch (settings.layers()) {
-            case OFF -> settings.rounding() == TuneSettings.Rounding.COMPENSATED ? blocks(settings) : List.of();
+        return switch (settings.tune().layers()) {
+            case OFF -> settings.tune().rounding() == Rounding.COMPENSATED ? blocks(settings) : List.of();
             case ADAQUANT, ADAROUND -> usable(Layers.of(model, plan));
             case RECONSTRUCT -> blocks(settings);
         };
@@ -48,9 +49,9 @@ final class Partition {
 
     private List<Subgraph> blocks(TuneSettings settings) {
         return usable(
-                settings.blocks().isEmpty()
+                settings.tune().blocks().isEmpty()
                         ? Blocks.of(model, plan, bySample(Blocks.narrows(model, plan))::contains)
-                        : Blocks.endingIn(settings.blocks(), model, plan));
+                        : Blocks.endingIn(settings.tune().blocks(), model, plan));
     }
 
     /** The whole network; empty when an output has another first axis. */

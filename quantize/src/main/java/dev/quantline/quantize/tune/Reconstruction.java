@@ -15,6 +15,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -109,7 +110,7 @@ final class Reconstruction {
     }
 
     private Batches batches() {
-        return data.training(split.train(), training.batch(), training.floatShare(), training.seed());
+        return data.training(split.train(), training.batch(), training.mix(), training.seed());
     }
 
     /** How long a step takes, on average over a few behind the first. */
@@ -208,7 +209,8 @@ final class Reconstruction {
         parameters.forEach((tensor, kind) ->
                 kinds.computeIfAbsent(kind, first -> new ArrayList<>()).add(tensor));
         return kinds.entrySet().stream()
-                .map(kind -> new Group(kind.getValue(), Optimizer.adam(training.rate(kind.getKey()))))
+                .map(kind ->
+                        new Group(kind.getValue(), Optimizer.adam(kind.getKey().rate(training.rates()))))
                 .toList();
     }
 }

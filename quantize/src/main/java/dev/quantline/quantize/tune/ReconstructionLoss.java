@@ -6,6 +6,7 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import java.util.ArrayList;
 import java.util.List;

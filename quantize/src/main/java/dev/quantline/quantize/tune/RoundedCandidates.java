@@ -6,6 +6,7 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Rounding;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Tuner.Step;
@@ -35,7 +36,7 @@ public final class RoundedCandidates {
         this.settings = settings;
         this.batch = batch;
         this.provider = provider;
-        split = Split.of(Math.min(settings.samples(), samples.size()));
+        split = Split.of(Math.min(settings.tune().samples(), samples.size()));
         heldOut = new HeldOutError(model, samples, split, false, batch, provider);
     }
 
@@ -67,7 +68,7 @@ public final class RoundedCandidates {
     }
 
     private Map<Integer, Graph> round(Map<Integer, QuantizationPlan> plans, Progress progress) {
-        boolean compensated = settings.rounding() == TuneSettings.Rounding.COMPENSATED;
+        boolean compensated = settings.tune().rounding() == Rounding.COMPENSATED;
         var products = compensated
                 ? InputGram.of(model, samples, 0, split.train(), batch, provider, progress.part(0, 0.3))
                 : InputGram.none();
@@ -81,7 +82,7 @@ public final class RoundedCandidates {
                 var weights = Gptq.apply(model, plan, products, part.part(0, 0.4));
                 state = better("compensated rounding", name, state, new State(weights, plan), part.part(0.4, 0.6));
             }
-            if (settings.bias()) {
+            if (settings.tune().bias()) {
                 var biases = BiasCorrection.apply(
                         model, state.model(), plan, samples, 0, split.train(), batch, provider, part.part(0.6, 0.8));
                 state = better("bias correction", name, state, new State(biases, plan), part.part(0.8, 1));

@@ -1,5 +1,8 @@
 package dev.quantline.quantize.tune;
 
+import dev.quantline.quantize.settings.Order;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.runtime.Progress;
@@ -14,8 +17,6 @@ import java.util.function.BooleanSupplier;
 
 /** The moves of a {@link TuningRun} that work on one subgraph of the model at a time, and at last on the whole of it. */
 final class SubgraphMoves implements AutoCloseable {
-    private static final double WHOLE_RATE = 0.05;
-    private static final double LOGITS_RATE = 0.2;
     /** Activations of a batch of whole samples; training keeps two to three times that. */
     private static final long WHOLE_BYTES = 1L << 30;
 
@@ -42,8 +43,8 @@ final class SubgraphMoves implements AutoCloseable {
         settings = task.settings();
         partition = new Partition(model, task.start().plan(), task.samples(), task.provider());
         subgraphs = partition.of(settings);
-        training = settings.training()
-                .withBatch(task.samples().batchSize(settings.training().batch()));
+        training = settings.tune().training()
+                .withBatch(task.samples().batchSize(settings.tune().training().batch()));
     }
 
     /** Those that are tuned one after the other. */
@@ -69,7 +70,7 @@ final class SubgraphMoves implements AutoCloseable {
 
     private Training within(Subgraph subgraph, Trainables trainables, Training usual) {
         int place = subgraphs.indexOf(subgraph);
-        int left = subgraphs.size() - Math.max(0, place) + (settings.whole() == TuneSettings.Whole.OFF ? 0 : 1);
+        int left = subgraphs.size() - Math.max(0, place) + (settings.trainsWhole() ? 1 : 0);
         return usual.withSteps(budget.steps(
                 place + " " + subgraph.name(),
                 place < 0 ? 1 : left,
@@ -92,7 +93,7 @@ final class SubgraphMoves implements AutoCloseable {
         arrive(subgraph);
         opaque.ifPresent(node -> leaveUntrained(subgraph, node));
         var trainables = opaque.isPresent() ? Trainables.NOTHING : settings.trainables();
-        String method = settings.layers().name().toLowerCase(Locale.ROOT);
+        String method = settings.tune().layers().word();
         String where = (subgraphs.indexOf(subgraph) + 1) + " of " + subgraphs.size() + ", " + subgraph.name();
         var how = within(subgraph, trainables, training);
         return tune(method, subgraph, trainables, how, stop, progress.of(method + " " + where, subgraph.name()));
@@ -135,15 +136,12 @@ final class SubgraphMoves implements AutoCloseable {
         // As many samples make a batch as have room.
         long fit = Math.clamp(WHOLE_BYTES / Math.max(1, partition.bytesASample()), 1, training.batch());
         var fitting = training.withBatch(task.samples().batchSize((int) fit));
-        var closer = settings.logits()
-                ? fitting.withLoss(Training.Distance.KL).withRates(LOGITS_RATE)
-                : fitting.withRates(WHOLE_RATE);
-        var how = within(whole, settings.wholeTrainables(), closer);
+        var how = within(whole, settings.wholeTrainables(), settings.wholeTraining(fitting));
         return tune("whole", whole, settings.wholeTrainables(), how, stop, progress.of("whole network", ""));
     }
 
     private Optional<Subgraph> behind(Subgraph subgraph) {
-        boolean looks = settings.training().ahead() > 0 && settings.layers() == TuneSettings.Method.RECONSTRUCT;
+        boolean looks = settings.tune().training().ahead() > 0 && settings.tune().layers() == TuningMethod.RECONSTRUCT;
         return looks && subgraphs.contains(subgraph)
                 ? AcrossBlock.behind(subgraphs, subgraphs.indexOf(subgraph), model)
                         .filter(rest -> NonDifferentiable.behind(rest, model).isEmpty())
@@ -153,9 +151,9 @@ final class SubgraphMoves implements AutoCloseable {
     /** Blocks follow on each other; layers are taken wherever they are. */
     private void arrive(Subgraph subgraph) {
         boolean single =
-                settings.layers() == TuneSettings.Method.ADAQUANT || settings.layers() == TuneSettings.Method.ADAROUND;
+                settings.tune().layers() == TuningMethod.ADAQUANT || settings.tune().layers() == TuningMethod.ADAROUND;
         if (tuning == null) {
-            tuning = blockTuning(settings.sequential());
+            tuning = blockTuning(settings.tune().order() == Order.SEQUENTIAL);
             if (!single) {
                 subgraphs.stream()
                         .takeWhile(earlier -> earlier != subgraph)

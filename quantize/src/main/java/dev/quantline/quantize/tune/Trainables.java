@@ -1,5 +1,8 @@
 package dev.quantline.quantize.tune;
 
+import dev.quantline.quantize.settings.Recipe.Rates;
+import java.util.function.ToDoubleFunction;
+
 /**
  * What of a subgraph is trained.
  *
@@ -37,12 +40,22 @@ public record Trainables(
 
     /** What a trained tensor is; each kind has a learning rate of its own. */
     enum Kind {
-        WEIGHT,
-        ROUNDING,
-        BIAS,
-        WEIGHT_SCALE,
-        ACTIVATION_SCALE,
-        ZERO_POINT,
-        AFFINE
+        WEIGHT(Rates::weights),
+        ROUNDING(Rates::rounding),
+        BIAS(Rates::biases),
+        WEIGHT_SCALE(Rates::weightScales),
+        ACTIVATION_SCALE(Rates::activationScales),
+        ZERO_POINT(Rates::zeroPoints),
+        AFFINE(Rates::affine);
+
+        private final ToDoubleFunction<Rates> rate;
+
+        Kind(ToDoubleFunction<Rates> rate) {
+            this.rate = rate;
+        }
+
+        double rate(Rates rates) {
+            return rate.applyAsDouble(rates);
+        }
     }
 }

@@ -8,6 +8,11 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Order;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.Recipe.Tune;
+import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.TuningMethod;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Tuner.Step;
@@ -84,7 +89,7 @@ public final class TuningRun implements AutoCloseable {
         this.given = given;
         var model = aims.alone(reference);
         var start = new State(given == reference ? model : aims.alone(given), plan);
-        var split = Split.of(Math.min(settings.samples(), calibration.size()));
+        var split = Split.of(Math.min(settings.tune().samples(), calibration.size()));
         task = new TuningTask(model, start, calibration, settings, split, batch, provider, folder);
         judged = new JudgedState(task);
         checkpoint = folder.resolve(TRAINING);
@@ -93,18 +98,18 @@ public final class TuningRun implements AutoCloseable {
     }
 
     private void addMoves(TuneSettings settings) {
-        if (settings.bias()) {
+        if (settings.tune().bias()) {
             add(this::correctBiases);
         }
         for (var subgraph : subgraphs.subgraphs()) {
-            if (settings.rounding() == TuneSettings.Rounding.COMPENSATED) {
+            if (settings.tune().rounding() == Rounding.COMPENSATED) {
                 add(progress -> subgraphs.round(subgraph, progress));
             }
             var opaque =
                     NonDifferentiable.in(subgraph, task.model(), task.start().plan());
             moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
         }
-        if (settings.whole() != TuneSettings.Whole.OFF) {
+        if (settings.trainsWhole()) {
             // The whole takes as long as all its subgraphs.
             int weight = Math.max(1, subgraphs.subgraphs().size());
             subgraphs
@@ -112,12 +117,12 @@ public final class TuningRun implements AutoCloseable {
                     .ifPresent(whole -> moves.add(
                             new Move(weight, (stop, progress) -> subgraphs.trainWhole(whole, stop, progress))));
         }
-        if (settings.normalization()) {
+        if (settings.tune().normalization()) {
             add(this::normalize);
         }
         if (!subgraphs.subgraphs().isEmpty()
-                || settings.whole() != TuneSettings.Whole.OFF
-                || settings.normalization()) {
+                || settings.trainsWhole()
+                || settings.tune().normalization()) {
             add(judged::judgeTheWhole);
         }
     }

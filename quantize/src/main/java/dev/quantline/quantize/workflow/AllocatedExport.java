@@ -21,6 +21,7 @@ import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.settings.Judge;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Width;
 import java.io.IOException;
@@ -54,7 +55,7 @@ public record AllocatedExport(
 
     /** What a layer's loss is, as the recipe says, on the calibration data. */
     static OutputLoss judge(Recipe.Allocate allocate, Measure measure, Samples calibration) throws IOException {
-        return OutputLoss.of(measure, calibration.dataset(), allocate.judge().equals("task"));
+        return OutputLoss.of(measure, calibration.dataset(), allocate.judge() == Judge.TASK);
     }
 
     /**

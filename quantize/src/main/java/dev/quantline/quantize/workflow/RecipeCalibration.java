@@ -2,11 +2,6 @@ package dev.quantline.quantize.workflow;
 
 import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
-import dev.quantline.quantize.calibrate.Granularity;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.settings.Width;
 import java.util.stream.Stream;
 
@@ -15,21 +10,7 @@ final class RecipeCalibration {
     private RecipeCalibration() {}
 
     static CalibrateSettings settings(QuantizationSettings settings, Spilling spilling) {
-        var recipe = settings.recipe();
-        var calibrate = recipe.calibrate();
-        return new CalibrateSettings(
-                RangeCriterion.parse(calibrate.range()),
-                CalibrateSettings.parse(WeightRange.class, "recipe.calibrate.weights", calibrate.weights()),
-                CalibrateSettings.parse(SoftmaxQuantizer.class, "recipe.calibrate.softmax", calibrate.softmax()),
-                CalibrateSettings.parse(Migration.class, "recipe.calibrate.layernorm", calibrate.layernorm()),
-                recipe.weightBits(),
-                recipe.activationBits(),
-                recipe.exclude(),
-                CalibrateSettings.SAMPLES,
-                Granularity.parse(calibrate.granularity(), calibrate.block()),
-                recipe.candidates(),
-                pairLimit(settings),
-                spilling);
+        return new CalibrateSettings(settings.recipe(), pairLimit(settings), spilling);
     }
 
     /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */

@@ -11,11 +11,12 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Quantizer;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,7 +49,7 @@ class ActivationQuantizerSearchTest {
         }
     }
 
-    private static CalibrateSettings settings(RangeCriterion range, SoftmaxQuantizer softmax, Migration migration) {
+    private static CalibrateSettings settings(ActivationRange range, SoftmaxQuantizer softmax, Migration migration) {
         return new CalibrateSettings(range, WeightRange.MSE, softmax, migration, 8, 4, List.of(), 8);
     }
 
@@ -80,7 +81,7 @@ class ActivationQuantizerSearchTest {
 
         var result = calibrate(
                 model,
-                settings(new RangeCriterion.Mse(), SoftmaxQuantizer.UNIFORM, Migration.MEDIAN),
+                settings(ActivationRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN),
                 Progress.none(),
                 new ArrayList<>());
 
@@ -108,7 +109,7 @@ class ActivationQuantizerSearchTest {
 
         var result = calibrate(
                 model,
-                settings(new RangeCriterion.Auto(), SoftmaxQuantizer.UNIFORM, Migration.SEARCH),
+                settings(ActivationRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.SEARCH),
                 (done, what) -> {
                     seen.add(done);
                     said.add(what.replaceAll("\\d+", "n"));
@@ -157,10 +158,7 @@ class ActivationQuantizerSearchTest {
         var model = PreparedModel.prepare(softmax());
         for (var curve : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
             var result = calibrate(
-                    model,
-                    settings(new RangeCriterion.Mse(), curve, Migration.OFF),
-                    Progress.none(),
-                    new ArrayList<>());
+                    model, settings(ActivationRange.MSE, curve, Migration.OFF), Progress.none(), new ArrayList<>());
 
             assertEquals(curve.name().toLowerCase(), chosen(result).get("a").label());
             assertEquals("uniform", chosen(result).get("h").label());
@@ -181,7 +179,7 @@ class ActivationQuantizerSearchTest {
         var model = PreparedModel.prepare(softmax());
         var auto = calibrate(
                         model,
-                        settings(new RangeCriterion.Auto(), SoftmaxQuantizer.AUTO, Migration.OFF)
+                        settings(ActivationRange.AUTO, SoftmaxQuantizer.AUTO, Migration.OFF)
                                 .withCandidates(List.of(2, 8)),
                         Progress.none(),
                         new ArrayList<>())
@@ -191,8 +189,7 @@ class ActivationQuantizerSearchTest {
             // When
             var one = calibrate(
                             model,
-                            settings(new RangeCriterion.Auto(), curve, Migration.OFF)
-                                    .withCandidates(List.of(2, 8)),
+                            settings(ActivationRange.AUTO, curve, Migration.OFF).withCandidates(List.of(2, 8)),
                             Progress.none(),
                             new ArrayList<>())
                     .table();
@@ -210,7 +207,7 @@ class ActivationQuantizerSearchTest {
 
     @Test
     void codesWiderThanATableHaveNoCurve() throws IOException {
-        var settings = settings(new RangeCriterion.Mse(), SoftmaxQuantizer.TAN, Migration.OFF)
+        var settings = settings(ActivationRange.MSE, SoftmaxQuantizer.TAN, Migration.OFF)
                 .withCandidates(List.of(8, 9, 16));
 
         var table = calibrate(PreparedModel.prepare(softmax()), settings, Progress.none(), new ArrayList<>())

@@ -1,9 +1,12 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -14,31 +17,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class CalibrateSettingsTest {
-    private static final RangeCriterion MSE = new RangeCriterion.Mse();
+    private static final ActivationRange MSE = ActivationRange.MSE;
 
     private static CalibrateSettings of(
-            RangeCriterion range,
+            ActivationRange range,
             WeightRange weights,
             SoftmaxQuantizer softmax,
             Migration layernorm,
             int activationBits) {
         return new CalibrateSettings(range, weights, softmax, layernorm, 8, activationBits, List.of(), 1);
-    }
-
-    @Test
-    void widthsFromTwoToSixteenAreTakenAndOthersRefused() {
-        for (int bits : List.of(2, 16)) {
-            assertDoesNotThrow(() -> CalibrateSettings.plain(MSE, bits, bits, List.of()));
-        }
-        for (int bits : List.of(0, 1, 17)) {
-            assertThrows(BadInput.class, () -> CalibrateSettings.plain(MSE, bits, 8, List.of()));
-            assertThrows(BadInput.class, () -> CalibrateSettings.plain(MSE, 8, bits, List.of()));
-        }
-        assertThrows(BadInput.class, () -> CalibrateSettings.plain(MSE, CalibrateSettings.FLOAT, 8, List.of()));
-        assertThrows(
-                BadInput.class,
-                () -> new CalibrateSettings(
-                        MSE, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8, 8, List.of(), 0));
     }
 
     @Test
@@ -48,37 +35,25 @@ class CalibrateSettingsTest {
         assertFalse(nothing.needsSamples());
         assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8)
                 .needsSamples());
-        assertTrue(of(new RangeCriterion.Auto(), WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8)
+        assertTrue(of(ActivationRange.AUTO, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF, 8)
                 .needsSamples());
         assertTrue(
                 of(MSE, WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.OFF, 8).needsSamples());
         assertTrue(of(MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEAN, 8)
                 .needsSamples());
         // Where activations stay float, only weights are left to try.
-        assertFalse(of(
-                        new RangeCriterion.Auto(),
-                        WeightRange.MSE,
-                        SoftmaxQuantizer.TAN,
-                        Migration.MEAN,
-                        CalibrateSettings.FLOAT)
+        assertFalse(of(ActivationRange.AUTO, WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.MEAN, Recipe.FLOAT)
                 .needsSamples());
-        assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, CalibrateSettings.FLOAT)
+        assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, Recipe.FLOAT)
                 .needsSamples());
     }
 
     @Test
-    void granularitiesAreReadFromText() {
-        assertEquals(new Granularity.PerTensor(), Granularity.parse("tensor", 32));
-        assertEquals(new Granularity.PerChannel(), Granularity.parse("channel", 32));
-        assertEquals(new Granularity.PerBlock(16), Granularity.parse("block", 16));
-        for (int size : List.of(8, 24, 0)) {
-            var message = assertThrows(BadInput.class, () -> Granularity.parse("block", size))
-                    .getMessage();
-            assertTrue(message.contains("calibrate.block") && message.contains(Integer.toString(size)), message);
-        }
-        assertTrue(assertThrows(BadInput.class, () -> Granularity.parse("row", 32))
-                .getMessage()
-                .contains("'row'"));
+    void onlyBlocksHaveASize() {
+        var settings = CalibrateSettings.int8();
+
+        assertEquals(0, settings.with(Granularity.TENSOR, 16).calibrate().blockSize());
+        assertEquals(16, settings.with(Granularity.BLOCK, 16).calibrate().blockSize());
     }
 
     @Test

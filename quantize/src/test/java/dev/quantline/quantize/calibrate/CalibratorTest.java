@@ -14,15 +14,18 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -210,12 +213,12 @@ class CalibratorTest {
     void blocksAndSixteenBitsRunAtOpset21() throws IOException {
         var model = PreparedModel.prepare(Networks.transformer(1));
         var data = Data.tokens(12, 9, 1);
-        var sixteen = calibrate(model, data, CalibrateSettings.plain(new RangeCriterion.MinMax(), 8, 16, List.of()));
+        var sixteen = calibrate(model, data, CalibrateSettings.plain(ActivationRange.MINMAX, 8, 16, List.of()));
         var blocks = calibrate(
                 model,
                 data,
-                CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, CalibrateSettings.FLOAT, List.of())
-                        .with(new Granularity.PerBlock(16)));
+                CalibrateSettings.plain(ActivationRange.MINMAX, 4, Recipe.FLOAT, List.of())
+                        .with(Granularity.BLOCK, 16));
 
         assertEquals(21, sixteen.plan().applyTo(model).opset());
         assertTrue(noise(model, sixteen.plan().applyTo(model), data) < 1e-3);
@@ -228,7 +231,7 @@ class CalibratorTest {
     void widthsAndExclusionsAreKeptAndTablesKeepEightBits() throws IOException {
         var model = PreparedModel.prepare(Networks.transformer(1));
 
-        var settings = CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 6, List.of("layer1.*"));
+        var settings = CalibrateSettings.plain(ActivationRange.MINMAX, 4, 6, List.of("layer1.*"));
         var plan = calibrate(model, Data.tokens(12, 9, 1), settings).plan();
 
         assertTrue(plan.activations().stream()
@@ -249,7 +252,7 @@ class CalibratorTest {
         var data = Data.rows(24, 1);
 
         // When
-        var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), 8, 8, List.of("second*", "logits*"));
+        var settings = CalibrateSettings.plain(ActivationRange.MSE, 8, 8, List.of("second*", "logits*"));
         var plan = calibrate(model, data, settings).plan();
 
         // Then
@@ -287,7 +290,7 @@ class CalibratorTest {
         var network = Networks.transformer(2);
         var model = PreparedModel.prepare(network);
         var data = Data.tokens(24, 9, 1);
-        var plain = calibrate(model, data, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of()));
+        var plain = calibrate(model, data, CalibrateSettings.plain(ActivationRange.MINMAX, 4, 4, List.of()));
 
         // When
         var searched = calibrate(model, data, CalibrateSettings.searched(4, 4, List.of()));
@@ -325,14 +328,7 @@ class CalibratorTest {
                 PreparedModel.prepare(builder.output("y", DataType.FLOAT, -1, 4).graph());
         var data = Data.rows(32, 1);
         var left = new CalibrateSettings(
-                new RangeCriterion.Mse(),
-                WeightRange.MSE,
-                SoftmaxQuantizer.UNIFORM,
-                Migration.MEDIAN,
-                8,
-                4,
-                List.of(),
-                32);
+                ActivationRange.MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 4, List.of(), 32);
 
         // When
         var without = calibrate(model, data, left);
@@ -356,7 +352,7 @@ class CalibratorTest {
         var model = PreparedModel.prepare(Networks.transformer(2));
         for (var softmax : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
             var settings = new CalibrateSettings(
-                    new RangeCriterion.Mae(), WeightRange.MAE, softmax, Migration.MEDIAN, 6, 4, List.of(), 8);
+                    ActivationRange.MAE, WeightRange.MAE, softmax, Migration.MEDIAN, 6, 4, List.of(), 8);
 
             var result = calibrate(model, Data.tokens(8, 9, 1), settings);
 
@@ -425,17 +421,6 @@ class CalibratorTest {
                 assertTrue(message.contains("'x'"), message);
             }
         }
-    }
-
-    @Test
-    void settingsThatCannotBeAreNamed() {
-        assertThrows(BadInput.class, () -> CalibrateSettings.plain(new RangeCriterion.Mse(), 1, 8, List.of()));
-        assertThrows(BadInput.class, () -> CalibrateSettings.plain(new RangeCriterion.Mse(), 8, 17, List.of()));
-        assertEquals(Migration.MEDIAN, CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "median"));
-        var message = assertThrows(
-                        BadInput.class, () -> CalibrateSettings.parse(Migration.class, "calibrate.layernorm", "most"))
-                .getMessage();
-        assertTrue(message.contains("calibrate.layernorm") && message.contains("median"), message);
     }
 
     @Test

@@ -2,7 +2,6 @@ package dev.quantline.quantize.calibrate;
 
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
@@ -18,6 +17,11 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Tangent;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -30,7 +34,6 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** At which widths pairs of codes are limited, and whose scales are chosen by the error of the output. */
@@ -42,8 +45,8 @@ class CandidateLimitsTest {
     private Path folder;
 
     private static CalibrateSettings settings(int limit, Granularity granularity, Integer... widths) {
-        return CalibrateSettings.plain(new RangeCriterion.Mse(), widths[0], 8, List.of())
-                .with(granularity)
+        return CalibrateSettings.plain(ActivationRange.MSE, widths[0], 8, List.of())
+                .with(granularity, 16)
                 .withCandidates(List.of(widths))
                 .withPairLimit(limit);
     }
@@ -75,7 +78,7 @@ class CandidateLimitsTest {
 
     @Test
     void pairsAreLimitedWhereCodesCouldExceedTheLimitOnIntegerKernels() {
-        var perChannel = new Granularity.PerChannel();
+        var perChannel = Granularity.CHANNEL;
 
         // Two codes of 7 bits reach -128 together, and 9 bits run on no integer kernel.
         assertEquals(List.of(0, 0, 128, 0), limits(read(GRID), settings(128, perChannel, 4, 7, 8, 9)));
@@ -89,19 +92,19 @@ class CandidateLimitsTest {
                 List.of(0),
                 limits(read(new Tangent(8, 1, 0.5, 1)), settings(128, perChannel, 8)),
                 "as is what lies on a curve");
-        assertEquals(List.of(0), limits(read(GRID), settings(128, new Granularity.PerBlock(16), 8)), "and blocks");
+        assertEquals(List.of(0), limits(read(GRID), settings(128, Granularity.BLOCK, 8)), "and blocks");
     }
 
     @Test
     void whatALimitCostsStandsBesideIt() {
-        var all = candidates(read(GRID), settings(60, new Granularity.PerChannel(), 4, 8), InputGram.none());
+        var all = candidates(read(GRID), settings(60, Granularity.CHANNEL, 4, 8), InputGram.none());
         var weight = product().initializers().get("w");
 
         assertNull(all.getFirst().free());
         var limited = all.getLast();
         assertEquals(60, limited.quantizer().pairLimit());
         assertEquals(WeightSearch.error(weight, limited.quantizer(), null), limited.error(), 1e-12);
-        var free = candidates(List.of(), settings(60, new Granularity.PerChannel(), 8), InputGram.none())
+        var free = candidates(List.of(), settings(60, Granularity.CHANNEL, 8), InputGram.none())
                 .getFirst();
         assertEquals(free.error(), limited.free(), 1e-12);
         assertTrue(limited.error() > 2 * limited.free(), limited.error() + " and " + limited.free());
@@ -124,13 +127,13 @@ class CandidateLimitsTest {
             var node = model.nodes().getFirst();
 
             // When
-            var channels = candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), gram)
+            var channels = candidates(List.of(), settings(0, Granularity.CHANNEL, 3), gram)
                     .getFirst()
                     .quantizer();
-            var blocks = candidates(List.of(), settings(0, new Granularity.PerBlock(16), 3), gram)
+            var blocks = candidates(List.of(), settings(0, Granularity.BLOCK, 3), gram)
                     .getFirst()
                     .quantizer();
-            var all = candidates(List.of(), settings(0, new Granularity.PerTensor(), 3), gram)
+            var all = candidates(List.of(), settings(0, Granularity.TENSOR, 3), gram)
                     .getFirst()
                     .quantizer();
 
@@ -142,7 +145,7 @@ class CandidateLimitsTest {
                             gram.of(model, node).orElseThrow()),
                     channels);
             assertNotEquals(
-                    candidates(List.of(), settings(0, new Granularity.PerChannel(), 3), InputGram.none())
+                    candidates(List.of(), settings(0, Granularity.CHANNEL, 3), InputGram.none())
                             .getFirst()
                             .quantizer(),
                     channels);
@@ -153,13 +156,13 @@ class CandidateLimitsTest {
 
     @Test
     void settingsInShortAreWhatTheySay() {
-        var mse = new RangeCriterion.Mse();
+        var mse = ActivationRange.MSE;
         assertEquals(
                 new CalibrateSettings(
                         mse,
-                        CalibrateSettings.WeightRange.MAX,
-                        CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-                        CalibrateSettings.Migration.OFF,
+                        WeightRange.MAX,
+                        SoftmaxQuantizer.UNIFORM,
+                        Migration.OFF,
                         8,
                         8,
                         List.of(),
@@ -167,10 +170,10 @@ class CandidateLimitsTest {
                 CalibrateSettings.int8());
         assertEquals(
                 new CalibrateSettings(
-                        new RangeCriterion.Auto(),
-                        CalibrateSettings.WeightRange.AUTO,
-                        CalibrateSettings.SoftmaxQuantizer.AUTO,
-                        CalibrateSettings.Migration.SEARCH,
+                        ActivationRange.AUTO,
+                        WeightRange.AUTO,
+                        SoftmaxQuantizer.AUTO,
+                        Migration.SEARCH,
                         4,
                         6,
                         List.of("a"),
@@ -179,15 +182,5 @@ class CandidateLimitsTest {
         assertEquals(
                 List.of(2, 4, 8),
                 CalibrateSettings.int8().withCandidates(List.of(4, 8, 2)).widths(8));
-        assertEquals(
-                CalibrateSettings.Migration.OFF,
-                CalibrateSettings.parse(CalibrateSettings.Migration.class, "field", "Off"));
-        var unknown = assertThrows(
-                        BadInput.class,
-                        () -> CalibrateSettings.parse(
-                                CalibrateSettings.Migration.class, "calibrate.layernorm", "serch"))
-                .getMessage();
-        assertTrue(
-                unknown.startsWith("calibrate.layernorm 'serch' is unknown") && unknown.contains("'search'"), unknown);
     }
 }

@@ -1,14 +1,16 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.Tensor;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
@@ -113,7 +115,7 @@ class DeadDataTest {
                 for (int axis : new int[] {Uniform.PER_TENSOR, 0, 1}) {
                     String what = "seed " + seed + ", " + range + " at " + bits + " on axis " + axis;
 
-                    var quantizer = WeightSearch.choose(weight, bits, axis, 0, importance, range.criterion());
+                    var quantizer = WeightSearch.choose(weight, bits, axis, 0, importance, RangeCriterion.of(range));
 
                     assertScales(quantizer, what);
                     assertFinite(quantizer, weight, what);
@@ -143,14 +145,7 @@ class DeadDataTest {
 
     private static CalibrateSettings moving(Migration migration) {
         return new CalibrateSettings(
-                new RangeCriterion.Mse(),
-                WeightRange.MSE,
-                CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-                migration,
-                4,
-                4,
-                List.of(),
-                ROWS);
+                ActivationRange.MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, migration, 4, 4, List.of(), ROWS);
     }
 
     private static MigrationSearch.Choice choice(Migration migration, Tensor values) {

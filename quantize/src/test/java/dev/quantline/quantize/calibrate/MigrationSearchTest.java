@@ -10,11 +10,12 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Spilling;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -43,7 +44,7 @@ class MigrationSearchTest {
 
     private static CalibrateSettings settings(Migration migration, int activationBits) {
         return new CalibrateSettings(
-                new RangeCriterion.Mse(),
+                ActivationRange.MSE,
                 WeightRange.MSE,
                 SoftmaxQuantizer.UNIFORM,
                 migration,

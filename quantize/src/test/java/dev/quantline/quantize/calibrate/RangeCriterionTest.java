@@ -5,6 +5,8 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.profile.Histogram;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.WeightRange;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -286,13 +288,17 @@ class RangeCriterionTest {
     }
 
     @Test
-    void criteriaAreReadFromText() {
-        for (String name : List.of("minmax", "movingaverage", "percentile", "entropy", "mse", "mae", "auto")) {
-            assertEquals(name, RangeCriterion.parse(name).label());
+    void everySettingHasItsCriterion() {
+        for (var range : ActivationRange.values()) {
+            assertEquals(range.word(), RangeCriterion.of(range).label());
         }
-        var message =
-                assertThrows(BadInput.class, () -> RangeCriterion.parse("max")).getMessage();
-        assertTrue(message.contains("'max'") && message.contains("mae"), message);
+        for (var range : WeightRange.values()) {
+            assertEquals(
+                    range == WeightRange.MAX ? "minmax" : range.word(),
+                    RangeCriterion.of(range).label());
+        }
+        assertEquals(new RangeCriterion.Percentile(.9999), RangeCriterion.of(ActivationRange.PERCENTILE));
+        assertEquals(new RangeCriterion.Percentile(.999), RangeCriterion.of(WeightRange.PERCENTILE));
     }
 
     @Test

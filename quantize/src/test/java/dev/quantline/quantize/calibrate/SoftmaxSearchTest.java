@@ -9,15 +9,16 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Codebook;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Tangent;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -202,7 +203,7 @@ class SoftmaxSearchTest {
         var model = PreparedModel.prepare(
                 builder.output("y", DataType.FLOAT, -1, CHANNELS).graph());
         var settings = new CalibrateSettings(
-                new RangeCriterion.MinMax(), WeightRange.MAX, softmax, Migration.OFF, 8, bits, List.of(), ROWS);
+                ActivationRange.MINMAX, WeightRange.MAX, softmax, Migration.OFF, 8, bits, List.of(), ROWS);
         try (var data = Dataset.open(
                 List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(scores, ROWS, TOKENS)))))) {
             var samples = new Samples(data, model, Map.of());

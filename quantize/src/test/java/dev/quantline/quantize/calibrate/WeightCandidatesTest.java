@@ -11,6 +11,11 @@ import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -30,15 +35,15 @@ class WeightCandidatesTest {
 
     private static CalibrateSettings settings(int bits, Granularity granularity) {
         return new CalibrateSettings(
-                        new RangeCriterion.Mse(),
-                        CalibrateSettings.WeightRange.MSE,
-                        CalibrateSettings.SoftmaxQuantizer.UNIFORM,
-                        CalibrateSettings.Migration.OFF,
+                        ActivationRange.MSE,
+                        WeightRange.MSE,
+                        SoftmaxQuantizer.UNIFORM,
+                        Migration.OFF,
                         bits,
                         8,
                         List.of(),
                         8)
-                .with(granularity)
+                .with(granularity, 16)
                 .withPairLimit(0);
     }
 
@@ -92,7 +97,7 @@ class WeightCandidatesTest {
 
         // When
         var profiles = Map.of("x", TensorProfile.of("x", -1, List.of(x)));
-        var scales = constants(model, profiles, List.of(), settings(3, new Granularity.PerChannel()))
+        var scales = constants(model, profiles, List.of(), settings(3, Granularity.CHANNEL))
                 .getFirst()
                 .candidates()
                 .getFirst();
@@ -134,11 +139,11 @@ class WeightCandidatesTest {
                 "mse");
 
         // When
-        var plain = constants(model, Map.of(), List.of(), settings(8, new Granularity.PerChannel()))
+        var plain = constants(model, Map.of(), List.of(), settings(8, Granularity.CHANNEL))
                 .getFirst()
                 .candidates()
                 .getFirst();
-        var roomy = constants(model, Map.of(), List.of(read), settings(8, new Granularity.PerChannel()))
+        var roomy = constants(model, Map.of(), List.of(read), settings(8, Granularity.CHANNEL))
                 .getFirst()
                 .candidates()
                 .getFirst();
@@ -173,13 +178,13 @@ class WeightCandidatesTest {
         // Then: scales and the axis they lie along
         assertEquals(
                 Map.of("table", "32 on 1", "w", "5 on 1", "v", "5 on 0", "k", "4 on 0"),
-                layout(model, new Granularity.PerChannel()));
+                layout(model, Granularity.CHANNEL));
         assertEquals(
                 Map.of("table", "32 on 1", "w", "10 on 0 by 16", "v", "10 on 1 by 16", "k", "4 on 0"),
-                layout(model, new Granularity.PerBlock(16)));
+                layout(model, Granularity.BLOCK));
         assertEquals(
                 Map.of("table", "32 on 1", "w", "1 on -1", "v", "1 on -1", "k", "1 on -1"),
-                layout(model, new Granularity.PerTensor()));
+                layout(model, Granularity.TENSOR));
     }
 
     private static Map<String, String> layout(Graph model, Granularity granularity) {
@@ -203,7 +208,7 @@ class WeightCandidatesTest {
         builder.op("y", "MatMul", h, builder.normal("v", 1, 4, 4));
         var model = builder.output("y", DataType.FLOAT, -1, 4).graph();
 
-        new WeightCandidates(model, Map.of(), List.of(), settings(4, new Granularity.PerChannel()), InputGram.none())
+        new WeightCandidates(model, Map.of(), List.of(), settings(4, Granularity.CHANNEL), InputGram.none())
                 .all(Placement.of(model, List.of()), (done, what) -> seen.add(done));
 
         assertEquals(List.of(.5, 1.0), seen);

@@ -22,6 +22,7 @@ import dev.quantline.quantize.plan.Observed;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Products;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -77,7 +78,7 @@ class ExporterTest {
                             true,
                             List.of(new Report.Step.Point(0, .2), new Report.Step.Point(9, .1)))),
                     ORIGIN,
-                    Exporter.Products.STANDARD,
+                    Products.STANDARD,
                     16,
                     Provider.cpu());
             return Exporter.export(job, folder, Progress.none()).withStages(Map.of("profile", new Report.Stage(2, .1)));

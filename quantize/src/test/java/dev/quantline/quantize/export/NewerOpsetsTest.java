@@ -18,9 +18,10 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.Placement;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Products;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -89,8 +90,8 @@ class NewerOpsetsTest {
             var stages = Stages.run(
                     prepared,
                     new Samples(data, prepared, Map.of()),
-                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
-            return Exporter.finish(stages.model(), stages.plan(), Exporter.Products.STANDARD, false);
+                    CalibrateSettings.plain(ActivationRange.MSE, bits, 8, List.of()));
+            return Exporter.finish(stages.model(), stages.plan(), Products.STANDARD, false);
         }
     }
 

@@ -13,9 +13,10 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.Granularity;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.fixture.Stages;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,7 +41,7 @@ class PackingTest {
             return Stages.run(
                     PreparedModel.prepare(network),
                     new Samples(data, network, Map.of()),
-                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+                    CalibrateSettings.plain(ActivationRange.MSE, bits, 8, List.of()));
         }
     }
 
@@ -141,8 +142,8 @@ class PackingTest {
             stages = Stages.run(
                     PreparedModel.prepare(network),
                     new Samples(data, network, Map.of()),
-                    CalibrateSettings.plain(new RangeCriterion.Mse(), 4, CalibrateSettings.FLOAT, List.of())
-                            .with(new Granularity.PerBlock(block)));
+                    CalibrateSettings.plain(ActivationRange.MSE, 4, Recipe.FLOAT, List.of())
+                            .with(Granularity.BLOCK, block));
         }
         var simulated = run(stages.quantized(), Data.tokens(3, 7, 2));
 

@@ -11,6 +11,7 @@ import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.settings.Products;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,7 +50,7 @@ class StoredWeightsTest {
                             OptionalDouble.empty(),
                             List.of(),
                             new Report.Provenance("aa", "bb", "cc", "1.2.3", 7),
-                            Exporter.Products.STANDARD,
+                            Products.STANDARD,
                             16,
                             Provider.cpu()),
                     folder,

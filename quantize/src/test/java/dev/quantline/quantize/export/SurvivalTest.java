@@ -27,6 +27,8 @@ import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.Target;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Products;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,7 +61,7 @@ class SurvivalTest {
         var original = ModelFile.read(file);
         try (var data = Dataset.open(List.of(rows))) {
             var samples = new Samples(data, original, Map.of());
-            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), weightBits, 8, List.of());
+            var settings = CalibrateSettings.plain(ActivationRange.MSE, weightBits, 8, List.of());
             var stages = Stages.run(PreparedModel.prepare(original), samples, settings);
             var out = Files.createDirectory(folder.resolve("out"));
             var report = Exporter.export(
@@ -77,7 +79,7 @@ class SurvivalTest {
                             OptionalDouble.empty(),
                             List.of(),
                             new Report.Provenance("a", "b", "c", "1", 0),
-                            Exporter.Products.STANDARD,
+                            Products.STANDARD,
                             16,
                             Provider.cpu()),
                     out,

@@ -15,9 +15,10 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Recipe.QuantTune;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,7 +45,7 @@ class FineTuningTest {
     }
 
     private static FineTuneSettings settings(Task task, double lambda, int steps) {
-        return new FineTuneSettings(task, false, lambda, 3, 50, steps, 16, 2e-3, 0, 1, 3);
+        return new FineTuneSettings(task, false, new QuantTune(lambda, 3, 50, steps, 16, 2e-3, 0, 1, 3));
     }
 
     /** BERT-like, one channel of its normalisations twelve times as wide as the others. */
@@ -149,7 +150,7 @@ class FineTuningTest {
     }
 
     private static Graph quantized(Graph model, Samples samples) {
-        return Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.MinMax(), 4, 4, List.of()))
+        return Stages.run(model, samples, CalibrateSettings.plain(ActivationRange.MINMAX, 4, 4, List.of()))
                 .quantized();
     }
 

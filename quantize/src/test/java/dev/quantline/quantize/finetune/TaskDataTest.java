@@ -8,6 +8,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.settings.Recipe.QuantTune;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -55,7 +56,7 @@ class TaskDataTest {
         var arrays =
                 Map.of("x", Tensor.of(x, count, 1), "labels", Tensor.vector(labels), "scores", Tensor.vector(scores));
         var model = doubling();
-        var settings = new FineTuneSettings(task, false, 1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7);
+        var settings = new FineTuneSettings(task, false, new QuantTune(1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7));
         try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
                 var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {
             use.of(data);
@@ -173,7 +174,8 @@ class TaskDataTest {
                 .graph();
         var arrays =
                 Map.of("ids", ones(40, length), "other", ones(40, otherLength), "labels", Tensor.vector(new long[40]));
-        var settings = new FineTuneSettings(Task.CROSS_ENTROPY, false, 1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7);
+        var settings =
+                new FineTuneSettings(Task.CROSS_ENTROPY, false, new QuantTune(1, 4, 3, 100, BATCH, 1e-3, 0, 1, 7));
         try (var read = Dataset.open(
                         List.of(Data.write(folder.resolve("sizes" + open + otherLength + ".npz"), arrays)));
                 var data = new TaskData(new Samples(read, model, Map.of()), settings, model, Provider.cpu())) {

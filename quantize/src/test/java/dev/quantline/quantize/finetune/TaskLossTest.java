@@ -11,7 +11,8 @@ import dev.quantline.onnx.ValueInfos;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
-import java.util.Arrays;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Recipe.QuantTune;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,7 +20,6 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
-import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -27,7 +27,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** Which loss a task has at an output of a shape, where padding counts as nothing, and which settings there are. */
 class TaskLossTest {
     private static FineTuneSettings settings(Task task, boolean logits) {
-        return FineTuneSettings.standard(task, logits);
+        return new FineTuneSettings(task, logits, Json.part(QuantTune.class, "{}"));
     }
 
     /** y = |x| of this rank, sentences of open length where there are three axes, with further integer inputs. */
@@ -86,7 +86,7 @@ class TaskLossTest {
         graph.nodes().add(Node.of("Neg", List.of("x"), "other"));
         graph.outputs().add(ValueInfos.of("other", DataType.FLOAT, -1, 2));
         var named = new FineTuneSettings(
-                Task.CROSS_ENTROPY, false, Optional.of("other"), 0.5, 6, 2, 9, 32, 2e-5, 0.01, 1, 0);
+                Task.CROSS_ENTROPY, false, Optional.of("other"), new QuantTune(0.5, 6, 2, 9, 32, 2e-5, 0.01, 1, 0));
 
         assertEquals(new Loss.CrossEntropy("other", "labels", 0), new TaskLoss(named, 1).addTo(graph));
     }
@@ -136,42 +136,5 @@ class TaskLossTest {
         assertEquals(-1, Padded.tokenAxis(new long[] {-1, 8, 0}));
         assertEquals(-1, Padded.tokenAxis(new long[] {-1, 2, -1, -1}), "scores of attention: which of the two");
         assertEquals(-1, Padded.tokenAxis(new long[0]));
-    }
-
-    private static void refused(
-            double lambda, double width, int epochs, int steps, int batch, double rate, double decay, double clip) {
-        var figures = Arrays.toString(new double[] {lambda, width, epochs, steps, batch, rate, decay, clip});
-        assertThrows(
-                BadInput.class,
-                () -> new FineTuneSettings(
-                        Task.PAIRS, false, lambda, width, epochs, steps, batch, rate, decay, clip, 0),
-                figures);
-    }
-
-    @Test
-    void settingsThatTrainNothingAreRefusedAndLimitsMayBeOff() {
-        assertDoesNotThrow(() -> new FineTuneSettings(Task.PAIRS, false, 0, 1e-9, 1, 1, 1, 1e-9, 0, 0, 0));
-        refused(-1e-9, 1, 1, 1, 1, 1, 0, 0);
-        refused(0, 0, 1, 1, 1, 1, 0, 0);
-        refused(0, 1, 0, 1, 1, 1, 0, 0);
-        refused(0, 1, 1, 0, 1, 1, 0, 0);
-        refused(0, 1, 1, 1, 0, 1, 0, 0);
-        refused(0, 1, 1, 1, 1, 0, 0, 0);
-        refused(0, 1, 1, 1, 1, 1, -1e-9, 0);
-        refused(0, 1, 1, 1, 1, 1, 0, -1e-9);
-        var message = assertThrows(
-                        BadInput.class, () -> settings(Task.PAIRS, true).withLambda(-1))
-                .getMessage();
-        assertTrue(message.startsWith("tune.quanttune: ") && message.contains("lambda"), message);
-    }
-
-    @Test
-    void onlyWhatIsNamedChanges() {
-        var standard = settings(Task.PAIRS, true);
-
-        assertEquals(
-                new FineTuneSettings(Task.PAIRS, true, 3, 6, 2, Integer.MAX_VALUE, 32, 2e-5, 0.01, 1, 0),
-                standard.withLambda(3));
-        assertEquals(new FineTuneSettings(Task.PAIRS, true, 0.5, 6, 2, 7, 32, 2e-5, 0.01, 1, 0), standard.withSteps(7));
     }
 }

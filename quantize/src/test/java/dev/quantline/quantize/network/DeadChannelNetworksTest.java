@@ -14,12 +14,14 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.tune.Training;
-import dev.quantline.quantize.tune.TuneSettings;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,7 +39,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** Networks in which channels are dead or data stands still pass through all stages. */
 class DeadChannelNetworksTest {
     private static final Training SHORT =
-            new Training(12, 8, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 1, 5);
+            new Training(12, 8, 0.5, Distance.MSE, new Rates(0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0), 1, 5);
 
     @TempDir
     private Path folder;
@@ -102,7 +104,7 @@ class DeadChannelNetworksTest {
         var model = PreparedModel.prepare(network);
         var settings = seed < 4
                 ? CalibrateSettings.searched(4, 4, List.of())
-                : CalibrateSettings.plain(new RangeCriterion.Mae(), 4, 4, List.of());
+                : CalibrateSettings.plain(ActivationRange.MAE, 4, 4, List.of());
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, model, Map.of());
             var stages = Stages.run(model, samples, settings, 8);
@@ -112,16 +114,9 @@ class DeadChannelNetworksTest {
                     stages.model(),
                     stages.plan(),
                     samples,
-                    new TuneSettings(
-                            TuneSettings.Rounding.COMPENSATED,
-                            true,
+                    Recipes.tune(
+                            "rounding: 'compensated', layers: 'reconstruct', whole: 'all', bias: true, affine: true, normalization: true",
                             count,
-                            TuneSettings.Method.RECONSTRUCT,
-                            true,
-                            List.of(),
-                            true,
-                            TuneSettings.Whole.ALL,
-                            true,
                             SHORT),
                     8,
                     Provider.cpu(),

@@ -17,8 +17,8 @@ import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.evaluate.Comparison;
 import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
-import dev.quantline.quantize.tune.TuneSettings;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -111,7 +111,7 @@ class ForeignGraphsTest {
             double prepares = compare(before, prepared, samples).sqnrDb();
             assertTrue(prepares > 80, "prepared, " + prepares + " dB");
             var tuned = Tuner.tune(
-                    stages.model(), stages.plan(), samples, TuneSettings.int8(), 1, Provider.cpu(), Progress.none());
+                    stages.model(), stages.plan(), samples, Recipes.int8(), 1, Provider.cpu(), Progress.none());
             double cosine = compare(before, tuned.plan().applyTo(tuned.model()), samples)
                     .cosine();
             assertTrue(cosine > .97, "int8, cosine " + cosine);

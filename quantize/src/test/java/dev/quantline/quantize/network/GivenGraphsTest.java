@@ -12,14 +12,16 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Comparison;
 import dev.quantline.quantize.evaluate.Fidelity;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.GivenCodes;
 import dev.quantline.quantize.plan.QuantizationPlan;
-import dev.quantline.quantize.tune.Training;
-import dev.quantline.quantize.tune.TuneSettings;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -40,7 +42,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** Small graphs as exporters and optimisers write them, each of another kind, pass through all stages. */
 class GivenGraphsTest {
     private static final Training SHORT =
-            new Training(40, 16, 0.5, Training.Distance.MSE, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0, 5);
+            new Training(40, 16, 0.5, Distance.MSE, new Rates(0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0), 0, 5);
 
     private static Path file(String name) {
         try {
@@ -87,8 +89,8 @@ class GivenGraphsTest {
             // When
             var prepared = PreparedModel.prepare(original);
             var samples = new Samples(data, prepared, Map.of());
-            var stages = Stages.run(
-                    prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            var stages =
+                    Stages.run(prepared, samples, CalibrateSettings.plain(ActivationRange.MSE, bits, 8, List.of()));
             var quantized = stages.quantized();
 
             // Then
@@ -125,18 +127,10 @@ class GivenGraphsTest {
         try (var data = Dataset.open(List.of(file(name + "/data.npz")))) {
             var prepared = PreparedModel.prepare(ModelFile.read(file));
             var samples = new Samples(data, prepared, Map.of());
-            var stages =
-                    Stages.run(prepared, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 8, List.of()));
-            var settings = new TuneSettings(
-                    TuneSettings.Rounding.COMPENSATED,
-                    true,
+            var stages = Stages.run(prepared, samples, CalibrateSettings.plain(ActivationRange.MSE, 4, 8, List.of()));
+            var settings = Recipes.tune(
+                    "rounding: 'compensated', layers: 'reconstruct', whole: 'biases', bias: true, normalization: true",
                     samples.size(),
-                    TuneSettings.Method.RECONSTRUCT,
-                    true,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.BIASES,
-                    true,
                     SHORT);
 
             // When

@@ -18,15 +18,15 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.JudgedOutput;
 import dev.quantline.quantize.export.Report;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.Target;
-import dev.quantline.quantize.tune.Training;
-import dev.quantline.quantize.tune.TuneSettings;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Products;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -61,8 +61,8 @@ class InputsAndOutputsTest {
             var stages = Stages.run(
                     PreparedModel.prepare(original),
                     samples,
-                    CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
-            var settings = TuneSettings.reconstruct(Training.standard().withSteps(60));
+                    CalibrateSettings.plain(ActivationRange.MSE, bits, 8, List.of()));
+            var settings = Recipes.reconstruct(Recipes.training().withSteps(60));
             var tuned =
                     Tuner.tune(stages.model(), stages.plan(), samples, settings, 16, Provider.cpu(), Progress.none());
             var report = Exporter.export(
@@ -80,7 +80,7 @@ class InputsAndOutputsTest {
                             OptionalDouble.empty(),
                             List.of(),
                             new Report.Provenance("a", "b", "c", "1", 0),
-                            Exporter.Products.STANDARD,
+                            Products.STANDARD,
                             16,
                             Provider.cpu()),
                     folder,

@@ -12,14 +12,14 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.CalibrateSettings.Migration;
-import dev.quantline.quantize.calibrate.CalibrateSettings.SoftmaxQuantizer;
-import dev.quantline.quantize.calibrate.CalibrateSettings.WeightRange;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Evaluation;
 import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
-import dev.quantline.quantize.tune.TuneSettings;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Migration;
+import dev.quantline.quantize.settings.SoftmaxQuantizer;
+import dev.quantline.quantize.settings.WeightRange;
 import dev.quantline.quantize.tune.Tuner;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 /** Trained networks at int8, from the file as it came to the model a user would run, on a part of the validation data. */
 class TrainedNetworksTest {
     private static final CalibrateSettings INT8 = new CalibrateSettings(
-            new RangeCriterion.Mse(), WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 8, List.of(), 32);
+            ActivationRange.MSE, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 8, List.of(), 32);
     private static final float[] MEAN = {.4914f, .4822f, .4465f};
 
     @TempDir
@@ -77,7 +77,7 @@ class TrainedNetworksTest {
         var tuned = first(data + "/calibration.npz", calibration, model, normalize, samples -> {
             var stages = Stages.run(PreparedModel.prepare(ModelFile.read(file)), samples, INT8);
             return Tuner.tune(
-                    stages.model(), stages.plan(), samples, TuneSettings.int8(), 32, Provider.cpu(), Progress.none());
+                    stages.model(), stages.plan(), samples, Recipes.int8(), 32, Provider.cpu(), Progress.none());
         });
         return first(data + "/validation.npz", validation, model, normalize, samples -> {
             try (var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL);

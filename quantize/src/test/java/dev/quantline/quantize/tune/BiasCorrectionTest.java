@@ -13,10 +13,11 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -258,10 +259,10 @@ class BiasCorrectionTest {
                     model,
                     data,
                     samples -> Stages.run(
-                            model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, bits, List.of())));
+                            model, samples, CalibrateSettings.plain(ActivationRange.MSE, bits, bits, List.of())));
 
             // When
-            var result = tune(model, stages.plan(), data, TuneSettings.biases(true, SAMPLES));
+            var result = tune(model, stages.plan(), data, Recipes.biases(true, SAMPLES));
 
             // Then
             var step = result.steps().getFirst();
@@ -305,7 +306,7 @@ class BiasCorrectionTest {
         var data = Map.of("x", Tensor.of(rows, SAMPLES, Networks.FEATURES));
 
         // When
-        var result = tune(layer, clipped("product/MatMul"), data, TuneSettings.biases(true, SAMPLES));
+        var result = tune(layer, clipped("product/MatMul"), data, Recipes.biases(true, SAMPLES));
 
         // Then
         assertFalse(result.steps().getFirst().kept());
@@ -315,11 +316,11 @@ class BiasCorrectionTest {
     @Test
     void whatIsSwitchedOffOrHasNoBiasIsLeftAlone() throws IOException {
         var layer = matMul();
-        var off = tune(layer, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(false, 8));
+        var off = tune(layer, clipped("product/MatMul"), Data.rows(8, 1), Recipes.biases(false, 8));
         var builder = new GraphBuilder(17, 5);
         builder.op("y", "MatMul", builder.input("x", DataType.FLOAT, -1, Networks.FEATURES), weight(builder));
         var bare = builder.output("y", DataType.FLOAT, -1, 3).graph();
-        var nothing = tune(bare, clipped("y/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
+        var nothing = tune(bare, clipped("y/MatMul"), Data.rows(8, 1), Recipes.biases(true, 8));
 
         assertEquals(List.of(), off.steps());
         assertSame(layer, off.model());
@@ -335,7 +336,7 @@ class BiasCorrectionTest {
         builder.op("y", "Add", product, builder.normal("b", .3, 3));
         var fixed = builder.output("y", DataType.FLOAT, 8, 3).graph();
 
-        var result = tune(fixed, clipped("product/MatMul"), Data.rows(8, 1), TuneSettings.biases(true, 8));
+        var result = tune(fixed, clipped("product/MatMul"), Data.rows(8, 1), Recipes.biases(true, 8));
 
         assertSame(fixed, result.model());
     }

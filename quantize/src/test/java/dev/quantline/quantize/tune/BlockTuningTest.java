@@ -14,6 +14,9 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Trainables.Weights;
@@ -51,7 +54,7 @@ class BlockTuningTest {
     private static final Map<String, BatchAxis> AXES = Map.of("h", BatchAxis.FIRST, "y", BatchAxis.FIRST);
     private static final Trainables BIASES = new Trainables(Weights.FIXED, true, false, false, false);
     private static final Training TRAINING =
-            new Training(6, 4, 0, Training.Distance.MSE, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0, 3);
+            new Training(6, 4, 0, Distance.MSE, new Rates(0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0), 0, 3);
     private static final Split SPLIT = new Split(7, 12);
 
     @TempDir
@@ -245,7 +248,7 @@ class BlockTuningTest {
     /** The second part adds c alone to what is behind the first one's bias: looking there is looking at the same error. */
     @Test
     void aPartLooksAtTheEndOfItsStage() throws IOException {
-        var ahead = new Training(6, 4, 0, Training.Distance.MSE, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 2, 3);
+        var ahead = new Training(6, 4, 0, Distance.MSE, new Rates(0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0), 2, 3);
         var behind = new Subgraph("behind first", List.of("h"), List.of("y"), Set.of());
         with(model, true, tuning -> {
             assertTrue(tuning.secondsAStep(FIRST, start, Optional.of(behind), BIASES, ahead) > 0);

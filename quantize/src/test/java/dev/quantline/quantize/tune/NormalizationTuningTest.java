@@ -13,10 +13,10 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import java.io.IOException;
@@ -47,8 +47,7 @@ class NormalizationTuningTest {
         var model = PreparedModel.prepare(Networks.conv(5));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.images(SAMPLES, 6))))) {
             var samples = new Samples(data, model, Map.of());
-            var stages =
-                    Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of()));
+            var stages = Stages.run(model, samples, CalibrateSettings.plain(ActivationRange.MSE, bits, 8, List.of()));
             var start = new State(stages.model(), stages.plan());
             var tuned = NormalizationTuning.apply(
                     start, stages.model(), samples, SPLIT, 16, Provider.cpu(), Progress.none());

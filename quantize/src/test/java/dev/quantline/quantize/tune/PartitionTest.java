@@ -9,11 +9,12 @@ import dev.quantline.onnx.runtime.BatchAxis;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.quantize.tune.TuneSettings.Method;
-import dev.quantline.quantize.tune.TuneSettings.Rounding;
-import dev.quantline.quantize.tune.TuneSettings.Whole;
+import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.TuningMethod;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -68,9 +69,11 @@ class PartitionTest {
         }
     }
 
-    private static List<String> ends(Partition partition, Rounding rounding, Method method, String... blocks) {
-        var settings = new TuneSettings(
-                rounding, false, 8, method, true, List.of(blocks), false, Whole.OFF, false, Training.standard());
+    private static List<String> ends(Partition partition, Rounding rounding, TuningMethod method, String... blocks) {
+        var settings = Recipes.tune(
+                "rounding: '" + rounding.word() + "', layers: '" + method.word() + "', blocks: " + Json.tree(blocks),
+                8,
+                Recipes.training());
         return partition.of(settings).stream()
                 .map(piece -> String.join(" ", piece.outputs()))
                 .toList();
@@ -79,15 +82,15 @@ class PartitionTest {
     @Test
     void piecesBeginAndEndWhereEverySampleHasItsPlace() throws IOException {
         with(model(-1, false), partition -> {
-            assertEquals(List.of("a", "h", "y"), ends(partition, Rounding.NEAREST, Method.RECONSTRUCT));
-            assertEquals(List.of("a", "h", "y"), ends(partition, Rounding.COMPENSATED, Method.OFF));
-            assertEquals(List.of(), ends(partition, Rounding.NEAREST, Method.OFF));
-            assertEquals(List.of("a", "y"), ends(partition, Rounding.NEAREST, Method.ADAQUANT));
-            assertEquals(List.of("a", "y"), ends(partition, Rounding.COMPENSATED, Method.ADAROUND));
-            assertEquals(List.of("a", "y"), ends(partition, Rounding.NEAREST, Method.RECONSTRUCT, "a"));
+            assertEquals(List.of("a", "h", "y"), ends(partition, Rounding.NEAREST, TuningMethod.RECONSTRUCT));
+            assertEquals(List.of("a", "h", "y"), ends(partition, Rounding.COMPENSATED, TuningMethod.OFF));
+            assertEquals(List.of(), ends(partition, Rounding.NEAREST, TuningMethod.OFF));
+            assertEquals(List.of("a", "y"), ends(partition, Rounding.NEAREST, TuningMethod.ADAQUANT));
+            assertEquals(List.of("a", "y"), ends(partition, Rounding.COMPENSATED, TuningMethod.ADAROUND));
+            assertEquals(List.of("a", "y"), ends(partition, Rounding.NEAREST, TuningMethod.RECONSTRUCT, "a"));
             assertEquals(
                     List.of("y"),
-                    ends(partition, Rounding.NEAREST, Method.RECONSTRUCT, "h", "g"),
+                    ends(partition, Rounding.NEAREST, TuningMethod.RECONSTRUCT, "h", "g"),
                     "what begins or ends in g");
             assertEquals(BatchAxis.FIRST, partition.axes().get("h"));
             assertFalse(partition.axes().containsKey("g"));

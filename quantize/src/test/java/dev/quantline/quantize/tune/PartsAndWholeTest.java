@@ -11,11 +11,15 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.quantize.tune.TuneSettings.Method;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.TuningMethod;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -37,22 +41,16 @@ class PartsAndWholeTest {
     @TempDir
     private Path folder;
 
-    private static TuneSettings settings(Method method, boolean sequential, Training training) {
-        return new TuneSettings(
-                TuneSettings.Rounding.NEAREST,
-                false,
+    private static TuneSettings settings(TuningMethod method, boolean sequential, Training training) {
+        return Recipes.tune(
+                "layers: '" + method.word() + "', order: '" + (sequential ? "sequential" : "parallel") + "'",
                 SAMPLES,
-                method,
-                sequential,
-                List.of(),
-                false,
-                TuneSettings.Whole.OFF,
-                false,
                 training);
     }
 
     private static Training training(int steps, double rate, double ahead) {
-        return new Training(steps, BATCH, 0, Training.Distance.MSE, rate, rate, rate, rate, rate, rate, 0, ahead, 5);
+        return new Training(
+                steps, BATCH, 0, Distance.MSE, new Rates(rate, rate, rate, rate, rate, rate, 0, 0), ahead, 5);
     }
 
     @Test
@@ -62,9 +60,9 @@ class PartsAndWholeTest {
         var tokens = Data.tokens(SAMPLES, 10, 9);
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), tokens)))) {
             var samples = new Samples(data, model, Map.of());
-            var stages = Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of()));
+            var stages = Stages.run(model, samples, CalibrateSettings.plain(ActivationRange.MSE, 4, 4, List.of()));
             for (double ahead : new double[] {0, 1, 2}) {
-                var still = settings(Method.RECONSTRUCT, true, training(1, 0, ahead));
+                var still = settings(TuningMethod.RECONSTRUCT, true, training(1, 0, ahead));
                 var result = Tuner.tune(
                         stages.model(), stages.plan(), samples, still, BATCH, Provider.cpu(), Progress.none());
                 began.add(result.steps().stream()
@@ -116,7 +114,7 @@ class PartsAndWholeTest {
                 Map.of("x", Data.rows(SAMPLES / Networks.FEATURES, 3).get("x").reshape(SAMPLES, 1));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), rows)))) {
             // When: each learns for itself
-            var parallel = settings(Method.ADAQUANT, false, training(40, 0.01, 0));
+            var parallel = settings(TuningMethod.ADAQUANT, false, training(40, 0.01, 0));
             var result = Tuner.tune(
                     model, plan, new Samples(data, model, Map.of()), parallel, BATCH, Provider.cpu(), Progress.none());
 

@@ -1,15 +1,18 @@
 package dev.quantline.quantize.tune;
 
 import dev.quantline.fixture.GraphBuilder;
-import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.settings.Whole;
 import dev.quantline.quantize.tune.Trainables.Weights;
-import dev.quantline.quantize.tune.TuneSettings.Method;
-import dev.quantline.quantize.tune.TuneSettings.Whole;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +21,6 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 
 /** Which pieces of a network are tuned, what each looks at behind itself, and what of it learns. */
 class PiecesOfNetworksTest {
@@ -164,79 +166,59 @@ class PiecesOfNetworksTest {
                 NonDifferentiable.behind(new Subgraph("rest", List.of("h"), List.of("s"), Set.of()), model));
     }
 
-    private static TuneSettings settings(Method method, Whole whole, int samples, double zeroPointRate) {
-        var training = new Training(9, 8, 0.5, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0, zeroPointRate);
-        return new TuneSettings(
-                TuneSettings.Rounding.COMPENSATED,
-                true,
+    private static TuneSettings settings(TuningMethod method, Whole whole, int samples, double zeroPointRate) {
+        var training = new Training(9, 8, 0.5, Distance.MSE, new Rates(1, 1, 1, 1, 1, 1, 0, zeroPointRate), 0, 0);
+        return Recipes.tune(
+                "rounding: 'compensated', bias: true, affine: true, layers: '" + method.word() + "', whole: '"
+                        + whole.word() + "'",
                 samples,
-                method,
-                true,
-                List.of(),
-                true,
-                whole,
-                false,
                 training);
     }
 
     @Test
     void everyMethodTrainsWhatItsPaperTrains() {
-        assertEquals(Trainables.NOTHING, settings(Method.OFF, Whole.OFF, 1, 1).trainables());
+        assertEquals(
+                Trainables.NOTHING, settings(TuningMethod.OFF, Whole.OFF, 1, 1).trainables());
         assertEquals(
                 new Trainables(Weights.SHIFTED, true, true, true, true, false),
-                settings(Method.ADAQUANT, Whole.OFF, 1, 0).trainables());
+                settings(TuningMethod.ADAQUANT, Whole.OFF, 1, 0).trainables());
         assertEquals(
                 new Trainables(Weights.SHIFTED, true, true, true, true, true),
-                settings(Method.RECONSTRUCT, Whole.OFF, 1, 0.1).trainables());
+                settings(TuningMethod.RECONSTRUCT, Whole.OFF, 1, 0.1).trainables());
         assertEquals(
                 new Trainables(Weights.ROUNDED, true, false, true, true, false),
-                settings(Method.ADAROUND, Whole.OFF, 1, 0).trainables());
+                settings(TuningMethod.ADAROUND, Whole.OFF, 1, 0).trainables());
         assertEquals(
                 new Trainables(Weights.FIXED, true, false, false, false),
-                settings(Method.OFF, Whole.BIASES, 1, 0).wholeTrainables());
+                settings(TuningMethod.OFF, Whole.BIASES, 1, 0).wholeTrainables());
         assertEquals(
                 new Trainables(Weights.SHIFTED, true, true, true, false),
-                settings(Method.OFF, Whole.ALL, 1, 0).wholeTrainables());
+                settings(TuningMethod.OFF, Whole.ALL, 1, 0).wholeTrainables());
     }
 
     @Test
     void afterRoundingNothingIsRoundedOrCorrectedAgain() {
-        var before = settings(Method.RECONSTRUCT, Whole.ALL, 7, 0);
+        var before = settings(TuningMethod.RECONSTRUCT, Whole.ALL, 7, 0);
         var after = before.afterRounding();
 
         assertEquals(
-                new TuneSettings(
-                        TuneSettings.Rounding.NEAREST,
-                        false,
+                Recipes.tune(
+                        "layers: 'reconstruct', whole: 'all', affine: true",
                         7,
-                        Method.RECONSTRUCT,
-                        true,
-                        List.of(),
-                        true,
-                        Whole.ALL,
-                        false,
-                        before.training()),
+                        before.tune().training()),
                 after);
-        assertEquals(TuneSettings.biases(true, 128), TuneSettings.int8());
-        assertEquals(128, TuneSettings.int8().samples());
+        assertEquals(Recipes.biases(true, 128), Recipes.int8());
+        assertEquals(128, Recipes.int8().tune().samples());
         assertEquals(
-                Method.RECONSTRUCT,
-                TuneSettings.reconstruct(Training.standard()).layers());
+                TuningMethod.RECONSTRUCT,
+                Recipes.reconstruct(Recipes.training()).tune().layers());
     }
 
     @Test
-    void numbersThatTrainNothingAreRefused() {
-        assertThrows(BadInput.class, () -> settings(Method.OFF, Whole.OFF, 0, 0));
-        var usual = Training.standard();
-        assertThrows(BadInput.class, () -> usual.withSteps(0));
-        assertThrows(BadInput.class, () -> usual.withBatch(0));
-        for (double share : new double[] {-1e-9, 1 + 1e-9}) {
-            assertThrows(
-                    BadInput.class, () -> new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0));
-        }
-        for (double share : new double[] {0, 1}) {
-            assertEquals(
-                    share, new Training(1, 1, share, Training.Distance.MSE, 1, 1, 1, 1, 1, 1, 0, 0, 0).floatShare());
-        }
+    void theWholeOfLogitsIsTrainedWhereTheMetricIsOfThem() {
+        var tune = settings(TuningMethod.OFF, Whole.LOGITS, 1, 0).tune();
+
+        assertEquals(Whole.OFF, new TuneSettings(tune).whole());
+        assertEquals(Whole.ALL, new TuneSettings(tune, true, Optional.empty()).whole());
     }
 }

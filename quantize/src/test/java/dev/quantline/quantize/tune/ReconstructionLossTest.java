@@ -8,6 +8,8 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.quantize.fixture.Recipes;
+import dev.quantline.quantize.settings.Distance;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,7 +51,7 @@ class ReconstructionLossTest {
         opened.forEach(Activations::close);
     }
 
-    private double loss(Training.Distance distance, float[] v, boolean ahead, Map<String, Tensor> weights) {
+    private double loss(Distance distance, float[] v, boolean ahead, Map<String, Tensor> weights) {
         var targets = activations();
         targets.append("y", Tensor.of(new float[] {Y[0]}, 1, 1), 1);
         targets.append("y", Tensor.of(new float[] {Y[1], Y[2]}, 1, 2), 1);
@@ -74,7 +76,7 @@ class ReconstructionLossTest {
                 given,
                 targets,
                 ahead ? Optional.of(new AcrossBlock(rest, behind)) : Optional.empty());
-        var training = Training.standard().withLoss(distance);
+        var training = Recipes.training().withLoss(distance);
         var loss = new ReconstructionLoss(data, training, SPLIT, graph).loss();
         var forward = TrainingGraph.forward(
                 graph, Map.of("a", new long[] {2, 2}, "b", new long[] {2, 2}), List.of(), loss, List.of());
@@ -106,20 +108,18 @@ class ReconstructionLossTest {
 
     @Test
     void theLossIsTheMeanOverOutputsOfTheirDistanceOverTheirPower() {
-        assertEquals((y(2) + v(2)) / 2, loss(Training.Distance.MSE, V, false, Map.of()), 1e-6);
-        assertEquals((y(1) + v(1)) / 2, loss(Training.Distance.MAE, V, false, Map.of()), 1e-6);
+        assertEquals((y(2) + v(2)) / 2, loss(Distance.MSE, V, false, Map.of()), 1e-6);
+        assertEquals((y(1) + v(1)) / 2, loss(Distance.MAE, V, false, Map.of()), 1e-6);
     }
 
     @Test
     void theEndOfTheStageHasAWeightOfItsOwn() {
         assertEquals(
-                3 * (y(2) + v(2)) / 2 + 5 * v(2),
-                loss(Training.Distance.MSE, V, true, ReconstructionLoss.weights(3, 5)),
-                1e-5);
+                3 * (y(2) + v(2)) / 2 + 5 * v(2), loss(Distance.MSE, V, true, ReconstructionLoss.weights(3, 5)), 1e-5);
     }
 
     @Test
     void anOutputThatIsAlwaysZeroLeavesTheLossFinite() {
-        assertTrue(Double.isFinite(loss(Training.Distance.MAE, new float[4], false, Map.of())));
+        assertTrue(Double.isFinite(loss(Distance.MAE, new float[4], false, Map.of())));
     }
 }

@@ -8,6 +8,9 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.Trainables.Weights;
 import java.nio.file.Files;
@@ -113,7 +116,7 @@ class ReconstructionRunTest {
     }
 
     private static Training training(int steps, int batch, double ahead) {
-        return new Training(steps, batch, 0, Training.Distance.MSE, 0, 0, 0.1, 0, 0, 0, 0, ahead, SEED);
+        return new Training(steps, batch, 0, Distance.MSE, new Rates(0, 0, 0.1, 0, 0, 0, 0, 0), ahead, SEED);
     }
 
     private Optional<Reconstruction.Outcome> run(Reconstruction reconstruction, BooleanSupplier stop) {

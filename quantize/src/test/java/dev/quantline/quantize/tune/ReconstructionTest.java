@@ -9,6 +9,9 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.Trainables.Kind;
 import dev.quantline.quantize.tune.Trainables.Weights;
@@ -66,8 +69,9 @@ class ReconstructionTest {
         return builder.output("z", DataType.FLOAT, -1, 2).graph();
     }
 
-    private static Training training(int steps, double floatShare, Training.Distance loss, double rate, double ahead) {
-        return new Training(steps, 16, floatShare, loss, rate, rate, rate, rate, rate, rate, 0, ahead, SEED, rate);
+    private static Training training(int steps, double floatShare, Distance loss, double rate, double ahead) {
+        return new Training(
+                steps, 16, floatShare, loss, new Rates(rate, rate, rate, rate, rate, rate, 0, rate), ahead, SEED);
     }
 
     /** Model and plan with what was learned, and how it went. */
@@ -168,13 +172,10 @@ class ReconstructionTest {
             off[i] += 1;
         }
         var model = model(1, 1);
-        var onFloats = train(FINE, BIASES, training(6, 0, Training.Distance.MSE, 0.1, 0));
-        var onQuantized =
-                train(model, FINE, BIASES, training(6, 0, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
-        var onAllFloats =
-                train(model, FINE, BIASES, training(6, 1, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
-        var mixed =
-                train(model, FINE, BIASES, training(6, 0.5, Training.Distance.MSE, 0.1, 0), exact, off, exact, false);
+        var onFloats = train(FINE, BIASES, training(6, 0, Distance.MSE, 0.1, 0));
+        var onQuantized = train(model, FINE, BIASES, training(6, 0, Distance.MSE, 0.1, 0), exact, off, exact, false);
+        var onAllFloats = train(model, FINE, BIASES, training(6, 1, Distance.MSE, 0.1, 0), exact, off, exact, false);
+        var mixed = train(model, FINE, BIASES, training(6, 0.5, Distance.MSE, 0.1, 0), exact, off, exact, false);
 
         assertEquals(onFloats.losses(), onAllFloats.losses());
         assertEquals(onQuantized.score(0), onAllFloats.score(0), "judged on what the quantized network hands over");
@@ -195,10 +196,8 @@ class ReconstructionTest {
         }
 
         // When
-        var median = train(
-                model(1, 1), FINE, BIASES, training(80, 0, Training.Distance.MAE, 0.5, 0), exact, off, exact, false);
-        var mean = train(
-                model(1, 1), FINE, BIASES, training(80, 0, Training.Distance.MSE, 0.5, 0), exact, off, exact, false);
+        var median = train(model(1, 1), FINE, BIASES, training(80, 0, Distance.MAE, 0.5, 0), exact, off, exact, false);
+        var mean = train(model(1, 1), FINE, BIASES, training(80, 0, Distance.MSE, 0.5, 0), exact, off, exact, false);
 
         // Then
         assertEquals(-0.5, mean.bias(), 0.1);
@@ -206,8 +205,8 @@ class ReconstructionTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Training.Distance.class)
-    void theScoreIsTheHeldOutDistanceOverTheMeanPowerOfWhatIsWanted(Training.Distance distance) {
+    @EnumSource(Distance.class)
+    void theScoreIsTheHeldOutDistanceOverTheMeanPowerOfWhatIsWanted(Distance distance) {
         // Given
         var grid = Uniform.asymmetric(3, -2, 2);
         var coarse = grid.fakeQuantize(Tensor.vector(exact)).toFloats();
@@ -241,18 +240,11 @@ class ReconstructionTest {
     @Test
     void aStageThatOnlyScalesIsAsFarAsItsBlock() {
         var coarse = Uniform.asymmetric(3, -2, 2);
-        var alone = train(coarse, GRID, training(1, 0, Training.Distance.MSE, 0, 0));
+        var alone = train(coarse, GRID, training(1, 0, Distance.MSE, 0, 0));
 
         for (double weight : new double[] {0.5, 1, 4}) {
             var both = train(
-                    model(3, 3),
-                    coarse,
-                    GRID,
-                    training(1, 0, Training.Distance.MSE, 0, weight),
-                    exact,
-                    exact,
-                    exact,
-                    true);
+                    model(3, 3), coarse, GRID, training(1, 0, Distance.MSE, 0, weight), exact, exact, exact, true);
 
             assertEquals((1 + weight) * alone.score(0), both.score(0), 1e-3 * both.score(0));
         }
@@ -268,10 +260,8 @@ class ReconstructionTest {
         var grid = Uniform.asymmetric(3, -3, 3);
 
         // When
-        var alone = train(
-                model(1, 0), grid, GRID, training(60, 0, Training.Distance.MSE, 0.01, 0), wide, wide, wide, false);
-        var across = train(
-                model(1, 0), grid, GRID, training(60, 0, Training.Distance.MSE, 0.01, 20), wide, wide, wide, true);
+        var alone = train(model(1, 0), grid, GRID, training(60, 0, Distance.MSE, 0.01, 0), wide, wide, wide, false);
+        var across = train(model(1, 0), grid, GRID, training(60, 0, Distance.MSE, 0.01, 20), wide, wide, wide, true);
 
         // Then
         assertTrue(
@@ -300,17 +290,18 @@ class ReconstructionTest {
                     20,
                     16,
                     0,
-                    Training.Distance.MSE,
-                    rates[Kind.WEIGHT.ordinal()],
-                    rates[Kind.ROUNDING.ordinal()],
-                    rates[Kind.BIAS.ordinal()],
-                    rates[Kind.WEIGHT_SCALE.ordinal()],
-                    rates[Kind.ACTIVATION_SCALE.ordinal()],
-                    rates[Kind.AFFINE.ordinal()],
+                    Distance.MSE,
+                    new Rates(
+                            rates[Kind.WEIGHT.ordinal()],
+                            rates[Kind.ROUNDING.ordinal()],
+                            rates[Kind.BIAS.ordinal()],
+                            rates[Kind.WEIGHT_SCALE.ordinal()],
+                            rates[Kind.ACTIVATION_SCALE.ordinal()],
+                            rates[Kind.AFFINE.ordinal()],
+                            0,
+                            rates[Kind.ZERO_POINT.ordinal()]),
                     0,
-                    0,
-                    SEED,
-                    rates[Kind.ZERO_POINT.ordinal()]);
+                    SEED);
 
             // When
             var frozen = train(model(1, 1), grid, low, all, training.withRates(0), exact, exact, more, false);

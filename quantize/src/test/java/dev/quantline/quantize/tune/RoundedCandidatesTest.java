@@ -13,11 +13,12 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.quantize.tune.TuneSettings.Rounding;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Rounding;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,17 +46,7 @@ class RoundedCandidatesTest {
     private Path folder;
 
     private static TuneSettings settings(Rounding rounding, boolean bias) {
-        return new TuneSettings(
-                rounding,
-                bias,
-                SAMPLES,
-                TuneSettings.Method.OFF,
-                true,
-                List.of(),
-                false,
-                TuneSettings.Whole.OFF,
-                false,
-                Training.standard());
+        return Recipes.tune("rounding: '" + rounding.word() + "', bias: " + bias, SAMPLES, Recipes.training());
     }
 
     private RoundedCandidates.Result round(
@@ -98,7 +89,7 @@ class RoundedCandidatesTest {
         try (var read = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), data)))) {
             var samples = new Samples(read, prepared, Map.of());
             for (int bits : WIDTHS) {
-                var calibration = CalibrateSettings.plain(new RangeCriterion.Mse(), bits, 8, List.of());
+                var calibration = CalibrateSettings.plain(ActivationRange.MSE, bits, 8, List.of());
                 plans.put(bits, Stages.run(prepared, samples, calibration).plan());
             }
         }

@@ -10,13 +10,17 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.settings.Whole;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
-import dev.quantline.quantize.tune.TuneSettings.Method;
-import dev.quantline.quantize.tune.TuneSettings.Rounding;
-import dev.quantline.quantize.tune.TuneSettings.Whole;
 import dev.quantline.quantize.tune.Tuner.Step;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -83,36 +87,34 @@ class TuningMovesTest {
     private final State start = new State(model, plan());
 
     private static Training training(int steps, double rate, double ahead) {
-        return new Training(steps, BATCH, 0, Training.Distance.MSE, rate, rate, rate, rate, rate, rate, 0, ahead, 5);
+        return new Training(
+                steps, BATCH, 0, Distance.MSE, new Rates(rate, rate, rate, rate, rate, rate, 0, 0), ahead, 5);
     }
 
     private static TuneSettings settings(
             Rounding rounding,
             boolean bias,
-            Method method,
+            TuningMethod method,
             boolean sequential,
             Whole whole,
             boolean logits,
             Training training) {
-        return new TuneSettings(
-                rounding,
-                bias,
+        return Recipes.tune(
+                "rounding: '" + rounding.word() + "', layers: '" + method.word() + "', whole: '" + whole.word()
+                        + "', bias: "
+                        + bias + ", normalization: " + (rounding == Rounding.COMPENSATED) + ", order: '"
+                        + (sequential ? "sequential" : "parallel") + "'",
                 SAMPLES,
-                method,
-                sequential,
-                List.of(),
-                false,
-                whole,
-                logits,
-                rounding == Rounding.COMPENSATED,
-                training);
+                training,
+                logits);
     }
 
     private static TuneSettings everything() {
-        return settings(Rounding.COMPENSATED, true, Method.RECONSTRUCT, true, Whole.BIASES, false, training(3, .05, 0));
+        return settings(
+                Rounding.COMPENSATED, true, TuningMethod.RECONSTRUCT, true, Whole.BIASES, false, training(3, .05, 0));
     }
 
-    private static TuneSettings pieces(Method method, boolean sequential, double ahead) {
+    private static TuneSettings pieces(TuningMethod method, boolean sequential, double ahead) {
         return settings(Rounding.NEAREST, false, method, sequential, Whole.OFF, false, training(1, 0, ahead));
     }
 
@@ -201,7 +203,7 @@ class TuningMovesTest {
     @Test
     void changesOfTheWholeAreJudgedOnHeldOutSamples() throws IOException {
         with(samples -> {
-            try (var run = run(model, samples, TuneSettings.biases(true, SAMPLES))) {
+            try (var run = run(model, samples, Recipes.biases(true, SAMPLES))) {
                 run.advance(() -> false, Progress.none());
 
                 var result = run.result();
@@ -219,7 +221,8 @@ class TuningMovesTest {
     @ValueSource(booleans = {false, true})
     void allTogetherIsJudgedAsTheOutputsAreMeant(boolean logits) throws IOException {
         with(samples -> {
-            var whole = settings(Rounding.NEAREST, false, Method.OFF, true, Whole.BIASES, logits, training(4, .2, 0));
+            var whole =
+                    settings(Rounding.NEAREST, false, TuningMethod.OFF, true, Whole.BIASES, logits, training(4, .2, 0));
             try (var run = run(model, samples, whole)) {
                 run.advance(() -> false, Progress.none());
 
@@ -242,17 +245,19 @@ class TuningMovesTest {
 
     @ParameterizedTest
     @CsvSource({"RECONSTRUCT, true", "RECONSTRUCT, false", "ADAQUANT, true", "ADAQUANT, false", "ADAROUND, true"})
-    void aPieceStartsFromWhatThePiecesBeforeItGive(Method method, boolean sequential) throws IOException {
+    void aPieceStartsFromWhatThePiecesBeforeItGive(TuningMethod method, boolean sequential) throws IOException {
         with(samples -> {
             var steps = steps(samples, pieces(method, sequential, 0));
 
-            var parts = method == Method.RECONSTRUCT ? Blocks.of(model, plan(), end -> true) : Layers.of(model, plan());
+            var parts = method == TuningMethod.RECONSTRUCT
+                    ? Blocks.of(model, plan(), end -> true)
+                    : Layers.of(model, plan());
             assertEquals(
                     parts.stream().map(Subgraph::name).toList(),
                     steps.subList(0, 2).stream().map(Step::part).toList());
             var axes = Map.of("a", BatchAxis.FIRST, "h", BatchAxis.FIRST, "y", BatchAxis.FIRST);
             try (var tuning = new BlockTuning(model, samples, SPLIT, axes, sequential, Provider.cpu(), folder)) {
-                for (int i = 0; i < 2 && method != Method.ADAROUND; i++) {
+                for (int i = 0; i < 2 && method != TuningMethod.ADAROUND; i++) {
                     tuning.enter(parts.get(i), start);
                     assertEquals(tuning.error(parts.get(i), start), steps.get(i).errorBefore(), 1e-5, "part " + i);
                 }
@@ -265,11 +270,11 @@ class TuningMovesTest {
     @Test
     void aBlockLooksAheadAndALayerDoesNot() throws IOException {
         with(samples -> {
-            for (var method : List.of(Method.RECONSTRUCT, Method.ADAQUANT)) {
+            for (var method : List.of(TuningMethod.RECONSTRUCT, TuningMethod.ADAQUANT)) {
                 var alone = steps(samples, pieces(method, true, 0));
                 var ahead = steps(samples, pieces(method, true, 2));
 
-                boolean looks = method == Method.RECONSTRUCT;
+                boolean looks = method == TuningMethod.RECONSTRUCT;
                 assertEquals(
                         looks,
                         ahead.getFirst().errorBefore() > 1.2 * alone.getFirst().errorBefore(),
@@ -282,12 +287,12 @@ class TuningMovesTest {
     @Test
     void whereNothingIsToBeDoneEverythingStays() throws IOException {
         with(samples -> {
-            try (var run = run(model, samples, TuneSettings.biases(false, SAMPLES))) {
+            try (var run = run(model, samples, Recipes.biases(false, SAMPLES))) {
                 assertTrue(run.advance(() -> true, Progress.none()));
                 assertEquals(List.of(), run.result().steps());
                 assertSame(model, run.result().model());
             }
-            var still = steps(samples, pieces(Method.RECONSTRUCT, true, 0));
+            var still = steps(samples, pieces(TuningMethod.RECONSTRUCT, true, 0));
             assertTrue(still.stream().noneMatch(Step::kept), still.toString());
         });
     }
@@ -303,8 +308,8 @@ class TuningMovesTest {
                                     .getFirst()
                                     .quantizer()
                                     .fakeQuantize(model.initializers().get("v")));
-            var still =
-                    settings(Rounding.COMPENSATED, true, Method.RECONSTRUCT, true, Whole.OFF, false, training(1, 0, 0));
+            var still = settings(
+                    Rounding.COMPENSATED, true, TuningMethod.RECONSTRUCT, true, Whole.OFF, false, training(1, 0, 0));
             try (var run = TuningRun.ofRounded(model, rounded, plan(), samples, still, BATCH, Provider.cpu(), folder)) {
                 run.advance(() -> false, Progress.none());
 
@@ -324,17 +329,8 @@ class TuningMovesTest {
     void aPartNoGradientPassesIsNotTrainedAndSaysWhy() throws IOException {
         with(samples -> {
             var opaque = model("Hardmax");
-            var joined = new TuneSettings(
-                    Rounding.NEAREST,
-                    false,
-                    SAMPLES,
-                    Method.RECONSTRUCT,
-                    true,
-                    List.of("h"),
-                    false,
-                    Whole.ALL,
-                    false,
-                    training(2, .1, 1));
+            var joined =
+                    Recipes.tune("layers: 'reconstruct', whole: 'all', blocks: ['h']", SAMPLES, training(2, .1, 1));
             var steps = steps(opaque, samples, joined);
 
             assertEquals(
@@ -349,7 +345,7 @@ class TuningMovesTest {
     @Test
     void aBlockDoesNotLookThroughWhatNoGradientPasses() throws IOException {
         with(samples -> {
-            var steps = steps(model("Hardmax"), samples, pieces(Method.RECONSTRUCT, true, 1));
+            var steps = steps(model("Hardmax"), samples, pieces(TuningMethod.RECONSTRUCT, true, 1));
 
             assertEquals(
                     "reconstruct p/MatMul",
@@ -404,7 +400,7 @@ class TuningMovesTest {
     void inNoTimePiecesTakeTheFewestSteps() throws IOException {
         with(samples -> {
             var usual = settings(
-                    Rounding.NEAREST, false, Method.RECONSTRUCT, true, Whole.BIASES, false, training(30, .01, 0));
+                    Rounding.NEAREST, false, TuningMethod.RECONSTRUCT, true, Whole.BIASES, false, training(30, .01, 0));
             try (var run = run(model, samples, usual).within(1e-6, 0)) {
                 run.advance(() -> false, Progress.none());
                 var trained = run.result().steps().stream()
@@ -423,8 +419,8 @@ class TuningMovesTest {
     void inMuchTimePiecesTakeAsManyStepsAsHelp() throws IOException {
         with(samples -> {
             var saved = Files.createDirectory(folder.resolve("saved"));
-            try (var run =
-                    run(model, samples, pieces(Method.RECONSTRUCT, true, 0)).within(1e9, 0)) {
+            try (var run = run(model, samples, pieces(TuningMethod.RECONSTRUCT, true, 0))
+                    .within(1e9, 0)) {
                 assertFalse(run.advance(() -> true, Progress.none()));
                 run.save(saved);
             }

@@ -14,11 +14,17 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.RangeCriterion;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.quantize.tune.TuneSettings.Rounding;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Distance;
+import dev.quantline.quantize.settings.Recipe.Rates;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.settings.Whole;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,7 +46,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class TuningRunTest {
     private static final int SAMPLES = 96;
-    private static final Training SHORT = forty(Training.Distance.MSE, 0);
+    private static final Training SHORT = forty(Distance.MSE, 0);
 
     @TempDir
     private Path folder;
@@ -49,21 +55,14 @@ class TuningRunTest {
         T of(Stages stages, Samples samples) throws IOException;
     }
 
-    private static Training forty(Training.Distance loss, double ahead) {
-        return new Training(40, 16, 0.5, loss, 0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, ahead, 5);
+    private static Training forty(Distance loss, double ahead) {
+        return new Training(40, 16, 0.5, loss, new Rates(0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0), ahead, 5);
     }
 
-    private static TuneSettings settings(TuneSettings.Method method, boolean sequential, Training training) {
-        return new TuneSettings(
-                Rounding.NEAREST,
-                false,
+    private static TuneSettings settings(TuningMethod method, boolean sequential, Training training) {
+        return Recipes.tune(
+                "layers: '" + method.word() + "', order: '" + (sequential ? "sequential" : "parallel") + "'",
                 SAMPLES,
-                method,
-                sequential,
-                List.of(),
-                false,
-                TuneSettings.Whole.OFF,
-                false,
                 training);
     }
 
@@ -72,8 +71,7 @@ class TuningRunTest {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
             var samples = new Samples(data, model, Map.of());
             return task.of(
-                    Stages.run(model, samples, CalibrateSettings.plain(new RangeCriterion.Mse(), 4, 4, List.of())),
-                    samples);
+                    Stages.run(model, samples, CalibrateSettings.plain(ActivationRange.MSE, 4, 4, List.of())), samples);
         }
     }
 
@@ -105,7 +103,7 @@ class TuningRunTest {
     @ValueSource(strings = {"conv", "transformer"})
     void reconstructionBringsTheWholeModelCloserToTheFloatOne(String name) throws IOException {
         calibrated(network(name), data(name), (stages, samples) -> {
-            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+            try (var run = start(stages, samples, settings(TuningMethod.RECONSTRUCT, true, SHORT))) {
                 var whole = finish(run).steps().getLast();
 
                 assertTrue(whole.errorAfter() < 0.9 * whole.errorBefore(), whole.toString());
@@ -118,16 +116,9 @@ class TuningRunTest {
     @Test
     void layersBeforeAndBehindARecurrentOneLearn() throws IOException {
         calibrated(Networks.recurrent(3), Data.sequences(SAMPLES, 9), (stages, samples) -> {
-            var whole = new TuneSettings(
-                    Rounding.COMPENSATED,
-                    true,
+            var whole = Recipes.tune(
+                    "rounding: 'compensated', layers: 'reconstruct', whole: 'biases', bias: true, normalization: true",
                     SAMPLES,
-                    TuneSettings.Method.RECONSTRUCT,
-                    true,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.BIASES,
-                    true,
                     SHORT);
             try (var run = start(stages, samples, whole)) {
                 var steps = finish(run).steps();
@@ -149,17 +140,7 @@ class TuningRunTest {
     @Test
     void aPartWithARecurrentLayerBehindWhatItTrainsIsLeftAndSaysWhy() throws IOException {
         calibrated(Networks.recurrent(3), Data.sequences(SAMPLES, 9), (stages, samples) -> {
-            var joined = new TuneSettings(
-                    Rounding.NEAREST,
-                    false,
-                    SAMPLES,
-                    TuneSettings.Method.RECONSTRUCT,
-                    true,
-                    List.of("state"),
-                    false,
-                    TuneSettings.Whole.OFF,
-                    false,
-                    SHORT);
+            var joined = Recipes.tune("layers: 'reconstruct', blocks: ['state']", SAMPLES, SHORT);
             try (var run = start(stages, samples, joined)) {
                 var steps = finish(run).steps();
 
@@ -172,8 +153,8 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = TuneSettings.Method.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
-    void noPieceEndsWorseThanItBegan(TuneSettings.Method method) throws IOException {
+    @EnumSource(value = TuningMethod.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
+    void noPieceEndsWorseThanItBegan(TuningMethod method) throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
             for (boolean sequential : List.of(true, false)) {
                 try (var run = start(stages, samples, settings(method, sequential, SHORT))) {
@@ -193,10 +174,10 @@ class TuningRunTest {
     @ValueSource(strings = {"conv", "transformer"})
     void aBlockCanLookAtTheEndOfItsStage(String name) throws IOException {
         calibrated(network(name), data(name), (stages, samples) -> {
-            var across = forty(Training.Distance.MAE, 1);
+            var across = forty(Distance.MAE, 1);
             var parts = Blocks.of(stages.model(), stages.plan(), end -> true);
             assertTrue(AcrossBlock.behind(parts, 0, stages.model()).isPresent() || name.equals("conv"));
-            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, across))) {
+            try (var run = start(stages, samples, settings(TuningMethod.RECONSTRUCT, true, across))) {
                 var whole = finish(run).steps().getLast();
 
                 assertTrue(whole.errorAfter() < whole.errorBefore(), whole.toString());
@@ -213,19 +194,13 @@ class TuningRunTest {
         "conv, ADAQUANT, true",
         "conv, ADAROUND, true"
     })
-    void compensatedRoundingBringsPiecesAndTheWholeCloser(String name, TuneSettings.Method layers, boolean sequential)
+    void compensatedRoundingBringsPiecesAndTheWholeCloser(String name, TuningMethod layers, boolean sequential)
             throws IOException {
         calibrated(network(name), data(name), (stages, samples) -> {
-            var settings = new TuneSettings(
-                    Rounding.COMPENSATED,
-                    false,
+            var settings = Recipes.tune(
+                    "rounding: 'compensated', layers: '" + layers.word() + "', order: '"
+                            + (sequential ? "sequential" : "parallel") + "'",
                     SAMPLES,
-                    layers,
-                    sequential,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.OFF,
-                    false,
                     SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
@@ -241,20 +216,11 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = TuneSettings.Whole.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
-    void theWholeNetworkLearnsTogether(TuneSettings.Whole whole) throws IOException {
+    @EnumSource(value = Whole.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
+    void theWholeNetworkLearnsTogether(Whole whole) throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(
-                    Rounding.NEAREST,
-                    true,
-                    SAMPLES,
-                    TuneSettings.Method.OFF,
-                    true,
-                    List.of(),
-                    false,
-                    whole,
-                    true,
-                    SHORT);
+            var settings =
+                    Recipes.tune("bias: true, normalization: true, whole: '" + whole.word() + "'", SAMPLES, SHORT);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 
@@ -271,18 +237,7 @@ class TuningRunTest {
     @Test
     void logitsAreJudgedByTheirDistributions() throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(
-                    Rounding.NEAREST,
-                    false,
-                    SAMPLES,
-                    TuneSettings.Method.OFF,
-                    true,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.ALL,
-                    true,
-                    false,
-                    SHORT);
+            var settings = Recipes.tune("whole: 'all'", SAMPLES, SHORT, true);
             try (var run = start(stages, samples, settings)) {
                 var steps = finish(run).steps();
 
@@ -309,18 +264,7 @@ class TuningRunTest {
                         .with("axis", -1L));
         network.outputs().add(ValueInfos.of(second, DataType.INT64, -1, -1, 1));
         calibrated(network, data("transformer"), (stages, samples) -> {
-            var settings = new TuneSettings(
-                    Rounding.NEAREST,
-                    false,
-                    SAMPLES,
-                    TuneSettings.Method.OFF,
-                    true,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.ALL,
-                    true,
-                    false,
-                    SHORT);
+            var settings = Recipes.tune("whole: 'all'", SAMPLES, SHORT, true);
             try (var run = start(stages, samples, settings)) {
                 var result = finish(run);
                 assertTrue(
@@ -365,8 +309,8 @@ class TuningRunTest {
     @Test
     void tuningThatRunsAwayLeavesThePlanAsItWas() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
-            var wild = new Training(12, 16, 0, Training.Distance.MSE, 50, 50, 50, 0.001, 0.001, 0.001, 0, 0, 1);
-            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, wild))) {
+            var wild = new Training(12, 16, 0, Distance.MSE, new Rates(50, 50, 50, 0.001, 0.001, 0.001, 0, 0), 0, 1);
+            try (var run = start(stages, samples, settings(TuningMethod.RECONSTRUCT, true, wild))) {
                 var result = finish(run);
 
                 result.steps().forEach(step -> assertTrue(step.errorAfter() <= step.errorBefore(), step.toString()));
@@ -380,17 +324,7 @@ class TuningRunTest {
     void stoppedAnywhereAndResumedItEndsInTheSameModel(Rounding rounding) throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
             // Given
-            var settings = new TuneSettings(
-                    rounding,
-                    false,
-                    SAMPLES,
-                    TuneSettings.Method.RECONSTRUCT,
-                    true,
-                    List.of(),
-                    false,
-                    TuneSettings.Whole.OFF,
-                    false,
-                    SHORT);
+            var settings = Recipes.tune("layers: 'reconstruct', rounding: '" + rounding.word() + "'", SAMPLES, SHORT);
             Tuner.Result unbroken;
             try (var run = start(stages, samples, settings)) {
                 unbroken = finish(run);
@@ -426,7 +360,7 @@ class TuningRunTest {
     @Test
     void progressTellsTheLossAndCanCancel() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
-            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+            try (var run = start(stages, samples, settings(TuningMethod.RECONSTRUCT, true, SHORT))) {
                 var heard = new ArrayList<String>();
 
                 assertThrows(
@@ -448,7 +382,7 @@ class TuningRunTest {
     @Test
     void curvesCanBeDrawnWhileTheyGrow() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
-            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+            try (var run = start(stages, samples, settings(TuningMethod.RECONSTRUCT, true, SHORT))) {
                 var heard = new ArrayList<Progress.Learning>();
                 run.advance(() -> false, new Progress() {
                     @Override
@@ -482,7 +416,7 @@ class TuningRunTest {
     @Test
     void piecesTakeFewerStepsInLessTime() throws IOException {
         calibrated(network("conv"), data("conv"), (stages, samples) -> {
-            try (var run = start(stages, samples, settings(TuneSettings.Method.RECONSTRUCT, true, SHORT))) {
+            try (var run = start(stages, samples, settings(TuningMethod.RECONSTRUCT, true, SHORT))) {
                 var trained = finish(run.within(1e-3, 0)).steps().stream()
                         .filter(step -> !step.curve().isEmpty())
                         .toList();
@@ -505,13 +439,13 @@ class TuningRunTest {
                             : old)
                     .toList();
             var plan = new QuantizationPlan(moved, stages.plan().weights());
-            var zeroPointsAlone = new Training(60, 16, 0, Training.Distance.MSE, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0.2);
+            var zeroPointsAlone = new Training(60, 16, 0, Distance.MSE, new Rates(0, 0, 0, 0, 0, 0, 0, 0.2), 0, 5);
 
             // When
             try (var run = start(
                     new Stages(stages.model(), plan, stages.table()),
                     samples,
-                    settings(TuneSettings.Method.ADAQUANT, true, zeroPointsAlone))) {
+                    settings(TuningMethod.ADAQUANT, true, zeroPointsAlone))) {
                 var result = finish(run);
 
                 // Then

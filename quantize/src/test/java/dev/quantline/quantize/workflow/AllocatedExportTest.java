@@ -22,14 +22,16 @@ import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.settings.ActivationRange;
+import dev.quantline.quantize.settings.Judge;
+import dev.quantline.quantize.settings.Products;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Width;
 import dev.quantline.quantize.tune.RoundedCandidates;
-import dev.quantline.quantize.tune.Training;
-import dev.quantline.quantize.tune.TuneSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -96,7 +98,15 @@ class AllocatedExportTest {
 
     private static Recipe.Allocate budget(List<Integer> bits, Optional<Double> size, Optional<Double> aim) {
         return new Recipe.Allocate(
-                bits, List.of(8), size, aim, Optional.empty(), Optional.empty(), Optional.empty(), "outputs", Map.of());
+                bits,
+                List.of(8),
+                size,
+                aim,
+                Optional.empty(),
+                Optional.empty(),
+                Optional.empty(),
+                Judge.OUTPUTS,
+                Map.of());
     }
 
     /** The float model that has the weights of each width. */
@@ -115,7 +125,7 @@ class AllocatedExportTest {
             var samples = new Samples(data, original, Map.of());
             var model = PreparedModel.prepare(original);
             var profile = Profiler.observe(model, samples, 0, SAMPLES, 16, List.of(), Provider.cpu(), Progress.none());
-            var settings = CalibrateSettings.plain(CalibrateSettings.int8().range(), base.weights(), 8, List.of())
+            var settings = CalibrateSettings.plain(ActivationRange.MSE, base.weights(), 8, List.of())
                     .withCandidates(bits)
                     .withPairLimit(Target.CPU_VNNI.pairLimit(8));
             var calibrated =
@@ -150,7 +160,7 @@ class AllocatedExportTest {
                     drop,
                     List.of(),
                     new Report.Provenance("", "", "", "", 0),
-                    Exporter.Products.STANDARD,
+                    Products.STANDARD,
                     16,
                     Provider.cpu());
             return new AllocatedExport(
@@ -203,17 +213,7 @@ class AllocatedExportTest {
                         calibrated,
                         Map.of(3, plan(candidates, 3), 8, plan(candidates, 8)),
                         samples,
-                        new TuneSettings(
-                                TuneSettings.Rounding.COMPENSATED,
-                                false,
-                                SAMPLES,
-                                TuneSettings.Method.OFF,
-                                true,
-                                List.of(),
-                                false,
-                                TuneSettings.Whole.OFF,
-                                false,
-                                Training.standard()),
+                        Recipes.tune("rounding: 'compensated'", SAMPLES, Recipes.training()),
                         16,
                         Provider.cpu(),
                         Progress.none())

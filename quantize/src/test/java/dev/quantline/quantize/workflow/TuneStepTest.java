@@ -13,13 +13,13 @@ import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.calibrate.RangeCriterion;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.finetune.Task;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.Profiler;
+import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.RecipeReader;
 import java.io.IOException;
@@ -86,7 +86,7 @@ class TuneStepTest {
         var model = PreparedModel.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
         var data = Data.write(folder.resolve("data.npz"), text ? Data.tokens(16, 6, 2) : Data.rows(SAMPLES, 2));
         var base = wanted.recipe().base();
-        var settings = CalibrateSettings.plain(new RangeCriterion.Mse(), base.weights(), base.activations(), List.of())
+        var settings = CalibrateSettings.plain(ActivationRange.MSE, base.weights(), base.activations(), List.of())
                 .withCandidates(List.of(4, 8));
         try (var dataset = Dataset.open(List.of(data))) {
             var samples = new Samples(dataset, model, Map.of());
