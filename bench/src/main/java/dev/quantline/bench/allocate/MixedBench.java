@@ -17,13 +17,9 @@ import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.evaluate.OutputLoss;
 import dev.quantline.quantize.export.Exporter;
-import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
-import dev.quantline.quantize.settings.Migration;
 import dev.quantline.quantize.settings.Products;
 import dev.quantline.quantize.settings.Recipe.Tune;
-import dev.quantline.quantize.settings.SoftmaxQuantizer;
-import dev.quantline.quantize.settings.WeightRange;
 import dev.quantline.quantize.settings.Width;
 import dev.quantline.quantize.tune.RoundedCandidates;
 import dev.quantline.quantize.tune.TuneSettings;
@@ -50,16 +46,8 @@ public final class MixedBench {
         var file = Path.of(arguments[0]);
         try (var subject = Subject.open(file, Path.of(arguments[1]), Path.of(arguments[2]))) {
             var samples = subject.calibration();
-            var settings = new CalibrateSettings(
-                            ActivationRange.MSE,
-                            WeightRange.MSE,
-                            SoftmaxQuantizer.UNIFORM,
-                            Migration.MEDIAN,
-                            8,
-                            8,
-                            List.of(),
-                            CalibrateSettings.SAMPLES)
-                    .withCandidates(List.of(4, 8));
+            var settings =
+                    CalibrateSettings.of("{weights: 'mse'}", 8, 8, List.of()).withCandidates(List.of(4, 8));
             var result = Calibrator.calibrate(
                     subject.model(),
                     subject.profile(PROFILED),

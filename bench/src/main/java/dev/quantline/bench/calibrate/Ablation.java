@@ -21,7 +21,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 
@@ -163,15 +162,15 @@ public final class Ablation {
                     widths.with(range, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.OFF));
         }
         for (var weights : List.of(WeightRange.MAX, WeightRange.MSE, WeightRange.MAE, WeightRange.AUTO)) {
-            rows.put("weights " + name(weights), widths.with(mse, weights, SoftmaxQuantizer.UNIFORM, Migration.OFF));
+            rows.put("weights " + weights.word(), widths.with(mse, weights, SoftmaxQuantizer.UNIFORM, Migration.OFF));
         }
         for (var softmax : List.of(
                 SoftmaxQuantizer.UNIFORM, SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
-            rows.put(SOFTMAX + name(softmax), widths.with(mse, WeightRange.MSE, softmax, Migration.OFF));
+            rows.put(SOFTMAX + softmax.word(), widths.with(mse, WeightRange.MSE, softmax, Migration.OFF));
         }
         for (var layernorm : Migration.values()) {
             rows.put(
-                    "layernorm " + name(layernorm),
+                    "layernorm " + layernorm.word(),
                     widths.with(mse, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, layernorm));
         }
         rows.put(
@@ -184,12 +183,9 @@ public final class Ablation {
     private record Widths(int weights, int activations) {
         CalibrateSettings with(
                 ActivationRange range, WeightRange weightRange, SoftmaxQuantizer softmax, Migration layernorm) {
-            return new CalibrateSettings(
-                    range, weightRange, softmax, layernorm, weights, activations, List.of(), CalibrateSettings.SAMPLES);
+            var stated = "{range: '%s', weights: '%s', softmax: '%s', layernorm: '%s'}"
+                    .formatted(range.word(), weightRange.word(), softmax.word(), layernorm.word());
+            return CalibrateSettings.of(stated, weights, activations, List.of());
         }
-    }
-
-    private static String name(Enum<?> setting) {
-        return setting.name().toLowerCase(Locale.ROOT);
     }
 }

@@ -6,16 +6,12 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.calibrate.Calibrator;
 import dev.quantline.quantize.evaluate.Evaluation;
-import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Distance;
 import dev.quantline.quantize.settings.Json;
-import dev.quantline.quantize.settings.Migration;
 import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.settings.Recipe.Tune;
 import dev.quantline.quantize.settings.Rounding;
-import dev.quantline.quantize.settings.SoftmaxQuantizer;
 import dev.quantline.quantize.settings.TuningMethod;
-import dev.quantline.quantize.settings.WeightRange;
 import dev.quantline.quantize.settings.Whole;
 import dev.quantline.quantize.tune.TuneSettings;
 import dev.quantline.quantize.tune.Tuner;
@@ -89,15 +85,9 @@ public final class Ablation {
 
     /** As the recipes below 8 bits have it. */
     private static CalibrateSettings calibration(int weightBits, int activationBits) {
-        return new CalibrateSettings(
-                ActivationRange.MSE,
-                WeightRange.MSE,
-                activationBits < 8 ? SoftmaxQuantizer.AUTO : SoftmaxQuantizer.UNIFORM,
-                Migration.SEARCH,
-                weightBits,
-                activationBits,
-                List.of(),
-                CalibrateSettings.SAMPLES);
+        var stated = "{weights: 'mse', softmax: '%s', layernorm: 'search'}"
+                .formatted(activationBits < 8 ? "auto" : "uniform");
+        return CalibrateSettings.of(stated, weightBits, activationBits, List.of());
     }
 
     private static String quality(Evaluation result) {

@@ -3,10 +3,10 @@ package dev.quantline.quantize.calibrate;
 import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.settings.ActivationRange;
-import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Migration;
-import dev.quantline.quantize.settings.Recipe.Calibrate;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.Recipe.Calibrate;
 import dev.quantline.quantize.settings.SoftmaxQuantizer;
 import dev.quantline.quantize.settings.WeightRange;
 import java.util.List;
@@ -54,40 +54,21 @@ public record CalibrateSettings(
                 spilling);
     }
 
-    /** One scale for each output channel of weights, no other widths, for every processor. */
-    public CalibrateSettings(
-            ActivationRange range,
-            WeightRange weights,
-            SoftmaxQuantizer softmax,
-            Migration layernorm,
-            int weightBits,
-            int activationBits,
-            List<String> exclude,
-            int samples) {
-        this(
-                new Calibrate(range, weights, Granularity.CHANNEL, 0, softmax, layernorm, false, false),
+    /**
+     * No other widths, for every processor.
+     *
+     * @param stated what differs from the standard, as {@link Json#part} reads it
+     */
+    public static CalibrateSettings of(String stated, int weightBits, int activationBits, List<String> exclude) {
+        return new CalibrateSettings(
+                Json.part(Calibrate.class, stated),
                 weightBits,
                 activationBits,
                 exclude,
-                samples,
+                SAMPLES,
                 List.of(),
                 Target.CPU.pairLimit(activationBits),
                 Spilling.usual());
-    }
-
-    /** The same with weights of another granularity. */
-    public CalibrateSettings with(Granularity granularity, int block) {
-        var other = new Calibrate(
-                calibrate.range(),
-                calibrate.weights(),
-                granularity,
-                block,
-                calibrate.softmax(),
-                calibrate.layernorm(),
-                calibrate.equalize(),
-                calibrate.padding());
-        return new CalibrateSettings(
-                other, weightBits, activationBits, exclude, samples, candidates, pairLimit, spilling);
     }
 
     /** The same with these candidate widths, 2 to 16. */
@@ -111,15 +92,7 @@ public record CalibrateSettings(
     /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
     public static CalibrateSettings plain(
             ActivationRange range, int weightBits, int activationBits, List<String> exclude) {
-        return new CalibrateSettings(
-                range,
-                WeightRange.MAX,
-                SoftmaxQuantizer.UNIFORM,
-                Migration.OFF,
-                weightBits,
-                activationBits,
-                exclude,
-                SAMPLES);
+        return of("{range: '" + range.word() + "', layernorm: 'off'}", weightBits, activationBits, exclude);
     }
 
     /** 8 bits everywhere, ranges by least squared error. */
@@ -129,15 +102,8 @@ public record CalibrateSettings(
 
     /** Everything searched, for widths below 8 bits. */
     public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
-        return new CalibrateSettings(
-                ActivationRange.AUTO,
-                WeightRange.AUTO,
-                SoftmaxQuantizer.AUTO,
-                Migration.SEARCH,
-                weightBits,
-                activationBits,
-                exclude,
-                SAMPLES);
+        var stated = "{range: 'auto', weights: 'auto', softmax: 'auto', layernorm: 'search'}";
+        return of(stated, weightBits, activationBits, exclude);
     }
 
     /** Criterion for activation ranges; {@link RangeCriterion.Auto} tries all. */

@@ -18,6 +18,7 @@ import java.lang.annotation.Target;
     /** Its value where neither a request nor its preset states one: a word, or JSON; empty for none. */
     String standard() default "";
 
+    /** Limits of a number. */
     double least() default Double.NEGATIVE_INFINITY;
 
     double above() default Double.NEGATIVE_INFINITY;

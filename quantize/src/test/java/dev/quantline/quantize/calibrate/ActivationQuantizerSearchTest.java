@@ -11,6 +11,7 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.settings.ActivationRange;
@@ -50,7 +51,7 @@ class ActivationQuantizerSearchTest {
     }
 
     private static CalibrateSettings settings(ActivationRange range, SoftmaxQuantizer softmax, Migration migration) {
-        return new CalibrateSettings(range, WeightRange.MSE, softmax, migration, 8, 4, List.of(), 8);
+        return Recipes.calibrate(range, WeightRange.MSE, softmax, migration, 8, 4, List.of(), 8);
     }
 
     /** Norms read by a layer, by a product of activations, and, with a gamma that is computed, by a layer. */

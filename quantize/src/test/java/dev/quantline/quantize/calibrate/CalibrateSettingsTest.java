@@ -1,10 +1,12 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.settings.ActivationRange;
-import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Migration;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.Recipe.Calibrate;
 import dev.quantline.quantize.settings.SoftmaxQuantizer;
 import dev.quantline.quantize.settings.WeightRange;
 import java.util.List;
@@ -25,7 +27,7 @@ class CalibrateSettingsTest {
             SoftmaxQuantizer softmax,
             Migration layernorm,
             int activationBits) {
-        return new CalibrateSettings(range, weights, softmax, layernorm, 8, activationBits, List.of(), 1);
+        return Recipes.calibrate(range, weights, softmax, layernorm, 8, activationBits, List.of(), 1);
     }
 
     @Test
@@ -50,10 +52,12 @@ class CalibrateSettingsTest {
 
     @Test
     void onlyBlocksHaveASize() {
-        var settings = CalibrateSettings.int8();
-
-        assertEquals(0, settings.with(Granularity.TENSOR, 16).calibrate().blockSize());
-        assertEquals(16, settings.with(Granularity.BLOCK, 16).calibrate().blockSize());
+        assertEquals(
+                0,
+                Json.part(Calibrate.class, "{granularity: 'tensor', block: 16}").blockSize());
+        assertEquals(
+                16,
+                Json.part(Calibrate.class, "{granularity: 'block', block: 16}").blockSize());
     }
 
     @Test

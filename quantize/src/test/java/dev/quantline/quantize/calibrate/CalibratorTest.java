@@ -14,6 +14,7 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
@@ -21,7 +22,6 @@ import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.settings.ActivationRange;
-import dev.quantline.quantize.settings.Granularity;
 import dev.quantline.quantize.settings.Migration;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.SoftmaxQuantizer;
@@ -217,8 +217,7 @@ class CalibratorTest {
         var blocks = calibrate(
                 model,
                 data,
-                CalibrateSettings.plain(ActivationRange.MINMAX, 4, Recipe.FLOAT, List.of())
-                        .with(Granularity.BLOCK, 16));
+                CalibrateSettings.of("{range: 'minmax', granularity: 'block', block: 16}", 4, Recipe.FLOAT, List.of()));
 
         assertEquals(21, sixteen.plan().applyTo(model).opset());
         assertTrue(noise(model, sixteen.plan().applyTo(model), data) < 1e-3);
@@ -327,7 +326,7 @@ class CalibratorTest {
         var model =
                 PreparedModel.prepare(builder.output("y", DataType.FLOAT, -1, 4).graph());
         var data = Data.rows(32, 1);
-        var left = new CalibrateSettings(
+        var left = Recipes.calibrate(
                 ActivationRange.MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 4, List.of(), 32);
 
         // When
@@ -351,7 +350,7 @@ class CalibratorTest {
     void fixedChoicesAreTaken() throws IOException {
         var model = PreparedModel.prepare(Networks.transformer(2));
         for (var softmax : List.of(SoftmaxQuantizer.LOG2, SoftmaxQuantizer.LOGSQRT2, SoftmaxQuantizer.TAN)) {
-            var settings = new CalibrateSettings(
+            var settings = Recipes.calibrate(
                     ActivationRange.MAE, WeightRange.MAE, softmax, Migration.MEDIAN, 6, 4, List.of(), 8);
 
             var result = calibrate(model, Data.tokens(8, 9, 1), settings);

@@ -9,6 +9,7 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.CalibrationTable;
@@ -45,8 +46,8 @@ class CandidateLimitsTest {
     private Path folder;
 
     private static CalibrateSettings settings(int limit, Granularity granularity, Integer... widths) {
-        return CalibrateSettings.plain(ActivationRange.MSE, widths[0], 8, List.of())
-                .with(granularity, 16)
+        var stated = "{granularity: '%s', block: 16, layernorm: 'off'}".formatted(granularity.word());
+        return CalibrateSettings.of(stated, widths[0], 8, List.of())
                 .withCandidates(List.of(widths))
                 .withPairLimit(limit);
     }
@@ -158,7 +159,7 @@ class CandidateLimitsTest {
     void settingsInShortAreWhatTheySay() {
         var mse = ActivationRange.MSE;
         assertEquals(
-                new CalibrateSettings(
+                Recipes.calibrate(
                         mse,
                         WeightRange.MAX,
                         SoftmaxQuantizer.UNIFORM,
@@ -169,7 +170,7 @@ class CandidateLimitsTest {
                         CalibrateSettings.SAMPLES),
                 CalibrateSettings.int8());
         assertEquals(
-                new CalibrateSettings(
+                Recipes.calibrate(
                         ActivationRange.AUTO,
                         WeightRange.AUTO,
                         SoftmaxQuantizer.AUTO,

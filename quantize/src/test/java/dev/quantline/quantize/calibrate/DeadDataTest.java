@@ -1,6 +1,7 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.Tensor;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.profile.TensorProfile;
@@ -144,7 +145,7 @@ class DeadDataTest {
     }
 
     private static CalibrateSettings moving(Migration migration) {
-        return new CalibrateSettings(
+        return Recipes.calibrate(
                 ActivationRange.MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, migration, 4, 4, List.of(), ROWS);
     }
 

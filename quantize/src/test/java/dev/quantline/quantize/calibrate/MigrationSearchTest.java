@@ -10,6 +10,7 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.settings.ActivationRange;
@@ -43,7 +44,7 @@ class MigrationSearchTest {
     private Path folder;
 
     private static CalibrateSettings settings(Migration migration, int activationBits) {
-        return new CalibrateSettings(
+        return Recipes.calibrate(
                 ActivationRange.MSE,
                 WeightRange.MSE,
                 SoftmaxQuantizer.UNIFORM,

@@ -9,6 +9,7 @@ import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
+import dev.quantline.quantize.fixture.Recipes;
 import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.quantizer.Codebook;
 import dev.quantline.quantize.quantizer.Logarithmic;
@@ -202,7 +203,7 @@ class SoftmaxSearchTest {
                 builder.constant("v", Tensor.of(v, TOKENS, CHANNELS)));
         var model = PreparedModel.prepare(
                 builder.output("y", DataType.FLOAT, -1, CHANNELS).graph());
-        var settings = new CalibrateSettings(
+        var settings = Recipes.calibrate(
                 ActivationRange.MINMAX, WeightRange.MAX, softmax, Migration.OFF, 8, bits, List.of(), ROWS);
         try (var data = Dataset.open(
                 List.of(Data.write(folder.resolve("data.npz"), Map.of("x", Tensor.of(scores, ROWS, TOKENS)))))) {

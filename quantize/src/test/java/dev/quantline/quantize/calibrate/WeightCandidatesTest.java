@@ -11,11 +11,7 @@ import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
-import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Granularity;
-import dev.quantline.quantize.settings.Migration;
-import dev.quantline.quantize.settings.SoftmaxQuantizer;
-import dev.quantline.quantize.settings.WeightRange;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -34,17 +30,8 @@ class WeightCandidatesTest {
     private static final int OUTPUTS = 6;
 
     private static CalibrateSettings settings(int bits, Granularity granularity) {
-        return new CalibrateSettings(
-                        ActivationRange.MSE,
-                        WeightRange.MSE,
-                        SoftmaxQuantizer.UNIFORM,
-                        Migration.OFF,
-                        bits,
-                        8,
-                        List.of(),
-                        8)
-                .with(granularity, 16)
-                .withPairLimit(0);
+        var stated = "{weights: 'mse', granularity: '%s', block: 16, layernorm: 'off'}".formatted(granularity.word());
+        return CalibrateSettings.of(stated, bits, 8, List.of()).withPairLimit(0);
     }
 
     private static List<CalibrationTable.Weight> constants(

@@ -15,7 +15,6 @@ import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.fixture.Stages;
 import dev.quantline.quantize.settings.ActivationRange;
-import dev.quantline.quantize.settings.Granularity;
 import dev.quantline.quantize.settings.Recipe;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -142,8 +141,11 @@ class PackingTest {
             stages = Stages.run(
                     PreparedModel.prepare(network),
                     new Samples(data, network, Map.of()),
-                    CalibrateSettings.plain(ActivationRange.MSE, 4, Recipe.FLOAT, List.of())
-                            .with(Granularity.BLOCK, block));
+                    CalibrateSettings.of(
+                            "{granularity: 'block', block: " + block + ", layernorm: 'off'}",
+                            4,
+                            Recipe.FLOAT,
+                            List.of()));
         }
         var simulated = run(stages.quantized(), Data.tokens(3, 7, 2));
 

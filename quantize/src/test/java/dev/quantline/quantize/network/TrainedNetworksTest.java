@@ -36,7 +36,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** Trained networks at int8, from the file as it came to the model a user would run, on a part of the validation data. */
 class TrainedNetworksTest {
-    private static final CalibrateSettings INT8 = new CalibrateSettings(
+    private static final CalibrateSettings INT8 = Recipes.calibrate(
             ActivationRange.MSE, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 8, List.of(), 32);
     private static final float[] MEAN = {.4914f, .4822f, .4465f};
 

@@ -39,7 +39,7 @@ class RecipeSchemaTest {
             tune.training.seed           | {"type": "integer", "default": 0}
             tune.training.rates.decision | {"type": "number", "minimum": 0, "default": 1e-6}
             allocate.size                | {"type": "number", "exclusiveMinimum": 0, "maximum": 1}
-            allocate.activations | {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"enum": [2, 3, 4, 5, 6, 7, 8]}, "default": [8]}
+            allocate.bits | {"type":"array","minItems":1,"uniqueItems":true,"items":{"enum":[2,3,4,5,6,7,8]},"default":[4,8]}
             allocate.pinned | {"type": "object", "additionalProperties": {"type": "string", "pattern": "^[2-8]/[2-8]$"}, "default": {}}
             goal.drop                    | {"type": "number", "minimum": 0}
             """)
