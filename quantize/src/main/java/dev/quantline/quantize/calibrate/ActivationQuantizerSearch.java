@@ -1,12 +1,12 @@
 package dev.quantline.quantize.calibrate;
 
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Operators;
 import dev.quantline.quantize.plan.Placement;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Codebook;
 import dev.quantline.quantize.quantizer.Logarithmic;
 import dev.quantline.quantize.quantizer.Quantizer;
-import dev.quantline.quantize.settings.Migration;
 import dev.quantline.quantize.settings.SoftmaxQuantizer;
 import java.util.ArrayList;
 import java.util.List;

@@ -82,7 +82,7 @@ public final class Calibrator {
             Progress progress,
             Consumer<Graph> rewritten) {
         var migration = new ChannelMigration(given);
-        boolean migrates = settings.layernorm() != CalibrateSettings.Migration.OFF;
+        boolean migrates = settings.layernorm() != Migration.OFF;
         var measured = migrates && given.captured().isPresent() ? migration.apply(progress.part(0.1, 0.4)) : given;
         var prepared = measured.model();
         rewritten.accept(prepared);

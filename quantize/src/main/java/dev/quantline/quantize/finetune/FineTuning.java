@@ -96,14 +96,25 @@ public final class FineTuning implements AutoCloseable {
                             .map(OutlierActivations.Activation::observed)
                             .toList());
             // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
-            boolean still = settings.task() == Task.DISTILL && settings.quanttune().lambda() == 0;
-            steps = still ? 0 : (int) Math.min(settings.quanttune().steps(), (long) settings.quanttune().epochs() * data.perEpoch());
-            var groups = List.of(new Group(learned, Optimizer.adamW(settings.quanttune().rate(), settings.quanttune().decay())));
+            boolean still =
+                    settings.task() == Task.DISTILL && settings.quanttune().lambda() == 0;
+            steps = still
+                    ? 0
+                    : (int) Math.min(
+                            settings.quanttune().steps(),
+                            (long) settings.quanttune().epochs() * data.perEpoch());
+            var groups = List.of(new Group(
+                    learned,
+                    Optimizer.adamW(
+                            settings.quanttune().rate(), settings.quanttune().decay())));
             trainer = opened.add(
                     new Trainer(
                             forTraining,
                             model.initializers(),
-                            new Trainer.Settings(groups, Schedule.cosine(steps), settings.quanttune().clip()),
+                            new Trainer.Settings(
+                                    groups,
+                                    Schedule.cosine(steps),
+                                    settings.quanttune().clip()),
                             List.of(),
                             statistics,
                             provider),

@@ -352,7 +352,7 @@ public record Recipe(
     /** The same with another budget and goal. */
     public Recipe with(Allocate budget, Optional<Goal> wanted) {
         return new Recipe(
-                preset, weightBits, activationBits, calibrate, tune, Optional.of(budget), exclude, wanted, products);
+                preset, weightBits, activationBits, calibrate, tune, Optional.of(budget), products, exclude, wanted);
     }
 
     /** Widths to calibrate every place at, besides the plan's own: 4 and 8, and those the allocation chooses from. */

@@ -1,17 +1,16 @@
 package dev.quantline.quantize.tune;
 
-import dev.quantline.quantize.settings.Order;
-import dev.quantline.quantize.settings.TuningMethod;
-import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.quantize.settings.Order;
+import dev.quantline.quantize.settings.Recipe.Training;
+import dev.quantline.quantize.settings.TuningMethod;
 import dev.quantline.quantize.tune.Tuner.Step;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
@@ -43,7 +42,8 @@ final class SubgraphMoves implements AutoCloseable {
         settings = task.settings();
         partition = new Partition(model, task.start().plan(), task.samples(), task.provider());
         subgraphs = partition.of(settings);
-        training = settings.tune().training()
+        training = settings.tune()
+                .training()
                 .withBatch(task.samples().batchSize(settings.tune().training().batch()));
     }
 
@@ -141,7 +141,8 @@ final class SubgraphMoves implements AutoCloseable {
     }
 
     private Optional<Subgraph> behind(Subgraph subgraph) {
-        boolean looks = settings.tune().training().ahead() > 0 && settings.tune().layers() == TuningMethod.RECONSTRUCT;
+        boolean looks =
+                settings.tune().training().ahead() > 0 && settings.tune().layers() == TuningMethod.RECONSTRUCT;
         return looks && subgraphs.contains(subgraph)
                 ? AcrossBlock.behind(subgraphs, subgraphs.indexOf(subgraph), model)
                         .filter(rest -> NonDifferentiable.behind(rest, model).isEmpty())
@@ -150,8 +151,8 @@ final class SubgraphMoves implements AutoCloseable {
 
     /** Blocks follow on each other; layers are taken wherever they are. */
     private void arrive(Subgraph subgraph) {
-        boolean single =
-                settings.tune().layers() == TuningMethod.ADAQUANT || settings.tune().layers() == TuningMethod.ADAROUND;
+        boolean single = settings.tune().layers() == TuningMethod.ADAQUANT
+                || settings.tune().layers() == TuningMethod.ADAROUND;
         if (tuning == null) {
             tuning = blockTuning(settings.tune().order() == Order.SEQUENTIAL);
             if (!single) {

@@ -233,8 +233,8 @@ public record AllocatedExport(
                 points,
                 outOfReach
                         .map(bytes ->
-                                ("no choice of widths makes a file of %.0f %% of the float model's size, which is aimed at where no"
-                                                + " size is asked for: this is the smallest there is, %.1f %%")
+                                ("no choice of widths reaches %.0f %% of the float model's size, the aim if no size is given:"
+                                                + " this is the smallest possible file, %.1f %%")
                                         .formatted(
                                                 PERCENT * allocate.aim().orElseThrow(), PERCENT * bytes / floatBytes))
                         .stream()

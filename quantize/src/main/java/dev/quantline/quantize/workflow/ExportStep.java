@@ -144,7 +144,7 @@ public record ExportStep(
                 recipe.goal().map(Recipe.Goal::drop).map(OptionalDouble::of).orElse(OptionalDouble.empty()),
                 tuned.steps(),
                 provenance,
-                Exporter.Products.of(recipe.products()),
+                recipe.products(),
                 resources.batch(),
                 resources.provider());
     }
