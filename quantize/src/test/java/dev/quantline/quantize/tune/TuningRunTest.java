@@ -216,7 +216,9 @@ class TuningRunTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = Whole.class, names = "OFF", mode = EnumSource.Mode.EXCLUDE)
+    @EnumSource(
+            value = Whole.class,
+            names = {"BIASES", "ALL"})
     void theWholeNetworkLearnsTogether(Whole whole) throws IOException {
         calibrated(network("transformer"), data("transformer"), (stages, samples) -> {
             var settings =
