@@ -6,10 +6,14 @@ import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.SparseTensorProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
+import dev.quantline.fixture.Checkout;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
@@ -227,5 +231,13 @@ class ModelCheckTest {
             System.clearProperty(Limit.NODES.property());
         }
         assertDoesNotThrow(() -> ModelCheck.check(model));
+    }
+
+    @ParameterizedTest
+    @EnumSource(Limit.class)
+    void everyLimitIsDocumented(Limit limit) throws IOException {
+        var documented = Files.readString(Checkout.root().resolve("docs/job.md"));
+
+        assertTrue(documented.contains("| `" + limit.property() + "` | " + limit.value() + " |"), limit.property());
     }
 }
