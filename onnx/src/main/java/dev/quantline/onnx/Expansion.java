@@ -14,7 +14,6 @@ import java.util.Set;
  * hundred bytes of file can stand for any number of nodes, or call themselves.
  */
 final class Expansion {
-    private static final long MOST_NODES = 1 << 18;
     /** What one protobuf message can hold. */
     private static final long MOST_BYTES = Integer.MAX_VALUE;
 
@@ -24,13 +23,16 @@ final class Expansion {
     private final Map<String, Size> sizes = new HashMap<>();
     private final Set<String> open = new HashSet<>();
 
-    /** What nodes become, up to one more than the bounds. */
+    /** What nodes become; where that is past all bounds, the largest number there is. */
     private record Size(long nodes, long bytes) {
         static final Size NONE = new Size(0, 0);
 
         Size plus(Size other) {
-            return new Size(
-                    Math.min(MOST_NODES + 1, nodes + other.nodes), Math.min(MOST_BYTES + 1, bytes + other.bytes));
+            return new Size(capped(nodes, other.nodes), capped(bytes, other.bytes));
+        }
+
+        private static long capped(long one, long other) {
+            return Math.min(Long.MAX_VALUE / 4, one + other);
         }
     }
 
@@ -46,9 +48,10 @@ final class Expansion {
     static void check(ModelProto model, Map<String, FunctionProto> functions) {
         var expansion = new Expansion(functions);
         functions.keySet().forEach(expansion::sizeOf);
+        long most = Limit.NODES.value();
         var whole = expansion.sizeOf(model.getGraph().getNodeList());
-        if (whole.nodes > MOST_NODES || whole.bytes > MOST_BYTES) {
-            throw new BadInput("written out where they are called, the model's functions make more than " + MOST_NODES
+        if (whole.nodes > most || whole.bytes > MOST_BYTES) {
+            throw new BadInput("written out where they are called, the model's functions make more than " + most
                     + " nodes or " + MOST_BYTES + " bytes: export the model without functions");
         }
     }

@@ -3,9 +3,9 @@ package dev.quantline.onnx;
 import java.util.Locale;
 
 /**
- * How large, and how deep, a model may be, and how large a sample. A few bytes of file can ask for any number of nodes and any amount of memory, so that each
- * is held against its limit before native code sees it. The property {@code quantline.limit.NAME} of the Java virtual machine, or
- * the environment variable {@code QUANTLINE_LIMIT_NAME}, sets another value.
+ * How large, and how deep, a model may be, and how large a sample. A few bytes of file can ask for any number of nodes and any
+ * amount of memory, so that each is held against its limit before native code sees it. The property {@code quantline.limit.NAME}
+ * of the Java virtual machine, or the environment variable {@code QUANTLINE_LIMIT_NAME}, sets another value.
  */
 public enum Limit {
     /** Nodes of a model, bodies included, its functions written out. */

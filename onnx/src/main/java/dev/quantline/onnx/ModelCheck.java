@@ -1,6 +1,5 @@
 package dev.quantline.onnx;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
@@ -27,7 +26,7 @@ final class ModelCheck {
     static void check(ModelProto model) {
         var check = new ModelCheck();
         check.graph(model.getGraph(), Map.of(), "the main graph", 0);
-        model.getFunctionsList().forEach(function -> check.nodes(function.getNodeList(), Map.of(), 0));
+        model.getFunctionsList().forEach(function -> check.nodes(function.getNodeList(), new HashMap<>(), 0));
     }
 
     private void graph(GraphProto graph, Map<String, TensorProto> outer, String place, int depth) {
@@ -67,8 +66,8 @@ final class ModelCheck {
         }
     }
 
-    private void nodes(List<NodeProto> list, Map<String, TensorProto> outer, int depth) {
-        var constants = new HashMap<>(outer);
+    /** @param constants known so far; those that the nodes make come to them */
+    private void nodes(List<NodeProto> list, Map<String, TensorProto> constants, int depth) {
         for (var node : list) {
             if (++nodes > Limit.NODES.value()) {
                 throw new BadInput("the model has more than " + Limit.NODES.value() + " nodes: " + Limit.NODES.words());
@@ -79,15 +78,11 @@ final class ModelCheck {
                 if (node.getOpType().equals("Constant") && attribute.hasT() && node.getOutputCount() > 0) {
                     constants.put(node.getOutput(0), attribute.getT());
                 }
-                bodies(attribute)
+                Bodies.of(attribute)
                         .forEach(body -> graph(
                                 body, constants, "body '" + attribute.getName() + "' of " + name(node), depth + 1));
             }
         }
-    }
-
-    private static List<GraphProto> bodies(AttributeProto attribute) {
-        return attribute.hasG() ? List.of(attribute.getG()) : attribute.getGraphsList();
     }
 
     /** What messages call a node: its name, or what it makes. */

@@ -9,6 +9,8 @@ import java.util.Set;
 public enum Operators {
     /** Multiply by a weight, their second input, and sum over its input channels. */
     LAYERS("MatMul Gemm Conv"),
+    /** Multiply by constants, which training set: the layers, and what float kernels compute. */
+    WEIGHTED("MatMul Gemm Conv ConvTranspose LSTM GRU RNN"),
     /** Give values of their first input unchanged, in another place or shape. */
     MOVING("Reshape Flatten Transpose Squeeze Unsqueeze Slice Split"),
     /** Exchange channels for positions. */

@@ -3,15 +3,13 @@ package dev.quantline.onnx.rewrite;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
-import java.util.Set;
 
 /** Weights that no network can compute with: NaN, infinity, and numbers whose products leave the range of floats. */
 final class WeightCheck {
     /** Products of two larger numbers are infinite in float32. */
     private static final float LARGEST = 1e18f;
-
-    private static final Set<String> LINEAR = Set.of("MatMul", "Gemm", "Conv", "ConvTranspose", "LSTM", "GRU", "RNN");
 
     private WeightCheck() {}
 
@@ -23,7 +21,7 @@ final class WeightCheck {
      */
     static void check(Graph model) {
         for (var node : model.nodes()) {
-            if (node.is(LINEAR.toArray(String[]::new))) {
+            if (Operators.WEIGHTED.has(node)) {
                 node.inputs().forEach(input -> check(model.initializers().get(input), input, node));
             }
         }
