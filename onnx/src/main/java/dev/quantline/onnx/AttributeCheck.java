@@ -60,9 +60,16 @@ final class AttributeCheck {
             Map.entry("scan_input_axes", AXIS),
             Map.entry("scan_output_axes", AXIS),
             Map.entry("shape", ELEMENTS));
-    /** Operators in which an attribute of that name is something else: sizes that may be negative, or stand for others. */
-    private static final Map<String, Set<String>> OTHERWISE =
-            Map.of("pads", Set.of("Pad"), "shape", Set.of("Reshape"), "output_shape", Set.of("MaxUnpool"));
+    /** Operators in which an attribute of that name is something else: sizes that may be negative, or 0 for what the shape says. */
+    private static final Map<String, Set<String>> OTHERWISE = Map.of(
+            "num_heads",
+            Set.of("RotaryEmbedding"),
+            "pads",
+            Set.of("Pad"),
+            "shape",
+            Set.of("Reshape"),
+            "output_shape",
+            Set.of("MaxUnpool"));
 
     private AttributeCheck() {}
 

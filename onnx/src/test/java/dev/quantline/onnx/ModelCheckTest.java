@@ -65,6 +65,8 @@ class ModelCheckTest {
                 with("Conv", "pads", new long[] {-1, 0, 0, 0}, "pads is -1"),
                 with("Pad", "pads", new long[] {-1, 0}),
                 with("DepthToSpace", "blocksize", 0L, "blocksize is 0"),
+                with("MultiHeadAttention", "num_heads", 0L, "num_heads is 0"),
+                with("RotaryEmbedding", "num_heads", 0L),
                 with("Split", "num_outputs", 0L, "num_outputs is 0"),
                 with("Softmax", "axis", 64L, "axis is 64", "-64 to 63"),
                 with("Softmax", "axis", -1L),
