@@ -58,18 +58,18 @@ public final class JobReader {
     /** Training data is there to be used: it asks for fine-tuning, unless the recipe says how. */
     private static void fineTuning(ObjectNode request) {
         var tune = (ObjectNode) request.at("/recipe/tune");
-        boolean trains = request.has("training");
         var wanted = tune.path("quanttune");
-        if (wanted.isMissingNode() && trains || wanted.isBoolean() && wanted.booleanValue()) {
-            tune.putObject("quanttune");
-        } else if (wanted.isBoolean()) {
-            if (trains) {
+        if (request.has("training")) {
+            if (wanted.isBoolean() && !wanted.booleanValue()) {
                 throw new BadInput(
                         "training: recipe.tune.quanttune is false, so nothing would use it: leave it out, or set"
                                 + " recipe.tune.quanttune to true");
             }
-            tune.remove("quanttune");
+            if (wanted.isMissingNode()) {
+                tune.put("quanttune", true);
+            }
         }
+        RecipeReader.switched(tune);
     }
 
     private static void withDefault(ObjectNode request, String object, String field, String value) {

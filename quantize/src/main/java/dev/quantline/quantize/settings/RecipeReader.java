@@ -30,17 +30,22 @@ public final class RecipeReader {
      */
     public static Recipe read(JsonNode recipe) {
         var expanded = expand(recipe);
-        var tune = (ObjectNode) expanded.path("tune");
-        if (tune.path("quanttune").isBoolean()) {
-            boolean wanted = tune.remove("quanttune").booleanValue();
-            if (wanted) {
-                tune.putObject("quanttune");
-            }
-        }
+        switched((ObjectNode) expanded.path("tune"));
         try {
             return Json.MAPPER.treeToValue(expanded, Recipe.class);
         } catch (JsonProcessingException e) {
             throw new BadInput("the recipe cannot be read: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /** Fine-tuning that is switched on or off by a word: on is all its standard values, off is none. */
+    public static void switched(ObjectNode tune) {
+        var word = tune.path("quanttune");
+        if (word.isBoolean()) {
+            tune.remove("quanttune");
+            if (word.booleanValue()) {
+                tune.putObject("quanttune");
+            }
         }
     }
 

@@ -137,7 +137,11 @@ public final class RecipeSchema {
 
     private static void limit(ObjectNode schema, String keyword, double limit) {
         if (Double.isFinite(limit)) {
-            schema.put(keyword, (int) limit);
+            if (limit == Math.rint(limit)) {
+                schema.put(keyword, (int) limit);
+            } else {
+                schema.put(keyword, limit);
+            }
         }
     }
 

@@ -33,7 +33,7 @@ public final class CalibrateStep {
                     model,
                     profile,
                     samples,
-                    RecipeCalibration.settings(settings, resources.spilling()),
+                    settings.calibration(resources.spilling()),
                     resources.batch(),
                     resources.provider(),
                     progress,

@@ -113,7 +113,7 @@ final class FineTunePhase {
                         prepared,
                         quantized,
                         samples,
-                        RecipeTuning.fineTuning(settings),
+                        settings.fineTuning().orElseThrow(),
                         settings.recipe().exclude(),
                         tune.resources().provider())) {
             if (tune.checkpoint().isPresent()) {

@@ -1,5 +1,7 @@
 package dev.quantline.quantize.workflow;
 
+import dev.quantline.onnx.runtime.Spilling;
+import dev.quantline.quantize.calibrate.CalibrateSettings;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.finetune.Task;
@@ -7,9 +9,12 @@ import dev.quantline.quantize.plan.Target;
 import dev.quantline.quantize.settings.Hashes;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.Width;
+import dev.quantline.quantize.tune.TuneSettings;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /**
  * Everything besides model and data that the result depends on.
@@ -43,12 +48,30 @@ public record QuantizationSettings(Recipe recipe, Target target, DataSettings da
 
     /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */
     public int pairLimit() {
-        return RecipeCalibration.pairLimit(this);
+        int widest = Stream.concat(
+                        Stream.of(recipe.activationBits()),
+                        recipe.widths().stream().map(Width::activations))
+                .filter(bits -> bits <= Byte.SIZE)
+                .max(Integer::compare)
+                .orElse(recipe.activationBits());
+        return target.pairLimit(widest);
     }
 
     /** How the float network is fine-tuned; empty when the recipe asks for none. */
     public Optional<FineTuneSettings> fineTuning() {
-        return recipe.tune().quanttune().map(_ -> RecipeTuning.fineTuning(this));
+        return recipe.tune()
+                .quanttune()
+                .map(quanttune -> new FineTuneSettings(task, isOfLogits(), measure.output(), quanttune));
+    }
+
+    /** The recipe's calibration as the calibrator takes it. */
+    CalibrateSettings calibration(Spilling spilling) {
+        return new CalibrateSettings(recipe, pairLimit(), spilling);
+    }
+
+    /** The recipe's tuning as the tuning methods take it. */
+    TuneSettings tuning() {
+        return new TuneSettings(recipe.tune(), isOfLogits(), measure.output());
     }
 
     /** Whether samples are text that a language model could add to. */

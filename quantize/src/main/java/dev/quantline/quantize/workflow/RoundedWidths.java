@@ -48,7 +48,7 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
                 model,
                 byWeights,
                 samples,
-                RecipeTuning.settings(tune.settings()),
+                tune.settings().tuning(),
                 tune.resources().batch(),
                 tune.resources().provider(),
                 progress);

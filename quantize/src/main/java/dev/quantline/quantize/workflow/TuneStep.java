@@ -165,7 +165,7 @@ public record TuneStep(
             var rounded = settings.recipe().otherWidths().isEmpty()
                     ? Optional.<RoundedWidths>empty()
                     : Optional.of(RoundedWidths.of(model, plan, samples, start, this, progress.part(0, ROUNDING)));
-            var tuning = RecipeTuning.settings(settings);
+            var tuning = settings.tuning();
             int batch = resources.batch();
             var provider = resources.provider();
             try (var run = rounded.isPresent()
