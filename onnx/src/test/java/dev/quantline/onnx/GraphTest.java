@@ -1,11 +1,11 @@
 package dev.quantline.onnx;
 
-import ai.onnx.proto.OnnxMl.AttributeProto;
 import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.ModelProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
 import com.google.protobuf.ByteString;
+import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import java.util.Collections;
 import java.util.List;
@@ -29,18 +29,7 @@ class GraphTest {
                         .addInput("inside")
                         .addOutput("result"))
                 .addOutput(ValueInfos.of("result", DataType.FLOAT, 2));
-        var proto = NodeProto.newBuilder()
-                .setName("choice")
-                .setOpType("If")
-                .addInput("flag")
-                .addOutput("y");
-        for (String side : List.of("then_branch", "else_branch")) {
-            proto.addAttribute(AttributeProto.newBuilder()
-                    .setName(side)
-                    .setType(AttributeProto.AttributeType.GRAPH)
-                    .setG(branch));
-        }
-        return Node.of(proto.build());
+        return new Node("choice", "If", "", List.of("flag"), List.of("y"), GraphBuilder.bothBranches(branch.build()));
     }
 
     private static Graph withBranches() {

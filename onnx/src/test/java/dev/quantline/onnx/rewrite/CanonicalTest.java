@@ -18,7 +18,6 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -268,16 +267,7 @@ class CanonicalTest {
                         .addOutput("result"))
                 .addOutput(ValueInfos.of("result", DataType.FLOAT, 2))
                 .build();
-        var attributes = new LinkedHashMap<String, AttributeProto>();
-        for (String side : List.of("then_branch", "else_branch")) {
-            attributes.put(
-                    side,
-                    AttributeProto.newBuilder()
-                            .setName(side)
-                            .setType(AttributeProto.AttributeType.GRAPH)
-                            .setG(branch)
-                            .build());
-        }
+        var attributes = GraphBuilder.bothBranches(branch);
         builder.graph()
                 .nodes()
                 .add(new Node(

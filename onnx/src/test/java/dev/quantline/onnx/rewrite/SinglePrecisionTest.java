@@ -125,16 +125,7 @@ class SinglePrecisionTest {
                 .addOutput(ValueInfos.of("result", DataType.FLOAT16, 2, 3))
                 .addValueInfo(ValueInfos.of("two", DataType.FLOAT16))
                 .build();
-        var attributes = new LinkedHashMap<String, AttributeProto>();
-        for (String side : List.of("then_branch", "else_branch")) {
-            attributes.put(
-                    side,
-                    AttributeProto.newBuilder()
-                            .setName(side)
-                            .setType(AttributeProto.AttributeType.GRAPH)
-                            .setG(branch)
-                            .build());
-        }
+        var attributes = GraphBuilder.bothBranches(branch);
         builder.graph()
                 .nodes()
                 .add(new Node(
