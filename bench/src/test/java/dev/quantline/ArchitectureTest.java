@@ -169,6 +169,7 @@ class ArchitectureTest {
         assertEquals(Set.of(), stated.get("onnx"));
         assertEquals(Set.of("onnx"), stated.get("quantizer"));
         assertEquals(Set.of("onnx"), stated.get("runtime"));
+        assertEquals(Set.of("onnx", "rewrite", "quantizer"), stated.get("plan"));
     }
 
     @Test

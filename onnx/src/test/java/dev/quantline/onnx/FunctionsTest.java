@@ -29,6 +29,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+/**
+ * Functions of a model, written out where they are called.
+ *
+ * <p>Longer than 400 lines because each case writes a model of its own, functions and all.
+ */
 class FunctionsTest {
     private static final String OWN = "own";
     private static final Map<String, Tensor> DATA = Map.of(

@@ -2,6 +2,8 @@ package dev.quantline.onnx.runtime;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +16,7 @@ final class Archive {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final ZipOutputStream zip = new ZipOutputStream(bytes);
     private final boolean deflated;
+    private long claimed = -1;
 
     private Archive(boolean deflated) {
         this.deflated = deflated;
@@ -66,9 +69,20 @@ final class Archive {
         return this;
     }
 
+    /** The directory at the end says this of the size of the first entry, whatever it is. */
+    Archive claiming(long size) {
+        claimed = size;
+        return this;
+    }
+
     byte[] bytes() throws IOException {
         zip.close();
-        return bytes.toByteArray();
+        var archive = bytes.toByteArray();
+        if (claimed >= 0) {
+            int directory = new String(archive, StandardCharsets.ISO_8859_1).indexOf("PK\1\2");
+            ByteBuffer.wrap(archive).order(ByteOrder.LITTLE_ENDIAN).putInt(directory + 24, (int) claimed);
+        }
+        return archive;
     }
 
     Path write(Path file) throws IOException {

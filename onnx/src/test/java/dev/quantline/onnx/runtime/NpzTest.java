@@ -2,6 +2,7 @@ package dev.quantline.onnx.runtime;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Limit;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -34,6 +35,9 @@ class NpzTest {
     private Path file() {
         return folder.resolve("data.npz");
     }
+
+    /** Bytes in front of the values of a short array. */
+    private static final int NPY_HEADER = 128;
 
     private static Tensor all(Path file, String array) throws IOException {
         try (var npz = Npz.open(file);
@@ -153,6 +157,29 @@ class NpzTest {
             Archive.deflated().array("x", "<f4", false, shape, (byte) 1).write(file());
 
             assertTrue(refusal().contains("array 'x'"), refusal());
+        }
+    }
+
+    @Test
+    void anArchiveThatLiesAboutASizeIsFoundOutWhileItIsRead() throws IOException {
+        var archive = Archive.deflated().array("x", "|u1", false, "(4,)", (byte) 1, (byte) 2, (byte) 3);
+        archive.claiming(NPY_HEADER + 4).write(file());
+
+        assertTrue(refusal().contains("'x' does not have the size"), refusal());
+    }
+
+    @Test
+    void tooManyRowsAtOnceAreRefusedInWords() throws IOException {
+        var archive = Archive.deflated().array("x", "|u1", false, "(3, 1000000000)", (byte) 1);
+        archive.claiming(NPY_HEADER + 3_000_000_000L).write(file());
+        System.setProperty(Limit.ROW.property(), "1000000000");
+
+        try (var npz = Npz.open(file());
+                var rows = npz.rows("x")) {
+            var bad = assertThrows(BadInput.class, () -> rows.next(3, true));
+            assertTrue(bad.getMessage().contains("smaller batch"), bad.getMessage());
+        } finally {
+            System.clearProperty(Limit.ROW.property());
         }
     }
 

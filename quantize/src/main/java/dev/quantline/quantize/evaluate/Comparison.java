@@ -49,10 +49,9 @@ public final class Comparison {
      */
     public Fidelity worst() {
         return worst(outputs.values().stream())
-                .orElseThrow(
-                        () -> new BadInput(
-                                "none of the outputs " + outputs.keySet()
-                                        + " holds floats, and no float tensor before them is known: nothing says how close the quantized model is"));
+                .orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
+                        + " holds floats, and no float tensor before them is known: "
+                        + "nothing says how close the quantized model is"));
     }
 
     /** The farthest of these outputs, or of all where none of these holds floats. @throws BadInput when none at all does */

@@ -60,7 +60,8 @@ final class DetectorLayout {
     private BadInput unknown(Optional<String> named) {
         String wanted = sigmoid
                 ? "no pred_boxes [samples, queries, 4] and logits [samples, queries, classes]"
-                : "no boxes, scores and labels, no pred_boxes and logits, and no output [samples, 4 + classes, anchors] or [samples, found, 6]";
+                : "no boxes, scores and labels, no pred_boxes and logits, "
+                        + "and no output [samples, 4 + classes, anchors] or [samples, found, 6]";
         return new BadInput("metric map finds " + wanted
                 + named.map(name -> " with '" + name + "' among them").orElse("") + " in the outputs " + outputs
                 + ": docs/job.md#metrics says how they are recognised");

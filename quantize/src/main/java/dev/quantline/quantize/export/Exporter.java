@@ -159,7 +159,8 @@ public final class Exporter {
                 processor.integerInstructions(),
                 Processor.saturates(),
                 exactly
-                        ? "latency as ONNX Runtime runs the file by default; metric and fidelity exactly, since its integer kernels saturate here"
+                        ? "latency as ONNX Runtime runs the file by default; "
+                                + "metric and fidelity exactly, since its integer kernels saturate here"
                         : "latency, metric and fidelity, as ONNX Runtime runs the file by default");
     }
 

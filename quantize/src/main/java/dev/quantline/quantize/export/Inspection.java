@@ -174,7 +174,8 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         new TreeMap<>(metadata).forEach((key, value) -> lines.add(key + ": " + value));
         lines.add(
                 "Weights are stored as integer codes behind DequantizeLinear, or behind a Cast and a Mul that ONNX Runtime computes when"
-                        + " it loads the model, as it does a Cast that unpacks 4-bit codes. An activation is quantized where QuantizeLinear and"
+                        + " it loads the model, as it does a Cast that unpacks 4-bit codes. An activation is quantized where"
+                        + " QuantizeLinear and"
                         + " DequantizeLinear follow each other.");
         return lines;
     }

@@ -76,7 +76,8 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
         if (file < Math.min(plan, NEGLIGIBLE_DB)) {
             throw new BadInput(
                     ("at '%s' the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
-                                    + " (%.1f dB): ONNX Runtime computes something else than the file says; please report it with the model")
+                                    + " (%.1f dB): ONNX Runtime computes something else than the file says;"
+                                    + " please report it with the model")
                             .formatted(output, file, plan));
         }
     }

@@ -44,6 +44,11 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+/**
+ * What calibration chooses on small networks, and what it leaves.
+ *
+ * <p>Longer than 400 lines because each case is a setting beside what it changes, over the same networks and profiles.
+ */
 class CalibratorTest {
     @TempDir
     private Path folder;

@@ -22,7 +22,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What a weight is while it is trained, by the formulas of {@link TrainedWeightQuantizer} in float64, and gradients by finite differences. */
+/** What a weight is while it is trained, by the formulas of {@link TrainedWeightQuantizer} in float64; gradients by finite differences. */
 class TrainedWeightQuantizerTest {
     private static final long SEED = 21;
     private static final long[] SHAPE = {6, 10};

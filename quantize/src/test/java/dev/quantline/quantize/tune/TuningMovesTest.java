@@ -41,7 +41,11 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Which moves a run takes, in which order, and what it says of them: two layers with biases, {@code x -> h -> y}. */
+/**
+ * Which moves a run takes, in which order, and what it says of them: two layers with biases, {@code x -> h -> y}.
+ *
+ * <p>Longer than 400 lines because the moves are one list, and their order is what is tested.
+ */
 class TuningMovesTest {
     private static final int SAMPLES = 32;
     private static final int BATCH = 4;

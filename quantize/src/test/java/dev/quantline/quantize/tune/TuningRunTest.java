@@ -44,6 +44,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+/**
+ * Runs of tuning from start to end, stopped and gone on with, on small networks.
+ *
+ * <p>Longer than 400 lines because every case is such a run, and all share how one is calibrated, started and finished.
+ */
 class TuningRunTest {
     private static final int SAMPLES = 96;
     private static final Training SHORT = forty(Distance.MSE, 0);
