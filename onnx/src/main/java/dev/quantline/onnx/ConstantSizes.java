@@ -76,7 +76,7 @@ final class ConstantSizes {
                         && values(node, 1, constants)
                                 .filter(values -> !all(values, value -> value != 0))
                                 .isPresent()) {
-                    throw refused(node, "divides integers by 0");
+                    throw refused(node, "divides integers by 0: export the model again");
                 }
             }
             default -> {}
@@ -86,7 +86,7 @@ final class ConstantSizes {
     private static void range(NodeProto node, Map<String, TensorProto> constants) {
         var step = values(node, 2, constants);
         if (step.filter(values -> values.length != 1 || values[0] == 0).isPresent()) {
-            throw refused(node, "counts in steps of 0");
+            throw refused(node, "counts in steps of 0: export the model again");
         }
         var start = values(node, 0, constants);
         var limit = values(node, 1, constants);

@@ -4,7 +4,9 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
+import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.pattern.Bias;
 import dev.quantline.quantize.plan.FakeQuantizedWeights;
 import dev.quantline.quantize.plan.QdqWriter;
 import dev.quantline.quantize.plan.QuantizationPlan;
@@ -54,7 +56,7 @@ final class TrainedQuantizers implements QdqWriter.Realization {
     @Override
     public void weight(QuantizationPlan.Weight weight, Node reader, QdqWriter writer) {
         var readers = index.consumers(weight.tensor());
-        boolean layer = readers.stream().allMatch(node -> node.is("MatMul", "Gemm", "Conv", "Add"));
+        boolean layer = readers.stream().allMatch(node -> Operators.LAYERS.has(node) || node.is("Add"));
         boolean moves = trained.weights() != Trainables.Weights.FIXED || trained.weightScales() || trained.affine();
         if (!moves || !layer || readers.size() != 1) {
             new FakeQuantizedWeights(model.initializers()).weight(weight, reader, writer);
@@ -85,29 +87,20 @@ final class TrainedQuantizers implements QdqWriter.Realization {
 
     @Override
     public void bias(QuantizationPlan.Weight weight, Node node, QdqWriter writer) {
-        if (!trained.biases() || !node.is("Conv", "Gemm", "MatMul") || node.floatOf("beta", 1) != 1) {
+        if (!trained.biases() || node.floatOf("beta", 1) != 1) {
             return;
         }
-        var holder = node.is("MatMul")
-                ? index.onlyConsumer(node.output())
-                        .filter(next -> next.is("Add"))
-                        .orElse(node)
-                : node;
-        int input = !node.is("MatMul") ? 2 : holder.input(0).equals(node.output()) ? 1 : 0;
-        String bias = holder == node && node.is("MatMul") ? "" : holder.input(input);
-        var constant = model.initializers().get(bias);
-        if (constant == null
-                || constant.rank() != 1
-                || index.consumers(bias).size() != 1
-                || !subgraph.nodes().contains(holder.name())) {
-            return;
-        }
-        var unit = unit(node, weight, constant.size());
-        if (unit != null) {
-            String sum = writer.graph().fresh(bias + "/trained");
-            writer.read(holder.name(), input, sum);
-            biases.add(new TrainedBias(bias, constant, unit, sum));
-        }
+        Bias.of(index, node)
+                .filter(bias -> index.consumers(bias.tensor()).size() == 1
+                        && subgraph.nodes().contains(bias.holder().name()))
+                .ifPresent(bias -> {
+                    var unit = unit(node, weight, bias.value().size());
+                    if (unit != null) {
+                        String sum = writer.graph().fresh(bias.tensor() + "/trained");
+                        writer.read(bias.holder().name(), bias.input(), sum);
+                        biases.add(new TrainedBias(bias.tensor(), bias.value(), unit, sum));
+                    }
+                });
     }
 
     /** The spread of a sum over rounding errors of input and weight: s_x s_w sqrt(terms). */
