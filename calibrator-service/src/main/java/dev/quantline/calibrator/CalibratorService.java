@@ -13,7 +13,7 @@ public class CalibratorService {
     private final StageService service;
 
     CalibratorService(StageServices services) {
-        this.service = services.of(new CalibrateStage(services.provider()));
+        this.service = services.isolated(CalibrateStage::new);
     }
 
     @Incoming("calibrator-profiled")

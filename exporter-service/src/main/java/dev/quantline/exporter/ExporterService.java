@@ -13,7 +13,7 @@ public class ExporterService {
     private final StageService service;
 
     ExporterService(StageServices services) {
-        this.service = services.of(new ExportStage(services.provider()));
+        this.service = services.isolated(ExportStage::new);
     }
 
     @Incoming("exporter-tuned")

@@ -19,6 +19,9 @@ public enum Limit {
     /** What one attribute of a convolution or a pooling may count: strides, sizes of kernels, groups. */
     ATTRIBUTE(1 << 20);
 
+    /** What the system property of every limit begins with. */
+    public static final String PROPERTIES = "quantline.limit.";
+
     private final long standard;
 
     Limit(long standard) {
@@ -27,24 +30,35 @@ public enum Limit {
 
     /** The limit in force. @throws BadInput when what was set is no whole number above 0 */
     public long value() {
-        String stated = System.getProperty(property(), System.getenv(variable()));
+        return stated(setting(), standard);
+    }
+
+    /**
+     * What was set for a limit of this or another kind, or else its standard.
+     *
+     * @param setting its name, in small letters with hyphens between words
+     * @throws BadInput when what was set is no whole number above 0
+     */
+    public static long stated(String setting, long standard) {
+        var property = PROPERTIES + setting;
+        var variable = property.toUpperCase(Locale.ROOT).replaceAll("[.-]", "_");
+        String stated = System.getProperty(property, System.getenv(variable));
         if (stated == null) {
             return standard;
         }
         if (!stated.matches("[1-9][0-9]{0,17}")) {
-            throw new BadInput(property() + " is '" + stated + "': it must be a whole number above 0");
+            throw new BadInput(property + " is '" + stated + "': it must be a whole number above 0");
         }
         return Long.parseLong(stated);
     }
 
     /** The system property that sets it. */
     public String property() {
-        return "quantline.limit." + name().toLowerCase(Locale.ROOT);
+        return PROPERTIES + setting();
     }
 
-    /** The environment variable that sets it. */
-    public String variable() {
-        return "QUANTLINE_LIMIT_" + name();
+    private String setting() {
+        return name().toLowerCase(Locale.ROOT);
     }
 
     /** What a refusal says of a limit: its value, and how to set another. */

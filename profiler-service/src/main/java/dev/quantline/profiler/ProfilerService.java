@@ -13,7 +13,7 @@ public class ProfilerService {
     private final StageService service;
 
     ProfilerService(StageServices services) {
-        this.service = services.of(new ProfileStage(services.provider()));
+        this.service = services.isolated(ProfileStage::new);
     }
 
     @Incoming("profiler-jobs")

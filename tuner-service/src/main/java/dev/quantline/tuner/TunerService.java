@@ -13,7 +13,7 @@ public class TunerService {
     private final StageService service;
 
     TunerService(StageServices services) {
-        this.service = services.of(new TuneStage(services.provider()));
+        this.service = services.isolated(TuneStage::new);
     }
 
     @Incoming("tuner-calibrated")

@@ -1,6 +1,9 @@
 package dev.quantline.pipeline.service;
 
 import dev.quantline.onnx.runtime.Provider;
+import dev.quantline.pipeline.process.ChildProcesses;
+import dev.quantline.pipeline.process.IsolatedStage;
+import dev.quantline.pipeline.stage.Activity;
 import dev.quantline.pipeline.stage.Admission;
 import dev.quantline.pipeline.stage.EventSink;
 import dev.quantline.pipeline.stage.RetryPolicy;
@@ -11,6 +14,7 @@ import dev.quantline.pipeline.stage.StageShell;
 import dev.quantline.pipeline.store.Store;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.function.Function;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 
 /** Makes a service of any stage. */
@@ -21,6 +25,8 @@ public class StageServices {
     private final MeterRegistry meters;
     private final RetryPolicy attempts;
     private final WorkConfig work;
+    private final ChildProcesses children;
+    private final Activity activity;
     private final String version;
 
     StageServices(
@@ -29,21 +35,26 @@ public class StageServices {
             MeterRegistry meters,
             RetryPolicy attempts,
             WorkConfig work,
+            ChildProcesses children,
+            Activity activity,
             @ConfigProperty(name = "quantline.version") String version) {
         this.store = store;
         this.sink = sink;
         this.meters = meters;
         this.attempts = attempts;
         this.work = work;
+        this.children = children;
+        this.activity = activity;
         this.version = version;
     }
 
-    /** Where this replica computes. */
-    public Provider provider() {
-        return Provider.parse(work.provider());
+    /** A stage that computes where this replica does, in a process of its own unless that was switched off. */
+    public StageService isolated(Function<Provider, Stage> made) {
+        var stage = made.apply(Provider.parse(work.provider()));
+        return of(work.isolated() ? new IsolatedStage(stage, work.provider(), children) : stage);
     }
 
-    /** The stage as a reaction to records. */
+    /** The stage, in this process, as a reaction to records. */
     public StageService of(Stage stage) {
         var tools = new StageDependencies(
                 store,
@@ -52,7 +63,8 @@ public class StageServices {
                 attempts,
                 work.folder().resolve("scratch"),
                 work.memoryBytes(),
-                version);
+                version,
+                activity);
         return new StageService(new StageShell(stage, tools), new Admission(tools));
     }
 }

@@ -1,6 +1,8 @@
 package dev.quantline.pipeline.service;
 
 import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.process.ChildProcesses;
+import dev.quantline.pipeline.stage.Activity;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -27,6 +29,27 @@ public class Wiring {
 
     void close(@Disposes Store store) {
         store.close();
+    }
+
+    @Produces
+    @Singleton
+    Activity activity() {
+        return new Activity();
+    }
+
+    /** The first child starts with the service. */
+    @Produces
+    @Singleton
+    ChildProcesses children(WorkConfig work) {
+        var children = new ChildProcesses(work.folder().resolve("scratch"));
+        if (work.isolated()) {
+            children.warm();
+        }
+        return children;
+    }
+
+    void close(@Disposes ChildProcesses children) {
+        children.close();
     }
 
     @Produces

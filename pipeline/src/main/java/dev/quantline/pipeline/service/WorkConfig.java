@@ -3,6 +3,7 @@ package dev.quantline.pipeline.service;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.nio.file.Path;
+import java.time.Duration;
 
 /** The local machine. */
 @ConfigMapping(prefix = "quantline.work")
@@ -22,4 +23,12 @@ public interface WorkConfig {
     /** Where models run: {@code cpu}, {@code cpu:THREADS}, {@code cuda} or {@code cuda:DEVICE}. */
     @WithDefault("cpu")
     String provider();
+
+    /** Whether a stage's own code, and the native code it calls, runs in a process of its own. */
+    @WithDefault("true")
+    boolean isolated();
+
+    /** The service counts as dead when what it has in hand has not moved for so long. */
+    @WithDefault("30m")
+    Duration stuckAfter();
 }

@@ -47,13 +47,20 @@ final class Failures {
         MDC.put("job", job);
         MDC.put("stage", stage.verb());
         try {
-            tools.attempts().run(() -> {
-                try {
-                    handling.run();
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-            });
+            tools.activity()
+                    .during(
+                            stage.verb() + " of " + job,
+                            () -> tools.attempts().run(() -> {
+                                try {
+                                    handling.run();
+                                } catch (IOException e) {
+                                    throw new UncheckedIOException(e);
+                                }
+                            }));
+        } catch (OverLimit e) {
+            LOG.infof("the job takes too much: %s", e.getMessage());
+            tools.metrics().failed("limit");
+            say(new Event.Failed(job, stage.verb(), e.getMessage(), true), hash);
         } catch (BadInput e) {
             LOG.infof("the job cannot be done: %s", e.getMessage());
             tools.metrics().failed("input");

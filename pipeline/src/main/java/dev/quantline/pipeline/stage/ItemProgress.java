@@ -4,34 +4,29 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.event.Event;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CancellationException;
-import java.util.function.BooleanSupplier;
 
 /**
- * Turns an item's progress into that of its stage: at most two events per second besides those with a held-out loss. Checks every few
- * seconds whether the job was cancelled.
+ * Turns an item's progress into that of its stage: at most two events per second besides those with a held-out loss. Each report is
+ * a beat of the job's pulse.
  */
 final class ItemProgress implements Progress {
     private static final long EVENT_NANOS = Duration.ofMillis(500).toNanos();
-    private static final long LOOK_NANOS = Duration.ofSeconds(3).toNanos();
 
     private final WorkOrder order;
     private final int item;
     private final long before;
     private final EventSink sink;
-    private final BooleanSupplier cancelled;
+    private final Runnable pulse;
     private long lastEvent;
-    private long lastLook;
 
     /** @param before how many items of the order are stored already */
-    ItemProgress(WorkOrder order, int item, long before, EventSink sink, BooleanSupplier cancelled) {
+    ItemProgress(WorkOrder order, int item, long before, EventSink sink, Runnable pulse) {
         this.order = order;
         this.item = item;
         this.before = before;
         this.sink = sink;
-        this.cancelled = cancelled;
-        this.lastLook = System.nanoTime();
-        this.lastEvent = lastLook - EVENT_NANOS;
+        this.pulse = pulse;
+        this.lastEvent = System.nanoTime() - EVENT_NANOS;
     }
 
     @Override
@@ -57,11 +52,6 @@ final class ItemProgress implements Progress {
             sink.announce(
                     new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name, learning));
         }
-        if (now - lastLook >= LOOK_NANOS) {
-            lastLook = now;
-            if (cancelled.getAsBoolean()) {
-                throw new CancellationException(order.job() + " was cancelled");
-            }
-        }
+        pulse.run();
     }
 }

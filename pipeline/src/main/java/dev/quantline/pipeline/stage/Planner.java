@@ -3,6 +3,7 @@ package dev.quantline.pipeline.stage;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.StoredFile;
 import dev.quantline.quantize.settings.Hashes;
 import dev.quantline.quantize.settings.Json;
@@ -17,11 +18,13 @@ final class Planner {
     private final Stage stage;
     private final StageDependencies tools;
     private final StageRecords records;
+    private final Attempts attempts;
 
     Planner(Stage stage, StageDependencies tools) {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
+        this.attempts = new Attempts(tools.store());
     }
 
     /** The order for a job, the stored one if there is one. */
@@ -32,7 +35,8 @@ final class Planner {
             var inputs = place.fetch(stage.inputs(job, earlier));
             var settings = Json.tree(stage.settings(job));
             var hash = hash(inputs, Map.of("stage", stage.name(), "version", tools.version(), "settings", settings));
-            var known = records.order(StageRecords.folder(job.id(), stage.name(), hash));
+            var folder = StageRecords.folder(job.id(), stage.name(), hash);
+            var known = records.order(folder);
             if (known.isPresent()) {
                 return known.get();
             }
@@ -44,10 +48,14 @@ final class Planner {
                     place.spilling(tools.memory()),
                     Optional.empty(),
                     Progress.none(),
+                    new Pulse(job.id(), () -> records.cancelled(job.id()), tools.activity()),
                     () -> Span.account(sinceMillis, List.of(watch.span())),
                     _ -> {},
                     tools.version());
-            var items = watch.compute(() -> stage.items(context));
+            var items = attempts.run(
+                    Keys.plan(folder),
+                    stage.name().verb() + ": splitting the work into items",
+                    () -> watch.compute(() -> stage.items(context)));
             return records.order(new WorkOrder(
                     job.id(),
                     stage.name(),

@@ -30,6 +30,7 @@ import java.util.stream.Stream;
  * @param spilling   how much of the activations kept for later stays in memory, and a folder for the rest
  * @param checkpoint the folder with the files of {@link Outcome.Continue}, when this is a later time slice
  * @param progress   of the item, 0 to 1; throws when the job was cancelled
+ * @param pulse      to be called once a second at least while somebody else computes; throws when the job was cancelled
  * @param spent      where the stage's time went until now, earlier slices of the item included
  * @param handOver   begins storing a file in {@code work} while the stage goes on; it must not change any more, and must
  *                   be among the files of the outcome under its own name
@@ -43,6 +44,7 @@ public record StageContext(
         Spilling spilling,
         Optional<Path> checkpoint,
         Progress progress,
+        Runnable pulse,
         Supplier<Seconds> spent,
         Consumer<Path> handOver,
         String version) {

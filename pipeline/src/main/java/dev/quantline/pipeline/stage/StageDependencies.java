@@ -10,6 +10,7 @@ import java.nio.file.Path;
  * @param scratch  folder for work in progress, best on the file system of the store's cache
  * @param memory   bytes of activations that a stage keeps in memory; the rest goes to the scratch folder
  * @param version  of the project; part of every result's name
+ * @param activity shows what is being handled
  */
 public record StageDependencies(
         Store store,
@@ -18,4 +19,5 @@ public record StageDependencies(
         RetryPolicy attempts,
         Path scratch,
         long memory,
-        String version) {}
+        String version,
+        Activity activity) {}

@@ -16,11 +16,13 @@ final class Worker {
     private final Stage stage;
     private final StageDependencies tools;
     private final StageRecords records;
+    private final Attempts attempts;
 
     Worker(Stage stage, StageDependencies tools) {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
+        this.attempts = new Attempts(tools.store());
     }
 
     /** Runs one time slice of an item unless its result exists, and returns what to publish next. */
@@ -43,21 +45,28 @@ final class Worker {
                     work.slice() == 0 ? Optional.<ItemResult>empty() : records.part(Keys.slice(folder, work.slice()));
             var before = records.stored(order).stream().filter(stored -> stored).count();
             var spans = new ArrayList<>(checkpoint.map(ItemResult::spans).orElse(List.of()));
+            var earlier = records.earlier(order.previous());
+            var pulse = pulse(job);
+            refuseBeyondJob(order, earlier, spans);
             var context = new StageContext(
                     job,
                     place.local(order.inputs()),
-                    records.earlier(order.previous()),
+                    earlier,
                     place.empty("results"),
                     place.spilling(tools.memory()),
                     checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
-                    new ItemProgress(order, work.item(), before, tools.sink(), () -> records.cancelled(order.job())),
+                    new ItemProgress(order, work.item(), before, tools.sink(), pulse),
+                    pulse,
                     () -> Span.account(
                             order.sinceMillis(),
                             Stream.concat(spans.stream(), Stream.of(order.start(), watch.span()))
                                     .toList()),
                     uploads::begin,
                     tools.version());
-            return switch (watch.compute(() -> stage.run(context, order.items().get(work.item())))) {
+            var item = order.items().get(work.item());
+            var started = work.slice() == 0 ? folder : Keys.slice(folder, work.slice());
+            return switch (attempts.run(
+                    started, name(order, item), () -> watch.compute(() -> stage.run(context, item)))) {
                 case Outcome.Done end -> {
                     var files = uploads.finish(end.files());
                     spans.add(watch.span());
@@ -109,6 +118,25 @@ final class Worker {
                         order.version()));
     }
 
+    private Pulse pulse(JobRequest job) {
+        return new Pulse(job.id(), () -> records.cancelled(job.id()), tools.activity());
+    }
+
+    private static String name(WorkOrder order, Item item) {
+        return order.items().size() == 1 ? item.name() : order.stage().verb() + ": " + item.name();
+    }
+
+    /** Counts what the stages before, and the slices of this item before this one, took. */
+    private static void refuseBeyondJob(WorkOrder order, Earlier earlier, List<Span> slices) {
+        double spent = earlier.manifests().values().stream()
+                        .mapToDouble(stage -> stage.seconds().compute())
+                        .sum()
+                + Span.account(order.sinceMillis(), slices).compute();
+        if (spent > JobLimit.JOB_SECONDS.value()) {
+            throw new OverLimit("%s took %.0f seconds of work".formatted(order.job(), spent), JobLimit.JOB_SECONDS);
+        }
+    }
+
     private ItemResult merged(JobRequest job, WorkOrder order, String folder, List<ItemResult> parts, Stopwatch watch)
             throws IOException {
         try (var place = new WorkDirectory(tools.scratch(), tools.store(), tools.metrics()::downloaded);
@@ -128,10 +156,14 @@ final class Worker {
                     place.spilling(tools.memory()),
                     Optional.empty(),
                     Progress.none(),
+                    pulse(job),
                     () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())),
                     uploads::begin,
                     tools.version());
-            var merged = watch.compute(() -> stage.merge(context, finished));
+            var merged = attempts.run(
+                    Keys.results(folder),
+                    order.stage().verb() + ": merging the items",
+                    () -> watch.compute(() -> stage.merge(context, finished)));
             return new ItemResult(uploads.finish(merged.files()), merged.summary(), List.of());
         }
     }

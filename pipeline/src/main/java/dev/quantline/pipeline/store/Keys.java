@@ -9,6 +9,7 @@ package dev.quantline.pipeline.store;
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/order.json                 inputs with their hashes, settings and items; created once
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/parts/0003/…               one item's files, part.json last; created once
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/parts/0003/slices/0001/…   a long item's checkpoint, part.json last
+ * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/…/attempts/1            an attempt under way, or one that ended with its process
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/result/…                   merged files
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/manifest.json              the stage is done; created once, last
  * jobs/&lt;id&gt;/export/model.onnx, report.json, …         what the user came for
@@ -56,6 +57,21 @@ public final class Keys {
     /** The folder of the checkpoint a long item leaves after its given number of time slices. */
     public static String slice(String partFolder, int slice) {
         return "%sslices/%04d/".formatted(partFolder, slice);
+    }
+
+    /** The folder of what makes the stage's order. */
+    public static String plan(String stageFolder) {
+        return stageFolder + "plan/";
+    }
+
+    /** The attempts at the work whose folder this is. */
+    public static String attempts(String folder) {
+        return folder + "attempts/";
+    }
+
+    /** One attempt, counted from 1. */
+    public static String attempt(String folder, int number) {
+        return attempts(folder) + number;
     }
 
     /** Says that a part or a slice is complete. */

@@ -9,8 +9,8 @@ import io.minio.CopyObjectArgs;
 import io.minio.GetObjectArgs;
 import io.minio.ListObjectsArgs;
 import io.minio.MakeBucketArgs;
-import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
+import io.minio.RemoveObjectArgs;
 import io.minio.SourceObject;
 import io.minio.StatObjectArgs;
 import io.minio.StatObjectResponse;
@@ -19,18 +19,15 @@ import io.minio.errors.ErrorResponseException;
 import io.minio.errors.MinioException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.LongConsumer;
-import okhttp3.OkHttpClient;
 
 /**
  * Objects in and out of any S3-compatible store, through a local cache of contents. Keys without a bucket are those
@@ -41,31 +38,16 @@ public final class Store implements AutoCloseable {
     private static final long PART_BYTES = 16L << 20;
     private static final int PARTS_AT_ONCE = 3;
     private static final int KEY_DIGITS = 16;
-    private static final Duration CONNECT = Duration.ofSeconds(3);
-    private static final Duration PROBE = Duration.ofSeconds(5);
-    private static final Duration ANSWER = Duration.ofSeconds(60);
     private static final Map<String, String> CREATE_ONLY = Map.of("If-None-Match", "*");
 
     private final StoreSettings settings;
-    private final MinioClient client;
-    private final MinioClient probe;
+    private final S3 s3;
     private final ContentCache cache;
-
-    /** A call of the S3 client. */
-    private interface Call<T> {
-        T run() throws MinioException, IOException;
-    }
 
     /** Makes no connection yet. */
     public Store(StoreSettings settings) {
         this.settings = settings;
-        var http = new OkHttpClient.Builder()
-                .connectTimeout(CONNECT)
-                .readTimeout(ANSWER)
-                .writeTimeout(ANSWER)
-                .build();
-        this.client = client(settings, http);
-        this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build());
+        this.s3 = new S3(settings);
         try {
             this.cache = new ContentCache(settings.cache(), settings.cacheBytes());
         } catch (IOException e) {
@@ -75,11 +57,14 @@ public final class Store implements AutoCloseable {
 
     /** Creates the bucket when it is missing; also warms the client up. */
     public void prepare() {
-        call(() -> {
-            if (!client.bucketExists(
-                    BucketExistsArgs.builder().bucket(settings.bucket()).build())) {
-                client.makeBucket(
-                        MakeBucketArgs.builder().bucket(settings.bucket()).build());
+        s3.call(() -> {
+            if (!s3.client()
+                    .bucketExists(
+                            BucketExistsArgs.builder().bucket(settings.bucket()).build())) {
+                s3.client()
+                        .makeBucket(MakeBucketArgs.builder()
+                                .bucket(settings.bucket())
+                                .build());
             }
             return null;
         });
@@ -87,8 +72,9 @@ public final class Store implements AutoCloseable {
 
     /** Whether the bucket exists; returns or throws within a few seconds. */
     public boolean isReady() {
-        return call(() -> probe.bucketExists(
-                BucketExistsArgs.builder().bucket(settings.bucket()).build()));
+        return s3.call(() -> s3.probe()
+                .bucketExists(
+                        BucketExistsArgs.builder().bucket(settings.bucket()).build()));
     }
 
     /** The store's address, for messages. */
@@ -111,28 +97,30 @@ public final class Store implements AutoCloseable {
 
     /** A small object's content; empty when there is no such object. */
     public Optional<byte[]> read(String key) {
-        return call(() -> {
-            try (var in = client.getObject(GetObjectArgs.builder()
-                    .bucket(settings.bucket())
-                    .object(key)
-                    .build())) {
+        return s3.call(() -> {
+            try (var in = s3.client()
+                    .getObject(GetObjectArgs.builder()
+                            .bucket(settings.bucket())
+                            .object(key)
+                            .build())) {
                 return Optional.of(in.readAllBytes());
             } catch (ErrorResponseException e) {
-                return absent(e);
+                return S3.absent(e);
             }
         });
     }
 
     /** Writes a small object, overwriting what was there. */
     public void write(String key, byte[] content) {
-        call(() -> client.putObject(small(key, content).build()));
+        s3.call(() -> s3.client().putObject(small(key, content).build()));
     }
 
     /** Creates a small object and returns whether it was new; of two writers one wins. */
     public boolean create(String key, byte[] content) {
-        return call(() -> {
+        return s3.call(() -> {
             try {
-                client.putObject(small(key, content).extraHeaders(CREATE_ONLY).build());
+                s3.client()
+                        .putObject(small(key, content).extraHeaders(CREATE_ONLY).build());
                 return true;
             } catch (ErrorResponseException e) {
                 if (e.errorResponse().code().equals("PreconditionFailed")
@@ -144,9 +132,21 @@ public final class Store implements AutoCloseable {
         });
     }
 
+    /** Deletes an object, if there is one. */
+    public void delete(String key) {
+        s3.call(() -> {
+            s3.client()
+                    .removeObject(RemoveObjectArgs.builder()
+                            .bucket(settings.bucket())
+                            .object(key)
+                            .build());
+            return null;
+        });
+    }
+
     /** Uploads a file, in parts of 16 MB. */
     public StoredFile put(String key, Path file) {
-        return call(() -> upload(key, Hashes.of(file), file));
+        return s3.call(() -> upload(key, Hashes.of(file), file));
     }
 
     /**
@@ -154,7 +154,7 @@ public final class Store implements AutoCloseable {
      * of different contents never overwrite each other. The file must not change any more, the cache keeps a link to it.
      */
     public StoredFile putContent(String folder, String name, Path file) {
-        return call(() -> {
+        return s3.call(() -> {
             var hash = Hashes.of(file);
             var key = folder + hash.substring(0, KEY_DIGITS) + "/" + name;
             if (exists(key)) {
@@ -167,14 +167,15 @@ public final class Store implements AutoCloseable {
 
     /** Copies inside the store. */
     public void copy(ObjectRef from, String toKey) {
-        call(() -> client.copyObject(CopyObjectArgs.builder()
-                .bucket(settings.bucket())
-                .object(toKey)
-                .source(SourceObject.builder()
-                        .bucket(from.bucket())
-                        .object(from.key())
-                        .build())
-                .build()));
+        s3.call(() -> s3.client()
+                .copyObject(CopyObjectArgs.builder()
+                        .bucket(settings.bucket())
+                        .object(toKey)
+                        .source(SourceObject.builder()
+                                .bucket(from.bucket())
+                                .object(from.key())
+                                .build())
+                        .build()));
     }
 
     /** Keys of the configured bucket below a prefix, sorted. */
@@ -223,7 +224,7 @@ public final class Store implements AutoCloseable {
         }
         // Without the address: a laptop's store may come back at another port with the same objects.
         var version = ref + "|" + stat.etag() + "|" + stat.lastModified().toInstant();
-        return call(() -> {
+        return s3.call(() -> {
             var known = cache.hashOf(version);
             if (known.isPresent() && cache.take(known.get(), target)) {
                 return new StoredFile(ref, known.get(), stat.size());
@@ -240,7 +241,7 @@ public final class Store implements AutoCloseable {
      * @throws BadInput when the object has another content by now, or is gone
      */
     public void fetch(StoredFile file, Path target, LongConsumer transferred) {
-        call(() -> {
+        s3.call(() -> {
             if (!cache.take(file.sha256(), target)) {
                 if (!download(file.ref(), transferred).equals(file.sha256())) {
                     throw new BadInput(
@@ -258,7 +259,7 @@ public final class Store implements AutoCloseable {
      * @throws BadInput when there is no such object
      */
     public void save(ObjectRef ref, Path target) {
-        call(() -> {
+        s3.call(() -> {
             var part = target.resolveSibling(target.getFileName() + ".part");
             try {
                 Files.createDirectories(target.toAbsolutePath().getParent());
@@ -272,32 +273,19 @@ public final class Store implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            client.close();
-            probe.close();
-        } catch (Exception e) {
-            throw new IllegalStateException("the S3 client does not close", e);
-        }
-    }
-
-    private static MinioClient client(StoreSettings settings, OkHttpClient http) {
-        return MinioClient.builder()
-                .endpoint(settings.endpoint().toString())
-                .region(settings.region())
-                .credentials(settings.accessKey(), settings.secretKey())
-                .httpClient(http, true)
-                .build();
+        s3.close();
     }
 
     /** CRC-32 is the one checksum both sides compute in hardware. */
     private StoredFile upload(String key, String hash, Path file) throws MinioException, IOException {
-        client.uploadObject(UploadObjectArgs.builder()
-                .bucket(settings.bucket())
-                .object(key)
-                .filename(file.toString(), PART_BYTES)
-                .checksum(Checksum.Algorithm.CRC32)
-                .parallelUploads(PARTS_AT_ONCE)
-                .build());
+        s3.client()
+                .uploadObject(UploadObjectArgs.builder()
+                        .bucket(settings.bucket())
+                        .object(key)
+                        .filename(file.toString(), PART_BYTES)
+                        .checksum(Checksum.Algorithm.CRC32)
+                        .parallelUploads(PARTS_AT_ONCE)
+                        .build());
         return new StoredFile(ref(key), hash, Files.size(file));
     }
 
@@ -320,45 +308,50 @@ public final class Store implements AutoCloseable {
     }
 
     private String download(ObjectRef ref, Path target, LongConsumer transferred) throws MinioException, IOException {
-        try (var in = client.getObject(
-                GetObjectArgs.builder().bucket(ref.bucket()).object(ref.key()).build())) {
+        try (var in = s3.client()
+                .getObject(GetObjectArgs.builder()
+                        .bucket(ref.bucket())
+                        .object(ref.key())
+                        .build())) {
             var digest = Hashes.sha256();
             try (var out = new DigestOutputStream(Files.newOutputStream(target), digest)) {
                 transferred.accept(in.transferTo(out));
             }
             return Hashes.hex(digest);
         } catch (ErrorResponseException e) {
-            absent(e);
+            S3.absent(e);
             throw new BadInput("no such object: " + ref, e);
         }
     }
 
     private Optional<StatObjectResponse> stat(ObjectRef ref) {
-        return call(() -> {
+        return s3.call(() -> {
             try {
-                return Optional.of(client.statObject(StatObjectArgs.builder()
-                        .bucket(ref.bucket())
-                        .object(ref.key())
-                        .build()));
+                return Optional.of(s3.client()
+                        .statObject(StatObjectArgs.builder()
+                                .bucket(ref.bucket())
+                                .object(ref.key())
+                                .build()));
             } catch (ErrorResponseException e) {
-                return absent(e);
+                return S3.absent(e);
             }
         });
     }
 
     private List<String> list(ObjectRef prefix, boolean recursive) {
-        return call(() -> {
+        return s3.call(() -> {
             var keys = new ArrayList<String>();
             try {
-                for (var result : client.listObjects(ListObjectsArgs.builder()
-                        .bucket(prefix.bucket())
-                        .prefix(prefix.key())
-                        .recursive(recursive)
-                        .build())) {
+                for (var result : s3.client()
+                        .listObjects(ListObjectsArgs.builder()
+                                .bucket(prefix.bucket())
+                                .prefix(prefix.key())
+                                .recursive(recursive)
+                                .build())) {
                     keys.add(result.get().objectName());
                 }
             } catch (ErrorResponseException e) {
-                absent(e);
+                S3.absent(e);
             }
             keys.sort(null);
             return List.copyOf(keys);
@@ -371,30 +364,5 @@ public final class Store implements AutoCloseable {
                 .object(key)
                 .data(content, content.length)
                 .contentType("application/json");
-    }
-
-    private static <T> Optional<T> absent(ErrorResponseException e) throws ErrorResponseException {
-        if (List.of("NoSuchKey", "NoSuchBucket", "NoSuchObject")
-                        .contains(e.errorResponse().code())
-                || e.response().code() == 404) {
-            return Optional.empty();
-        }
-        throw e;
-    }
-
-    private <T> T call(Call<T> call) {
-        try {
-            return call.run();
-        } catch (FileSystemException e) {
-            throw new UncheckedIOException(e);
-        } catch (MinioException | IOException e) {
-            throw unavailable(e);
-        } catch (IllegalStateException e) {
-            throw e.getCause() instanceof IOException network ? unavailable(network) : e;
-        }
-    }
-
-    private StoreUnavailable unavailable(Exception cause) {
-        return new StoreUnavailable("the object store at " + address() + " failed: " + cause.getMessage(), cause);
     }
 }

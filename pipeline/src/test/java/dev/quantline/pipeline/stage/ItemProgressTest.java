@@ -43,7 +43,7 @@ class ItemProgressTest {
                         announced.add(event);
                     }
                 },
-                () -> false);
+                () -> {});
     }
 
     @Test

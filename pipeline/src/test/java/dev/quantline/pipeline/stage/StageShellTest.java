@@ -3,6 +3,7 @@ package dev.quantline.pipeline.stage;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreUnavailable;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletionException;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -47,7 +49,8 @@ class StageShellTest {
             RetryPolicy.once(),
             folder.resolve("scratch"),
             0,
-            "1");
+            "1",
+            new Activity());
     private final StageShell shell = new StageShell(stage, tools);
     private final Admission admission = new Admission(tools);
 
@@ -184,6 +187,100 @@ class StageShellTest {
     }
 
     @Test
+    void anItemThatKeepsKillingItsProcessFailsItsJob() {
+        submit("deadly", "dies\n2");
+
+        deliver(new Random(0));
+
+        assertEquals(
+                List.of(
+                        "line 0: the process that works on it died 3 times, lastly of SIGFPE in libonnxruntime.so; the limit is 3"
+                                + " (quantline.limit.item-deaths)"),
+                reasons("deadly").stream()
+                        .map(reason -> reason.replace("profile: ", ""))
+                        .toList());
+        var runs = stage.runs.get();
+        shell.start("deadly", Optional.empty(), 0);
+        deliver(new Random(0));
+        assertEquals(runs, stage.runs.get(), "an item known to be deadly is not tried again");
+        submit("next", "1");
+        deliver(new Random(0));
+        assertEquals("1", content(completed("next").results().get("number")));
+    }
+
+    @Test
+    void anItemWhoseProcessDiedOnceIsDone() {
+        submit("unlucky", "dies once\n2");
+
+        deliver(new Random(0));
+
+        assertEquals(
+                "line 0=9 line 1=2 ", content(completed("unlucky").results().get("sum")));
+        assertTrue(reasons("unlucky").isEmpty());
+    }
+
+    @Test
+    void anItemThatServicesAreLostWithIsGivenUp() {
+        submit("lost", "4");
+        var folder = published.stream()
+                .map(event -> Keys.part(StageRecords.folder("lost", StageName.PROFILE, ((Event.Work) event).hash()), 0))
+                .findFirst()
+                .orElseThrow();
+        for (int attempt = 1; attempt <= 10; attempt++) {
+            store.create(Keys.attempt(folder, attempt), "{}".getBytes());
+        }
+
+        deliver(new Random(0));
+
+        assertEquals(
+                List.of(
+                        "line 0: the service that works on it was lost 10 times; the limit is 10 (quantline.limit.item-losses)"),
+                reasons("lost"));
+    }
+
+    @Test
+    void anAttemptThatEndedLeavesNothing() {
+        submit("tidy", "1\n2\npause");
+
+        deliver(new Random(0));
+
+        completed("tidy");
+        assertEquals(
+                List.of(),
+                store.list("jobs/tidy/").stream()
+                        .filter(key -> key.contains("attempts"))
+                        .toList());
+    }
+
+    @Test
+    void whatIsBeyondALimitMayBeTriedUnderAnother() {
+        submit("long", "long");
+
+        deliver(new Random(0));
+
+        assertTrue(all.contains(new Event.Failed(
+                "long",
+                "profile",
+                "line 0 took more than 1 seconds: the limit is 14400 (quantline.limit.item-seconds)",
+                true)));
+    }
+
+    @Test
+    void aJobMayNotWorkForEver() {
+        System.setProperty("quantline.limit.job-seconds", "1");
+        try {
+            submit("endless", "slow");
+            deliver(new Random(0));
+        } finally {
+            System.clearProperty("quantline.limit.job-seconds");
+        }
+
+        assertTrue(reasons("endless")
+                .getFirst()
+                .endsWith("seconds of work: the limit is 1 (quantline.limit.job-seconds)"));
+    }
+
+    @Test
     void aCancelledJobStopsBeforeItsNextItem() {
         submit("g", "1\n2");
 
@@ -220,7 +317,8 @@ class StageShellTest {
                 RetryPolicy.once(),
                 folder.resolve("scratch"),
                 0,
-                "1");
+                "1",
+                new Activity());
 
         assertThrows(StoreUnavailable.class, () -> new StageShell(stage, away).start("i", Optional.empty(), 0));
         assertFalse(published.stream().anyMatch(event -> event instanceof Event.Completed));
@@ -231,7 +329,14 @@ class StageShellTest {
         submit("j", "1");
         deliver(new Random(0));
         var newer = new StageDependencies(
-                store, new Recorder(), tools.metrics(), RetryPolicy.once(), folder.resolve("scratch"), 0, "2");
+                store,
+                new Recorder(),
+                tools.metrics(),
+                RetryPolicy.once(),
+                folder.resolve("scratch"),
+                0,
+                "2",
+                new Activity());
 
         new StageShell(stage, newer).start("j", Optional.empty(), 0);
 
@@ -264,6 +369,13 @@ class StageShellTest {
                 }
             }
         }
+    }
+
+    private List<String> reasons(String job) {
+        return all.stream()
+                .filter(event -> event.job().equals(job))
+                .flatMap(event -> event instanceof Event.Failed failed ? Stream.of(failed.reason()) : Stream.empty())
+                .toList();
     }
 
     private Event.Completed completed(String job) {

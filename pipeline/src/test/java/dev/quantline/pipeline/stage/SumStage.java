@@ -18,11 +18,13 @@ import java.util.stream.IntStream;
 /**
  * Adds the numbers of a text file, one item a line, and writes the running total of the parts in item order. The line
  * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours; {@code stop} is a service
- * that is stopped at the first attempt.
+ * that is stopped at the first attempt; {@code dies} ends the process it runs in, {@code dies once} does so at the first attempt;
+ * {@code long} takes too long; {@code slow} never ends, slice by slice.
  */
 public final class SumStage implements Stage {
     public final AtomicInteger runs = new AtomicInteger();
     private final AtomicBoolean stopped = new AtomicBoolean();
+    private final AtomicBoolean died = new AtomicBoolean();
 
     @Override
     public StageName name() {
@@ -56,12 +58,24 @@ public final class SumStage implements Stage {
         context.progress().report(0.5, "adding");
         return switch (item.settings().asText()) {
             case "bad" -> throw new BadInput(item.name() + ": not a number");
+            case "dies" -> throw new ProcessDied("of SIGFPE in libonnxruntime.so");
+            case "dies once" -> {
+                if (died.compareAndSet(false, true)) {
+                    throw new ProcessDied("with exit code 7");
+                }
+                yield done(context, "number", "9");
+            }
+            case "long" -> throw new OverLimit("took more than 1 seconds", JobLimit.ITEM_SECONDS);
             case "bug" -> throw new IllegalStateException("a bug");
             case "stop" -> {
                 if (stopped.compareAndSet(false, true)) {
                     throw new CompletionException(new InterruptedException());
                 }
                 yield done(context, "number", "5");
+            }
+            case "slow" -> {
+                pause();
+                yield new Outcome.Continue(Map.of("state", write(context, "state", "7")));
             }
             case "pause" ->
                 context.checkpoint().isEmpty()
@@ -84,6 +98,14 @@ public final class SumStage implements Stage {
                     .append(' ');
         }
         return done(context, "sum", text.toString());
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(600);
+        } catch (InterruptedException e) {
+            throw new CompletionException(e);
+        }
     }
 
     private static Outcome.Done done(StageContext context, String name, String content) throws IOException {
