@@ -12,17 +12,17 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * What comes behind a block in its stage, frozen and float: across-block calibration (RepAPQ, arXiv 2402.16121) asks that a
- * block's output be right where the stage ends, too. A stage are the blocks between two changes of resolution, or
- * {@value #LAYERS} layers of a transformer (ours).
+ * The float rest of a stage after a block, for across-block calibration (RepAPQ, arXiv 2402.16121), whose loss also
+ * compares the outputs at the end of the stage. A stage is the run of blocks between two changes of resolution or, in a
+ * transformer, {@value #LAYERS} layers (ours).
  *
- * @param rest    from the block's outputs to the end of the stage
+ * @param rest    from the outputs of the block to the end of the stage
  * @param targets outputs of the stage in the float network
  */
 record AcrossBlock(Subgraph rest, Activations targets) implements AutoCloseable {
     private static final int LAYERS = 3;
 
-    /** What lies between the end of subgraph {@code i} and the end of its stage; empty when they are the same. */
+    /** What lies between the end of subgraph {@code i} and the end of its stage; empty if they coincide. */
     static Optional<Subgraph> behind(List<Subgraph> subgraphs, int i, Graph model) {
         var infos = OnnxLibrary.inferShapes(model);
         int end = i;
@@ -44,7 +44,7 @@ record AcrossBlock(Subgraph rest, Activations targets) implements AutoCloseable 
         return resolution(subgraph, infos).size() == 2;
     }
 
-    /** Height and width of the output; none when it is no image. */
+    /** Height and width of the output; empty if it is not an image. */
     private static List<Long> resolution(Subgraph subgraph, Map<String, ValueInfoProto> infos) {
         var shape = Optional.ofNullable(infos.get(subgraph.outputs().getFirst()))
                 .flatMap(ValueInfos::shape)
@@ -52,7 +52,7 @@ record AcrossBlock(Subgraph rest, Activations targets) implements AutoCloseable 
         return shape.length == 4 ? Arrays.stream(shape).skip(2).boxed().collect(Collectors.toList()) : List.of();
     }
 
-    /** Adds the rest to a graph that ends where it begins. */
+    /** Appends the rest of the stage to a graph that ends where it begins. */
     void appendTo(Graph graph, Graph reference) {
         var cut = rest.cut(reference);
         Set<String> known =

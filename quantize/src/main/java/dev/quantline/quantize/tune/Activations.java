@@ -18,10 +18,10 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /**
- * Tensors of many samples, spilled to a file: written batch by batch, read back as any batch of samples. Only the batch at
- * hand is in memory, however many samples there are. Samples may differ in shape, as sentences do in length; in a batch
- * the shorter ones are filled up with zeros behind. What is the same for all samples is kept once. Shapes have the samples first,
- * wherever the tensor has them, unless said otherwise.
+ * Tensors of many samples, spilled to a file: written batch by batch and read back as any batch of samples. Only the current
+ * batch is in memory, however many samples there are. Samples may differ in shape, as sentences do in length; in a batch the
+ * shorter ones are padded with trailing zeros. A tensor that is the same for all samples is stored once. Unless stated otherwise,
+ * shapes have the samples on the first axis, whichever axis they have in the tensor.
  */
 final class Activations implements AutoCloseable {
     private final Spill spill;
@@ -29,7 +29,7 @@ final class Activations implements AutoCloseable {
     private final Map<String, List<Row>> rows = new LinkedHashMap<>();
     private final Map<String, Tensor> constants = new LinkedHashMap<>();
 
-    /** One sample of one tensor, which begins at byte {@code from} of its batch. */
+    /** One sample of one tensor; it starts at byte {@code from} of its batch. */
     private record Row(DataType type, long[] shape, Spill.Kept batch, long from) {
         int bytes() {
             return Math.toIntExact(type.bytes(Tensor.count(shape)));
@@ -41,8 +41,8 @@ final class Activations implements AutoCloseable {
     }
 
     /**
-     * @param folder where the file lies until this is closed
-     * @param axes   where tensors have their samples; along the first axis where it is not said
+     * @param folder where the file is kept until this is closed
+     * @param axes   batch axes of tensors; the first axis for tensors that it does not name
      */
     Activations(Path folder, Map<String, BatchAxis> axes) {
         this.axes = axes;
@@ -52,7 +52,7 @@ final class Activations implements AutoCloseable {
     /**
      * Adds the next samples of a tensor.
      *
-     * @throws BadInput when its axis of samples is not {@code samples} long
+     * @throws BadInput if the batch axis does not have length {@code samples}
      */
     void append(String tensor, Tensor values, int samples) {
         if (axis(tensor).isNone()) {
@@ -63,7 +63,7 @@ final class Activations implements AutoCloseable {
         if (batch.rank() == 0 || batch.dim(0) != samples) {
             throw new BadInput("tensor '" + tensor + "' is " + batch + " for " + samples
                     + " samples: a block can only start or end in a"
-                    + " tensor that has an axis of samples; name other tensors in tune.blocks");
+                    + " tensor that has a batch axis; name other tensors in tune.blocks");
         }
         var shape = batch.shape();
         shape[0] = 1;
@@ -90,14 +90,14 @@ final class Activations implements AutoCloseable {
         return axes.getOrDefault(tensor, BatchAxis.FIRST);
     }
 
-    /** Shape of one sample, first axis 1. */
+    /** Shape of one sample, whose first axis is 1. */
     long[] shape(String tensor, int sample) {
         return constants.containsKey(tensor)
                 ? constants.get(tensor).shape()
                 : rows.get(tensor).get(sample).shape();
     }
 
-    /** Shape with -1 where samples differ, and for the first axis. */
+    /** Shape of a batch, -1 for the first axis and for axes along which samples differ. */
     long[] commonShape(String tensor) {
         var all = rows.get(tensor);
         var common = all.getFirst().shape().clone();
@@ -111,8 +111,8 @@ final class Activations implements AutoCloseable {
     }
 
     /**
-     * The same with the number that {@code lengths} has for a size that differs, by what it is for every sample, beginning with -2: so
-     * axes that always have the same size get the same number.
+     * The same with every axis along which samples differ numbered from -2 on by its sizes over all samples, which {@code lengths}
+     * maps to the number: axes whose sizes always agree get the same number.
      */
     private long[] numberedShape(String tensor, Map<List<Long>, Long> lengths, int batch) {
         var numbered = commonShape(tensor);
@@ -130,19 +130,19 @@ final class Activations implements AutoCloseable {
         return numbered;
     }
 
-    /** The shape a batch has, samples where the tensor has them; open sizes are numbered as {@link #numberedShape} does. */
+    /** Shape of a batch with the samples on the tensor's own batch axis; open sizes are numbered as by {@link #numberedShape}. */
     long[] sizes(String tensor, Map<List<Long>, Long> lengths, int batch) {
         return constants.containsKey(tensor)
                 ? constants.get(tensor).shape()
                 : axis(tensor).place(numberedShape(tensor, lengths, batch));
     }
 
-    /** The shape of {@link #filled}: 1 along axes that are alike. */
+    /** Shape of {@link #filled}, which is 1 along axes on which all samples agree. */
     long[] maskSizes(String tensor, Map<List<Long>, Long> lengths, int batch) {
         return axis(tensor).place(maskShape(numberedShape(tensor, lengths, batch)));
     }
 
-    /** The same with -1 where samples differ, and for them. */
+    /** The same with -1 for the batch axis and for axes along which samples differ. */
     long[] maskShape(String tensor) {
         return axis(tensor).place(maskShape(commonShape(tensor)));
     }
@@ -160,7 +160,7 @@ final class Activations implements AutoCloseable {
                 || Arrays.stream(commonShape(tensor)).skip(1).noneMatch(size -> size < 0);
     }
 
-    /** These samples of a tensor, one after the other along its axis of samples, filled up with zeros to the largest. */
+    /** These samples of a tensor, concatenated along its batch axis and zero-padded to the largest. */
     Tensor batch(String tensor, int[] samples) {
         return constants.containsKey(tensor)
                 ? constants.get(tensor)
@@ -191,7 +191,7 @@ final class Activations implements AutoCloseable {
         return batch;
     }
 
-    /** 1 where these samples of a tensor have values, 0 where they were filled up; axes along which all are alike have size 1. */
+    /** Mask of these samples of a tensor: 1 for values, 0 for padding; axes on which all samples agree have size 1. */
     Tensor filled(String tensor, int[] samples) {
         var common = commonShape(tensor);
         var mask = new Activations.Mask(
@@ -243,7 +243,7 @@ final class Activations implements AutoCloseable {
         return sum / count;
     }
 
-    /** Copies a packed sample into the corner of a larger one, run by run of the last axis. */
+    /** Copies a packed sample into the corner of a larger one, one run of the last axis at a time. */
     private static void spread(byte[] packed, Row row, long[] largest, ByteBuffer place) {
         var shape = row.shape();
         int last = shape.length - 1;

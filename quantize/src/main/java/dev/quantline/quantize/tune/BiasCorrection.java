@@ -21,11 +21,12 @@ import java.util.stream.IntStream;
 
 /**
  * Bias correction: {@code b += E[y_fp - y_q]} per output channel on the calibration set (AdaQuant, arXiv 2006.10518,
- * names it as a baseline; this parallel form is ours). Beside every layer with a constant bias runs its quantized twin
- * on the same float input, and the mean difference of the two outputs goes into the bias: one pass corrects all layers.
+ * names it as a baseline; this parallel form is ours). Every layer with a constant bias gets a quantized twin that
+ * reads the same float input, and the mean difference of the two outputs is added to the bias: one pass corrects all
+ * layers.
  */
 final class BiasCorrection {
-    /** Bytes of weights that twins may have at once. */
+    /** Bytes of weights that twins may hold at once. */
     private static final long LARGEST = 128L << 20;
 
     private final Graph model;
@@ -47,11 +48,11 @@ final class BiasCorrection {
     private record Layer(Node node, Bias bias) {}
 
     /**
-     * @param model   the float model, whose outputs are to be met
-     * @param rounded the same with weights that the plan rounds to what it will compute with
+     * @param model   the float model, the reference for the outputs
+     * @param rounded the same model with the weights that the plan is to round
      * @param from first calibration sample used
-     * @param to   end of those, exclusive
-     * @return the model with changed biases; the same object when there is nothing to correct
+     * @param to   end of the samples used, exclusive
+     * @return the model with corrected biases; {@code rounded} itself if there is nothing to correct
      */
     static Graph apply(
             Graph model,
@@ -66,7 +67,7 @@ final class BiasCorrection {
         return new BiasCorrection(model, rounded, plan, samples, from, to).correct(LARGEST, batch, provider, progress);
     }
 
-    /** @param largest bytes of weights that twins may have at once; one layer's, if that has more */
+    /** @param largest bytes of weights that twins may hold at once; a single layer may exceed it */
     static Graph apply(
             Graph model, Graph rounded, QuantizationPlan plan, Samples samples, long largest, Progress progress) {
         return new BiasCorrection(model, rounded, plan, samples, 0, samples.size())
@@ -107,7 +108,7 @@ final class BiasCorrection {
         return groups;
     }
 
-    /** Corrects some layers; false when there was no whole batch of samples. */
+    /** Corrects some layers; false if the samples do not fill one batch. */
     private boolean correct(Graph corrected, List<Layer> layers, int batch, Provider provider, Progress progress) {
         var twins = model.copy();
         twins.outputs().clear();
@@ -169,7 +170,7 @@ final class BiasCorrection {
         return layers;
     }
 
-    /** Adds a twin of a layer, to be quantized, and gives the name of the mean difference of the two per channel. */
+    /** Adds a twin of a layer, to be quantized, and returns the name of the mean difference of the two per channel. */
     private static String addTwin(Graph graph, Layer layer, String name) {
         var node = layer.node();
         var twin = node.withName(name).withOutputs(List.of(graph.fresh(node.output() + "/twin")));
@@ -182,7 +183,7 @@ final class BiasCorrection {
         return mean;
     }
 
-    /** Channels last are averaged after flattening to {@code [positions, channels]}, channels second over the rest. */
+    /** A layer with the channels last is flattened to {@code [positions, channels]} first; otherwise channels are on axis 1. */
     private static Node meanPerChannel(Graph graph, String tensor, Layer layer, String mean) {
         if (layer.node().is("Conv")) {
             int rank = graph.initializers().get(layer.node().input(1)).rank();
@@ -211,7 +212,7 @@ final class BiasCorrection {
         return mean(graph, flat, mean, 0);
     }
 
-    /** Axes became an input of ReduceMean at opset 18. */
+    /** Since opset 18, axes are an input of ReduceMean. */
     private static Node mean(Graph graph, String tensor, String mean, long... axes) {
         var node = graph.opset() < 18
                 ? Node.of("ReduceMean", List.of(tensor), mean).with("axes", axes)

@@ -16,14 +16,15 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
- * What a subgraph is trained on: its inputs in the float and in the quantized network, and its outputs in the float one.
+ * The data that a subgraph is trained on: its inputs in the float and in the quantized network, and its outputs in the
+ * float network.
  *
- * @param subgraph  what is trained
+ * @param subgraph  the subgraph to train
  * @param fed       inputs of the model
  * @param floats    inputs of the subgraph in the float network
- * @param quantized the same in the network whose earlier subgraphs are quantized
+ * @param quantized inputs of the subgraph in the network whose earlier subgraphs are quantized
  * @param targets   outputs of the subgraph in the float network
- * @param ahead     what comes behind it in its stage, when its loss looks there
+ * @param ahead     the rest of its stage, if its loss includes the end of the stage
  */
 record BlockData(
         Subgraph subgraph,
@@ -32,12 +33,12 @@ record BlockData(
         Activations quantized,
         Activations targets,
         Optional<AcrossBlock> ahead) {
-    /** What the name of the target of an output ends in. */
+    /** Suffix of the name of an output's target. */
     static final String TARGET = "/target";
-    /** What the name of the mask of an output ends in. */
+    /** Suffix of the name of an output's mask. */
     static final String FILLED = "/filled";
 
-    /** Inputs of the graph at hand that come from the model's own inputs. */
+    /** Inputs of the training graph except those of the subgraph: the model's inputs, targets and masks. */
     private Map<String, Tensor> inputs(int[] samples) {
         var batch = new LinkedHashMap<String, Tensor>();
         fed.tensors().forEach(tensor -> batch.put(tensor, fed.batch(tensor, samples)));
@@ -56,7 +57,7 @@ record BlockData(
         }
     }
 
-    /** These samples with inputs from the quantized network. */
+    /** A batch of these samples, with inputs from the quantized network. */
     Map<String, Tensor> batch(int[] samples) {
         var batch = inputs(samples);
         subgraph.inputs().forEach(tensor -> batch.put(tensor, quantized.batch(tensor, samples)));
@@ -64,8 +65,8 @@ record BlockData(
     }
 
     /**
-     * These samples, every element of an input from the float network with this probability, from the quantized one
-     * otherwise (QDrop, arXiv 2203.05740).
+     * A batch of these samples in which every element of an input comes from the float network with probability
+     * {@code floatShare} and from the quantized network otherwise (QDrop, arXiv 2203.05740).
      */
     Map<String, Tensor> mixed(int[] samples, double floatShare, Random random) {
         var batch = inputs(samples);
@@ -90,8 +91,8 @@ record BlockData(
     }
 
     /**
-     * Training batches of the samples {@code 0} to {@code count}: each epoch all of them once, samples of like length
-     * together; what batch n holds follows from the seed and n.
+     * Training batches of the samples {@code 0} to {@code count}: every epoch uses each sample at most once and groups
+     * samples of similar length; batch n is determined by the seed and n.
      */
     Batches training(int count, int size, double floatShare, long seed) {
         int each = Math.min(size, count);
@@ -105,7 +106,7 @@ record BlockData(
         };
     }
 
-    /** Sorted by length with some noise, so that batches differ from epoch to epoch and little is filled up. */
+    /** Sorted by length with some noise, so that batches differ between epochs and contain little padding. */
     private List<int[]> order(int count, int size, Random random) {
         var keys = new double[count];
         for (int i = 0; i < count; i++) {
@@ -130,7 +131,7 @@ record BlockData(
         return Tensor.count(targets.shape(subgraph.outputs().getFirst(), sample));
     }
 
-    /** Batches of the samples {@code from} to {@code to} without mixing, sorted by length. */
+    /** Batches of the samples {@code from} to {@code to}, unmixed and sorted by length. */
     Batches judging(int from, int to, int size) {
         var sorted = IntStream.range(from, to)
                 .boxed()

@@ -25,8 +25,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Tunes the subgraphs of a network one after the other: each learns to give the float network's outputs from what the subgraphs
- * before it, already quantized and tuned, hand it (sequential), or from what the float network hands it (parallel).
+ * Tunes the subgraphs of a network one after the other: each learns to reproduce the float network's outputs, either from the
+ * outputs of the preceding subgraphs, already quantized and tuned (sequential), or from those of the float network (parallel).
  */
 final class BlockTuning implements AutoCloseable {
     private static final int RUN = 32;
@@ -38,7 +38,7 @@ final class BlockTuning implements AutoCloseable {
     private final Path folder;
     private final Map<String, BatchAxis> axes;
     private final Activations fed;
-    /** Samples run at once while activations are collected. */
+    /** Number of samples run at once while activations are collected. */
     private final int size;
 
     private final Samples samples;
@@ -47,30 +47,30 @@ final class BlockTuning implements AutoCloseable {
     private Activations quantized;
 
     /**
-     * Which samples do what: {@code 0} to {@code train} are trained on, those up to {@code all} judge. With too few to hold
-     * some out, the same do both.
+     * The samples {@code 0} to {@code train} are trained on; those from there to {@code all} are held out. With too few
+     * samples to hold any out, the same ones serve both purposes.
      */
     record Split(int train, int all) {
-        /** A quarter judges. */
+        /** Holds out a quarter of the samples. */
         static Split of(int samples) {
             return new Split(samples < 4 ? samples : samples - samples / 4, samples);
         }
 
-        /** The first sample that judges. */
+        /** The first sample that is evaluated on. */
         int judging() {
             return train < all ? train : 0;
         }
     }
 
-    /** The model and the plan with everything tuned so far. */
+    /** The model and the plan with everything that has been tuned so far. */
     record State(Graph model, QuantizationPlan plan) {}
 
-    /** A tuned subgraph: the state with it, and how training went; no curve when there was nothing to train. */
+    /** A tuned subgraph: the state that includes it, and its training curve, which is empty if there was nothing to train. */
     record Part(State state, List<Run.Point> curve) {}
 
     /**
-     * @param reference  the float model whose outputs are to be met
-     * @param axes       where tensors that subgraphs start and end in have their samples
+     * @param reference  the float model, the reference for the outputs
+     * @param axes       batch axes of the tensors that subgraphs start and end in
      * @param sequential whether inputs come from the quantized network
      * @param folder     where activations are spilled
      */
@@ -107,18 +107,18 @@ final class BlockTuning implements AutoCloseable {
         }
     }
 
-    /** Activations that this closes, at the latest with itself. */
+    /** Activations, which this object closes at the latest when it is closed itself. */
     private Activations open(Map<String, BatchAxis> where) {
         opened.add(new Activations(folder, where));
         return opened.getLast();
     }
 
     /**
-     * Tunes a subgraph, which starts where the one before ended.
+     * Tunes a subgraph that starts where the previous one ended.
      *
-     * @param behind     what comes behind it in its stage, when its loss looks there
-     * @param checkpoint file to go on from when it is there, and to leave when {@code stop} said so
-     * @return empty when it was stopped
+     * @param behind     the rest of its stage, if its loss includes the end of the stage
+     * @param checkpoint file to resume from if it exists, and to write if {@code stop} returned true
+     * @return empty if training was stopped
      */
     Optional<Part> tune(
             Subgraph subgraph,
@@ -154,7 +154,7 @@ final class BlockTuning implements AutoCloseable {
                 new RoundingRegularizer(training.rates().decision(), training.steps()));
     }
 
-    /** To be closed; null where nothing behind counts. */
+    /** To be closed by the caller; null if the loss ignores the rest of the stage. */
     private AcrossBlock ahead(Optional<Subgraph> behind, Activations targets) {
         return behind.map(rest -> new AcrossBlock(rest, run(rest, rest.cut(reference), targets)))
                 .orElse(null);
@@ -166,9 +166,7 @@ final class BlockTuning implements AutoCloseable {
         return new Reconstruction(data, fakeQuant, reference, training, split, provider);
     }
 
-    /**
-     * Rounds the weights of a subgraph that starts where the one before ended, each layer on what the rounded ones before it hand over.
-     */
+    /** Rounds the weights of a subgraph that starts where the previous one ended, each layer on inputs from the layers already rounded. */
     State round(Subgraph subgraph, State state, Progress progress) {
         var inputs = new SequentialRounding.Inputs(
                 alike(0, split.train(), InputGram.BATCH),
@@ -177,7 +175,7 @@ final class BlockTuning implements AutoCloseable {
         return new SequentialRounding(subgraph, reference, state, provider).apply(inputs, progress);
     }
 
-    /** How far the outputs of a subgraph are from the float ones on held-out samples, squared, over their mean power. */
+    /** Squared error of a subgraph's outputs against the float ones on held-out samples, relative to their mean power. */
     double error(Subgraph subgraph, State state) {
         var fidelity = new Fidelity();
         try (var first = Session.open(subgraph.cut(reference), provider, Session.Optimization.EXACT);
@@ -195,7 +193,7 @@ final class BlockTuning implements AutoCloseable {
         return fidelity.relativeError();
     }
 
-    /** Samples in batches without padding; all whole where the model fixes how many they are. */
+    /** Samples in batches without padding; only full batches if the model fixes the batch size. */
     private List<int[]> alike(int from, int to, int most) {
         var byShape = IntStream.range(from, to)
                 .boxed()
@@ -224,7 +222,7 @@ final class BlockTuning implements AutoCloseable {
         return batch;
     }
 
-    /** How long one training step of a subgraph takes; 0 when it has nothing to train. */
+    /** Seconds per training step of a subgraph; 0 if it has nothing to train. */
     double secondsAStep(
             Subgraph subgraph, State state, Optional<Subgraph> behind, Trainables trainables, Training training) {
         var fakeQuant = fakeQuant(subgraph, state, trainables, training);
@@ -237,7 +235,7 @@ final class BlockTuning implements AutoCloseable {
         }
     }
 
-    /** Brings in the inputs of a subgraph that does not start where the one before ended. */
+    /** Computes the inputs of a subgraph that does not start where the previous one ended. */
     void enter(Subgraph subgraph, State state) {
         if (subgraph.inputs().isEmpty()) {
             replace(open(axes), open(axes));
@@ -251,17 +249,17 @@ final class BlockTuning implements AutoCloseable {
         replace(run(before, before.cut(reference), fed), before, state, fed);
     }
 
-    /** Passes a subgraph that is tuned already, as {@link #tune} does at its end: the next one starts from the same bits. */
+    /** Steps over a subgraph that is already tuned, as {@link #tune} does at its end: the next one starts from the same bits. */
     void pass(Subgraph subgraph, State state) {
         leave(subgraph, state, run(subgraph, subgraph.cut(reference), floats));
     }
 
-    /** What the subgraph gives becomes what the next one takes. */
+    /** The outputs of the subgraph become the inputs of the next one. */
     private void leave(Subgraph subgraph, State state, Activations targets) {
         replace(targets, subgraph, state, quantized);
     }
 
-    /** Takes over what a subgraph gives in the float network; what it gives in the quantized one it computes from {@code inputs}. */
+    /** Takes over a subgraph's float outputs, and computes its quantized ones from {@code inputs}. */
     private void replace(Activations nextFloats, Subgraph subgraph, State state, Activations inputs) {
         replace(
                 nextFloats,
@@ -278,7 +276,7 @@ final class BlockTuning implements AutoCloseable {
         opened.retainAll(needed);
     }
 
-    /** Runs all samples through a graph that {@code subgraph} became. */
+    /** Runs all samples through a graph made from {@code subgraph}. */
     private Activations run(Subgraph subgraph, Graph graph, Activations inputs) {
         var outputs = open(axes);
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {

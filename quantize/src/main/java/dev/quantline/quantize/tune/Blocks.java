@@ -18,18 +18,18 @@ import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
- * Finds the blocks of a network by its structure alone. A network is cut at every tensor that all its data passes through
- * (behind a residual join, behind a normalisation of such a join, between plain layers; never inside a branch), and the
- * pieces are put together to what is usually called a block: a piece without quantized layers belongs to the one before
- * it, and the attention half of a transformer layer to the feed-forward half behind it. What no gradient passes stays a piece of
- * its own, so that what lies before and behind can learn.
+ * Finds the blocks of a network by its structure alone. A network is cut at every tensor that all its data passes through (after
+ * a residual join, after a normalisation of such a join, between plain layers; never inside a branch), and the pieces are joined
+ * into what are usually called blocks: a piece without quantized layers joins the preceding piece, and the feed-forward half of
+ * a transformer layer joins its attention half. An operator that gradients cannot pass stays a piece of its own, so that the
+ * pieces before and after it can be trained.
  */
 final class Blocks {
     private final Graph model;
     private final GraphIndex index;
     private final Set<String> planned;
     private final Set<String> quantized;
-    /** Tensors that depend on quantized data; masks and shapes do not. */
+    /** Tensors that depend on quantized data, unlike masks and shapes. */
     private final Set<String> main = new HashSet<>();
 
     private Blocks(Graph model, QuantizationPlan plan) {
@@ -51,7 +51,7 @@ final class Blocks {
         }
     }
 
-    /** A run of nodes and the only tensor that leaves it; no tensor for the last. */
+    /** A run of nodes and the only tensor that leaves it, which is empty for the last piece. */
     private record Piece(List<Node> nodes, String end) {
         Piece then(Piece next) {
             var both = new ArrayList<>(nodes);
@@ -60,7 +60,7 @@ final class Blocks {
         }
     }
 
-    /** Tensors that all data passes through, in order. */
+    /** Tensors that all data passes through, in graph order. */
     static List<String> narrows(Graph model, QuantizationPlan plan) {
         return new Blocks(model, plan)
                 .pieces(end -> true).stream()
@@ -70,7 +70,7 @@ final class Blocks {
     }
 
     /**
-     * Blocks from the first to the last: each starts where the one before ends, the last ends in the model's outputs.
+     * The blocks in order: each starts where the previous one ends, and the last ends in the model's outputs.
      *
      * @param usable which of the {@link #narrows} a block may end in
      */
@@ -82,7 +82,7 @@ final class Blocks {
     /**
      * Blocks that end in the named tensors.
      *
-     * @throws BadInput when data passes a named tensor by, or no tensor has that name
+     * @throws BadInput if some data bypasses a named tensor, or no tensor has that name
      */
     static List<Subgraph> endingIn(List<String> tensors, Graph model, QuantizationPlan plan) {
         var blocks = new Blocks(model, plan);
@@ -96,7 +96,7 @@ final class Blocks {
         return blocks.subgraphs(pieces);
     }
 
-    /** The whole model as one. */
+    /** The whole model as one block. */
     static Subgraph whole(Graph model) {
         return new Subgraph(
                 "the whole model",
@@ -105,7 +105,7 @@ final class Blocks {
                 model.nodes().stream().map(Node::name).collect(Collectors.toSet()));
     }
 
-    /** Cuts at those tensors all data passes through that are {@code wanted}. */
+    /** Cuts at the {@code wanted} tensors among those that all data passes through. */
     private List<Piece> pieces(Predicate<String> wanted) {
         var pieces = new ArrayList<Piece>();
         var live = new LinkedHashSet<String>();
@@ -196,7 +196,7 @@ final class Blocks {
         return subgraphs;
     }
 
-    /** What the names of the layers begin with in common, cut at a separator; the number alone when that is nothing. */
+    /** The common prefix of the layers' names, cut at a separator; the number alone if there is none. */
     private String name(Piece piece, int number) {
         var names = piece.nodes().stream().filter(this::isLayer).map(Node::name).toList();
         String common = names.isEmpty() ? "" : names.getFirst();

@@ -11,16 +11,16 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A subgraph as it computes once it is quantized, with what is trained as initializers: the same arithmetic as the
- * exported model, rounding included.
+ * A subgraph with simulated quantization whose trained tensors are initializers: the same arithmetic as the exported
+ * model, rounding included.
  */
 final class FakeQuantGraph {
     private final Graph graph;
     private final List<TrainedPart> parts;
 
     /**
-     * @param trained     what is trained; constants that several layers share stay as they are
-     * @param regularizer how learned rounding is driven to a decision
+     * @param trained     the kinds of tensors to train; constants that several layers share stay as they are
+     * @param regularizer drives learned rounding to a decision
      */
     FakeQuantGraph(
             Subgraph subgraph,
@@ -35,7 +35,7 @@ final class FakeQuantGraph {
         graph.sort();
     }
 
-    /** A subgraph as it is exported, nothing trained. */
+    /** A subgraph as it will be exported, with nothing to train. */
     static Graph fixed(Subgraph subgraph, Graph model, QuantizationPlan plan) {
         var graph = written(subgraph, model, plan, new FakeQuantizedWeights(model.initializers()));
         graph.sort();
@@ -49,19 +49,19 @@ final class FakeQuantGraph {
         return graph;
     }
 
-    /** The graph with trained tensors as initializers, at their start values. */
+    /** The graph, whose trained tensors are initializers with their start values. */
     Graph graph() {
         return graph;
     }
 
-    /** The trained tensors and what they are. */
+    /** The trained tensors and their kinds. */
     Map<String, Trainables.Kind> parameters() {
         var parameters = new LinkedHashMap<String, Trainables.Kind>();
         parts.forEach(trainedPart -> parameters.putAll(trainedPart.parameters()));
         return parameters;
     }
 
-    /** Inputs that are computed from trained tensors: the weights. */
+    /** Inputs computed from trained tensors: the weights. */
     List<ComputedParameter> derived() {
         return parts.stream()
                 .filter(ComputedParameter.class::isInstance)
@@ -69,7 +69,7 @@ final class FakeQuantGraph {
                 .toList();
     }
 
-    /** Values as they will be stored, of everything that training leaves undecided. */
+    /** The values with all learned rounding decided, as they will be stored. */
     Map<String, Tensor> decided(Map<String, Tensor> values) {
         var decided = values;
         for (var trainedPart : parts) {
@@ -78,7 +78,7 @@ final class FakeQuantGraph {
         return decided;
     }
 
-    /** What the values of the trained tensors mean for model and plan. */
+    /** Turns values of the trained tensors into changes of the model and the plan. */
     Tuned fold(Map<String, Tensor> values) {
         var tuned = new Tuned();
         parts.forEach(trainedPart -> trainedPart.fold(values, tuned));

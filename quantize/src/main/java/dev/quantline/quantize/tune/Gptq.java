@@ -17,26 +17,26 @@ import java.util.stream.IntStream;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Rounds the weights of linear layers and convolutions one input after the other, each time moving what is not yet rounded so that
- * it makes up for the errors made (GPTQ, arXiv 2210.17323, in the form of LDLQ, arXiv 2307.13304):
+ * Rounds the weights of linear layers and convolutions input by input, each time moving the weights not yet rounded to compensate
+ * for the errors so far (GPTQ, arXiv 2210.17323, in the form of LDLQ, arXiv 2307.13304):
  *
  * <pre>
  *   H = X^T X + lambda mean(diag) I = (U + I) D (U + I)^T, U strictly upper triangular
  *   q_k = round(w_k + sum_{j&lt;k} (w_j - q_j) U_jk)
  * </pre>
  *
- * Inputs with most energy come first: their errors are the dearest, and everything behind can make up for them.
+ * Inputs with the most energy come first: their errors cost the most, and all later inputs can compensate for them.
  */
 final class Gptq {
     static {
         Blas.settle();
     }
 
-    /** lambda: what correlations of a finite number of samples cannot be trusted beyond. */
+    /** lambda: damping, because correlations estimated from finitely many samples cannot be trusted beyond it. */
     private static final double DAMPING = 0.01;
 
     private static final double SCARCITY = 0.5;
-    /** Of a channel's scale, where it may change; the first is tried first and kept unless another is better. */
+    /** Factors of a channel's scale, where it may change; the first is tried first and kept unless another one is better. */
     private static final float[] SCALES = {1, 0.9f, 0.8f, 0.7f, 0.6f, 1.1f, 1.2f};
 
     private final LayerWeight weight;
@@ -57,10 +57,10 @@ final class Gptq {
         scales = quantizer.scale().clone();
     }
 
-    /** A weight, each element within the reach of the code it is rounded to and as near as that allows, and its quantizer. */
+    /** A quantizer and a weight whose elements stay as near to their targets as the intervals that round to their codes allow. */
     record Rounded(Tensor values, Uniform quantizer) {}
 
-    /** The model with all weights that have products where the plan rounds them to what is found; shared weights stay. */
+    /** The model with every weight rounded whose input products are known; shared weights stay as they are. */
     static Graph apply(Graph model, QuantizationPlan plan, InputGram gram, Progress progress) {
         var index = model.index();
         var changed = model.copy();
@@ -80,20 +80,21 @@ final class Gptq {
         return changed;
     }
 
-    /** Whether a weight is what one layer alone multiplies by: a shared one cannot suit all that read it. */
+    /** Whether a weight is multiplied by one layer alone: no rounding of a shared weight suits all its readers. */
     static boolean takes(QuantizationPlan.Weight weight, GraphIndex index) {
         return weight.input() == 1 && index.consumers(weight.tensor()).size() == 1;
     }
 
-    /** Rounds the weight of one layer with the scales it has. */
+    /** Rounds the weight of one layer with its current scales. */
     static Rounded of(LayerWeight weight, Uniform quantizer, InputGram.Product product) {
         return of(weight, quantizer, product, new float[] {1}, DAMPING);
     }
 
     /**
-     * Rounds the weight of one layer with the scale, of a few around its own, that leaves each channel's output least error.
+     * Rounds the weight of one layer, giving each channel the scale, from a few around its own, that leaves its output the
+     * least error.
      *
-     * @param scarcity inputs of the layer over rows seen: correlations in few rows are chance
+     * @param scarcity inputs of the layer divided by the rows seen: correlations in few rows are chance
      */
     static Rounded withScales(LayerWeight weight, Uniform quantizer, InputGram.Product product, double scarcity) {
         boolean perChannel = quantizer.block() == 0
@@ -130,9 +131,10 @@ final class Gptq {
     }
 
     /**
-     * Rounds one output channel with its scales times a factor, and keeps that when the error is below {@code least}.
+     * Rounds one output channel with its scales times a factor, and keeps the result if the error is below
+     * {@code least}.
      *
-     * @return sum of D_k (what is wanted there - q_k)^2: the squared error of the channel's output
+     * @return sum of D_k (target_k - q_k)^2: the squared error of the channel's output
      */
     private double round(int output, int[] order, float[] feedback, float factor, double least) {
         int d = order.length;
@@ -164,7 +166,7 @@ final class Gptq {
         return sum;
     }
 
-    /** Where the channel's codes are cut so that no pair of them exceeds the grid's limit, as they would be rounded one by one. */
+    /** The limits that keep every pair of the channel's codes, as rounded to nearest, within the grid's limit. */
     private Optional<PairLimit> pairLimit(int output, int[] order, float factor) {
         return quantizer.pairLimit() == 0
                 ? Optional.empty()
@@ -179,7 +181,7 @@ final class Gptq {
                                 .toArray()));
     }
 
-    /** U, row j what an error there moves, and D on the diagonal, from the Cholesky factor of H in reversed order. */
+    /** U, whose row j says which weights an error there moves, with D on the diagonal, from the Cholesky factor of H in reversed order. */
     private static float[] feedback(double[] sums, int from, int[] order, double damping) {
         int d = order.length;
         double mean =

@@ -13,16 +13,16 @@ import java.util.concurrent.atomic.DoubleAdder;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * How far a quantized model's outputs are from the float model's on held-out samples; what computes for padding does not count.
+ * How far a quantized model's outputs are from the float model's on held-out samples; outputs at padded positions are ignored.
  *
- * @param logits whether they are compared as the distributions they stand for
+ * @param logits whether outputs are compared as the distributions that they parametrize
  */
 record HeldOutError(
         Graph reference, Samples samples, BlockTuning.Split split, boolean logits, int batch, Provider provider) {
 
     /**
-     * Squared error of the exported form over the power, averaged over the outputs; of logits the mean KL(float || quantized). NaN,
-     * which is below nothing, when the samples fill no batch of a model that fixes how many it takes.
+     * Squared error of the exported form relative to the power, averaged over the outputs; for logits, the mean KL(float || quantized).
+     * NaN, which never counts as an improvement, if the samples do not fill one batch of a model with a fixed batch size.
      */
     double error(BlockTuning.State state, Progress progress) {
         var comparison = new Comparison();

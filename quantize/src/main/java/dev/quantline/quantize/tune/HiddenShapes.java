@@ -12,14 +12,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Shapes behind operators of other domains, of which shape inference knows nothing: how many axes there are is seen by running them. */
+/** Shapes after operators of other domains, which shape inference does not know: running them shows how many axes there are. */
 final class HiddenShapes {
     private HiddenShapes() {}
 
     /**
-     * Tensors whose shape only running tells, all their sizes open.
+     * Tensors whose rank only running the graph reveals, with all their sizes open.
      *
-     * @param part   the graph they are in
+     * @param part   the graph that contains them
      * @param inputs some samples for it
      */
     static Map<String, long[]> of(Graph part, Map<String, Tensor> inputs, Provider provider) {

@@ -6,12 +6,12 @@ import dev.quantline.quantize.tune.Tuner.Step;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What tuning came to so far, and what its steps did: a change is kept only where held-out samples agree. */
+/** The result of tuning so far, and the steps that led to it: a change is kept only if held-out samples improve. */
 final class JudgedState {
     private final State start;
-    /** Of single moves, by squared error: the divergence of a few hundred logits also falls when they grow with their errors. */
+    /** For single moves, by squared error: the divergence of a few hundred logits also falls if they grow together with their errors. */
     private final HeldOutError closeness;
-    /** Of all together. */
+    /** For all moves together. */
     private final HeldOutError heldOut;
 
     private final List<Step> steps = new ArrayList<>();
@@ -36,27 +36,27 @@ final class JudgedState {
         return List.copyOf(steps);
     }
 
-    /** Goes on from a state that steps led to. */
+    /** Resumes from a state and the steps that led to it. */
     void restore(State saved, List<Step> taken) {
         state = saved;
         steps.clear();
         steps.addAll(taken);
     }
 
-    /** Notes a step, and takes the state that it led to where it says so. */
+    /** Records a step, and adopts its state if the step was kept. */
     void keep(Step step, State next) {
         steps.add(step);
         state = step.kept() ? next : state;
     }
 
-    /** Keeps a change of the whole model when held-out samples agree. */
+    /** Keeps a change of the whole model if held-out samples improve. */
     void keepIfBetter(String method, State next, Progress progress) {
         double before = closeness.error(state, progress.part(0, 0.5));
         double after = next.equals(state) ? before : closeness.error(next, progress.part(0.5, 1));
         keep(new Step(method, "", before, after, after < before, List.of()), next);
     }
 
-    /** All moves together are kept only if the whole model gained: they may each gain and disagree. */
+    /** Keeps the moves only if together they improve the whole model: each may help alone while they conflict. */
     void judgeTheWhole(Progress progress) {
         double before = heldOut.error(start, progress.part(0, 0.5));
         double after = heldOut.error(state, progress.part(0.5, 1));

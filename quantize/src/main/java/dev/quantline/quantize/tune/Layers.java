@@ -9,11 +9,11 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
-/** Finds the single layers of a network: each quantized convolution or product with its bias, before any activation. */
+/** Finds the individual layers of a network: each quantized convolution or product with its bias, before any activation. */
 final class Layers {
     private Layers() {}
 
-    /** Layers in graph order; products of two activations are among them. */
+    /** Layers in graph order, including products of two activations. */
     static List<Subgraph> of(Graph model, QuantizationPlan plan) {
         var index = model.index();
         var layers = new ArrayList<Subgraph>();

@@ -11,21 +11,21 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * The float weight that gives most of what a layer gives in the float network from what the quantized layers before it hand over,
- * with X what the float layer reads and Y what the quantized one reads:
+ * The float weight that best reproduces a layer's float outputs from the outputs of the preceding quantized layers, with X the
+ * input of the float layer and Y that of the quantized layer:
  *
  * <pre>
  *   argmin_V |Y V - X W|^2 + lambda mean(diag Y^T Y) |V - W|^2 = W + (Y^T Y + lambda mean(diag) I)^-1 (Y^T X - Y^T Y) W
  * </pre>
  *
- * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); settling it before anything is rounded is ours.
+ * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); solving for it before any rounding is ours.
  */
 final class LeastSquares {
     static {
         Blas.settle();
     }
 
-    /** lambda: how much a weight's own value counts however many rows there are, and how much more it does when they are few. */
+    /** lambda: the pull towards the original weight, however many rows there are; SCARCITY adds to it if rows are few. */
     private static final double DAMPING = 0.1;
 
     private static final double SCARCITY = 5;
@@ -34,8 +34,8 @@ final class LeastSquares {
 
     /**
      * @param own      Y^T Y
-     * @param cross    Y^T X, laid out as those sums
-     * @param scarcity inputs of the layer over rows seen: a fit to few rows is chance
+     * @param cross    Y^T X, laid out as {@code own}
+     * @param scarcity inputs of the layer divided by the rows seen: a fit to few rows is chance
      */
     static LayerWeight of(LayerWeight weight, Product own, double[] cross, double scarcity) {
         int d = own.inputs();
@@ -58,7 +58,7 @@ final class LeastSquares {
         return weight.with(Tensor.of(values, weight.tensor().shape()));
     }
 
-    /** Column by column, {@code (H + lambda mean(diag) I)^-1 (C - H) W}; H is overwritten. */
+    /** Solves {@code (H + lambda mean(diag) I)^-1 (C - H) W} column by column; H is overwritten. */
     private static double[] solve(INDArray h, INDArray c, INDArray w, double damping) {
         var change = c.sub(h).mmul(w).dup('f');
         double mean = Nd4j.diag(h).meanNumber().doubleValue();
@@ -71,7 +71,7 @@ final class LeastSquares {
         return columns;
     }
 
-    /** x with L L^T x = b in the place of b, L by columns. */
+    /** Overwrites b with the x that solves L L^T x = b; L is stored by columns. */
     private static void substitute(double[] factor, double[] b, int from, int d) {
         for (int k = 0; k < d; k++) {
             double x = b[from + k] / factor[k * d + k];
@@ -89,7 +89,7 @@ final class LeastSquares {
         }
     }
 
-    /** {@code [d, d]} of one group, by columns as LAPACK takes it. */
+    /** {@code [d, d]} of one group, in the column-major order of LAPACK. */
     private static INDArray matrix(double[] sums, int group, int d) {
         return Nd4j.create(Arrays.copyOfRange(sums, group * d * d, (group + 1) * d * d), new long[] {d, d}, 'c')
                 .dup('f');

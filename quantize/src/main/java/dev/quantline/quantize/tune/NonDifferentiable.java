@@ -10,16 +10,16 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 
-/** Nodes that no gradient passes, recurrent layers above all: what lies before them in a subgraph cannot be trained there. */
+/** Nodes that gradients cannot pass, recurrent layers above all: nothing before them in a subgraph can be trained. */
 final class NonDifferentiable {
     private NonDifferentiable() {}
 
-    /** The first such node between what may be trained in a subgraph and its outputs. */
+    /** The first such node between the trainable tensors of a subgraph and its outputs. */
     static Optional<Node> in(Subgraph subgraph, Graph model, QuantizationPlan plan) {
         return first(subgraph.cut(model), List.of(), plan);
     }
 
-    /** The first such node of what comes behind a subgraph. */
+    /** The first such node after a subgraph. */
     static Optional<Node> behind(Subgraph rest, Graph model) {
         return first(rest.cut(model), rest.inputs(), new QuantizationPlan(List.of(), List.of()));
     }

@@ -19,26 +19,26 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Normalisation tuning (AdaQuant, arXiv 2006.10518): every convolution gets back the mean and the deviation its output
- * channels have in the float network. Where a BatchNormalization was folded away, that is re-estimating its statistics on
- * the quantized network; taking the wanted ones from the float network's outputs is ours, and works where no
- * BatchNormalization ever was. One pass does: each layer is normalised by its batch before the next one sees it.
+ * Normalisation tuning (AdaQuant, arXiv 2006.10518) restores the mean and deviation that the output channels of every
+ * convolution have in the float network. Where a BatchNormalization was folded away, this re-estimates its statistics on
+ * the quantized network; taking the targets from the float network's outputs is ours, and also works where there never
+ * was a BatchNormalization. One pass suffices: each layer is normalised by its batch before the next one sees it.
  *
  * <pre>
  *   f = sigma_float / sigma,  W' = f W,  s' = f s,  b' = f (b - mu) + mu_float
  * </pre>
  *
- * The scale of the weights changes by the same factor, so their codes do not.
+ * The scale of the weights changes by the same factor, so their codes stay the same.
  */
 final class NormalizationTuning {
-    /** Factors stay between this and its inverse. */
+    /** Factors lie between this and its inverse. */
     private static final double LARGEST = 2;
 
     private static final float EPSILON = 1e-6f;
 
     private NormalizationTuning() {}
 
-    /** A convolution with a bias of its own, and the names of its channels' moments. */
+    /** A convolution with its own bias, and the names of its channels' moments. */
     private record Layer(Node node, QuantizationPlan.Weight weight) {
         String mean() {
             return node.output() + "/mean";
@@ -49,7 +49,7 @@ final class NormalizationTuning {
         }
     }
 
-    /** @return the same state when there is no convolution with one weight scale a channel and a bias of its own */
+    /** @return the same state if no convolution has one weight scale per channel and its own bias */
     static State apply(
             State state,
             Graph reference,
@@ -95,12 +95,12 @@ final class NormalizationTuning {
         return layers;
     }
 
-    /** A graph that puts out the moments of each layer's channels; readers see {@code wanted} ones where there are some. */
+    /** A graph whose outputs are the moments of each layer's channels; readers of a layer see its {@code wanted} moments, if given. */
     private static Graph measured(Graph model, List<Layer> layers, Map<String, Tensor> wanted) {
         var graph = model.copy();
         graph.outputs().clear();
         for (var layer : layers) {
-            // Named otherwise where its quantizer stands between it and an output.
+            // The name differs if the layer's quantizer was inserted before a model output.
             String output = graph.node(layer.node().name()).orElseThrow().output();
             String raw = wanted.isEmpty() ? output : graph.fresh(output + "/raw");
             graph.nodes()
@@ -135,7 +135,7 @@ final class NormalizationTuning {
         return graph;
     }
 
-    /** Mean over samples and positions, shaped {@code [1, channels, 1..]}; axes became an input at opset 18. */
+    /** Mean over samples and positions, of shape {@code [1, channels, 1..]}; axes became an input at opset 18. */
     private static String mean(Graph graph, String tensor, String name, int rank) {
         var axes = new long[rank - 1];
         for (int i = 1; i < axes.length; i++) {

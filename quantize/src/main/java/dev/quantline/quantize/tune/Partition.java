@@ -19,7 +19,7 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** The subgraphs that a network is tuned in. Only what begins and ends in tensors that have an axis of samples can be one. */
+/** The subgraphs in which a network is tuned. They can only start and end in tensors that have a batch axis. */
 final class Partition {
     private final Graph model;
     private final QuantizationPlan plan;
@@ -34,7 +34,7 @@ final class Partition {
         this.provider = provider;
     }
 
-    /** Where the tensors that subgraphs begin and end in have their samples. */
+    /** Batch axes of the tensors that subgraphs start and end in. */
     Map<String, BatchAxis> axes() {
         return axes;
     }
@@ -54,12 +54,12 @@ final class Partition {
                         : Blocks.endingIn(settings.tune().blocks(), model, plan));
     }
 
-    /** The whole network; empty when an output has another first axis. */
+    /** The whole network; empty if an output has no batch axis. */
     List<Subgraph> whole() {
         return usable(List.of(Blocks.whole(model)));
     }
 
-    /** Bytes that all FLOAT tensors between the layers hold for one sample, as far as shape inference knows them. */
+    /** Bytes of all FLOAT tensors between the layers for one sample, as far as shape inference knows them. */
     long bytesASample() {
         var known = OnnxLibrary.inferShapes(model);
         var shown = model.copy();
@@ -97,7 +97,7 @@ final class Partition {
                 .toList();
     }
 
-    /** Some networks fold windows into the axis of samples: one batch tells. */
+    /** Some networks fold windows into the batch axis, which running one batch reveals. */
     private Set<String> bySample(List<String> tensors) {
         var shown = model.copy();
         shown.outputs().clear();

@@ -32,8 +32,8 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 /**
- * Trains one quantized subgraph to give the outputs of the float one (AdaQuant, arXiv 2006.10518, when it is a layer; block
- * reconstruction, arXiv 2102.05426, when it is a block), and keeps the values that held-out samples liked best, the start
+ * Trains one quantized subgraph to reproduce its float outputs (AdaQuant, arXiv 2006.10518, for a layer; block
+ * reconstruction, arXiv 2102.05426, for a block), and keeps the values with the least held-out loss, those at the start
  * included.
  */
 final class Reconstruction {
@@ -48,10 +48,10 @@ final class Reconstruction {
     private final Graph graph;
     private final Map<String, long[]> hidden;
     private final Loss loss;
-    /** What the graph is differentiated for: trained tensors it reads, and inputs computed from others. */
+    /** Gradients are taken with respect to these: the trained tensors that the graph reads, and inputs computed from other ones. */
     private final List<String> differentiated;
 
-    /** @param reference float model, for what lies behind the subgraph */
+    /** @param reference float model, for the rest of the stage */
     Reconstruction(
             BlockData data,
             FakeQuantGraph fakeQuant,
@@ -81,14 +81,14 @@ final class Reconstruction {
                 .forEach(differentiated::add);
     }
 
-    /** Values of the trained tensors and how the run went; scores are relative to the float outputs' mean power. */
+    /** Values of the trained tensors and the training curve; scores are relative to the mean power of the float outputs. */
     record Outcome(Map<String, Tensor> values, List<Run.Point> curve) {}
 
     /**
-     * Trains to the end or until {@code stop} says so.
+     * Trains to the end or until {@code stop} returns true.
      *
-     * @param checkpoint file to go on from when it is there, and to leave when stopped
-     * @return empty when stopped
+     * @param checkpoint file to resume from if it exists, and to write when stopped
+     * @return empty if training was stopped
      */
     Optional<Outcome> run(Path checkpoint, BooleanSupplier stop, Progress progress) {
         try (var trainer = trainer()) {
@@ -98,7 +98,7 @@ final class Reconstruction {
                     : ReconstructionLoss.weights(1, training.ahead() * balance(trainer, batches.batch(0)));
             return run(trainer, weighted(batches, weights), weights, checkpoint, stop, progress);
         } catch (IOException e) {
-            throw new UncheckedIOException("a checkpoint of training cannot be kept in " + checkpoint, e);
+            throw new UncheckedIOException("the training checkpoint cannot be read or written: " + checkpoint, e);
         }
     }
 
@@ -113,7 +113,7 @@ final class Reconstruction {
         return data.training(split.train(), training.batch(), training.mix(), training.seed());
     }
 
-    /** How long a step takes, on average over a few behind the first. */
+    /** Seconds per step, averaged over a few after the first. */
     double secondsAStep() {
         try (var trainer = trainer()) {
             var batches = weighted(batches(), data.ahead().isEmpty() ? Map.of() : ReconstructionLoss.weights(1, 1));
@@ -153,7 +153,7 @@ final class Reconstruction {
         }
     }
 
-    /** How much longer the gradient of the subgraph's own distance is than that of its stage's. */
+    /** Ratio of the gradient norms: of the subgraph's own loss over that of its stage. */
     private static double balance(Trainer trainer, Map<String, Tensor> batch) {
         trainer.gradients(with(batch, ReconstructionLoss.weights(1, 0)));
         double near = trainer.gradientNorm();

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The loss of a subgraph: how far its outputs are from the float ones, over their mean power, and how far the end of its stage
- * is when it looks there. Weights of the two are inputs of the graph.
+ * The loss of a subgraph: the distance of its outputs from the float ones, relative to their mean power, and that of the
+ * outputs of its stage if the stage is included. The weights of the two terms are inputs of the graph.
  */
 final class ReconstructionLoss {
     private static final String NEAR = "weight/near";
@@ -26,7 +26,7 @@ final class ReconstructionLoss {
     private final Graph graph;
     private final List<Loss.Term> terms = new ArrayList<>();
 
-    /** @param graph ends in the subgraph's outputs, and in those of its stage when the loss looks there; it is changed */
+    /** @param graph ends in the outputs of the subgraph, and in those of its stage if the loss includes them; it is changed */
     ReconstructionLoss(BlockData data, Training training, Split split, Graph graph) {
         this.data = data;
         this.training = training;
@@ -51,7 +51,7 @@ final class ReconstructionLoss {
         return new Loss.Sum(terms);
     }
 
-    /** The inputs that weigh the two distances. */
+    /** The inputs that weight the two distances. */
     static Map<String, Tensor> weights(double near, double far) {
         return Map.of(NEAR, Tensor.scalar((float) near), FAR, Tensor.scalar((float) far));
     }

@@ -1,8 +1,8 @@
 package dev.quantline.quantize.tune;
 
-/** How far learned rounding goes up (AdaRound, arXiv 2004.10568): h(V) = clip(1.2 sigmoid(V) - 0.1, 0, 1). */
+/** The fraction of a step that learned rounding adds (AdaRound, arXiv 2004.10568): h(V) = clip(1.2 sigmoid(V) - 0.1, 0, 1). */
 final class RectifiedSigmoid {
-    /** h reaches beyond 0 and 1 by this much, so that it can settle there. */
+    /** The unclipped h extends beyond 0 and 1 by this much, so that it can settle there. */
     private static final float STRETCH = 0.1f;
 
     private RectifiedSigmoid() {}
@@ -11,16 +11,16 @@ final class RectifiedSigmoid {
         return Math.clamp((1 + 2 * STRETCH) * sigmoid(move) - STRETCH, 0, 1);
     }
 
-    /** The V for which h is a fraction of a step. */
+    /** The V for which h is {@code fraction}. */
     static float inverse(double fraction) {
         double sigmoid = (fraction + STRETCH) / (1 + 2 * STRETCH);
         return (float) -Math.log(1 / sigmoid - 1);
     }
 
     /**
-     * The gradient of V at a step of the training, what drives it to a decision included.
+     * The gradient with respect to V at a training step, including that of the regularizer.
      *
-     * @param passed the gradient of h
+     * @param passed the gradient with respect to h
      */
     static float gradient(float move, float passed, RoundingRegularizer regularizer, int step) {
         float sigmoid = sigmoid(move);

@@ -16,9 +16,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Weights for every width that allocation may choose: each layer is rounded on what the float network hands it and its bias
- * corrected, so that layers of different widths can be put together without tuning again. Both are kept for a width when they
- * bring the held-out outputs of the network closer in which all layers have it.
+ * Weights for every width that allocation may choose: each layer is rounded on its float inputs and its bias corrected, so
+ * that layers of different widths can be combined without tuning again. For each width, either change is kept only if it
+ * brings the held-out outputs closer in the network that uses that width throughout.
  */
 public final class RoundedCandidates {
     private final Graph model;
@@ -41,9 +41,9 @@ public final class RoundedCandidates {
     }
 
     /**
-     * What came of it.
+     * The rounded models and how they were made.
      *
-     * @param models by width of weights: the float model with weights and biases as that width wants them
+     * @param models by width of weights: the float model with the weights and biases for that width
      * @param steps  what was done for each width and whether it was kept
      */
     public record Result(Map<Integer, Graph> models, List<Step> steps) {}
@@ -51,9 +51,9 @@ public final class RoundedCandidates {
     /**
      * Rounds for every width.
      *
-     * @param plans    by width of weights: the plan in which all have that width
+     * @param plans    by width of weights: the plan in which all weights have that width
      * @param settings how weights are rounded, whether biases are corrected, and on how many samples
-     * @param batch    samples run at once
+     * @param batch    number of samples run at once
      */
     public static Result of(
             Graph model,

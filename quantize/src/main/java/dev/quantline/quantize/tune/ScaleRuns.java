@@ -3,16 +3,16 @@ package dev.quantline.quantize.tune;
 import java.util.Arrays;
 
 /**
- * The elements of a weight in runs: all elements of a run share one scale, or their scales follow one another. So loops over
- * elements read their scales from arrays in order, which compilers turn into vector instructions.
+ * The elements of a weight in runs whose elements all share one scale or have consecutive scales. Loops over elements
+ * therefore read scales from arrays in order, which compilers turn into vector instructions.
  */
 final class ScaleRuns {
-    /** Elements of a run at most: what is computed of one stays in the cache. */
+    /** Largest number of elements in a run: intermediate results of one run stay in the cache. */
     static final int LONGEST = 2048;
 
-    /** Where runs begin, and the end. */
+    /** Where runs begin, followed by the end of the last. */
     private final int[] from;
-    /** The scale that the first element of a run has. */
+    /** The scale of each run's first element. */
     private final int[] scale;
 
     private final boolean[] shared;
@@ -23,7 +23,7 @@ final class ScaleRuns {
         this.shared = shared;
     }
 
-    /** @param index which scale each element has */
+    /** @param index the scale of each element */
     static ScaleRuns of(int[] index) {
         var from = new int[index.length + 1];
         var shared = new boolean[index.length];
@@ -56,12 +56,12 @@ final class ScaleRuns {
         return from[run + 1] - from[run];
     }
 
-    /** The scale that an element of a run has. */
+    /** The scale of an element of a run. */
     int scale(int run, int element) {
         return shared[run] ? scale[run] : scale[run] + element;
     }
 
-    /** Gives every element of a run the value that its scale has among {@code values}. */
+    /** Sets every element of a run to the entry of {@code values} for its scale. */
     void spread(int run, float[] values, float[] elements) {
         if (shared[run]) {
             Arrays.fill(elements, 0, size(run), values[scale[run]]);
@@ -70,7 +70,7 @@ final class ScaleRuns {
         }
     }
 
-    /** Adds a term of every element of a run to the sum of its scale. */
+    /** Adds one term per element of a run to the sum of the element's scale. */
     void add(int run, float[] elements, double[] sums) {
         int size = size(run);
         int first = scale[run];

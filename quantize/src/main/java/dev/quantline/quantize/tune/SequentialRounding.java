@@ -24,9 +24,9 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Rounds the weights of a subgraph, one layer after the other: each by {@link Gptq} on what the rounded layers before it
- * hand over, and towards what it gives in the float network ({@link LeastSquares}). So it makes up for the errors of those before
- * it too, those of quantized activations included.
+ * Rounds the weights of a subgraph layer by layer with {@link Gptq}: each on inputs from the layers already rounded, and towards
+ * its output in the float network ({@link LeastSquares}). So it also compensates for the errors of the preceding layers,
+ * including those of quantized activations.
  */
 final class SequentialRounding {
     private static final String FLOAT = "/float";
@@ -39,8 +39,8 @@ final class SequentialRounding {
     private final Provider provider;
 
     /**
-     * @param reference the float model whose outputs are to be met
-     * @param state     what came of the subgraphs before
+     * @param reference the float model, the reference for the outputs
+     * @param state     the result of the preceding subgraphs
      */
     SequentialRounding(Subgraph subgraph, Graph reference, State state, Provider provider) {
         this.subgraph = subgraph;
@@ -53,8 +53,8 @@ final class SequentialRounding {
     /**
      * Samples to round on.
      *
-     * @param batches   of samples that are alike in shape
-     * @param floats    what its graphs take in the float network, model inputs included, for a batch
+     * @param batches   batches of samples of equal shape
+     * @param floats    a batch of the subgraph's inputs in the float network, model inputs included
      * @param quantized the same in the network whose earlier subgraphs are quantized
      */
     record Inputs(
@@ -62,16 +62,16 @@ final class SequentialRounding {
             Function<int[], Map<String, Tensor>> floats,
             Function<int[], Map<String, Tensor>> quantized) {}
 
-    /** What a layer reads: its tensor, and the same behind its quantizer. */
+    /** A tensor that layers read, and its quantizer, if any. */
     private record Read(String tensor, Optional<Quantizer> quantizer) {}
 
-    /** The outputs of a graph that hold both products of a layer. */
+    /** The graph outputs that hold the two products of a layer. */
     private record Products(String own, String cross) {}
 
-    /** Products by the names of outputs, and how many tokens or pixels of the tensor went into them. */
+    /** Products by output name, and the number of tokens or pixels that they sum over. */
     private record Sums(Map<String, double[]> products, long rows) {}
 
-    /** The state with these weights; weights that are shared, or read by layers of very many inputs, stay. */
+    /** The state with rounded weights; shared weights and those of layers with too many inputs stay as they are. */
     State apply(Inputs inputs, Progress progress) {
         var waves = waves();
         int done = 0;
@@ -84,7 +84,7 @@ final class SequentialRounding {
         return new State(model, plan.withWeights(quantizers));
     }
 
-    /** Layers in the order of data; those that read the same tensor are rounded at once. */
+    /** Layers in the order of the data flow; layers that read the same tensor are rounded together. */
     private Map<Read, List<Node>> waves() {
         var index = model.index();
         var waves = new LinkedHashMap<Read, List<Node>>();
@@ -131,7 +131,7 @@ final class SequentialRounding {
         }
     }
 
-    /** Convolutions of one tensor may see other patches of it; products all see the same rows. */
+    /** Convolutions of one tensor may see different patches of it; matrix products all see the same rows. */
     private void addProducts(Graph graph, Read read, List<Node> layers, Map<String, Products> products) {
         String exact = read.tensor() + FLOAT;
         graph.inputs().add(ValueInfos.of(exact, DataType.FLOAT));
@@ -156,7 +156,7 @@ final class SequentialRounding {
         }
     }
 
-    /** @param channels axis of the tensor's channels */
+    /** @param channels channel axis of the tensor */
     private Sums sums(Graph floats, Graph quantized, String tensor, int channels, Inputs inputs) {
         var sums = new HashMap<String, double[]>();
         long rows = 0;

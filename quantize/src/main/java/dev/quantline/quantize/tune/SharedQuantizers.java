@@ -6,7 +6,7 @@ import dev.quantline.quantize.quantizer.Quantizer;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Which quantized tensors share a quantizer: what only moves values keeps the codes, and must keep the quantizer. */
+/** Which quantized tensors share a quantizer: an operator that only moves values keeps the codes and must keep the quantizer. */
 final class SharedQuantizers {
     private static final String[] MOVES = {
         "MaxPool", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Split", "Slice", "DepthToSpace"
@@ -27,7 +27,7 @@ final class SharedQuantizers {
         }
     }
 
-    /** The tensor whose quantizer this one has; itself for most. */
+    /** The tensor whose quantizer this one shares; usually itself. */
     String rootOf(String tensor) {
         return roots.getOrDefault(tensor, tensor);
     }

@@ -12,12 +12,12 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * A part of a model that is tuned alone: what lies between some tensors and others. Everything that does not pass through
- * quantized layers on its way there (masks, position tables) is computed again inside, from the model's own inputs.
+ * The part of a model between some tensors and others, which is tuned on its own. Everything that reaches it without
+ * passing through quantized layers (masks, position tables) is recomputed inside, from the model's own inputs.
  *
- * @param name    for people
- * @param inputs  tensors it starts from, each with an axis of samples; inputs of the model are not among them
- * @param outputs tensors it ends in, each with an axis of samples
+ * @param name    shown to users
+ * @param inputs  tensors that it starts from, each with a batch axis; inputs of the model are not among them
+ * @param outputs tensors that it ends in, each with a batch axis
  * @param nodes   names of the nodes whose quantizers belong to it
  */
 record Subgraph(String name, List<String> inputs, List<String> outputs, Set<String> nodes) {
@@ -27,7 +27,7 @@ record Subgraph(String name, List<String> inputs, List<String> outputs, Set<Stri
         nodes = new LinkedHashSet<>(nodes);
     }
 
-    /** It as a graph of its own, cut out of {@code model}: from {@link #inputs} and those inputs of the model that it needs. */
+    /** The subgraph cut out of {@code model} as a graph of its own, with {@link #inputs} and the model inputs that it needs. */
     Graph cut(Graph model) {
         var graph = model.copy();
         graph.nodes().removeIf(node -> node.outputs().stream().anyMatch(inputs::contains));
@@ -44,10 +44,10 @@ record Subgraph(String name, List<String> inputs, List<String> outputs, Set<Stri
     }
 
     /**
-     * What of a plan belongs to it: the quantizers of the tensors that it reads. Its outputs are what comes before theirs, except
-     * where the model ends in them.
+     * The part of a plan that belongs to the subgraph: the quantizers of the tensors that it reads. Its outputs are left
+     * unquantized, except those that are outputs of the model.
      *
-     * @param cut it as a graph of its own; what leads to none of its outputs is not in there
+     * @param cut the subgraph as a graph of its own, without nodes that lead to none of its outputs
      */
     QuantizationPlan own(QuantizationPlan plan, Graph cut, Graph model) {
         var computed =

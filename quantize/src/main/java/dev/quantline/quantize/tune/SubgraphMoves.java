@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
-/** The moves of a {@link TuningRun} that work on one subgraph of the model at a time, and at last on the whole of it. */
+/** The moves of a {@link TuningRun} that work on one subgraph of the model at a time, and finally on the whole model. */
 final class SubgraphMoves implements AutoCloseable {
-    /** Activations of a batch of whole samples; training keeps two to three times that. */
+    /** Bytes of activations in a batch for the whole model; training takes two to three times as much. */
     private static final long WHOLE_BYTES = 1L << 30;
 
     private final TuningTask task;
@@ -28,12 +28,12 @@ final class SubgraphMoves implements AutoCloseable {
     private final Training training;
     private final Path checkpoint;
     private BlockTuning tuning;
-    /** Where {@link #tuning} stands. */
+    /** The subgraph whose inputs {@link #tuning} has. */
     private Subgraph arrived;
 
     private TimeBudget budget = TimeBudget.NONE;
 
-    /** @param checkpoint file for a training that was stopped */
+    /** @param checkpoint file for the state of a stopped training */
     SubgraphMoves(TuningTask task, JudgedState judged, Path checkpoint) {
         this.task = task;
         this.judged = judged;
@@ -47,12 +47,12 @@ final class SubgraphMoves implements AutoCloseable {
                 .withBatch(task.samples().batchSize(settings.tune().training().batch()));
     }
 
-    /** Those that are tuned one after the other. */
+    /** The subgraphs that are tuned one after the other. */
     List<Subgraph> subgraphs() {
         return subgraphs;
     }
 
-    /** The whole model, where it can be trained at once. */
+    /** The whole model, if it can be trained at once. */
     Optional<Subgraph> whole() {
         return partition.whole().stream()
                 .filter(whole ->
@@ -78,7 +78,7 @@ final class SubgraphMoves implements AutoCloseable {
                 () -> tuning.secondsAStep(subgraph, judged.state(), behind(subgraph), trainables, usual)));
     }
 
-    /** Rounds the weights of a subgraph so that they make up for each other's errors. */
+    /** Rounds the weights of a subgraph so that they compensate for each other's errors. */
     void round(Subgraph subgraph, Progress progress) {
         arrive(subgraph);
         double before = tuning.error(subgraph, judged.state());
@@ -88,7 +88,7 @@ final class SubgraphMoves implements AutoCloseable {
                 new Step("compensated rounding", subgraph.name(), before, after, after < before, List.of()), rounded);
     }
 
-    /** Trains one of {@link #subgraphs}; false when it was stopped. One that cannot learn is passed as it is. */
+    /** Trains one of {@link #subgraphs}; false if it was stopped. A subgraph that cannot be trained is passed through as it is. */
     boolean train(Subgraph subgraph, Optional<Node> opaque, BooleanSupplier stop, Progress progress) {
         arrive(subgraph);
         opaque.ifPresent(node -> leaveUntrained(subgraph, node));
@@ -99,10 +99,10 @@ final class SubgraphMoves implements AutoCloseable {
         return tune(method, subgraph, trainables, how, stop, progress.of(method + " " + where, subgraph.name()));
     }
 
-    /** The report says why a subgraph cannot learn. */
+    /** Records for the report why a subgraph is not trained. */
     private void leaveUntrained(Subgraph subgraph, Node opaque) {
         double error = tuning.error(subgraph, judged.state());
-        String method = "not trained: no gradient of " + opaque.op();
+        String method = "not trained: gradients cannot pass " + opaque.op();
         judged.keep(new Step(method, subgraph.name(), error, error, false, List.of()), judged.state());
     }
 
@@ -127,13 +127,13 @@ final class SubgraphMoves implements AutoCloseable {
         return tuned.isPresent();
     }
 
-    /** Trains the whole model; false when it was stopped. Subgraphs are close by now: smaller steps are left to take. */
+    /** Trains the whole model; false if it was stopped. The subgraphs are already close, so the steps are smaller. */
     boolean trainWhole(Subgraph whole, BooleanSupplier stop, Progress progress) {
         if (tuning != null) {
             tuning.close();
         }
         tuning = blockTuning(true);
-        // As many samples make a batch as have room.
+        // A batch has as many samples as fit.
         long fit = Math.clamp(WHOLE_BYTES / Math.max(1, partition.bytesASample()), 1, training.batch());
         var fitting = training.withBatch(task.samples().batchSize((int) fit));
         var how = within(whole, settings.wholeTrainables(), settings.wholeTraining(fitting));
@@ -149,7 +149,7 @@ final class SubgraphMoves implements AutoCloseable {
                 : Optional.empty();
     }
 
-    /** Blocks follow on each other; layers are taken wherever they are. */
+    /** Blocks follow one another; layers may be anywhere. */
     private void arrive(Subgraph subgraph) {
         boolean single = settings.tune().layers() == TuningMethod.ADAQUANT
                 || settings.tune().layers() == TuningMethod.ADAROUND;

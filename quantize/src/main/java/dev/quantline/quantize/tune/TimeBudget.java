@@ -6,17 +6,17 @@ import java.util.function.DoubleSupplier;
 import java.util.function.LongSupplier;
 
 /**
- * Shares the time that is left out among the subgraphs that are left (ours): a subgraph takes as many steps as fit into its share.
- * What was chosen is kept, so that a run that goes on from a checkpoint takes the steps it began with.
+ * Divides the remaining time among the remaining subgraphs (ours): a subgraph takes as many steps as fit into its share. Choices
+ * are remembered, so that a run resumed from a checkpoint takes the steps that it began with.
  */
 final class TimeBudget {
     /** No limit. */
     static final TimeBudget NONE = new TimeBudget(Double.POSITIVE_INFINITY, 0, () -> 0);
 
     private static final int LEAST = 20;
-    /** Further ones have not been seen to help. */
+    /** More steps have not been seen to help. */
     private static final int MOST = 2000;
-    /** Of the time, for what comes after training. */
+    /** Fraction of the time reserved for what follows training. */
     private static final double RESERVED = 0.1;
 
     private static final double NANOS = 1e9;
@@ -28,8 +28,8 @@ final class TimeBudget {
     private final Map<String, Integer> chosen = new TreeMap<>();
 
     /**
-     * @param used  seconds that are gone by now
-     * @param clock nanoseconds
+     * @param used  seconds already used
+     * @param clock in nanoseconds
      */
     TimeBudget(double seconds, double used, LongSupplier clock) {
         this.seconds = seconds;
@@ -39,11 +39,11 @@ final class TimeBudget {
     }
 
     /**
-     * Steps of a subgraph.
+     * The number of steps for a subgraph.
      *
-     * @param left   subgraphs that are left, this one included
-     * @param usual  what it takes without a limit
-     * @param aStep  seconds a step, asked when they have to be known
+     * @param left   number of subgraphs left, including this one
+     * @param usual  steps if there is no time limit
+     * @param aStep  seconds per step, called only when needed
      */
     int steps(String subgraph, int left, int usual, DoubleSupplier aStep) {
         if (Double.isInfinite(seconds)) {
@@ -56,7 +56,7 @@ final class TimeBudget {
         });
     }
 
-    /** Steps by subgraph, for a checkpoint. */
+    /** Steps per subgraph, for a checkpoint. */
     Map<String, Integer> chosen() {
         return chosen;
     }

@@ -4,10 +4,10 @@ import dev.quantline.onnx.runtime.Progress;
 import java.time.Duration;
 import java.util.function.LongSupplier;
 
-/** Adds the time left to messages of progress, at the pace since the first of them: getting ready says nothing of it. */
+/** Adds the time left to progress messages, extrapolated from the pace since the first of them: preparation says nothing about it. */
 final class TimeLeft implements Progress {
     private static final Duration SETTLED = Duration.ofSeconds(5);
-    /** Of the whole; less is too little to go by. */
+    /** Fraction of the whole; less progress is not enough to extrapolate from. */
     private static final double ENOUGH = .01;
 
     private final Progress progress;
@@ -15,7 +15,7 @@ final class TimeLeft implements Progress {
     private long start;
     private double first = -1;
 
-    /** @param clock nanoseconds */
+    /** @param clock in nanoseconds */
     TimeLeft(Progress progress, LongSupplier clock) {
         this.progress = progress;
         this.clock = clock;

@@ -4,15 +4,15 @@ import dev.quantline.quantize.settings.Recipe.Rates;
 import java.util.function.ToDoubleFunction;
 
 /**
- * What of a subgraph is trained.
+ * What is trained in a subgraph.
  *
- * @param weights          how weights move
+ * @param weights          how weights are trained
  * @param biases           constant biases of layers
- * @param weightScales     scales that weights are quantized with, one a channel
+ * @param weightScales     scales of weight quantizers, one per channel
  * @param activationScales scales of uniform activation quantizers
- * @param affine           a factor and a shift on each output channel of a layer, folded into what the codes stand for and
- *                         into the bias (QPRep, arXiv 2402.16121)
- * @param zeroPoints       zero points of those quantizers
+ * @param affine           a factor and a shift for each output channel of a layer, folded into the scale that restores the
+ *                         codes and into the bias (QPRep, arXiv 2402.16121)
+ * @param zeroPoints       zero points of the uniform activation quantizers
  */
 public record Trainables(
         Weights weights,
@@ -23,22 +23,22 @@ public record Trainables(
         boolean zeroPoints) {
     static final Trainables NOTHING = new Trainables(Weights.FIXED, false, false, false, false);
 
-    /** Zero points stay. */
+    /** Without training zero points. */
     public Trainables(Weights weights, boolean biases, boolean weightScales, boolean activationScales, boolean affine) {
         this(weights, biases, weightScales, activationScales, affine, false);
     }
 
-    /** How weights move. */
+    /** How weights are trained. */
     public enum Weights {
-        /** They stay. */
+        /** They are not. */
         FIXED,
-        /** W + V with V free and rounding passed straight through (AdaQuant, arXiv 2006.10518). */
+        /** W + V with V unrestricted, and the straight-through estimator for rounding (AdaQuant, arXiv 2006.10518). */
         SHIFTED,
-        /** Up or down to the next code, by a rectified sigmoid (AdaRound, arXiv 2004.10568). */
+        /** Rounded up or down, decided by a rectified sigmoid (AdaRound, arXiv 2004.10568). */
         ROUNDED
     }
 
-    /** What a trained tensor is; each kind has a learning rate of its own. */
+    /** Kinds of trained tensors, each with its own learning rate. */
     enum Kind {
         WEIGHT(Rates::weights),
         ROUNDING(Rates::rounding),

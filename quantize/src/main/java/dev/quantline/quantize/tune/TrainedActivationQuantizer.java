@@ -14,17 +14,18 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A uniform quantizer of activations: s = s0 r with r trained from 1 and, where asked, z = z0 + round(d) with d trained
- * from 0. With D = s round(d), which is rounded in training too and passes the gradient straight through,
+ * A uniform quantizer of activations: s = s0 r with r trained starting at 1 and, optionally, z = z0 + round(d) with d
+ * trained starting at 0. With D = s round(d), which is rounded during training too, with a straight-through gradient,
  *
  * <pre>
  *   x^ = s (clip(round((x + D) / s) + z0) - z0) - D
  * </pre>
  *
- * so what lies inside does not move d, and what is clipped moves it by -s, as for the offset of LSQ+ (arXiv 2004.09576).
+ * so values inside the range leave d unchanged, and clipped values move it by -s, as for the offset of LSQ+ (arXiv
+ * 2004.09576).
  */
 final class TrainedActivationQuantizer implements TrainedPart {
-    /** Trained factors of scales stay above this: below 0 a quantizer would be none. */
+    /** Lower bound of trained scale factors: scales must stay positive. */
     static final float LEAST = 1e-3f;
 
     private final String root;
@@ -34,11 +35,11 @@ final class TrainedActivationQuantizer implements TrainedPart {
     private String factor;
     private String shift;
 
-    /** A tensor that it quantizes. */
+    /** A tensor to quantize, and its quantized and restored form. */
     private record Place(String from, String to) {}
 
     /**
-     * @param root   the tensor whose quantizer it is
+     * @param root   the tensor that the quantizer was planned for
      * @param shifts whether the zero point is trained
      */
     TrainedActivationQuantizer(String root, Uniform quantizer, boolean shifts) {
@@ -47,7 +48,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
         this.shifts = shifts;
     }
 
-    /** Adds a tensor to quantize: {@code from} is float, {@code to} what its codes stand for. */
+    /** Adds a tensor to quantize: {@code from} is float, {@code to} is quantized and restored. */
     void add(String from, String to) {
         places.add(new Place(from, to));
     }
@@ -77,7 +78,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
         }
     }
 
-    /** D: a whole number of steps, which a quantizer of step 1 rounds to. */
+    /** D: a whole number of steps, obtained with a quantizer of step 1. */
     private String offset(Graph graph, String scale) {
         shift = graph.addConstant(root + "/zero_point_shift", Tensor.scalar(0));
         var bounds = new QdqNodes.Bounds(
@@ -128,7 +129,7 @@ final class TrainedActivationQuantizer implements TrainedPart {
                 }));
     }
 
-    /** Whether training can move this quantizer. */
+    /** Whether a quantizer can be trained. */
     static boolean takes(Quantizer quantizer) {
         return quantizer instanceof Uniform uniform && uniform.axis() == Uniform.PER_TENSOR;
     }

@@ -6,7 +6,7 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 import java.util.Map;
 
-/** A bias, b = b0 + u B with B trained from 0. */
+/** A bias, b = b0 + u B with B trained starting at 0. */
 final class TrainedBias implements TrainedPart {
     private final String bias;
     private final Tensor start;
@@ -16,7 +16,7 @@ final class TrainedBias implements TrainedPart {
 
     /**
      * @param start b0
-     * @param unit  u, one a channel: how much of an output counts as one
+     * @param unit  u, one per channel: the unit in which B counts
      * @param sum   the tensor to compute, b
      */
     TrainedBias(String bias, Tensor start, float[] unit, String sum) {

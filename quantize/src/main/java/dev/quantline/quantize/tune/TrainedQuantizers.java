@@ -16,7 +16,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Quantizers and biases of a subgraph over trained tensors, each kind where it is trained; the others compute as they are. */
+/** Quantizers and biases of a subgraph: those to be trained are written over trained tensors, the others as they are. */
 final class TrainedQuantizers implements QdqWriter.Realization {
     private final Subgraph subgraph;
     private final Graph model;
@@ -29,7 +29,7 @@ final class TrainedQuantizers implements QdqWriter.Realization {
     private final Map<String, TrainedActivationQuantizer> activations = new HashMap<>();
     private final List<TrainedPart> biases = new ArrayList<>();
 
-    /** @param plan of the whole model */
+    /** @param plan plan of the whole model */
     TrainedQuantizers(
             Subgraph subgraph,
             Graph model,
@@ -45,7 +45,7 @@ final class TrainedQuantizers implements QdqWriter.Realization {
         shared = new SharedQuantizers(model, plan);
     }
 
-    /** What is trained, known once the plan is written: weights, activations, biases. */
+    /** The trained parts, known once the plan is written: weights, activations, biases. */
     List<TrainedPart> parts() {
         var parts = new ArrayList<>(weights);
         parts.addAll(activations.values());
@@ -103,7 +103,7 @@ final class TrainedQuantizers implements QdqWriter.Realization {
                 });
     }
 
-    /** The spread of a sum over rounding errors of input and weight: s_x s_w sqrt(terms). */
+    /** Standard deviation of a sum over rounding errors of input and weight, up to a constant: s_x s_w sqrt(terms). */
     private float[] unit(Node node, QuantizationPlan.Weight weight, int channels) {
         var scales = weight.quantizer().scale();
         var quantizer = plan.activationOf(node.input(1 - weight.input()), node.name());

@@ -21,8 +21,8 @@ import java.util.Map;
  *   q = clip(floor(W / s0) + h(V)), r = 1              rounding is learned, h is {@link RectifiedSigmoid}
  * </pre>
  *
- * Trained are V from 0 (from what makes h the fraction of W / s0), r from 1 and g from 1. Rounding passes the gradient
- * straight through inside the range; for r it is that of LSQ (arXiv 1902.08153).
+ * V is trained starting at 0 (at the value for which h is the fraction of W / s0), r at 1 and g at 1. Rounding uses the
+ * straight-through estimator inside the range; the gradient of r is that of LSQ (arXiv 1902.08153).
  */
 final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
     private final QuantizationPlan.Weight place;
@@ -40,7 +40,7 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
     private String gain;
 
     /**
-     * @param regularizer how learned rounding is driven to a decision
+     * @param regularizer drives learned rounding to a decision
      * @param restored    the tensor to compute
      */
     TrainedWeightQuantizer(
@@ -175,7 +175,7 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
             }
             for (int i = 0; i < size; i++) {
                 float kept = sweep.kept[i];
-                // 1 where nothing is clipped, else 0, in a form that loops compute in vectors.
+                // 1 where nothing is clipped, else 0, in a form that vectorizes.
                 float inside = 1 - Math.min(1, Math.abs(sweep.exact[i] - kept) * Float.MAX_VALUE);
                 float passed = incoming[i] * factors[i] * sweep.unit[i];
                 terms[i] = passed * (codes[i] - inside * kept);
@@ -204,7 +204,7 @@ final class TrainedWeightQuantizer implements TrainedPart, ComputedParameter {
         }
     }
 
-    /** Learned rounding as it will be stored: every h at 0 or 1. */
+    /** Learned rounding as it will be stored, with every h at 0 or 1. */
     Map<String, Tensor> decided(Map<String, Tensor> values) {
         if (!learned) {
             return values;

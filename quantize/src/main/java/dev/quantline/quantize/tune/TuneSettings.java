@@ -11,51 +11,51 @@ import dev.quantline.quantize.settings.Whole;
 import java.util.Optional;
 
 /**
- * A recipe's tuning and what follows from the metric.
+ * The tuning section of a recipe and what follows from the metric.
  *
  * @param tune   what is trained, and how
- * @param logits whether outputs are logits: the whole network then learns, and is judged, by the distributions they stand for
- * @param output the output that a metric looks at, and everything is tuned for, where outputs are logits; the first one of floats
- *               when empty. Outputs that are no logits all count
+ * @param logits whether outputs are logits: the whole network is then trained and judged by the distributions that they
+ *               parametrize
+ * @param output the output that the metric reads and that everything is tuned for if outputs are logits; the first float output
+ *               if empty. Outputs that are not logits all count
  */
 public record TuneSettings(Tune tune, boolean logits, Optional<String> output) {
     private static final double WHOLE_RATE = 0.05;
     private static final double LOGITS_RATE = 0.2;
 
-    /** Outputs that are no logits. */
+    /** For outputs that are not logits. */
     public TuneSettings(Tune tune) {
         this(tune, false, Optional.empty());
     }
 
-    /** The same where weights are rounded and biases corrected already: what is left is to train. */
+    /** The same settings for weights that are already rounded and biases already corrected: only training is left. */
     TuneSettings afterRounding() {
         var rest = (ObjectNode) Json.tree(tune);
         rest.put("rounding", Rounding.NEAREST.word()).put("bias", false);
         return new TuneSettings(Json.MAPPER.convertValue(rest, Tune.class), logits, output);
     }
 
-    /** What of the whole network is trained: nothing, biases or all. */
+    /** How much of the whole network is trained: nothing, biases or everything. */
     Whole whole() {
         return tune.whole() != Whole.LOGITS ? tune.whole() : logits ? Whole.ALL : Whole.OFF;
     }
 
-    /** Whether anything of the whole network is trained. */
     boolean trainsWhole() {
         return whole() != Whole.OFF;
     }
 
-    /** How the whole network is trained: what pieces have left to do takes smaller steps. */
+    /** How the whole network is trained: with smaller steps, because the pieces leave less to do. */
     Training wholeTraining(Training ofPieces) {
         return logits ? ofPieces.withLoss(Distance.KL).withRates(LOGITS_RATE) : ofPieces.withRates(WHOLE_RATE);
     }
 
-    /** What of the whole network is trained. */
+    /** What is trained in the whole network. */
     Trainables wholeTrainables() {
         boolean all = whole() == Whole.ALL;
         return new Trainables(all ? Trainables.Weights.SHIFTED : Trainables.Weights.FIXED, true, all, all, false);
     }
 
-    /** What of a piece is trained. */
+    /** What is trained in a piece. */
     Trainables trainables() {
         if (tune.layers() == TuningMethod.OFF) {
             return Trainables.NOTHING;

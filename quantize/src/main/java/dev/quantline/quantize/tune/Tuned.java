@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** What training changed: constants, scales of weights, scales of activations. */
+/** The changes that training made: constants, weight scales, activation scales. */
 final class Tuned {
     private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private final Map<String, Uniform> weights = new HashMap<>();
@@ -20,29 +20,27 @@ final class Tuned {
         constants.put(name, value);
     }
 
-    /** The quantizer of the weight that {@code node} reads. */
+    /** Changes the quantizer of the weight that {@code node} reads. */
     void weight(String node, Uniform quantizer) {
         weights.put(node, quantizer);
     }
 
-    /** The quantizer of a tensor and of all that share it. */
+    /** Changes the quantizer of a tensor and of all tensors that share it. */
     void activation(String tensor, Uniform quantizer) {
         activations.put(tensor, quantizer);
     }
 
-    /** Model and plan with all changes. */
+    /** The model and the plan with all changes. */
     State applyTo(State state, SharedQuantizers shared) {
         return new State(applyTo(state.model()), applyTo(state.plan(), shared));
     }
 
-    /** The model with the changed constants. */
     Graph applyTo(Graph model) {
         var changed = model.copy();
         changed.initializers().putAll(constants);
         return changed;
     }
 
-    /** The plan with the changed quantizers. */
     QuantizationPlan applyTo(QuantizationPlan plan, SharedQuantizers shared) {
         var moved = plan.activations().stream()
                 .map(old -> new QuantizationPlan.Activation(

@@ -15,28 +15,29 @@ import java.util.List;
 public final class Tuner {
     private Tuner() {}
 
-    /** The tuned float model, its plan, and what each method did. */
+    /** The tuned float model, its plan, and the steps taken. */
     public record Result(Graph model, QuantizationPlan plan, List<Step> steps) {}
 
     /**
-     * What one method did.
+     * One step of tuning.
      *
      * @param method      its name
-     * @param part        the layer or block it worked on, empty for the whole model
-     * @param errorBefore distance of the quantized outputs to the float ones on held-out samples, over their mean power
+     * @param part        the layer or block that it worked on, empty for the whole model
+     * @param errorBefore distance of the quantized outputs from the float ones on held-out samples, relative to their
+     *                    mean power
      * @param errorAfter  the same with the method applied
-     * @param kept        whether it is in the result: only if the error fell
-     * @param curve       training loss and held-out loss by step; empty when nothing was trained
+     * @param kept        whether it is part of the result, which it is only if the error fell
+     * @param curve       training loss and held-out loss by step; empty if nothing was trained
      */
     public record Step(
             String method, String part, double errorBefore, double errorAfter, boolean kept, List<Run.Point> curve) {}
 
     /**
-     * Tunes in one go. The last quarter of the samples used is held out and judges; with fewer than four samples all are used
-     * for both.
+     * Tunes in one go. The last quarter of the samples is held out and decides which steps are kept; with fewer than four
+     * samples, all serve both purposes.
      *
-     * @param model canonical float model the plan belongs to
-     * @param batch samples run at once
+     * @param model canonical float model that the plan belongs to
+     * @param batch number of samples run at once
      */
     public static Result tune(
             Graph model,

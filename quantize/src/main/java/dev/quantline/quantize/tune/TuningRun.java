@@ -23,8 +23,9 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
- * Tuning that can stop after any training step and go on from what it saved, to the same bytes as if it had never stopped.
- * It takes the moves of its settings one by one: bias correction, every layer or block, the judgement of the whole.
+ * A tuning run that can stop after any training step and resume from its saved state, giving the same bytes as an
+ * uninterrupted run. It makes the moves of its settings one by one: bias correction, every layer or block, the judgement
+ * of the whole.
  */
 public final class TuningRun implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -33,7 +34,7 @@ public final class TuningRun implements AutoCloseable {
     private static final String MOVES = "moves.json";
     private static final String TRAINING = "training.npz";
 
-    /** As it came, with all its outputs. */
+    /** The model as given, with all its outputs. */
     private final Graph given;
 
     private final TuningTask task;
@@ -43,21 +44,21 @@ public final class TuningRun implements AutoCloseable {
     private final List<Move> moves = new ArrayList<>();
     private int done;
 
-    /** What a move does; false when it was stopped. */
+    /** The work of a move; returns false if it was stopped. */
     private interface Action {
         boolean take(BooleanSupplier stop, Progress progress);
     }
 
-    /** @param weight how long it takes, in units of what a subgraph takes */
+    /** @param weight relative duration, 1 for a subgraph */
     private record Move(int weight, Action action) {}
 
-    /** What is saved besides model and plan. */
+    /** The saved state besides the model and the plan. */
     private record Saved(int done, List<Step> steps, Map<String, Integer> chosen) {}
 
     /**
-     * @param model  canonical float model the plan belongs to
-     * @param batch  samples run at once
-     * @param folder for activations, as large as those of a few blocks of all samples, and for the state of a stopped training
+     * @param model  canonical float model that the plan belongs to
+     * @param batch  number of samples run at once
+     * @param folder for the activations of all samples at a few blocks, and for the state of a stopped training
      */
     public TuningRun(
             Graph model,
@@ -80,7 +81,7 @@ public final class TuningRun implements AutoCloseable {
             Provider provider,
             Path folder) {
         var compared = ComparedOutputs.of(reference);
-        // Of a network of logits those that are judged alone count: other outputs may be caches or classes.
+        // In a network of logits only the metric's output counts: other outputs may be caches or classes.
         var aims = settings.logits() ? compared.lookedAt(settings.output()) : compared;
         this.given = given;
         var model = aims.alone(reference);
@@ -106,7 +107,7 @@ public final class TuningRun implements AutoCloseable {
             moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
         }
         if (settings.trainsWhole()) {
-            // The whole takes as long as all its subgraphs.
+            // The whole network takes as long as all its subgraphs together.
             int weight = Math.max(1, subgraphs.subgraphs().size());
             subgraphs
                     .whole()
@@ -123,7 +124,7 @@ public final class TuningRun implements AutoCloseable {
         }
     }
 
-    /** Adds a move that is not stopped. */
+    /** Adds a move that cannot be stopped. */
     private void add(Consumer<Progress> action) {
         moves.add(new Move(1, (stop, progress) -> {
             action.accept(progress);
@@ -132,8 +133,8 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /**
-     * A run that goes on from what {@link RoundedCandidates} left for its plan: weights are rounded and biases corrected already,
-     * so it does neither again.
+     * A run that continues from the result of {@link RoundedCandidates} for its plan: weights are already rounded and biases
+     * corrected, so it does neither again.
      *
      * @param rounded the model with these weights and biases
      */
@@ -150,11 +151,11 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /**
-     * Gives this run a time to end in: how many steps a subgraph takes then follows from how long a step of it takes, whatever the
-     * settings say. A run that is restored keeps to the numbers chosen before.
+     * Limits the duration of this run: the number of steps for a subgraph then follows from the time per step, whatever the
+     * settings say. A restored run keeps the numbers chosen before.
      *
-     * @param seconds of all slices of the run together
-     * @param used    of these, by what came before
+     * @param seconds for all slices of the run together
+     * @param used    seconds that earlier slices used
      */
     public TuningRun within(double seconds, double used) {
         subgraphs.within(new TimeBudget(seconds, used, System::nanoTime));
@@ -162,9 +163,9 @@ public final class TuningRun implements AutoCloseable {
     }
 
     /**
-     * Goes on until all is done or {@code stop} says so, which is asked between training steps.
+     * Continues until everything is done or {@code stop}, which is asked between training steps, returns true.
      *
-     * @return whether all is done
+     * @return whether everything is done
      */
     public boolean advance(BooleanSupplier stop, Progress progress) {
         var timed = new TimeLeft(progress, System::nanoTime);
@@ -214,7 +215,7 @@ public final class TuningRun implements AutoCloseable {
         judged.keepIfBetter("normalization", next, progress.part(0.6, 1));
     }
 
-    /** What came of it so far, with all outputs of the model. */
+    /** The result so far, with all outputs of the model. */
     public Tuner.Result result() {
         var state = judged.state();
         boolean changed = state.model() != task.start().model();
@@ -228,7 +229,7 @@ public final class TuningRun implements AutoCloseable {
         return whole;
     }
 
-    /** Writes everything a later run needs to go on, as files of {@code target}. */
+    /** Writes everything that a later run needs to resume, as files in {@code target}. */
     public void save(Path target) throws IOException {
         ModelFile.write(judged.state().model(), target.resolve(MODEL));
         judged.state().plan().write(target.resolve(PLAN));
@@ -237,12 +238,12 @@ public final class TuningRun implements AutoCloseable {
         copy(checkpoint, target.resolve(TRAINING));
     }
 
-    /** Whether a run was saved there. */
+    /** Whether a run was saved in this folder. */
     public static boolean isIn(Path folder) {
         return Files.exists(folder.resolve(MOVES));
     }
 
-    /** Goes on from what a run with the same model, plan, data and settings saved. */
+    /** Resumes from what a run with the same model, plan, data and settings saved. */
     public void restore(Path source) throws IOException {
         var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);
         done = saved.done();
@@ -252,7 +253,7 @@ public final class TuningRun implements AutoCloseable {
         copy(source.resolve(TRAINING), checkpoint);
     }
 
-    /** Only a training that was stopped has a file. */
+    /** Only a stopped training leaves a file. */
     private static void copy(Path training, Path to) throws IOException {
         if (Files.exists(training)) {
             Files.copy(training, to, StandardCopyOption.REPLACE_EXISTING);

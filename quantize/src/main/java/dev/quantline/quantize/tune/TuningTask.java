@@ -8,11 +8,11 @@ import dev.quantline.quantize.tune.BlockTuning.State;
 import java.nio.file.Path;
 
 /**
- * What a {@link TuningRun} works on.
+ * The input of a {@link TuningRun}.
  *
- * @param model  the float model; puts out what it is tuned for, and that alone
- * @param start  the model and the plan that it begins with
- * @param batch  samples run at once
+ * @param model  the float model, whose only outputs are those that it is tuned for
+ * @param start  the model and the plan to start from
+ * @param batch  number of samples run at once
  * @param folder for activations and the state of a stopped training
  */
 record TuningTask(

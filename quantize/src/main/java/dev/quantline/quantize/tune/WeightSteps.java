@@ -4,23 +4,23 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.nio.FloatBuffer;
 
-/** The start of a trained weight and what becomes of it in steps of its quantizer, by the formulas of {@link TrainedWeightQuantizer}. */
+/** A trained weight in steps of its quantizer, at the start and during training, by the formulas of {@link TrainedWeightQuantizer}. */
 final class WeightSteps {
-    /** A weight that is stored keeps this distance from where its code would change. */
+    /** Stored weights lie within this distance, in steps, of the code that they round to. */
     private static final float MARGIN = 0.498f;
-    /** Added and taken away again it leaves the nearest whole number, half to even, of any code; in vectors, other than Math.rint. */
+    /** Adding and subtracting it rounds any code to the nearest whole number, half to even; unlike Math.rint, this vectorizes. */
     private static final float WHOLE = 0x1.8p23f;
 
     final ScaleRuns runs;
     private final Uniform quantizer;
     private final float[] start;
     private final boolean learned;
-    /** Steps from the zero point that the lowest and the highest code are at, one a scale; one an element where pairs are limited. */
+    /** The lowest and the highest code in steps from the zero point: one per scale, or one per element if pairs are limited. */
     private final float[] least;
 
     private final float[] most;
 
-    /** @param learned whether rounding is learned; else weights are shifted */
+    /** @param learned whether rounding is learned; otherwise weights are shifted */
     WeightSteps(Uniform quantizer, Tensor start, boolean learned) {
         this.quantizer = quantizer;
         this.start = start.toFloats();
@@ -35,19 +35,19 @@ final class WeightSteps {
         }
     }
 
-    /** A number of steps that has a code. */
+    /** Clips a number of steps to the range of the codes. */
     static float clamp(Uniform quantizer, float code, int c) {
         int z = quantizer.zeroPoint()[c];
         return Math.clamp(code, quantizer.qmin() - z, quantizer.qmax() - z);
     }
 
-    /** A number of steps so near its code that no rounding error of a scale changes it; what is clipped goes to the edge. */
+    /** A number of steps so near its code that no rounding error of a scale changes it; clipped values go to the edge of the range. */
     static float held(Uniform quantizer, float steps, int c) {
         float code = clamp(quantizer, (float) Math.rint(steps), c);
         return code + Math.clamp(steps - code, -MARGIN, MARGIN);
     }
 
-    /** V for which h is the fraction of W / s0: the start computes with the float weights. */
+    /** The V for which h is the fraction of W / s0: training starts from the float weights. */
     float[] open() {
         var open = new float[start.length];
         for (int run = 0; run < runs.count(); run++) {
@@ -59,7 +59,7 @@ final class WeightSteps {
         return open;
     }
 
-    /** Of every element, run by run: what training computes with, in arrays that stay in the cache. */
+    /** What training computes with for every element, run by run, in arrays that stay in the cache. */
     final class Sweep {
         private final float[] scales;
         private final FloatBuffer moves;
@@ -72,14 +72,14 @@ final class WeightSteps {
         private final float[] highest = new float[ScaleRuns.LONGEST];
         /** V. */
         final float[] move = new float[ScaleRuns.LONGEST];
-        /** Steps from the zero point before they are rounded and clipped. */
+        /** Steps from the zero point before rounding and clipping. */
         final float[] exact = new float[ScaleRuns.LONGEST];
-        /** The same within the range of the codes. */
+        /** The same, clipped to the range of the codes. */
         final float[] kept = new float[ScaleRuns.LONGEST];
 
         /**
-         * @param scales s, one for each of the quantizer's
-         * @param moves  V, shaped as the weight; null where it does not move
+         * @param scales s, one for each scale of the quantizer
+         * @param moves  V, in the shape of the weight; null if it does not move
          */
         Sweep(float[] scales, Tensor moves) {
             this.scales = scales;
@@ -115,7 +115,7 @@ final class WeightSteps {
             }
         }
 
-        /** Codes as steps from the zero point; learned rounding lies between two as long as it is undecided. */
+        /** Codes as steps from the zero point; learned rounding lies between two codes until it is decided. */
         void codes(int run, float[] codes) {
             if (learned) {
                 System.arraycopy(kept, 0, codes, 0, runs.size(run));

@@ -338,7 +338,7 @@ class TuningMovesTest {
             var steps = steps(opaque, samples, joined);
 
             assertEquals(
-                    List.of("not trained: no gradient of Hardmax", "reconstruct", "all"),
+                    List.of("not trained: gradients cannot pass Hardmax", "reconstruct", "all"),
                     steps.stream().map(Step::method).toList());
             assertEquals("p/MatMul", steps.getFirst().part());
             assertEquals(steps.getFirst().errorBefore(), steps.getFirst().errorAfter());

@@ -150,7 +150,8 @@ class TuningRunTest {
                 var steps = finish(run).steps();
 
                 assertEquals(
-                        "not trained: no gradient of LSTM", steps.getFirst().method());
+                        "not trained: gradients cannot pass LSTM",
+                        steps.getFirst().method());
                 assertEquals("reconstruct", steps.get(1).method());
             }
             return null;
