@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Chooses quantizers of activations, by the histogram alone or by the error of the layers that read them. */
+/** Chooses quantizers of activations, either from the histogram alone or by the error of the layers that read them. */
 final class ActivationQuantizerSearch {
     private final Graph model;
     private final Measurements measured;
@@ -25,7 +25,7 @@ final class ActivationQuantizerSearch {
         settings = measured.settings();
     }
 
-    /** A chosen quantizer, the criterion it was chosen by, and the consumers' error where it was measured, else null. */
+    /** A chosen quantizer, the criterion that chose it, and the error of the consumers, null if not measured. */
     record Chosen(Quantizer quantizer, String range, Double error) {}
 
     /** The quantizer of one activation at each width. */
@@ -81,8 +81,8 @@ final class ActivationQuantizerSearch {
             }
         }
         if (softmax && bits <= Codebook.WIDEST) {
-            // RepQ-ViT's scales and the maximum, for every curve; the product decides, and not as there the
-            // activation's own error.
+            // RepQ-ViT's scales and the maximum, for every curve; unlike there, the output of the product decides and
+            // not the error of the activation itself.
             var histogram = seen.histogram();
             double[] scales = {
                 histogram.max(), histogram.quantile(0.99999), histogram.quantile(0.9999), histogram.quantile(0.999)

@@ -17,18 +17,18 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * Activations of a few calibration samples, kept to try quantizers on.
+ * Activations of a few calibration samples, kept for trying quantizers on them.
  *
- * @param shown names of float activations or graph inputs that are outputs of the graph that is run: which ones decides what ONNX
+ * @param shown names of float activations or graph inputs that become outputs of the graph that is run, which affects what ONNX
  *              Runtime fuses
  * @param kept  those of them to keep
  */
 record ActivationSample(Graph model, Collection<String> shown, Collection<String> kept) {
     /**
-     * Runs the first samples, without padding, and keeps the model's inputs too.
+     * Runs the first samples, without padding, and also keeps the model's inputs.
      *
-     * @param count samples to run
-     * @param batch samples run at once at most
+     * @param count number of samples to run
+     * @param batch largest number of samples run at once
      * @return to be closed by the caller
      */
     TensorBatches run(Samples samples, int count, int batch, Provider provider, Spilling spilling) {

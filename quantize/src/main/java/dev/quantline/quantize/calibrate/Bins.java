@@ -3,12 +3,12 @@ package dev.quantline.quantize.calibrate;
 import dev.quantline.quantize.profile.Histogram;
 
 /**
- * A histogram's bins as points in ascending order, with sums over every prefix. What a uniform grid costs on them is a sum
- * over the codes, not over the bins: between two thresholds all points take one code, and sums of n, n x and n x^2 give their
- * error.
+ * A histogram's bins as points in ascending order, with sums over every prefix. The error of a uniform grid is thus a sum
+ * over the codes, not over the bins: all points between two thresholds get the same code, and sums of n, n x and n x^2 give
+ * their error.
  */
 final class Bins implements Distribution {
-    /** What Q gives a bin that nothing fell into. */
+    /** Probability that Q assigns to an empty bin. */
     private static final double NOTHING = 1e-9;
 
     private final long[] counts;
@@ -17,7 +17,7 @@ final class Bins implements Distribution {
     private final double[][] sums = new double[3][];
     /** Sums of n log n over the first i bins. */
     private final double[] logarithms;
-    /** How many of the first i bins hold anything. */
+    /** Number of occupied bins among the first i. */
     private final int[] occupied;
 
     private final double min;
@@ -60,7 +60,7 @@ final class Bins implements Distribution {
         return sums[0][counts.length];
     }
 
-    /** How many bins have their centre at {@code threshold} or below. */
+    /** Number of bins whose centre is at most {@code threshold}. */
     private int upTo(double threshold) {
         return (int) Math.clamp(Math.floor((threshold - centres[0]) / width) + 1, 0, counts.length);
     }
@@ -108,9 +108,9 @@ final class Bins implements Distribution {
     }
 
     /**
-     * KL(P || Q) where P is the seen distribution with everything outside the range moved to its ends, and Q spreads the
-     * counts of each code evenly over the occupied bins that fall on it. Inside a code Q does not change, so what its bins
-     * give is the difference of two sums over prefixes; only the two ends are bins of their own.
+     * KL(P || Q) where P is the observed distribution with everything outside the range moved to its ends, and Q spreads
+     * the counts of each code evenly over the occupied bins that map to it. Q is constant within a code, so the
+     * contribution of its bins is a difference of two prefix sums; only the two end bins need separate treatment.
      */
     double divergence(double s, int z, int qmin, int qmax) {
         int lowest = Math.clamp(upTo((qmin - z) * s - width / 2), 0, counts.length - 1);
@@ -139,7 +139,7 @@ final class Bins implements Distribution {
         return divergence / total();
     }
 
-    /** What a bin's share of the divergence grows by when {@code more} values are moved into it. */
+    /** The increase of a bin's contribution to the divergence when {@code more} values are moved into it. */
     private double moved(int bin, double more, double each) {
         double all = counts[bin] + more;
         if (more == 0) {

@@ -13,16 +13,16 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * A recipe's calibration and what follows from the rest of the job.
+ * The calibration section of a recipe and what follows from the rest of the job.
  *
  * @param calibrate      how ranges and scales are chosen
  * @param weightBits     width of weight codes, 2 to 16
- * @param activationBits width of activation codes, 2 to 16; {@link Recipe#FLOAT} leaves them float
- * @param exclude        names of nodes or tensors that stay float, globs allowed
- * @param samples        calibration samples kept to try quantizers on, where a setting asks for that
- * @param candidates     widths the calibration table has for every place, besides {@code weightBits} and {@code activationBits}
- * @param pairLimit      what two codes of one sign of an integer product's weights may add up to ({@link Target#pairLimit}); 0 for any
- * @param spilling       how much of those samples' activations stays in memory, and where the rest goes; changes no result
+ * @param activationBits width of activation codes, 2 to 16; {@link Recipe#FLOAT} leaves activations float
+ * @param exclude        names of nodes or tensors that stay float; globs are allowed
+ * @param samples        number of calibration samples kept for trying quantizers, if a setting requires that
+ * @param candidates     widths in the calibration table besides {@code weightBits} and {@code activationBits}
+ * @param pairLimit      bound on the sum of two same-sign codes in the weights of integer products ({@link Target#pairLimit}); 0: none
+ * @param spilling       how much of those samples' activations stays in memory, and where the rest goes; affects no result
  */
 public record CalibrateSettings(
         Calibrate calibrate,
@@ -33,7 +33,7 @@ public record CalibrateSettings(
         List<Integer> candidates,
         int pairLimit,
         Spilling spilling) {
-    /** Samples kept by default. */
+    /** Default number of samples kept. */
     public static final int SAMPLES = 32;
 
     public CalibrateSettings {
@@ -41,7 +41,7 @@ public record CalibrateSettings(
         candidates = List.copyOf(candidates);
     }
 
-    /** Of a recipe, for a target that pairs of weights have this limit on. */
+    /** The settings of a recipe, for a target with this limit on pairs of weight codes. */
     public CalibrateSettings(Recipe recipe, int pairLimit, Spilling spilling) {
         this(
                 recipe.calibrate(),
@@ -55,9 +55,9 @@ public record CalibrateSettings(
     }
 
     /**
-     * No other widths, for every processor.
+     * Settings without candidate widths, suitable for every processor.
      *
-     * @param stated what differs from the standard, as {@link Json#part} reads it
+     * @param stated what differs from the defaults, as {@link Json#part} reads it
      */
     public static CalibrateSettings of(String stated, int weightBits, int activationBits, List<String> exclude) {
         return new CalibrateSettings(
@@ -77,19 +77,19 @@ public record CalibrateSettings(
                 calibrate, weightBits, activationBits, exclude, samples, widths, pairLimit, spilling);
     }
 
-    /** The same with another limit of pairs. */
+    /** The same with another limit on pairs. */
     public CalibrateSettings withPairLimit(int limit) {
         return new CalibrateSettings(
                 calibrate, weightBits, activationBits, exclude, samples, candidates, limit, spilling);
     }
 
-    /** The same with activations kept as this says. */
+    /** The same with activations kept by {@code other}. */
     public CalibrateSettings with(Spilling other) {
         return new CalibrateSettings(
                 calibrate, weightBits, activationBits, exclude, samples, candidates, pairLimit, other);
     }
 
-    /** Plain settings: uniform grids, weights by their largest magnitude, no rewriting. */
+    /** Plain settings: uniform grids, weight scales from the largest magnitude, no rewriting. */
     public static CalibrateSettings plain(
             ActivationRange range, int weightBits, int activationBits, List<String> exclude) {
         return of("{range: '" + range.word() + "', layernorm: 'off'}", weightBits, activationBits, exclude);
@@ -100,28 +100,28 @@ public record CalibrateSettings(
         return plain(ActivationRange.MSE, 8, 8, List.of());
     }
 
-    /** Everything searched, for widths below 8 bits. */
+    /** Settings for widths below 8 bits, with every search on. */
     public static CalibrateSettings searched(int weightBits, int activationBits, List<String> exclude) {
         var stated = "{range: 'auto', weights: 'auto', softmax: 'auto', layernorm: 'search'}";
         return of(stated, weightBits, activationBits, exclude);
     }
 
-    /** Criterion for activation ranges; {@link RangeCriterion.Auto} tries all. */
+    /** Criterion for activation ranges; {@link RangeCriterion.Auto} tries all of them. */
     RangeCriterion range() {
         return RangeCriterion.of(calibrate.range());
     }
 
-    /** Quantizer behind Softmax. */
+    /** Quantizer for outputs of Softmax. */
     SoftmaxQuantizer softmax() {
         return calibrate.softmax();
     }
 
-    /** How the channel spread of norm outputs is moved into the layers that read them. */
+    /** How the channel spread of normalisation outputs is moved into the layers that read them. */
     Migration layernorm() {
         return calibrate.layernorm();
     }
 
-    /** Every width of the calibration table, the narrowest first; {@code own} is the one of the plan. */
+    /** Every width in the calibration table, narrowest first; {@code own} is the plan's own width. */
     List<Integer> widths(int own) {
         return Stream.concat(Stream.of(own), candidates.stream())
                 .distinct()
@@ -129,18 +129,17 @@ public record CalibrateSettings(
                 .toList();
     }
 
-    /** Whether activations are quantized at all. */
     boolean quantizesActivations() {
         return activationBits != Recipe.FLOAT;
     }
 
-    /** Whether quantizers are tried on the layers that read an activation, which takes all that those layers read. */
+    /** Whether quantizers are tried on the layers that read an activation, which requires all inputs of those layers. */
     boolean measuresReaders() {
         return quantizesActivations()
                 && (calibrate.range() == ActivationRange.AUTO || softmax() != SoftmaxQuantizer.UNIFORM);
     }
 
-    /** Whether activations of some samples are needed. */
+    /** Whether activations of some samples are required. */
     boolean needsSamples() {
         return calibrate.weights() == WeightRange.AUTO
                 || measuresReaders()

@@ -22,22 +22,22 @@ import java.util.function.Consumer;
 
 /**
  * The calibration stage: rewrites the float model where that makes it easier to quantize, and chooses a quantizer for every
- * place in it, at every candidate width. Weights are symmetric per output channel or block, activations asymmetric per
- * tensor; those that turn out to hold an attention mask's constants stay float.
+ * quantization point at every candidate width. Weights are symmetric per output channel or block, activations asymmetric
+ * per tensor; activations found to contain the constants of an attention mask stay float.
  */
 public final class Calibrator {
     private Calibrator() {}
 
-    /** The float model to quantize, the plan at the widths asked for, and everything that was found. */
+    /** The float model to quantize, the plan at the requested widths, and the table of all candidates. */
     public record Result(Graph model, QuantizationPlan plan, CalibrationTable table) {}
 
     /**
      * Calibrates.
      *
      * @param model   canonical float model
-     * @param samples calibration data; run only when a setting tries quantizers on it
-     * @param batch   samples run at once
-     * @throws BadInput when a tensor to quantize was not profiled
+     * @param samples calibration data; run only if a setting tries quantizers on it
+     * @param batch   number of samples run at once
+     * @throws BadInput if a tensor to quantize was not profiled
      */
     public static Result calibrate(
             Graph model,
@@ -51,10 +51,10 @@ public final class Calibrator {
     }
 
     /**
-     * Calibrates, and hands out the rewritten model as soon as it is final, while quantizers are still being chosen.
+     * Calibrates, and passes on the rewritten model as soon as it is final, while quantizers are still being chosen.
      *
-     * @param rewritten takes {@link Result#model}, once
-     * @throws BadInput when a tensor to quantize was not profiled
+     * @param rewritten receives {@link Result#model}, once
+     * @throws BadInput if a tensor to quantize was not profiled
      */
     public static Result calibrate(
             Graph model,
@@ -138,7 +138,7 @@ public final class Calibrator {
             String left = !settings.quantizesActivations()
                     ? "activations stay float"
                     : measured.profileOf(point.gridOf()).holdsMask()
-                            ? "it holds the constants of an attention mask"
+                            ? "it contains the constants of an attention mask"
                             : null;
             var candidates = new ArrayList<CalibrationTable.ActivationCandidate>();
             if (left == null) {

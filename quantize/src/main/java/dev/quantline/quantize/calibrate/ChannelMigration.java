@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Moves the spread of channels out of activations, outputs of norms above all, into the layers that read them. */
+/** Moves the spread of channels out of activations, mainly outputs of norms, into the layers that read them. */
 final class ChannelMigration {
     private final Measurements measured;
     private final CalibrateSettings settings;
@@ -37,7 +37,7 @@ final class ChannelMigration {
                 .toList();
     }
 
-    /** Whether all that read a tensor quantized are products that could take in what is moved out of it. */
+    /** Whether a tensor's quantized readers are all products that can absorb what is moved out of it. */
     private static boolean isMovable(Graph model, QuantizationPoint point, List<Node> readers) {
         return !readers.isEmpty()
                 && readers.stream()
@@ -52,21 +52,21 @@ final class ChannelMigration {
                 .toList();
     }
 
-    /** The model in which it is moved wherever that helps, and what is known of its activations. */
+    /** The model with the spread moved wherever that helps, and the measurements of its activations. */
     Measurements apply(Progress progress) {
         var points =
                 Placement.of(measured.model(), settings.exclude()).activations().values();
         var graph = measured.model();
         int done = 0;
         for (var point : points) {
-            progress.report((double) done++ / points.size(), "moving channel spread behind norms");
+            progress.report((double) done++ / points.size(), "moving channel spread of norm outputs");
             var readers = readers(graph, point);
             boolean norm = NormOutput.of(graph.index(), point.tensor()).isPresent();
             if (!isMovable(measured.model(), point, readers)) {
                 refuse(
                         graph,
                         point.tensor(),
-                        "not all that read it quantized are MatMul or Gemm with constant weights");
+                        "not all of its quantized readers are MatMul or Gemm with constant weights");
                 continue;
             }
             var choice = choice(graph, point, norm, readers);
@@ -75,10 +75,10 @@ final class ChannelMigration {
                         graph,
                         point.tensor(),
                         norm
-                                ? "its readers' outputs gain nothing, or its channels are not known"
+                                ? "its readers' outputs would not improve, or its channels are unknown"
                                 : settings.layernorm() == Migration.SEARCH
-                                        ? "a multiplication would take away less than a fifth of the error"
-                                        : "its gamma or beta is no constant vector over the last axis");
+                                        ? "a multiplication would remove less than a fifth of the error"
+                                        : "its gamma or beta is not a constant vector over the last axis");
             } else {
                 graph = moved(graph, point.tensor(), readers, choice.get());
             }
@@ -101,7 +101,7 @@ final class ChannelMigration {
         return result;
     }
 
-    /** Says why a norm was left alone; of other activations nobody expects anything. */
+    /** Records why a norm was left alone; for other activations nobody expects a reason. */
     private void refuse(Graph graph, String tensor, String reason) {
         if (NormOutput.kindOf(graph.index(), tensor).isPresent()) {
             refused.add(tensor + ": " + reason);
@@ -120,7 +120,7 @@ final class ChannelMigration {
         }
     }
 
-    /** Whose channel spread was moved into the layers that read it, and which norms kept it and why. */
+    /** The activations whose channel spread was moved into the layers that read them, and the norms that kept theirs, with reasons. */
     Rewrite rewrite() {
         return new Rewrite(ScaleMigration.NAME, moved, refused);
     }

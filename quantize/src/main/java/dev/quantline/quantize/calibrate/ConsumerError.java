@@ -21,9 +21,9 @@ import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 /**
- * What a quantizer does to the outputs of the layers that read the quantized tensor: the criterion that counts. The
- * layers run alone, on captured inputs. Output channels of linear layers count alike, each by its error over its own power:
- * a norm or a gain behind them mostly levels those that are hundreds of times as large as the others.
+ * The effect of a quantizer on the outputs of the layers that read the quantized tensor: the criterion that matters. The
+ * layers run alone, on captured inputs. Each output channel of a linear layer counts equally, by its error relative to its
+ * own power: a norm or a gain after it mostly levels channels that are hundreds of times as large as the others.
  */
 final class ConsumerError implements AutoCloseable {
     private final OpenResources opened = new OpenResources();
@@ -34,8 +34,8 @@ final class ConsumerError implements AutoCloseable {
     private final Set<String> linear = new HashSet<>();
 
     /**
-     * @param consumers MatMul, Gemm or Conv nodes; every input of theirs must be captured or constant
-     * @param spilling  for the outputs they should give
+     * @param consumers MatMul, Gemm or Conv nodes, all of whose inputs must be captured or constant
+     * @param spilling  for their reference outputs
      */
     ConsumerError(Graph model, List<Node> consumers, TensorBatches captured, Spilling spilling, Provider provider) {
         this.captured = captured;
@@ -72,9 +72,9 @@ final class ConsumerError implements AutoCloseable {
     }
 
     /**
-     * Squared error of the outputs over their power, a mean over output channels, when tensors are replaced by their quantized form.
+     * Squared error of the outputs relative to their power, averaged over output channels, with tensors replaced by quantized ones.
      *
-     * @param quantized what becomes of each named tensor; constants are asked for once a batch
+     * @param quantized the replacement of each named tensor; called once per batch, for constants too
      */
     double of(Map<String, UnaryOperator<Tensor>> quantized) {
         var sums = new LinkedHashMap<String, Sums>();
@@ -91,7 +91,7 @@ final class ConsumerError implements AutoCloseable {
         return sums.values().stream().mapToDouble(Sums::error).average().orElseThrow();
     }
 
-    /** Noise and power of each channel of one output. */
+    /** Error and signal power of each channel of one output. */
     private record Sums(double[] noise, double[] power) {
         Sums(int channels) {
             this(new double[channels], new double[channels]);

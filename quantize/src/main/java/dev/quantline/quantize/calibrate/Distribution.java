@@ -1,6 +1,6 @@
 package dev.quantline.quantize.calibrate;
 
-/** What a range is searched on. */
+/** The values for which a range is searched. */
 sealed interface Distribution permits Bins, Elements {
     /** The smallest number. */
     double min();

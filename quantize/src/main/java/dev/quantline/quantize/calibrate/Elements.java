@@ -1,9 +1,9 @@
 package dev.quantline.quantize.calibrate;
 
 /**
- * The elements of a channel or block of a weight. There are few, and each is visited.
+ * The elements of a channel or block of a weight, few enough to visit each of them.
  *
- * @param importance what the error of each counts; null: all alike
+ * @param importance weight of each element's error; null: all count equally
  */
 record Elements(float[] values, float[] importance, double min, double max) implements Distribution {
     static Elements of(float[] values, float[] importance) {

@@ -5,13 +5,13 @@ import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.profile.TensorProfile;
 
-/** How much an error in each element of a weight matters: the mean square of the input channel it is multiplied with. */
+/** How much an error in each element of a weight matters: the mean square of the input channel that it is multiplied by. */
 final class Importance {
     private Importance() {}
 
     /**
-     * @param seen profile of the layer's data input; null when it has none
-     * @return one number an element of {@code weight}; null when the channels are not known
+     * @param seen profile of the layer's data input; null if it has none
+     * @return one number per element of {@code weight}; null if the channels are unknown
      */
     static float[] of(Node node, int input, Tensor weight, TensorProfile seen) {
         if (seen == null || input != 1 || seen.channelMeanSquare().length == 0) {

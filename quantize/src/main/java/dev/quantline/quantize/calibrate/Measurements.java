@@ -18,10 +18,10 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What is known of the activations of a float model.
+ * The measured activations of a float model.
  *
  * @param profiles by tensor
- * @param captured activations of some samples; empty where no setting tries quantizers on them
+ * @param captured activations of some samples; empty if no setting tries quantizers on them
  */
 record Measurements(
         Graph model,
@@ -30,14 +30,13 @@ record Measurements(
         CalibrateSettings settings,
         Provider provider)
         implements AutoCloseable {
-    /** Tensors are kept twice: what layers read, and what those at hand should give. */
+    /** Two sets of tensors are kept: the inputs of layers, and the reference outputs of the current layers. */
     private static final int SHARES = 2;
 
     static Measurements without(Graph model, Profile profile, CalibrateSettings settings) {
         return new Measurements(model, profile.tensors(), Optional.empty(), settings, Provider.cpu());
     }
 
-    /** Runs some samples. */
     static Measurements on(
             Graph model,
             Profile profile,
@@ -73,7 +72,7 @@ record Measurements(
         return new Measurements(rewritten, profiles, captured, settings, provider);
     }
 
-    /** @throws BadInput when the tensor was not profiled, or never had a value */
+    /** @throws BadInput if the tensor was not profiled, or never had a value */
     TensorProfile profileOf(String tensor) {
         var seen = profiles.get(tensor);
         if (seen == null) {
@@ -81,12 +80,12 @@ record Measurements(
         }
         if (seen.histogram().total() == 0) {
             throw new BadInput("activation '" + tensor
-                    + "' never had a value: give at least as many calibration samples as the model" + " takes at once");
+                    + "' never had a value: give at least as many calibration samples as the model takes at once");
         }
         return seen;
     }
 
-    /** What quantizers do to the outputs of layers, on the samples that were run; to be closed. */
+    /** Measures the effect of quantizers on outputs of layers, on the samples that were run; to be closed by the caller. */
     ConsumerError consumers(Graph graph, List<Node> readers) {
         return new ConsumerError(
                 graph, readers, captured.orElseThrow(), settings.spilling().share(SHARES), provider);

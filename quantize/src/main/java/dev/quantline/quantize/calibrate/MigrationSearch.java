@@ -18,44 +18,44 @@ import java.util.stream.IntStream;
 
 /**
  * Chooses how the channels of an activation are brought to a common scale: ratio = (s / s~)^alpha and shift = s (z - z~), with s and
- * z the scale and zero point each channel would have alone, s~ and z~ their mean or median. The search (ours) also tries the
- * channels' standard deviations in place of their ranges: one outlier then does not decide for its whole channel.
+ * z the scale and zero point of each channel by itself, s~ and z~ their mean or median. The search (ours) also tries the channels'
+ * standard deviations instead of their ranges, so that a single outlier does not decide for its whole channel.
  */
 final class MigrationSearch {
     private static final double[] STRENGTHS = {0.25, 0.5, 0.75, 1};
-    /** Channels that spread by less than this share of the widest are dead: they tell nothing of what the others have in common. */
+    /** A channel whose spread is below this share of the widest is dead: it says nothing about what the others have in common. */
     private static final double SMALLEST = 1e-8;
-    /** An operation is added to the model only where it takes away at least a fifth of the error. */
+    /** An operation is added to the model only if it removes at least a fifth of the error. */
     private static final double WORTH_AN_OPERATION = 0.8;
 
     private final CalibrateSettings settings;
 
-    /** The plan's own widths decide, whatever others the table has: what serves 4 bits costs 8 more than it gives. */
+    /** Only the plan's own widths decide, not those of the candidates: what helps at 4 bits costs more than it gains at 8. */
     MigrationSearch(CalibrateSettings settings) {
         this.settings = settings;
     }
 
-    /** What a channel's own scale is taken from. */
+    /** The statistic that a channel's own scale is computed from. */
     private enum Spread {
         RANGE,
         DEVIATION
     }
 
-    /** What every channel is divided by after it was shifted. */
+    /** Every channel is shifted and then divided by its ratio. */
     record Choice(float[] ratio, float[] shift) {}
 
-    /** The common scale of a norm's output that the setting names; empty when its channels are not known. */
+    /** The common scale of a norm's output by the configured statistic; empty if its channels are unknown. */
     Optional<Choice> fixed(TensorProfile seen) {
         return seen.channelMin().length < 2 ? Optional.empty() : Optional.of(choice(seen, Spread.RANGE, 1, true));
     }
 
     /**
-     * The choice with the least error of the readers' outputs.
+     * The choice with the least error in the readers' outputs.
      *
-     * @param seen  the output of a norm, whose gamma and beta take the change for nothing, or any other activation
-     * @param norm  which of both
-     * @param error the readers of {@code tensor}, ready to run on its captured values
-     * @return empty when leaving it alone is best
+     * @param seen  the output of a norm, whose gamma and beta absorb the change at no cost, or any other activation
+     * @param norm  whether it is the output of a norm
+     * @param error the readers of the activation, ready to run on its captured values
+     * @return empty if leaving the activation alone is best
      */
     Optional<Choice> best(
             Graph model,
@@ -124,7 +124,7 @@ final class MigrationSearch {
         return Math.sqrt(Math.max(0, meanSquare - mean * mean));
     }
 
-    /** Mean or median over the channels that are alive; dead ones then have the common scale, and are divided by nothing. */
+    /** Mean or median over the live channels; dead channels then get the common scale, so that their ratio is 1. */
     private double common(double[] values, int[] alive, double none) {
         var known = Arrays.stream(alive).mapToDouble(c -> values[c]);
         return alive.length == 0
@@ -138,7 +138,7 @@ final class MigrationSearch {
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
-    /** Error of the readers when activation and weights are quantized after the move and brought back. */
+    /** Error of the readers when the activation and the weights are quantized in their migrated form. */
     private double cost(
             Graph model,
             String tensor,

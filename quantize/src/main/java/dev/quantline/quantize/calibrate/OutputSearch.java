@@ -12,9 +12,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Scales of a linear layer's weights by the error of its output (ours): d^T (X^T X) d for the error d of each output channel, which
- * knows that errors met by correlated inputs add up or cancel. The largest magnitude is shrunk by alpha in {0.52, 0.56, .., 1}, then
- * by 0.02 around the best, then to where the codes found so far fit best.
+ * Chooses scales of a linear layer's weights by the error of its output (ours): d^T (X^T X) d for the error d of each output
+ * channel, which accounts for errors on correlated inputs adding up or cancelling. The largest magnitude is shrunk by alpha in
+ * {0.52, 0.56, .., 1}, then by 0.02 around the best, then to the least-squares fit of the codes found so far.
  */
 final class OutputSearch {
     static {
@@ -44,7 +44,7 @@ final class OutputSearch {
         }
     }
 
-    /** One scale an output channel. */
+    /** One scale per output channel. */
     static Uniform choose(LayerWeight weight, int bits, Product product) {
         return new OutputSearch(weight, bits, product).choose();
     }
@@ -67,7 +67,7 @@ final class OutputSearch {
         return grid(c -> chosen[c]);
     }
 
-    /** With the codes q that the chosen scales give, the best scale of a channel is q^T H w / q^T H q times the one it has. */
+    /** For the codes q that the chosen scales give, the best scale of a channel is q^T H w / q^T H q times its current one. */
     private double[] fitted(double[] chosen) {
         var codes = weight.rows(grid(c -> chosen[c]).fakeQuantize(weight.tensor()));
         var fitted = new double[largest.length];

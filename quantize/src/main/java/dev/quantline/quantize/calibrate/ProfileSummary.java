@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
-/** A profile cut down to what a picture shows. */
+/** Reduces a profile to what a chart shows. */
 final class ProfileSummary {
     private static final int BINS = 100;
     private static final int CHANNELS = 16;

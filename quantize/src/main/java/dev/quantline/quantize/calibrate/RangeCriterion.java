@@ -9,24 +9,24 @@ import dev.quantline.quantize.settings.WeightRange;
 import java.util.List;
 import java.util.Locale;
 
-/** How a range is chosen: that of an activation from its profile, that of a channel or block of a weight from its elements. */
+/** How a range is chosen: for an activation from its profile, for a channel or block of a weight from its elements. */
 public sealed interface RangeCriterion {
-    /** The extremes. */
+    /** The minimum and the maximum. */
     record MinMax() implements RangeCriterion {}
 
-    /** The moving average of the samples' extremes: what is seen later counts more, and a single sample counts little. */
+    /** The moving average of the samples' extremes: later samples count more, and a single sample counts little. */
     record MovingAverage() implements RangeCriterion {}
 
-    /** Cuts {@code 1 - share} of the values, half at either end. */
+    /** Cuts off {@code 1 - share} of the values, half at either end. */
     record Percentile(double share) implements RangeCriterion {
         public Percentile {
             if (!(share > 0.5) || share > 1) {
-                throw new BadInput("percentile must lie above 0.5 and not above 1, not " + share);
+                throw new BadInput("percentile must be above 0.5 and at most 1, not " + share);
             }
         }
     }
 
-    /** Least Kullback-Leibler divergence of the quantized from the seen distribution, as TensorRT calibrates. */
+    /** Least Kullback-Leibler divergence of the quantized from the observed distribution, as in TensorRT's calibration. */
     record Entropy() implements RangeCriterion {}
 
     /** Least mean squared error of quantization. */
@@ -38,7 +38,7 @@ public sealed interface RangeCriterion {
     /** Whichever of the others leaves the least error in the outputs of the layers that read the activation (ours). */
     record Auto() implements RangeCriterion {}
 
-    /** The criteria that Auto tries, the first wins ties. */
+    /** The criteria that Auto tries; the first one wins ties. */
     List<RangeCriterion> ALL =
             List.of(new Mse(), new Mae(), new Entropy(), new Percentile(0.9999), new MovingAverage(), new MinMax());
 
@@ -64,12 +64,12 @@ public sealed interface RangeCriterion {
         };
     }
 
-    /** The name that recipes and tables call it. */
+    /** Its name in recipes and tables. */
     default String label() {
         return getClass().getSimpleName().toLowerCase(Locale.ROOT);
     }
 
-    /** The asymmetric quantizer this criterion chooses for an activation; Auto without layers to ask takes MSE. */
+    /** The asymmetric quantizer that this criterion chooses for an activation; Auto without readers to measure behaves as MSE. */
     default Uniform choose(TensorProfile seen, int bits) {
         var histogram = seen.histogram();
         return switch (this) {
@@ -84,10 +84,10 @@ public sealed interface RangeCriterion {
     }
 
     /**
-     * The magnitude the symmetric grid of a channel or block of a weight should reach. Constants have no order to average
-     * over, and MovingAverage takes the largest; Auto takes MSE.
+     * The magnitude that the symmetric grid of a channel or block of a weight should reach. A constant has no sequence of
+     * samples to average over, so MovingAverage takes the largest; Auto behaves as MSE.
      *
-     * @param importance weight of each element's error; null: all count alike. Only MSE and MAE look at it
+     * @param importance weight of each element's error; null: all count equally. Only MSE and MAE use it
      */
     default double largest(float[] values, float[] importance, int bits) {
         return switch (this) {

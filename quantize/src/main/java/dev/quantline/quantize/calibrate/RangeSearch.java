@@ -5,10 +5,10 @@ import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
 
 /**
- * Searches the range with the least cost over what a {@link Distribution} holds. Asymmetric grids: both ends of the extremes
- * are shrunk by alpha in {0.30, 0.31, .., 1.00}, first on a coarse grid of pairs, since at few bits there are many local
- * minima, then one end at a time until neither moves (coordinate descent). Symmetric ones have one end, shrunk by
- * {0.30, 0.32, .., 1.00}.
+ * Searches for the range with the least cost on a {@link Distribution}. Asymmetric grids: both extremes are shrunk by
+ * factors alpha in {0.30, 0.31, .., 1.00}, first on a coarse grid of pairs, since there are many local minima at few bits,
+ * then one end at a time until neither moves (coordinate descent). Symmetric grids have one end, shrunk by {0.30, 0.32, ..,
+ * 1.00}.
  */
 final class RangeSearch {
     private static final int WIDEST = 100;
@@ -18,7 +18,7 @@ final class RangeSearch {
 
     private RangeSearch() {}
 
-    /** What the grid {@code (q - z) s}, q from qmin to qmax, costs. */
+    /** Cost of the grid {@code (q - z) s}, q from qmin to qmax. */
     interface Cost<D extends Distribution> {
         double of(D seen, double s, int z, int qmin, int qmax);
     }
@@ -71,7 +71,7 @@ final class RangeSearch {
         return Uniform.asymmetric(bits, seen.min() * low / WIDEST, seen.max() * high / WIDEST);
     }
 
-    /** The largest magnitude that the symmetric grid of a channel or block should reach. */
+    /** The magnitude that the symmetric grid of a channel or block should reach. */
     static <D extends Distribution> double symmetric(D seen, int bits, Cost<? super D> cost) {
         int qmax = (1 << bits - 1) - 1;
         double max = Math.max(-seen.min(), seen.max());
@@ -87,7 +87,7 @@ final class RangeSearch {
         return chosen;
     }
 
-    /** Signal power over error power in decibels for any quantizer of a whole tensor. */
+    /** Signal-to-quantization-noise ratio in decibels for any per-tensor quantizer. */
     static double sqnrDb(Histogram histogram, Quantizer quantizer) {
         double signal = 0;
         double noise = 0;

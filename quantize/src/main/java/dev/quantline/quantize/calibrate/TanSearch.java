@@ -4,9 +4,9 @@ import dev.quantline.quantize.quantizer.Tangent;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Finds curvature, centre and scale of TanQ by the error of the product that consumes it: a coarse grid over
- * f = a max(c, 1-c) / (pi/2), c and s, then ever finer steps around the best (the full grid of f in {.02, .03, .., .98},
- * c in {0, .05, .., 1} is what the steps end at).
+ * Searches for the curvature, centre and scale of TanQ by the error of the product that reads it: a coarse grid over f =
+ * a max(c, 1-c) / (pi/2), c and s, then ever finer steps around the best (the finest steps match the full grid of f in
+ * {.02, .03, .., .98}, c in {0, .05, .., 1}).
  */
 final class TanSearch {
     private static final double[] CENTRES = {0, 0.25, 0.5, 0.75, 1};
@@ -15,8 +15,8 @@ final class TanSearch {
     private TanSearch() {}
 
     /**
-     * @param scales candidates for s, the largest first
-     * @param error  cost of a quantizer
+     * @param scales candidates for s, largest first
+     * @param error  the cost of a quantizer
      */
     static Tangent search(int bits, double[] scales, ToDoubleFunction<Tangent> error) {
         Tangent best = null;

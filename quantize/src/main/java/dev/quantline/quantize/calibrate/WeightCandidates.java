@@ -21,14 +21,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** Scales of every constant at every candidate width. */
+/** Scales of every quantized constant at every candidate width. */
 final class WeightCandidates {
-    /** int32 biases must fit with room to add products to them. */
+    /** Largest magnitude of int32 biases, which leaves room for adding the products. */
     private static final double LARGEST_BIAS = 1 << 30;
-    /**
-     * Embeddings and positions are what the whole network starts from, and no rounding makes up for errors of weights that only float
-     * kernels read.
-     */
+    /** Embeddings and position tables affect the whole network, and no rounding compensates for errors in weights of float kernels. */
     private static final int FEWEST_PLAIN_BITS = 8;
 
     private final Graph model;
@@ -38,7 +35,7 @@ final class WeightCandidates {
     private final CalibrateSettings settings;
     private final InputGram gram;
 
-    /** @param activations the plan's, whose scales biases have to fit */
+    /** @param activations activations of the plan, whose scales the biases have to fit */
     WeightCandidates(
             Graph model,
             Map<String, TensorProfile> profiles,
@@ -80,7 +77,7 @@ final class WeightCandidates {
             var free = roomForBias(node, tensor, scales(tensor, node, bits, axis, block, importance));
             double error = WeightSearch.error(tensor, free, importance);
             int limit = block > 0 ? 0 : pairLimit(node, place, tensor);
-            // Codes of fewer bits cannot reach the limit, wider ones run on no integer kernel.
+            // Narrower codes cannot reach the limit; wider ones do not run on integer kernels.
             boolean reaches = limit > 0 && bits <= Byte.SIZE && 1 << bits > limit;
             if (!reaches) {
                 candidates.add(new CalibrationTable.WeightCandidate(bits, free, error, null));
@@ -93,7 +90,7 @@ final class WeightCandidates {
         return new CalibrationTable.Weight(place.tensor(), place.node(), place.input(), candidates);
     }
 
-    /** What pairs of codes may add up to: products with quantized activations run on integer kernels. */
+    /** Bound on the sum of a pair of codes: products with quantized activations run on integer kernels. */
     private int pairLimit(Node node, Placement.Weight place, Tensor tensor) {
         return IntegerProducts.addPairs(node, tensor)
                         && activations
@@ -123,8 +120,8 @@ final class WeightCandidates {
     }
 
     /**
-     * Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. That of dead ones stands for nothing but the
-     * bias, and lets it have as many digits as fit.
+     * Widens the scale of nearly dead channels until their bias fits int32 at scale s_x s_w. The scale of a dead channel serves only its
+     * bias, and is chosen to give the bias as many digits as fit.
      */
     private Uniform roomForBias(Node node, Tensor weight, Uniform quantizer) {
         Optional<Quantizer> input = activations.activationOf(node.input(0), node.name());

@@ -7,11 +7,11 @@ import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * Scales of weights: symmetric, one a tensor, channel or block. Errors count by how much the input they meet carries,
- * E[x^2] of its channel (ours: the diagonal of the layer's output error).
+ * Scales of weights: symmetric, per tensor, channel or block. Errors are weighted by the power of the input that they
+ * multiply, E[x^2] of its channel (ours: the diagonal of the layer's output error).
  */
 final class WeightSearch {
-    /** Twice the scale has codes of half the size: no pair of them exceeds what a single code may reach. */
+    /** Doubling the scale halves the codes, so that no pair of them exceeds what a single code may reach. */
     private static final double WIDEST = 2;
 
     private static final int FACTORS = 16;
@@ -22,7 +22,7 @@ final class WeightSearch {
      * @param weight     FLOAT constant
      * @param axis       output-channel axis, or {@link Uniform#PER_TENSOR}
      * @param block      0, or the number of inputs that share a scale; the weight then has two axes
-     * @param importance weight of each element's error, same size as the constant; null: all count alike
+     * @param importance weight of each element's error, same size as the constant; null: all count equally
      */
     static Uniform choose(Tensor weight, int bits, int axis, int block, float[] importance, RangeCriterion criterion) {
         var groups = Groups.of(weight, axis, block);
@@ -36,11 +36,11 @@ final class WeightSearch {
     }
 
     /**
-     * The grid whose codes keep its limit of pairs at least cost (ours): each channel's scale is widened by a factor of 1 to
-     * {@value #WIDEST}, and codes that still reach too far are cut. In between lie a scale that keeps the worst pair in bounds, and codes
-     * of one bit less.
+     * The grid whose codes keep its pair limit at the least cost (ours): each channel's scale is widened by a factor of 1 to
+     * {@value #WIDEST}, and codes that still exceed the limit are cut. This range of factors includes a scale at which the worst pair
+     * just fits, and codes of one bit less.
      *
-     * @param limited grid with such a limit, its scales chosen without
+     * @param limited grid with a pair limit, whose scales were chosen without regard to it
      */
     static Uniform limited(Tensor weight, Uniform limited, float[] importance) {
         var values = weight.toFloats();
@@ -79,7 +79,7 @@ final class WeightSearch {
         return scale;
     }
 
-    /** Sum of squared errors over the sum of squares, each counting by its importance. */
+    /** Sum of squared errors divided by the sum of squares, both weighted by importance. */
     static double error(Tensor weight, Uniform quantizer, float[] importance) {
         var values = weight.toFloats();
         var rounded = quantizer.fakeQuantize(weight).floats();
@@ -94,7 +94,7 @@ final class WeightSearch {
         return power == 0 ? 0 : noise / power;
     }
 
-    /** Which elements share a scale. */
+    /** The sets of elements that share a scale. */
     private sealed interface Groups {
         int count();
 
@@ -113,7 +113,7 @@ final class WeightSearch {
         }
     }
 
-    /** Channels come in runs of {@code inner} elements. */
+    /** Channels consist of runs of {@code inner} elements. */
     private record Channels(int count, int inner) implements Groups {
         @Override
         public float[] of(float[] values, int c) {
@@ -126,9 +126,10 @@ final class WeightSearch {
     }
 
     /**
-     * Blocks of inputs of a matrix, counted as their scales lie: like the matrix, inputs divided by the block.
+     * Blocks of inputs of a matrix, in the order of their scales, which form a matrix of the same layout with fewer
+     * inputs.
      *
-     * @param rows whether a row holds the inputs of one output channel, else a column does
+     * @param rows whether a row holds the inputs of one output channel; otherwise a column does
      */
     private record Blocks(int inputs, int outputs, int block, boolean rows) implements Groups {
         @Override

@@ -92,8 +92,8 @@ class ActivationQuantizerSearchTest {
                         "channel spread moved",
                         List.of("plain"),
                         List.of(
-                                "both: not all that read it quantized are MatMul or Gemm with constant weights",
-                                "computed: its gamma or beta is no constant vector over the last axis")),
+                                "both: not all of its quantized readers are MatMul or Gemm with constant weights",
+                                "computed: its gamma or beta is not a constant vector over the last axis")),
                 rewrite);
         assertTrue(result.plan().activations().stream()
                 .anyMatch(site -> site.tensor().equals("plain/migrated")));
@@ -126,7 +126,7 @@ class ActivationQuantizerSearchTest {
         assertEquals(
                 List.of(
                         "running n samples to try quantizers on",
-                        "moving channel spread behind norms",
+                        "moving channel spread of norm outputs",
                         "choosing ranges",
                         "choosing weight scales"),
                 said.stream().distinct().filter(what -> !what.isEmpty()).toList());
