@@ -5,14 +5,15 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A solved table.
+ * A solution of a table.
  *
  * @param widths        by layer
- * @param loss          sum of the layers' losses: what is predicted under the assumption that they add up
+ * @param loss          sum of the layers' losses, the predicted loss on the assumption that they add up
  * @param bytes         predicted size of the file
- * @param bitOperations of one sample
- * @param milliseconds  of the layers together, one sample
- * @param gap           how far, relative to the objective, a better one may be at most; 0 when this one is proven optimal
+ * @param bitOperations bit operations of one sample
+ * @param milliseconds  total time of the layers for one sample
+ * @param gap           bound on how much better a solution could be, relative to the objective; 0 if this one is proven
+ *                      optimal
  */
 public record Allocation(
         Map<String, Width> widths, double loss, long bytes, double bitOperations, double milliseconds, double gap) {

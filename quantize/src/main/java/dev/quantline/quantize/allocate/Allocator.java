@@ -8,14 +8,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The integer program of AdaQuant (arXiv 2006.10518): exactly one option a layer, the sum of losses least under budgets,
- * or the size least under an allowed loss. Solved by CP-SAT; equal questions get equal answers.
+ * The integer program of AdaQuant (arXiv 2006.10518): exactly one option per layer, either the least sum of losses under
+ * budgets or the least size under an allowed loss. Solved by CP-SAT; the same question always gets the same answer.
  *
- * <p>CP-SAT works on whole numbers. A fraction is counted in units of 2^-32 of what all layers can differ by together, each
- * layer from its least option. An optimum in units is therefore at most {@code layers * 2^-32} of that spread above the true
- * one: 2e-8 for a hundred layers, far below what a loss can be measured to. Limits are rounded against the user, so what is
- * returned keeps them in truth; bytes are exact. Among equal objectives the smaller file is taken (under an allowed loss, the
- * smaller loss), in units of 2^-22 of the spread of sizes, but of one byte at least.
+ * <p>CP-SAT works on integers. Fractional costs are counted in units of 2^-32 of the total spread over all layers, each layer
+ * relative to its least option. An optimum in units is therefore at most {@code layers * 2^-32} of that spread above the true
+ * optimum: 2e-8 for a hundred layers, far below the precision of a measured loss. Limits are rounded down, so that results
+ * really keep them; bytes are exact. Ties are broken in favour of the smaller file (under an allowed loss, of the smaller
+ * loss), in units of 2^-22 of the spread of sizes, but at least one byte.
  */
 public final class Allocator {
     private Allocator() {}
@@ -23,15 +23,15 @@ public final class Allocator {
     /**
      * Solves one question.
      *
-     * @param limit work, in seconds it takes about, after which the best allocation so far is returned with its proven gap
-     * @throws BadInput when a pinned layer or width is not in the table, or nothing keeps the budget; the message names
-     *                  the smallest feasible one
+     * @param limit work, in approximate seconds, after which the best allocation so far is returned with its proven gap
+     * @throws BadInput if a pinned layer or width is not in the table, or if the budget cannot be kept; the message then
+     *     names the smallest feasible one
      */
     public static Allocation solve(Table table, Budget budget, Duration limit) {
         return find(table, budget, limit).orElseThrow(() -> infeasible(pin(table, budget.pinned()), budget, limit));
     }
 
-    /** The same; empty when nothing keeps the budget. */
+    /** The same; empty if the budget cannot be kept. */
     static Optional<Allocation> find(Table table, Budget budget, Duration limit) {
         var objective = budget.loss() == null ? Resource.LOSS : Resource.SIZE;
         var ties = budget.loss() == null ? Resource.SIZE : Resource.LOSS;
@@ -53,8 +53,8 @@ public final class Allocator {
                     .noneMatch(row -> row.layer().equals(layer)
                             && row.options().stream()
                                     .anyMatch(option -> option.width().equals(width)))) {
-                throw new BadInput(
-                        "layer '" + layer + "' cannot be pinned to " + width + " bits: the table has no such option");
+                throw new BadInput("layer '" + layer + "' cannot be pinned to " + width
+                        + " bits: this width was not measured for it");
             }
         });
         return new Table(
@@ -72,7 +72,7 @@ public final class Allocator {
                 table.fixed());
     }
 
-    /** The limit that cannot be kept by itself, or else the first that cannot be kept beside the others. */
+    /** Names the limit that is infeasible by itself, or else the first that is infeasible together with the others. */
     private static BadInput infeasible(Table table, Budget budget, Duration limit) {
         for (boolean alone : new boolean[] {true, false}) {
             for (var resource : Resource.values()) {
@@ -86,7 +86,7 @@ public final class Allocator {
                         : program.minimize(resource, resource, limit.toMillis() / 1e3)
                                 .orElse(null);
                 if (least != null && resource.of(least) > wanted) {
-                    return new BadInput("budget: no choice of bits reaches a %s of %s; the smallest feasible%s is %s"
+                    return new BadInput("budget: no choice of bits keeps %s within %s; the smallest feasible%s is %s"
                             .formatted(
                                     resource.label(),
                                     resource.show(wanted),
@@ -95,6 +95,7 @@ public final class Allocator {
                 }
             }
         }
-        return new BadInput("budget: layers that read one activation cannot agree on its width; pin fewer of them");
+        return new BadInput(
+                "budget: layers that read the same activation cannot agree on its width; pin fewer of them");
     }
 }

@@ -6,13 +6,13 @@ import dev.quantline.quantize.settings.Width;
 import java.util.Map;
 
 /**
- * What an allocation has to keep. Without a limit on the loss the loss is made least; with one, the size is.
+ * Limits on an allocation. Without a limit on the loss, the loss is minimized; with one, the size is.
  *
- * @param bytes         largest file; null for any
- * @param bitOperations most bit operations of one sample; null for any
- * @param milliseconds  most time of the layers together for one sample; null for any
- * @param loss          largest sum of losses; null to make it least
- * @param pinned        layers whose widths are given
+ * @param bytes         largest file; null: no limit
+ * @param bitOperations most bit operations of one sample; null: no limit
+ * @param milliseconds  most time of the layers together for one sample; null: no limit
+ * @param loss          largest sum of losses; null: minimize it
+ * @param pinned        layers whose widths are fixed
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Budget(Long bytes, Double bitOperations, Double milliseconds, Double loss, Map<String, Width> pinned) {
@@ -32,22 +32,22 @@ public record Budget(Long bytes, Double bitOperations, Double milliseconds, Doub
         return new Budget(null, null, null, null, Map.of());
     }
 
-    /** Least loss in a file of at most this size. */
+    /** The least loss in a file of at most this size. */
     public static Budget ofBytes(long bytes) {
         return new Budget(bytes, null, null, null, Map.of());
     }
 
-    /** Least size with at most this loss. */
+    /** The least size with at most this loss. */
     public static Budget ofLoss(double loss) {
         return new Budget(null, null, null, loss, Map.of());
     }
 
-    /** The same without a limit on the size, which is made least instead. */
+    /** The same without a limit on the size, which is minimized instead. */
     public Budget smallest() {
         return new Budget(null, bitOperations, milliseconds, loss == null ? Double.MAX_VALUE : loss, pinned);
     }
 
-    /** The same with another size. */
+    /** The same with another limit on the size. */
     public Budget withBytes(Long other) {
         return new Budget(other, bitOperations, milliseconds, loss, pinned);
     }

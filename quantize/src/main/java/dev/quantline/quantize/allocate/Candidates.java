@@ -25,18 +25,18 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 
 /**
- * One plan for every width a layer may get, all over the same float model, in which everything has that width. Plans with
- * widths of their own for every layer are put together from them.
+ * A plan for every width that a layer may get, each using that width throughout, all over the same float model. Plans in
+ * which layers differ in width are assembled from them.
  *
- * @param base   the width of whatever no layer chooses
- * @param widths to choose from
- * @param plans  by width; the one of {@code base} is among them, and all name the same weights
- * @param grids  the tensor whose grid an activation shares, by tensor; an activation with a grid of its own names itself or
- *              is missing
+ * @param base   the width of everything that belongs to no layer with a choice
+ * @param widths widths to choose from
+ * @param plans  by width, that of {@code base} included; all name the same weights
+ * @param grids  the tensor whose grid an activation shares, by tensor; an activation with its own grid maps to itself or is
+ *               missing
  */
 public record Candidates(
         Width base, List<Width> widths, Map<Width, QuantizationPlan> plans, Map<String, String> grids) {
-    /** Below this, columns of an embedding table are too different for one scale each. */
+    /** Below this width, the rows of an embedding table differ too much for one scale per column. */
     private static final int FEWEST_TABLE_BITS = 8;
 
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -47,17 +47,17 @@ public record Candidates(
         grids = new TreeMap<>(grids);
         if (!plans.containsKey(base) || !plans.keySet().containsAll(widths)) {
             throw new IllegalArgumentException(
-                    "plans are there for " + plans.keySet() + ", not for all of " + widths + " and " + base);
+                    "there are plans for " + plans.keySet() + ", not for all of " + widths + " and " + base);
         }
     }
 
     /**
-     * The plans of several widths, from what calibration found. Embedding tables, which calibration keeps at 8 bits or more, get
-     * a scale for every row below that.
+     * The plans of several widths, from a calibration table. Embedding tables, which calibration keeps at 8 bits or more, get a
+     * scale per row below that.
      *
-     * @param model  float model the plan belongs to
-     * @param plan   plan of the base width; tuning may have changed it
-     * @param widths to choose from, each of them a candidate width of the table
+     * @param model  float model that the plan belongs to
+     * @param plan   plan of the base width, possibly changed by tuning
+     * @param widths widths to choose from, each of them a candidate width of the table
      */
     public static Candidates of(
             Graph model, QuantizationPlan plan, Width base, CalibrationTable table, Collection<Width> widths) {
@@ -108,10 +108,10 @@ public record Candidates(
                 .findFirst()
                 .map(scales -> weight.with(scales.quantizer()))
                 .orElseThrow(() -> new IllegalArgumentException(
-                        bits + " bits were no candidate of calibration for '" + weight.node() + "'"));
+                        bits + " bits are not a candidate width of calibration for '" + weight.node() + "'"));
     }
 
-    /** The layers that choose, in the order of the plan: nodes with weights. */
+    /** The layers with a choice of width, in the order of the plan: nodes with weights. */
     public List<String> layers() {
         return basePlan().weights().stream()
                 .map(QuantizationPlan.Weight::node)
@@ -123,7 +123,7 @@ public record Candidates(
         return plans.get(base);
     }
 
-    /** The activation {@code node} reads that everybody reads quantized, so that its width is not the node's alone; "" for none. */
+    /** The quantized activation among {@code inputs} whose width all its readers share; "" if there is none. */
     String gridOf(List<String> inputs) {
         return basePlan().activations().stream()
                 .filter(activation -> activation.readers().isEmpty() && inputs.contains(activation.tensor()))
@@ -132,7 +132,7 @@ public record Candidates(
                 .orElse("");
     }
 
-    /** The plan of one layer alone at a width: its weights and the activations it reads. */
+    /** The plan of one layer by itself at a width: its weights and the activations that it reads. */
     QuantizationPlan alone(String node, List<String> inputs, Width width) {
         var plan = plans.get(width);
         var activations = plan.activations().stream()
@@ -150,11 +150,11 @@ public record Candidates(
     }
 
     /**
-     * The plan in which every layer has the width chosen for it. An activation that several nodes read at their own widths is
-     * quantized once for each; one that everybody reads quantized gets the largest width a reader chose.
+     * The plan in which every layer has its chosen width. An activation whose readers choose their own widths is quantized
+     * once per width; one that all readers share gets the largest width that any of them chose.
      *
-     * @param chosen by layer; others keep the base width
-     * @param inputs names of the tensors a layer reads, by layer
+     * @param chosen by layer; other layers keep the base width
+     * @param inputs names of a layer's input tensors, by layer
      */
     public QuantizationPlan splice(Map<String, Width> chosen, Map<String, List<String>> inputs) {
         var weights = basePlan().weights().stream()
@@ -206,7 +206,7 @@ public record Candidates(
         return activation.map(QuantizationPlan.Activation::quantizer);
     }
 
-    /** The same place in the plan of a width; empty where that plan leaves it float. */
+    /** The same activation in the plan of a width; empty if that plan leaves it float. */
     private Optional<QuantizationPlan.Activation> at(QuantizationPlan.Activation activation, Width width) {
         return plans.get(width).activations().stream()
                 .filter(other -> other.tensor().equals(activation.tensor())
@@ -214,21 +214,20 @@ public record Candidates(
                 .findFirst();
     }
 
-    /** Writes JSON. */
     public void write(Path file) throws IOException {
         JSON.writeValue(file.toFile(), this);
     }
 
     /**
-     * Reads what {@link #write} wrote.
+     * Reads a file written by {@link #write}.
      *
-     * @throws BadInput when the file is something else
+     * @throws BadInput if the file contains something else
      */
     public static Candidates read(Path file) throws IOException {
         try {
             return JSON.readValue(Files.readString(file), Candidates.class);
         } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " holds no candidate plans: " + e.getOriginalMessage(), e);
+            throw new BadInput(file.getFileName() + " does not contain candidate plans: " + e.getOriginalMessage(), e);
         }
     }
 }

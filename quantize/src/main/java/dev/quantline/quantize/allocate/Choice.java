@@ -12,26 +12,26 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * A plan that keeps a budget in truth.
+ * A plan that really keeps a budget.
  *
- * @param allocation what was solved; its size is the file's
- * @param model      float model put together for it
- * @param plan       the same
+ * @param allocation the solution, with the actual size of the file
+ * @param model      float model assembled for it
+ * @param plan       plan assembled for it
  */
 public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) {
-    /** Bytes of the file that a float model and a plan become. */
+    /** Size in bytes of the file exported from a float model and a plan. */
     public interface FileSize {
         long of(Graph model, QuantizationPlan plan);
     }
 
-    /** Time for one question; a network of 200 layers takes half a second. */
+    /** Limit of work per question; a network of 200 layers takes half a second. */
     private static final Duration LIMIT = Duration.ofSeconds(10);
-    /** The table's sizes are a few bytes off: that often, at most, the budget is narrowed by what a file is too large. */
+    /** Sizes in the table are a few bytes off: the budget is tightened by the excess at most this many times. */
     private static final int ATTEMPTS = 6;
 
     /**
-     * The table with what codes and scales leave out, measured on the files of the candidate plans: what no choice changes, and
-     * what a layer of a width takes on top, evenly shared among the layers.
+     * The table including the bytes that codes and scales leave out, measured on the files of the candidate plans: the fixed
+     * part, and what a layer adds at each width, divided evenly among the layers.
      */
     public static Table withStructure(Table table, Candidates candidates, FloatModels models, FileSize size) {
         long fixed = structure(candidates.basePlan(), models.ofBase(), size);
@@ -69,10 +69,11 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
     }
 
     /**
-     * Solves, puts the plan together and looks at its real size; where that is too large the budget is narrowed.
+     * Solves, assembles the plan and checks its real size; if that is too large, the budget is tightened and solved
+     * again.
      *
-     * @param size bytes of the file a plan becomes
-     * @throws BadInput when nothing keeps the budget; the message names the smallest file there is
+     * @param size size of the file for a plan
+     * @throws BadInput if the budget cannot be kept; the message names the smallest possible file
      */
     public static Choice of(Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
         if (budget.bytes() == null) {
@@ -92,7 +93,7 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
         }
         var smallest = smallest(table, candidates, models, budget, size);
         if (smallest.allocation().bytes() > budget.bytes()) {
-            throw new BadInput("budget: no choice of bits makes a file of %d bytes; the smallest feasible is %d bytes"
+            throw new BadInput("budget: no choice of bits keeps size within %d bytes; the smallest feasible is %d bytes"
                     .formatted(budget.bytes(), smallest.allocation().bytes()));
         }
         return smallest;
@@ -101,14 +102,14 @@ public record Choice(Allocation allocation, Graph model, QuantizationPlan plan) 
     /**
      * The smallest file that keeps a budget's other limits.
      *
-     * @throws BadInput when nothing keeps them
+     * @throws BadInput if they cannot be kept
      */
     public static Choice smallest(
             Table table, Candidates candidates, FloatModels models, Budget budget, FileSize size) {
         return of(Allocator.solve(table, budget.smallest(), LIMIT), candidates, models, size);
     }
 
-    /** The plan of a solved allocation, and its real size. */
+    /** The plan of a solved allocation, and its actual size. */
     public static Choice of(Allocation solved, Candidates candidates, FloatModels models, FileSize size) {
         var model = models.splice(solved.widths());
         var plan = candidates.splice(solved.widths(), inputs(model, candidates.layers()));

@@ -11,30 +11,29 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The float model as calibration left it, and with the constants that each width of weights wants: the same nodes with other
- * constants. A layer has the constants of its own width and of no other: weights that were shifted to round well to few bits are
- * no better for more, and weights that were not shifted lose where bits are few.
+ * The float model as calibrated, and versions of it for each width of weights: the same nodes with other constants. A layer uses
+ * the constants for its own width only: weights shifted to round well to few bits are no better at more bits, and unshifted
+ * weights lose accuracy at few.
  *
  * @param calibrated the model before tuning
- * @param base       the width of whatever no layer chooses
- * @param byWeights  by width of weights, that of {@code base} among them: the model whose weights are to be rounded to that width
+ * @param base       the width of everything that belongs to no layer with a choice
+ * @param byWeights  by width of weights, that of {@code base} included: the model whose weights are to be rounded to that width
  */
 public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWeights) {
-    /** @throws IllegalArgumentException when there is no model for {@code base} */
+    /** @throws IllegalArgumentException if there is no model for {@code base} */
     public FloatModels {
         byWeights = new TreeMap<>(byWeights);
         of(byWeights, base);
     }
 
-    /** The model of the base width. */
     public Graph ofBase() {
         return of(base);
     }
 
     /**
-     * The model with everything as a width has it.
+     * The model whose constants are all those of one width.
      *
-     * @throws IllegalArgumentException when there is none for it
+     * @throws IllegalArgumentException if there is none for it
      */
     Graph of(Width width) {
         return of(byWeights, width);
@@ -44,19 +43,19 @@ public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWe
         var model = byWeights.get(width.weights());
         if (model == null) {
             throw new IllegalArgumentException(
-                    "float models are there for weights of " + byWeights.keySet() + " bits, not for " + width);
+                    "there are float models for weights of " + byWeights.keySet() + " bits, not for " + width);
         }
         return model;
     }
 
-    /** The model in which every layer has the constants of its width; those of no layer are the base width's. */
+    /** The model in which every layer has the constants of its width; all other constants are those of the base width. */
     public Graph splice(Map<String, Width> chosen) {
         var spliced = ofBase().copy();
         var index = ofBase().index();
         for (var node : ofBase().nodes()) {
             if (chosen.containsKey(node.name())) {
                 var owned = new ArrayList<>(List.of(node));
-                // The bias of a MatMul is added behind it.
+                // The bias of a MatMul is added after it.
                 index.consumers(node.output()).stream()
                         .filter(next -> next.is("Add"))
                         .forEach(owned::add);
@@ -74,7 +73,7 @@ public record FloatModels(Graph calibrated, Width base, Map<Integer, Graph> byWe
         return part;
     }
 
-    /** Constants correspond by place, not by name: a corrected bias has a name of its own. What is missing on one side is 0. */
+    /** Constants correspond by position, not by name, because corrected biases have new names. A constant missing on one side is 0. */
     private static void copyConstants(Graph from, Node source, Graph to, Node target) {
         for (int i = 0; i < target.inputs().size(); i++) {
             var present = to.initializers().get(target.input(i));

@@ -5,7 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 
-/** The best allocations for all sizes, from the smallest file to the one without a limit. */
+/** The Pareto front: the best allocation for each size, from the smallest file to that without a limit. */
 public final class Pareto {
     private static final int STEPS = 16;
     private static final Duration LIMIT = Duration.ofSeconds(2);
@@ -13,10 +13,10 @@ public final class Pareto {
     private Pareto() {}
 
     /**
-     * Solves for sizes evenly spread.
+     * Solves for evenly spaced sizes.
      *
-     * @param limits what every plan has to keep besides its size
-     * @return allocations of growing size and falling loss
+     * @param limits limits that every plan has to keep besides its size
+     * @return allocations of increasing size and decreasing loss
      */
     public static List<Allocation> front(Table table, Budget limits) {
         var rest = new Budget(null, limits.bitOperations(), limits.milliseconds(), null, limits.pinned());

@@ -20,17 +20,17 @@ import java.util.TreeSet;
 import java.util.function.Function;
 import java.util.stream.DoubleStream;
 
-/** A table as a CP-SAT model: one Boolean an option, costs as whole numbers. Good for one question. */
+/** A table as a CP-SAT model with one Boolean per option and integer costs. For a single question. */
 final class Program {
-    /** Units of the objective, and of what decides between equals: multiplied, and times the options of a layer, they fit 62 bits. */
+    /** Bits of the units of the objective and of the tie-breaker: their product, times the options of a layer, fits in 62 bits. */
     private static final int FIRST = 32;
 
     private static final int SECOND = 22;
     /** No limit is larger than this power of two. */
     private static final int LARGEST = 50;
-    /** One worker: several would race, and the same question could get different answers of equal worth. */
+    /** One worker: several would race, and the same question could get different answers of equal value. */
     private static final int WORKERS = 1;
-    /** Bounds are doubles: a smaller gap is none. */
+    /** Smaller gaps are rounding errors, because bounds are doubles. */
     private static final double PROVEN = 1e-12;
 
     static {
@@ -52,7 +52,7 @@ final class Program {
         shareGrids();
     }
 
-    /** What everybody reads at one width is chosen once: each layer agrees with the one before it on its grid. */
+    /** Layers that share a grid have the same activation width: each agrees with the previous one on its grid. */
     private void shareGrids() {
         var before = new HashMap<String, Integer>();
         for (int i = 0; i < table.rows().size(); i++) {
@@ -84,7 +84,7 @@ final class Program {
         return literals;
     }
 
-    /** Limits a resource; sizes exactly, fractions rounded up against a limit rounded down. */
+    /** Limits a resource: sizes exactly, fractional costs rounded up against a limit rounded down. */
     void limit(Resource resource, double most) {
         if (most < Double.POSITIVE_INFINITY) {
             var scale = new Scale(resource, FIRST);
@@ -101,11 +101,11 @@ final class Program {
     }
 
     /**
-     * The allocation with the least {@code first}, and of several the one with the least {@code second}.
+     * The allocation with the least {@code first}, and among equals the one with the least {@code second}.
      *
-     * @param seconds after which the best so far is taken, of CP-SAT's deterministic clock: it counts work, about a second's a second,
-     *                so that a busy machine chooses what an idle one chooses
-     * @return empty when the limits leave nothing
+     * @param seconds limit on CP-SAT's deterministic clock, after which the best allocation so far is returned: it counts work,
+     *                roughly one second per second, so that a busy machine gives the same answer as an idle one
+     * @return empty if the limits are infeasible
      */
     Optional<Allocation> minimize(Resource first, Resource second, double seconds) {
         var one = new Scale(first, FIRST);
@@ -165,7 +165,7 @@ final class Program {
         }
     }
 
-    /** A resource in whole units, each layer counted from its least option. */
+    /** A resource in whole units, each layer relative to its least option. */
     private final class Scale {
         private final Resource resource;
         private final double[] least;

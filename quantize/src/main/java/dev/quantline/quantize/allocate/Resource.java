@@ -2,7 +2,7 @@ package dev.quantline.quantize.allocate;
 
 import java.util.function.ToDoubleFunction;
 
-/** What an option costs, and what a budget may limit. */
+/** Costs of an option, which a budget may limit. */
 enum Resource {
     SIZE("size", "%.0f bytes", Table.Option::bytes),
     BIT_OPERATIONS("bit operations", "%.4g", Table.Option::bitOperations),
@@ -27,7 +27,7 @@ enum Resource {
         return format.formatted(amount);
     }
 
-    /** What an allocation uses of it, fixed parts included. */
+    /** The total of an allocation, fixed parts included. */
     double of(Allocation allocation) {
         return switch (this) {
             case SIZE -> allocation.bytes();
@@ -41,12 +41,12 @@ enum Resource {
         return cost.applyAsDouble(option);
     }
 
-    /** What no choice changes. */
+    /** The part that no choice changes. */
     double fixed(Table table) {
         return this == SIZE ? table.fixed() : 0;
     }
 
-    /** The limit of a budget; infinity when it has none. */
+    /** The limit of a budget; infinity if it has none. */
     double limit(Budget budget) {
         Number limit = switch (this) {
             case SIZE -> budget.bytes();

@@ -4,9 +4,9 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.quantizer.Uniform;
 
 /**
- * Embedding tables below 8 bits: one scale for every row, its largest magnitude shrunk to the least squared error. Rows are
- * looked up one by one, so their scales are as well; a scale for each column would have to fit the largest of all rows. Scales
- * are rounded to half precision where it holds them to a thousandth: a row has few elements to pay for its scale.
+ * Embedding tables below 8 bits: one scale per row, from its largest magnitude shrunk to the least squared error. Rows are
+ * looked up one by one, so each has its own scale; a scale per column would have to fit the largest of all rows. Scales are
+ * rounded to half precision if that changes them by at most a thousandth: a row has few elements to amortize its scale.
  */
 final class RowScales {
     private static final int WIDEST = 50;

@@ -17,7 +17,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** Parts of a graph as graphs of their own. */
+/** Extracts parts of a graph as graphs of their own. */
 final class Segment {
     private final Graph model;
     private final Map<String, ValueInfoProto> types;
@@ -27,7 +27,7 @@ final class Segment {
         types = OnnxLibrary.inferShapes(model);
     }
 
-    /** Names the nodes read and do not make themselves; constants of the model are not among them. */
+    /** Names that the nodes read but do not compute; constants of the model are not among them. */
     Set<String> reads(Collection<Node> nodes) {
         var made = new HashSet<String>();
         var read = new LinkedHashSet<String>();
@@ -43,10 +43,10 @@ final class Segment {
     }
 
     /**
-     * The graph of some nodes as far as outputs need them.
+     * The graph of those of some nodes that the outputs depend on.
      *
-     * @param nodes in an order that can run
-     * @param known tensors it may be fed with, of the types and ranks they will have
+     * @param nodes in an executable order
+     * @param known tensors that it may be fed with, of the types and ranks that they will have
      */
     Graph of(List<Node> nodes, Map<String, Tensor> known, Collection<String> outputs) {
         var kept = nodes.stream().map(Node::name).collect(Collectors.toSet());
@@ -64,7 +64,7 @@ final class Segment {
         return part;
     }
 
-    /** The type alone: shapes follow from what is fed. */
+    /** The type alone: shapes follow from the inputs. */
     private ValueInfoProto declared(String tensor) {
         var type = types.containsKey(tensor) ? ValueInfos.type(types.get(tensor)) : Optional.<DataType>empty();
         return type.map(known -> ValueInfos.of(tensor, known))

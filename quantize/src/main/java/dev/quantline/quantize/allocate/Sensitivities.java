@@ -11,15 +11,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A measured table as it is stored: another budget is solved from it without measuring again.
+ * A measured table as it is stored: other budgets are solved from it without measuring again.
  *
- * @param loss    what was measured
- * @param samples calibration samples it was measured on, the last ones
+ * @param loss    name of the measured loss
+ * @param samples number of calibration samples measured on, the last ones
  */
 public record Sensitivities(String loss, int samples, Table table) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** Parts measured layer group by layer group, put together in order. */
+    /** Joins tables measured for one group of layers at a time, in order. */
     public static Sensitivities join(List<Sensitivities> parts) {
         var rows = parts.stream().flatMap(part -> part.table().rows().stream()).toList();
         return new Sensitivities(
@@ -28,7 +28,7 @@ public record Sensitivities(String loss, int samples, Table table) {
                 new Table(rows, parts.getFirst().table().fixed()));
     }
 
-    /** Losses by layer and by width. */
+    /** Losses by layer and width. */
     public Map<String, Map<String, Double>> losses() {
         var losses = new LinkedHashMap<String, Map<String, Double>>();
         for (var row : table.rows()) {
@@ -39,21 +39,20 @@ public record Sensitivities(String loss, int samples, Table table) {
         return losses;
     }
 
-    /** Writes JSON. */
     public void write(Path file) throws IOException {
         JSON.writeValue(file.toFile(), this);
     }
 
     /**
-     * Reads what {@link #write} wrote.
+     * Reads a file written by {@link #write}.
      *
-     * @throws BadInput when the file is something else
+     * @throws BadInput if the file contains something else
      */
     public static Sensitivities read(Path file) throws IOException {
         try {
             return JSON.readValue(Files.readAllBytes(file), Sensitivities.class);
         } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " holds no sensitivities: " + e.getOriginalMessage(), e);
+            throw new BadInput(file.getFileName() + " does not contain sensitivities: " + e.getOriginalMessage(), e);
         }
     }
 }

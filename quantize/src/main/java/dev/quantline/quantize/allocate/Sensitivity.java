@@ -24,15 +24,15 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Measures what each layer costs at each width: it alone is quantized, everything else is float.
+ * Measures the loss of each layer at each width: that layer alone is quantized, everything else is float.
  *
- * <p>The graph is walked once. Before a layer the tensors that are still needed are at hand, batch by batch; the layer runs by
- * itself at every width, and only what comes after it runs again for each. What lies before a layer is computed once for all,
- * and memory holds what is alive at one place of the graph, not all activations.
+ * <p>The graph is walked once. Before each layer, the tensors that are still needed are available batch by batch; the layer
+ * runs by itself at every width, and only what follows it runs again for each. Everything before a layer is computed once for
+ * all widths, and memory holds only the tensors that are live at one point of the graph, not all activations.
  */
 public final class Sensitivity {
     private static final int TIMINGS = 7;
-    /** Kept at once: tensors before a layer and, while it is walked on, those behind it; outputs of the float model. */
+    /** Sets of tensors kept at once: those before a layer and, while advancing, those after it; outputs of the float model. */
     private static final int SHARES = 3;
 
     private final FloatModels models;
@@ -63,14 +63,14 @@ public final class Sensitivity {
     /**
      * Measures layers.
      *
-     * @param models float models the candidates belong to
-     * @param layers those to measure, of {@link Candidates#layers}
-     * @param from  first sample, held out from calibration where there are enough
-     * @param to    the one behind the last
-     * @param batch samples run at once
-     * @param spilling how much of what is still needed stays in memory; losses do not depend on it
-     * @return the table with nothing fixed; losses are means over the samples, those below 0 count as 0
-     * @throws BadInput when the samples do not fill one batch
+     * @param models float models that the candidates belong to
+     * @param layers layers to measure, from {@link Candidates#layers}
+     * @param from  first sample, held out from calibration if there are enough
+     * @param to    end of the samples, exclusive
+     * @param batch number of samples run at once
+     * @param spilling how many of the tensors still needed stay in memory; losses do not depend on it
+     * @return the table without fixed bytes; losses are means over the samples, and negative ones count as 0
+     * @throws BadInput if the samples do not fill one batch
      */
     public static Table measure(
             FloatModels models,
@@ -95,9 +95,9 @@ public final class Sensitivity {
     }
 
     /**
-     * Loss of a whole plan on samples, as {@link #measure} measures the loss of one layer.
+     * Loss of a whole plan on samples, measured as {@link #measure} does for one layer.
      *
-     * @param quantized the model a plan became
+     * @param quantized the model with the plan applied
      */
     public static double loss(
             Graph model,
@@ -155,7 +155,7 @@ public final class Sensitivity {
         return new Table(rows, 0);
     }
 
-    /** Runs nodes {@code from} to {@code to} and keeps what is needed from {@code to} on. */
+    /** Runs nodes {@code from} to {@code to} and keeps the tensors needed from {@code to} on. */
     private void advance(int from, int to) {
         var nodes = model.nodes().subList(from, to);
         var later = segments.reads(model.nodes().subList(to, model.nodes().size()));
@@ -249,7 +249,7 @@ public final class Sensitivity {
         return times[TIMINGS / 2];
     }
 
-    /** Every element of the output sums over as many products as there are weights for one output channel. */
+    /** Every output element sums as many products as one output channel has weights. */
     private double multiplications(Node layer, QuantizationPlan.Weight weight, Tensor output) {
         if (!Operators.LAYERS.has(layer)) {
             return 0;

@@ -4,7 +4,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.quantize.quantizer.Uniform;
 
-/** What codes take in a file: 4 bits packed two a byte, 5 to 8 bits a byte each, more two. */
+/** The size of codes in a file: two 4-bit codes per byte, one byte per code of 5 to 8 bits, two bytes per wider code. */
 final class Storage {
     private Storage() {}
 

@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * What the integer program chooses from: every layer with what each width of it would cost.
+ * The input of the integer program: every layer with the cost of each of its widths.
  *
  * @param rows  layers in graph order
  * @param fixed bytes of the file that no choice changes: structure, float tensors, scales
@@ -20,8 +20,8 @@ public record Table(List<Row> rows, long fixed) {
      *
      * @param layer   name of the node
      * @param op      its operator
-     * @param grid    the activation it reads, where everybody reads that at one width; layers of one grid get the same
-     *                activation width. Empty where the layer's own choice binds nobody
+     * @param grid    the activation that it reads at a width shared with other readers; layers of one grid get the same
+     *                activation width. Empty if the layer's choice binds no other
      * @param options at least one
      */
     public record Row(String layer, String op, String grid, List<Option> options) {
@@ -29,7 +29,7 @@ public record Table(List<Row> rows, long fixed) {
             options =
                     options.stream().sorted(Comparator.comparing(Option::width)).toList();
             if (options.isEmpty()) {
-                throw new IllegalArgumentException("layer '" + layer + "' has no option");
+                throw new IllegalArgumentException("layer '" + layer + "' has no options");
             }
         }
     }
@@ -37,8 +37,8 @@ public record Table(List<Row> rows, long fixed) {
     /**
      * One way to quantize a layer.
      *
-     * @param loss          measured degradation when it alone is quantized so
-     * @param bytes         of its weights as they are stored
+     * @param loss          measured degradation if this layer alone is quantized
+     * @param bytes         stored size of its weights
      * @param bitOperations multiplications of one sample times weight bits times activation bits
      * @param milliseconds  measured time of the layer for one sample
      */

@@ -288,23 +288,23 @@ class AllocatorTest {
         var table = pair(8, 8);
 
         assertEquals(
-                "budget: no choice of bits reaches a size of 549 bytes; the smallest feasible is 550 bytes",
+                "budget: no choice of bits keeps size within 549 bytes; the smallest feasible is 550 bytes",
                 refusal(table, Budget.ofBytes(549)));
         assertEquals(
-                "budget: no choice of bits reaches a bit operations of 2499; the smallest feasible is 2500",
+                "budget: no choice of bits keeps bit operations within 2499; the smallest feasible is 2500",
                 refusal(table, new Budget(null, 2499.0, null, null, Map.of())));
         assertEquals(
-                "budget: no choice of bits reaches a latency of 1.9000 ms; the smallest feasible is 2.0000 ms",
+                "budget: no choice of bits keeps latency within 1.9000 ms; the smallest feasible is 2.0000 ms",
                 refusal(table, new Budget(null, null, 1.9, null, Map.of())));
         assertEquals(
-                "budget: no choice of bits reaches a loss of 0.370000; the smallest feasible is 0.375000",
+                "budget: no choice of bits keeps loss within 0.370000; the smallest feasible is 0.375000",
                 refusal(table, Budget.ofLoss(.37)));
         // Each limit can be kept, but not both.
         assertEquals(
-                "budget: no choice of bits reaches a size of 700 bytes; the smallest feasible with the other limits is 1050 bytes",
+                "budget: no choice of bits keeps size within 700 bytes; the smallest feasible with the other limits is 1050 bytes",
                 refusal(table, new Budget(700L, null, null, .4, Map.of())));
         assertEquals(
-                "budget: layers that read one activation cannot agree on its width; pin fewer of them",
+                "budget: layers that read the same activation cannot agree on its width; pin fewer of them",
                 refusal(pair(8, 4), Budget.none()));
     }
 
