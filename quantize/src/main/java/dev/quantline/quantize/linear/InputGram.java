@@ -21,16 +21,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * X^T X of what layers with constant weights read, X with one row a token, or the patch one output pixel of a convolution sees:
- * an error D of the weights changes the outputs by X D, whose square is the trace of D^T (X^T X) D. ONNX Runtime multiplies;
- * only the sums over samples stay in memory, whatever their number.
+ * X^T X of the inputs of layers with constant weights, where X has one row per token or, for a convolution, per patch that an
+ * output pixel sees: a weight error D changes the outputs by X D, whose square is the trace of D^T (X^T X) D. ONNX Runtime
+ * multiplies; only the sums over samples stay in memory, however many there are.
  */
 public final class InputGram {
-    /** Samples that are enough for most layers. */
+    /** Number of samples that suffices for most layers. */
     public static final int SAMPLES = 128;
-    /** Above this many inputs of an output channel the matrix (170 MB) costs more than it gives. */
+    /** Above this many inputs per output channel the matrix (170 MB) costs more than it gains. */
     public static final int WIDEST = 4608;
-    /** Samples multiplied at once: patches of a convolution are as many times larger than its input as its kernel has places. */
+    /** Samples multiplied at once: the patches of a convolution are as many times larger than its input as its kernel has positions. */
     public static final int BATCH = 8;
 
     private final Map<String, String> names = new HashMap<>();
@@ -41,10 +41,10 @@ public final class InputGram {
     /**
      * X^T X of one layer.
      *
-     * @param groups groups of a convolution; 1 else
-     * @param inputs d, inputs of one output channel
-     * @param sums   {@code [groups, d, d]} over rows; of a convolution d runs over channels of the group, then kernel places, as
-     *               its weights do
+     * @param groups groups of a convolution; otherwise 1
+     * @param inputs d, the inputs of one output channel
+     * @param sums   {@code [groups, d, d]}, summed over rows; for a convolution d runs over the channels of the group, then
+     *               kernel positions, in the order of its weights
      */
     public record Product(int groups, int inputs, double[] sums) {
         static {
@@ -61,7 +61,7 @@ public final class InputGram {
         }
     }
 
-    /** Of no layer at all. */
+    /** For no layers at all. */
     public static InputGram none() {
         return new InputGram();
     }
@@ -92,13 +92,13 @@ public final class InputGram {
                 session.run(fed.arrays()).forEach((name, tensor) -> all.add(name, tensor, made.get(name)));
                 progress.report(
                         (double) (fed.first() + fed.size() - from) / (to - from),
-                        "running samples to weigh errors of weights");
+                        "running samples to weight errors by their inputs");
             });
         }
         return all;
     }
 
-    /** Empty where the node is no layer with constant weights that was seen. */
+    /** Empty if the node is not a layer with constant weights that was measured. */
     public Optional<Product> of(Graph model, Node node) {
         return LayerWeight.of(model, node)
                 .map(layer -> names.get(key(layer, node)))
@@ -131,9 +131,10 @@ public final class InputGram {
     }
 
     /**
-     * Adds to a graph what A^T B needs, A and B what a layer reads when its input is {@code left} and {@code right}.
+     * Adds to a graph the computation of A^T B, where A and B are the layer's rows when its input is {@code left} and
+     * {@code right}.
      *
-     * @return the tensor with A^T B, of as many elements as {@link Product#sums}
+     * @return the tensor that holds A^T B, with as many elements as {@link Product#sums}
      */
     public static String add(Graph graph, Node node, LayerWeight layer, String left, String right) {
         String a = columns(graph, node, layer, left);
@@ -150,8 +151,8 @@ public final class InputGram {
     }
 
     /**
-     * Rows {@code [tokens, d]}, or patches {@code [groups, d, pixels]}. A depthwise convolution with kernels of a single 1 lays patches
-     * out, wherever stride, padding and dilation put them.
+     * Rows {@code [tokens, d]}, or patches {@code [groups, d, pixels]}. A depthwise convolution whose kernels contain a single 1
+     * extracts the patches for any stride, padding and dilation.
      */
     private static String columns(Graph graph, Node node, LayerWeight layer, String tensor) {
         if (!node.is("Conv")) {

@@ -8,18 +8,18 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /**
- * The constant weight of a MatMul, Gemm or Conv as a matrix with one row an output channel: what it multiplies rows of tokens or
- * patches of pixels by.
+ * The constant weight of a MatMul, Gemm or Conv as a matrix with one row per output channel, which multiplies rows of tokens or
+ * patches of pixels.
  *
  * @param tensor  FLOAT, as the model stores it
- * @param outputs output channels
- * @param inputs  inputs of one of them; of a convolution channels of its group times kernel places
- * @param groups  groups of a convolution; 1 else
- * @param kernel  sizes of a convolution's kernel; empty else
+ * @param outputs number of output channels
+ * @param inputs  inputs of each output channel; for a convolution, channels of its group times kernel positions
+ * @param groups  groups of a convolution; otherwise 1
+ * @param kernel  sizes of a convolution's kernel; otherwise empty
  * @param columns whether it is stored {@code [inputs, outputs]}
  */
 public record LayerWeight(Tensor tensor, int outputs, int inputs, int groups, long[] kernel, boolean columns) {
-    /** Empty where a node is something else, or its weight no constant it reads second. */
+    /** Empty if the node is something else, or its second input is not a constant weight. */
     public static Optional<LayerWeight> of(Graph model, Node node) {
         var weight = Operators.LAYERS.has(node) ? model.initializers().get(node.input(1)) : null;
         if (weight == null || !node.is("Conv") && (weight.rank() != 2 || node.intOf("transA", 0) == 1)) {
@@ -37,7 +37,7 @@ public record LayerWeight(Tensor tensor, int outputs, int inputs, int groups, lo
         return new LayerWeight(values, outputs, inputs, groups, kernel, columns);
     }
 
-    /** Where the weight of an output and an input is stored. */
+    /** The index at which the weight of an output and an input is stored. */
     public int at(int output, int input) {
         return columns ? input * outputs + output : output * inputs + input;
     }
@@ -54,7 +54,7 @@ public record LayerWeight(Tensor tensor, int outputs, int inputs, int groups, lo
         return rows;
     }
 
-    /** The weight's axis of output channels. */
+    /** The output-channel axis of the weight. */
     public int axis() {
         return columns ? 1 : 0;
     }

@@ -1,6 +1,6 @@
 /**
- * Layers that multiply by a constant, whatever operator writes them: their weights as matrices, and the second moments of what
- * they read, which tell what an error of the weights does to their outputs.
+ * Layers that multiply by a constant, whichever operator expresses them: their weights as matrices, and the second moments of
+ * their inputs, which give the effect of weight errors on their outputs.
  *
  * <p>Imports {@code onnx} and {@code runtime}.
  */

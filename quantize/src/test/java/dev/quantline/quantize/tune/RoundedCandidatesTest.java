@@ -261,7 +261,7 @@ class RoundedCandidatesTest {
                     16,
                     Provider.cpu(),
                     (done, message) -> {
-                        weighed[0] += message.contains("weigh errors") ? 1 : 0;
+                        weighed[0] += message.contains("weight errors") ? 1 : 0;
                         fractions.add(done);
                     });
         }
