@@ -7,17 +7,17 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 
 /**
- * A monotone quantizer of a whole tensor between 0 and a scale, with codes 0 to N = 2^bits - 1: what a curve over the codes
- * makes of it. A case states its curve; tables of it do the work, in Java and in the graph.
+ * A monotone per-tensor quantizer for numbers between 0 and a scale, with codes 0 to N = 2^bits - 1 spaced along a curve.
+ * Each case defines its curve; tables of it do the work, in Java and in the graph.
  */
 public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent {
-    /** Most bits of a code: what a table of a byte can hold. */
+    /** Largest width of a code: what a byte can index. */
     int WIDEST = 8;
 
-    /** The largest number, which has a code of its own. */
+    /** The largest number, which has its own code. */
     float scale();
 
-    /** The number at a position between codes, on the curve. */
+    /** The number at a (fractional) position between codes, on the curve. */
     double at(double position);
 
     /** Whether larger numbers have smaller codes. */
@@ -86,7 +86,7 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
         return levels;
     }
 
-    /** Up to number q (from it, when falling) code q is taken, beyond it q + 1. */
+    /** Code q applies up to threshold q (from it, if falling), code q + 1 beyond it. */
     private float[] thresholds() {
         var thresholds = new float[qmax()];
         for (int q = 0; q < qmax(); q++) {
@@ -96,10 +96,10 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
     }
 
     /**
-     * Rounds in the graph: positions become UINT8 codes, and codes positions again. Curves back to numbers are arithmetic as well:
-     * onnxruntime computes whole vectors at once, and looks up one number at a time.
+     * Rounds in the graph: positions become UINT8 codes, and codes become positions again. The way back to numbers is arithmetic
+     * too: onnxruntime vectorizes arithmetic, but looks up one number at a time.
      *
-     * @param positions codes before rounding, times {@code step}, none beyond {@code qmax}
+     * @param positions unrounded codes times {@code step}, none beyond {@code qmax}
      * @return the tensor of rounded positions, times {@code step}
      */
     default String writeCodes(Graph graph, String base, String positions, double step) {
@@ -110,7 +110,7 @@ public sealed interface Codebook extends Quantizer permits Logarithmic, Tangent 
         return graph.add(Node.of("DequantizeLinear", List.of(codes, size, zero), graph.fresh(base + "/rounded")));
     }
 
-    /** Adds an operator on a tensor and a number, in this order, and gives its output. */
+    /** Adds an operator on a tensor and a number, in this order, and returns its output. */
     default String write(Graph graph, String op, String output, String input, double number) {
         String by = graph.addConstant(output + "/by", Tensor.scalar((float) number));
         return graph.add(Node.of(op, List.of(input, by), output));

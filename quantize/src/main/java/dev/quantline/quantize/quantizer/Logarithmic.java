@@ -6,10 +6,10 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 
 /**
- * The logarithmic quantizer for numbers of 0 and above: {@code q = round(-root log2(x / s))}, {@code x^ = s 2^(-q / root)}.
+ * The logarithmic quantizer for nonnegative numbers: {@code q = round(-root log2(x / s))}, {@code x^ = s 2^(-q / root)}.
  * Root 1 is log2, root 2 is log-sqrt2 (RepQ-ViT, arXiv 2212.08254).
  *
- * <p>The largest code stands for exactly 0. RepQ-ViT lets every q of 2^bits and above be 0, which takes one code more
+ * <p>The largest code represents exactly 0. RepQ-ViT maps every q of 2^bits and above to 0, which takes one code more
  * than its bits can hold; giving 0 a code of its own is ours.
  *
  * @param bits  width of a code, 2 to 8
@@ -56,7 +56,7 @@ public record Logarithmic(int bits, int root, float scale) implements Codebook {
         String rounded = writeCodes(graph, base, down, Math.log(2) / root);
         String back = graph.add(Node.of("Sub", List.of(logScale, rounded), graph.fresh(base + "/back")));
         String number = graph.add(Node.of("Exp", List.of(back), graph.fresh(base + "/number")));
-        // The largest code is 0, which no power is.
+        // The largest code represents 0, which is no power of 2.
         graph.add(Node.of("ThresholdedRelu", List.of(number), output).with("alpha", (float) at(qmax() - 0.5)));
     }
 }

@@ -1,18 +1,18 @@
 package dev.quantline.quantize.quantizer;
 
 /**
- * A bound on the codes of weights that are summed with each other: two of one sign add up to at most {@code limit} in size. Integer
- * kernels without VNNI multiply them by activation codes of 0 to A and add two neighbouring products in 16 bits, which holds every sum
- * when {@code limit A <= 32767}. Which two are neighbours is the kernel's business, so the bound is for any two.
+ * A bound on weight codes that are summed with each other: two codes of the same sign add up to at most {@code limit} in magnitude.
+ * Integer kernels without VNNI multiply them by activation codes of 0 to A and add two neighbouring products in 16 bits, which never
+ * overflows if {@code limit A <= 32767}. Which codes are neighbours depends on the kernel, so the bound holds for any two.
  *
- * <p>Codes beyond it are cut where that costs least (ours): one code of a sign may reach to {@code limit - cut}, all others to
- * {@code cut}, and the cut of 0 to {@code limit / 2} is the one with the smallest sum of squared changes.
+ * <p>Codes beyond it are cut where that costs least (ours): one code of each sign may reach {@code limit - cut}, all others
+ * {@code cut}; of the cuts 0 to {@code limit / 2}, the one with the smallest sum of squared changes is taken.
  *
- * @param cut     largest size of every code but one, for codes above 0 and codes below
- * @param farther index of the code that may reach to {@code limit - cut}, for both signs; -1 for none
+ * @param cut     largest magnitude of every code but one, for positive and for negative codes
+ * @param farther index of the code that may reach {@code limit - cut}, for both signs; -1 for none
  */
 public record PairLimit(int limit, int[] cut, int[] farther) {
-    /** Where codes that are summed with each other have to be cut; they may lie beyond what a code can hold. */
+    /** Where codes that are summed with each other have to be cut; they may exceed the range of the grid. */
     public static PairLimit of(int limit, long[] codes) {
         var cut = new int[2];
         var farther = new int[2];
@@ -39,7 +39,7 @@ public record PairLimit(int limit, int[] cut, int[] farther) {
 
     private static int cut(int limit, long[] codes, int sign, int farther) {
         long reach = farther < 0 ? 0 : size(codes[farther], sign);
-        // Sums of 1, m and m^2 over all sizes m above the cut but the one that may reach farther.
+        // Sums of 1, m and m^2 over all magnitudes m above the cut except the one that may reach farther.
         double[] above = new double[3];
         var counts = new int[limit / 2 + 1];
         for (int i = 0; i < codes.length; i++) {
@@ -72,14 +72,14 @@ public record PairLimit(int limit, int[] cut, int[] farther) {
         sums[2] += (double) count * size * size;
     }
 
-    /** The code nearest to {@code code} that number {@code i} may have. */
+    /** The code nearest to {@code code} that element {@code i} may have. */
     public long bound(int i, long code) {
         int sign = code < 0 ? 1 : 0;
         long most = i == farther[sign] ? limit - cut[sign] : cut[sign];
         return sign == 0 ? Math.min(code, most) : Math.max(code, -most);
     }
 
-    /** The largest sum of two codes of one sign, in size; the largest code alone where there is no second. */
+    /** The largest magnitude of the sum of two codes of the same sign, or of the largest code if it is the only one. */
     public static long largestPair(long[] codes) {
         long worst = 0;
         for (int sign = 0; sign < 2; sign++) {

@@ -6,21 +6,21 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The nodes that quantize a whole tensor uniformly and restore it. Their numbers are tensors of the graph: constants, or computed
- * from what is trained.
+ * The nodes that quantize a whole tensor uniformly and dequantize it. Their numbers are tensors of the graph: constants, or
+ * computed from trained tensors.
  *
- * @param bounds    what is clipped to before, where codes are narrower than their type, which then does not saturate by itself
+ * @param bounds    clipping bounds if codes are narrower than their type, whose saturation then does not suffice
  * @param scale     name of a scalar
  * @param zeroPoint name of a scalar of the type of the codes
  */
 public record QdqNodes(Optional<Bounds> bounds, String scale, String zeroPoint) {
-    /** Names of scalars: the lowest and the highest number that has a code. */
+    /** Names of scalars: the lowest and the highest representable number. */
     public record Bounds(String lowest, String highest) {}
 
     /**
-     * Adds them.
+     * Adds the nodes to a graph.
      *
-     * @param base what the tensors in between are named after
+     * @param base prefix for the names of intermediate tensors
      */
     public void write(Graph graph, String base, String input, String output) {
         String clipped = bounds.isPresent() ? graph.fresh(base + "/clipped") : input;

@@ -8,8 +8,8 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Tensor;
 
 /**
- * Maps numbers to codes of a few bits and back. Codes are whole numbers from {@link #qmin} to {@link #qmax}; quantizing
- * what a code stands for gives the code again.
+ * Maps numbers to codes of a few bits and back. Codes are integers from {@link #qmin} to {@link #qmax}; quantizing a
+ * dequantized code gives the same code.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
 @JsonSubTypes({
@@ -21,7 +21,7 @@ public sealed interface Quantizer permits Uniform, Codebook {
     /** Width of a code. */
     int bits();
 
-    /** What reports call it. */
+    /** Its name in reports. */
     @JsonIgnore
     String label();
 
@@ -34,7 +34,7 @@ public sealed interface Quantizer permits Uniform, Codebook {
     /** The code of {@code x} in channel {@code c}. */
     int quantize(float x, int c);
 
-    /** The number code {@code q} stands for in channel {@code c}. */
+    /** The number that code {@code q} represents in channel {@code c}. */
     float dequantize(int q, int c);
 
     /** Smallest number of channel {@code c} that is not clipped. */
@@ -47,16 +47,16 @@ public sealed interface Quantizer permits Uniform, Codebook {
     @JsonIgnore
     DataType storage();
 
-    /** Quantizes a FLOAT tensor and gives the numbers its codes stand for, in the same shape. */
+    /** Quantizes and dequantizes a FLOAT tensor, in the same shape. */
     Tensor fakeQuantize(Tensor x);
 
     /**
-     * Writes quantizing and restoring into a graph with standard operators. Nodes go to the end of the graph: sort it
-     * when all is written.
+     * Writes quantization and dequantization into a graph with standard operators. Nodes are appended to the graph,
+     * which must be sorted when everything is written.
      *
-     * @param base     what new constants and tensors are named after
+     * @param base     prefix for the names of new constants and tensors
      * @param input    float tensor
-     * @param output   name of the restored float tensor
+     * @param output   name of the dequantized float tensor
      */
     void write(Graph graph, String base, String input, String output);
 }

@@ -7,7 +7,7 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 
 /**
- * TanQ, the tangent quantizer for post-softmax activations (DopQ-ViT, arXiv 2408.03291: the idea; this formula is ours).
+ * TanQ, the tangent quantizer for post-softmax activations (idea from DopQ-ViT, arXiv 2408.03291; this formula is ours).
  * With u = clip(x/s, 0, 1) and T(u) = tan(a (u - c)), t0 = T(0), t1 = T(1):
  *
  * <pre>
@@ -15,7 +15,8 @@ import java.util.List;
  *   x^ = s (c + arctan(t0 + (q/N)(t1 - t0)) / a)
  * </pre>
  *
- * Monotone, 0 and s are exact, a to 0 is the uniform quantizer; the grid is finest where u is farthest from c.
+ * It is monotone, 0 and s are exact, and it tends to the uniform quantizer as a goes to 0; the grid is finest where u
+ * is farthest from c.
  *
  * @param bits width of a code, 2 to 8; N = 2^bits - 1
  * @param a    curvature, {@code 0 < a max(c, 1-c) < pi/2}
@@ -77,8 +78,8 @@ public record Tangent(int bits, double a, double c, float s) implements Codebook
         String clipped = graph.add(Node.of("Clip", List.of(input, lowest, highest), graph.fresh(base + "/clipped")));
         String turned = write(graph, "Mul", graph.fresh(base + "/turned"), clipped, a / s);
         String angle = write(graph, "Sub", graph.fresh(base + "/angle"), turned, a * c);
-        // onnxruntime has sine and cosine for whole vectors, and a tangent of one number at a time that is slower than
-        // both.
+        // onnxruntime vectorizes sine and cosine, but computes the tangent one number at a time, slower than both
+        // together.
         String sine = graph.add(Node.of("Sin", List.of(angle), graph.fresh(base + "/sine")));
         String cosine = graph.add(Node.of("Cos", List.of(angle), graph.fresh(base + "/cosine")));
         String tangent = graph.add(Node.of("Div", List.of(sine, cosine), graph.fresh(base + "/tangent")));

@@ -11,18 +11,18 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * The uniform quantizer: {@code q = clip(round(x / s) + z, qmin, qmax)} and {@code x^ = (q - z) s}, round half to even,
- * with one (s, z) a tensor, one a channel, or one for every block of elements that follow each other along an axis.
+ * The uniform quantizer: {@code q = clip(round(x / s) + z, qmin, qmax)} and {@code x^ = (q - z) s}, rounding half to even, with
+ * one (s, z) per tensor, per channel, or per block of consecutive elements along an axis.
  *
  * @param bits      width of a code, 2 to 16
- * @param signed    codes from -2^(bits-1) to 2^(bits-1)-1, else from 0 to 2^bits-1
- * @param axis      the channel axis, or the one blocks lie on, counted from 0; {@link #PER_TENSOR} for one scale
- * @param block     elements of a block; 0 for one scale a channel
- * @param scale     s, in units of x a step; above 0; of blocks in the order of the tensor, shaped as it with {@code axis}
- *                  divided by {@code block} and rounded up
+ * @param signed    codes from -2^(bits-1) to 2^(bits-1)-1, otherwise from 0 to 2^bits-1
+ * @param axis      the channel axis, or the axis of the blocks, counted from 0; {@link #PER_TENSOR} for one scale
+ * @param block     elements per block; 0 for one scale per channel
+ * @param scale     s, the positive step size in units of x; for blocks in the row-major order of a tensor whose {@code axis} is
+ *                  divided by {@code block}, rounding up
  * @param zeroPoint z, the code of 0; as many as scales
- * @param pairLimit what two codes of one sign of a channel add up to at most, in size ({@link PairLimit}); 0 for any. A tensor's
- *                  codes keep it, a single number's do not know of each other
+ * @param pairLimit largest magnitude of the sum of two same-sign codes of a channel ({@link PairLimit}); 0: no limit. Only codes
+ *                  of whole tensors keep it, not numbers quantized one by one
  */
 public record Uniform(int bits, boolean signed, int axis, int block, float[] scale, int[] zeroPoint, int pairLimit)
         implements Quantizer {
@@ -42,7 +42,8 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         if (pairLimit < 0
                 || pairLimit > 0 && (block > 0 || IntStream.of(zeroPoint).anyMatch(z -> z != 0))) {
             throw new IllegalArgumentException(
-                    "pairs of codes are limited around a zero point of 0, without blocks, not to " + pairLimit);
+                    "a limit on pairs of codes requires zero points of 0 and no blocks, and must not be negative: "
+                            + pairLimit);
         }
         for (float s : scale) {
             if (!(s > 0) || Float.isInfinite(s)) {
@@ -51,14 +52,14 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         }
     }
 
-    /** One scale a tensor or a channel. */
+    /** One scale per tensor or channel. */
     public Uniform(int bits, boolean signed, int axis, float[] scale, int[] zeroPoint) {
         this(bits, signed, axis, 0, scale, zeroPoint, 0);
     }
 
     /**
-     * One scale for a tensor from a range, unsigned: s = (hi - lo) / N, z = round(-lo / s), the range widened to
-     * contain 0. A range of width 0 gets scale 1.
+     * Unsigned with one scale per tensor, from a range: s = (hi - lo) / N, z = round(-lo / s), with the range widened
+     * to contain 0. A range of width 0 gets scale 1.
      */
     public static Uniform asymmetric(int bits, double lo, double hi) {
         lo = Math.min(lo, 0);
@@ -74,7 +75,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return symmetric(bits, axis, 0, largest);
     }
 
-    /** The same for blocks along {@code axis}, or channels when {@code block} is 0. */
+    /** The same for blocks along {@code axis}, or for channels if {@code block} is 0. */
     public static Uniform symmetric(int bits, int axis, int block, double[] largest) {
         int qmax = (1 << bits - 1) - 1;
         var scale = new float[largest.length];
@@ -128,7 +129,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return (q - zeroPoint[c]) * scale[c];
     }
 
-    /** Whether half precision holds every scale exactly, so that they can be stored so. */
+    /** Whether every scale is exact in half precision, so that scales can be stored in it. */
     public boolean hasHalfScales() {
         for (float s : scale) {
             if (Float.float16ToFloat(Float.floatToFloat16(s)) != s) {
@@ -165,7 +166,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     }
 
     /**
-     * How far each element of a tensor may reach from the zero point so that its channel keeps the limit of pairs, whatever its codes
+     * How far each element of a tensor may be from the zero point so that its channel keeps the pair limit, whatever its codes
      * become: steps down, at most 0, and steps up, in row-major order.
      */
     public float[][] reaches(Tensor x) {
@@ -187,7 +188,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return reaches;
     }
 
-    /** Elements by scale, ascending. */
+    /** Elements by scale, in ascending order. */
     private int[][] members(int count, Channels channel) {
         var members = new int[scale.length][];
         var sizes = new int[scale.length];
@@ -222,7 +223,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return Tensor.of(values, x.shape());
     }
 
-    /** Which of the scales each element of a tensor of this shape has, in row-major order. */
+    /** The index of the scale of each element of a tensor of this shape, in row-major order. */
     public int[] scaleIndex(long[] shape) {
         var channel = channels(shape);
         return IntStream.range(0, Math.toIntExact(Tensor.count(shape)))
@@ -235,7 +236,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return new Uniform(bits, signed, axis, block, scales, zeroPoint, pairLimit);
     }
 
-    /** The same grid with another limit of pairs. */
+    /** The same grid with another pair limit. */
     public Uniform withPairLimit(int limit) {
         return new Uniform(bits, signed, axis, block, scale, zeroPoint, limit);
     }
@@ -269,7 +270,7 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         return axis == PER_TENSOR ? stored(zeroPoint) : stored(zeroPoint, zeroPoint.length);
     }
 
-    /** The first opset whose QuantizeLinear and DequantizeLinear do this: 16-bit codes and blocks came with 21. */
+    /** The first opset whose QuantizeLinear and DequantizeLinear support this grid: 16-bit codes and blocks came with 21. */
     public int opset() {
         return block > 0 || bits > 8 ? 21 : 13;
     }
@@ -287,14 +288,14 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
         new QdqNodes(bounds, s, z).write(graph, base, input, output);
     }
 
-    /** Whether codes are narrower than their storage type, which then does not saturate as they must. */
+    /** Whether codes are narrower than their storage type, whose saturation then does not suffice. */
     public boolean clips() {
         return bits < storage().bits();
     }
 
     /**
-     * Writes restoring alone, from codes that are already there; {@code axis} is the channel axis of those codes. Blocks are
-     * restored from a constant.
+     * Writes dequantization of existing codes only; {@code axis} is the channel axis of those codes. Codes in blocks must be
+     * a constant.
      */
     public void writeRestore(Graph graph, String base, String codes, int axis, String output) {
         if (block > 0) {
@@ -322,14 +323,14 @@ public record Uniform(int bits, boolean signed, int axis, int block, float[] sca
     }
 
     /**
-     * Writes restoring as arithmetic, which onnxruntime does once, when it loads a model whose codes are constants; in front of a
-     * DequantizeLinear it stops.
+     * Writes dequantization as arithmetic, which onnxruntime folds when it loads a model whose codes are constants; it does not
+     * fold a DequantizeLinear.
      *
      * @param codes constant of symmetric codes, without blocks
      */
     public void writeProduct(Graph graph, String base, String codes, String output) {
         if (block > 0 || Arrays.stream(zeroPoint).anyMatch(z -> z != 0)) {
-            throw new IllegalArgumentException("blocks and zero points are restored by DequantizeLinear alone");
+            throw new IllegalArgumentException("only DequantizeLinear restores blocks and zero points");
         }
         var shape = constant(graph, codes).shape();
         for (int i = 0; i < shape.length; i++) {

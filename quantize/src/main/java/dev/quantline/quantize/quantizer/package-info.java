@@ -1,5 +1,5 @@
 /**
- * Quantizers: grids that map numbers to few-bit codes and back. Each gives its arithmetic in Java and its ONNX form.
+ * Quantizers: grids that map numbers to few-bit codes and back. Each defines its arithmetic in Java and its ONNX form.
  *
  * <p>Imports {@code onnx} only.
  */
