@@ -63,7 +63,9 @@ class InspectCommandTest {
                 .out());
         // Then the reasons are there
         assertTrue(
-                text.out().lines().anyMatch(line -> line.startsWith("MatMul") && line.endsWith("exclude names it")),
+                text.out()
+                        .lines()
+                        .anyMatch(line -> line.startsWith("MatMul") && line.endsWith("excluded by the recipe")),
                 text.out());
         assertTrue(
                 text.out().lines().anyMatch(line -> line.startsWith("Softmax") && line.endsWith("no integer kernel")),
@@ -75,7 +77,7 @@ class InspectCommandTest {
                         .filter(one -> one.path("name").asText().equals("MatMul"))
                         .findFirst()
                         .orElseThrow()
-                        .at("/floating/exclude names it")
+                        .at("/floating/excluded by the recipe")
                         .asInt());
     }
 

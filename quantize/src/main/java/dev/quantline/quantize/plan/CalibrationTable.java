@@ -15,12 +15,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What calibration found: every place of a plan at every candidate width, with parameters and expected error. Whoever gives
- * layers other widths takes the quantizers from here; its JSON is described in docs/calibration.md.
+ * The result of calibration: every quantized tensor at every candidate width, with parameters and expected error. Stages
+ * that give layers other widths take the quantizers from here; its JSON is described in docs/calibration.md.
  *
  * @param activations in graph order
  * @param weights     in graph order
- * @param rewrites    what was done to the float model before, and what was not and why
+ * @param rewrites    the rewrites of the float model before calibration, and why others were not made
  */
 public record CalibrationTable(List<Activation> activations, List<Weight> weights, List<Rewrite> rewrites) {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -28,12 +28,12 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
     /**
      * An activation.
      *
-     * @param kind       what it is: softmax, layernorm, gelu, ..
-     * @param readers    nodes that read it quantized; empty: everyone does
-     * @param gridOf     the tensor whose quantizer it shares; its own name if free
+     * @param kind       its kind: softmax, layernorm, gelu, ..
+     * @param readers    nodes that read it quantized; empty: all do
+     * @param gridOf     the tensor whose quantizer it shares; its own name if it shares none
      * @param observed   its distribution and outliers on the calibration data
-     * @param left       why it stays float; null when it does not
-     * @param candidates by width, the narrowest first; empty when it stays float
+     * @param left       the reason why it stays float; null if it does not
+     * @param candidates by width, narrowest first; empty if it stays float
      */
     public record Activation(
             String tensor,
@@ -48,16 +48,16 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
      * An activation at one width.
      *
      * @param range         criterion that chose its range
-     * @param sqnrDb        signal power over quantization error power of the activation, in decibels
-     * @param consumerError squared error over power of the outputs of the layers that read it, it alone being quantized;
-     *                      null when that was not measured
+     * @param sqnrDb        signal power of the activation relative to its quantization error power, in decibels
+     * @param consumerError squared error, relative to the power, of the outputs of the layers that read it, with it
+     *                      alone quantized; null if not measured
      */
     public record ActivationCandidate(
             int bits, Quantizer quantizer, String range, double sqnrDb, Double consumerError) {}
 
-    /** A constant: input {@code input} of node {@code node}, by width, the narrowest first. */
+    /** A constant: input {@code input} of node {@code node}, with candidates by width, narrowest first. */
     public record Weight(String tensor, String node, int input, List<WeightCandidate> candidates) {
-        /** As a plan has it, with one of the quantizers or what came of it. */
+        /** As an entry of a plan, with one of the quantizers or a tuned one. */
         public QuantizationPlan.Weight with(Uniform quantizer) {
             return new QuantizationPlan.Weight(tensor, node, input, quantizer);
         }
@@ -66,8 +66,9 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
     /**
      * A constant at one width.
      *
-     * @param error squared error over power of the elements, each counting by the mean square of the input it meets
-     * @param free  the error if pairs of codes were not limited; null where they are not
+     * @param error squared error of the elements relative to their power, each weighted by the mean square of the input
+     *              that it multiplies
+     * @param free  the error without a limit on pairs of codes; null if there is no limit
      */
     public record WeightCandidate(
             int bits,
@@ -75,7 +76,7 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
             double error,
             @JsonInclude(JsonInclude.Include.NON_NULL) Double free) {}
 
-    /** An activation at a width; empty when it stays float or that width was no candidate. */
+    /** An activation at a width; empty if it stays float or that width was not a candidate. */
     public Optional<ActivationCandidate> activation(String tensor, int bits) {
         return activations.stream()
                 .filter(activation -> activation.tensor().equals(tensor))
@@ -84,7 +85,7 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
                 .findFirst();
     }
 
-    /** The constant that {@code node} reads, at a width; empty when that was no candidate. */
+    /** The constant that {@code node} reads, at a width; empty if that width was not a candidate. */
     public Optional<WeightCandidate> weight(String node, int bits) {
         return weights.stream()
                 .filter(weight -> weight.node().equals(node))
@@ -93,15 +94,14 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
                 .findFirst();
     }
 
-    /** Writes JSON. */
     public void write(Path file) throws IOException {
         JSON.writeValue(file.toFile(), this);
     }
 
     /**
-     * Reads what {@link #write} wrote.
+     * Reads a file written by {@link #write}.
      *
-     * @throws BadInput when the file is no calibration table
+     * @throws BadInput if the file is not a calibration table
      */
     public static CalibrationTable read(Path file) throws IOException {
         try {

@@ -15,12 +15,12 @@ import java.util.Set;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
 
-/** Names of nodes and tensors that stay float: written out, or as globs in which {@code *} also crosses slashes. */
+/** Names of nodes and tensors that stay float: exact, or globs in which {@code *} also matches slashes. */
 final class Exclusions {
     private final Set<String> names;
     private final List<PathMatcher> globs = new ArrayList<>();
 
-    /** @throws BadInput naming a pattern that is no glob */
+    /** @throws BadInput naming a pattern that is not a valid glob */
     Exclusions(List<String> patterns) {
         names = new HashSet<>(patterns);
         for (String pattern : patterns) {
@@ -34,17 +34,17 @@ final class Exclusions {
     }
 
     /**
-     * Makes sure that everything the user wants left float is there.
+     * Checks that every pattern matches something.
      *
      * @param graphs the model in all the forms whose names the user may have seen
-     * @throws BadInput naming a pattern that fits no node and no tensor of them
+     * @throws BadInput naming a pattern that matches no node or tensor in any of them
      */
     static void check(List<String> patterns, List<Graph> graphs) {
         for (String pattern : patterns) {
             var one = new Exclusions(List.of(pattern));
             if (graphs.stream().noneMatch(graph -> one.hasAnyOf(graph))) {
                 var names = graphs.stream().flatMap(Exclusions::all).distinct().toList();
-                throw new BadInput("exclude: '" + pattern + "' fits no node and no tensor of the model: "
+                throw new BadInput("exclude: '" + pattern + "' matches no node or tensor of the model: "
                         + ClosestName.to(pattern.replace("*", ""), names)
                                 .map(name -> "did you mean '" + name + "'? ")
                                 .orElse("")
@@ -57,7 +57,7 @@ final class Exclusions {
         return all(graph).anyMatch(this::has);
     }
 
-    /** What a user may write: all nodes, and the tensors they read and write. */
+    /** Every name that a user may give: all nodes, and the tensors that they read and write. */
     private static Stream<String> all(Graph graph) {
         return graph.nodes().stream()
                 .flatMap(node -> Stream.concat(
@@ -66,14 +66,14 @@ final class Exclusions {
                                 .filter(tensor -> !tensor.isEmpty())));
     }
 
-    /** Whether the name is written out. */
+    /** Whether the name is listed exactly. */
     boolean names(String name) {
         return names.contains(name);
     }
 
     /**
-     * A tensor is left float by leaving alone whoever makes it; named outright, or made by nobody, also who reads it. Of another
-     * type it is the same tensor.
+     * Leaving a tensor float means leaving its producer alone and, if it is named exactly or has no producer, its readers too.
+     * Casts count as the same tensor.
      */
     boolean leave(Node node, GraphIndex index) {
         return has(node.name())
@@ -93,12 +93,12 @@ final class Exclusions {
         return names(tensor) || !tensor.isEmpty() && index.producer(tensor).isEmpty() && has(tensor);
     }
 
-    /** Whether the name is written out or some glob fits it. */
+    /** Whether the name is listed exactly or matches a glob. */
     boolean has(String name) {
         return names(name) || globs.stream().anyMatch(glob -> glob.matches(Path.of(plain(name))));
     }
 
-    /** Slashes of a name part no folders. */
+    /** Replaces slashes, which are not path separators in names. */
     private static String plain(String name) {
         return name.replace('/', '∕').replace('\0', ' ');
     }

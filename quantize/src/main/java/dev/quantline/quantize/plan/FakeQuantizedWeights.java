@@ -5,8 +5,8 @@ import dev.quantline.onnx.Tensor;
 import java.util.Map;
 
 /**
- * Weights as the float numbers that their codes stand for, and activations as they are exported: what a plan computes, before it
- * is known what runs it.
+ * Weights as float constants that are already quantized and restored, and activations as exported: what a plan computes,
+ * independently of the runtime.
  *
  * @param constants float values of the weights by name
  */

@@ -7,18 +7,18 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Nodes that multiply by constants on float kernels: ONNX Runtime has no integer kernel for them, or one that is slower. Their
- * weights are stored as codes and restored when the model is loaded, which makes the file small and costs no time.
+ * Nodes that multiply by constants on float kernels, because ONNX Runtime has no integer kernel for them or a slower one.
+ * Their weights are stored as codes and restored when the model is loaded, which makes the file smaller at no runtime cost.
  */
 public final class FloatKernels {
-    /** Of a weight {@code [outputs, channels, depth, height, width]}. */
+    /** Rank of a weight {@code [outputs, channels, depth, height, width]}. */
     private static final int VOLUME = 5;
-    /** With fewer channels onnxruntime's integer kernel for volumes is slower than its float one: {@code bench export.Convolutions}. */
+    /** With fewer channels, onnxruntime's integer kernel for volumes is slower than its float kernel: {@code bench export.Convolutions}. */
     private static final int FEWEST_CHANNELS = 16;
 
     private FloatKernels() {}
 
-    /** Which inputs of a node a float kernel multiplies by, if they are constant; none where the kernel is an integer one. */
+    /** The inputs of a node that a float kernel multiplies by if they are constant; none if the kernel is an integer one. */
     public static List<Integer> weights(Node node) {
         if (node.domain().isEmpty() && RuntimeKernels.RECURRENT.has(node.op())) {
             return List.of(1, 2);
@@ -39,7 +39,7 @@ public final class FloatKernels {
                         : List.of();
     }
 
-    /** Whether a convolution with this weight is faster on floats. */
+    /** Whether a convolution with this weight is faster in float. */
     public static boolean isFaster(Node conv, Tensor weight) {
         boolean depthwise = conv.intOf("group", 1) > 1 && weight.dim(1) == 1;
         long channels = depthwise ? conv.intOf("group", 1) : weight.dim(1);
@@ -47,11 +47,11 @@ public final class FloatKernels {
     }
 
     /**
-     * The axis of output channels of a constant that a float kernel multiplies by. Rows of recurrent weights
-     * {@code [directions, gates x hidden, inputs]} have one scale for both directions. Weights of a transposed convolution are
-     * {@code [inputs, outputs of a group, ..]}: in several groups an output is no index of any axis, and inputs have the scales.
+     * The output-channel axis of a constant that a float kernel multiplies by. Rows of recurrent weights
+     * {@code [directions, gates x hidden, inputs]} share one scale across directions. Weights of a transposed convolution are
+     * {@code [inputs, outputs of a group, ..]}: with several groups no axis enumerates the outputs, and scales are per input.
      *
-     * @return {@link Uniform#PER_TENSOR} where there is none
+     * @return {@link Uniform#PER_TENSOR} if there is none
      */
     static int axis(Node node, int input, Tensor weight) {
         if (node.is("Einsum")) {
@@ -67,7 +67,7 @@ public final class FloatKernels {
         return RuntimeKernels.CONVOLUTIONS.has(node.op()) ? 0 : 1;
     }
 
-    /** The last axis of an operand that the result of {@code ij,jk->ik} has too. */
+    /** The last axis of an operand that the result has too, as in {@code ij,jk->ik}. */
     private static int output(String equation, int input, int rank) {
         String[] sides = equation.split("->");
         String term = sides[0].split(",")[input];

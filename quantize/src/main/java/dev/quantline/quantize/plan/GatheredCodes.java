@@ -6,11 +6,11 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import java.util.List;
 
-/** Rows of a table that are gathered as codes and restored afterwards: the table never exists as floats. */
+/** Gathers rows of an embedding table as codes and restores them afterwards: the table never exists as floats. */
 final class GatheredCodes {
     private GatheredCodes() {}
 
-    /** @param codes the table's, {@code [rows, channels]} */
+    /** @param codes codes of the table, {@code [rows, channels]} */
     static void write(QuantizationPlan.Weight table, String codes, Node gather, QdqWriter writer) {
         var graph = writer.graph();
         writer.read(table.node(), table.input(), codes);
@@ -23,7 +23,7 @@ final class GatheredCodes {
                         : () -> table.quantizer().writeRestore(graph, table.tensor(), rows, -1, gather.output()));
     }
 
-    /** Scales of their own for every row are gathered like the rows: DequantizeLinear takes no scales that vary with the data. */
+    /** Per-row scales are gathered like the rows: DequantizeLinear accepts no scales that vary with the data. */
     private static void restoreRows(QuantizationPlan.Weight table, Node gather, String rows, Graph graph) {
         String picked = graph.fresh(gather.output() + "/scale");
         String numbers = graph.fresh(gather.output() + "/numbers");

@@ -8,13 +8,13 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Layers that a model brings quantized: float operators behind DequantizeLinear, and operators on integers. They stay exactly as
- * they are.
+ * Layers that are already quantized in the given model: float operators after DequantizeLinear, and operators on integers. They
+ * stay exactly as they are.
  */
 public final class GivenCodes {
     private GivenCodes() {}
 
-    /** Whether a node reads something restored from codes. */
+    /** Whether a node reads a tensor restored from codes. */
     static boolean areReadBy(GraphIndex index, Node node) {
         return node.inputs().stream().anyMatch(input -> areIn(index, input));
     }
@@ -27,13 +27,13 @@ public final class GivenCodes {
         return made.filter(node -> node.op().equals("DequantizeLinear")).isPresent();
     }
 
-    /** Moves values without changing them, or changes their type alone. */
+    /** Whether a node moves values without changing them, or changes only their type. */
     private static boolean passes(Node node) {
         return node.is("MaxPool", "Pad")
                 || Operators.isAny(node, Operators.MOVING, Operators.BLOCKS, Operators.COPYING);
     }
 
-    /** Whether all that reads a tensor are quantizers. */
+    /** Whether all readers of a tensor are quantizers. */
     static boolean areMadeOf(GraphIndex index, String tensor) {
         var readers = index.consumers(tensor);
         return !readers.isEmpty()
@@ -49,7 +49,7 @@ public final class GivenCodes {
                 || RuntimeKernels.OTHER_CODES.has(op);
     }
 
-    /** Names of the layers that came quantized, in graph order. */
+    /** Names of the layers that were already quantized, in graph order. */
     public static List<String> layers(Graph graph) {
         var index = graph.index();
         return graph.nodes().stream()

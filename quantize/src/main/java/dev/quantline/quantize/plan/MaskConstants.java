@@ -11,17 +11,17 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * Tensors that carry the constants attention masks are made of: -10000, -1e9, -3.4e38, minus infinity. One grid for them
- * and for the scores beside them would leave the scores a single code. They are followed from the constants, through what
- * moves, picks, adds and scales numbers, up to what bounds them (Softmax, Relu, Clip).
+ * Tensors that contain the constants of attention masks: -10000, -1e9, -3.4e38, minus infinity. A common grid for them
+ * and the scores would leave the scores a single code. They are traced from the constants through operators that move,
+ * select, add or scale numbers, up to those that bound them (Softmax, Relu, Clip).
  */
 final class MaskConstants {
-    /** Magnitudes from here on are no weights, scores or activations. */
+    /** Numbers of at least this magnitude are not weights, scores or activations. */
     private static final float SMALLEST = 1e4f;
 
     private MaskConstants() {}
 
-    /** Names of all tensors a mask's constants may stand in. */
+    /** Names of all tensors that may contain mask constants. */
     static Set<String> in(Graph graph) {
         var index = graph.index();
         var carrying = new HashSet<String>();
@@ -37,14 +37,14 @@ final class MaskConstants {
         return carrying;
     }
 
-    /** Whether numbers of a node's inputs may stand in its output, moved, picked, scaled or beside others. */
+    /** Whether numbers from a node's inputs may occur in its output: moved, selected, scaled, or concatenated. */
     private static boolean carries(Node node) {
         return Operators.isAny(node, Operators.MOVING, Operators.COPYING, Operators.EXTENDING)
                 || node.is("Add", "Sub", "Mul", "Neg", "Where", "Concat", "Gather", "GatherElements")
                 || node.is("ScatterND", "ScatterElements", "Trilu", "Dropout", "ConstantOfShape");
     }
 
-    /** Whether {@code tensor} is a constant that holds such a number. */
+    /** Whether {@code tensor} is a constant with such a number. */
     static boolean holds(GraphIndex index, String tensor) {
         return index.constant(tensor).filter(MaskConstants::holds).isPresent();
     }

@@ -6,7 +6,7 @@ import dev.quantline.onnx.Operators;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Why a model has no place for a quantizer, and what its owner can do. */
+/** Explains why there is nothing to quantize in a model, and what its owner can do. */
 public final class NothingToQuantize {
     private static final int MOST_NAMES = 3;
 
@@ -19,13 +19,13 @@ public final class NothingToQuantize {
      */
     public static String why(Graph model, List<String> exclude) {
         if (!exclude.isEmpty() && !Placement.of(model, List.of()).isEmpty()) {
-            return "the model has nothing to quantize: exclude names all its layers, name fewer";
+            return "the model has nothing to quantize: exclude covers all its layers; exclude fewer";
         }
         var given = GivenCodes.layers(model);
         if (!given.isEmpty()) {
             return "nothing left to do: the model is quantized already, and its " + given.size()
                     + " quantized layers stay as they are (" + some(given)
-                    + "); start from the float model to quantize them otherwise";
+                    + "); start from the float model to quantize them differently";
         }
         var doubles = model.nodes().stream()
                 .filter(node -> Operators.LAYERS.has(node)
@@ -35,14 +35,14 @@ public final class NothingToQuantize {
                 .toList();
         if (!doubles.isEmpty()) {
             return "the model has nothing to quantize: the weights of " + doubles.getFirst()
-                    + " are of type DOUBLE, export the model in float32";
+                    + " are of type DOUBLE; export the model in float32";
         }
         long inside = SubgraphBodies.products(model);
         return "the model has nothing to quantize: no MatMul, Gemm or Conv with constant weights"
                 + (inside == 0
                         ? ""
                         : " outside bodies of If, Loop and Scan; " + inside
-                                + " stand inside, export the model without them");
+                                + " are inside; export the model without those bodies");
     }
 
     private static String some(List<String> names) {

@@ -4,15 +4,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What an activation looked like on the calibration data, small enough to be drawn.
+ * The distribution of an activation on the calibration data, small enough to plot.
  *
- * @param low          where the first bin begins
+ * @param low          lower edge of the first bin
  * @param width        width of a bin
- * @param counts       how many values fell into each bin
+ * @param counts       number of values in each bin
  * @param kurtosis     3 for a normal distribution
  * @param energyBeyond share of the sum of squares farther than k standard deviations from the mean, by k
- * @param channels     channels that reach farthest, the farthest first; empty where there are none to tell
- * @param samples      samples that reach farther than six standard deviations, the farthest first
+ * @param channels     channels that reach farthest, farthest first; empty if channels are unknown
+ * @param samples      samples that reach farther than six standard deviations, farthest first
  */
 public record Observed(
         double low,
@@ -24,6 +24,6 @@ public record Observed(
         Map<Integer, Double> energyBeyond,
         List<Reach> channels,
         List<Integer> samples) {
-    /** Extremes of a channel, and how many standard deviations of the whole tensor they lie from its mean. */
+    /** Extremes of a channel, and their largest distance from the tensor's mean in standard deviations of the tensor. */
     public record Reach(int channel, double low, double high, double sigmas) {}
 }

@@ -8,14 +8,14 @@ import java.util.Set;
 /**
  * Where quantizers belong in a canonical graph, so that onnxruntime runs integer kernels and nothing else is touched.
  *
- * <p>MatMul and Gemm read quantized inputs and write floats. Convolutions read and write quantized tensors, and
- * operators between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay on the grid as long
- * as all their inputs are on one; a Relu or Clip right behind a convolution or Add is swallowed by its quantizer. Embedding
- * tables and the weights of {@link FloatKernels} are stored as codes. Everything else (normalisation, softmax, residual adds of
- * transformers) stays float, and so does whatever holds the constants of attention masks. {@link GivenCodes Layers that came
- * quantized} stay as they are.
+ * <p>MatMul and Gemm read quantized inputs and write floats. Convolutions read and write quantized tensors, and operators
+ * between them that have integer kernels (pooling, residual Add, Concat, reshapes) stay quantized if all their inputs are; a
+ * Relu or Clip directly after a convolution or Add is absorbed by its quantizer. Embedding tables and the weights of
+ * {@link FloatKernels} are stored as codes. Everything else (normalisation, softmax, residual adds of transformers) stays
+ * float, as does every tensor with the constants of attention masks. {@link GivenCodes Layers that were already quantized} stay
+ * as they are.
  *
- * @param activations places on activations by tensor, in graph order
+ * @param activations quantization points by tensor, in graph order
  * @param weights     constants that become codes
  */
 public record Placement(Map<String, QuantizationPoint> activations, List<Weight> weights) {
@@ -23,9 +23,9 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
      * An activation to quantize.
      *
      * @param tensor  its name
-     * @param readers names of the nodes that read it quantized; empty: everyone does, graph outputs included
-     * @param gridOf  the tensor whose quantizer it must share; its own name if free
-     * @param axis    channel axis counted from the end (-1) or the front (1), for per-channel statistics
+     * @param readers names of the nodes that read it quantized; empty: all do, graph outputs included
+     * @param gridOf  the tensor whose quantizer it must share; its own name if it shares none
+     * @param axis    channel axis, -1 (the last) or 1 (the second), for per-channel statistics
      */
     public record QuantizationPoint(String tensor, Set<String> readers, String gridOf, int axis) {}
 
@@ -39,21 +39,21 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
     public record Weight(String tensor, String node, int input, int axis) {}
 
     /**
-     * Finds the places.
+     * Finds the quantization points and constants.
      *
-     * @param exclude names of nodes or tensors to leave float, globs allowed
-     * @throws dev.quantline.onnx.BadInput naming what is no glob
+     * @param exclude names of nodes or tensors to leave float; globs are allowed
+     * @throws dev.quantline.onnx.BadInput naming an invalid glob
      */
     public static Placement of(Graph graph, List<String> exclude) {
         return new PlacementSearch(graph, exclude).find();
     }
 
     /**
-     * Makes sure that everything the user wants left float is there.
+     * Checks that every entry of {@code exclude} matches something.
      *
-     * @param exclude names of nodes or tensors, globs allowed
+     * @param exclude names of nodes or tensors; globs are allowed
      * @param graphs  the model in all the forms whose names the user may have seen
-     * @throws dev.quantline.onnx.BadInput naming an entry that fits no node and no tensor of them
+     * @throws dev.quantline.onnx.BadInput naming an entry that matches no node or tensor in any of them
      */
     public static void checkExcluded(List<String> exclude, List<Graph> graphs) {
         Exclusions.check(exclude, graphs);

@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Walks a canonical graph once and finds the {@link Placement} of quantizers in it. */
+/** Walks a canonical graph once and finds its {@link Placement} of quantizers. */
 final class PlacementSearch {
     private final Graph graph;
     private final GraphIndex index;
@@ -128,7 +128,7 @@ final class PlacementSearch {
         }
     }
 
-    /** A tensor that is read quantized by {@code node}; already on a grid, it stays as it is. */
+    /** Quantizes a tensor for {@code node}; a tensor that is already quantized stays as it is. */
     private void read(String tensor, Node node, int axis) {
         if (!onCodes.contains(tensor) && !masked.contains(tensor)) {
             var readers = new LinkedHashSet<>(
@@ -138,10 +138,7 @@ final class PlacementSearch {
         }
     }
 
-    /**
-     * A tensor that is written quantized, unless a Relu or Clip right behind is what gets quantized, or it has its quantizer
-     * already.
-     */
+    /** Quantizes a tensor at its producer, or the output of a Relu or Clip directly after it; not if it already has its quantizer. */
     private void write(String tensor) {
         var bounded = index.onlyConsumer(tensor)
                 .filter(next -> !exclusions.leave(next, index)

@@ -8,31 +8,31 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Writes a plan into a graph: whoever reads a planned tensor reads what its codes stand for. A {@link Realization} says how
- * they are made: for export, while a part of the model is trained, or to judge it.
+ * Writes a plan into a graph: readers of a planned tensor then read its quantized and restored form. A {@link Realization}
+ * decides how that is computed: for export, for training a part of the model, or for evaluating it.
  */
 public final class QdqWriter {
     private final Graph graph;
-    /** New name of input i of a node, by node name and input. */
+    /** New input names, by node name and input index. */
     private final Map<String, Map<Integer, String>> inputs = new HashMap<>();
 
     private final Map<String, String> outputs = new HashMap<>();
-    /** What is written once the model's own nodes are renamed. */
+    /** Deferred until the model's own nodes are renamed. */
     private final List<Runnable> writes = new ArrayList<>();
 
-    /** How the quantizers of a plan compute: the writer knows who reads what, and asks for the nodes in between. */
+    /** How the quantizers of a plan compute: the writer tracks which node reads what, and asks for the nodes in between. */
     public interface Realization {
-        /** Makes {@code reader} read what the codes of its constant stand for. */
+        /** Makes {@code reader} read the restored codes of its constant. */
         void weight(QuantizationPlan.Weight weight, Node reader, QdqWriter writer);
 
-        /** Changes the constant bias of a layer whose weight is quantized, where it has one that is to change. */
+        /** Replaces the constant bias of a layer whose weight is quantized, if it has one that must change. */
         default void bias(QuantizationPlan.Weight weight, Node layer, QdqWriter writer) {}
 
         /**
-         * Writes quantizing and restoring of an activation.
+         * Writes quantization and dequantization of an activation.
          *
          * @param from the float tensor
-         * @param to   what its codes stand for, which all that are to read it quantized read already
+         * @param to   the restored tensor, which its quantized readers already read
          */
         default void activation(QuantizationPlan.Activation activation, String from, String to, QdqWriter writer) {
             writer.later(() -> activation.quantizer().write(writer.graph(), activation.tensor(), from, to));
@@ -44,11 +44,11 @@ public final class QdqWriter {
     }
 
     /**
-     * Writes.
+     * Writes a plan.
      *
-     * @param graph to write into; the new nodes stand at its end, it is to be sorted
-     * @param plan  weights of nodes of the graph; activations with readers, or ones that the graph computes
-     * @throws IllegalStateException naming the node of a weight that the graph does not have
+     * @param graph to write into; new nodes are appended, so it must be sorted afterwards
+     * @param plan  weights of nodes of the graph; activations with readers, or activations that the graph computes
+     * @throws IllegalStateException naming the node of a weight if the graph lacks it
      */
     public static void write(Graph graph, QuantizationPlan plan, Realization realization) {
         new QdqWriter(graph).write(plan, realization);
@@ -58,7 +58,7 @@ public final class QdqWriter {
         for (var weight : plan.weights()) {
             var reader = graph.node(weight.node())
                     .orElseThrow(() -> new IllegalStateException(
-                            "the plan names node '" + weight.node() + "', and the model has none"));
+                            "the plan names node '" + weight.node() + "', which the model does not have"));
             realization.weight(weight, reader, this);
         }
         for (var node : graph.nodes()) {
@@ -69,22 +69,22 @@ public final class QdqWriter {
         writes.forEach(Runnable::run);
     }
 
-    /** The graph, whose own nodes are as they were until it is time for what is done {@link #later}. */
+    /** The graph, whose own nodes are unchanged until the actions passed to {@link #later} run. */
     public Graph graph() {
         return graph;
     }
 
-    /** Lets a node read another tensor as its input {@code input}. */
+    /** Makes a node read another tensor as its input {@code input}. */
     public void read(String node, int input, String tensor) {
         inputs.computeIfAbsent(node, key -> new HashMap<>()).put(input, tensor);
     }
 
-    /** Gives what a node computes as {@code tensor} another name, under which nobody reads it yet. */
+    /** Renames the tensor that a node writes as {@code tensor}; nothing reads the new name yet. */
     public void rename(String tensor, String name) {
         outputs.put(tensor, name);
     }
 
-    /** Does something once all of the graph's own nodes read and write the tensors they are to. */
+    /** Defers an action until all of the graph's own nodes read and write their final tensors. */
     public void later(Runnable write) {
         writes.add(write);
     }

@@ -18,39 +18,39 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * What a recipe would make of a model, told from the graph alone: no data, nothing is run.
+ * What a recipe would make of a model, estimated from the graph alone, without data or running anything.
  *
- * @param operators what becomes of each type of operator, the most frequent first
- * @param bytes     of the file, at a guess: constants are counted, what stands around them is estimated
+ * @param operators what happens to each type of operator, most frequent first
+ * @param bytes     estimated size of the file: constants are counted, the structure around them is estimated
  */
 public record QuantizationEstimate(List<Operator> operators, long bytes) {
     private static final int INTEGER_KERNEL = 8;
     private static final int TABLE = 8;
     private static final int PACKED = 4;
-    /** What a node takes in a file besides the names it had, at a guess. */
+    /** Estimated bytes of a node besides its original names. */
     private static final int NODE_BYTES = 50;
 
-    /** Widths and what shares a weight scale. @param block inputs that share one; 0 for a scale an output channel */
+    /** Widths and granularity. @param block inputs that share a weight scale; 0 for a scale per output channel */
     public record Widths(int weights, int activations, int block) {}
 
     /**
      * A type of operator.
      *
      * @param integer  nodes that multiply integers
-     * @param onCodes  nodes that take codes and give codes
-     * @param stored   nodes that compute floats, their weights stored as codes
-     * @param given    nodes that came quantized and stay as they are
-     * @param floating nodes that stay as they are, by the reason
+     * @param onCodes  nodes that read and write codes
+     * @param stored   nodes that compute in float, with weights stored as codes
+     * @param given    nodes that were already quantized and stay as they are
+     * @param floating nodes that stay float, by reason
      */
     public record Operator(
             String name, int integer, int onCodes, int stored, int given, Map<String, Integer> floating) {
-        /** Nodes in all. */
+        /** Total number of nodes. */
         @JsonIgnore
         public int nodes() {
             return integer + onCodes + stored + given + floats();
         }
 
-        /** Nodes that stay as they are. */
+        /** Number of nodes that stay float. */
         @JsonIgnore
         public int floats() {
             return floating.values().stream().mapToInt(Integer::intValue).sum();
@@ -58,10 +58,10 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
     }
 
     /**
-     * Looks at a canonical model.
+     * Examines a canonical model.
      *
-     * @param exclude   names of nodes or tensors that stay float, globs allowed
-     * @param fileBytes of the float model, its external data included
+     * @param exclude   names of nodes or tensors that stay float; globs are allowed
+     * @param fileBytes size of the float model, including its external data
      */
     public static QuantizationEstimate of(Graph model, List<String> exclude, Widths widths, long fileBytes) {
         return new Finder(model, exclude, widths).find(fileBytes);
@@ -72,7 +72,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
         private final GraphIndex index;
         private final Widths widths;
         private final Placement placement;
-        /** Where nothing is excluded: what is missing here is so by the user's wish. */
+        /** The placement without exclusions: what {@link #placement} lacks of it is excluded by the user. */
         private final Placement unrestrained;
 
         private final Map<String, DataType> types;
@@ -107,7 +107,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
             return new QuantizationEstimate(operators, bytes(fileBytes));
         }
 
-        /** 0: integer kernel, 1: codes in and out, 2: weights stored as codes, 3: came quantized, 4: float. */
+        /** 0: integer kernel, 1: reads and writes codes, 2: weights stored as codes, 3: already quantized, 4: float. */
         private int kind(Node node, Placement placement) {
             boolean stored = placement.weights().stream()
                     .anyMatch(weight -> weight.node().equals(node.name()));
@@ -132,7 +132,7 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
                     : 4;
         }
 
-        /** Every input that is no constant weight or bias comes as codes. */
+        /** Whether every input except constant weights and biases arrives as codes. */
         private boolean readsCodes(Node node, Placement placement) {
             return node.inputs().stream().limit(2).allMatch(input -> isCoded(input, node, placement));
         }
@@ -145,13 +145,13 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
                                     && weight.tensor().equals(tensor));
         }
 
-        /** What is quantized for some readers alone is written as floats. */
+        /** A tensor that is quantized only for some readers is written as float. */
         private static boolean onGrid(String tensor, Placement placement) {
             return placement.activations().containsKey(tensor)
                     && placement.activations().get(tensor).readers().isEmpty();
         }
 
-        /** A Relu or Clip right behind, whose output is what gets quantized. */
+        /** Whether the only reader is a Relu or Clip whose output is quantized instead. */
         private boolean isSwallowed(String tensor, Placement placement) {
             return index.onlyConsumer(tensor)
                     .filter(next -> next.is("Relu", "Clip") && onGrid(next.output(), placement))
@@ -161,29 +161,29 @@ public record QuantizationEstimate(List<Operator> operators, long bytes) {
         private String why(Node node) {
             boolean product = Operators.LAYERS.has(node);
             if (kind(node, unrestrained) < 4) {
-                return "exclude names it";
+                return "excluded by the recipe";
             }
             if (node.outputs().stream().map(types::get).noneMatch(type -> type == null || type.isFloating())) {
-                return "it computes no floats";
+                return "it does not compute floats";
             }
             if (product
                     && node.inputs().stream()
                             .map(types::get)
                             .anyMatch(type -> type != null && type != DataType.FLOAT)) {
-                return "its numbers are not of type FLOAT";
+                return "its inputs are not of type FLOAT";
             }
             if (widths.activations() > INTEGER_KERNEL && (product || RuntimeKernels.keepCodes(node))) {
                 return "the recipe leaves activations float";
             }
             if (product) {
                 return node.is("Conv")
-                        ? "its weights or its bias are computed"
-                        : "an input carries the constants of a mask";
+                        ? "its weights or bias are not constant"
+                        : "an input contains the constants of a mask";
             }
             if (!FloatKernels.weights(node).isEmpty() || node.is("Gather")) {
                 return "it has no large constant weights";
             }
-            return RuntimeKernels.keepCodes(node) ? "it does not stand between integers" : "no integer kernel";
+            return RuntimeKernels.keepCodes(node) ? "not all its inputs are quantized" : "no integer kernel";
         }
 
         private long bytes(long fileBytes) {

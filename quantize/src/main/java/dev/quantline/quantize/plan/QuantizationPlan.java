@@ -16,8 +16,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Which tensor of a canonical float model gets which quantizer. {@link #applyTo} turns the model into plain QDQ ONNX:
- * what tuning differentiates through, what evaluation runs and what the user gets are the same thing.
+ * Assigns quantizers to tensors of a canonical float model. {@link #applyTo} turns the model into plain QDQ ONNX:
+ * tuning differentiates through, evaluation runs and the user gets one and the same thing.
  */
 public record QuantizationPlan(List<Activation> activations, List<Weight> weights) {
     private static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
@@ -30,8 +30,8 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
     /**
      * A quantized activation.
      *
-     * @param tensor  name in the float model
-     * @param readers nodes that read it quantized; empty: everyone does
+     * @param tensor  its name in the float model
+     * @param readers nodes that read it quantized; empty: all do
      * @param range   the criterion that chose the range, for the report
      */
     public record Activation(String tensor, Set<String> readers, Quantizer quantizer, String range) {}
@@ -44,12 +44,12 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
         }
     }
 
-    /** The model with every planned tensor behind QuantizeLinear and DequantizeLinear, nothing else changed. */
+    /** The model with QuantizeLinear and DequantizeLinear after every planned tensor and nothing else changed. */
     public Graph applyTo(Graph model) {
         return StoredCodes.of(model, this);
     }
 
-    /** The same with other quantizers of weights, by the node that reads them; those that are not named stay. */
+    /** The same with other weight quantizers, by the node that reads the weight; those not given stay. */
     public QuantizationPlan withWeights(Map<String, Uniform> quantizers) {
         return new QuantizationPlan(
                 activations,
@@ -67,17 +67,17 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
                 .findFirst();
     }
 
-    /** The weight that {@code node} reads as codes; the first of a recurrent layer's. */
+    /** The weight that {@code node} reads as codes; for a recurrent layer, the first one. */
     public Optional<Weight> weightOf(String node) {
         return weights.stream().filter(weight -> weight.node().equals(node)).findFirst();
     }
 
-    /** Readable JSON. */
+    /** Writes indented JSON. */
     public void write(Path file) throws IOException {
         Files.writeString(file, toJson());
     }
 
-    /** Readable JSON. */
+    /** Indented JSON. */
     public String toJson() {
         try {
             return JSON.writeValueAsString(this);
@@ -87,9 +87,9 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
     }
 
     /**
-     * Reads what {@link #write} wrote.
+     * Reads a file written by {@link #write}.
      *
-     * @throws BadInput when the file is no plan
+     * @throws BadInput if the file is not a plan
      */
     public static QuantizationPlan read(Path file) throws IOException {
         try {

@@ -5,19 +5,19 @@ import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 
-/** Which constants are worth storing as codes where no integer kernel reads them: for their size alone. */
+/** Which constants are worth storing as codes only for their size, although no integer kernel reads them. */
 record StorableConstants(GraphIndex index) {
-    /** Embedding and position tables smaller than this many elements stay float: nothing to gain. */
+    /** Embedding and position tables with fewer elements stay float: there is nothing to gain. */
     private static final int SMALLEST_TABLE = 4096;
-    /** Weights of float kernels smaller than this many elements stay float: what restores them takes as much. */
+    /** Weights of float kernels with fewer elements stay float: restoring them takes as much space as it saves. */
     private static final int SMALLEST_WEIGHT = 512;
 
-    /** Whether a constant that a float kernel multiplies by is. */
+    /** Whether a constant that a float kernel multiplies by is worth storing. */
     boolean hasWeight(Node node, int input) {
         return is(node.input(input), SMALLEST_WEIGHT);
     }
 
-    /** Whether a node picks rows of such a table. */
+    /** Whether a node gathers rows of such a table. */
     boolean isLookup(Node node) {
         return node.is("Gather")
                 && is(node.input(0), SMALLEST_TABLE)
@@ -26,7 +26,7 @@ record StorableConstants(GraphIndex index) {
                 && index.constant(node.input(1)).isEmpty();
     }
 
-    /** Whether a node adds such a table as it is: it has a place for every token and channel. */
+    /** Whether a node adds such a table, which has an entry for every position and channel. */
     boolean addsPositions(Node node) {
         if (!node.is("Add") || !is(node.input(constantOf(node)), SMALLEST_TABLE)) {
             return false;
@@ -35,7 +35,7 @@ record StorableConstants(GraphIndex index) {
         return table.dim(-1) < table.size();
     }
 
-    /** Which input of an Add is constant, if one is. */
+    /** The index of the constant input of an Add, if it has one. */
     int constantOf(Node add) {
         return index.constant(add.input(0)).isPresent() ? 0 : 1;
     }

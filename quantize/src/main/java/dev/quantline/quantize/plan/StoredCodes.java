@@ -15,16 +15,16 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 
-/** Weights are stored as codes, so that onnxruntime runs integer kernels where it has them: what is exported. */
+/** The exported form: weights are stored as codes, so that onnxruntime runs integer kernels where it has them. */
 final class StoredCodes implements QdqWriter.Realization {
-    /** Bits of codes that integer kernels take. */
+    /** Largest width of codes for integer kernels. */
     private static final int BYTE = 8;
 
     private final QuantizationPlan plan;
     private final GraphIndex index;
     private final Map<Stored, String> codes = new HashMap<>();
 
-    /** Codes of a constant; readers may need scales of their own. */
+    /** Codes of a constant; readers may need different scales. */
     private record Stored(String tensor, Uniform quantizer) {}
 
     private StoredCodes(QuantizationPlan plan, GraphIndex index) {
@@ -32,7 +32,7 @@ final class StoredCodes implements QdqWriter.Realization {
         this.index = index;
     }
 
-    /** The model as the plan quantizes it, in the opset that its quantizers need. */
+    /** The model quantized by the plan, in the opset that its quantizers require. */
     static Graph of(Graph model, QuantizationPlan plan) {
         int needed = Stream.concat(
                         plan.weights().stream().map(QuantizationPlan.Weight::quantizer),
@@ -76,7 +76,7 @@ final class StoredCodes implements QdqWriter.Realization {
     }
 
     /**
-     * Whether onnxruntime makes one kernel of DequantizeLinear and the node behind it: an integer one, or MatMulNBits where the
+     * Whether onnxruntime fuses DequantizeLinear with the node after it: into an integer kernel, or into MatMulNBits if the
      * activation is float. Before any other node a DequantizeLinear would restore the weight on every run.
      */
     private boolean takesCodes(Node reader, QuantizationPlan.Weight weight, Tensor constant) {
@@ -96,7 +96,7 @@ final class StoredCodes implements QdqWriter.Realization {
                         .isPresent();
     }
 
-    /** Integer kernels add the bias to the int32 sum: its scale is s_x s_w of each channel. */
+    /** Integer kernels add the bias to the int32 sum, so its scale is s_x s_w of each channel. */
     @Override
     public void bias(QuantizationPlan.Weight weight, Node layer, QdqWriter writer) {
         var graph = writer.graph();
@@ -138,8 +138,8 @@ final class StoredCodes implements QdqWriter.Realization {
     }
 
     /**
-     * What a Clip before a quantizer reads, if the quantizer's codes end where the Clip does: it then changes nothing, and integer
-     * kernels of convolutions take no Clip between their sum and their output.
+     * The input of a Clip before a quantizer whose codes end where the Clip does: such a Clip changes nothing, and integer kernels
+     * of convolutions allow no Clip between their sum and their output.
      */
     private Optional<String> withoutClip(String tensor, Quantizer quantizer) {
         return index.producer(tensor, "Clip")

@@ -9,7 +9,7 @@ import dev.quantline.onnx.Operators;
 public final class SubgraphBodies {
     private SubgraphBodies() {}
 
-    /** How many products of ONNX's own operators stand in bodies. */
+    /** Number of products, by standard operators, inside bodies. */
     public static long products(Graph graph) {
         return graph.nodes().stream()
                 .flatMap(node -> node.attributes().values().stream())

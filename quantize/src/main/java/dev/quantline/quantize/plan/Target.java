@@ -6,11 +6,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/** Where the exported file will run: what its kernels can hold. */
+/** Where the exported file will run, which determines what its kernels can accumulate. */
 public enum Target {
-    /** Every x86 and ARM processor. Without VNNI two products of 8 bits are added in 16. */
+    /** Every x86 and ARM processor. Without VNNI, two 8-bit products are added in 16 bits. */
     CPU("cpu"),
-    /** Processors that add products of 8 bits in 32: x86 with AVX-VNNI, AVX-512 VNNI or AMX, and ARM. */
+    /** Processors that add 8-bit products in 32 bits: x86 with AVX-VNNI, AVX-512 VNNI or AMX, and ARM. */
     CPU_VNNI("cpu-vnni");
 
     private static final int WIDEST_CODE = 8;
@@ -21,14 +21,14 @@ public enum Target {
         this.label = label;
     }
 
-    /** What requests, reports and metadata call it. */
+    /** Its name in requests, reports and metadata. */
     public String label() {
         return label;
     }
 
     /**
-     * What two weight codes of one sign that are summed with each other may add up to, in size, when they meet activation codes of so
-     * many bits; 0 where any will do. Wider activations run on no integer kernel; there are none narrower than a bit.
+     * Largest magnitude of the sum of two same-sign weight codes that are summed with each other, for activation codes of this width;
+     * 0 for no limit. Wider activations do not run on integer kernels, and there are none narrower than a bit.
      */
     public int pairLimit(int activationBits) {
         int limit =
@@ -36,7 +36,7 @@ public enum Target {
         return this == CPU_VNNI || limit >= 2 << WIDEST_CODE - 1 ? 0 : limit;
     }
 
-    /** Reads a label. @throws BadInput naming the labels there are */
+    /** Parses a label. @throws BadInput naming the existing labels */
     public static Target of(String label) {
         return Arrays.stream(values())
                 .filter(target -> target.label.equals(label))
