@@ -21,11 +21,11 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /**
- * QuantTune (arXiv 2403.06497): trains a float network on its task and on a term that grows with the outliers of the
- * activations that will be quantized, so that their ranges become narrow. Nothing of it is left in the graph but other weights;
- * the network is to be calibrated afterwards. The loss is ours, see {@code docs/tuning.md}.
+ * QuantTune (arXiv 2403.06497): trains a float network on its task plus a term that grows with the outliers of the activations
+ * that will be quantized, so that their ranges become narrow. Only the weights change, not the graph; the network must be
+ * calibrated afterwards. The loss is ours, see {@code docs/tuning.md}.
  *
- * <p>It can stop after any step and go on from what it saved, to the same bytes as if it had never stopped.
+ * <p>A run can stop after any step and resume from its saved state, giving the same bytes as an uninterrupted run.
  */
 public final class FineTuning implements AutoCloseable {
     private static final int EVALUATIONS = 8;
@@ -45,10 +45,10 @@ public final class FineTuning implements AutoCloseable {
 
     /**
      * @param model     canonical float network
-     * @param quantized the same as it is quantized now; how much it loses decides how much outliers weigh
-     * @param training  samples, with labels or scores where the task needs them
-     * @param exclude   names of nodes or tensors that stay float, globs allowed
-     * @throws dev.quantline.onnx.BadInput when model or data do not have what the task needs
+     * @param quantized the same network as currently quantized; its loss determines the weight of the outlier term
+     * @param training  samples, with labels or scores if the task needs them
+     * @param exclude   names of nodes or tensors that stay float; globs are allowed
+     * @throws dev.quantline.onnx.BadInput if the model or the data lack what the task needs
      */
     public FineTuning(
             Graph model,
@@ -61,7 +61,7 @@ public final class FineTuning implements AutoCloseable {
         this(model, quantized, new TaskData(training, settings, model, provider), settings, exclude, provider);
     }
 
-    /** @param data is closed with this, also when this cannot be made of it */
+    /** @param data closed together with this, even if construction fails */
     FineTuning(
             Graph model,
             Graph quantized,
@@ -95,7 +95,8 @@ public final class FineTuning implements AutoCloseable {
                     observed.stream()
                             .map(OutlierActivations.Activation::observed)
                             .toList());
-            // Without outliers its own outputs teach a network nothing, and Adam would make steps of rounding errors.
+            // Without the outlier term a network is already a perfect copy of itself, and Adam would turn rounding
+            // errors into steps.
             boolean still =
                     settings.task() == Task.DISTILL && settings.quanttune().lambda() == 0;
             steps = still
@@ -138,7 +139,7 @@ public final class FineTuning implements AutoCloseable {
                 provider);
     }
 
-    /** The task's loss of any form of the network on samples it was not trained on. */
+    /** The task's loss on held-out samples of any form of the network. */
     public double taskLoss(Graph network) {
         try (var judge = judge(network, List.of())) {
             return judge.score(Map.of());
@@ -146,9 +147,9 @@ public final class FineTuning implements AutoCloseable {
     }
 
     /**
-     * Trains to the end or until {@code stop} says so, which is asked between steps.
+     * Trains to the end or until {@code stop}, which is asked between steps, returns true.
      *
-     * @return whether it is at its end
+     * @return whether training has reached its end
      */
     public boolean advance(BooleanSupplier stop, Progress progress) {
         if (trainer.steps() == 0 && settings.quanttune().lambda() > 0) {
@@ -157,7 +158,7 @@ public final class FineTuning implements AutoCloseable {
         return run.advance(stop, progress);
     }
 
-    /** The outlier term starts as lambda times the loss of the quantized network. */
+    /** The outlier term starts at lambda times the loss of the quantized network. */
     private void weighOutliers() {
         var batch = data.training().batch(0);
         statistics.weigh(0);
@@ -168,7 +169,7 @@ public final class FineTuning implements AutoCloseable {
         statistics.weigh(outliers > 0 ? settings.quanttune().lambda() * taskLoss(quantized) / outliers : 0);
     }
 
-    /** The network with what was learned; as it was when the loss stopped being finite. */
+    /** The network with the trained weights; unchanged if the loss stopped being finite. */
     public Graph result() {
         var result = model.copy();
         if (!run.diverged()) {
@@ -177,12 +178,12 @@ public final class FineTuning implements AutoCloseable {
         return result;
     }
 
-    /** Training loss and the task's held-out loss of the float network, by step. */
+    /** Training loss of the float network and held-out loss of its task, by step. */
     public List<Run.Point> curve() {
         return run.curve();
     }
 
-    /** Training steps in all. */
+    /** Total number of training steps. */
     public int steps() {
         return steps;
     }
@@ -192,7 +193,7 @@ public final class FineTuning implements AutoCloseable {
         run.save(file);
     }
 
-    /** Goes on from the checkpoint of a run with the same networks, data and settings. */
+    /** Resumes from the checkpoint of a run with the same networks, data and settings. */
     public void restore(Path file) throws IOException {
         run.restore(file);
     }

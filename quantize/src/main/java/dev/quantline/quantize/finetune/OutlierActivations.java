@@ -16,8 +16,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The activations whose outliers are pulled in: all that will be quantized, but inputs, which nothing learned can change, and
- * probabilities behind Softmax, whose range is what they are. Padding counts as 0.
+ * The activations whose outliers are reduced: all that will be quantized except inputs, which training cannot change, and
+ * probabilities from Softmax, whose range is fixed. Padding counts as 0.
  */
 final class OutlierActivations {
     private static final Set<ActivationKind> LEFT = Set.of(ActivationKind.INPUT, ActivationKind.SOFTMAX);
@@ -27,8 +27,8 @@ final class OutlierActivations {
     /**
      * One activation.
      *
-     * @param tensor   what counts of it
-     * @param observed output {@code [4]}: mean, mean square, least and greatest value of a batch
+     * @param tensor   the activation with padding zeroed
+     * @param observed output {@code [4]}: mean, mean square, minimum and maximum of a batch
      */
     record Activation(String tensor, String observed) {
         /** Input of its loss: mean, width and variance. */
@@ -36,14 +36,14 @@ final class OutlierActivations {
             return tensor + "/statistics";
         }
 
-        /** Input: its weight among all. */
+        /** Input: its weight among all activations. */
         String weight() {
             return tensor + "/weight";
         }
     }
 
     /**
-     * Finds them and adds what observes them to the graph.
+     * Finds the activations and adds their observers to the graph.
      *
      * @param exclude names of nodes or tensors that stay float
      */
@@ -79,7 +79,7 @@ final class OutlierActivations {
         return observed;
     }
 
-    /** A reduction of everything, {@code [1]}. */
+    /** A reduction over all elements, {@code [1]}. */
     private static String all(Graph graph, String reduction, String tensor) {
         String scalar = graph.fresh(tensor + "/" + reduction);
         String vector = graph.fresh(tensor + "/" + reduction);
@@ -92,7 +92,7 @@ final class OutlierActivations {
         return activations;
     }
 
-    /** One term an activation, each weighted from outside. */
+    /** One term per activation, whose weight is an input of the graph. */
     List<Loss.Term> terms() {
         return activations.stream()
                 .map(activation -> new Loss.Term(

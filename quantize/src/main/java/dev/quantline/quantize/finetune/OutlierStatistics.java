@@ -9,14 +9,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Running mean, deviation and range of every activation, and what follows from them (ours, after arXiv 2403.06497): beyond the width
- * k sd an element is an outlier, and an activation weighs c w_l, where
+ * Running mean, deviation and range of every activation, and the inputs computed from them (ours, after arXiv 2403.06497): an
+ * element beyond the width k sd is an outlier, and the weight of an activation is c w_l, where
  *
  * <pre>
- *   w_l = range_l / (2 k sd_l), divided by the sum over all activations.
+ *  w_l = range_l / (2 k sd_l), divided by the sum over all activations.
  * </pre>
  *
- * Both are inputs of the graph, so nothing is trained through them.
+ * Both are inputs of the graph, so no gradient passes through them.
  */
 final class OutlierStatistics implements Running {
     private static final float KEPT = 0.9f;
@@ -25,7 +25,7 @@ final class OutlierStatistics implements Running {
     private static final int LEAST = 2;
     private static final int GREATEST = 3;
     private static final int FIGURES = 4;
-    /** What lies so far below the mean square is the rounding error of its difference from the squared mean. */
+    /** A variance smaller than this share of the mean square is a rounding error of the subtraction. */
     private static final double RESOLUTION = 1e-6;
 
     private final List<Activation> activations;
@@ -34,7 +34,7 @@ final class OutlierStatistics implements Running {
     private final Map<String, Tensor> inputs = new LinkedHashMap<>();
     /** {@code [activations, 4]}. */
     private final Tensor figures;
-    /** c, and whether the figures are of anything yet. */
+    /** c, and whether the statistics contain a batch yet. */
     private final Tensor coefficient = Tensor.zeros(DataType.FLOAT, 2);
 
     /** @param width k */
@@ -46,7 +46,7 @@ final class OutlierStatistics implements Running {
         restored();
     }
 
-    /** How much outliers weigh against the task: c. */
+    /** Sets the weight of outliers relative to the task: c. */
     void weigh(double all) {
         coefficient.floats().put(0, (float) all);
         restored();
@@ -116,7 +116,7 @@ final class OutlierStatistics implements Running {
         return Math.sqrt(Math.max(Float.MIN_NORMAL, Math.max(square - mean * mean, square * RESOLUTION)));
     }
 
-    /** range / (2 k sd); above 0. */
+    /** range / (2 k sd), which is positive. */
     private double spread(int activation) {
         return Math.max(
                 Float.MIN_NORMAL,

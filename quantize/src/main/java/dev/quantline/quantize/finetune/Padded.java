@@ -7,15 +7,15 @@ import dev.quantline.onnx.runtime.Samples;
 import java.util.Arrays;
 import java.util.List;
 
-/** Tensors of sentences with 0 in place of what padding gave. */
+/** Zeroes outputs at padded positions in tensors of sentences. */
 final class Padded {
     private Padded() {}
 
     /**
      * Adds a product with {@code attention_mask} to the graph.
      *
-     * @param rank of the tensor, whose first axis is the samples
-     * @param axis the one that counts tokens
+     * @param rank of the tensor, whose first axis is the batch axis
+     * @param axis the token axis
      * @return the product
      */
     static String zeroed(Graph graph, String tensor, int rank, int axis) {
@@ -35,7 +35,7 @@ final class Padded {
         return zeroed;
     }
 
-    /** The axis that counts tokens: the only open one besides the samples; -1 when that cannot be told. */
+    /** The token axis: the only open axis besides the batch axis; -1 if it is ambiguous. */
     static int tokenAxis(long[] shape) {
         int found = -1;
         for (int axis = 1; axis < shape.length; axis++) {

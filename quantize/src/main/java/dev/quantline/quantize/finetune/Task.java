@@ -2,23 +2,23 @@ package dev.quantline.quantize.finetune;
 
 import java.util.List;
 
-/** What a network is kept good at while it is fine-tuned. */
+/** The task at which fine-tuning keeps a network good. */
 public enum Task {
-    /** Classes: needs {@code labels}. */
+    /** Classification; needs {@code labels}. */
     CROSS_ENTROPY,
-    /** Cosines of sentence pairs: needs {@code scores}. */
+    /** Cosine similarities of sentence pairs; needs {@code scores}. */
     PAIRS,
-    /** The next token of {@code input_ids}, from logits. */
+    /** Prediction of the next token of {@code input_ids}, from logits. */
     NEXT_TOKEN,
-    /** Its own outputs as they were; needs no labels. */
+    /** Reproducing its own original outputs; needs no labels. */
     DISTILL;
 
-    /** Samples that stay together. */
+    /** Number of consecutive samples that belong together. */
     int unit() {
         return this == PAIRS ? 2 : 1;
     }
 
-    /** Arrays it needs beside the model's inputs. */
+    /** Arrays that it needs besides the model's inputs. */
     List<String> targets() {
         return switch (this) {
             case CROSS_ENTROPY -> List.of("labels");

@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Training data as the loss takes it. The last tenth, at most 256 samples, is held out; with fewer than two batches the same
- * samples are trained on and judge.
+ * Training data in the form that the loss takes. The last tenth, at most 256 samples, is held out; with fewer than two
+ * batches, the same samples serve both purposes.
  */
 final class TaskData implements AutoCloseable {
     private static final int HELD = 256;
@@ -35,8 +35,8 @@ final class TaskData implements AutoCloseable {
     private final List<Map<String, Tensor>> held = new ArrayList<>();
 
     /**
-     * @param model the network as it was, whose outputs are the targets of {@link Task#DISTILL}
-     * @throws BadInput when the data lacks what the task needs
+     * @param model the original network, whose outputs are the targets of {@link Task#DISTILL}
+     * @throws BadInput if the data lacks what the task needs
      */
     TaskData(Samples samples, FineTuneSettings settings, Graph model, Provider provider) throws IOException {
         this.samples = samples;
@@ -75,7 +75,7 @@ final class TaskData implements AutoCloseable {
         }
     }
 
-    /** Scores of 0 to 5, say, become cosines: the largest is 1. */
+    /** The divisor that turns scores, for example from 0 to 5, into cosines of at most 1. */
     private static float scoreUnit(float[] scores) {
         float largest = 1;
         for (float score : scores) {
@@ -110,7 +110,7 @@ final class TaskData implements AutoCloseable {
         return Tensor.vector(labels);
     }
 
-    /** Padding cut off, scores as cosines, and what the teacher says. */
+    /** Trims padding, turns scores into cosines, and adds the teacher's outputs. */
     private Map<String, Tensor> complete(Map<String, Tensor> batch) {
         var inputs = new LinkedHashMap<>(batch);
         inputs.keySet().removeAll(task.targets());
@@ -132,12 +132,12 @@ final class TaskData implements AutoCloseable {
         return Tensor.vector(cosines);
     }
 
-    /** Samples a batch. */
+    /** Samples per batch. */
     int batch() {
         return batch;
     }
 
-    /** Steps an epoch. */
+    /** Steps per epoch. */
     int perEpoch() {
         return shuffled.perEpoch();
     }
@@ -146,7 +146,7 @@ final class TaskData implements AutoCloseable {
         return number -> complete(shuffled.batch(number));
     }
 
-    /** As many as {@link #heldOut} say. */
+    /** Held-out batches; {@link #heldOut} says how many. */
     Batches judging() {
         return held::get;
     }
@@ -155,7 +155,7 @@ final class TaskData implements AutoCloseable {
         return held.size();
     }
 
-    /** Mean square of what the teacher says of the held-out samples; 1 without one. */
+    /** Mean square of the teacher's outputs on the held-out samples; 1 without a teacher. */
     double power() {
         double sum = 0;
         long count = 0;
@@ -169,7 +169,7 @@ final class TaskData implements AutoCloseable {
         return count == 0 ? 1 : Math.max(Float.MIN_NORMAL, sum / count);
     }
 
-    /** Sizes of the inputs; sentences stay open in length. */
+    /** Sizes of the inputs; the length of sentences stays open. */
     Map<String, long[]> sizes() {
         var sizes = new LinkedHashMap<String, long[]>();
         boolean alike = held.stream()

@@ -10,9 +10,9 @@ import dev.quantline.quantize.evaluate.ComparedOutputs;
 import java.util.List;
 import java.util.Optional;
 
-/** The loss of a task, at one output of any form of a network, or what that output was chosen by: float, fine-tuned or quantized. */
+/** The loss of a task at one output of any form of a network (float, fine-tuned or quantized), or at the floats it was chosen from. */
 final class TaskLoss {
-    /** Input with the outputs of the network as it was. */
+    /** Input with the outputs of the original network. */
     static final String TEACHER = "finetune/teacher";
 
     private static final String TOKENS = "input_ids";
@@ -21,16 +21,16 @@ final class TaskLoss {
     private final FineTuneSettings settings;
     private final double power;
 
-    /** @param power mean square of the outputs as they were, where they are compared as they are */
+    /** @param power mean square of the original outputs, if they are compared as numbers */
     TaskLoss(FineTuneSettings settings, double power) {
         this.settings = settings;
         this.power = power;
     }
 
     /**
-     * The loss; what it needs computed besides is added to the graph.
+     * Returns the loss, after adding to the graph what it needs.
      *
-     * @throws BadInput when the network does not have the inputs and outputs of the task
+     * @throws BadInput if the network lacks the inputs or outputs of the task
      */
     Loss addTo(Graph graph) {
         String output = output(graph, settings);
@@ -39,21 +39,21 @@ final class TaskLoss {
             case CROSS_ENTROPY -> {
                 require(
                         rank == 2,
-                        "cross_entropy takes logits [samples, classes], '" + output + "' is of rank " + rank);
+                        "cross_entropy takes logits [samples, classes], but '" + output + "' has rank " + rank);
                 yield new Loss.CrossEntropy(output, "labels", 0);
             }
             case PAIRS -> {
                 require(
                         rank == 2 || rank == 3 && has(graph, Samples.MASK),
                         "pairs takes embeddings [samples, channels], or [samples, tokens,"
-                                + " channels] and an input attention_mask; '" + output + "' is of rank " + rank);
+                                + " channels] and an input attention_mask, but '" + output + "' has rank " + rank);
                 yield new Loss.CosinePairs(output, rank == 3 ? Samples.MASK : null, "scores");
             }
             case NEXT_TOKEN -> {
                 require(
                         rank == 3 && has(graph, TOKENS),
-                        "next_token takes logits [samples, tokens, vocabulary] and an input input_ids;" + " '" + output
-                                + "' is of rank " + rank);
+                        "next_token takes logits [samples, tokens, vocabulary] and an input input_ids, but '" + output
+                                + "' has rank " + rank);
                 yield new Loss.NextToken(output, TOKENS);
             }
             case DISTILL -> {
@@ -65,7 +65,7 @@ final class TaskLoss {
         };
     }
 
-    /** The output with 0 where the input is padding. */
+    /** The output with zeros where the input is padding. */
     static String counted(Graph graph, FineTuneSettings settings) {
         String output = output(graph, settings);
         return has(graph, Samples.MASK) && rank(graph, output) == 3 ? Padded.zeroed(graph, output, 3, 1) : output;

@@ -8,8 +8,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 
 /**
- * Which constants of a network are learned parameters: what layers, tables and normalisations read, and vectors that are
- * added or multiplied. Masks, scalars and whatever shapes are made of are not among them.
+ * Which constants of a network are learned parameters: those that layers, tables and normalisations read, and vectors
+ * that are added or multiplied. Masks, scalars and constants used for shapes are not.
  */
 final class TrainableConstants {
     private TrainableConstants() {}

@@ -69,15 +69,15 @@ class TaskLossTest {
     @Test
     void anOutputOfAnotherShapeIsRefusedWithWhatTheTaskTakes() {
         assertEquals(
-                "training.loss: cross_entropy takes logits [samples, classes], 'y' is of rank 3",
+                "training.loss: cross_entropy takes logits [samples, classes], but 'y' has rank 3",
                 refusal(Task.CROSS_ENTROPY, network(3)));
         String pairs = refusal(Task.PAIRS, network(3));
         assertTrue(
-                pairs.startsWith("training.loss: pairs takes embeddings") && pairs.endsWith("'y' is of rank 3"), pairs);
-        assertTrue(refusal(Task.PAIRS, network(4, Samples.MASK)).endsWith("'y' is of rank 4"));
+                pairs.startsWith("training.loss: pairs takes embeddings") && pairs.endsWith("'y' has rank 3"), pairs);
+        assertTrue(refusal(Task.PAIRS, network(4, Samples.MASK)).endsWith("'y' has rank 4"));
         String next = refusal(Task.NEXT_TOKEN, network(3, "tokens"));
         assertTrue(next.startsWith("training.loss: next_token takes logits") && next.contains("input_ids"), next);
-        assertTrue(refusal(Task.NEXT_TOKEN, network(2, "input_ids")).endsWith("'y' is of rank 2"));
+        assertTrue(refusal(Task.NEXT_TOKEN, network(2, "input_ids")).endsWith("'y' has rank 2"));
     }
 
     @Test
