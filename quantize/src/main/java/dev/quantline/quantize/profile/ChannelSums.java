@@ -28,8 +28,8 @@ final class ChannelSums {
     /**
      * Adds values laid out as {@code [outer, channels, inner]}. A NaN makes {@code squares} NaN.
      *
-     * @param count how many of the values
-     * @param inner elements between two channels
+     * @param count how many of the values to add
+     * @param inner number of elements between adjacent channels
      */
     void add(float[] values, int count, int inner) {
         if (inner == 1) {
@@ -58,9 +58,8 @@ final class ChannelSums {
         }
     }
 
-    // Channels last. The compiler makes good vector loops of these two in methods of their own: together 1.1 ns a
-    // value, where one
-    // method with both loops took 2.1.
+    // Channels last. The compiler vectorizes these two loops well in separate methods: 1.1 ns per value for both, where
+    // one method with both loops took 2.1.
 
     private void addExtremes(float[] values, int count) {
         int channels = min.length;

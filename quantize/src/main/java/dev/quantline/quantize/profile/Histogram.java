@@ -1,13 +1,13 @@
 package dev.quantline.quantize.profile;
 
 /**
- * A histogram that follows the range of its data in bounded memory. Bins are the intervals {@code [i w, (i+1) w)} with
- * w the smallest power of two for which {@value #BINS} of them cover everything seen; when the range grows, pairs of bins
- * join. The grid depends on the extremes alone, so joining histograms of parts gives exactly the histogram of the
+ * A histogram that follows the range of its data in bounded memory. Bins are the intervals {@code [i w, (i+1) w)} with w
+ * the smallest power of two for which {@value #BINS} of them cover all values seen; when the range grows, pairs of bins
+ * are merged. The grid depends only on the extremes, so merging histograms of parts gives exactly the histogram of the
  * whole, in any order.
  */
 public final class Histogram {
-    /** Bins held; what was seen spans more than half of them unless all values are equal. */
+    /** Number of bins; the values seen span more than half of them unless they are all equal. */
     public static final int BINS = 4096;
 
     private double min = Double.POSITIVE_INFINITY;
@@ -24,7 +24,7 @@ public final class Histogram {
      *
      * @param min    smallest value seen
      * @param max    largest value seen
-     * @param counts as {@link #counts} gave them
+     * @param counts as returned by {@link #counts}
      */
     public Histogram(double min, double max, long[] counts) {
         if (min <= max) {
@@ -36,9 +36,9 @@ public final class Histogram {
     /**
      * Adds values.
      *
-     * @param count   how many of them
+     * @param count   how many of them to add
      * @param least   the smallest of those
-     * @param largest the largest of them; both finite
+     * @param largest the largest of those; both finite
      */
     public void add(float[] values, int count, double least, double largest) {
         cover(least, largest);
@@ -93,12 +93,12 @@ public final class Histogram {
         return (long) Math.floor(Math.scalb(x, -exponent));
     }
 
-    /** Smallest value seen; positive infinity when empty. */
+    /** Smallest value seen; positive infinity if empty. */
     public double min() {
         return min;
     }
 
-    /** Largest value seen; negative infinity when empty. */
+    /** Largest value seen; negative infinity if empty. */
     public double max() {
         return max;
     }
@@ -113,12 +113,12 @@ public final class Histogram {
         return Math.scalb(first + i + 0.5, exponent);
     }
 
-    /** How many values fell into each bin. */
+    /** Number of values in each bin. */
     public long[] counts() {
         return counts.clone();
     }
 
-    /** How many values were seen. */
+    /** Number of values seen. */
     public long total() {
         long sum = 0;
         for (long count : counts) {
@@ -127,7 +127,7 @@ public final class Histogram {
         return sum;
     }
 
-    /** The value below which a share of what was seen lies, to within half a bin and never outside the extremes. */
+    /** The value below which this share of the values lies, to within half a bin and never outside the extremes. */
     public double quantile(double share) {
         double rank = share * total();
         long seen = 0;

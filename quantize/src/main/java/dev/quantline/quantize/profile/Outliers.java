@@ -7,12 +7,12 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * How far an activation's values stray from its bulk, in its own mean mu and standard deviation sd.
+ * How far an activation's values stray from its bulk, in terms of its own mean mu and standard deviation sd.
  *
  * @param kurtosis     E[(x - mu)^4] / sd^4: 3 for a normal distribution
- * @param energyBeyond share of the sum of squares in values farther than k sd from mu, by k; what clipping there would lose
- * @param channels     channels that reach farther than {@value #FAR} sd, the farthest first
- * @param samples      samples that reach farther than that, the farthest first; at most eight are known
+ * @param energyBeyond share of the sum of squares in values farther than k sd from mu, by k: what clipping there would lose
+ * @param channels     channels that reach farther than {@value #FAR} sd, farthest first
+ * @param samples      samples that reach farther than that, farthest first; at most eight are kept
  */
 public record Outliers(
         double kurtosis, Map<Integer, Double> energyBeyond, List<Channel> channels, List<SamplePeak> samples) {
@@ -20,7 +20,7 @@ public record Outliers(
     private static final int MOST_CHANNELS = 32;
     private static final List<Integer> SIGMAS = List.of(3, 4, 6, 8);
 
-    /** A channel and how many standard deviations of the whole tensor it reaches from its mean. */
+    /** A channel and how many standard deviations of the whole tensor it reaches from the tensor's mean. */
     public record Channel(int channel, double sigmas) {}
 
     static Outliers of(TensorProfile seen) {

@@ -12,26 +12,26 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What the profiler saw.
+ * The result of profiling.
  *
- * @param samples  how many samples were run
+ * @param samples  number of samples run
  * @param tensors  by activation name, in graph order
- * @param rewrites what was done to the model before, and what was not and why
+ * @param rewrites the rewrites of the model before profiling, and why others were not made
  */
 public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewrite> rewrites) {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** What was seen of a model nobody says anything about. */
+    /** A profile of a model without recorded rewrites. */
     public Profile(int samples, Map<String, TensorProfile> tensors) {
         this(samples, tensors, List.of());
     }
 
-    /** The same, and how the model was prepared. */
+    /** The same profile with the rewrites that prepared the model. */
     public Profile withRewrites(List<Rewrite> done) {
         return new Profile(samples, tensors, done);
     }
 
-    /** Mean bytes of a sample's activations, all together. */
+    /** Mean bytes of all activations of one sample. */
     public long bytesASample() {
         long values = tensors.values().stream()
                 .mapToLong(tensor -> tensor.histogram().total())
@@ -39,7 +39,7 @@ public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewr
         return values * Float.BYTES / Math.max(1, samples);
     }
 
-    /** Joins the profiles of parts of a data set. The same parts in the same order give the same bytes. */
+    /** Merges the profiles of parts of a data set. The same parts in the same order give the same bytes. */
     public static Profile merge(List<Profile> parts) {
         var tensors = new LinkedHashMap<String, TensorProfile>();
         int samples = 0;
@@ -51,15 +51,14 @@ public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewr
         return new Profile(samples, tensors, parts.isEmpty() ? List.of() : parts.getFirst().rewrites);
     }
 
-    /** Writes JSON. */
     public void write(Path file) throws IOException {
         JSON.writeValue(file.toFile(), this);
     }
 
     /**
-     * Reads what {@link #write} wrote.
+     * Reads a file written by {@link #write}.
      *
-     * @throws BadInput when the file is no profile
+     * @throws BadInput if the file is not a profile
      */
     public static Profile read(Path file) throws IOException {
         try {

@@ -20,19 +20,20 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** The profiling stage: the model as it came to a canonical float model, and statistics of its activations. */
+/** The profiling stage: gathers statistics of the activations of a canonical float model. */
 public final class Profiler {
     private Profiler() {}
 
     /**
-     * Runs samples {@code from} to {@code to} (exclusive) and summarises every activation that may be quantized; tokens that
-     * {@code attention_mask} hides enter no statistic. Memory depends on the batch, not on how many there are. A model that takes a
-     * fixed number of samples at once runs the batches that begin among these, so that parts of a set leave out none between them.
+     * Runs samples {@code from} to {@code to} (exclusive) and summarises every activation that may be quantized; tokens hidden by
+     * {@code attention_mask} enter no statistic. Memory depends on the batch, not on the number of samples. For a model with a
+     * fixed batch size, the batches that begin in this range are run, so that consecutive ranges leave no sample out.
      *
      * @param model   as {@link PreparedModel} holds it
-     * @param batch   samples run at once at most; fewer where what is looked at would take too much memory ({@link BatchSize})
-     * @param exclude names of nodes or tensors that stay float, globs allowed
-     * @throws BadInput when the data does not fit the model or makes it compute NaN, or there is nothing to quantize
+     * @param batch   largest number of samples run at once; fewer if the observed tensors would take too much memory
+     *                ({@link BatchSize})
+     * @param exclude names of nodes or tensors that stay float; globs are allowed
+     * @throws BadInput if the data does not fit the model or makes it compute NaN, or there is nothing to quantize
      */
     public static Profile observe(
             Graph model,
@@ -47,9 +48,9 @@ public final class Profiler {
     }
 
     /**
-     * The same, and says what becomes of padding.
+     * The same with a choice about padding.
      *
-     * @param padding whether tokens that {@code attention_mask} hides count as well
+     * @param padding whether tokens hidden by {@code attention_mask} count as well
      */
     public static Profile observe(
             Graph model,
@@ -88,12 +89,12 @@ public final class Profiler {
                     .toList();
             int begin = begin(samples, from);
             int end = Math.min(samples.size(), begin(samples, to));
-            // Elsewhere than along the first axis, samples cannot be told apart in a batch.
+            // Samples can be told apart in a batch only along the first axis.
             int size = samples.areFirst() ? BatchSize.of(session, inside, samples, batch) : 1;
             samples.forEachBatch(begin, end, size, fed -> {
                 var visible = padding ? Optional.<VisibleTokens>empty() : visible(fed);
-                // side by side, since each has statistics of its own; of several that fail the first in graph order is
-                // named
+                // In parallel, since each tensor has its own statistics; if several fail, the first in graph order is
+                // reported.
                 Stream.concat(
                                 inputs.stream()
                                         .map(input -> failure(
@@ -120,7 +121,7 @@ public final class Profiler {
         return new Profile(seen[0], tensors);
     }
 
-    /** Where the first batch at or behind a sample begins. */
+    /** The start of the first batch at or after a sample. */
     private static int begin(Samples samples, int sample) {
         return Math.ceilDiv(sample, samples.batchSize(1)) * samples.batchSize(1);
     }

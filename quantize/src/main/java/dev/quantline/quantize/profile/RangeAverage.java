@@ -1,10 +1,10 @@
 package dev.quantline.quantize.profile;
 
 /**
- * Moving average of the range of single samples: each weighs {@value #MOMENTUM} of the one after it, and the weights of
- * all that were seen are brought to 1. Averages of parts join to that of the whole, in the order of the parts.
+ * Moving average of the ranges of single samples: each has {@value #MOMENTUM} times the weight of the next one, and the
+ * weights of all samples are normalised to 1. Averages of parts combine to that of the whole if taken in order.
  *
- * @param steps how many samples were seen
+ * @param steps number of samples seen
  * @param low   weighted sum of their smallest values
  * @param high  weighted sum of their largest values
  */
@@ -17,7 +17,7 @@ record RangeAverage(long steps, double low, double high) {
         return new RangeAverage(1, (1 - MOMENTUM) * least, (1 - MOMENTUM) * largest);
     }
 
-    /** This average, continued by what was seen later. */
+    /** This average continued by a later one. */
     RangeAverage then(RangeAverage later) {
         double decay = Math.pow(MOMENTUM, later.steps);
         return new RangeAverage(steps + later.steps, low * decay + later.low, high * decay + later.high);

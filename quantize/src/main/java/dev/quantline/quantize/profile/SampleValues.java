@@ -9,14 +9,14 @@ import java.util.function.Consumer;
 /**
  * One sample's part of an activation.
  *
- * @param sample which sample, counted over the data set; {@link #ALL} where samples cannot be told apart
- * @param values row-major; the array serves the next sample again
- * @param count  how many of them there are
- * @param shape  the activation's, for this sample alone
+ * @param sample index over the data set; {@link #ALL} if samples cannot be told apart
+ * @param values row-major; the array is reused for the next sample
+ * @param count  number of values in use
+ * @param shape  the activation's shape for this sample alone
  */
 record SampleValues(int sample, float[] values, int count, long[] shape) {
     static final int ALL = -1;
-    /** Axes that may be tokens, the usual first, by rank: [batch, tokens, channels], [batch, heads, tokens, size]. */
+    /** Axes that may be tokens, most usual first, by rank: [batch, tokens, channels], [batch, heads, tokens, size]. */
     private static final int[][] TOKEN_AXES = {{}, {}, {1}, {1, 2}, {2, 1, 3}};
 
     /**
@@ -24,9 +24,9 @@ record SampleValues(int sample, float[] values, int count, long[] shape) {
      *
      * @param batch   FLOAT
      * @param first   index of the first sample
-     * @param samples how many samples the batch has
-     * @param visible tokens that count; empty keeps all
-     * @param action  takes one sample after the other
+     * @param samples number of samples in the batch
+     * @param visible tokens that count; empty: all do
+     * @param action  receives one sample after the other
      */
     static void forEach(
             Tensor batch, int first, int samples, Optional<VisibleTokens> visible, Consumer<SampleValues> action) {
@@ -59,7 +59,7 @@ record SampleValues(int sample, float[] values, int count, long[] shape) {
         }
     }
 
-    /** @param inner elements between two tokens */
+    /** @param inner number of elements per token */
     private static int copy(FloatBuffer from, float[] to, int inner, int tokens, int[] runs) {
         int count = 0;
         for (int row = 0; row < from.limit(); row += tokens * inner) {
@@ -72,7 +72,7 @@ record SampleValues(int sample, float[] values, int count, long[] shape) {
         return count;
     }
 
-    /** The axis that is as long as the mask; -1 when there is none. Rows of all samples may stand below each other. */
+    /** The axis that is as long as the mask; -1 if there is none. The first axis may hold the rows of all samples, one below the other. */
     private static int tokenAxis(long[] shape, int tokens) {
         if (shape[0] == tokens && tokens > 1) {
             return 0;

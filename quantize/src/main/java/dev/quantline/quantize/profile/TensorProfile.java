@@ -11,9 +11,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What is known of one activation after some samples: extremes, moments, a histogram and outliers of the whole, extremes
- * and moments of each channel, the samples that reach farthest. Its size does not depend on how much was seen, and profiles
- * of parts of a data set join to that of the whole.
+ * Statistics of one activation over some samples: extremes, moments, a histogram and outliers of the whole tensor, extremes
+ * and moments of each channel, and the samples that reach farthest. Its size does not depend on the number of samples, and
+ * profiles of parts of a data set merge into that of the whole.
  */
 @JsonIgnoreProperties(
         value = {"mean", "deviation", "outliers"},
@@ -47,7 +47,7 @@ public final class TensorProfile {
 
     @JsonProperty
     private double[] channelSquares = {};
-    /** What the activation is; null where nobody asked. */
+    /** The kind of activation; null if unknown. */
     @JsonProperty
     private ActivationKind kind;
 
@@ -56,7 +56,7 @@ public final class TensorProfile {
 
     @JsonProperty
     private List<SamplePeak> peaks = List.of();
-    /** Batches disagreed about the number of channels: nothing is known of single ones. */
+    /** Whether batches disagreed about the number of channels; per-channel statistics are then empty. */
     @JsonProperty
     private boolean mixed;
 
@@ -103,7 +103,7 @@ public final class TensorProfile {
         return Arrays.copyOf(counts, used);
     }
 
-    /** A profile of the same activation that has seen nothing. */
+    /** An empty profile of the same activation. */
     TensorProfile empty() {
         return new TensorProfile(tensor, axis, kind);
     }
@@ -124,7 +124,7 @@ public final class TensorProfile {
         return tensor;
     }
 
-    /** What the activation is. */
+    /** The kind of activation. */
     public Optional<ActivationKind> kind() {
         return Optional.ofNullable(kind);
     }
@@ -147,7 +147,7 @@ public final class TensorProfile {
         return Math.sqrt(Math.max(0, sumOfSquares / n - mean() * mean()));
     }
 
-    /** Smallest value of each channel; empty when batches disagreed about the number of channels. */
+    /** Smallest value of each channel; empty if batches disagreed about the number of channels. */
     public float[] channelMin() {
         return channelMin.clone();
     }
@@ -172,7 +172,7 @@ public final class TensorProfile {
         return Arrays.stream(sums).map(channel -> channel / each).toArray();
     }
 
-    /** Moving average of the samples' smallest values, the latest weighing most. */
+    /** Moving average of the samples' smallest values, with the latest weighted most. */
     public double averageMin() {
         return average.least();
     }
@@ -182,7 +182,7 @@ public final class TensorProfile {
         return average.largest();
     }
 
-    /** The samples with the largest magnitudes, the largest first. */
+    /** The samples with the largest magnitudes, largest first. */
     public List<SamplePeak> peaks() {
         return peaks;
     }
@@ -194,9 +194,9 @@ public final class TensorProfile {
     }
 
     /**
-     * Whether some values are the constants of an attention mask: at least {@value #FEWEST_MASKED} of all, of a magnitude
-     * of {@value #SMALLEST_MASK} or more, with nothing at all in most of the range between them and the others. Outliers of
-     * a network are fewer.
+     * Whether some values are the constants of an attention mask: at least a share of {@value #FEWEST_MASKED} with a
+     * magnitude of {@value #SMALLEST_MASK} or more, and none in most of the range between them and the other values. True
+     * outliers of a network are rarer.
      */
     public boolean holdsMask() {
         double extreme = Math.abs(histogram.min()) > Math.abs(histogram.max()) ? histogram.min() : histogram.max();
@@ -216,13 +216,13 @@ public final class TensorProfile {
     }
 
     /**
-     * Adds one activation of some samples.
+     * Adds the values of the activation for some samples.
      *
      * @param batch   FLOAT of any shape
      * @param first   index of the first sample in the data set
-     * @param samples how many samples it holds
+     * @param samples number of samples that it contains
      * @param visible tokens that count; empty: all do
-     * @throws BadInput when it holds NaN or infinity
+     * @throws BadInput if it contains NaN or infinity
      */
     void add(Tensor batch, int first, int samples, Optional<VisibleTokens> visible) {
         SampleValues.forEach(batch, first, samples, visible, this::add);
@@ -242,8 +242,8 @@ public final class TensorProfile {
         double largest = sums.largest();
         double squares = ChannelSums.total(sums.squares);
         if (!Double.isFinite(least + largest) || !Double.isFinite(squares)) {
-            throw new BadInput("activation '" + tensor
-                    + "' holds NaN or infinity on this data: the model cannot be quantized with it");
+            throw new BadInput(
+                    "activation '" + tensor + "' contains NaN or infinity on this data: correct the data or the model");
         }
         histogram.add(part.values(), part.count(), least, largest);
         average = average.then(RangeAverage.of(least, largest));
@@ -253,7 +253,7 @@ public final class TensorProfile {
         join(sums, false, ChannelSums.total(sums.sums), squares);
     }
 
-    /** Adds everything another profile of the same tensor has seen. */
+    /** Adds all statistics of another profile of the same tensor. */
     void add(TensorProfile other) {
         histogram.add(other.histogram);
         average = average.then(other.average);

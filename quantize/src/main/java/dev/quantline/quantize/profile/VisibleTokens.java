@@ -7,7 +7,7 @@ import java.util.Arrays;
  * Which tokens of each sample of a batch count; the others are padding.
  *
  * @param tokens length of the sequences, padding included
- * @param runs   for each sample the begin and end (exclusive) of every stretch of tokens that count
+ * @param runs   for each sample the begin and end (exclusive) of every run of visible tokens
  */
 record VisibleTokens(int tokens, int[][] runs) {
     /** @param mask {@code [samples, tokens]}: 0 hides a token */
@@ -31,7 +31,7 @@ record VisibleTokens(int tokens, int[][] runs) {
         return new VisibleTokens(tokens, runs);
     }
 
-    /** How many tokens of a sample count. */
+    /** Number of visible tokens of a sample. */
     int count(int sample) {
         int count = 0;
         for (int i = 0; i < runs[sample].length; i += 2) {
