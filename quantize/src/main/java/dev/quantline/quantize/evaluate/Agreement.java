@@ -2,7 +2,7 @@ package dev.quantline.quantize.evaluate;
 
 import dev.quantline.onnx.Tensor;
 
-/** How many elements of an output of integers or truth values are equal: near misses of a class or an index mean nothing. */
+/** Share of equal elements in outputs of integers or booleans, where near misses of a class or an index mean nothing. */
 public final class Agreement implements Closeness {
     private long equal;
     private long seen;
@@ -17,7 +17,7 @@ public final class Agreement implements Closeness {
         seen += Math.max(one.length, two.length);
     }
 
-    /** Equal elements over all; 1 where there are none. */
+    /** Equal elements as a fraction of all; 1 if there are none. */
     public double share() {
         return seen == 0 ? 1 : (double) equal / seen;
     }

@@ -11,14 +11,14 @@ import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
 
 /**
- * Average precision as COCO defines it (Lin et al., arXiv 1405.0312; {@code pycocotools.COCOeval} for boxes, of all sizes, none a
- * crowd). In each picture the boxes found of a class take, from the highest score down, the right box that they overlap most and that
- * is not taken yet, if by the threshold at least. Over all pictures, from the highest score down, that gives precision at each recall;
- * what counts is the highest precision at that recall or above, averaged over the recalls 0, .01, ..., 1, then over thresholds and over
- * the classes that have right boxes.
+ * Average precision as COCO defines it (Lin et al., arXiv 1405.0312; {@code pycocotools.COCOeval} for boxes of all sizes, without
+ * crowds). In each picture, the detections of a class are matched in order of decreasing score, each to the unmatched true box that it
+ * overlaps most, if that overlap reaches the threshold. Over all pictures, in order of decreasing score, this gives precision at each
+ * recall; the highest precision at that recall or above is averaged over the recalls 0, .01, ..., 1, then over thresholds and over the
+ * classes that have true boxes.
  */
 final class AveragePrecision {
-    /** Boxes that count of one class in one picture. */
+    /** Largest number of detections of one class in one picture that count. */
     static final int MOST = 100;
 
     private static final int RECALLS = 101;
@@ -30,7 +30,7 @@ final class AveragePrecision {
         this.thresholds = thresholds;
     }
 
-    /** Over the thresholds .5, .55, ..., .95, each the double that pycocotools takes: boxes of whole numbers often overlap by just that. */
+    /** Over the thresholds .5, .55, ..., .95, with the doubles of pycocotools: boxes with integer edges often overlap by exactly that. */
     static AveragePrecision overThresholds() {
         return new AveragePrecision(IntStream.range(0, 10)
                 .mapToDouble(i -> .5 + i * ((.95 - .5) / 9))
@@ -42,10 +42,10 @@ final class AveragePrecision {
         return new AveragePrecision(.5);
     }
 
-    /** All boxes found of one class. */
+    /** All detections of one class. */
     private static final class Ranking {
         private double[] scores = new double[0];
-        /** A bit for each threshold. */
+        /** One bit per threshold. */
         private int[] matched = new int[0];
 
         private int found;
@@ -62,10 +62,10 @@ final class AveragePrecision {
     }
 
     /**
-     * Sees one picture.
+     * Adds one picture.
      *
-     * @param found in any order
-     * @param right class and boxes
+     * @param found detections in any order
+     * @param right true boxes by class
      */
     void add(List<Detection> found, Map<Integer, List<Box>> right) {
         var byClass = found.stream().collect(Collectors.groupingBy(Detection::label));
@@ -101,7 +101,7 @@ final class AveragePrecision {
         ranking.right += right.size();
     }
 
-    /** The free box with the largest overlap, the last of several as in pycocotools; -1 where none reaches the threshold. */
+    /** The unmatched box with the largest overlap, the last one of ties as in pycocotools; -1 if none reaches the threshold. */
     private static int match(double[] overlaps, boolean[] taken, double threshold) {
         int match = -1;
         double most = threshold;
@@ -114,7 +114,7 @@ final class AveragePrecision {
         return match;
     }
 
-    /** The mean, 0 to 1; not a number where there are no right boxes. */
+    /** The mean, 0 to 1; NaN if there are no true boxes. */
     double value() {
         return classes.values().stream()
                 .filter(ranking -> ranking.right > 0)
@@ -136,7 +136,7 @@ final class AveragePrecision {
                         ranking.right));
     }
 
-    /** @param matched 1 or 0, by falling score */
+    /** @param matched 1 or 0, in order of decreasing score */
     private static double area(int[] matched, int right) {
         var recall = new double[matched.length];
         var precision = new double[matched.length];

@@ -1,8 +1,8 @@
 package dev.quantline.quantize.evaluate;
 
-/** A box by its left, upper, right and lower edge, in any unit: pixels or shares of the picture's sides give the same overlaps. */
+/** A box by its left, upper, right and lower edge, in any unit: overlaps are the same in pixels and in fractions of the picture. */
 record Box(double x1, double y1, double x2, double y2) {
-    /** By its middle and its sides. */
+    /** By its centre and its sides. */
     static Box centred(double x, double y, double width, double height) {
         return new Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2);
     }
@@ -15,7 +15,7 @@ record Box(double x1, double y1, double x2, double y2) {
         return Math.max(0, x2 - x1) * Math.max(0, y2 - y1);
     }
 
-    /** Intersection over union; 0 where neither box has an area. */
+    /** Intersection over union; 0 if neither box has an area. */
     double overlap(Box other) {
         double width = Math.min(x2, other.x2) - Math.max(x1, other.x1);
         double height = Math.min(y2, other.y2) - Math.max(y1, other.y1);

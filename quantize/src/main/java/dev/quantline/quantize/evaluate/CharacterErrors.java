@@ -10,8 +10,9 @@ import java.util.Optional;
 
 /**
  * Character error rate of CTC outputs {@code [samples, time, characters]}, decoded greedily: the most probable character of each step,
- * repetitions taken once, blanks left out (Graves et al., ICML 2006). Characters to insert, leave out or replace, over the characters
- * there are in the right texts {@code [samples, length]}, which negative numbers fill up.
+ * with repetitions merged and blanks removed (Graves et al., ICML 2006). The rate is the number of insertions, deletions and
+ * substitutions, divided by the number of characters in the true texts {@code [samples, length]}, which are padded with negative
+ * numbers.
  */
 final class CharacterErrors implements OneOutput {
     private final boolean blankIsLast;
@@ -21,8 +22,8 @@ final class CharacterErrors implements OneOutput {
     private long characters;
 
     /**
-     * @param blankIsLast whether the last character stands for nothing (TensorFlow), else the first (PyTorch)
-     * @param named       the output; the first one of floats when empty
+     * @param blankIsLast whether the blank is the last character (TensorFlow); otherwise it is the first (PyTorch)
+     * @param named       the output; the first float output if empty
      */
     CharacterErrors(boolean blankIsLast, Optional<String> named, Targets targets) {
         this.blankIsLast = blankIsLast;
@@ -36,9 +37,9 @@ final class CharacterErrors implements OneOutput {
         var output = outputs.get(output(outputs));
         if (output.rank() != 3 || output.dim(0) != fed.size() || texts.rank() != 2) {
             throw new BadInput(
-                    "metric cer needs scores [samples, time, characters] and targets [samples, length], and output '"
-                            + output(outputs) + "' is " + output + ", targets are " + texts
-                            + ": name another with evaluation.output");
+                    "metric cer needs scores [samples, time, characters] and targets [samples, length], but output '"
+                            + output(outputs) + "' is " + output + " and targets are " + texts
+                            + ": name another output with evaluation.output");
         }
         for (int i = 0; i < fed.size(); i++) {
             var wanted = Arrays.stream(texts.rows(i, i + 1).toLongs())
@@ -66,7 +67,7 @@ final class CharacterErrors implements OneOutput {
         return Arrays.copyOf(text, length);
     }
 
-    /** Levenshtein's distance. */
+    /** Levenshtein distance. */
     private static long edits(long[] from, long[] to) {
         var above = new long[to.length + 1];
         Arrays.setAll(above, j -> j);
@@ -90,7 +91,7 @@ final class CharacterErrors implements OneOutput {
     @Override
     public double value() {
         if (characters == 0) {
-            throw new BadInput("metric cer: the targets hold no characters");
+            throw new BadInput("metric cer: the targets contain no characters");
         }
         return (double) wrong / characters;
     }

@@ -9,16 +9,16 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Predicted classes against the right ones, one for a sample or for each of its positions (words, pixels): of scores
- * {@code [samples, ..., classes]} the largest along the last axis, of integers themselves. Right classes below 0 are not asked for, as
- * padding has them.
+ * Predicted classes compared with the true ones, one per sample or per position in it (word, pixel): for scores
+ * {@code [samples, ..., classes]} the largest along the last axis, for integers the values themselves. True classes below 0, such as
+ * those of padding, are ignored.
  */
 final class Classes implements OneOutput {
-    /** What is made of it. */
+    /** The figure to compute. */
     enum Figure {
-        /** Harmonic mean of precision and recall of each class that is right or predicted anywhere, averaged over those classes. */
+        /** Harmonic mean of precision and recall per class, averaged over the classes that occur among the true or predicted ones. */
         MACRO_F1,
-        /** Share of samples all of whose positions are right. */
+        /** Share of samples in which every position is right. */
         EXACT_MATCH
     }
 
@@ -31,7 +31,7 @@ final class Classes implements OneOutput {
     private int samples;
     private int exact;
 
-    /** @param named the output; the first one of floats when empty */
+    /** @param named the output; the first float output if empty */
     Classes(Figure figure, Optional<String> named, Targets targets) {
         this.figure = figure;
         this.named = named;
@@ -45,9 +45,9 @@ final class Classes implements OneOutput {
         var found = output.type().isFloating() ? largest(output) : output.toLongs();
         var wanted = (rows.size() == found.length ? rows : targets.trimmed(rows, fed)).toLongs();
         if (found.length != wanted.length) {
-            throw new BadInput("output '" + output(outputs) + "' is " + output + ", which makes " + found.length
-                    + " classes, and the data" + " has " + wanted.length + " for " + fed.size()
-                    + " samples: name another with evaluation.output");
+            throw new BadInput("output '" + output(outputs) + "' is " + output + ", which gives " + found.length
+                    + " classes, but the data has " + wanted.length + " for " + fed.size()
+                    + " samples: name another output with evaluation.output");
         }
         for (int i = 0; i < fed.size(); i++) {
             int each = wanted.length / fed.size();
@@ -69,13 +69,13 @@ final class Classes implements OneOutput {
         var found = new long[values.length / Math.max(1, classes)];
         for (int i = 0; i < found.length; i++) {
             int best = largest(values, i * classes, classes);
-            // Not a number is no class.
+            // NaN is not a class.
             found[i] = Float.isNaN(values[i * classes + best]) ? -1 : best;
         }
         return found;
     }
 
-    /** Which of {@code count} values from {@code from} on is the largest, the first of several. */
+    /** Index of the largest of {@code count} values from {@code from} on, the first one of ties. */
     static int largest(float[] values, int from, int count) {
         int best = 0;
         for (int i = 1; i < count; i++) {

@@ -22,13 +22,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The FLOAT tensors that a model is tuned for and judged by: its FLOAT outputs, and what every other output (classes, masks, maps of
- * probabilities) was made of, which are the last FLOAT tensors before it. Errors of a class are all or nothing; those of the scores it
- * was chosen by say how close it was.
+ * The FLOAT tensors that a model is tuned for and judged by: its FLOAT outputs and, for every other output (classes, masks, maps of
+ * probabilities), the last FLOAT tensors before it. A class is either right or wrong; the scores that it was chosen from show by how
+ * much.
  */
 public final class ComparedOutputs {
     private final List<String> outputs;
-    /** The output that each end is, or is before. */
+    /** The output that each tensor is, or leads to. */
     private final Map<String, String> ends;
 
     private ComparedOutputs(List<String> outputs, Map<String, String> ends) {
@@ -36,7 +36,7 @@ public final class ComparedOutputs {
         this.ends = ends;
     }
 
-    /** Outputs first, in the model's order; what is an input or a constant of the model is none. */
+    /** Outputs first, in the model's order; inputs and constants of the model are not among them. */
     public static ComparedOutputs of(Graph model) {
         var search = new Search(model);
         var outputs = model.outputs().stream().map(ValueInfoProto::getName).toList();
@@ -64,7 +64,7 @@ public final class ComparedOutputs {
 
         void before(String tensor, String output) {
             var producer = index.producer(tensor);
-            // Sizes say nothing of values.
+            // Sizes do not depend on values.
             if (producer.isEmpty() || producer.get().is("Shape", "Size")) {
                 return;
             }
@@ -82,10 +82,10 @@ public final class ComparedOutputs {
     }
 
     /**
-     * Those a metric looks at.
+     * The tensors that a metric reads.
      *
-     * @param output named; the first one of floats when empty
-     * @throws BadInput when the model has no output of that name, or nothing here belongs to it
+     * @param output its name; the first float output if empty
+     * @throws BadInput if the model has no such output, or no FLOAT tensor leads to it
      */
     public ComparedOutputs lookedAt(Optional<String> output) {
         String wanted = output.or(() -> ends.values().stream().findFirst()).orElse("");
@@ -93,22 +93,21 @@ public final class ComparedOutputs {
         kept.values().retainAll(Set.of(wanted));
         if (kept.isEmpty()) {
             throw new BadInput("evaluation.output: no float tensor is, or leads to, an output '" + wanted
-                    + "'; outputs are " + outputs);
+                    + "'; the outputs are " + outputs);
         }
         return new ComparedOutputs(outputs, kept);
     }
 
-    /** Names of the tensors. */
     public List<String> names() {
         return List.copyOf(ends.keySet());
     }
 
-    /** The output that a tensor is, or that it is before. */
+    /** The output that a tensor is, or leads to. */
     public String outputOf(String end) {
         return ends.get(end);
     }
 
-    /** Those that another form of the model still has. */
+    /** Those that another form of the model still computes. */
     public ComparedOutputs in(Graph form) {
         var made =
                 form.nodes().stream().flatMap(node -> node.outputs().stream()).collect(Collectors.toSet());
@@ -117,7 +116,7 @@ public final class ComparedOutputs {
         return new ComparedOutputs(outputs, kept);
     }
 
-    /** A form of the model that puts out these tensors and nothing else. */
+    /** A form of the model whose only outputs are these tensors. */
     public Graph alone(Graph form) {
         var shown = form.copy();
         shown.outputs().clear();
@@ -125,7 +124,7 @@ public final class ComparedOutputs {
         return shown;
     }
 
-    /** A form of the model that puts out these tensors behind its outputs. */
+    /** A form of the model with these tensors as additional outputs. */
     public Graph beside(Graph form) {
         var shown = form.copy();
         ends.keySet().stream()
@@ -134,7 +133,7 @@ public final class ComparedOutputs {
         return shown;
     }
 
-    /** Loads a file as its user would; one that does not put out all of these tensors is made to. */
+    /** Loads a file as its user would, or with additional outputs if it lacks some of these tensors. */
     public Session open(Path file, Provider provider, Session.Optimization optimization) throws IOException {
         return outputs.containsAll(ends.keySet())
                 ? Session.open(file, provider, optimization)

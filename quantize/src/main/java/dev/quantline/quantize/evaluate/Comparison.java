@@ -10,21 +10,21 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** All outputs of two models compared, batch by batch, each by its own kind. */
+/** Compares all outputs of two models, batch by batch, each according to its element type. */
 public final class Comparison {
     private final Map<String, Closeness> outputs = new LinkedHashMap<>();
 
     /**
-     * Sees one batch.
+     * Adds one batch.
      *
      * @param reference outputs of one model, by name
-     * @param other     outputs of the other; of other sizes where those depend on values: what only one has is compared with 0
+     * @param other     outputs of the other model; sizes may differ if they depend on values: missing elements count as 0
      */
     public void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other) {
         add(fed, reference, other, Optional.empty());
     }
 
-    /** The same, the metric's own outputs on the rows it looks at. */
+    /** The same with the metric's own outputs reduced to the rows that it reads. */
     void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other, Optional<Metric> metric) {
         var judged = metric.map(present -> present.outputs(reference)).orElse(List.of());
         reference.forEach((name, tensor) -> {
@@ -37,24 +37,24 @@ public final class Comparison {
         });
     }
 
-    /** By name, in the order of the first batch. */
+    /** Closeness by output name, in the order of the first batch. */
     public Map<String, Closeness> outputs() {
         return outputs;
     }
 
     /**
-     * The output of floats that is farthest from its counterpart; one that is not finite before all others.
+     * The float output that is farthest from its reference; one that is not finite counts as the farthest.
      *
-     * @throws BadInput when no output holds floats
+     * @throws BadInput if no output is of floats
      */
     public Fidelity worst() {
         return worst(outputs.values().stream())
                 .orElseThrow(() -> new BadInput("none of the outputs " + outputs.keySet()
-                        + " holds floats, and no float tensor before them is known: "
-                        + "nothing says how close the quantized model is"));
+                        + " is of floats, and no float tensor before them is known: "
+                        + "the closeness of the quantized model cannot be measured"));
     }
 
-    /** The farthest of these outputs, or of all where none of these holds floats. @throws BadInput when none at all does */
+    /** The farthest of these outputs, or of all if none of these is of floats. @throws BadInput if none at all is */
     Fidelity worst(List<String> names) {
         return worst(names.stream().map(outputs::get)).orElseGet(this::worst);
     }
@@ -66,7 +66,7 @@ public final class Comparison {
                         .thenComparing(Fidelity::sqnrDb));
     }
 
-    /** Mean over the outputs of floats of squared error over power. */
+    /** Squared error relative to the power, averaged over the float outputs. */
     public double relativeError() {
         return floats().stream()
                 .mapToDouble(Fidelity::relativeError)

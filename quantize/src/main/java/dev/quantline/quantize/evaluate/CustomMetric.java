@@ -16,9 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The mean over samples of what an {@link CustomMetricGraph} gives for each. */
+/** The mean over samples of the figures that a {@link CustomMetricGraph} computes. */
 final class CustomMetric implements Metric {
-    /** Has one number for two samples. */
+    /** Array with one number per two samples. */
     private static final String SCORES = "scores";
 
     private final CustomMetricGraph own;
@@ -28,7 +28,7 @@ final class CustomMetric implements Metric {
     private double sum;
     private int samples;
 
-    /** @throws BadInput when ONNX Runtime refuses the graph */
+    /** @throws BadInput if ONNX Runtime rejects the graph */
     CustomMetric(CustomMetricGraph own, Dataset data) {
         this.own = own;
         this.data = data;
@@ -52,7 +52,7 @@ final class CustomMetric implements Metric {
         if (read.isEmpty()) {
             throw wrong(
                     "it reads none of the model's outputs " + outputs.keySet()
-                            + ": call an input as the output it reads",
+                            + ": give an input the name of the output to read",
                     null);
         }
         return read;
@@ -65,14 +65,14 @@ final class CustomMetric implements Metric {
         var figures = figures(given);
         if (figures.rank() != 1 || figures.dim(0) != fed.size()) {
             throw wrong(
-                    "it gives " + figures + " for " + fed.size()
-                            + " samples, and is to give one figure for each, [samples]",
+                    "it returns " + figures + " for " + fed.size()
+                            + " samples, but must return one figure per sample, [samples]",
                     null);
         }
         for (int i = 0; i < fed.size(); i++) {
             double figure = figures.get(i);
             if (!Double.isFinite(figure)) {
-                throw wrong("of sample " + (fed.first() + i) + " it is " + figure, null);
+                throw wrong("its figure for sample " + (fed.first() + i) + " is " + figure, null);
             }
             sum += figure;
         }
@@ -83,13 +83,13 @@ final class CustomMetric implements Metric {
         try {
             return session.run(given).values().stream()
                     .findFirst()
-                    .orElseThrow(() -> wrong("its output is no tensor of numbers", null));
+                    .orElseThrow(() -> wrong("its output is not a tensor of numbers", null));
         } catch (BadInput refused) {
             throw wrong(refused.getMessage(), refused);
         }
     }
 
-    /** Of an output of the model; else of an input, as the model gets it; else of an array that is there for the metric. */
+    /** The value of an output of the model; otherwise of an input as the model gets it; otherwise of an array for the metric. */
     private Tensor value(String name, Dataset.Batch fed, Map<String, Tensor> outputs) {
         return Optional.ofNullable(outputs.getOrDefault(name, fed.arrays().get(name)))
                 .orElseGet(() -> {
@@ -101,7 +101,7 @@ final class CustomMetric implements Metric {
                                 .filter(array -> data.has(array) && !array.equals(SCORES))
                                 .forEach(known::add);
                         throw wrong(
-                                "its input '" + name + "' is no output of the model and no array of the data: "
+                                "its input '" + name + "' is neither an output of the model nor an array of the data: "
                                         + ClosestName.hint(name, known),
                                 null);
                     }
@@ -121,7 +121,7 @@ final class CustomMetric implements Metric {
             throw wrong(
                     "its input '" + input.getName() + "' takes "
                             + ValueInfos.type(input).map(Enum::name).orElse("no numbers")
-                            + shape.map(Arrays::toString).orElse("") + " (-1: any), and '" + input.getName() + "' is "
+                            + shape.map(Arrays::toString).orElse("") + " (-1: any), but '" + input.getName() + "' is "
                             + value,
                     null);
         }

@@ -16,15 +16,15 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 /**
- * A metric that its user wrote as an ONNX model. Its inputs are called as outputs of the judged model, as its inputs, or as arrays of the
- * data; its output is a figure for each sample, {@code [samples]}, whose mean is the metric. It is a stranger's file: operators of ONNX
- * alone and functions that it defines of them, everything in the one small file.
+ * A metric that a user wrote as an ONNX model. Its inputs are named after outputs of the judged model, after its inputs, or after arrays
+ * of the data; its output is one figure per sample, {@code [samples]}, whose mean is the metric. The file is untrusted: only standard
+ * ONNX operators and functions defined from them are allowed, and everything must be in the one small file.
  *
- * @param name  what reports call it: the file's name
- * @param graph functions written out
+ * @param name  its name in reports: the name of the file
+ * @param graph the graph with functions inlined
  */
 public record CustomMetricGraph(String name, Graph graph, boolean largerIsBetter) {
-    /** Entry of the model's metadata that says which figures are better: {@code higher} or {@code lower}. */
+    /** Metadata entry that says which figures are better: {@code higher} or {@code lower}. */
     public static final String BETTER = "quantline.better";
 
     private static final String HIGHER = "higher";
@@ -34,18 +34,19 @@ public record CustomMetricGraph(String name, Graph graph, boolean largerIsBetter
     /**
      * Reads and checks a file.
      *
-     * @param stated {@code higher} or {@code lower}, where the request says it
-     * @throws BadInput when it is larger than 16 MiB, no ONNX model, has external data, operators of other domains or several outputs, or
-     *                  nothing says which figures are better
+     * @param stated {@code higher} or {@code lower}, if the request says so
+     * @throws BadInput if it is larger than 16 MiB or not an ONNX model, has external data, operators of other domains or several
+     *     outputs, or if the better direction is stated nowhere
      */
     public static CustomMetricGraph read(Path file, Optional<String> stated) throws IOException {
         String name = file.getFileName().toString();
         if (Files.size(file) > LARGEST) {
             throw new BadInput("evaluation.metric: " + name + " has " + Files.size(file)
-                    + " bytes, and a metric may have " + LARGEST);
+                    + " bytes, but a metric may have at most " + LARGEST);
         }
         if (!ModelFile.externalNames(file).isEmpty()) {
-            throw new BadInput("evaluation.metric: " + name + " keeps tensors in other files: store them inside");
+            throw new BadInput(
+                    "evaluation.metric: " + name + " keeps tensors in external files: store them inside the model");
         }
         var graph = ModelFile.read(file);
         refuseForeign(name, graph.toProto().getGraph());
@@ -53,7 +54,7 @@ public record CustomMetricGraph(String name, Graph graph, boolean largerIsBetter
         if (graph.outputs().size() != 1) {
             throw new BadInput("evaluation.metric: " + name + " has the outputs "
                     + graph.outputs().stream().map(ValueInfoProto::getName).toList()
-                    + ", and a metric has one, a figure for each sample");
+                    + ", but a metric has one, with a figure per sample");
         }
         return new CustomMetricGraph(
                 name,
@@ -66,7 +67,7 @@ public record CustomMetricGraph(String name, Graph graph, boolean largerIsBetter
         for (var node : graph.getNodeList()) {
             if (!node.getDomain().isEmpty() && !node.getDomain().equals("ai.onnx")) {
                 throw new BadInput("evaluation.metric: " + name + " calls " + node.getDomain() + "." + node.getOpType()
-                        + " in node '" + node.getName() + "', and a metric is made of ONNX's own operators");
+                        + " in node '" + node.getName() + "', but a metric may only use standard ONNX operators");
             }
             Bodies.of(node).forEach(body -> refuseForeign(name, body));
         }
@@ -74,19 +75,19 @@ public record CustomMetricGraph(String name, Graph graph, boolean largerIsBetter
 
     private static String direction(String name, Optional<String> inFile, Optional<String> stated) {
         inFile.filter(word -> !DIRECTIONS.contains(word)).ifPresent(word -> {
-            throw new BadInput(
-                    "evaluation.metric: " + name + " has '" + word + "' as " + BETTER + ", which is higher or lower");
+            throw new BadInput("evaluation.metric: " + name + " has '" + word + "' as " + BETTER
+                    + ", which must be higher or lower");
         });
         if (inFile.isPresent() && stated.isPresent() && !inFile.equals(stated)) {
-            throw new BadInput("evaluation.better is " + stated.get() + ", and " + name + " says itself that "
+            throw new BadInput("evaluation.better is " + stated.get() + ", but " + name + " itself says that "
                     + inFile.get() + " is better");
         }
         return inFile.or(() -> stated)
-                .orElseThrow(() -> new BadInput("evaluation.better: nothing says whether a higher or a lower figure"
-                        + " of " + name + " is better: say so here, or as " + BETTER + " in the file's metadata"));
+                .orElseThrow(() -> new BadInput("evaluation.better: nothing says whether higher or lower figures"
+                        + " of " + name + " are better: state it here, or as " + BETTER + " in the file's metadata"));
     }
 
-    /** What it reads: outputs and inputs of the judged model, and arrays of the data. */
+    /** The names of its inputs: outputs and inputs of the judged model, and arrays of the data. */
     public Set<String> reads() {
         return inputs().stream().map(ValueInfoProto::getName).collect(Collectors.toSet());
     }

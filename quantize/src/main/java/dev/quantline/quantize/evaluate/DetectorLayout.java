@@ -15,10 +15,10 @@ import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-/** Tells by names and shapes which outputs of a detector hold what. */
+/** Recognises the outputs of a detector by names and shapes. */
 final class DetectorLayout {
     private static final int CORNERS = 4;
-    /** A box, its score, and perhaps its class. */
+    /** A box with its score as fifth column. */
     private static final int SCORED = 5;
 
     private static final int ROW = 6;
@@ -32,12 +32,12 @@ final class DetectorLayout {
     }
 
     /**
-     * The first layout that fits: {@link Queries} and {@link Anchors} by the names of their outputs, {@link Labelled} by shapes, where
-     * several fit by names; {@link Rows} and {@link Head} are the first output of floats.
+     * The first layout that fits: {@link Queries} and {@link Anchors} by the names of their outputs, {@link Labelled} by shapes, and
+     * by names if several fit; {@link Rows} and {@link Head} are the first float output.
      *
-     * @param named   an output that is to be among those read
-     * @param sigmoid whether only queries are looked for, whose classes have probabilities of their own
-     * @throws BadInput when none fits, or it is not clear which outputs
+     * @param named   an output that the layout must read
+     * @param sigmoid whether to look only for queries, with independent class probabilities
+     * @throws BadInput if none fits, or if the outputs are ambiguous
      */
     static DetectorOutputs of(Map<String, Tensor> outputs, Optional<String> named, boolean sigmoid) {
         named.ifPresent(name -> Metric.named(outputs, name));
@@ -64,7 +64,7 @@ final class DetectorLayout {
                         + "and no output [samples, 4 + classes, anchors] or [samples, found, 6]";
         return new BadInput("metric map finds " + wanted
                 + named.map(name -> " with '" + name + "' among them").orElse("") + " in the outputs " + outputs
-                + ": docs/job.md#metrics says how they are recognised");
+                + ": docs/job.md#metrics explains how they are recognised");
     }
 
     private Stream<DetectorOutputs> queries() {
@@ -75,7 +75,7 @@ final class DetectorLayout {
     private DetectorOutputs queries(String boxes, String logits) {
         if (!sigmoid && outputs.get(logits).dim(2) == 1) {
             throw new BadInput("metric map: output '" + logits
-                    + "' has one class, and the last of softmax is that there is nothing: take" + " map-sigmoid");
+                    + "' has only one class, but the last class of a softmax means 'no object': use map-sigmoid");
         }
         return new Queries(boxes, logits, sigmoid);
     }
@@ -84,7 +84,7 @@ final class DetectorLayout {
         return pairs(List.of("boxes"), List.of("scores")).map(pair -> new Anchors(pair.getFirst(), pair.getLast()));
     }
 
-    /** Boxes {@code [samples, n, 4]} and a figure for each of the classes, {@code [samples, n, classes]}. */
+    /** Boxes {@code [samples, n, 4]} and per-class figures {@code [samples, n, classes]}. */
     private Stream<List<String>> pairs(List<String> boxes, List<String> classes) {
         return boxes.stream()
                 .filter(name -> is(name, true, 3) && outputs.get(name).dim(2) == CORNERS)
@@ -133,10 +133,9 @@ final class DetectorLayout {
         found.removeIf(each -> !reads(each, named));
         var called = new Labelled("boxes", Optional.of("scores"), "labels");
         if (found.size() > 1 && !found.contains(called)) {
-            throw new BadInput(
-                    "metric map: boxes, scores and labels may be any of "
-                            + found.stream().map(Labelled::names).toList()
-                            + ": call the outputs boxes, scores and labels, or name the one that tells them apart with evaluation.output");
+            throw new BadInput("metric map: boxes, scores and labels may be any of "
+                    + found.stream().map(Labelled::names).toList()
+                    + ": name the outputs boxes, scores and labels, or give one that resolves it in evaluation.output");
         }
         return found.size() > 1 ? Stream.of(called) : found.stream();
     }

@@ -11,30 +11,30 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * The outputs of a detector that say what it found, in one of the layouts that detectors are exported with. Boxes are given by their
- * corners x1, y1, x2, y2 unless it says otherwise. Classes are counted as the model does, from 0 where they are a position.
+ * The outputs of a detector that hold its detections, in one of the layouts in which detectors are exported. Boxes are given by
+ * their corners x1, y1, x2, y2 unless stated otherwise. Classes are numbered as by the model, from 0 where they are positions.
  */
 sealed interface DetectorOutputs {
-    /** Names of the outputs it reads. */
+    /** Names of the outputs that it reads. */
     List<String> names();
 
     /**
-     * What was found in one picture.
+     * The detections in one picture.
      *
      * @param picture outputs by name, of one sample
      */
     List<Detection> found(Map<String, Tensor> picture);
 
-    /** Whether boxes are shares of the picture's sides. */
+    /** Whether boxes are in fractions of the picture's sides. */
     default boolean areShares() {
         return false;
     }
 
     /**
-     * Boxes {@code [samples, found, 4]}, scores {@code [samples, found]} and labels, integers of the same shape; of a single picture the
-     * axis of samples may be missing. Torchvision's, and those of exports with non-maximum suppression inside.
+     * Boxes {@code [samples, found, 4]}, scores {@code [samples, found]} and integer labels of the same shape; for a single picture the
+     * batch axis may be missing. The layout of torchvision and of exports that include non-maximum suppression.
      *
-     * @param scores empty where they are the fifth column of {@code boxes}, as in MMDeploy's {@code dets}
+     * @param scores empty if they are the fifth column of {@code boxes}, as in MMDeploy's {@code dets}
      */
     record Labelled(String boxes, Optional<String> scores, String labels) implements DetectorOutputs {
         @Override
@@ -60,12 +60,12 @@ sealed interface DetectorOutputs {
     }
 
     /**
-     * Boxes {@code [samples, queries, 4]}, their middles and sides as shares of the picture's, and logits
-     * {@code [samples, queries, classes]}: DETR (Carion et al., arXiv 2005.12872) and what followed.
+     * Boxes {@code [samples, queries, 4]} as centres and sides in fractions of the picture's sides, and logits
+     * {@code [samples, queries, classes]}: DETR (Carion et al., arXiv 2005.12872) and its successors.
      *
-     * @param sigmoid whether every class has a probability of its own, the sigmoid of its logit, and the best pairs of a query and a
-     *                class count, as many as there are queries; else a query has its best class of softmax, whose last class is that
-     *                there is nothing
+     * @param sigmoid whether classes have independent probabilities, the sigmoids of their logits, and the best (query, class) pairs
+     *                count, as many as there are queries; otherwise each query gets its best class of a softmax whose last class
+     *                means no object
      */
     record Queries(String boxes, String logits, boolean sigmoid) implements DetectorOutputs {
         @Override
@@ -102,7 +102,7 @@ sealed interface DetectorOutputs {
         }
     }
 
-    /** One output {@code [samples, found, 6]} of corners, score and class, of networks that need no suppression or have it inside. */
+    /** One output {@code [samples, found, 6]} of corners, score and class, of networks that need no suppression or include it. */
     record Rows(String output) implements DetectorOutputs {
         @Override
         public List<String> names() {
@@ -120,7 +120,7 @@ sealed interface DetectorOutputs {
         }
     }
 
-    /** Boxes {@code [samples, anchors, 4]} and scores {@code [samples, anchors, classes]} before {@link Suppression}, as of SSD. */
+    /** Boxes {@code [samples, anchors, 4]} and scores {@code [samples, anchors, classes]} before {@link Suppression}, as in SSD. */
     record Anchors(String boxes, String scores) implements DetectorOutputs {
         @Override
         public List<String> names() {
@@ -140,7 +140,7 @@ sealed interface DetectorOutputs {
         }
     }
 
-    /** One output {@code [samples, 4 + classes, anchors]} of middle, sides and scores before {@link Suppression}: YOLOv8 and later. */
+    /** One output {@code [samples, 4 + classes, anchors]} of centre, sides and scores before {@link Suppression}: YOLOv8 and later. */
     record Head(String output) implements DetectorOutputs {
         @Override
         public List<String> names() {

@@ -14,14 +14,14 @@ import java.util.OptionalDouble;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Two models compared on one data set in one pass.
+ * The comparison of two models on one data set in one pass.
  *
  * @param metric   name of the metric
  * @param baseline its value for the first model; empty for {@code fidelity}
  * @param changed  its value for the second model
- * @param lookedAt the outputs that the metric looks at
- * @param fidelity closeness of the second to the first: of the output the metric looks at, the farthest of several, or of all where it
- *                 looks at none of floats
+ * @param lookedAt the outputs that the metric reads
+ * @param fidelity closeness of the second model to the first: for the output that the metric reads, the farthest if there are several;
+ *                 for the farthest of all outputs if it reads no floats
  * @param outputs  closeness of every output, by name
  */
 public record Evaluation(
@@ -35,7 +35,8 @@ public record Evaluation(
     /**
      * Runs both models over all samples.
      *
-     * @param batch samples run at once at most; sentences go one at a time where no metric leaves their padding out
+     * @param batch largest number of samples run at once; sentences are run one by one if no metric excludes their
+     *              padding
      */
     public static Evaluation run(
             Session baseline, Session changed, Samples samples, Measure measure, int batch, Progress progress)
@@ -46,8 +47,8 @@ public record Evaluation(
     /**
      * Runs both models over the first samples.
      *
-     * @param count how many, at most as many as there are
-     * @param batch samples run at once
+     * @param count number of samples, at most all
+     * @param batch number of samples run at once
      */
     public static Evaluation run(
             Session baseline,
@@ -117,7 +118,7 @@ public record Evaluation(
         return metric.isPresent() ? OptionalDouble.of(metric.get().value()) : OptionalDouble.empty();
     }
 
-    /** How much worse the second model is: positive is worse, in units of the metric; 0 without one. */
+    /** How much worse the second model is, in units of the metric (positive: worse); 0 without a metric. */
     public double drop() {
         if (baseline.isEmpty()) {
             return 0;

@@ -3,7 +3,7 @@ package dev.quantline.quantize.evaluate;
 import dev.quantline.onnx.Tensor;
 import java.util.Arrays;
 
-/** How close floats of one model are to another's, row by row. What is infinite in both alike (scores that a mask hides) does not count. */
+/** How close floats of one model are to another's, row by row. Elements infinite in both alike (masked scores) are ignored. */
 public final class Fidelity implements Closeness {
     private double cosines;
     private long rows;
@@ -36,17 +36,17 @@ public final class Fidelity implements Closeness {
         rows++;
     }
 
-    /** Mean cosine between a row and its counterpart; 1 where there are none. */
+    /** Mean cosine similarity of corresponding rows; 1 if there are none. */
     public double cosine() {
         return rows == 0 ? 1 : cosines / rows;
     }
 
-    /** Signal power over error power in decibels; 200 when they are equal. */
+    /** Signal power over error power in decibels; 200 if the outputs are equal. */
     public double sqnrDb() {
         return noise == 0 ? 200 : 10 * Math.log10(signal / noise);
     }
 
-    /** Mean squared difference over mean square of the reference. */
+    /** Mean squared error relative to the mean square of the reference. */
     public double relativeError() {
         return signal == 0 ? noise : noise / signal;
     }

@@ -5,7 +5,7 @@ import dev.quantline.onnx.runtime.Session;
 import java.util.Arrays;
 import java.util.Map;
 
-/** How long one run of a model takes. */
+/** Measures the duration of single runs of a model. */
 public final class Latency {
     private static final int WARM_UP = 5;
     private static final int RUNS = 31;
@@ -14,7 +14,7 @@ public final class Latency {
     private Latency() {}
 
     /**
-     * Medians of two models on the same input, run in turns so that a noisy machine hits both alike.
+     * Medians of two models on the same input, run alternately so that a noisy machine affects both alike.
      *
      * @return milliseconds of the first and of the second
      */

@@ -6,7 +6,7 @@ import java.nio.FloatBuffer;
 public final class LogSoftmax {
     private LogSoftmax() {}
 
-    /** Of {@code classes} logits from {@code start} on; sums to 1 after exp. */
+    /** Of {@code classes} logits from {@code start} on; their exponentials sum to 1. */
     public static double[] of(FloatBuffer logits, int start, int classes) {
         double largest = Double.NEGATIVE_INFINITY;
         for (int i = 0; i < classes; i++) {

@@ -11,12 +11,12 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * {@link AveragePrecision} of the boxes that a detector finds. The right ones are {@code [samples, boxes, 5]}: class, x1, y1, x2, y2 in
- * the unit of the model's boxes; a class below 0 fills up.
+ * {@link AveragePrecision} of a detector's boxes. The true boxes are {@code [samples, boxes, 5]}: class, x1, y1, x2, y2 in the unit of
+ * the model's boxes; rows with a class below 0 are padding.
  */
 final class MeanAveragePrecision implements Metric {
     private static final int COLUMNS = 5;
-    /** What is larger than this is no share of a side, also of a box that reaches out of the picture. */
+    /** A larger coordinate cannot be a fraction of a side, even for a box that extends beyond the picture. */
     private static final double LARGEST_SHARE = 2;
 
     private final AveragePrecision precision;
@@ -27,8 +27,8 @@ final class MeanAveragePrecision implements Metric {
     private boolean anyRight;
 
     /**
-     * @param sigmoid whether classes of queries have probabilities of their own
-     * @param named   an output that is to be among those read
+     * @param sigmoid whether classes of queries have independent probabilities
+     * @param named   an output that the layout must read
      */
     MeanAveragePrecision(AveragePrecision precision, boolean sigmoid, Optional<String> named, Targets targets) {
         this.precision = precision;
@@ -39,7 +39,7 @@ final class MeanAveragePrecision implements Metric {
 
     @Override
     public List<String> outputs(Map<String, Tensor> outputs) {
-        // Once: what outputs of no fixed size look like may be ambiguous in another batch.
+        // Determined once, because outputs of varying size may look ambiguous in another batch.
         layout = layout == null ? DetectorLayout.of(outputs, named, sigmoid) : layout;
         return layout.names();
     }
@@ -50,7 +50,7 @@ final class MeanAveragePrecision implements Metric {
         var wanted = targets.next(fed.size());
         if (wanted.rank() != 3 || wanted.dim(2) != COLUMNS) {
             throw new BadInput(
-                    "metric map needs targets [samples, boxes, 5], each class, x1, y1, x2, y2, and targets are "
+                    "metric map needs targets [samples, boxes, 5] with class, x1, y1, x2, y2 in each row, but targets are "
                             + wanted);
         }
         for (int i = 0; i < fed.size(); i++) {
@@ -71,7 +71,7 @@ final class MeanAveragePrecision implements Metric {
         }
         if (output.dim(0) != samples) {
             throw new BadInput("output '" + name + "' is " + output + " for " + samples
-                    + " pictures, and nothing says which box is whose:"
+                    + " pictures, so boxes cannot be assigned to pictures:"
                     + " export the model for one picture at a time");
         }
         return output.rows(sample, sample + 1);
@@ -96,7 +96,7 @@ final class MeanAveragePrecision implements Metric {
             }
             if (layout.areShares() && box.x2() > LARGEST_SHARE) {
                 throw new BadInput(what
-                        + ", and the model's boxes are shares of the picture's sides: divide x by its width, y by its"
+                        + ", but the model's boxes are in fractions of the picture's sides: divide x by its width and y by its"
                         + " height");
             }
             right.computeIfAbsent((int) label, first -> new ArrayList<>()).add(box);
@@ -107,7 +107,7 @@ final class MeanAveragePrecision implements Metric {
     @Override
     public double value() {
         if (!anyRight) {
-            throw new BadInput("metric map: the targets hold no boxes");
+            throw new BadInput("metric map: the targets contain no boxes");
         }
         return precision.value();
     }

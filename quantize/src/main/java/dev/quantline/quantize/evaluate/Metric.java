@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** A figure of merit that sees a data set batch by batch. */
+/** A figure of merit that is accumulated over a data set batch by batch. */
 public interface Metric extends AutoCloseable {
     /** Names of all metrics. */
     List<String> NAMES = List.of(
@@ -30,15 +30,15 @@ public interface Metric extends AutoCloseable {
             "fidelity");
 
     /**
-     * Sees one batch.
+     * Adds one batch.
      *
-     * @param fed     what went into the model
-     * @param outputs what came out, by name, in the model's order
-     * @throws BadInput when the outputs are not of the shape the metric needs
+     * @param fed     the inputs of the model
+     * @param outputs its outputs by name, in the model's order
+     * @throws BadInput if the outputs do not have the shape that the metric needs
      */
     void add(Dataset.Batch fed, Map<String, Tensor> outputs);
 
-    /** The figure over everything seen. */
+    /** The figure over everything added. */
     double value();
 
     /** Whether larger is better. */
@@ -46,15 +46,15 @@ public interface Metric extends AutoCloseable {
         return true;
     }
 
-    /** Names of the outputs it looks at. */
+    /** Names of the outputs that it reads. */
     List<String> outputs(Map<String, Tensor> outputs);
 
-    /** The rows two models are compared on: what the metric looks at of an output of its own, {@code [samples, features]}. */
+    /** The rows on which two models are compared: the part of one of its own outputs that it reads, {@code [samples, features]}. */
     default Tensor looksAt(Dataset.Batch fed, Tensor output) {
         return rows(fed, output);
     }
 
-    /** An output as {@code [samples, features]}; as one row where its first axis is not the samples. */
+    /** An output as {@code [samples, features]}; as a single row if its first axis is not the batch axis. */
     static Tensor rows(Dataset.Batch fed, Tensor output) {
         boolean bySample = output.rank() > 0 && fed.size() > 0 && output.dim(0) % fed.size() == 0;
         int rows = bySample ? fed.size() : 1;
@@ -62,9 +62,9 @@ public interface Metric extends AutoCloseable {
     }
 
     /**
-     * The output that is named, or the first one of floats: others may be classes, masks, caches.
+     * The named output, or the first float output: others may be classes, masks or caches.
      *
-     * @throws BadInput when there is none
+     * @throws BadInput if there is none
      */
     static String output(Map<String, Tensor> outputs, Optional<String> named) {
         return named.map(name -> named(outputs, name))
@@ -73,25 +73,26 @@ public interface Metric extends AutoCloseable {
                         .map(Map.Entry::getKey)
                         .findFirst()
                         .orElseThrow(() -> new BadInput(
-                                "none of the outputs " + outputs.keySet() + " holds floats, which the metric needs")));
+                                "none of the outputs " + outputs.keySet() + " is of floats, which the metric needs")));
     }
 
-    /** The output of this name. @throws BadInput when there is none */
+    /** The output of this name. @throws BadInput if there is none */
     static String named(Map<String, Tensor> outputs, String name) {
         if (!outputs.containsKey(name)) {
-            throw new BadInput("evaluation.output: the model has no output '" + name + "'; it has " + outputs.keySet());
+            throw new BadInput(
+                    "evaluation.output: the model has no output '" + name + "'; its outputs are " + outputs.keySet());
         }
         return name;
     }
 
-    /** Lets go of the data it reads. */
+    /** Releases the data that it reads. */
     @Override
     default void close() {}
 
     /**
-     * The metric on this data, to be closed; {@code fidelity} has none and is empty.
+     * The metric on this data, to be closed by the caller; empty for {@code fidelity}, which has none.
      *
-     * @throws BadInput when the name is unknown or the data lacks what it needs
+     * @throws BadInput if the name is unknown or the data lacks what it needs
      */
     static Optional<Metric> of(Measure measure, Dataset data) throws IOException {
         if (measure.own().isPresent()) {

@@ -4,7 +4,7 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 import java.util.Map;
 
-/** A metric that looks at one output. */
+/** A metric that reads one output. */
 interface OneOutput extends Metric {
     /** Its name. */
     String output(Map<String, Tensor> outputs);

@@ -7,9 +7,7 @@ import java.io.IOException;
 import java.util.Map;
 import java.util.Optional;
 
-/**
- * How much worse a changed model's outputs are than the float model's, batch by batch; 0 for equal outputs.
- */
+/** How much worse the outputs of a changed model are than the float model's, batch by batch; 0 if they are equal. */
 public sealed interface OutputLoss {
     /**
      * Sum over the samples of one batch.
@@ -19,16 +17,16 @@ public sealed interface OutputLoss {
      */
     double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed);
 
-    /** What reports call it. */
+    /** Its name in reports. */
     String label();
 
     /**
-     * The loss that suits a metric: the KL divergence of the class probabilities for {@code top1} and {@code top5}, of the next
-     * token's for {@code perplexity}; else the squared distance over the power: of sentences for {@code pairs} and
-     * {@code pairs-cls}, of every output of floats for all others.
+     * The loss that suits a metric: the KL divergence of the class probabilities for {@code top1} and {@code top5}, and of those
+     * of the next token for {@code perplexity}; otherwise the squared error relative to the power: of sentence embeddings for
+     * {@code pairs} and {@code pairs-cls}, of every float output for all others.
      *
-     * @param task whether the increase of the cross-entropy is taken for classes where the data has labels. It is the task's own
-     *             loss, and on a few dozen samples mostly noise: a changed model is right by chance as often as it is wrong
+     * @param task whether to use the increase of the cross-entropy for classes if the data has labels. That is the task's own
+     *             loss, but mostly noise on a few dozen samples: a changed model is right by chance as often as it is wrong
      */
     static OutputLoss of(Measure measure, Dataset data, boolean task) throws IOException {
         var output = measure.output();
@@ -42,7 +40,7 @@ public sealed interface OutputLoss {
         };
     }
 
-    /** Increase of the cross-entropy of labels; less than the float model's counts as negative. */
+    /** Increase of the cross-entropy of the labels over the float model's; a decrease counts as negative. */
     record CrossEntropy(Optional<String> output, float[] labels) implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
@@ -103,7 +101,7 @@ public sealed interface OutputLoss {
         }
     }
 
-    /** Squared distance of each sample's row over its power, averaged over the outputs of floats. */
+    /** Squared error of each sample's row relative to its power, averaged over the float outputs. */
     record Distance() implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {
@@ -119,7 +117,7 @@ public sealed interface OutputLoss {
                     / Math.max(1, floats.size());
         }
 
-        /** Sum over samples; an output that is one for all of them counts as often as there are. */
+        /** Sum over samples; an output shared by all samples counts once for each of them. */
         static double of(Dataset.Batch fed, Tensor before, Tensor after) {
             int features = before.dim(1);
             double sum = 0;
@@ -143,7 +141,7 @@ public sealed interface OutputLoss {
         }
     }
 
-    /** The same of the embedding of each sentence, of the output that {@code pairs} looks at. */
+    /** The same for the embedding of each sentence, from the output that {@code pairs} reads. */
     record SentenceDistance(Pairs.Pooling pooling, Optional<String> output) implements OutputLoss {
         @Override
         public double of(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> changed) {

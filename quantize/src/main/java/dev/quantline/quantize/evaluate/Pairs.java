@@ -11,13 +11,13 @@ import java.util.Optional;
 import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
 
 /**
- * Spearman correlation between given scores and the cosine of sentence embeddings: rows 2i and 2i+1 are a pair; an
- * embedding is made of the output {@code [sentences, tokens, channels]}, unless the model makes it itself.
+ * Spearman correlation between given scores and the cosine similarity of sentence embeddings: rows 2i and 2i+1 are a
+ * pair; an embedding is pooled from the output {@code [sentences, tokens, channels]}, unless the model pools it itself.
  */
 final class Pairs implements OneOutput {
-    /** What a sentence's embedding is made of. */
+    /** How a sentence embedding is pooled. */
     enum Pooling {
-        /** The mean over the tokens of {@code attention_mask}. */
+        /** The mean over the tokens that {@code attention_mask} keeps. */
         MEAN,
         /** The first token, which BERT calls {@code [CLS]}. */
         CLS
@@ -28,7 +28,7 @@ final class Pairs implements OneOutput {
     private final float[] scores;
     private final List<float[]> embeddings = new ArrayList<>();
 
-    /** @param named the output; the first one of floats when empty */
+    /** @param named the output; the first float output if empty */
     Pairs(Pooling pooling, Optional<String> named, float[] scores) {
         this.pooling = pooling;
         this.named = named;
@@ -53,7 +53,7 @@ final class Pairs implements OneOutput {
         return pool(pooling, fed, output);
     }
 
-    /** Embeddings {@code [sentences, channels]}. @throws BadInput when output and mask are not of the shape that needs */
+    /** Embeddings {@code [sentences, channels]}. @throws BadInput if output or mask do not have the required shape */
     static Tensor pool(Pooling pooling, Dataset.Batch fed, Tensor output) {
         if (output.rank() == 2) {
             return output;
@@ -108,7 +108,7 @@ final class Pairs implements OneOutput {
     public double value() {
         int pairs = embeddings.size() / 2;
         if (pairs < 2 || pairs > scores.length) {
-            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, and there are "
+            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, but there are "
                     + scores.length + " scores");
         }
         var cosines = new double[pairs];

@@ -9,12 +9,12 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Peak signal-to-noise ratio in decibels of pictures against what they should be, {@code 10 log10(peak^2 / mean squared error)}, a mean
- * over the samples. Targets of bytes count as shares of 255, those of floats as they are; the peak is 1.
+ * Peak signal-to-noise ratio in decibels of pictures against their targets, {@code 10 log10(peak^2 / mean squared error)}, averaged
+ * over the samples. Byte targets are divided by 255, float targets are used as they are; the peak is 1.
  */
 final class PeakSignalToNoise implements OneOutput {
     private static final double WHITE = 255;
-    /** Of equal pictures, which have no noise. */
+    /** The value for equal pictures, which have no noise. */
     private static final double MOST = 100;
 
     private final Optional<String> named;
@@ -22,7 +22,7 @@ final class PeakSignalToNoise implements OneOutput {
     private double sum;
     private int samples;
 
-    /** @param named the output; the first one of floats when empty */
+    /** @param named the output; the first float output if empty */
     PeakSignalToNoise(Optional<String> named, Targets targets) {
         this.named = named;
         this.targets = targets;
@@ -34,7 +34,7 @@ final class PeakSignalToNoise implements OneOutput {
         var output = outputs.get(output(outputs));
         if (output.size() != wanted.size()) {
             throw new BadInput("metric psnr needs targets of the size of output '" + output(outputs) + "', which is "
-                    + output + ", and targets are " + wanted + ": name another with evaluation.output");
+                    + output + ", but targets are " + wanted + ": name another output with evaluation.output");
         }
         double unit = wanted.type() == DataType.UINT8 ? WHITE : 1;
         int each = output.size() / fed.size();

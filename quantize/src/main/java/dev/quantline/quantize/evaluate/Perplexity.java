@@ -9,14 +9,14 @@ import java.util.Optional;
 
 /**
  * exp of the mean negative log likelihood of the next token, from the input {@code input_ids [batch, tokens]} and the
- * output, logits {@code [batch, tokens, vocabulary]}. Tokens that an {@code attention_mask} hides are not asked for.
+ * output logits {@code [batch, tokens, vocabulary]}. Tokens hidden by an {@code attention_mask} are not predicted.
  */
 final class Perplexity implements OneOutput {
     private final Optional<String> named;
     private double loss;
     private long tokensSeen;
 
-    /** @param named the output; the first one of floats when empty */
+    /** @param named the output; the first float output if empty */
     Perplexity(Optional<String> named) {
         this.named = named;
     }
@@ -32,8 +32,8 @@ final class Perplexity implements OneOutput {
         var logits = outputs.get(output(outputs));
         if (ids == null || logits.rank() != 3 || ids.size() != (long) logits.dim(0) * logits.dim(1)) {
             throw new BadInput(
-                    "metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], and output '"
-                            + output(outputs) + "' is " + logits + ": name another with evaluation.output");
+                    "metric perplexity needs an input 'input_ids' and logits [batch, tokens, vocabulary], but output '"
+                            + output(outputs) + "' is " + logits + ": name another output with evaluation.output");
         }
         int tokens = logits.dim(1);
         int vocabulary = logits.dim(2);
@@ -47,7 +47,7 @@ final class Perplexity implements OneOutput {
                 }
                 if (ids.get(asked) < 0 || ids.get(asked) >= vocabulary) {
                     throw new BadInput("input_ids: sample " + (fed.first() + i) + " has token " + (long) ids.get(asked)
-                            + ", the model knows " + vocabulary);
+                            + ", but the model knows " + vocabulary);
                 }
                 loss -= LogSoftmax.of(values, (asked - 1) * vocabulary, vocabulary)[(int) ids.get(asked)];
                 tokensSeen++;

@@ -7,9 +7,9 @@ import java.util.function.IntToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
- * Non-maximum suppression, class by class, with what Ultralytics validates its networks with: a box counts for every class whose score
- * is above .001, and a box that overlaps one of the same class and a higher score by more than .7 is left out. Their limit of 300 boxes
- * a picture is none here: {@link AveragePrecision} takes no more than its own of each class.
+ * Non-maximum suppression, class by class, with the settings of Ultralytics' validation: a box counts for every class whose score is
+ * above .001, and is dropped if it overlaps one of the same class with a higher score by more than .7. Their limit of 300 boxes per
+ * picture is not applied: {@link AveragePrecision} has its own limit per class.
  */
 final class Suppression {
     private static final double LEAST_SCORE = .001;
@@ -17,12 +17,12 @@ final class Suppression {
 
     private Suppression() {}
 
-    /** How sure the model is that a box is of a class. */
+    /** The model's confidence that a box belongs to a class. */
     interface Score {
         double of(int box, int label);
     }
 
-    /** What remains of the boxes of a picture, class after class. */
+    /** The remaining boxes of a picture, class by class. */
     static List<Detection> of(List<Box> boxes, int classes, Score score) {
         return IntStream.range(0, classes)
                 .boxed()
@@ -30,7 +30,7 @@ final class Suppression {
                 .toList();
     }
 
-    /** What remains of them for one class, highest score first. */
+    /** The remaining boxes of one class, highest score first. */
     private static List<Detection> of(List<Box> boxes, int label, IntToDoubleFunction score) {
         var kept = new ArrayList<Detection>();
         var order = IntStream.range(0, boxes.size())

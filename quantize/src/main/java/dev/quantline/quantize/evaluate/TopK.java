@@ -6,7 +6,7 @@ import dev.quantline.onnx.runtime.Dataset;
 import java.util.Map;
 import java.util.Optional;
 
-/** Share of samples whose label is among the k largest of its output, {@code [samples, classes]}. */
+/** Share of samples whose label is among the k largest scores in {@code [samples, classes]}. */
 final class TopK implements OneOutput {
     private final int k;
     private final Optional<String> named;
@@ -14,7 +14,7 @@ final class TopK implements OneOutput {
     private int right;
     private int seen;
 
-    /** @param named the output; the first one of floats when empty */
+    /** @param named the output; the first float output if empty */
     TopK(int k, Optional<String> named, float[] labels) {
         this.k = k;
         this.named = named;
@@ -26,22 +26,22 @@ final class TopK implements OneOutput {
         var output = outputs.get(output(outputs));
         var logits = Metric.rows(fed, output);
         if (logits.dim(0) != fed.size()) {
-            throw new BadInput("metric top" + k + " needs scores [samples, classes], and output '" + output(outputs)
-                    + "' is " + output + ": name another with evaluation.output");
+            throw new BadInput("metric top" + k + " needs scores [samples, classes], but output '" + output(outputs)
+                    + "' is " + output + ": name another output with evaluation.output");
         }
         int classes = logits.dim(1);
         var values = logits.toFloats();
         for (int i = 0; i < fed.size(); i++) {
             int label = (int) labels[fed.first() + i];
             if (label < 0 || label >= classes) {
-                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label + ", the model knows "
-                        + classes + " classes");
+                throw new BadInput("labels: sample " + (fed.first() + i) + " has label " + label
+                        + ", but the model knows " + classes + " classes");
             }
             float score = values[i * classes + label];
             int better = 0;
             for (int c = 0; c < classes; c++) {
                 float other = values[i * classes + c];
-                // Said by what is worse, so that NaN is never right.
+                // Phrased by which scores are worse, so that NaN is never right.
                 better += score > other || score == other && c >= label ? 0 : 1;
             }
             right += better < k ? 1 : 0;

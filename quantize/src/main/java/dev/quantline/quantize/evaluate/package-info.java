@@ -1,6 +1,6 @@
 /**
- * How good a model is: metrics on labelled or unlabelled data, fidelity of one model to another, latency. A new metric is
- * one class and one line in {@code Metric.of}.
+ * Evaluation of models: metrics on labelled or unlabelled data, fidelity of one model to another, latency. A new metric
+ * is one class and one line in {@code Metric.of}.
  *
  * <p>Imports {@code onnx} and {@code runtime}.
  */

@@ -169,11 +169,11 @@ class CustomMetricTest {
         var arrays = data("labels", Tensor.vector(0L, 2, 1));
         var one = assertThrows(BadInput.class, () -> value(scalar, arrays, Map.of("logits", LOGITS), 3))
                 .getMessage();
-        assertTrue(one.contains("one figure for each"), one);
+        assertTrue(one.contains("one figure per sample"), one);
         var logs = read(root.output("log", DataType.FLOAT, -1).graph(), HIGHER);
         var none = assertThrows(BadInput.class, () -> value(logs, arrays, Map.of("logits", LOGITS), 3))
                 .getMessage();
-        assertTrue(none.contains("sample 0 it is NaN"), none);
+        assertTrue(none.contains("sample 0 is NaN"), none);
     }
 
     @Test
@@ -272,7 +272,7 @@ class CustomMetricTest {
 
         var large = hits("labels");
         large.constant("large", Tensor.zeros(DataType.FLOAT, 5_000_000));
-        assertTrue(refused(large.graph()).contains("and a metric may have 16777216"));
+        assertTrue(refused(large.graph()).contains("but a metric may have at most 16777216"));
         Files.write(file, new byte[] {1, 2, 3});
         assertThrows(BadInput.class, () -> CustomMetricGraph.read(file, HIGHER));
     }

@@ -210,7 +210,7 @@ class MeanAveragePrecisionTest {
                         BadInput.class,
                         () -> value(outputs("logits", Tensor.zeros(DataType.FLOAT, 2, 2, 1), "pred_boxes", boxes)))
                 .getMessage()
-                .contains("take map-sigmoid"));
+                .contains("use map-sigmoid"));
     }
 
     @Test
