@@ -14,11 +14,12 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 
 /**
- * Products with 4-bit weights in blocks as onnxruntime's own operator {@code MatMulNBits} (com.microsoft), which runs them on
- * packed weights whatever optimisations are on. DequantizeLinear and MatMul stay where the weights have another form.
+ * Rewrites products with 4-bit weights in blocks as onnxruntime's own operator {@code MatMulNBits} (com.microsoft), which
+ * computes them from packed weights at every optimization level. Where the weights have another form, DequantizeLinear and
+ * MatMul stay.
  *
- * <p>The operator takes weights {@code [N, K / block, block / 2]}, two unsigned codes a byte with the first in the low half and
- * 8 for zero, and scales {@code [N, K / block]}; {@code accuracy_level} 4 sums products on 8-bit integers.
+ * <p>The operator takes weights {@code [N, K / block, block / 2]}, two unsigned codes per byte with the first in the low nibble
+ * and 8 for zero, and scales {@code [N, K / block]}; with {@code accuracy_level} 4 it sums products of 8-bit integers.
  */
 record BlockProducts() implements Pass {
     private static final String DOMAIN = "com.microsoft";
@@ -30,7 +31,7 @@ record BlockProducts() implements Pass {
         return "products in blocks as MatMulNBits";
     }
 
-    /** A copy of the graph with the operator wherever it fits; the graph itself where it fits nowhere. */
+    /** A copy of the graph with the operator wherever it applies; the graph itself if it applies nowhere. */
     @Override
     public Rewritten apply(Graph model) {
         var graph = model.copy();
@@ -87,7 +88,7 @@ record BlockProducts() implements Pass {
                 && IntStream.range(0, codes.size()).allMatch(i -> codes.get(i) >= lowest && codes.get(i) <= highest);
     }
 
-    /** {@code [K, N]} codes to {@code [N, K / block, block / 2]} bytes. */
+    /** Turns {@code [K, N]} codes into {@code [N, K / block, block / 2]} bytes. */
     private static Tensor blocks(Tensor codes, int block) {
         int k = codes.dim(0);
         int n = codes.dim(1);

@@ -14,10 +14,10 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * Takes the room out of what quantizing added to a graph: equal constants are stored once, and new tensors have short names,
- * new nodes none. In a network of a megabyte the names alone are two per cent of the float file. Names of the float model stay.
+ * Shrinks what quantization added to a graph: equal constants are stored once, new tensors get short names, and new nodes none.
+ * In a network of a megabyte the names alone are two per cent of the float file. Names from the float model are kept.
  *
- * @param model the float model that the quantized graph was made of
+ * @param model the float model that the quantized graph was made from
  */
 record Compact(Graph model) implements Pass {
     @Override
@@ -38,7 +38,7 @@ record Compact(Graph model) implements Pass {
                 ? tensor
                 : renamed.computeIfAbsent(tensor, key -> free.next());
         var constants = new HashMap<Tensor, String>();
-        // In order: a Map.copyOf has another order in every process, and equal jobs leave equal files.
+        // Ordered: the order of Map.copyOf differs between processes, and equal jobs must give equal files.
         var merged = new LinkedHashMap<>(graph.initializers());
         graph.initializers().entrySet().removeIf(constant -> {
             String first = kept.contains(constant.getKey())

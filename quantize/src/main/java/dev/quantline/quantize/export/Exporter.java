@@ -32,29 +32,29 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
 
-/** The export stage: a plan becomes a file, and the file is judged as its user would run it. */
+/** The export stage: writes a plan to a file and evaluates the file as its user would run it. */
 public final class Exporter {
-    /** Times of one run differ by so much from one measurement to the next. */
+    /** Latencies differ by up to this factor from one measurement to the next. */
     private static final double SLOWER = 1.1;
 
     private Exporter() {}
 
     /**
-     * What is exported and how it is judged.
+     * What to export and how to evaluate it.
      *
      * @param job        id for the report
      * @param recipe     preset for the report
-     * @param original   the model as it came
-     * @param model      tuned float model the plan belongs to
-     * @param table      what calibration found, for the report
+     * @param original   the model as given
+     * @param model      tuned float model that the plan belongs to
+     * @param table      result of calibration, for the report
      * @param target     where the file will run
-     * @param allocated  how the plan's widths were chosen; empty when everything has the same
-     * @param evaluation data the two are compared on
-     * @param measure    what they are measured by
+     * @param allocated  how the plan's widths were chosen; empty if they are uniform
+     * @param evaluation data on which the models are compared
+     * @param measure    the metric
      * @param goal       largest drop of the metric allowed; empty for none
-     * @param tuning     what tuning did, for the report
-     * @param products   what products with 4-bit weights in blocks are written as
-     * @param batch      samples run at once
+     * @param tuning     the steps of tuning, for the report
+     * @param products   how products with 4-bit weights in blocks are written
+     * @param batch      number of samples run at once
      */
     public record Job(
             String job,
@@ -77,7 +77,7 @@ public final class Exporter {
     /**
      * How widths were chosen.
      *
-     * @param losses of each layer alone, by layer and by width ({@code weights/activations})
+     * @param losses of each layer by itself, by layer and by width ({@code weights/activations})
      * @param front  the best plans for all sizes
      * @param notes  for the report
      */
@@ -90,7 +90,7 @@ public final class Exporter {
     /**
      * The graph of a plan as it is written to a file.
      *
-     * @param compact whether what surrounds the weights is made as small as it can be: short names, equal constants once
+     * @param compact whether to minimize what surrounds the weights: short names, equal constants stored once
      */
     public static Graph finish(Graph model, QuantizationPlan plan, Products products, boolean compact) {
         return finish(model, plan.applyTo(model), products, compact);
@@ -108,17 +108,17 @@ public final class Exporter {
         return Pass.all(passes, written).graph();
     }
 
-    /** Bytes of the file that another model and plan of the job become, made as small as it can be. */
+    /** Size in bytes of the file for another model and plan of the job, made as small as possible. */
     public static long size(Job job, Graph model, QuantizationPlan plan) {
         return ModelFile.size(finish(model, plan, job.products(), true).withMetadata(metadata(job, plan)));
     }
 
     /**
-     * Writes {@code model.onnx} into a folder, checks it, loads it at ONNX Runtime's highest optimisation level and runs it.
-     * The report is returned, not written: its caller knows the stages' times.
+     * Writes {@code model.onnx} into a folder, checks it, loads it at ONNX Runtime's highest optimization level and runs it.
+     * The report is returned, not written, because the caller knows the times of the stages.
      *
-     * @throws BadInput when the checker or ONNX Runtime refuses the result, it computes something else than the plan, or the
-     *                  evaluation data does not fit
+     * @throws BadInput if the checker or ONNX Runtime rejects the result, the result does not compute what the plan does, or
+     *     the evaluation data does not fit
      */
     public static Report export(Job job, Path folder, Progress progress) throws IOException {
         var file = folder.resolve("model.onnx");
@@ -160,11 +160,11 @@ public final class Exporter {
                 Processor.saturates(),
                 exactly
                         ? "latency as ONNX Runtime runs the file by default; "
-                                + "metric and fidelity exactly, since its integer kernels saturate here"
-                        : "latency, metric and fidelity, as ONNX Runtime runs the file by default");
+                                + "metric and fidelity computed exactly, because its integer kernels saturate here"
+                        : "latency, metric and fidelity as ONNX Runtime runs the file by default");
     }
 
-    /** What checking a file found. */
+    /** The results of checking a file. */
     private record Checked(
             List<String> notes,
             Kernels kernels,
@@ -174,10 +174,10 @@ public final class Exporter {
             Usage usage) {}
 
     /**
-     * Writes the file; where ONNX Runtime refuses packed codes they are stored a byte each.
+     * Writes the file; if ONNX Runtime rejects packed codes, they are stored in a byte each.
      *
-     * @param notes grows by what its user should know of it
-     * @return what was written
+     * @param notes receives what the user of the file should know
+     * @return the graph that was written
      */
     private static Graph write(Job job, Graph simulated, Path file, List<String> notes) throws IOException {
         var packed = finish(
@@ -197,7 +197,7 @@ public final class Exporter {
             OnnxLibrary.check(plain);
             ModelFile.write(plain, file);
             Session.open(file, job.provider(), Session.Optimization.ALL).close();
-            notes.add("4-bit codes are stored a byte each: packed, " + refused.getMessage());
+            notes.add("4-bit codes are stored in a byte each: packed, " + refused.getMessage());
             return plain;
         }
     }
@@ -215,7 +215,7 @@ public final class Exporter {
 
     private static Map<String, String> metadata(Job job, QuantizationPlan plan) {
         var origin = job.provenance();
-        // Sorted: a Map.of has another order in every process, and equal jobs leave equal files.
+        // Sorted: the order of Map.of differs between processes, and equal jobs must give equal files.
         return new TreeMap<>(Map.of(
                 "quantline.version",
                 origin.version(),
@@ -281,12 +281,12 @@ public final class Exporter {
                 null);
     }
 
-    /** The outputs that a metric looks at; null where every output is compared and the farthest counts. */
+    /** The outputs that a metric reads; null if every output is compared and the farthest counts. */
     private static String judged(Evaluation result) {
         return result.lookedAt().isEmpty() ? null : String.join(", ", result.lookedAt());
     }
 
-    /** What its user would otherwise have to find out. */
+    /** Facts that its user would otherwise have to find out. */
     private static List<String> notes(Job job, Checked checked, double[] latency) {
         var notes = new ArrayList<>(job.allocated().map(Allocated::notes).orElse(List.of()));
         notes.addAll(checked.notes());
@@ -299,15 +299,15 @@ public final class Exporter {
                 .toList();
         if (!floating.isEmpty()) {
             notes.add(
-                    "computed on floats, which is faster for volumes of few channels: " + String.join(", ", floating));
+                    "computed in float, which is faster for volumes with few channels: " + String.join(", ", floating));
         }
         job.model().outputs().stream()
                 .filter(output -> ValueInfos.type(output).isEmpty())
                 .forEach(output -> notes.add("output '" + output.getName()
-                        + "' is no tensor of numbers: what it was made of is judged instead"));
+                        + "' is not a tensor of numbers: the tensors that it was made from are evaluated instead"));
         if (latency[1] > latency[0] * SLOWER) {
             notes.add(
-                    "one sample takes %.2f ms, %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
+                    "one sample takes %.2f ms, but %.2f ms in the float model: on this processor the quantized model is smaller, not faster"
                             .formatted(latency[1], latency[0]));
         }
         return notes;
@@ -322,7 +322,7 @@ public final class Exporter {
                 .orElse("");
     }
 
-    /** Bytes of a model with its external data. */
+    /** Bytes of a model including its external data. */
     public static long bytes(Path file) throws IOException {
         long bytes = Files.size(file);
         for (String external : ModelFile.externalFiles(file)) {

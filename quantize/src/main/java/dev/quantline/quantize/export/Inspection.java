@@ -17,7 +17,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * What is inside a model, read from its graph alone: also a model that something else quantized.
+ * The contents of a model, read from its graph alone, even if another tool quantized it.
  *
  * @param bytes    of the file
  * @param layers   products, recurrent layers and embedding tables with constant weights, in graph order
@@ -30,15 +30,15 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
      * A layer.
      *
      * @param weights     how the weights are stored
-     * @param activations how the activation it reads is quantized
+     * @param activations how the activation that it reads is quantized
      * @param bytes       of the weights in the file
      */
     public record Layer(String name, String op, String weights, String activations, long elements, long bytes) {}
 
     /**
-     * Looks into a graph.
+     * Inspects a graph.
      *
-     * @param bytes of the file, its external data included
+     * @param bytes size of the file, including its external data
      */
     public static Inspection of(Graph graph, long bytes) {
         var index = graph.index();
@@ -52,7 +52,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         return new Inspection(bytes, graph.opset(), layers, graph.metadata());
     }
 
-    /** What is stored of a node's weights, by input: of a recurrent layer both, of others the first. */
+    /** The stored weights of a node, by input: both for a recurrent layer, the first for others. */
     private static SortedMap<Integer, Tensor> weights(GraphIndex index, Node node) {
         boolean either = Operators.LAYERS.has(node)
                 || node.is("Gather", "Add")
@@ -66,7 +66,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         return weights;
     }
 
-    /** Vectors are biases, and rows of one number the scales of a table. */
+    /** Vectors are biases, and rows of a single number are the scales of a table. */
     private static boolean isWeight(Node node, int input, Tensor stored) {
         return stored.size() > 1
                 && (!node.is("Add") || stored.rank() > 1)
@@ -101,7 +101,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
                         .sum());
     }
 
-    /** The constant behind an input: itself, behind DequantizeLinear, behind a Cast that unpacks it, behind Cast and Mul. */
+    /** The constant from which an input is computed: itself, or via DequantizeLinear, an unpacking Cast, or Cast and Mul. */
     private static Optional<Tensor> stored(GraphIndex index, String tensor) {
         return index.constant(tensor)
                 .or(() -> index.producer(tensor, "DequantizeLinear", "Cast", "Mul")
@@ -110,7 +110,7 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
                         .flatMap(node -> stored(index, node.input(0))));
     }
 
-    /** Width of the codes that are there, which may be less than that of the type they are stored in. */
+    /** Actual width of the codes, which may be less than that of their storage type. */
     private static String stored(Tensor constant) {
         if (constant.type().isFloating()) {
             return constant.type().name().toLowerCase(Locale.ROOT);
@@ -155,7 +155,6 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
         return tangent ? "tangent uint8" : "float";
     }
 
-    /** The inspection as text. */
     public List<String> lines() {
         var lines = new ArrayList<String>();
         lines.add("%.2f MB, opset %d, %d layers with weights".formatted(bytes / 1e6, opset, layers.size()));
@@ -173,10 +172,9 @@ public record Inspection(long bytes, int opset, List<Layer> layers, Map<String, 
                         "%s: %d weights, %.1f %%".formatted(kind, elements, 100.0 * elements / Math.max(1, all))));
         new TreeMap<>(metadata).forEach((key, value) -> lines.add(key + ": " + value));
         lines.add(
-                "Weights are stored as integer codes behind DequantizeLinear, or behind a Cast and a Mul that ONNX Runtime computes when"
-                        + " it loads the model, as it does a Cast that unpacks 4-bit codes. An activation is quantized where"
-                        + " QuantizeLinear and"
-                        + " DequantizeLinear follow each other.");
+                "Weights are stored as integer codes before a DequantizeLinear, or before a Cast and a Mul that ONNX Runtime computes when"
+                        + " it loads the model, as it does for a Cast that unpacks 4-bit codes. An activation is quantized where"
+                        + " DequantizeLinear follows QuantizeLinear.");
         return lines;
     }
 }

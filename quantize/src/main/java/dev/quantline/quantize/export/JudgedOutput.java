@@ -12,15 +12,16 @@ import java.util.List;
 /**
  * How close one output of the exported model is to the original's on the evaluation data.
  *
- * @param kind      {@code float}, judged by cosine and SQNR, or {@code integer}, truth values included, by the share of equal elements
- * @param before    the output that was made of this tensor, where it is no output itself
+ * @param kind      {@code float}, judged by cosine similarity and SQNR, or {@code integer} (including booleans), by the share of equal
+ *                  elements
+ * @param before    the output computed from this tensor, if the tensor is not an output itself
  * @param cosine    mean over samples; null for integers
- * @param sqnrDb    power over squared error in decibels, 200 when they are equal; null for integers
- * @param agreement null for floats
+ * @param sqnrDb    signal power over squared error in decibels, 200 if equal; null for integers
+ * @param agreement share of equal elements; null for floats
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record JudgedOutput(String name, String kind, String before, Double cosine, Double sqnrDb, Double agreement) {
-    /** In the order of the evaluation. @throws BadInput naming a float output that is not finite everywhere */
+    /** In the order of the evaluation. @throws BadInput naming a float output with values that are not finite */
     static List<JudgedOutput> of(Evaluation evaluation, ComparedOutputs compared) {
         return evaluation.outputs().entrySet().stream()
                 .map(output -> of(output.getKey(), output.getValue(), compared))
@@ -33,9 +34,9 @@ public record JudgedOutput(String name, String kind, String before, Double cosin
             case Agreement agreement -> new JudgedOutput(name, "integer", null, null, null, agreement.share());
             case Fidelity fidelity -> {
                 if (!Double.isFinite(fidelity.cosine())) {
-                    throw new BadInput(
-                            "on this data '" + name + "' is not finite everywhere in the model or in its quantized form"
-                                    + ": check the data, or exclude the layers that overflow");
+                    throw new BadInput("on this data '" + name
+                            + "' has values that are not finite in the model or in its quantized form"
+                            + ": check the data, or exclude the layers that overflow");
                 }
                 yield new JudgedOutput(
                         name,

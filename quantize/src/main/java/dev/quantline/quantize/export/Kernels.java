@@ -11,15 +11,15 @@ import java.nio.file.Path;
 import java.util.List;
 
 /**
- * What the products of a model become when ONNX Runtime loads it at its highest level, counted in the graph it then writes,
- * bodies of If and Loop included.
+ * How the products of a model run once ONNX Runtime has loaded it at its highest optimization level, counted in the graph
+ * that it writes then, bodies of If and Loop included.
  *
- * @param integer  products on 8-bit integers
- * @param packed   products of float activations with weights of few bits (MatMulNBits)
+ * @param integer  products of 8-bit integers
+ * @param packed   products of float activations with few-bit weights (MatMulNBits)
  * @param floating products of floats
  */
 public record Kernels(int integer, int packed, int floating) {
-    /** Loads a file and counts. @throws dev.quantline.onnx.BadInput when ONNX Runtime refuses it */
+    /** Loads a file and counts. @throws dev.quantline.onnx.BadInput if ONNX Runtime rejects it */
     static Kernels of(Path file, Provider provider) throws IOException {
         var folder = Files.createTempDirectory("quantline-optimized");
         var optimized = folder.resolve("optimized.onnx");
@@ -45,7 +45,7 @@ public record Kernels(int integer, int packed, int floating) {
         return (int) operators.stream().filter(counted::has).count();
     }
 
-    /** Share of the products that run on integers, 0 to 1; 1 when there are none. */
+    /** Share of the products that run on integers, 0 to 1; 1 if there are none. */
     @JsonIgnore
     public double integerShare() {
         int all = integer + packed + floating;

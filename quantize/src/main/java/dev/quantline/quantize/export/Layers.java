@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** A plan told layer by layer. */
+/** Summarises a plan layer by layer. */
 final class Layers {
     private static final int FLOAT_BITS = 32;
     private static final CalibrationTable NO_TABLE = new CalibrationTable(List.of(), List.of(), List.of());
@@ -22,8 +22,8 @@ final class Layers {
     /**
      * Every node with quantized inputs.
      *
-     * @param table  errors that calibration expected
-     * @param losses by layer and width; empty when they were not measured
+     * @param table  errors predicted by calibration
+     * @param losses by layer and width; empty if not measured
      */
     static List<Report.Layer> of(
             Graph model, QuantizationPlan plan, CalibrationTable table, Map<String, Map<String, Double>> losses) {
@@ -72,7 +72,7 @@ final class Layers {
         return layers;
     }
 
-    /** A table's width has an activation although it reads none that is quantized. */
+    /** Widths in a table always include activations, even for layers that read none quantized. */
     private static Double sensitivity(Map<String, Double> measured, Integer weightBits, Integer activationBits) {
         return measured.entrySet().stream()
                 .filter(loss -> loss.getKey().startsWith(weightBits + "/")
@@ -115,7 +115,7 @@ final class Layers {
                 .orElse(FLOAT_BITS);
     }
 
-    /** How many layers have which widths and quantizers, for the file's metadata: {@code 12 x 4/8 uniform, 3 x 8/8 uniform}. */
+    /** Number of layers per combination of widths and quantizer, for the file's metadata: {@code 12 x 4/8 uniform, 3 x 8/8 uniform}. */
     static String describe(Graph model, QuantizationPlan plan) {
         return of(model, plan, NO_TABLE, Map.of()).stream()
                 .map(layer -> (layer.weightBits() == null ? "-" : layer.weightBits()) + "/"

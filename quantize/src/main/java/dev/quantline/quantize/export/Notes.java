@@ -7,15 +7,15 @@ import dev.quantline.quantize.plan.SubgraphBodies;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What a user should know about the quantized form of a model before any of it is measured. */
+/** What a user should know about the quantized form of a model before anything is measured. */
 final class Notes {
     private Notes() {}
 
     /**
-     * What became of parts of a model that are no plain float32 layers.
+     * What happens to parts of a model that are not plain float32 layers.
      *
-     * @param original as it came
-     * @param model    canonical form that was quantized
+     * @param original the model as given
+     * @param model    the canonical form that was quantized
      */
     static List<String> of(Graph original, Graph model) {
         var notes = new ArrayList<String>();

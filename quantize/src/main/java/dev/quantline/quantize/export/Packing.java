@@ -13,14 +13,14 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Stores byte constants whose codes fit 4 bits two a byte. Codes in blocks go to their DequantizeLinear as they are, which
+ * Stores byte constants whose codes fit in 4 bits two per byte. Codes in blocks go to their DequantizeLinear packed, which
  * onnxruntime turns into MatMulNBits. Everywhere else a Cast restores the bytes: constant folding runs it when the model is
- * loaded, so the file is half the size and the integer kernels, which take bytes, stay what they were.
+ * loaded, so the file is half the size while the integer kernels, which take bytes, stay the same.
  *
- * <p>INT4 and UINT4 exist from opset 21 on; a model in which nothing fits keeps its opset.
+ * <p>INT4 and UINT4 exist since opset 21; a model in which nothing fits keeps its opset.
  */
 record Packing() implements Pass {
-    /** Smaller constants would gain less than the Cast takes; vectors are zero points. */
+    /** Smaller constants would save less than the Cast takes; vectors are zero points. */
     private static final int SMALLEST = 512;
 
     private static final int OPSET = 21;
@@ -58,7 +58,7 @@ record Packing() implements Pass {
         return new Rewritten(packed, this, List.copyOf(bytes.keySet()), List.of());
     }
 
-    /** A DequantizeLinear of blocks reads 4-bit codes and 4-bit zero points itself. */
+    /** DequantizeLinear of blocks reads 4-bit codes and zero points directly. */
     private static Node blocks(Graph graph, Node node, Map<String, Tensor> bytes, Map<String, String> packed) {
         if (!node.is("DequantizeLinear") || node.intOf("block_size", 0) == 0 || !bytes.containsKey(node.input(0))) {
             return node;
@@ -90,7 +90,7 @@ record Packing() implements Pass {
         return true;
     }
 
-    /** The first code of two in the low half of the byte. */
+    /** The first of two codes goes into the low nibble of a byte. */
     private static Tensor pack(Tensor tensor) {
         var codes = tensor.data();
         var type = tensor.type() == DataType.INT8 ? DataType.INT4 : DataType.UINT4;

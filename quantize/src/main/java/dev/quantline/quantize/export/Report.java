@@ -18,27 +18,27 @@ import java.util.Properties;
 import java.util.stream.Stream;
 
 /**
- * What became of a job, as {@code report.json} keeps it.
+ * The result of a job, as stored in {@code report.json}.
  *
  * @param job        its id
- * @param status     {@code done}, or {@code goal-missed} when the best model found does not keep the stated goal
- * @param message    that the goal was missed, and which outputs are below 10 dB, in words; null when there is nothing to say
- * @param recipe     preset it ran with
+ * @param status     {@code done}, or {@code goal-missed} if the best model found does not keep the stated goal
+ * @param message    that the goal was missed, and which outputs are below 10 dB, in words; null if there is nothing to say
+ * @param recipe     preset of the job
  * @param original   figures of the original model, never of a rewritten one
- * @param fidelity   of the output that the metric reads, else of the worst one
- * @param outputs    closeness of each
- * @param latencySamples samples per run in the measurement of latencies
+ * @param fidelity   of the output that the metric reads; otherwise of the worst output
+ * @param outputs    closeness of each output
+ * @param latencySamples samples per run when latencies are measured
  * @param stages     seconds by stage
  * @param notes      what a user should know about the file
  * @param kernels    what ONNX Runtime runs
- * @param simulation how close the file is to the plan it was made of
- * @param allocation how bits were chosen; null when all layers have the same
- * @param fineTuned  metric of the float model after fine-tuning, before quantization; null when it was not fine-tuned
- * @param pareto     best plans found for all sizes; empty when bits were not allocated
- * @param saturation what was done so that integer kernels compute the same everywhere
+ * @param simulation how close the file is to its plan
+ * @param allocation how bits were chosen; null if all layers have the same
+ * @param fineTuned  metric of the float model after fine-tuning, before quantization; null if it was not fine-tuned
+ * @param pareto     best plans found for all sizes; empty if bits were not allocated
+ * @param saturation what makes integer kernels compute the same everywhere
  * @param processor  where the figures were measured
- * @param judged     what the verdict rests on; null in reports of versions that did not say, as the next two
- * @param usage      how the file is run
+ * @param judged     the basis of the verdict; null, like the next two, in reports of versions without it
+ * @param usage      how to run the file
  * @param asked      the request and when it was done; null if there was no job
  */
 public record Report(
@@ -80,10 +80,10 @@ public record Report(
     }
 
     /**
-     * What the verdict rests on.
+     * The basis of the verdict.
      *
-     * @param output  the output that the metric looks at, several with commas; null where every output is compared and the farthest
-     *                counts
+     * @param output  the output that the metric reads, or several separated by commas; null if every output is compared and the
+     *                farthest counts
      * @param samples of the evaluation data
      */
     public record Judged(
@@ -96,10 +96,10 @@ public record Report(
      *
      * @param model       reference of the float model
      * @param calibration reference of the data it was calibrated on
-     * @param evaluation  reference of the data it was judged on; null: those of the calibration
+     * @param evaluation  reference of the data it was evaluated on; null: the calibration data
      * @param finished    ISO 8601, UTC
      * @param command     the command that reproduces it
-     * @param request     complete, every default filled in, without its id
+     * @param request     complete, with every default filled in, without its id
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Asked(
@@ -111,7 +111,7 @@ public record Report(
     /** Figures of the float model; latency is the median of several runs of one sample. */
     public record Original(long bytes, Value metric, double latencyMs) {}
 
-    /** Figures of the exported model; bits are averages over the weights that are codes and over the quantized activations. */
+    /** Figures of the exported model; bits are averages over the weights stored as codes and over the quantized activations. */
     public record Quantized(
             long bytes, Value metric, double latencyMs, double averageWeightBits, double averageActivationBits) {}
 
@@ -121,15 +121,16 @@ public record Report(
     /**
      * A layer with quantized inputs.
      *
-     * @param weightBits     null when no weight of it is constant
-     * @param activationBits null when it reads no quantized activation
+     * @param weightBits     null if it has no constant weight
+     * @param activationBits null if it reads no quantized activation
      * @param weights        number of weights
      * @param bytes          of its weights in the file
-     * @param sensitivity    loss when it alone is quantized so; null when that was not measured
-     * @param weightError    squared error over power of its weights before tuning, each counting by the mean square of the input it
-     *                       meets; null when that is not known
-     * @param inputSqnrDb    of the activation it reads, on the calibration data, in decibels; null when it reads none that is quantized
-     * @param losses         the sensitivity for every width it might have had, {@code weights/activations}; null when not measured
+     * @param sensitivity    loss with this layer alone quantized to these widths; null if not measured
+     * @param weightError    squared error of its weights before tuning relative to their power, each weighted by the mean square of the
+     *                       input that it multiplies; null if unknown
+     * @param inputSqnrDb    of the activation that it reads, on the calibration data, in decibels; null if it reads none that is
+     *                       quantized
+     * @param losses         its sensitivity for every candidate width, {@code weights/activations}; null if not measured
      */
     public record Layer(
             String name,
@@ -148,13 +149,13 @@ public record Report(
     /**
      * How bits were chosen.
      *
-     * @param loss          what was measured when a layer alone was quantized
-     * @param samples       it was measured on
-     * @param budget        largest file asked for, as a fraction of the float model's; null when none was
-     * @param goal          largest drop of the metric asked for, which the smallest plan was looked for to keep; null when none was
+     * @param loss          name of the loss measured with single layers quantized
+     * @param samples       number of samples it was measured on
+     * @param budget        largest file requested, as a fraction of the float model's; null if none was
+     * @param goal          largest drop of the metric requested, for which the smallest plan was sought; null if none was
      * @param predictedLoss sum of the layers' losses at the chosen widths
      * @param measuredLoss  loss of the chosen plan as a whole
-     * @param gap           how far, relative to the predicted loss, a better choice may be at most; 0: there is none
+     * @param gap           bound on how much better a choice could be, relative to the predicted loss; 0: proven optimal
      */
     public record Allocation(
             String loss,
@@ -166,22 +167,22 @@ public record Report(
             double gap) {}
 
     /**
-     * What a tuning method did to the error on held-out samples.
+     * The effect of a tuning method on the error on held-out samples.
      *
-     * @param part  the part of the network it worked on; empty for all of it
-     * @param curve held-out error after so many training steps; empty where nothing was trained
+     * @param part  the part of the network that it worked on; empty for all of it
+     * @param curve held-out error by training step; empty if nothing was trained
      */
     public record Step(
             String method, String part, double errorBefore, double errorAfter, boolean kept, List<Point> curve) {
-        /** Held-out error, lower is better. */
+        /** Held-out error; lower is better. */
         public record Point(int step, double score) {}
     }
 
     /**
-     * Time of a stage.
+     * Duration of a stage.
      *
      * @param seconds   from its trigger to its event
-     * @param machinery seconds of those spent on events and storage instead of computing
+     * @param machinery seconds of those spent on events and storage instead of computation
      */
     public record Stage(double seconds, double machinery) {}
 
@@ -189,8 +190,8 @@ public record Report(
      * The best plan of a size.
      *
      * @param size     fraction of the float model's bytes
-     * @param measured loss of the plan as a whole; null where only the prediction is known
-     * @param chosen   whether it is the one exported
+     * @param measured loss of the plan as a whole; null if only the prediction is known
+     * @param chosen   whether it is the exported plan
      */
     public record Point(double size, long bytes, double predictedLoss, Double measured, boolean chosen) {}
 
@@ -198,20 +199,20 @@ public record Report(
      * A processor, and what was measured on it.
      *
      * @param integerInstructions its instructions for products of 8-bit integers
-     * @param saturates           whether ONNX Runtime's integer kernels saturate there
-     * @param measured            which figures are from it, and how they were computed
+     * @param saturates           whether ONNX Runtime's integer kernels saturate on it
+     * @param measured            which figures were measured on it, and how they were computed
      */
     public record Machine(String name, String integerInstructions, boolean saturates, String measured) {}
 
     /** What the result depends on. */
     public record Provenance(String modelSha256, String dataSha256, String settingsSha256, String version, long seed) {}
 
-    /** The same report with the stages' times. */
+    /** The same report with the times of the stages. */
     public Report withStages(Map<String, Stage> times) {
         return with(fineTuned, times, notes, asked);
     }
 
-    /** The same report with more that a user should know, said once. */
+    /** The same report with more notes for the user, without duplicates. */
     public Report withNotes(List<String> more) {
         return with(
                 fineTuned,
@@ -220,12 +221,12 @@ public record Report(
                 asked);
     }
 
-    /** The same report with what the metric is after fine-tuning, before quantization. */
+    /** The same report with the metric after fine-tuning, before quantization. */
     public Report withFineTuned(double metric) {
         return with(new Value(original.metric().name(), metric), stages, notes, asked);
     }
 
-    /** The same report with what was asked for. */
+    /** The same report with the request. */
     public Report withAsked(Asked wanted) {
         return with(fineTuned, stages, notes, wanted);
     }
@@ -263,13 +264,13 @@ public record Report(
         write(folder, ReportPlots.EMPTY);
     }
 
-    /** The same with pictures in {@code report.html}. */
+    /** The same with charts in {@code report.html}. */
     public void write(Path folder, ReportPlots plots) throws IOException {
         Files.writeString(folder.resolve("report.json"), toJson());
         Files.writeString(folder.resolve("report.html"), toHtml(plots));
     }
 
-    /** Readable JSON. */
+    /** Indented JSON. */
     public String toJson() {
         return json(this);
     }
@@ -282,7 +283,7 @@ public record Report(
         }
     }
 
-    /** One self-contained page that draws this report; its charts are Chart.js's, whose script is part of the page. */
+    /** One self-contained page that displays this report; its charts are drawn by Chart.js, whose script is part of the page. */
     public String toHtml(ReportPlots plots) {
         return script(
                         script(script(script(script(resource("report.html"), "page"), "usage"), "sites"), "bits"),
@@ -296,7 +297,7 @@ public record Report(
         return page.replace("\"@" + name + "@\"", resource(name + ".js"));
     }
 
-    /** A "<" inside the data could end the script element it stands in, or begin a comment. */
+    /** A "<" in the data could end the script element that contains it, or begin a comment. */
     private static String inScript(Object data) {
         return json(data).replace("<", "\\u003c");
     }
@@ -320,7 +321,7 @@ public record Report(
         }
     }
 
-    /** Reads what {@link #write} wrote, in this version or another: fields it does not know are skipped, others may be missing. */
+    /** Reads a file written by {@link #write} in this or another version: unknown fields are skipped, others may be missing. */
     public static Report read(Path json) throws IOException {
         return JSON.readValue(json.toFile(), Report.class);
     }

@@ -7,20 +7,21 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import java.util.List;
 
 /**
- * Pictures of the report: every activation with its distribution and the range that was chosen, and what was rewritten.
+ * Charts of the report: every activation with its distribution and the chosen range, and the rewrites.
  *
  * @param sites    in graph order
- * @param rewrites in the order they were tried
+ * @param rewrites in the order in which they were tried
  */
 public record ReportPlots(List<Picture> sites, List<Rewrite> rewrites) {
-    /** A report without pictures. */
+    /** A report without charts. */
     public static final ReportPlots EMPTY = new ReportPlots(List.of(), List.of());
 
     /**
      * One activation.
      *
-     * @param left      why it stays float; null when it does not
-     * @param quantizer null when it stays float, as {@code range}, {@code bits}, {@code low}, {@code high} and {@code sqnrDb}
+     * @param left      why it stays float; null if it does not
+     * @param quantizer null if it stays float, as are {@code range}, {@code bits}, {@code low}, {@code high} and
+     *                  {@code sqnrDb}
      * @param low       smallest number that is not clipped
      * @param high      largest number that is not clipped
      */
@@ -36,7 +37,7 @@ public record ReportPlots(List<Picture> sites, List<Rewrite> rewrites) {
             Float high,
             Double sqnrDb) {}
 
-    /** Pictures of what calibration saw, with the ranges of the plan that was exported. */
+    /** Charts of the calibration data, with the ranges of the exported plan. */
     public static ReportPlots of(CalibrationTable table, QuantizationPlan plan) {
         return new ReportPlots(
                 table.activations().stream()

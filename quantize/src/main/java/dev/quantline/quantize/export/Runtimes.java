@@ -5,11 +5,11 @@ import dev.quantline.onnx.Graph;
 import java.util.List;
 import java.util.Optional;
 
-/** Which versions of ONNX Runtime load a file with 4-bit codes, found by trying them: {@code docs/runtimes.md}. */
+/** Which versions of ONNX Runtime load a file with 4-bit codes, determined by trying them: {@code docs/runtimes.md}. */
 final class Runtimes {
     private Runtimes() {}
 
-    /** The version from which on a file is loaded; empty where every version that knows its opset loads it. */
+    /** The oldest version that loads a file; empty if every version that supports its opset does. */
     static Optional<String> oldest(Graph written) {
         boolean cast = written.nodes().stream().anyMatch(node -> node.is("Cast") && isPacked(written, node.input(0)));
         return cast
@@ -19,14 +19,15 @@ final class Runtimes {
                         : hasProducts(written) ? Optional.of("1.18") : Optional.empty();
     }
 
-    /** What a user should know about a file; empty where every version that knows its opset loads it. */
+    /** What a user should know about a file; empty if every version that supports its opset loads it. */
     static Optional<String> note(Graph written) {
         String form = !hasPacked(written)
                 ? "products are MatMulNBits, which only ONNX Runtime has"
-                : "4-bit codes are packed two a byte (INT4, UINT4)"
-                        + (hasProducts(written) ? ", some products are MatMulNBits" : "");
+                : "4-bit codes are packed two per byte (INT4, UINT4)"
+                        + (hasProducts(written) ? ", and some products are MatMulNBits" : "");
         return oldest(written)
-                .map(version -> form + ": onnxruntime and onnxruntime-web load the file from " + version + " on");
+                .map(version ->
+                        form + ": onnxruntime and onnxruntime-web load the file from version " + version + " on");
     }
 
     private static boolean hasPacked(Graph written) {

@@ -15,29 +15,30 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What the codes of a file say about sums of two products in 16 bits, which is all that kernels of x86 processors without VNNI have: each
- * layer's largest activation code times the largest sum of two weight codes of one sign in an output channel.
+ * Whether sums of two products fit in 16 bits, which is all that kernels have on x86 processors without VNNI, judged by the codes in a
+ * file: each layer's largest activation code times the largest sum of two same-sign weight codes in an output channel.
  *
- * @param target     where the file is to run
- * @param products   layers that integer kernels multiply in pairs
- * @param saturating names of those whose sums may not fit; none where the target is every processor
- * @param narrowed   layers whose codes reach less far so that they fit
+ * @param target     where the file will run
+ * @param products   number of layers that integer kernels multiply in pairs
+ * @param saturating names of the layers whose sums may overflow; empty if the target is every processor
+ * @param narrowed   layers whose codes were limited so that the sums fit
  */
 public record Saturation(String target, int products, List<String> saturating, List<Narrowed> narrowed) {
     /**
-     * What that cost.
+     * The cost of limiting the codes of a layer.
      *
-     * @param error squared error over power of the layer's weights, each counting by the mean square of the input it meets
-     * @param free  the same if codes could reach as far as they may
+     * @param error squared error of its weights relative to their power, each weighted by the mean square of the input
+     *              that it multiplies
+     * @param free  the same without the limit
      */
     public record Narrowed(String layer, double error, double free) {}
 
     /**
-     * Goes through the codes.
+     * Examines the codes.
      *
-     * @param model   the float model the plan belongs to
+     * @param model   the float model that the plan belongs to
      * @param written the QDQ graph of the plan
-     * @param table   what calibration found, for what narrowing cost
+     * @param table   result of calibration, for the cost of the limits
      * @throws IllegalStateException naming a layer that may saturate although the target is every processor
      */
     static Saturation of(Graph model, Graph written, QuantizationPlan plan, CalibrationTable table, Target target) {
@@ -68,7 +69,7 @@ public record Saturation(String target, int products, List<String> saturating, L
         return new Saturation(target.label(), products, saturating, narrowed(plan, table));
     }
 
-    /** Of one output channel; of the whole tensor where it has one scale and which axis is the output's is not said. */
+    /** Per output channel, or over the whole tensor if it has one scale, which leaves the output axis unknown. */
     private static long largestPair(Tensor codes, Node restore, Uniform quantizer) {
         boolean channels = quantizer.axis() != Uniform.PER_TENSOR && quantizer.block() == 0;
         int axis = channels ? (int) restore.intOf("axis", 1) : 0;

@@ -12,12 +12,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What someone needs to know who runs the file.
+ * What the user of a file needs to know to run it.
  *
  * @param outputs names, in the model's order
- * @param opset   of the standard's operators
- * @param domains other than the standard's whose operators it holds
- * @param oldest  version of onnxruntime and onnxruntime-web from which on they load it; null where every version that knows its opset does
+ * @param opset   of the standard operators
+ * @param domains other domains whose operators it contains
+ * @param oldest  oldest version of onnxruntime and onnxruntime-web that loads it; null if every version that supports its opset does
  */
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record Usage(List<Input> inputs, List<String> outputs, long opset, List<String> domains, String oldest) {
@@ -30,10 +30,10 @@ public record Usage(List<Input> inputs, List<String> outputs, long opset, List<S
     /**
      * An input of the file.
      *
-     * @param type      of its elements, as ONNX calls it
-     * @param shape     sizes of the axes; a name, or {@code ?}, where a size is open
-     * @param batchAxis the axis its samples lie along; null where it is the same for all
-     * @param normalize what the data went through before; null where it was fed as it is
+     * @param type      its element type, by its ONNX name
+     * @param shape     sizes of the axes; a name, or {@code ?}, if a size is open
+     * @param batchAxis the axis of its samples; null if it is the same for all samples
+     * @param normalize the normalization applied to the data first; null if there was none
      */
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Input(String name, String type, List<String> shape, Integer batchAxis, Scaling normalize) {}
@@ -41,7 +41,7 @@ public record Usage(List<Input> inputs, List<String> outputs, long opset, List<S
     /** {@code (value / 255 - mean[c]) / std[c]} for channel c of uint8 images. */
     public record Scaling(List<Float> mean, List<Float> std) {}
 
-    /** Of a file with this graph, as the evaluation fed it. */
+    /** For a file with this graph, with inputs as in the evaluation. */
     static Usage of(Graph written, Samples samples) {
         return new Usage(
                 written.inputs().stream().map(input -> input(input, samples)).toList(),

@@ -6,28 +6,28 @@ import java.util.List;
 import java.util.OptionalDouble;
 
 /**
- * What is said of a result in words: whether a stated goal was missed, and which outputs are so far from the float model's that
- * they are other outputs.
+ * A result in words: whether a stated goal was missed, and which outputs are so far from the float model's that they are
+ * unusable.
  *
- * @param missed  whether the goal was
- * @param message null when there is nothing to say
+ * @param missed  whether the goal was missed
+ * @param message null if there is nothing to say
  */
 record Verdict(boolean missed, String message) {
-    /** Below this a tenth of an output's power is error. */
+    /** Below this, more than a tenth of an output's power is error. */
     private static final double FAR_DB = 10;
 
     /**
-     * Judges.
+     * Gives the verdict.
      *
-     * @param goal   largest drop of the metric, or of the cosine from 1 where there is none
-     * @param advice what may help to keep it
+     * @param goal   largest drop of the metric, or of the cosine from 1 if there is no metric
+     * @param advice what may help to keep the goal
      */
     static Verdict of(Evaluation result, List<JudgedOutput> outputs, OptionalDouble goal, String advice) {
         double drop = drop(result);
         boolean missed = goal.isPresent() && drop > goal.getAsDouble();
         var sentences = new ArrayList<String>();
         if (missed) {
-            sentences.add("the metric dropped by %.4f, the goal allows %.4f; this is the best model found%s"
+            sentences.add("the metric dropped by %.4f, but the goal allows %.4f; this is the best model found%s"
                     .formatted(drop, goal.getAsDouble(), advice));
         }
         var far = outputs.stream()
@@ -46,7 +46,7 @@ record Verdict(boolean missed, String message) {
         return new Verdict(missed, sentences.isEmpty() ? null : String.join("; ", sentences));
     }
 
-    /** How much worse the quantized model is, by the metric or by the cosine. */
+    /** How much worse the quantized model is, by the metric or else by the cosine similarity. */
     static double drop(Evaluation result) {
         return result.baseline().isPresent()
                 ? result.drop()

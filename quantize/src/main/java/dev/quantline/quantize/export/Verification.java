@@ -14,29 +14,29 @@ import java.util.LinkedHashSet;
 import java.util.List;
 
 /**
- * Runs an exported file in several shapes, loaded as its user would, and compares it with the plan's own simulation: the same
- * QDQ graph as it is written, in floats, nothing fused.
+ * Runs an exported file with several batch sizes, loaded as its user would, and compares it with the simulation of the plan:
+ * the same QDQ graph as it is written, in float, without fusion.
  *
  * <p>Both compute the same codes except where a float sum and an integer sum round an activation to neighbouring codes. Such
  * differences stay well below the quantization error itself; a file that is farther from its simulation than the simulation is
- * from the float model computes something else and is refused.
+ * from the float model computes something else and is rejected.
  *
- * @param shapes   batch sizes it ran in
- * @param cosine   mean cosine between a row of the file's output and of the simulation's, for the output that is farthest
- * @param sqnrDb   power of that output in the simulation over the difference, in decibels; 200 when they are equal
+ * @param shapes   batch sizes that were run
+ * @param cosine   mean cosine similarity of rows of the file's output and of the simulation's, for the output that is farthest
+ * @param sqnrDb   power of that output in the simulation over the difference, in decibels; 200 if they are equal
  */
 public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
     private static final int[] BATCHES = {1, 2, 5};
-    /** Differences smaller than this never matter. */
+    /** Differences below this level never matter. */
     private static final double NEGLIGIBLE_DB = 40;
 
     /**
-     * Verifies.
+     * Verifies a file.
      *
      * @param exported  the file, loaded as its user would
-     * @param original  the model as it came
+     * @param original  the model as given
      * @param simulated QDQ graph of the plan, with the same outputs
-     * @throws BadInput when the file cannot be run, or computes something else than the plan
+     * @throws BadInput if the file cannot be run, or does not compute what the plan does
      */
     static Verification of(Session exported, Session original, Graph simulated, Samples samples, Provider provider) {
         var shapes = new LinkedHashSet<Integer>();
@@ -76,7 +76,7 @@ public record Verification(List<Integer> shapes, double cosine, double sqnrDb) {
         if (file < Math.min(plan, NEGLIGIBLE_DB)) {
             throw new BadInput(
                     ("at '%s' the exported model is farther from its plan (%.1f dB) than the plan is from the float model"
-                                    + " (%.1f dB): ONNX Runtime computes something else than the file says;"
+                                    + " (%.1f dB): ONNX Runtime does not compute what the file says;"
                                     + " please report it with the model")
                             .formatted(output, file, plan));
         }

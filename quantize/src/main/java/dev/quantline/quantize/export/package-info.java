@@ -1,6 +1,6 @@
 /**
- * The last stage: the plan written into a model anyone can run, checked by loading and running it, compared with the
- * original, and reported as JSON and HTML.
+ * The last stage: the plan written into a model that anyone can run, which is checked by loading and running it,
+ * compared with the original, and reported as JSON and HTML.
  *
  * <p>Imports {@code onnx}, {@code quantizer}, {@code plan}, {@code rewrite}, {@code runtime}, {@code settings} and {@code evaluate}.
  */

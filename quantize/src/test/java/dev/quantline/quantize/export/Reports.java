@@ -136,7 +136,7 @@ final class Reports {
                 tuning,
                 stages,
                 List.of(
-                        "4-bit codes are packed two a byte (INT4, UINT4): onnxruntime loads the file from 1.23 on",
+                        "4-bit codes are packed two per byte (INT4, UINT4): onnxruntime loads the file from 1.23 on",
                         "layers that were already quantized stay as they are: " + HOSTILE),
                 new Kernels(20, 2, 2),
                 new Verification(List.of(1, 2, 5), 1, 61.5),
@@ -154,7 +154,7 @@ final class Reports {
                         "AMD EPYC 9R45",
                         "VNNI",
                         false,
-                        "latency, metric and fidelity, as ONNX Runtime runs the file by default"),
+                        "latency, metric and fidelity as ONNX Runtime runs the file by default"),
                 new Report.Judged(metric, metric.equals("fidelity") ? null : "logits", 3000),
                 usage,
                 new Report.Asked(

@@ -80,7 +80,7 @@ class StoredWeightsTest {
         var report = export("conv3d");
 
         assertTrue(
-                report.notes().contains("computed on floats, which is faster for volumes of few channels: c1, c2"),
+                report.notes().contains("computed in float, which is faster for volumes with few channels: c1, c2"),
                 report.notes() + "");
         assertTrue(
                 report.quantized().bytes() < .5 * report.original().bytes(),
