@@ -1,6 +1,6 @@
 package dev.quantline.quantize.settings;
 
-/** How the range of an activation is chosen: the criteria of {@code calibrate}, or whichever hurts the readers least. */
+/** How the range of an activation is chosen: by one of the criteria, or by whichever hurts its readers least. */
 public enum ActivationRange implements Word {
     MINMAX,
     MOVINGAVERAGE,

@@ -9,7 +9,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
-/** SHA-256, lower-case hexadecimal: how contents and results are named. */
+/** SHA-256 in lower-case hexadecimal, by which contents and results are named. */
 public final class Hashes {
     private static final int BUFFER = 1 << 16;
 
@@ -23,7 +23,7 @@ public final class Hashes {
         }
     }
 
-    /** What a digest has taken in until now; it starts anew. */
+    /** The hash of everything that a digest has read, which is then reset. */
     public static String hex(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
     }
@@ -32,12 +32,12 @@ public final class Hashes {
         return HexFormat.of().formatHex(sha256().digest(content));
     }
 
-    /** Of contents that belong together: the only one's own, else that of all their hashes. */
+    /** The hash of contents that belong together: that of the only one, or else the hash of all their hashes. */
     public static String ofAll(List<String> hashes) {
         return hashes.size() == 1 ? hashes.getFirst() : of(Json.bytes(hashes));
     }
 
-    /** Reads the file once; memory stays constant. */
+    /** Reads the file once, in constant memory. */
     public static String of(Path file) throws IOException {
         var digest = sha256();
         try (var in = new DigestInputStream(Files.newInputStream(file), digest)) {

@@ -17,8 +17,9 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 
 /**
- * The one JSON mapping of the project: fields that a newer version may have added to an event are ignored (requests are held
- * against their schema), empty optionals are left out, map keys and properties are sorted, so that equal values give equal bytes.
+ * The one JSON mapping of the project: fields that a newer version may have added to an event are ignored (requests are checked
+ * against their schema), empty optionals are omitted, and map keys and properties are sorted, so that equal values give equal
+ * bytes.
  */
 public final class Json {
     public static final ObjectMapper MAPPER = JsonMapper.builder()
@@ -41,15 +42,14 @@ public final class Json {
         }
     }
 
-    /** The value as a JSON tree. */
     public static JsonNode tree(Object value) {
         return MAPPER.valueToTree(value);
     }
 
     /**
-     * A part of a recipe, by what differs from the standard: {@code {layers: 'off', samples: 64}}.
+     * A section of a recipe from what differs from the default: {@code {layers: 'off', samples: 64}}.
      *
-     * @throws IllegalArgumentException when the part has no such components
+     * @throws IllegalArgumentException if the section has no such components
      */
     public static <T extends Record> T part(Class<T> part, String stated) {
         try {
@@ -58,11 +58,11 @@ public final class Json {
                     .withFeatures(JsonReadFeature.ALLOW_UNQUOTED_FIELD_NAMES, JsonReadFeature.ALLOW_SINGLE_QUOTES)
                     .readValue(stated);
         } catch (JsonProcessingException e) {
-            throw new IllegalArgumentException(part.getSimpleName() + " cannot be " + stated, e);
+            throw new IllegalArgumentException(part.getSimpleName() + " cannot be read from " + stated, e);
         }
     }
 
-    /** The first with what the second states instead: objects field by field, anything else whole. */
+    /** The first object, overridden by the second: objects field by field, anything else as a whole. */
     public static ObjectNode merge(ObjectNode base, ObjectNode over) {
         over.properties().forEach(field -> {
             if (field.getValue() instanceof ObjectNode stated && base.get(field.getKey()) instanceof ObjectNode inner) {
@@ -75,9 +75,10 @@ public final class Json {
     }
 
     /**
-     * Reads JSON that somebody wrote by hand.
+     * Reads JSON written by hand.
      *
-     * @throws JsonProcessingException when it is none, or a field is there twice, one of which would have no effect
+     * @throws JsonProcessingException if it is not JSON, or a field occurs twice, so that one of its values would have
+     *     no effect
      */
     public static JsonNode stated(byte[] json) throws IOException {
         return MAPPER.reader()
@@ -86,9 +87,9 @@ public final class Json {
     }
 
     /**
-     * Reads JSON this project wrote itself.
+     * Reads JSON that this project wrote.
      *
-     * @throws UncheckedIOException when the bytes are not JSON of that type
+     * @throws UncheckedIOException if the bytes are not JSON of that type
      */
     public static <T> T read(byte[] json, Class<T> type) {
         try {

@@ -1,9 +1,9 @@
 package dev.quantline.quantize.settings;
 
-/** What the loss of a layer is, where widths are allocated. */
+/** How the loss of a layer is measured when widths are allocated. */
 public enum Judge implements Word {
-    /** The distance of all outputs to the float network's. */
+    /** By the distance of all outputs from the float network's. */
     OUTPUTS,
-    /** The loss of the task. */
+    /** By the loss of the task. */
     TASK
 }

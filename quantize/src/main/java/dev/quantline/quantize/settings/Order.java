@@ -1,9 +1,9 @@
 package dev.quantline.quantize.settings;
 
-/** What pieces learn on. */
+/** The inputs that pieces are trained on. */
 public enum Order implements Word {
-    /** What the tuned pieces before them give. */
+    /** Outputs of the preceding tuned pieces. */
     SEQUENTIAL,
-    /** What the float network gives. */
+    /** Outputs of the float network. */
     PARALLEL
 }

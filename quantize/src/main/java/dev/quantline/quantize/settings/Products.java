@@ -1,9 +1,9 @@
 package dev.quantline.quantize.settings;
 
-/** What products with 4-bit weights in blocks are written as. */
+/** How products with 4-bit weights in blocks are written. */
 public enum Products implements Word {
-    /** DequantizeLinear and MatMul, operators of the ONNX standard. */
+    /** As DequantizeLinear and MatMul, operators of the ONNX standard. */
     STANDARD,
-    /** onnxruntime's own {@code MatMulNBits}. */
+    /** As onnxruntime's own {@code MatMulNBits}. */
     MATMULNBITS
 }

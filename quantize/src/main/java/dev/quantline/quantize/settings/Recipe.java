@@ -10,22 +10,22 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * How a model is to be quantized: all that a user may ask of it. What each {@link Setting} says of a component is what the published
- * schema, the command line and the documentation say.
+ * How a model is to be quantized: everything that a user may request. The published schema, the command line and the documentation
+ * take their text about a component from its {@link Setting}.
  */
 public record Recipe(
-        @Setting(value = "What gives every setting that is not stated.", standard = "int8")
+        @Setting(value = "The preset that provides every setting not stated here.", standard = "int8")
         String preset,
 
         @Setting(
-                value = "Width of weight codes; embedding tables keep at least 8.",
+                value = "Bits of weight codes; embedding tables keep at least 8.",
                 standard = "8",
                 least = 2,
                 most = 16)
         int weightBits,
 
         @Setting(
-                value = "Width of activation codes; 32 leaves activations float.",
+                value = "Bits of activation codes; 32 leaves activations float.",
                 standard = "8",
                 least = 2,
                 most = 16,
@@ -35,16 +35,16 @@ public record Recipe(
         @Setting("How ranges and scales are chosen.") Calibrate calibrate,
         @Setting("What is trained, and how.") Tune tune,
 
-        @Setting("Widths are chosen layer by layer by an integer program.")
+        @Setting("Chooses widths layer by layer with an integer program.")
         Optional<Allocate> allocate,
 
-        @Setting(value = "What products with 4-bit weights in blocks are written as.", standard = "standard")
+        @Setting(value = "How products with 4-bit weights in blocks are written.", standard = "standard")
         Products products,
 
-        @Setting(value = "Names of nodes or tensors that stay float, globs allowed.", standard = "[]")
+        @Setting(value = "Names of nodes or tensors that stay float; globs are allowed.", standard = "[]")
         List<String> exclude,
 
-        @Setting("What the result must keep; a job that misses it delivers its best model with status goal-missed.")
+        @Setting("What the result must achieve; a job that misses it delivers its best model with status goal-missed.")
         Optional<Goal> goal) {
     /** Width of activations that stay float. */
     public static final int FLOAT = 32;
@@ -57,37 +57,37 @@ public record Recipe(
             ActivationRange range,
 
             @Setting(
-                    value = "How the scale of weights is chosen; auto takes the error of the linear layer's output.",
+                    value = "How the scale of weights is chosen; auto minimizes the output error of linear layers.",
                     standard = "max")
             WeightRange weights,
 
             @Setting(
                     value =
-                            "What shares a weight scale: the tensor, an output channel, or calibrate.block inputs of an output channel.",
+                            "Weights that share a scale: the tensor, an output channel, or calibrate.block inputs of an output channel.",
                     standard = "channel")
             Granularity granularity,
 
             @Setting(
-                    value = "Inputs that share a scale where granularity is block.",
+                    value = "Number of inputs that share a scale if granularity is block.",
                     standard = "32",
                     of = {16, 32, 64, 128, 256})
             int block,
 
-            @Setting(value = "Quantizer behind Softmax; auto tries all.", standard = "uniform")
+            @Setting(value = "Quantizer for outputs of Softmax; auto tries all.", standard = "uniform")
             SoftmaxQuantizer softmax,
 
             @Setting(
                     value =
-                            "How far the spread between channels of LayerNorm and RMSNorm outputs moves into the layers that read them.",
+                            "How the channel spread of LayerNorm and RMSNorm outputs is moved into the layers that read them.",
                     standard = "median")
             Migration layernorm,
 
-            @Setting(value = "Balance the ranges of weights between convolutions in a row.", standard = "false")
+            @Setting(value = "Balances weight ranges between consecutive convolutions.", standard = "false")
             boolean equalize,
 
-            @Setting(value = "Count tokens that attention_mask hides in the statistics.", standard = "false")
+            @Setting(value = "Includes tokens hidden by attention_mask in the statistics.", standard = "false")
             boolean padding) {
-        /** Inputs that share a weight scale; 0 where scales are not shared by blocks. */
+        /** Number of inputs that share a weight scale; 0 if granularity is not by block. */
         public int blockSize() {
             return granularity == Granularity.BLOCK ? block : 0;
         }
@@ -99,59 +99,59 @@ public record Recipe(
             Rounding rounding,
 
             @Setting(
-                    value = "Adds the mean error of each output channel to the bias, where held-out samples agree.",
+                    value = "Adds the mean error of each output channel to its bias, if held-out samples improve.",
                     standard = "true")
             boolean bias,
 
             @Setting(
                     value =
-                            "Outlier-driven fine-tuning before anything else; true where absent and training data is given.",
+                            "Outlier-driven fine-tuning before anything else; if absent, on when training data is given.",
                     switched = true)
             Optional<QuantTune> quanttune,
 
             @Setting(
                     value =
-                            "Trains single layers (adaquant, adaround) or blocks (reconstruct) to give the float network's outputs.",
+                            "Trains single layers (adaquant, adaround) or blocks (reconstruct) to reproduce the float network's outputs.",
                     standard = "off")
             TuningMethod layers,
 
             @Setting(
-                    value = "Gives convolutions back the mean and deviation of their output channels.",
+                    value = "Restores the mean and deviation of the output channels of convolutions.",
                     standard = "false")
             boolean normalization,
 
             @Setting(
                     value =
-                            "What pieces learn on: what tuned pieces give (sequential), or what the float network gives (parallel).",
+                            "Inputs that pieces are trained on: outputs of tuned pieces (sequential) or of the float network (parallel).",
                     standard = "sequential")
             Order order,
 
-            @Setting(value = "Calibration samples used at most; a quarter judges.", standard = "128", least = 1)
+            @Setting(value = "Calibration samples used at most; a quarter is held out.", standard = "128", least = 1)
             int samples,
 
             @Setting(
-                    value = "A language model with fewer samples than that writes more, up to four times those given.",
+                    value = "Lets a language model with fewer samples generate more, up to four times those given.",
                     standard = "false")
             boolean write,
 
             @Setting(
-                    value = "Tensors of the prepared model that blocks end in; found by structure when empty.",
+                    value = "Tensors of the prepared model that blocks end in; empty: found by structure.",
                     standard = "[]")
             List<String> blocks,
 
             @Setting(
                     value =
-                            "What of the whole network is trained together in the end; logits: all, where the metric judges logits.",
+                            "What is finally trained in the whole network together; logits: everything if the metric reads logits.",
                     standard = "off")
             Whole whole,
 
             @Setting(
                     value =
-                            "What tuning may take: steps of a piece then follow from how long they take, whatever training.steps says.",
+                            "Time limit of tuning; the steps of a piece then follow from their duration, whatever training.steps says.",
                     above = 0)
             Optional<Double> minutes,
 
-            @Setting(value = "Trains a factor on each output channel, folded afterwards.", standard = "false")
+            @Setting(value = "Trains a factor for each output channel, which is folded afterwards.", standard = "false")
             boolean affine,
 
             @Setting("How each piece is trained.") Training training) {}
@@ -159,7 +159,7 @@ public record Recipe(
     /** Outlier-driven fine-tuning of the float network (QuantTune, arXiv 2403.06497). */
     public record QuantTune(
             @Setting(
-                    value = "Outlier term at the start, over the quantized network's loss.",
+                    value = "Outlier term at the start, relative to the quantized network's loss.",
                     standard = "0.5",
                     least = 0)
             double lambda,
@@ -170,37 +170,37 @@ public record Recipe(
             @Setting(value = "Passes over the training data.", standard = "2", least = 1)
             int epochs,
 
-            @Setting(value = "Training steps at most; no limit where absent.", least = 1)
+            @Setting(value = "Largest number of training steps; if absent, no limit.", least = 1)
             Integer steps,
 
-            @Setting(value = "Samples a step.", standard = "32", least = 1)
+            @Setting(value = "Samples per step.", standard = "32", least = 1)
             int batch,
 
-            @Setting(value = "Learning rate of AdamW; it falls along half a cosine.", standard = "2e-5", above = 0)
+            @Setting(value = "Learning rate of AdamW, which decays along a half cosine.", standard = "2e-5", above = 0)
             double rate,
 
             @Setting(value = "Weight decay of AdamW.", standard = "0.01", least = 0)
             double decay,
 
-            @Setting(value = "Longest gradient.", standard = "1", least = 0)
+            @Setting(value = "Gradient norm above which gradients are clipped; 0: never.", standard = "1", least = 0)
             double clip,
 
-            @Setting(value = "Of the order of samples.", standard = "0")
+            @Setting(value = "Seed for the order of samples.", standard = "0")
             long seed) {
         public QuantTune {
             steps = steps == null ? Integer.MAX_VALUE : steps;
         }
     }
 
-    /** How each piece is trained; rates are Adam's and fall along half a cosine to 0. */
+    /** How each piece is trained; learning rates are Adam's and decay along a half cosine to 0. */
     public record Training(
-            @Setting(value = "Training steps a piece.", standard = "300", least = 1)
+            @Setting(value = "Training steps per piece.", standard = "300", least = 1)
             int steps,
 
-            @Setting(value = "Samples a step.", standard = "32", least = 1)
+            @Setting(value = "Samples per step.", standard = "32", least = 1)
             int batch,
 
-            @Setting(value = "Share of inputs from the float network.", standard = "0.5", least = 0, most = 1)
+            @Setting(value = "Share of inputs taken from the float network.", standard = "0.5", least = 0, most = 1)
             double mix,
 
             @Setting(value = "Distance between the piece's outputs and the float network's.", standard = "mse")
@@ -210,19 +210,19 @@ public record Recipe(
             Rates rates,
 
             @Setting(
-                    value = "Weight of the error at the end of a block's stage, where 1 balances the gradients.",
+                    value = "Weight of the error at the end of a block's stage; 1 balances the gradients.",
                     standard = "0",
                     least = 0)
             double ahead,
 
-            @Setting(value = "Of the order of samples and of the mixing.", standard = "0")
+            @Setting(value = "Seed for the order of samples and for mixing.", standard = "0")
             long seed) {
-        /** The same with at most this many samples a step. */
+        /** The same with this many samples per step. */
         public Training withBatch(int size) {
             return new Training(steps, size, mix, loss, rates, ahead, seed);
         }
 
-        /** The same with so many steps. */
+        /** The same with this many steps. */
         public Training withSteps(int number) {
             return new Training(number, batch, mix, loss, rates, ahead, seed);
         }
@@ -232,44 +232,50 @@ public record Recipe(
             return new Training(steps, batch, mix, other, rates, ahead, seed);
         }
 
-        /** The same with all rates times a factor. */
+        /** The same with all learning rates multiplied by a factor. */
         public Training withRates(double factor) {
             return new Training(steps, batch, mix, loss, rates.times(factor), ahead, seed);
         }
     }
 
-    /** Learning rates by what is trained, and the weight of the term that decides learned rounding. */
+    /** Learning rates by kind of tensor, and the weight of the term that decides learned rounding. */
     public record Rates(
-            @Setting(value = "Of weights, in steps of the weight's quantizer.", standard = "0.01", least = 0)
+            @Setting(value = "Learning rate of weights, in steps of their quantizers.", standard = "0.01", least = 0)
             double weights,
 
-            @Setting(value = "Of learned rounding.", standard = "0.02", least = 0)
+            @Setting(value = "Learning rate of learned rounding.", standard = "0.02", least = 0)
             double rounding,
 
-            @Setting(value = "Of biases, in spreads of the rounding error of an output.", standard = "0.01", least = 0)
+            @Setting(
+                    value = "Learning rate of biases, in standard deviations of an output's rounding error.",
+                    standard = "0.01",
+                    least = 0)
             double biases,
 
-            @Setting(value = "Of weight scales, as shares of the scale.", standard = "0.002", least = 0)
+            @Setting(value = "Learning rate of weight scales, relative to the scale.", standard = "0.002", least = 0)
             double weightScales,
 
-            @Setting(value = "Of activation scales, as shares of the scale.", standard = "0.005", least = 0)
+            @Setting(
+                    value = "Learning rate of activation scales, relative to the scale.",
+                    standard = "0.005",
+                    least = 0)
             double activationScales,
 
             @Setting(
-                    value = "Of the factors on output channels, as shares of the factor.",
+                    value = "Learning rate of the factors on output channels, relative to the factor.",
                     standard = "0.002",
                     least = 0)
             double affine,
 
-            @Setting(value = "Weight of the term that settles learned rounding.", standard = "1e-6", least = 0)
+            @Setting(value = "Weight of the term that decides learned rounding.", standard = "1e-6", least = 0)
             double decision,
 
             @Setting(
-                    value = "Of zero points, in steps of the activation's quantizer; 0 leaves them as calibrated.",
+                    value = "Learning rate of zero points, in steps of their quantizers; 0 keeps the calibrated ones.",
                     standard = "0",
                     least = 0)
             double zeroPoints) {
-        /** The same times a factor; a weight of a term is no rate. */
+        /** The same multiplied by a factor, except for {@code decision}, the weight of a term. */
         Rates times(double factor) {
             return new Rates(
                     factor * weights,
@@ -302,8 +308,8 @@ public record Recipe(
 
             @Setting(
                     value =
-                            "The same where it can be had, and the smallest file there is where it cannot; what the preset mixed has"
-                                    + " where neither allocate.size, goal.drop nor allocate.loss say what to keep.",
+                            "Like size, but the smallest possible file if that is out of reach; the preset mixed uses it"
+                                    + " if none of allocate.size, goal.drop and allocate.loss is given.",
                     above = 0,
                     most = 1)
             Optional<Double> aim,
@@ -311,17 +317,17 @@ public record Recipe(
             @Setting(value = "Budget as a fraction of the bit operations of the widest choice.", above = 0, most = 1)
             Optional<Double> bitOperations,
 
-            @Setting(value = "Budget in milliseconds of all layers, one sample.", above = 0)
+            @Setting(value = "Budget for the time of all layers, in milliseconds per sample.", above = 0)
             Optional<Double> latency,
 
             @Setting(value = "Largest predicted loss; the file is made as small as it allows.", least = 0)
             Optional<Double> loss,
 
-            @Setting(value = "What a layer's loss is.", standard = "outputs")
+            @Setting(value = "How the loss of a layer is measured.", standard = "outputs")
             Judge judge,
 
             @Setting(
-                    value = "Widths of layers that are given: \"weights/activations\" by the layer's name.",
+                    value = "Fixed widths of layers: \"weights/activations\" by the name of the layer.",
                     standard = "{}",
                     form = "^[2-8]/[2-8]$")
             Map<String, String> pinned) {
@@ -336,7 +342,7 @@ public record Recipe(
             @Setting(value = "Largest accepted drop of the metric.", least = 0)
             double drop) {}
 
-    /** What every preset sets, by its name. */
+    /** The settings of every preset, by its name. */
     public static ObjectNode presets() {
         try (var in = Recipe.class.getResourceAsStream("presets.json")) {
             var presets = (ObjectNode) Json.MAPPER.readTree(in);
@@ -355,7 +361,7 @@ public record Recipe(
                 preset, weightBits, activationBits, calibrate, tune, Optional.of(budget), products, exclude, wanted);
     }
 
-    /** Widths to calibrate every place at, besides the plan's own: 4 and 8, and those the allocation chooses from. */
+    /** Candidate widths for calibration, besides the plan's own: 4 and 8, and those that allocation chooses from. */
     public List<Integer> candidates() {
         return Stream.concat(
                         Stream.of(4, 8),
@@ -367,7 +373,7 @@ public record Recipe(
                 .toList();
     }
 
-    /** Widths of weights, besides the base's, that layers may be given: each has float weights of its own. */
+    /** Widths of weights that layers may get besides the base width: each has its own float weights. */
     public List<Integer> otherWidths() {
         return allocate.stream()
                 .flatMap(choice -> choice.bits().stream())
@@ -386,7 +392,7 @@ public record Recipe(
                 .toList();
     }
 
-    /** The width of whatever allocation does not choose. */
+    /** The width of everything for which allocation does not choose one. */
     public Width base() {
         return new Width(weightBits, activationBits);
     }

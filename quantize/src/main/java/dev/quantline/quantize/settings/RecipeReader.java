@@ -7,16 +7,16 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
 import java.util.ArrayList;
 
-/** Fills in what a recipe leaves to its preset. */
+/** Fills in the settings that a recipe leaves to its preset. */
 public final class RecipeReader {
     private static final ObjectNode PRESETS = Recipe.presets();
 
     private RecipeReader() {}
 
     /**
-     * A preset as it is.
+     * A preset without overrides.
      *
-     * @throws BadInput when there is none of that name
+     * @throws BadInput if there is no preset of that name
      */
     public static Recipe preset(String name) {
         return read(PRESETS.textNode(name));
@@ -25,8 +25,8 @@ public final class RecipeReader {
     /**
      * Reads a recipe.
      *
-     * @param recipe the name of a preset, or an object of the published schema that overrides one
-     * @throws BadInput when it cannot be read
+     * @param recipe the name of a preset, or an object of the published schema that overrides a preset
+     * @throws BadInput if it cannot be read
      */
     public static Recipe read(JsonNode recipe) {
         var expanded = expand(recipe);
@@ -38,7 +38,7 @@ public final class RecipeReader {
         }
     }
 
-    /** Fine-tuning that is switched on or off by a word: on is all its standard values, off is none. */
+    /** Replaces a boolean for fine-tuning: true by an object of default values, false by none. */
     public static void switched(ObjectNode tune) {
         var word = tune.path("quanttune");
         if (word.isBoolean()) {
@@ -50,9 +50,10 @@ public final class RecipeReader {
     }
 
     /**
-     * The recipe with everything that it does not state. The size a preset aims at is for those who do not say what to keep.
+     * The recipe with everything that it does not state. The preset's target size is dropped if the recipe says what to
+     * keep.
      *
-     * @throws BadInput when there is no such preset
+     * @throws BadInput if there is no such preset
      */
     public static ObjectNode expand(JsonNode recipe) {
         var preset =

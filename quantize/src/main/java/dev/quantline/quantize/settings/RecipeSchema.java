@@ -12,8 +12,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * The JSON Schema (draft 2020-12) of a recipe, made from its records. A field states the default that it has whatever the preset;
- * where presets differ it states none.
+ * The JSON Schema (draft 2020-12) of a recipe, generated from its records. A field states its default if all presets share it;
+ * otherwise it states none.
  */
 public final class RecipeSchema {
     private static final String PRESET = "/preset";
@@ -22,7 +22,7 @@ public final class RecipeSchema {
 
     private RecipeSchema() {}
 
-    /** The schema of a preset's name, or of an object that overrides the preset it names. */
+    /** The schema of a recipe: the name of a preset, or an object that overrides the preset that it names. */
     public static ObjectNode generate() {
         var recipe = new RecipeSchema().object(Recipe.class, "");
         var preset = (ObjectNode) recipe.at("/properties" + PRESET);
@@ -95,7 +95,7 @@ public final class RecipeSchema {
         return list.set("items", items);
     }
 
-    /** What a constant is called in JSON; those that JSON ignores are not for users. */
+    /** The JSON names of the constants; those ignored by JSON are not for users. */
     private static ObjectNode words(Class<?> type) {
         var schema = node();
         var words = schema.putArray("enum");

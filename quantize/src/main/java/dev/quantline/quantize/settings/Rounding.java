@@ -4,6 +4,6 @@ package dev.quantline.quantize.settings;
 public enum Rounding implements Word {
     /** To the nearest code. */
     NEAREST,
-    /** Each making up for the errors of those before it (GPTQ, arXiv 2210.17323). */
+    /** Each compensating for the errors of those before it (GPTQ, arXiv 2210.17323). */
     COMPENSATED
 }

@@ -6,16 +6,17 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * A component of the recipe's records, said once: {@link RecipeSchema} publishes it, {@link Standards} fills in what is not stated.
- * Types, words and whether a field is needed follow from the component's type; a primitive without a standard value is needed.
+ * Everything about a component of the recipe's records in one place: {@link RecipeSchema} publishes it, {@link Standards} fills in
+ * defaults. Types, words and whether a field is required follow from the component's type; a primitive without a default is
+ * required.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.RECORD_COMPONENT)
 @interface Setting {
-    /** What it does, in whole sentences. */
+    /** Its description, in full sentences. */
     String value();
 
-    /** Its value where neither a request nor its preset states one: a word, or JSON; empty for none. */
+    /** Its value if neither a request nor its preset states one: a word, or JSON; empty for none. */
     String standard() default "";
 
     /** Limits of a number. */
@@ -25,15 +26,15 @@ import java.lang.annotation.Target;
 
     double most() default Double.POSITIVE_INFINITY;
 
-    /** A number that is allowed beside those within the limits; 0 for none. */
+    /** A number that is allowed besides those within the limits; 0 for none. */
     int or() default 0;
 
-    /** All numbers that are allowed; a list has at least one of them, and each once. */
+    /** All allowed numbers; a list contains at least one of them, each once. */
     int[] of() default {};
 
-    /** The pattern of text. */
+    /** The pattern that text must match. */
     String form() default "";
 
-    /** Whether true and false may stand for the object. */
+    /** Whether true and false may replace the object. */
     boolean switched() default false;
 }

@@ -18,11 +18,11 @@ import java.io.IOException;
 import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
 
-/** Standard values of {@link Setting settings}: put into what is read of their records wherever it states nothing. */
+/** Adds the default values of {@link Setting settings} when their records are read and state nothing. */
 final class Standards extends BeanDeserializerModifier {
     private static final ObjectMapper PLAIN = new ObjectMapper();
 
-    /** Every standard value of a record, those of records inside it included; optional ones are left out. */
+    /** Every default value of a record, including nested records; optional components are left out. */
     static ObjectNode of(Class<?> type) {
         var values = JsonNodeFactory.instance.objectNode();
         for (var component : type.getRecordComponents()) {
@@ -47,7 +47,7 @@ final class Standards extends BeanDeserializerModifier {
                     ? TextNode.valueOf(text)
                     : PLAIN.readTree(text);
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException(component + ": standard value " + text, e);
+            throw new IllegalStateException(component + ": the default value is not JSON: " + text, e);
         }
     }
 

@@ -6,7 +6,7 @@ public enum TuningMethod implements Word {
     OFF,
     /** Single layers: weights, biases, scales (AdaQuant, arXiv 2006.10518). */
     ADAQUANT,
-    /** Single layers: the direction each weight is rounded to (AdaRound, arXiv 2004.10568), biases, activation scales. */
+    /** Single layers: the rounding direction of each weight (AdaRound, arXiv 2004.10568), biases, activation scales. */
     ADAROUND,
     /** Blocks: weights, biases, scales (block reconstruction, arXiv 2102.05426). */
     RECONSTRUCT

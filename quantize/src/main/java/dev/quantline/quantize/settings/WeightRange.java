@@ -1,8 +1,7 @@
 package dev.quantline.quantize.settings;
 
 /**
- * What the scale of a weight channel is chosen by; AUTO is the error of the output where the layer is linear and gets no blocks, and
- * MSE elsewhere.
+ * The criterion for the scale of a weight channel; AUTO is the output error for linear layers without blocks, and MSE otherwise.
  */
 public enum WeightRange implements Word {
     MAX,

@@ -1,6 +1,6 @@
 package dev.quantline.quantize.settings;
 
-/** What of the whole network is trained together, to give the float network's outputs. */
+/** What is trained in the whole network together, to reproduce the float network's outputs. */
 public enum Whole implements Word {
     /** Nothing. */
     OFF,
@@ -8,6 +8,6 @@ public enum Whole implements Word {
     BIASES,
     /** Weights, biases and scales. */
     ALL,
-    /** All where the metric is of logits, nothing elsewhere. */
+    /** Everything if the metric reads logits; otherwise nothing. */
     LOGITS
 }

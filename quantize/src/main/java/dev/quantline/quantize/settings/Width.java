@@ -5,7 +5,8 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Comparator;
 
 /**
- * The widths of one layer: of its weights' codes and of the codes of the activation it reads. Written {@code 4/8}.
+ * The widths of one layer: of its weight codes and of the codes of the activation that it reads. Written as
+ * {@code 4/8}.
  *
  * @param weights     bits of a weight code
  * @param activations bits of an activation code; 32 leaves the activation float
@@ -14,7 +15,7 @@ public record Width(int weights, int activations) implements Comparable<Width> {
     private static final Comparator<Width> ORDER =
             Comparator.comparingInt(Width::weights).thenComparingInt(Width::activations);
 
-    /** Reads what {@link #toString} wrote. */
+    /** Parses the result of {@link #toString}. */
     @JsonCreator
     public static Width parse(String text) {
         int slash = text.indexOf('/');

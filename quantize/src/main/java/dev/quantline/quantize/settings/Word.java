@@ -3,7 +3,7 @@ package dev.quantline.quantize.settings;
 import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Locale;
 
-/** A word of the recipe's vocabulary: JSON, reports and the command line write a constant's name in small letters. */
+/** A word in the vocabulary of recipes: JSON, reports and the command line use a constant's name in lower case. */
 public interface Word {
     String name();
 

@@ -1,6 +1,6 @@
 /**
- * What a user may ask of quantization: the recipe, its schema and presets, the one JSON mapping of the project and the hashes that name
- * contents.
+ * What a user may request of quantization: the recipe, its schema and presets, the one JSON mapping of the project and the hashes by
+ * which contents are named.
  *
  * <p>Imports {@code onnx} only.
  */
