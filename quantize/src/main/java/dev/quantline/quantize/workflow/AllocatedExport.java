@@ -36,13 +36,13 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest one within
- * it that keeps a goal.
+ * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest plan
+ * within it that keeps a goal.
  *
- * @param job         as {@link Exporter} takes it; its model and plan are those of the base width
- * @param models      the float model before tuning and with the weights of each width
+ * @param job         for {@link Exporter}; its model and plan are those of the base width
+ * @param models      the float model before tuning, and with the weights for each width
  * @param allocate    the budget
- * @param calibration data the sensitivities were measured on
+ * @param calibration data on which the sensitivities were measured
  */
 public record AllocatedExport(
         Exporter.Job job,
@@ -53,15 +53,15 @@ public record AllocatedExport(
         Samples calibration) {
     private static final double PERCENT = 100;
 
-    /** What a layer's loss is, as the recipe says, on the calibration data. */
+    /** The loss of a layer on the calibration data, as the recipe defines it. */
     static OutputLoss judge(Recipe.Allocate allocate, Measure measure, Samples calibration) throws IOException {
         return OutputLoss.of(measure, calibration.dataset(), allocate.judge() == Judge.TASK);
     }
 
     /**
-     * Solves, measures and exports into a folder, which is made when there is something to put there.
+     * Solves, measures and exports into a folder, which is created only when there is something to write.
      *
-     * @throws dev.quantline.onnx.BadInput when nothing keeps the budget; the message names the smallest feasible one
+     * @throws dev.quantline.onnx.BadInput if the budget cannot be kept; the message names the smallest feasible one
      */
     public Exported run(Path folder, Progress progress) throws IOException {
         long floatBytes = Exporter.bytes(job.original());
@@ -104,7 +104,7 @@ public record AllocatedExport(
         return Exporter.size(job, model, plan);
     }
 
-    /** Bytes of the smallest file where the size that is only aimed at cannot be had. */
+    /** Bytes of the smallest file if the target size is out of reach. */
     private Optional<Long> outOfReach(Table table, Budget asked) {
         if (allocate.aim().isEmpty()) {
             return Optional.empty();
@@ -138,7 +138,7 @@ public record AllocatedExport(
                         .collect(Collectors.toMap(Map.Entry::getKey, pin -> Width.parse(pin.getValue()))));
     }
 
-    /** The smallest plan that keeps the goal, found by halving; empty when not even the one of the whole budget does. */
+    /** The smallest plan that keeps the goal, found by bisection; empty if not even the plan for the whole budget does. */
     private Optional<Choice> smallest(List<Allocation> front, Choice largest, Progress progress) throws IOException {
         if (!keepsGoal(largest)) {
             return Optional.empty();
@@ -152,7 +152,7 @@ public record AllocatedExport(
         while (low < high) {
             progress.report(
                     1 - (double) (high - low) / (smaller.size() + 1),
-                    "looking for the smallest model that keeps the goal");
+                    "searching for the smallest model that keeps the goal");
             int middle = low + high >>> 1;
             var tried = Choice.of(smaller.get(middle), candidates, models, this::size);
             if (keepsGoal(tried)) {
@@ -178,7 +178,7 @@ public record AllocatedExport(
         }
     }
 
-    /** Losses of whole plans: of the chosen one, the smallest, and one between. */
+    /** Losses of whole plans: the chosen one, the smallest, and one in between. */
     private Map<Choice, Double> measured(Choice choice, List<Allocation> front) throws IOException {
         var measured = new LinkedHashMap<Choice, Double>();
         measured.put(choice, measure(choice));
@@ -191,7 +191,7 @@ public record AllocatedExport(
         return measured;
     }
 
-    /** Losses do not quite add up: a smaller plan that proves better as a whole is taken instead. */
+    /** Losses do not quite add up: a smaller plan that turns out better as a whole is preferred. */
     private static Choice best(Choice choice, Map<Choice, Double> measured) {
         return measured.keySet().stream()
                 .filter(other ->
@@ -200,7 +200,7 @@ public record AllocatedExport(
                 .orElseThrow();
     }
 
-    /** What the report says: predictions for all sizes, and what was measured. */
+    /** The report's section: predictions for all sizes, and the measured losses. */
     private Exporter.Allocated allocated(
             Choice choice,
             Map<Choice, Double> measured,
@@ -233,8 +233,8 @@ public record AllocatedExport(
                 points,
                 outOfReach
                         .map(bytes ->
-                                ("no choice of widths reaches %.0f %% of the float model's size, the aim if no size is given:"
-                                                + " this is the smallest possible file, %.1f %%")
+                                ("no choice of widths reaches %.0f %% of the float model's size, the default target:"
+                                                + " this is the smallest possible file, with %.1f %%")
                                         .formatted(
                                                 PERCENT * allocate.aim().orElseThrow(), PERCENT * bytes / floatBytes))
                         .stream()

@@ -16,8 +16,9 @@ public final class CalibrateStep {
     /**
      * Calibrates.
      *
-     * @param model     canonical float model that the profile is of
-     * @param rewritten takes the result's model as soon as it is final, while quantizers are still being chosen; once
+     * @param model     canonical float model to which the profile belongs
+     * @param rewritten receives the result's model once, as soon as it is final, while quantizers are still being
+     *                  chosen
      */
     public static Calibrator.Result run(
             Graph model,

@@ -13,20 +13,20 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * How data fits a network, on which every step that reads data depends.
+ * How data fits a network, which matters to every step that reads data.
  *
- * @param normalize per uint8 image input: value / 255, minus mean, over std, per channel of NCHW
- * @param inputs    where an input has its samples, where that is not its first axis
+ * @param normalize for uint8 image inputs: value / 255, minus mean, divided by std, per channel of NCHW
+ * @param inputs    the inputs whose batch axis is not the first axis
  */
 public record DataSettings(Map<String, Normalize> normalize, Map<String, Input> inputs) {
-    /** Samples lie along the first axis of every input and are fed as they are. */
+    /** Samples lie along the first axis of every input and are fed unchanged. */
     public static final DataSettings PLAIN = new DataSettings(Map.of(), Map.of());
 
     /**
      * An input whose samples do not lie along its first axis.
      *
-     * @param batch    the axis they lie along; empty where it is constant
-     * @param constant true where it is the same for all samples, else empty
+     * @param batch    its batch axis; empty if it is constant
+     * @param constant true if it is the same for all samples; otherwise empty
      */
     public record Input(Optional<Integer> batch, Optional<Boolean> constant) {}
 
@@ -36,19 +36,19 @@ public record DataSettings(Map<String, Normalize> normalize, Map<String, Input> 
     /**
      * Opens {@code .npz} files for a model; closing the samples closes the files.
      *
-     * @param model its inputs tell which arrays are the same for all samples
-     * @throws dev.quantline.onnx.BadInput when they cannot be used or do not fit
+     * @param model its inputs determine which arrays are the same for all samples
+     * @throws dev.quantline.onnx.BadInput if they cannot be used or do not fit
      */
     public Samples open(List<Path> files, Graph model) throws IOException {
         return bind(dataset(files, model), model);
     }
 
-    /** The files alone, not bound to the model's inputs yet. */
+    /** The files alone, not yet bound to the model's inputs. */
     Dataset dataset(List<Path> files, Graph model) throws IOException {
         return Dataset.open(files, model, axes());
     }
 
-    /** Binds data to a model's inputs; the data is closed when it does not fit. */
+    /** Binds data to a model's inputs; the data is closed if it does not fit. */
     Samples bind(Dataset data, Graph model) throws IOException {
         try {
             return new Samples(data, model, normalization(), axes());

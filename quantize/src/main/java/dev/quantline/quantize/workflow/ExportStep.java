@@ -24,11 +24,11 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * Writes the quantized model and judges it against the original. Where widths are allocated, sensitivities of the layers are
- * measured before, a few layers at a time, and what they ask for is solved.
+ * Writes the quantized model and compares it with the original. If widths are allocated, the sensitivities of the layers are
+ * measured first, a few layers at a time, and the allocation is solved from them.
  *
  * @param job      id for the report
- * @param original the model as it came
+ * @param original the model as given
  */
 public record ExportStep(
         String job,
@@ -38,18 +38,18 @@ public record ExportStep(
         Report.Provenance provenance,
         Resources resources) {
     private static final long SEED = 0;
-    /** Layers measured together: a minute at most, also where a batch takes a second. */
+    /** Number of layers measured together: a minute at most, even if a batch takes a second. */
     private static final int GROUP = 8;
-    /** Samples sensitivities are measured on, the last of the calibration data: tuning trains on the first. */
+    /** Number of samples for sensitivities, the last ones of the calibration data: tuning trains on the first. */
     private static final int SAMPLES = 64;
 
-    /** What a result depends on, by the SHA-256 of model and calibration data. */
+    /** Everything that a result depends on, from the SHA-256 of the model and of the calibration data. */
     public static Report.Provenance provenance(
             String modelSha256, String dataSha256, QuantizationSettings settings, String version) {
         return new Report.Provenance(modelSha256, dataSha256, settings.sha256(), version, SEED);
     }
 
-    /** Exports a plan as tuning left it; {@code model.onnx} into a folder. */
+    /** Exports a tuned plan, with {@code model.onnx} in a folder. */
     public Exported run(List<Path> evaluation, Path folder, Progress progress) throws IOException {
         try (var samples = settings.data().open(evaluation, tuned.model())) {
             var job = job(samples);
@@ -57,7 +57,7 @@ public record ExportStep(
         }
     }
 
-    /** Chooses widths from sensitivities and exports; {@code model.onnx} into a folder. */
+    /** Chooses widths from sensitivities and exports, with {@code model.onnx} in a folder. */
     public Exported allocated(
             Sensitivities sensitivities, List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
             throws IOException {
@@ -78,7 +78,7 @@ public record ExportStep(
         }
     }
 
-    /** Measures all layers and exports: everything there is to do where widths are allocated. */
+    /** Measures all layers and exports: the complete export with allocated widths. */
     public Exported allocated(List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
             throws IOException {
         var groups = layerGroups();
@@ -91,7 +91,7 @@ public record ExportStep(
         return allocated(Sensitivities.join(measured), evaluation, calibration, folder, progress.part(0.5, 1));
     }
 
-    /** The layers that choose their widths, in groups that can be measured apart from each other: two where there are two layers. */
+    /** The layers with a choice of width, in groups that can be measured independently: two if there are two layers. */
     public List<Set<String>> layerGroups() {
         var layers = tuned.candidates(settings.recipe()).layers();
         var groups = new ArrayList<Set<String>>();
@@ -102,7 +102,7 @@ public record ExportStep(
         return groups;
     }
 
-    /** Measures what quantizing each of some layers alone does, at every width that it may get. */
+    /** Measures the effect of quantizing each of some layers alone, at every width that it may get. */
     public Sensitivities sensitivities(Set<String> layers, List<Path> calibration, Progress progress)
             throws IOException {
         var recipe = settings.recipe();
@@ -127,7 +127,7 @@ public record ExportStep(
         }
     }
 
-    /** What is exported, as the exporter takes it. */
+    /** The input of the exporter. */
     public Exporter.Job job(Samples evaluation) {
         var recipe = settings.recipe();
         return new Exporter.Job(
@@ -149,12 +149,12 @@ public record ExportStep(
                 resources.provider());
     }
 
-    /** The pictures of the report's page. */
+    /** The charts of the report's page. */
     public ReportPlots plots() {
         return ReportPlots.of(tuned.table(), tuned.plan());
     }
 
-    /** The report also says what data has no effect, and what fine-tuning alone did: half of the truth about the quantized model. */
+    /** Adds to the report which data has no effect, and the effect of fine-tuning alone, which is half the truth about the model. */
     private Exported finished(Exported exported, Exporter.Job job) throws IOException {
         var read = settings.measure().own().map(CustomMetricGraph::reads).orElse(Set.of());
         var report = exported.report().withNotes(job.evaluation().unused(read));

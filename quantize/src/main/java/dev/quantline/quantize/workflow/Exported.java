@@ -4,8 +4,8 @@ import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.plan.QuantizationPlan;
 
 /**
- * What exporting leaves besides the file.
+ * The result of exporting besides the file.
  *
- * @param plan that the file was made of
+ * @param plan the plan of the file
  */
 public record Exported(Report report, QuantizationPlan plan) {}

@@ -20,14 +20,14 @@ import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 
 /**
- * The first phase of tuning, if a job asks for it: the float network is fine-tuned, profiled and calibrated again. Its last slice
- * leaves what the later phases start from, unless the network as calibrated before has less loss.
+ * The first phase of tuning, if a job requests it: the float network is fine-tuned, profiled and calibrated again. Its last slice
+ * writes what the later phases start from, unless the network as calibrated before has a smaller loss.
  */
 final class FineTunePhase {
     /** Share of the stage's progress. */
     static final double SHARE = 0.5;
 
-    /** What reports call it. */
+    /** Its name in reports. */
     static final String METHOD = "quanttune";
 
     private static final String CHECKPOINT = "finetuning.npz";
@@ -47,13 +47,13 @@ final class FineTunePhase {
     }
 
     /**
-     * What tuning starts from.
+     * The input of the later phases of tuning.
      *
-     * @param model      float network that the plan belongs to, its external data behind it
-     * @param table      what its calibration found
-     * @param fineTuning what fine-tuning did; empty when there was none
-     * @param calibrated what it left, when it was kept
-     * @param step       the file that tells; empty when there was none
+     * @param model      float network that the plan belongs to, followed by its external data
+     * @param table      result of its calibration
+     * @param fineTuning the step of fine-tuning; empty if there was none
+     * @param calibrated files of fine-tuning, if it was kept
+     * @param step       the file with the step; empty if there was none
      */
     record Start(
             List<Path> model,
@@ -62,7 +62,7 @@ final class FineTunePhase {
             Optional<Tuner.Step> fineTuning,
             Map<String, Path> calibrated,
             Optional<Path> step) {
-        /** Files a checkpoint must carry on. */
+        /** Files that a checkpoint must carry. */
         Map<String, Path> carried() {
             var files = new TreeMap<>(calibrated);
             step.ifPresent(file -> files.put(STEP, file));
@@ -73,7 +73,7 @@ final class FineTunePhase {
         }
     }
 
-    /** Where tuning starts; empty when this phase has work to do first. */
+    /** The start of the later phases; empty if this phase has work to do first. */
     static Optional<Start> start(TuneStep tune) throws IOException {
         var told = tune.carried(STEP);
         if (tune.settings().recipe().tune().quanttune().isPresent() && told.isEmpty()) {
@@ -101,7 +101,7 @@ final class FineTunePhase {
                 new Start(model, folder.resolve(PLAN), folder.resolve(TuneStep.TABLE), fineTuning, calibrated, told));
     }
 
-    /** One slice. */
+    /** Runs one slice. */
     TuneStep.Slice run() throws IOException {
         progress.report(0, "reading the model");
         var settings = tune.settings();

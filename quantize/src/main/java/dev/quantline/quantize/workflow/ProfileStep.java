@@ -13,24 +13,24 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Brings a model into the form that is quantized and profiles it, range of samples by range of samples. */
+/** Brings a model into canonical form and profiles it, one range of samples at a time. */
 public final class ProfileStep {
     private static final int SAMPLES = 256;
 
     private ProfileStep() {}
 
-    /** Samples, the last one excluded. */
+    /** A range of samples; {@code to} is exclusive. */
     public record Range(int from, int to) {}
 
     /**
-     * What profiling leaves.
+     * The result of profiling.
      *
      * @param model  canonical float model
-     * @param unused what of the data and its settings has no effect, for the report
+     * @param unused data and data settings without effect, for the report
      */
     public record Result(Graph model, Profile profile, List<String> unused) {}
 
-    /** The ranges that the samples of a model are profiled in; which they are is part of the result. */
+    /** The ranges in which the samples of a model are profiled; they affect the result. */
     public static List<Range> ranges(Graph original, List<Path> calibration, DataSettings settings) throws IOException {
         try (var data = settings.dataset(calibration, original)) {
             var ranges = new ArrayList<Range>();
@@ -44,7 +44,7 @@ public final class ProfileStep {
     /**
      * Profiles one range.
      *
-     * @param prepared takes {@link Result#model} before anything is run, once
+     * @param prepared receives {@link Result#model} once, before anything is run
      */
     public static Result run(
             Graph original,
@@ -75,7 +75,7 @@ public final class ProfileStep {
         }
     }
 
-    /** Profiles all ranges and joins what they give. */
+    /** Profiles all ranges and merges the results. */
     public static Result run(
             Graph original, List<Path> calibration, QuantizationSettings settings, Provider provider, Progress progress)
             throws IOException {

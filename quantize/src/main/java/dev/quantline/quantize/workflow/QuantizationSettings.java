@@ -17,36 +17,36 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * Everything besides model and data that the result depends on.
+ * Everything besides the model and the data that the result depends on.
  *
  * @param target  where the file will run
  * @param data    how data fits the network
- * @param measure what the result is judged by, and tuned for where that is of logits
- * @param task    what fine-tuning keeps up, where the recipe asks for fine-tuning
+ * @param measure the metric of the result, for which the network is also tuned if it reads logits
+ * @param task    the task that fine-tuning preserves, if the recipe requests fine-tuning
  */
 public record QuantizationSettings(Recipe recipe, Target target, DataSettings data, Measure measure, Task task) {
-    /** What a result is judged by where nobody says. */
+    /** The default measure. */
     public static final Measure FIDELITY = Measure.of("fidelity");
 
     private static final Set<String> LOGITS = Set.of("top1", "top5", "perplexity");
 
-    /** For every processor, plain data, judged by how close outputs are to the float model's. */
+    /** For every processor, with plain data, judged by the closeness of outputs to the float model's. */
     public static QuantizationSettings of(Recipe recipe) {
         return new QuantizationSettings(recipe, Target.CPU, DataSettings.PLAIN, FIDELITY, Task.DISTILL);
     }
 
-    /** The same judged otherwise. */
+    /** The same with another measure. */
     public QuantizationSettings with(Measure other) {
         return new QuantizationSettings(recipe, target, data, other, task);
     }
 
-    /** SHA-256 of all that decides what the file computes. */
+    /** SHA-256 of everything that determines what the file computes. */
     public String sha256() {
         return Hashes.of(
                 Json.bytes(List.of(recipe, data, new Measure(measure.metric(), measure.output()), target.label())));
     }
 
-    /** What two weight codes of one sign may add up to: the target's limit for the widest activations that a layer may get. */
+    /** Bound on the sum of two same-sign weight codes: the target's limit for the widest activations that a layer may get. */
     public int pairLimit() {
         int widest = Stream.concat(
                         Stream.of(recipe.activationBits()),
@@ -57,29 +57,29 @@ public record QuantizationSettings(Recipe recipe, Target target, DataSettings da
         return target.pairLimit(widest);
     }
 
-    /** How the float network is fine-tuned; empty when the recipe asks for none. */
+    /** Settings for fine-tuning the float network; empty if the recipe requests none. */
     public Optional<FineTuneSettings> fineTuning() {
         return recipe.tune()
                 .quanttune()
                 .map(quanttune -> new FineTuneSettings(task, isOfLogits(), measure.output(), quanttune));
     }
 
-    /** The recipe's calibration as the calibrator takes it. */
+    /** Settings for the calibrator. */
     CalibrateSettings calibration(Spilling spilling) {
         return new CalibrateSettings(recipe, pairLimit(), spilling);
     }
 
-    /** The recipe's tuning as the tuning methods take it. */
+    /** Settings for the tuning methods. */
     TuneSettings tuning() {
         return new TuneSettings(recipe.tune(), isOfLogits(), measure.output());
     }
 
-    /** Whether samples are text that a language model could add to. */
+    /** Whether samples are text that a language model could extend. */
     boolean isText() {
         return measure.metric().equals("perplexity");
     }
 
-    /** Whether the metric is of logits: outputs of classifiers and language models are compared as distributions. */
+    /** Whether the metric reads logits: outputs of classifiers and language models are compared as distributions. */
     boolean isOfLogits() {
         return LOGITS.contains(measure.metric());
     }

@@ -22,7 +22,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
-/** Quantizes a model in this process, without a broker or a store: the bytes that the services give for the same request. */
+/** Quantizes a model in this process, without a broker or a store, with the same bytes as the services for the same request. */
 public final class Quantline {
     private static final double NANOS = 1e9;
 
@@ -43,7 +43,7 @@ public final class Quantline {
         this.listener = listener;
     }
 
-    /** The way to a quantized model, in this order. */
+    /** The stages on the way to a quantized model, in order. */
     public enum Stage {
         PROFILE,
         CALIBRATE,
@@ -51,25 +51,25 @@ public final class Quantline {
         EXPORT
     }
 
-    /** Hears how far the way is. */
+    /** Receives progress. */
     @FunctionalInterface
     public interface Listener {
         /**
          * Called often.
          *
-         * @param fraction of the stage, 0 to 1
-         * @param message  what is being done, for people
-         * @throws java.util.concurrent.CancellationException to stop here
+         * @param fraction of the stage that is done, 0 to 1
+         * @param message  the current activity, for users
+         * @throws java.util.concurrent.CancellationException to stop the run
          */
         void hear(Stage stage, double fraction, String message);
     }
 
     /**
-     * Files of samples, {@code .npz} with one array for each input of the model.
+     * Files of samples: {@code .npz} with one array for each input of the model.
      *
-     * @param calibration what ranges are found, layers are tuned and sensitivities are measured on
-     * @param evaluation  what the result is judged on, with what the metric needs; empty: the calibration data
-     * @param training    what a recipe that fine-tunes trains on, with what the task needs; empty: the calibration data
+     * @param calibration data on which ranges are found, layers tuned and sensitivities measured
+     * @param evaluation  data for evaluating the result, with the arrays of the metric; empty: the calibration data
+     * @param training    data for recipes with fine-tuning, with the arrays of the task; empty: the calibration data
      */
     public record Data(List<Path> calibration, List<Path> evaluation, List<Path> training) {
         /** One file for everything. */
@@ -87,14 +87,14 @@ public final class Quantline {
     }
 
     /**
-     * What came of it.
+     * The result of quantization.
      *
      * @param model the quantized model
-     * @param plan  that it was made of
+     * @param plan  the plan that it was made from
      */
     public record Quantized(Graph model, Report report, QuantizationPlan plan) {}
 
-    /** Of this library, as files that it wrote name it. */
+    /** The version of this library, as stated in the files that it writes. */
     public static String version() {
         try (var in = Quantline.class.getResourceAsStream("version.txt")) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
@@ -104,10 +104,10 @@ public final class Quantline {
     }
 
     /**
-     * Quantizes for every processor, judged by how close outputs are to the float model's; leaves no files.
+     * Quantizes for every processor, judged by the closeness of outputs to the float model's; leaves no files.
      *
      * @param data one {@code .npz} for everything
-     * @throws BadInput when model or data cannot be used; the message says what to do
+     * @throws BadInput if the model or the data cannot be used; the message says what to do
      */
     public static Quantized quantize(Path model, Path data, Recipe recipe, Listener listener) throws IOException {
         var folder = Files.createTempDirectory("quantline");
@@ -121,14 +121,14 @@ public final class Quantline {
     /**
      * Quantizes.
      *
-     * @param folder where {@code model.onnx}, {@code report.json} and {@code report.html} are left; holds what is written on the way
-     *               besides, until it ends
-     * @throws BadInput when model or data cannot be used, or nothing keeps the budget; the message says what to do
+     * @param folder receives {@code model.onnx}, {@code report.json} and {@code report.html}; temporary files are also written there
+     *               and deleted at the end
+     * @throws BadInput if the model or the data cannot be used, or the budget cannot be kept; the message says what to do
      */
     public static Quantized quantize(
             Path model, Data data, QuantizationSettings settings, Path folder, Listener listener) throws IOException {
         if (!data.training().isEmpty() && settings.recipe().tune().quanttune().isEmpty()) {
-            throw new BadInput("training data: nothing would use it, the recipe has no tune.quanttune");
+            throw new BadInput("training data: nothing would use it, because the recipe has no tune.quanttune");
         }
         var scratch = Files.createDirectories(folder.resolve("scratch"));
         try {
@@ -184,7 +184,7 @@ public final class Quantline {
         return Optional.of(train);
     }
 
-    /** What fine-tuning did not leave anew is calibration's. */
+    /** Files that fine-tuning did not replace are those of calibration. */
     private Optional<Path> file(String name, TuneStep.Slice.Done tuned, TuneStep.Input input) {
         return Optional.ofNullable(tuned.files().get(name)).or(() -> switch (name) {
             case TuneStep.TABLE -> Optional.of(input.table());

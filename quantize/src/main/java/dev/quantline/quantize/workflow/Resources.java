@@ -6,16 +6,17 @@ import dev.quantline.onnx.runtime.Spilling;
 import dev.quantline.quantize.profile.Profile;
 
 /**
- * What a step computes with.
+ * Computing resources of a step.
  *
- * @param batch    samples run at once; kernels add up batches of different sizes in different order, so it is the profile's
+ * @param batch    number of samples run at once; it follows from the profile, because kernels sum in an order that depends
+ *                 on it
  * @param spilling how much of the activations kept for later stays in memory, and a folder for the rest
  */
 public record Resources(Provider provider, int batch, Spilling spilling) {
-    /** Samples run at once at most. */
+    /** Largest number of samples run at once. */
     public static final int MOST = 16;
 
-    /** Samples that are run at once after profiling: as many as were found to fit. */
+    /** Number of samples run at once after profiling: as many as fit according to the profile. */
     public static int batch(Profile profile) {
         return BatchSize.fitting(profile.bytesASample(), MOST);
     }

@@ -22,14 +22,14 @@ import java.util.TreeMap;
  * The step before training if widths are allocated later: one float model with rounded weights for every width that layers may get.
  * Training starts from that of the base width; the others are passed on. Checkpoints contain all of them.
  *
- * @param base  the model with the weights of the base width
+ * @param base  the model with the weights for the base width
  * @param steps what was done for each width
  * @param files all models, and the steps
  */
 record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<String, Path> files) {
     private static final String STEPS = "rounding.json";
 
-    /** From the checkpoint where it has them. */
+    /** Read from the checkpoint if it contains them. */
     static RoundedWidths of(
             Graph model, QuantizationPlan plan, Samples samples, Start start, TuneStep tune, Progress progress)
             throws IOException {
@@ -74,7 +74,7 @@ record RoundedWidths(int baseBits, Graph base, List<Tuner.Step> steps, Map<Strin
                 files);
     }
 
-    /** The models of the other widths, which nothing changes any more. */
+    /** The models of the other widths, which are final. */
     Map<String, Path> others() {
         var others = new TreeMap<>(files);
         others.keySet().removeIf(file -> file.equals(STEPS) || file.startsWith(TuneStep.rounded(baseBits)));

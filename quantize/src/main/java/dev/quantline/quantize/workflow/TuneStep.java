@@ -24,13 +24,13 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 
 /**
- * Tunes the float model for its plan, fine-tuned and calibrated again before where the recipe asks for that. It works on files: what
- * did not change passes through, and tuning that takes longer goes in slices, each of which leaves a checkpoint to go on from, to the
- * same bytes as if it had never stopped.
+ * Tunes the float model for its plan, fine-tuning and recalibrating it first if the recipe requests that. It works on files:
+ * unchanged files pass through. Long tuning runs in slices, each of which leaves a checkpoint to resume from, giving the same bytes
+ * as an uninterrupted run.
  *
- * @param work       an empty folder for what the slice leaves
- * @param checkpoint a folder with the files of {@link Slice.Paused}, when this is a later slice
- * @param spent      seconds that tuning has computed until now, where the recipe limits them
+ * @param work       an empty folder for the files that the slice writes
+ * @param checkpoint a folder with the files of {@link Slice.Paused}, if this is a later slice
+ * @param spent      seconds of computation in tuning so far, if the recipe limits them
  */
 public record TuneStep(
         Input input,
@@ -39,51 +39,51 @@ public record TuneStep(
         Path work,
         Optional<Path> checkpoint,
         DoubleSupplier spent) {
-    /** The tuned float model, among what tuning leaves. */
+    /** The tuned float model, among the files of a finished tuning. */
     public static final String MODEL = "model.onnx";
     /** The plan that belongs to it. */
     public static final String PLAN = "plan.json";
-    /** What was done. */
+    /** The steps taken. */
     public static final String STEPS = "tuning.json";
-    /** The fine-tuned float model before the rest of tuning; there only where fine-tuning is kept. */
+    /** The fine-tuned float model before the rest of tuning; present only if fine-tuning was kept. */
     public static final String CALIBRATED = "calibrated.onnx";
-    /** What the calibration of {@link #CALIBRATED} found. */
+    /** The calibration table of {@link #CALIBRATED}. */
     public static final String TABLE = "calibration.json";
 
-    /** Share of the progress that rounding takes where there are several widths to round to. */
+    /** Share of the progress for rounding if there are several widths to round to. */
     private static final double ROUNDING = 0.7;
 
     private static final double WRITING = 0.1;
     private static final String WRITTEN = "written.npz";
 
     /**
-     * What tuning starts from.
+     * The input of tuning.
      *
-     * @param model float model that the plan belongs to, its external data behind it
-     * @param table what its calibration found
-     * @param train what fine-tuning takes besides; empty where the recipe asks for none
+     * @param model float model that the plan belongs to, followed by its external data
+     * @param table result of its calibration
+     * @param train additional input of fine-tuning; empty if the recipe requests none
      */
     public record Input(List<Path> model, Path plan, Path table, List<Path> calibration, Optional<Train> train) {}
 
     /**
-     * What fine-tuning takes.
+     * The input of fine-tuning.
      *
-     * @param prepared canonical float model before its calibration
-     * @param profile  of it
-     * @param data     samples to train on, with labels or scores where the task needs them
+     * @param prepared canonical float model before calibration
+     * @param profile  profile of that model
+     * @param data     samples to train on, with labels or scores if the task needs them
      */
     public record Train(Path prepared, Path profile, List<Path> data) {}
 
     /** How a slice ended. */
     public sealed interface Slice {
-        /** All is done; files by name. */
+        /** Everything is done; files by name. */
         record Done(Map<String, Path> files, List<Tuner.Step> steps) implements Slice {}
 
-        /** There is more to do; files by the name they must have in the checkpoint's folder. */
+        /** There is more to do; files by the name that they must have in the checkpoint's folder. */
         record Paused(Map<String, Path> checkpoint) implements Slice {}
     }
 
-    /** The float model with the weights of another width, where widths are allocated. */
+    /** Name of the float model with the weights for another width, if widths are allocated. */
     public static String rounded(int bits) {
         return "rounded-" + bits + ".onnx";
     }
@@ -91,7 +91,7 @@ public record TuneStep(
     /**
      * Tunes in one go.
      *
-     * @param folder an empty one for what is left, and for checkpoints
+     * @param folder an empty folder for results and checkpoints
      */
     public static Slice.Done run(
             Input input, QuantizationSettings settings, Resources resources, Path folder, Progress progress)
@@ -119,7 +119,7 @@ public record TuneStep(
     /**
      * Runs one slice.
      *
-     * @param stop asked between training steps whether the slice is over
+     * @param stop asked between training steps; true ends the slice
      */
     public Slice advance(BooleanSupplier stop, Progress progress) throws IOException {
         var start = FineTunePhase.start(this);
@@ -136,7 +136,7 @@ public record TuneStep(
         return checkpoint.map(folder -> folder.resolve(name)).filter(Files::exists);
     }
 
-    /** Writes a model among what is left, with its external data where it has some; the files by name. */
+    /** Writes a model with its external data, if any, to the work folder; returns the files by name. */
     Map<String, Path> write(Graph model, String name) throws IOException {
         return named(ModelFile.write(model, work.resolve(name)));
     }

@@ -18,14 +18,14 @@ import java.util.TreeMap;
 import java.util.function.Function;
 
 /**
- * A network ready to be written.
+ * A network ready for export.
  *
- * @param model      float model with the weights of the recipe's base width
- * @param plan       belongs to it
- * @param table      what the calibration found that the plan came from
- * @param steps      what tuning did
- * @param calibrated the float model before tuning; empty where neither fine-tuning changed it nor widths are allocated
- * @param rounded    float models with the weights of the other widths that layers may get, by bits
+ * @param model      float model with the weights for the recipe's base width
+ * @param plan       the plan that belongs to it
+ * @param table      result of the calibration that the plan came from
+ * @param steps      the steps of tuning
+ * @param calibrated the float model before tuning; empty if fine-tuning did not change it and widths are not allocated
+ * @param rounded    float models with the weights for the other widths that layers may get, by bits
  */
 public record TunedModel(
         Graph model,
@@ -35,10 +35,10 @@ public record TunedModel(
         Optional<Graph> calibrated,
         Map<Integer, Graph> rounded) {
     /**
-     * Reads what tuning left.
+     * Reads the result of tuning.
      *
-     * @param files      by the name that {@link TuneStep} gives them; {@code calibration.json} and {@code calibrated.onnx} are
-     *                   calibration's where it does not
+     * @param files by their names in {@link TuneStep}; {@code calibration.json} and {@code calibrated.onnx} come from
+     *              calibration if tuning did not write them
      */
     public static TunedModel read(Function<String, Optional<Path>> files, Recipe recipe) throws IOException {
         var rounded = new TreeMap<Integer, Graph>();
@@ -61,14 +61,14 @@ public record TunedModel(
         return Candidates.of(model, plan, recipe.base(), table, recipe.widths());
     }
 
-    /** The float model with the weights of each width. */
+    /** The float model with the weights for each width. */
     public FloatModels models(Recipe recipe) {
         var byWeights = new TreeMap<>(rounded);
         byWeights.put(recipe.base().weights(), model);
         return new FloatModels(calibrated.orElseThrow(), recipe.base(), byWeights);
     }
 
-    /** Whether what the model computes rests on fine-tuning. */
+    /** Whether fine-tuning was kept, so that the model depends on it. */
     boolean isFineTuned() {
         return steps.stream().anyMatch(step -> step.method().equals(FineTunePhase.METHOD) && step.kept());
     }

@@ -270,7 +270,7 @@ class AllocatedExportTest {
                 within.quantized().bytes() <= .25 * within.original().bytes(),
                 within.quantized().toString());
         assertTrue(
-                within.notes().stream().noneMatch(note -> note.contains("the aim if no size")),
+                within.notes().stream().noneMatch(note -> note.contains("the default target")),
                 within.notes().toString());
         assertEquals(.25, within.allocation().budget());
     }

@@ -105,7 +105,8 @@ class QuantlineTest {
                 BadInput.class,
                 () -> Quantline.quantize(
                         model, new Quantline.Data(files, files, files), settings, folder, (_, _, _) -> {}));
-        assertEquals("training data: nothing would use it, the recipe has no tune.quanttune", trains.getMessage());
+        assertEquals(
+                "training data: nothing would use it, because the recipe has no tune.quanttune", trains.getMessage());
 
         var misspelt = assertThrows(BadInput.class, () -> RecipeReader.preset("w4a5"));
         assertTrue(
