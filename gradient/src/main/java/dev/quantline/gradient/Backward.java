@@ -23,11 +23,11 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * The walk from the loss back to the trained tensors. It visits only nodes that lie between the two, adds up what
- * several readers of a tensor send back, and leaves everything that knows operators to {@link Rules}.
+ * The walk from the loss back to the trained tensors. It visits only the nodes between them, sums the gradients that
+ * the readers of a tensor send back, and leaves all knowledge about operators to {@link Rules}.
  */
 final class Backward {
-    /** Operators that pass codes on as codes. */
+    /** Operators that turn codes into codes. */
     private static final String[] KEEP_CODES = {"Cast", "Min", "Max", "Identity", "Reshape", "Transpose"};
 
     private final Graph graph;
@@ -49,9 +49,9 @@ final class Backward {
     /**
      * Appends the backward nodes to {@code graph}, which is changed, at opset {@link Rules#OPSET}.
      *
-     * @param trained  graph inputs to differentiate for
-     * @param observed further tensors to put out
-     * @throws BadInput when an operator between the trained tensors and the loss has no rule; nothing has run by then
+     * @param trained  graph inputs with respect to which to differentiate
+     * @param observed additional tensors to output
+     * @throws BadInput if an operator between the trained tensors and the loss has no rule; nothing has run by then
      */
     static TrainingGraph append(Graph graph, String loss, Collection<String> trained, Collection<String> observed) {
         return new Backward(graph, trained).run(loss, observed);
@@ -77,13 +77,13 @@ final class Backward {
         return new TrainingGraph(withOutputs(loss, gradients, observed), loss, gradients);
     }
 
-    /** Tensors whose values depend on something trained, as far as gradients can follow. */
+    /** Tensors whose values depend on trained tensors, as far as gradients can follow. */
     private Set<String> active() {
         var active = new HashSet<>(trained);
         for (var node : graph.nodes()) {
             if (node.captured().stream().anyMatch(active::contains)) {
                 throw new BadInput(
-                        "no gradient through " + node + ": its body reads a tensor that depends on trained ones");
+                        "no gradient through " + node + ": its body reads a tensor that depends on trained tensors");
             }
             if (Rules.flows(node) && node.inputs().stream().anyMatch(active::contains)) {
                 node.outputs().stream()
@@ -94,7 +94,7 @@ final class Backward {
         return active;
     }
 
-    /** Integers carry no gradient, except codes that stand for real numbers, as long as they stay codes. */
+    /** Integers carry no gradient, except codes, which represent real numbers, as long as they stay codes. */
     private boolean carries(Node node, String output, Set<String> active) {
         if (output.isEmpty() || node.is("QuantizeLinear")) {
             return !output.isEmpty();
@@ -138,7 +138,7 @@ final class Backward {
                         .add(gradient));
     }
 
-    /** Sum of what has been sent back to {@code tensor}; empty when nothing has. */
+    /** Sum of the gradients sent back to {@code tensor}; empty if there are none. */
     private String total(String tensor) {
         var parts = contributions.remove(tensor);
         if (parts == null) {

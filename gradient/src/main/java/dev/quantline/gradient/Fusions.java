@@ -9,8 +9,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 
 /**
- * Writes one operator for layer normalisation and GELU where they are written out in elementary ones: fewer passes over memory
- * forward, and a closed form backward. Expects an opset that has both operators (20 or newer).
+ * Replaces layer normalisation and GELU that are decomposed into elementary operators by a single operator each: fewer passes
+ * over memory in the forward pass, and a closed form in the backward pass. Requires an opset with both operators (20 or
+ * newer).
  */
 record Fusions() implements Pass {
     @Override

@@ -14,20 +14,20 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * From a model to the graph that is differentiated: trained tensors are inputs, the opset is the one the rules are
- * written for, input sizes are fixed where they are given, and what then is constant, all shape arithmetic as a rule,
- * is computed.
+ * Turns a model into the graph that is differentiated: trained tensors become inputs, the opset becomes that of the
+ * rules, input sizes are fixed where given, and everything that is then constant (usually all shape arithmetic) is
+ * folded.
  */
 final class Preparation {
-    /** Every round fixes shapes that further shapes depend on; two do for every network seen. */
+    /** Every round fixes shapes that further shapes depend on; two rounds sufficed for every network seen. */
     private static final int ROUNDS = 4;
 
     private Preparation() {}
 
     /**
      * @param sizes   shapes of graph inputs; inputs not named keep their open sizes
-     * @param trained initializers or inputs of floating type
-     * @throws BadInput when {@code trained} names something else, or the model cannot be converted
+     * @param trained initializers or inputs of floating-point type
+     * @throws BadInput if {@code trained} names something else, or the model cannot be converted
      */
     static Graph of(Graph model, Map<String, long[]> sizes, Collection<String> trained) {
         var graph = model.copy();
@@ -61,7 +61,7 @@ final class Preparation {
         }
     }
 
-    /** Operators that newer versions have in common with the table's compute the same: those only take more types. */
+    /** Operators of newer opsets that the table has compute the same: they only accept more types. */
     private static Graph convert(Graph graph) {
         return graph.opset() < Rules.OPSET ? OnnxLibrary.convert(graph, Rules.OPSET) : graph;
     }

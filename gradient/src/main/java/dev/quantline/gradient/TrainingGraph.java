@@ -17,9 +17,10 @@ import java.util.Optional;
  * A graph that computes a loss and its gradients in one run.
  *
  * @param graph     inputs: those of the model, targets of the loss, and the trained tensors; outputs: the loss, the
- *                  gradients, and the tensors observed beside them
- * @param loss      output with the loss, a scalar
- * @param gradients output with the gradient of each trained tensor, by the tensor's name, in the order they were named
+ *                  gradients, and the observed tensors
+ * @param loss      the output with the loss, a scalar
+ * @param gradients the output with the gradient of each trained tensor, by the tensor's name, in the order in which
+ *                  they were named
  */
 public record TrainingGraph(Graph graph, String loss, Map<String, String> gradients) {
 
@@ -27,14 +28,14 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
      * Differentiates a model.
      *
      * @param model    any graph of opset 7 to 21; it is not changed
-     * @param sizes    shapes by name, of inputs and of outputs of other domains' operators, negative where a size stays open: -1,
-     *                 or a smaller number, and wherever the same one stands the size is always the same, which saves comparing sizes
-     *                 while training; inputs not named keep open sizes, which some operators refuse
+     * @param sizes    shapes by name, of inputs and of outputs of operators of other domains, negative where a size is open: -1, or
+     *                 a smaller number, which stands for the same size wherever it occurs and saves comparing sizes during training;
+     *                 inputs not named keep open sizes, which some operators reject
      * @param trained  floating-point initializers or inputs
-     * @param loss     may name any tensor of the model
-     * @param observed further tensors of the model to put out
-     * @throws BadInput before anything runs: a trained tensor that does not exist, an operator without a gradient rule
-     *                  between a trained tensor and the loss, a loss of something the model does not compute
+     * @param loss     may refer to any tensor of the model
+     * @param observed additional tensors of the model to output
+     * @throws BadInput before anything runs: if a trained tensor does not exist, an operator between a trained tensor and the loss
+     *     has no gradient rule, or the loss refers to a tensor that the model does not compute
      */
     public static TrainingGraph of(
             Graph model,
@@ -46,9 +47,7 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
         return Backward.append(prepared.graph(), prepared.loss(), trained, observed);
     }
 
-    /**
-     * The same without gradients, for held-out data.
-     */
+    /** The same without gradients, for held-out data. */
     public static TrainingGraph forward(
             Graph model,
             Map<String, long[]> sizes,
@@ -84,7 +83,7 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
         return new TrainingGraph(extended, scalar, Map.of());
     }
 
-    /** The part of a model that computes {@code tensors}, which no rewrite may fuse away from here on, and all trained ones. */
+    /** The part of a model that computes {@code tensors}, which no later rewrite may fuse away, and all trained tensors. */
     private static Graph withOutputs(
             Graph model, Map<String, long[]> sizes, Collection<String> tensors, Collection<String> trained) {
         var part = model.copy();
@@ -96,7 +95,7 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
                     .add(ValueInfos.of(
                             tensor,
                             type.orElseThrow(() -> new BadInput(
-                                    "the model computes no tensor '" + tensor + "' that a loss could look at"))));
+                                    "the loss refers to tensor '" + tensor + "', which the model does not compute"))));
         }
         part.prune();
         trained.stream()
@@ -107,7 +106,7 @@ public record TrainingGraph(Graph graph, String loss, Map<String, String> gradie
         return part;
     }
 
-    /** Shape inference goes on from an output whose shape is stated. */
+    /** Shape inference continues from an output whose shape is declared. */
     private static void declareHidden(Graph graph, Map<String, long[]> sizes) {
         graph.nodes().stream()
                 .filter(node -> !node.domain().isEmpty())

@@ -97,13 +97,13 @@ class RefusedRulesTest {
                                 .trained("x", 2, 5)
                                 .trained("s", 5)
                                 .op("LayerNormalization", List.of("x", "s"), "y", "mean"),
-                        "what it gives besides its first output is read"),
+                        "the loss depends on its mean or deviation output"),
                 refused(
                         one("LayerNormalization whose deviation is trained through")
                                 .trained("x", 2, 5)
                                 .trained("s", 5)
                                 .op("LayerNormalization", List.of("x", "s"), "y", "", "inverse"),
-                        "what it gives besides its first output is read"),
+                        "the loss depends on its mean or deviation output"),
                 refused(
                         one("diagonal").trained("x", 3, 3).op("Einsum", with("equation", "ii->i"), List.of("x"), "y"),
                         "'ii->i' takes a diagonal"),

@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
-/** Undoes NumPy-style broadcasting: what was repeated forward is summed backward. */
+/** Reverses NumPy-style broadcasting: what the forward pass repeated, the backward pass sums. */
 final class Broadcasts {
     private final Emitter e;
 
@@ -14,7 +14,7 @@ final class Broadcasts {
         e = emitter;
     }
 
-    /** Sizes after broadcasting, negative where open; null when a rank is unknown. */
+    /** Sizes after broadcasting, negative where open; null if a rank is unknown. */
     static long[] shape(List<long[]> operands) {
         if (operands.stream().anyMatch(shape -> shape == null)) {
             return null;
@@ -71,7 +71,7 @@ final class Broadcasts {
         return leading || extra == 0 ? e.shaped(sum, narrow) : e.reshapeLike(sum, to);
     }
 
-    /** Ones times the matrix of all rows: a product reads it in order, ReduceSum on several threads column by column. */
+    /** Ones times the matrix of all rows: MatMul reads it in order, whereas ReduceSum reads it column by column on several threads. */
     private String sumOfRows(String gradient, long rows, int axis, String to) {
         String matrix = e.op("Flatten", Map.of("axis", axis), gradient);
         String sum = e.op("MatMul", ones(matrix, rows), matrix);

@@ -3,7 +3,7 @@ package dev.quantline.gradient.emit;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 
-/** Constants of the element type a formula meets. */
+/** Constants of the element type that a formula requires. */
 final class Constants {
     private Constants() {}
 
@@ -17,7 +17,7 @@ final class Constants {
                 case FLOAT16 -> data.putShort(Float.floatToFloat16((float) value));
                 case INT32 -> data.putInt((int) value);
                 case INT64 -> data.putLong((long) value);
-                default -> throw new IllegalArgumentException("no formula needs a constant of type " + type);
+                default -> throw new IllegalArgumentException("constants in formulas cannot have type " + type);
             }
         }
         return tensor;

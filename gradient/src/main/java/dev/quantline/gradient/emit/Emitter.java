@@ -14,12 +14,12 @@ import java.util.stream.DoubleStream;
 import java.util.stream.LongStream;
 
 /**
- * Appends nodes to a graph and hands out the names of what they compute: a formula reads
- * {@code e.mul(dy, e.sub(one, e.mul(y, y)))}. Follows element types, so that constants fit their partners, and sizes
- * where they are plain to see. Constants are shared.
+ * Appends nodes to a graph and returns the names of their outputs, so that a formula reads
+ * {@code e.mul(dy, e.sub(one, e.mul(y, y)))}. Tracks element types, so that constants match their operands, and sizes
+ * where they are obvious. Equal constants are shared.
  */
 public final class Emitter {
-    /** ONNX Runtime's own operators, present in its CPU and CUDA builds alike. */
+    /** The domain of ONNX Runtime's own operators, present in both its CPU and CUDA builds. */
     private static final String CONTRIB = "com.microsoft";
 
     private final Graph graph;
@@ -32,13 +32,13 @@ public final class Emitter {
     private boolean contrib;
     private String scope = "gradient";
 
-    /** An emitter that will extend {@code graph}, of which {@code shapes} is known. */
+    /** An emitter that will extend {@code graph}, whose known shapes are {@code shapes}. */
     public Emitter(Graph graph, Shapes shapes) {
         this.graph = graph;
         this.shapes = shapes;
     }
 
-    /** What is known of the tensors, those emitted included. */
+    /** Known types and shapes of the tensors, including emitted ones. */
     public Shapes shapes() {
         return shapes;
     }
@@ -50,8 +50,8 @@ public final class Emitter {
     }
 
     /**
-     * Everything emitted in this scope so far, of which {@code result} is the end, takes the place of a node of the graph
-     * with one output: a forward pass whose steps the backward pass reads, instead of one that hides them.
+     * Everything emitted in this scope so far, ending with {@code result}, replaces a node of the graph that has one
+     * output: a forward pass whose intermediate results the backward pass reads, instead of one that hides them.
      */
     public void instead(Node node, String result) {
         var steps = emitted.subList(scopeStart, emitted.size());
@@ -65,7 +65,7 @@ public final class Emitter {
         steps.clear();
     }
 
-    /** The graph with everything emitted so far, in an order that can run. */
+    /** The graph with everything emitted so far, in an executable order. */
     public Graph finish() {
         graph.rewrite(
                 node -> rewritten.getOrDefault(node.output(), List.of(widened.getOrDefault(node.output(), node))));
@@ -91,7 +91,7 @@ public final class Emitter {
         return add(node("", op, attributes, List.of(inputs), outputs)).outputs();
     }
 
-    /** One of ONNX Runtime's own operators, for speed where the standard ones need more passes over memory. */
+    /** One of ONNX Runtime's own operators, for speed where the standard operators need more passes over memory. */
     public String contrib(String op, Map<String, Object> attributes, String... inputs) {
         contrib = true;
         return add(node(CONTRIB, op, attributes, List.of(inputs), 1)).output();
@@ -116,13 +116,13 @@ public final class Emitter {
         return node;
     }
 
-    /** Declares the sizes of an emitted tensor, for rules that know what the emitter cannot see. */
+    /** Declares the sizes of an emitted tensor, for rules that know more than the emitter can infer. */
     public String shaped(String tensor, long... shape) {
         shapes.put(tensor, type(tensor), shape);
         return tensor;
     }
 
-    /** The name of output {@code i} of a node of the graph, which is made to compute it if it did not so far. */
+    /** The name of output {@code i} of a node of the graph, which is added to the node if it is missing. */
     public String output(Node node, int i) {
         var current = widened.getOrDefault(node.output(), node);
         if (!current.output(i).isEmpty()) {
@@ -137,7 +137,7 @@ public final class Emitter {
         return names.get(i);
     }
 
-    /** A graph input, new unless there is one of this name; negative sizes stay open. */
+    /** A graph input, which is added unless one of this name exists; negative sizes are open. */
     public String input(String name, DataType type, long... shape) {
         if (graph.inputs().stream().anyMatch(input -> input.getName().equals(name))) {
             return name;
@@ -147,7 +147,7 @@ public final class Emitter {
         return name;
     }
 
-    /** Element type of a tensor; FLOAT where nothing is known. */
+    /** Element type of a tensor; FLOAT if unknown. */
     public DataType type(String tensor) {
         return shapes.type(tensor).orElse(DataType.FLOAT);
     }
@@ -178,7 +178,7 @@ public final class Emitter {
         return LongStream.of(values).boxed().toList();
     }
 
-    /** A constant of its own, named after {@code base}. */
+    /** A separate constant, named after {@code base}. */
     public String constant(String base, Tensor tensor) {
         String name = graph.addConstant(base, tensor);
         shapes.put(name, tensor.type(), tensor.shape());
@@ -215,17 +215,17 @@ public final class Emitter {
         return op("Where", condition, then, otherwise);
     }
 
-    /** {@code a}, of finite values, where the condition holds, 0 elsewhere: a product, since Where takes four times as long. */
+    /** {@code a}, which must be finite, where the condition holds, 0 elsewhere: as a product, because Where takes four times as long. */
     public String when(String condition, String a) {
         return mul(a, mask(condition, a));
     }
 
-    /** 1 where the condition holds, 0 elsewhere, of the type of {@code like}. */
+    /** 1 where the condition holds, 0 elsewhere, in the type of {@code like}. */
     public String mask(String condition, String like) {
         return cast(condition, type(like));
     }
 
-    /** Sum of the products of all elements of two tensors of the same sizes, in a matrix of one element. */
+    /** Dot product of two tensors of the same sizes, as a matrix with one element. */
     public String dot(String a, String b) {
         if (type(a) != DataType.FLOAT && type(a) != DataType.DOUBLE) {
             return reshape(op("ReduceSum", Map.of("keepdims", 0), mul(a, b)), 1, 1);
@@ -241,17 +241,17 @@ public final class Emitter {
         return type(a) == type ? a : op("Cast", Map.of("to", type.code()), a);
     }
 
-    /** Sum over axes that stay as size 1. */
+    /** Sum over axes, which are kept with size 1. */
     public String sumKept(String a, String axes) {
         return op("ReduceSum", Map.of("keepdims", 1), a, axes);
     }
 
-    /** Sum over axes that vanish. */
+    /** Sum over axes, which are removed. */
     public String sum(String a, long... axes) {
         return op("ReduceSum", Map.of("keepdims", 0), a, ints(axes));
     }
 
-    /** Mean over axes that stay as size 1. */
+    /** Mean over axes, which are kept with size 1. */
     public String meanKept(String a, String axes) {
         return op("ReduceMean", Map.of("keepdims", 1), a, axes);
     }
@@ -279,7 +279,7 @@ public final class Emitter {
         return filled(like, 0);
     }
 
-    /** One number everywhere, with the type and sizes of {@code like}. */
+    /** A tensor filled with one number, with the type and sizes of {@code like}. */
     public String filled(String like, double value) {
         var fill = Constants.of(type(like), new double[] {value}, 1);
         String filled = op("ConstantOfShape", Map.of("value", fill), shapeOf(like));
@@ -292,7 +292,7 @@ public final class Emitter {
         return tensor;
     }
 
-    /** The sizes of a tensor as an INT64 vector: a constant where they are known, computed where not. */
+    /** The sizes of a tensor as an INT64 vector: a constant if they are known, otherwise computed. */
     public String shapeOf(String tensor) {
         return shapes.isFixed(tensor) ? ints(shapes.of(tensor)) : op("Shape", tensor);
     }
@@ -304,8 +304,8 @@ public final class Emitter {
     }
 
     /**
-     * {@code gradient}, shaped like {@code from}, summed over the axes along which {@code to} was broadcast: sizes
-     * known beforehand decide at once, open ones are compared when the graph runs.
+     * {@code gradient}, shaped like {@code from}, summed over the axes along which {@code to} was broadcast: known
+     * sizes decide that beforehand, open ones are compared when the graph runs.
      */
     public String sumTo(String gradient, String from, String to) {
         return new Broadcasts(this).sumTo(gradient, from, to);

@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 
-/** Element type and, where it is plain to see, shape of what an emitted node computes. */
+/** Element type and, where it is obvious, shape of the outputs of an emitted node. */
 final class Results {
     private Results() {}
 
@@ -22,7 +22,7 @@ final class Results {
         };
     }
 
-    /** Sizes, negative where open; null when even the rank is not seen. */
+    /** Sizes, negative where open; null if not even the rank is obvious. */
     static long[] shape(Emitter e, Node node) {
         var first =
                 node.inputs().isEmpty() ? null : e.shapes().find(node.input(0)).orElse(null);

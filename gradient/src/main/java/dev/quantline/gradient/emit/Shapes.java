@@ -12,15 +12,15 @@ import java.util.Optional;
 import java.util.stream.LongStream;
 
 /**
- * What is known of a graph's tensors before it runs: element types, ranks and sizes, negative where a size stays open: -1, or a
- * smaller number, and wherever the same one stands the size will be the same.
- * Filled by ONNX shape inference and by everything the {@link Emitter} adds afterwards.
+ * What is known of a graph's tensors before it runs: element types, ranks and sizes, negative where a size is open: -1, or a
+ * smaller number, which stands for the same size wherever it occurs. Comes from ONNX shape inference and from everything that
+ * the {@link Emitter} adds afterwards.
  */
 public final class Shapes {
     private final Map<String, DataType> types = new HashMap<>();
     private final Map<String, long[]> shapes = new HashMap<>();
 
-    /** What ONNX shape inference tells about {@code graph}. */
+    /** The result of ONNX shape inference on {@code graph}. */
     public static Shapes infer(Graph graph) {
         var known = new Shapes();
         OnnxLibrary.inferShapes(graph).forEach((name, info) -> {
@@ -38,12 +38,12 @@ public final class Shapes {
         }
     }
 
-    /** Element type; empty when nothing is known of the tensor. */
+    /** Element type; empty if the tensor is unknown. */
     public Optional<DataType> type(String tensor) {
         return Optional.ofNullable(types.get(tensor));
     }
 
-    /** Sizes of the axes, negative where open; empty when not even the rank is known. */
+    /** Sizes of the axes, negative where open; empty if not even the rank is known. */
     public Optional<long[]> find(String tensor) {
         return Optional.ofNullable(shapes.get(tensor));
     }
@@ -51,28 +51,28 @@ public final class Shapes {
     /**
      * Sizes of the axes, negative where open.
      *
-     * @throws BadInput when not even the rank is known
+     * @throws BadInput if not even the rank is known
      */
     public long[] of(String tensor) {
         return find(tensor)
                 .orElseThrow(() -> new BadInput("the number of axes of tensor '" + tensor
-                        + "' cannot be told before running: fix the sizes of the model's inputs"));
+                        + "' cannot be determined before running: fix the sizes of the model's inputs"));
     }
 
-    /** Number of axes. @throws BadInput when it is not known */
+    /** Number of axes. @throws BadInput if it is unknown */
     public int rank(String tensor) {
         return of(tensor).length;
     }
 
     /**
-     * Sizes of the axes, all of them.
+     * Sizes of all axes.
      *
-     * @throws BadInput when one is open
+     * @throws BadInput if one is open
      */
     public long[] fixed(String tensor) {
         var shape = of(tensor);
         if (!isFixed(tensor)) {
-            throw new BadInput("the gradient through tensor '" + tensor + "' needs all its sizes, which are "
+            throw new BadInput("the gradient through tensor '" + tensor + "' requires all its sizes, but they are "
                     + LongStream.of(shape).boxed().toList() + " (negative: open): fix the sizes of the model's inputs");
         }
         return shape;
@@ -85,7 +85,7 @@ public final class Shapes {
                 .orElse(false);
     }
 
-    /** Number of elements, -1 when a size is open. */
+    /** Number of elements; -1 if a size is open. */
     public long count(String tensor) {
         return isFixed(tensor) ? Tensor.count(of(tensor)) : -1;
     }

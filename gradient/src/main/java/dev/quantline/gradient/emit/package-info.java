@@ -1,5 +1,5 @@
 /**
- * Writing nodes as formulas: the emitter, what is known of shapes, and the undoing of broadcasts.
+ * Writing nodes as formulas: the emitter, known shapes, and the reversal of broadcasting.
  *
  * <p>Imports {@code onnx} only.
  */

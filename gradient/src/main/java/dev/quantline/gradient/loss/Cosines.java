@@ -5,7 +5,7 @@ import dev.quantline.gradient.loss.Loss.CosinePairs;
 import dev.quantline.onnx.DataType;
 import java.util.Map;
 
-/** Losses over directions of embeddings. */
+/** Losses on the directions of embeddings. */
 final class Cosines {
     /** Keeps the cosine of a zero vector finite. */
     private static final double TINY = 1e-12;

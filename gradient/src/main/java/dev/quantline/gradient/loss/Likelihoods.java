@@ -7,7 +7,7 @@ import dev.quantline.gradient.loss.Loss.NextToken;
 import dev.quantline.onnx.DataType;
 import java.util.Map;
 
-/** Losses over a softmax along the last axis. */
+/** Losses on a softmax along the last axis. */
 final class Likelihoods {
     private Likelihoods() {}
 
@@ -22,7 +22,7 @@ final class Likelihoods {
         return e.op("Neg", e.add(e.times(chosen, 1 - loss.smoothing()), e.times(even, loss.smoothing())));
     }
 
-    /** sum p (log p - log q) per row, p being constant; the mean over rows times T^2. */
+    /** sum p (log p - log q) per row with constant p; mean over rows, times T^2. */
     static String distillation(Emitter e, Distillation loss) {
         String teacher =
                 e.input(loss.teacher(), e.type(loss.logits()), e.shapes().of(loss.logits()));
@@ -44,7 +44,7 @@ final class Likelihoods {
         return e.op("LogSoftmax", Map.of("axis", -1), logits);
     }
 
-    /** The element of each row that its index names. */
+    /** The element of each row at its index. */
     private static String pick(Emitter e, String rows, String indices) {
         return e.op("GatherElements", Map.of("axis", -1), rows, e.op("Unsqueeze", indices, e.ints(-1)));
     }

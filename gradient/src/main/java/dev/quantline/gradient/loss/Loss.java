@@ -10,8 +10,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What training makes small: a scalar computed from tensors of the graph and from targets, which become new inputs of
- * the graph under the names given here. Unless said otherwise a loss is the mean over all elements.
+ * The objective of training: a scalar computed from tensors of the graph and from targets, which become new inputs of
+ * the graph under the names given here. Unless stated otherwise, a loss is the mean over all elements.
  */
 public sealed interface Loss {
     /** Mean of (prediction - target)^2; the target is an input shaped like the prediction. */
@@ -48,8 +48,9 @@ public sealed interface Loss {
      * Mean over pairs of (cosine(a, b) - score)^2, where rows 2i and 2i + 1 of the pooled embeddings are a pair.
      *
      * @param embeddings {@code [2 pairs, tokens, channels]}, averaged over the tokens of the mask, or
-     *                   {@code [2 pairs, channels]}, taken as they are
-     * @param mask       INT64 input {@code [2 pairs, tokens]} of the model, 1 for tokens that count; null without tokens
+     *                   {@code [2 pairs, channels]}, used as they are
+     * @param mask       INT64 input {@code [2 pairs, tokens]} of the model, 1 for tokens that count; null if there are
+     *                   no tokens
      * @param scores     FLOAT input {@code [pairs]}, in the range of the cosine
      */
     record CosinePairs(String embeddings, String mask, String scores) implements Loss {}
@@ -63,21 +64,19 @@ public sealed interface Loss {
     record NextToken(String logits, String tokens) implements Loss {}
 
     /**
-     * Outlier term of a site (ours, after arXiv 2403.06497): with d = max(0, |a - mean| - width), the sum of d^2 over the
-     * number of elements with d &gt; 0, divided by the squared deviation. Statistics are inputs, so nothing is trained
-     * through them.
+     * Outlier term of an activation (ours, after arXiv 2403.06497): with d = max(0, |a - mean| - width), the sum of d^2
+     * divided by the number of elements with d &gt; 0 and by the variance. The statistics are inputs, so no gradient
+     * passes through them.
      *
-     * @param site       activation
+     * @param site       the activation
      * @param statistics FLOAT input {@code [3]}: mean, width (k standard deviations), variance
      */
     record Outliers(String site, String statistics) implements Loss {}
 
-    /** A scalar that the graph computes itself. */
+    /** A scalar that the graph itself computes. */
     record Computed(String scalar) implements Loss {}
 
-    /**
-     * Weighted sum of losses, at as many tensors of the graph as there are terms.
-     */
+    /** Weighted sum of losses on any tensors of the graph. */
     record Sum(List<Term> terms) implements Loss {
         public Sum {
             terms = List.copyOf(terms);
@@ -88,7 +87,7 @@ public sealed interface Loss {
      * One term of a {@link Sum}.
      *
      * @param weight constant factor
-     * @param input  FLOAT scalar input that is a further factor, for weights that change while training; null for none
+     * @param input  FLOAT scalar input that is a further factor, for weights that change during training; null: none
      */
     record Term(double weight, @Nullable String input, Loss loss) {
         /** A term with a constant weight. */
@@ -97,7 +96,7 @@ public sealed interface Loss {
         }
     }
 
-    /** Tensors of the model that this loss looks at. */
+    /** Tensors of the model that this loss reads. */
     default Set<String> tensors() {
         return switch (this) {
             case MeanSquared loss -> Set.of(loss.prediction());
@@ -138,7 +137,7 @@ public sealed interface Loss {
         return e.sub(prediction, e.input(target, e.type(prediction), e.shapes().of(prediction)));
     }
 
-    /** |d| clipped at delta is c; c (|d| - c/2) is both branches at once. */
+    /** With c = |d| clipped at delta, c (|d| - c/2) covers both branches. */
     private static String huber(Emitter e, String difference, double delta) {
         String distance = e.op("Abs", difference);
         String clipped = e.op("Min", distance, e.scalar(distance, delta));

@@ -2,7 +2,7 @@ package dev.quantline.gradient.rules;
 
 import java.util.Map;
 
-/** Elementwise operators of several operands, with NumPy broadcasting. */
+/** Elementwise operators with several operands and NumPy broadcasting. */
 final class Arithmetic {
     private Arithmetic() {}
 
@@ -23,7 +23,7 @@ final class Arithmetic {
     static void subtract(BackwardContext context) {
         context.giveSummed(0, context.dy());
         if (context.wants(1)) {
-            // Summing first negates fewer numbers.
+            // Summing before negating leaves fewer numbers to negate.
             context.give(
                     1,
                     context.emitter().op("Neg", context.emitter().sumTo(context.dy(), context.out(), context.in(1))));
@@ -65,12 +65,12 @@ final class Arithmetic {
         }
     }
 
-    /** Max and Min of any number of operands. Where several attain it, the first one takes the gradient. */
+    /** Max and Min of any number of operands. The first operand that attains the extreme takes the gradient. */
     static void extreme(BackwardContext context) {
         var e = context.emitter();
         String free = null;
         for (int i = 0; i < context.node().inputs().size(); i++) {
-            // Codes are compared as real numbers: Equal takes no 8-bit integers.
+            // Codes are compared as real numbers, because Equal does not support 8-bit integers.
             String attains = e.op(
                     "Equal", e.cast(context.in(i), e.type(context.dy())), e.cast(context.out(), e.type(context.dy())));
             String takes = free == null ? attains : e.op("And", attains, free);
@@ -87,7 +87,7 @@ final class Arithmetic {
         context.giveSummed(2, e.where(context.in(0), zero, context.dy()));
     }
 
-    /** Passes inside the bounds, which are included; a bound that is trained receives what it cuts off. */
+    /** Passes the gradient within the bounds, inclusive; a trained bound receives the gradient that it cuts off. */
     static void clip(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * One node on its way backward, as a {@link Rule} sees it: its tensors, the gradients of its outputs, and a place to
- * hand in the gradients of its inputs. What is handed in for an input that nobody trains is dropped again.
+ * One node in the backward pass, as a {@link Rule} sees it: its tensors, the gradients of its outputs, and a place to
+ * give the gradients of its inputs. Gradients of inputs that depend on nothing trained are dropped.
  */
 public final class BackwardContext {
     private final Emitter e;
@@ -29,10 +29,10 @@ public final class BackwardContext {
     public record Reader(Node node, String gradient) {}
 
     /**
-     * @param outputGradients one name an output of {@code node}, empty where nothing depends on it
-     * @param wanted          indices of the inputs that depend on something trained
-     * @param index           of the graph
-     * @param gradients       of the tensors that have one by now
+     * @param outputGradients one name per output of {@code node}, empty if the loss does not depend on it
+     * @param wanted          indices of the inputs that depend on trained tensors
+     * @param index           index of the graph
+     * @param gradients       gradients by tensor, as far as known
      */
     public BackwardContext(
             Emitter emitter,
@@ -49,7 +49,7 @@ public final class BackwardContext {
         this.gradients = gradients;
     }
 
-    /** Gradients handed in so far, by input index. */
+    /** Gradients given so far, by input index. */
     public Map<Integer, String> given() {
         return given;
     }
@@ -66,7 +66,7 @@ public final class BackwardContext {
         return node;
     }
 
-    /** Name of input {@code i}, empty when omitted. */
+    /** Name of input {@code i}, empty if omitted. */
     String in(int i) {
         return node.input(i);
     }
@@ -81,7 +81,7 @@ public final class BackwardContext {
         return dy(0);
     }
 
-    /** Gradient of output {@code i}: zeros where nothing depends on it. */
+    /** Gradient of output {@code i}; zeros if the loss does not depend on it. */
     String dy(int i) {
         return isFollowed(i) ? outputGradients.get(i) : e.zerosLike(node.output(i));
     }
@@ -91,12 +91,12 @@ public final class BackwardContext {
         return !outputGradients.get(i).isEmpty();
     }
 
-    /** Who computes and who reads what, before anything was emitted. */
+    /** Producers and consumers of tensors before anything was emitted. */
     GraphIndex index() {
         return index;
     }
 
-    /** The only reader of the first output, through which alone its gradient came; empty when there are more. */
+    /** The only reader of the first output, from which its whole gradient came; empty if there are several. */
     Optional<Reader> reader() {
         return index.onlyConsumer(out())
                 .flatMap(consumer -> Optional.ofNullable(gradients.get(consumer.output()))
@@ -108,30 +108,30 @@ public final class BackwardContext {
         return wanted.contains(i);
     }
 
-    /** Hands in the gradient of input {@code i}, of that input's shape. */
+    /** Gives the gradient of input {@code i}, in the shape of that input. */
     void give(int i, String gradient) {
         if (wants(i)) {
             given.put(i, gradient);
         }
     }
 
-    /** Hands in a gradient shaped like the first output for an input that was broadcast to it. */
+    /** Gives a gradient in the shape of the first output for an input that was broadcast to it. */
     void giveSummed(int i, String gradient) {
         if (wants(i)) {
             given.put(i, e.sumTo(gradient, out(), in(i)));
         }
     }
 
-    /** The constant value of input {@code i}, empty when it is omitted or computed. */
+    /** The constant value of input {@code i}; empty if it is omitted or computed. */
     Optional<Tensor> constant(int i) {
         return Optional.ofNullable(e.constant(in(i)));
     }
 
-    /** The constant integers of input {@code i}. @throws BadInput when they are computed while running */
+    /** The constant integers of input {@code i}. @throws BadInput if they are computed at run time */
     long[] longs(int i) {
         return constant(i)
-                .orElseThrow(() -> refusal(
-                        "its input '" + in(i) + "' must be a constant: fix the sizes of the" + " model's inputs"))
+                .orElseThrow(() ->
+                        refusal("its input '" + in(i) + "' must be a constant: fix the sizes of the model's inputs"))
                 .toLongs();
     }
 
@@ -140,7 +140,7 @@ public final class BackwardContext {
         return axis < 0 ? axis + shapes().rank(tensor) : axis;
     }
 
-    /** A failure that names this node. */
+    /** An exception that names this node. */
     BadInput refusal(String reason) {
         return new BadInput("no gradient through " + node + ": " + reason);
     }

@@ -8,7 +8,7 @@ import java.util.stream.LongStream;
 
 /** Conv and ConvTranspose over one to three axes, with strides, dilations, padding and groups. */
 final class Convolutions {
-    /** Windows of more positions than this are not unfolded position by position (patch embeddings). */
+    /** Windows with more positions than this (patch embeddings) are not unfolded position by position. */
     private static final int LARGE_WINDOW = 49;
 
     private Convolutions() {}
@@ -68,7 +68,7 @@ final class Convolutions {
         return Window.of(context, wide, narrow, Arrays.copyOfRange(weights, 2, weights.length));
     }
 
-    /** ConvTranspose places its padding by output_shape or output_padding too; only the padding before matters here. */
+    /** ConvTranspose can also place its padding by output_shape or output_padding; only the padding before matters here. */
     private static Window transposedWindow(BackwardContext context) {
         var window = window(context, context.out(), context.in(0));
         if (!context.node().has("output_shape")
@@ -89,7 +89,7 @@ final class Convolutions {
 
     /**
      * Gradient {@code [M, C/group, kernel...]} of the weights of a convolution from {@code wide [N, C, ...]} to
-     * {@code narrow [N, M, ...]}: per sample and group one product of {@code [M/group, windows]} with the unfolded
+     * {@code narrow [N, M, ...]}: per sample and group, one product of {@code [M/group, windows]} with the unfolded
      * {@code [C/group positions, windows]}, summed over samples.
      */
     private static String weights(
@@ -124,7 +124,7 @@ final class Convolutions {
                         .allMatch(pad -> pad == 0);
     }
 
-    /** {@code [N, C, positions, windows...]}: for every position inside the window, what all windows see there. */
+    /** {@code [N, C, positions, windows...]}: for every position inside a window, its element in all windows. */
     private static String unfold(Emitter e, Window window, String wide) {
         int axes = window.kernel().length;
         var pads = new long[2 * axes + 4];
@@ -153,7 +153,7 @@ final class Convolutions {
         return e.op("Concat", Map.of("axis", 2), slices.toArray(String[]::new));
     }
 
-    /** The same correlation as one convolution whose batch are the channels and whose filters are {@code narrow}. */
+    /** The same correlation as one convolution with the channels as the batch and {@code narrow} as the filters. */
     private static String weightsByConvolution(
             BackwardContext context, Window window, long group, String wide, String narrow, String narrowShape) {
         var e = context.emitter();
@@ -176,7 +176,7 @@ final class Convolutions {
                 Map.of("group", group, "strides", window.dilations(), "dilations", window.strides(), "pads", pads),
                 batch,
                 e.transpose(narrow, first));
-        // Input behind the last window adds positions that no weight has.
+        // Input after the last window adds positions that no weight has.
         var axesAll = LongStream.range(2, axes + 2).toArray();
         String cut = e.op("Slice", correlated, e.ints(new long[axes]), e.ints(window.kernel()), e.ints(axesAll));
         return e.reshapeLike(e.transpose(cut, first), context.in(1));

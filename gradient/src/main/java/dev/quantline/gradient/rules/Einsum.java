@@ -6,8 +6,9 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Einsum: the gradient of an operand is the Einsum that swaps it with the result. An index that only this operand has
- * was summed forward and is repeated backward. Diagonals (an index twice in one operand) are refused.
+ * Einsum: the gradient of an operand is an Einsum with the operand and the result exchanged. An index that only this
+ * operand has was summed in the forward pass and is repeated in the backward pass. Diagonals (an index twice in one
+ * operand) are rejected.
  */
 final class Einsum {
     private Einsum() {}
@@ -51,7 +52,7 @@ final class Einsum {
         return e.expandLike(e.op("Unsqueeze", gradient, axes), context.in(i));
     }
 
-    /** Index letters of every operand, then of the result; the ellipsis is spelled out in letters nobody uses. */
+    /** Index letters of every operand, then of the result; an ellipsis is replaced by unused letters. */
     private static List<String> terms(BackwardContext context) {
         String equation = context.node().stringOf("equation", "").replace(" ", "");
         var sides = equation.split("->", -1);
@@ -77,7 +78,7 @@ final class Einsum {
         return terms;
     }
 
-    /** Without an arrow the result has every index that occurs once, in alphabetical order, after the ellipsis. */
+    /** Without an arrow, the result has the ellipsis, then every index that occurs exactly once, in alphabetical order. */
     private static String implicit(List<String> terms) {
         var uses = new TreeMap<Character, Integer>();
         String.join("", terms).replace(".", "").chars().forEach(letter -> uses.merge((char) letter, 1, Integer::sum));

@@ -3,7 +3,7 @@ package dev.quantline.gradient.rules;
 import dev.quantline.gradient.emit.Emitter;
 import java.util.Map;
 
-/** Elementwise functions of one variable; each row is its closed-form derivative. */
+/** Elementwise functions of one variable, each with its closed-form derivative. */
 final class Functions {
     static final Rule NEG = unary((e, x, y, dy) -> e.op("Neg", dy));
     static final Rule ABS = unary((e, x, y, dy) -> e.mul(dy, e.op("Sign", x)));
@@ -32,7 +32,7 @@ final class Functions {
 
     private Functions() {}
 
-    /** The gradient of the operand, from operand, result and the result's gradient. */
+    /** The gradient of the operand, from the operand, the result and the gradient of the result. */
     private interface Derivative {
         String of(Emitter e, String x, String y, String dy);
     }
@@ -94,8 +94,9 @@ final class Functions {
     }
 
     /**
-     * y = x P with P = Phi(x) = (1 + erf(u))/2, u = x/sqrt(2), the half in one pass by HardSigmoid; the backward pass keeps u and
-     * P, since the error function is the dear part. d/dx x Phi(x) = P + x phi(x) = P + u exp(-u^2 - ln(pi)/2).
+     * y = x P with P = Phi(x) = (1 + erf(u))/2, u = x/sqrt(2), where HardSigmoid turns erf(u) into P in one pass; the backward
+     * pass reuses u and P, because the error function is the expensive part. d/dx x Phi(x) = P + x phi(x) = P + u exp(-u^2 -
+     * ln(pi)/2).
      */
     private static String geluSlope(BackwardContext context) {
         var e = context.emitter();

@@ -6,14 +6,14 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.LongStream;
 
-/** Operators that pick elements by position: backward adds every gradient to where its element came from. */
+/** Operators that select elements by position: the backward pass adds every gradient to the element it came from. */
 final class Indexing {
-    /** A table this small is cheaper to multiply with than to scatter into. */
+    /** With at most this many rows, a table is cheaper to multiply than to scatter into. */
     private static final int FEW_ROWS = 64;
 
     private Indexing() {}
 
-    /** Steps of 1: zeros around the slice. Anything else by the positions it picked. */
+    /** With steps of 1, pads the gradient with zeros; otherwise scatters it by the selected positions. */
     static void slice(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);
@@ -66,7 +66,7 @@ final class Indexing {
         }
     }
 
-    /** Applies the operator to the positions 0, 1, 2, ... instead of the values, and scatters by what comes out. */
+    /** Applies the operator to the positions 0, 1, 2, ... instead of the values, and scatters by the result. */
     private static void byPositions(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);
@@ -93,10 +93,10 @@ final class Indexing {
     }
 
     /**
-     * y[before, i, after] = x[before, indices[i], after]: adds dy's slices to the rows they came from. ScatterElements
-     * runs in order, so that rows picked twice add up to the same bits every time.
+     * y[before, i, after] = x[before, indices[i], after]: adds slices of dy to the rows they came from; for a small
+     * table by a multithreaded product. ScatterElements runs in order, so that repeated rows add up to the same bits
+     * every time.
      */
-    /** Slices of the gradient add up in the rows they came from; those of a small table by a product, on all threads. */
     static void gather(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);

@@ -28,7 +28,7 @@ final class Movement {
         context.give(0, type.isFloating() ? context.emitter().cast(context.dy(), type) : context.dy());
     }
 
-    /** Reshape, Flatten, Squeeze and Unsqueeze: back to the sizes there were. */
+    /** Reshape, Flatten, Squeeze and Unsqueeze: restores the original sizes. */
     static void reshape(BackwardContext context) {
         context.give(0, context.emitter().reshapeLike(context.dy(), context.in(0)));
     }
@@ -48,7 +48,7 @@ final class Movement {
         context.giveSummed(0, context.dy());
     }
 
-    /** Repetitions become axes of their own and are summed. */
+    /** Repetitions become separate axes and are summed. */
     static void tile(BackwardContext context) {
         var e = context.emitter();
         var size = context.shapes().fixed(context.in(0));

@@ -6,11 +6,11 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.stream.LongStream;
 
-/** Pools over one to three axes. */
+/** Pooling over one to three axes. */
 final class Pooling {
     private Pooling() {}
 
-    /** Every window's gradient goes to its maximum, whose flat index the forward operator tells. */
+    /** The gradient of every window goes to its maximum, whose flat index the forward operator outputs. */
     static void max(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);
@@ -37,7 +37,7 @@ final class Pooling {
         return count >= 0 ? e.ints(count) : e.op("Reshape", e.op("Size", tensor), e.ints(1));
     }
 
-    /** Every window hands its gradient back in equal parts: a transposed convolution with a kernel of ones. */
+    /** The gradient of every window is divided equally among its elements: a transposed convolution with a kernel of ones. */
     static void average(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);
@@ -58,7 +58,7 @@ final class Pooling {
         return LongStream.concat(LongStream.of(head), LongStream.of(tail)).toArray();
     }
 
-    /** How many elements each window was divided by. */
+    /** The number of elements by which each window was divided. */
     private static double[] counts(BackwardContext context, Window window) {
         boolean padding = context.node().intOf("count_include_pad", 0) == 1;
         var pads = context.node().intsOf("pads", null);

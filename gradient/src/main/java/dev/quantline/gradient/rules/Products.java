@@ -5,7 +5,7 @@ import dev.quantline.onnx.DataType;
 import java.util.Map;
 import java.util.stream.LongStream;
 
-/** Matrix products. Transposed operands are handed to the product itself, never written to memory. */
+/** Matrix products. Transposition is left to the product itself and never written to memory. */
 final class Products {
     private Products() {}
 
@@ -69,14 +69,14 @@ final class Products {
         }
     }
 
-    /** All rows of a batch of matrices under each other: one product instead of a batch of products to be summed. */
+    /** All rows of a batch of matrices, one below the other: one product instead of a batch of products to be summed. */
     private static String rows(Emitter e, String batch) {
         return e.op("Flatten", Map.of("axis", -1), batch);
     }
 
     /**
-     * The transpose of {@link #rows}. For this shape of product, deep and narrow, one pass to transpose the narrower operand
-     * costs less than a product that transposes it piece by piece, again for every block of columns.
+     * The transpose of {@link #rows}. For products of this deep and narrow shape, one pass that transposes the narrower
+     * operand costs less than a product that transposes it piece by piece, again for every block of columns.
      */
     private static String columns(Emitter e, String batch, int rank) {
         var permutation = LongStream.range(0, rank)
@@ -85,7 +85,7 @@ final class Products {
         return e.op("Flatten", Map.of("axis", 1), e.transpose(batch, permutation));
     }
 
-    /** A' dY, or (dY' A)' where dY is the narrower: a product pays for the transpose of its first operand. */
+    /** A' dY, or (dY' A)' if dY is narrower, because a product pays for transposing its first operand. */
     private static String transposedProduct(Emitter e, String a, String dy) {
         var shapeA = e.shapes().of(a);
         var shapeY = e.shapes().of(dy);
@@ -94,7 +94,7 @@ final class Products {
                 : product(e, a, dy, true, false);
     }
 
-    /** Sums the axes of the batch along which this operand was broadcast. */
+    /** Sums over the batch axes along which this operand was broadcast. */
     private static void give(BackwardContext context, int i, String gradient, long[] other, long[] own) {
         var shape = new long[Math.max(other.length, own.length)];
         var out = context.shapes().of(context.out());
@@ -105,7 +105,7 @@ final class Products {
         context.give(i, context.emitter().sumTo(gradient, context.emitter().shaped(gradient, shape), context.in(i)));
     }
 
-    /** A product of matrices over the last two axes, either of them transposed. */
+    /** A product of matrices over the last two axes, with either of them transposed. */
     static String product(Emitter e, String a, String b, boolean transposeA, boolean transposeB) {
         if (e.type(a) == DataType.FLOAT) {
             return e.contrib("FusedMatMul", Map.of("transA", transposeA ? 1 : 0, "transB", transposeB ? 1 : 0), a, b);
@@ -122,7 +122,7 @@ final class Products {
         return e.transpose(matrices, permutation);
     }
 
-    /** Y = alpha op(A) op(B) + beta C, op being the identity or the transpose. */
+    /** Y = alpha op(A) op(B) + beta C, where op is the identity or the transpose. */
     static void gemm(BackwardContext context) {
         var e = context.emitter();
         var node = context.node();

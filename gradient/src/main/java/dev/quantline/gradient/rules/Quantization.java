@@ -9,15 +9,15 @@ import java.util.stream.LongStream;
 /**
  * Quantization with the straight-through estimator: rounding counts as the identity, saturation stops the gradient.
  *
- * <p>The codes q = clip(round(x/s) + z) carry a gradient as if they were real numbers. A QuantizeLinear and the one DequantizeLinear
- * that reads it with the same scale and zero point are taken together: what is restored, x^ = (q - z) s, gives dx = dy inside the range
- * and 0 outside, and for the scale the LSQ gradient (arXiv 1902.08153), sum(dy (x^ - x)) / s inside and sum(dy x^) / s outside. So the
- * second node of the two hands its gradient to the first as it is.
+ * <p>The codes q = clip(round(x/s) + z) carry a gradient as if they were real numbers. A QuantizeLinear and the only DequantizeLinear
+ * that reads it, with the same scale and zero point, are treated as a pair: for x^ = (q - z) s, dx = dy inside the range and 0 outside,
+ * and the scale has the LSQ gradient (arXiv 1902.08153), sum(dy (x^ - x)) / s inside and sum(dy x^) / s outside. The second node of the
+ * pair therefore passes its gradient to the first unchanged.
  */
 final class Quantization {
     private Quantization() {}
 
-    /** q = clip(round(x/s) + z): dx = dq/s and ds = -dq x/s^2 where it did not saturate. */
+    /** q = clip(round(x/s) + z): dx = dq/s and ds = -dq x/s^2 where q is not saturated. */
     static void quantize(BackwardContext context) {
         var e = context.emitter();
         String x = context.in(0);
@@ -40,7 +40,7 @@ final class Quantization {
         }
     }
 
-    /** Whether x/s + z lies in the range of the codes, asked of x: two passes less. */
+    /** Whether x/s + z lies in the range of the codes, tested on x to save two passes. */
     private static String inside(BackwardContext context, String x, String scale) {
         var e = context.emitter();
         var range = range(codes(context));
@@ -55,7 +55,7 @@ final class Quantization {
                 "And", e.op("GreaterOrEqual", x, e.mul(lowest, scale)), e.op("LessOrEqual", x, e.mul(highest, scale)));
     }
 
-    /** x = (q - z) s: dq = s dx, ds = dx (q - z); of a pair, dx to the first node, which does the rest. */
+    /** x = (q - z) s: dq = s dx, ds = dx (q - z); in a pair, dx goes to the first node, which does the rest. */
     static void dequantize(BackwardContext context) {
         var e = context.emitter();
         String codes = context.in(0);
@@ -77,7 +77,7 @@ final class Quantization {
         }
     }
 
-    /** Whether the second, alone in reading the first, restores what the first made codes of. */
+    /** Whether the second node, the only reader of the first, restores the codes of the first. */
     private static boolean arePair(Node first, Node second) {
         return first.is("QuantizeLinear")
                 && second.is("DequantizeLinear")
@@ -138,7 +138,7 @@ final class Quantization {
         return merged[axis] == size ? flat : e.op("Slice", flat, e.ints(0), e.ints(size), e.ints(axis));
     }
 
-    /** Sums a product, of two tensors shaped like {@code like}, over everything that shares one scale. */
+    /** Sums the product of two tensors shaped like {@code like} over all elements that share a scale. */
     private static String perScale(BackwardContext context, String a, String b, String like) {
         var e = context.emitter();
         int rank = context.shapes().rank(like);

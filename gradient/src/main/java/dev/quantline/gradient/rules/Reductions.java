@@ -2,7 +2,7 @@ package dev.quantline.gradient.rules;
 
 import java.util.Map;
 
-/** Reductions over axes given as the second input: some, none (meaning all, or nothing to do), kept or dropped. */
+/** Reductions over axes given as the second input: some, none (meaning all, or nothing to do), kept or removed. */
 final class Reductions {
     private Reductions() {}
 
@@ -22,7 +22,7 @@ final class Reductions {
                         : context.emitter().expandLike(kept(context, perElement(context)), context.in(0)));
     }
 
-    /** dy divided by the number of elements each result was made of. */
+    /** dy divided by the number of elements in each result. */
     private static String perElement(BackwardContext context) {
         var e = context.emitter();
         long all = context.shapes().count(context.in(0));
@@ -35,7 +35,7 @@ final class Reductions {
         return e.mul(context.dy(), share);
     }
 
-    /** ReduceMax and ReduceMin: where several elements attain the result, they share the gradient. */
+    /** ReduceMax and ReduceMin: elements that attain the result share the gradient. */
     static void extreme(BackwardContext context) {
         var e = context.emitter();
         if (isNoop(context)) {
@@ -81,7 +81,7 @@ final class Reductions {
         return empty && context.node().intOf("noop_with_empty_axes", 0) == 1;
     }
 
-    /** A tensor of the result's shape with the reduced axes put back at size 1. */
+    /** A tensor of the result's shape with the reduced axes restored with size 1. */
     private static String kept(BackwardContext context, String reduced) {
         boolean dropped = context.node().intOf("keepdims", 1) == 0 && !isNoop(context);
         boolean all = context.constant(1)

@@ -4,8 +4,8 @@ import dev.quantline.gradient.emit.Emitter;
 import java.util.Arrays;
 
 /**
- * Resize, nearest and linear: along each axis it is a product with a fixed matrix {@code [output, input]}, so backward
- * is the product with its transpose. Sizes must be known.
+ * Resize, nearest and linear: along each axis it is a product with a fixed matrix {@code [output, input]}, so the
+ * backward pass is the product with the transpose. Sizes must be known.
  */
 final class Resizing {
     private Resizing() {}
@@ -70,7 +70,7 @@ final class Resizing {
         return matrix;
     }
 
-    /** Where in the input output position {@code at} lies, as the ONNX specification of Resize defines it. */
+    /** The input position of output position {@code at}, as defined by the ONNX specification of Resize. */
     private static double source(BackwardContext context, String mode, int at, double scale, int inputs, int outputs) {
         return switch (mode) {
             case "half_pixel" -> (at + 0.5) / scale - 0.5;

@@ -6,14 +6,14 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The table of gradients: one row an operator, by its name at opset {@value #OPSET}. To teach the engine an operator,
- * add its row here and its cases to the test beside it.
+ * The table of gradients: one row per operator, by its name at opset {@value #OPSET}. To support another operator, add
+ * its row here and its cases to the test.
  */
 public final class Rules {
-    /** The opset all rules are written for; graphs are converted up before they are differentiated. */
+    /** The opset that all rules are written for; older graphs are converted before they are differentiated. */
     public static final int OPSET = 21;
 
-    /** Derivative 0 almost everywhere, or results that are not real numbers: nothing flows back. */
+    /** The derivative is 0 almost everywhere, or results are not real numbers: nothing flows back. */
     private static final Rule STOPS = call -> {};
 
     private static final Map<String, Rule> TABLE = new TreeMap<>(Map.ofEntries(
@@ -130,15 +130,15 @@ public final class Rules {
         return node.domain().isEmpty() && TABLE.containsKey(node.op());
     }
 
-    /** Whether gradients can flow back through the node at all. Unknown operators count as if they did. */
+    /** Whether gradients can flow back through the node at all; true for unknown operators. */
     public static boolean flows(Node node) {
         return !node.domain().isEmpty() || TABLE.get(node.op()) != STOPS;
     }
 
     /**
-     * The rule of a node's operator.
+     * The rule for a node's operator.
      *
-     * @throws BadInput naming operator and node when there is none
+     * @throws BadInput naming the operator and the node if there is none
      */
     public static Rule of(Node node) {
         var rule = node.domain().isEmpty() ? TABLE.get(node.op()) : null;
@@ -151,7 +151,7 @@ public final class Rules {
         return rule;
     }
 
-    /** All operators with a row, alphabetically; true where gradients flow, false where they stop. */
+    /** All operators with a row, alphabetically; true if gradients flow, false if they stop. */
     public static Map<String, Boolean> operators() {
         var operators = new TreeMap<String, Boolean>();
         TABLE.forEach((operator, rule) -> operators.put(operator, rule != STOPS));

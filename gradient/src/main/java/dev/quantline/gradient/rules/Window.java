@@ -5,21 +5,21 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The sliding window of a convolution or pool over the axes from 2 on, with everything a model may leave implicit
- * spelled out from the sizes.
+ * The sliding window of a convolution or pooling over the axes from 2 on, with all values that a model may leave
+ * implicit computed from the sizes.
  *
  * @param kernel  window sizes
  * @param begin   padding before
- * @param end     padding after as a transposed convolution needs it: what reaches from the last window back to the
- *                input's end; negative where trailing input was never read
+ * @param end     padding after, as a transposed convolution needs it: from the last window to the end of the input;
+ *                negative if trailing input was never read
  * @param input   sizes that the window slides over
  * @param output  number of windows
  */
 record Window(long[] kernel, long[] strides, long[] dilations, long[] begin, long[] end, long[] input, long[] output) {
 
     /**
-     * @param wide   the tensor the window slides over
-     * @param narrow the tensor with one element a window
+     * @param wide   the tensor that the window slides over
+     * @param narrow the tensor with one element per window
      */
     static Window of(BackwardContext context, String wide, String narrow, long[] kernel) {
         var node = context.node();
@@ -52,7 +52,7 @@ record Window(long[] kernel, long[] strides, long[] dilations, long[] begin, lon
         return (int) Arrays.stream(kernel).reduce(1, (a, b) -> a * b);
     }
 
-    /** Attributes of the transposed convolution that leads from windows back to the input's sizes. */
+    /** Attributes of the transposed convolution that leads from windows back to the sizes of the input. */
     Map<String, Object> transposed(long group) {
         var pads = new long[2 * kernel.length];
         var beyond = new long[kernel.length];
@@ -67,7 +67,7 @@ record Window(long[] kernel, long[] strides, long[] dilations, long[] begin, lon
         return attributes;
     }
 
-    /** Attributes of the convolution from the input's sizes to windows. */
+    /** Attributes of the convolution from the sizes of the input to windows. */
     Map<String, Object> forward(long group) {
         var pads = new long[2 * kernel.length];
         System.arraycopy(begin, 0, pads, 0, kernel.length);

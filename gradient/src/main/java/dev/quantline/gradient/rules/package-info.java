@@ -1,5 +1,6 @@
 /**
- * How gradients pass through operators: the table {@link dev.quantline.gradient.rules.Rules} and, file by family, its rows.
+ * How gradients pass through operators: the table {@link dev.quantline.gradient.rules.Rules} and its rows, one file per
+ * family.
  *
  * <p>Imports {@code onnx} and {@code dev.quantline.gradient.emit}.
  */

@@ -8,7 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** How good trained tensors are on data they were not trained on; lower is better. */
+/** Scores trained tensors on data that they were not trained on; lower is better. */
 @FunctionalInterface
 public interface HeldOut {
     /** The score of these values of the trained tensors. */

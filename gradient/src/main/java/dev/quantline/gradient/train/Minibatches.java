@@ -14,9 +14,9 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
- * Shuffled minibatches from a stream: the samples are read in windows, the windows of an epoch come in an order of their
- * own, and each is shuffled. What batch {@code n} holds follows from the seed and {@code n} alone; one window is in
- * memory. Samples that do not fill a batch at the end of a window sit out that epoch.
+ * Shuffled minibatches from a stream: samples are read in windows, the windows of each epoch come in a random order, and
+ * each is shuffled. Batch {@code n} is determined by the seed and {@code n} alone; one window is in memory. Samples that
+ * do not fill a batch at the end of a window are skipped in that epoch.
  */
 public final class Minibatches implements Batches {
     private final Samples samples;
@@ -31,20 +31,20 @@ public final class Minibatches implements Batches {
     private Map<String, Tensor> loaded;
 
     /**
-     * @param size    samples a batch, a multiple of {@code unit}
-     * @param unit    samples that stay together and in order: 1, or 2 for pairs
-     * @param targets arrays beside the model's inputs: {@code labels} become INT64, {@code scores} FLOAT with one value
-     *                {@code unit}
-     * @throws BadInput when there are fewer samples than one batch takes, or a target is missing
+     * @param size    samples per batch, a multiple of {@code unit}
+     * @param unit    number of samples that stay together in order: 1, or 2 for pairs
+     * @param targets arrays besides the model's inputs: {@code labels} become INT64, {@code scores} FLOAT with one
+     *                value per {@code unit}
+     * @throws BadInput if there are fewer samples than one batch takes, or a target is missing
      */
     public Minibatches(Samples samples, int size, int unit, List<String> targets, long seed) throws IOException {
         this(samples, samples.size(), size, unit, targets, seed);
     }
 
     /**
-     * The same of the first {@code count} samples.
+     * The same for the first {@code count} samples.
      *
-     * @throws BadInput when there are fewer samples than one batch takes, or a target is missing
+     * @throws BadInput if there are fewer samples than one batch takes, or a target is missing
      */
     public Minibatches(Samples samples, int count, int size, int unit, List<String> targets, long seed)
             throws IOException {
@@ -74,7 +74,7 @@ public final class Minibatches implements Batches {
         return Tensor.vector(labels);
     }
 
-    /** Batches an epoch. */
+    /** Batches per epoch. */
     public int perEpoch() {
         return starts.stream().mapToInt(this::batchesAt).sum();
     }
@@ -108,7 +108,8 @@ public final class Minibatches implements Batches {
         var parts = new ArrayList<Map<String, Tensor>>();
         samples.forEachBatch(start, Math.min(count, start + window), window, batch -> parts.add(batch.arrays()));
         if (parts.size() != 1) {
-            throw new BadInput("training data must be one file: it is read in windows of " + window + " samples");
+            throw new BadInput(
+                    "training data must be in one file, because it is read in windows of " + window + " samples");
         }
         loaded = new LinkedHashMap<>(parts.getFirst());
         loaded.replaceAll((name, tensor) -> samples.axis(name).toFront(tensor));
@@ -126,7 +127,7 @@ public final class Minibatches implements Batches {
         return batch;
     }
 
-    /** Rows {@code unit i} to {@code unit (i + 1)} behind {@code offset}, for each {@code i}, one after the other. */
+    /** Concatenates the rows {@code unit i} to {@code unit (i + 1)} after {@code offset}, for each {@code i}. */
     private static Tensor gather(Tensor rows, List<Integer> units, int unit, int offset) {
         var shape = rows.shape();
         shape[0] = (long) units.size() * unit;

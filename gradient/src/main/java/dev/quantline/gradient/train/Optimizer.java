@@ -5,7 +5,7 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.Nesterovs;
 import org.nd4j.linalg.learning.config.Sgd;
 
-/** How a gradient becomes a change of its tensor; ND4J computes it. Rates are multiplied by the run's {@link Schedule}. */
+/** How gradients change their tensors, computed by ND4J. Learning rates are multiplied by the run's {@link Schedule}. */
 public sealed interface Optimizer {
     /** Learning rate before the schedule. */
     double rate();
@@ -16,7 +16,7 @@ public sealed interface Optimizer {
     /** Adam with decoupled weight decay (arXiv 1711.05101): before each step the tensor shrinks by rate times decay. */
     record AdaptiveDecay(double rate, double beta1, double beta2, double epsilon, double decay) implements Optimizer {}
 
-    /** Stochastic gradient descent with Nesterov momentum, plain for momentum 0. */
+    /** Stochastic gradient descent with Nesterov momentum; plain if momentum is 0. */
     record Descent(double rate, double momentum) implements Optimizer {}
 
     /** Adam with its usual constants. */
@@ -29,17 +29,17 @@ public sealed interface Optimizer {
         return new AdaptiveDecay(rate, 0.9, 0.999, 1e-8, decay);
     }
 
-    /** SGD; momentum 0 for none. */
+    /** SGD; momentum 0 means none. */
     static Optimizer sgd(double rate, double momentum) {
         return new Descent(rate, momentum);
     }
 
-    /** Share by which tensors shrink, to be multiplied by the current rate. */
+    /** The fraction by which tensors shrink per step, to be multiplied by the current learning rate. */
     default double decay() {
         return this instanceof AdaptiveDecay adamW ? adamW.decay() : 0;
     }
 
-    /** ND4J's configuration, its rate following {@code schedule} over its iterations. */
+    /** ND4J's configuration, with a learning rate that follows {@code schedule} over iterations. */
     default IUpdater updater(Schedule schedule) {
         var rates = new ScheduledRate(rate(), schedule);
         return switch (this) {

@@ -17,7 +17,7 @@ import org.nd4j.linalg.learning.GradientUpdater;
 
 /**
  * Trained tensors, their gradients and the optimizers' state, each in one flat array of direct memory: ONNX Runtime reads
- * and writes the tensors where ND4J's updaters find them.
+ * and writes the tensors in the memory that ND4J's updaters work on.
  */
 final class Parameters {
     static {
@@ -32,7 +32,7 @@ final class Parameters {
     private final Map<String, Tensor> gradientViews;
     private final List<Section> sections = new ArrayList<>();
 
-    /** The part of the arrays that one group owns. */
+    /** The part of the arrays that belongs to one group. */
     private record Section(
             INDArray values, INDArray gradients, INDArray state, GradientUpdater<?> updater, Optimizer optimizer) {}
 
@@ -62,12 +62,12 @@ final class Parameters {
         var tensor = initial.get(name);
         if (tensor == null || tensor.type() != DataType.FLOAT || known.containsKey(name)) {
             throw new BadInput(
-                    "tensor '" + name + "' cannot be trained: it must have FLOAT values and be in one group only");
+                    "tensor '" + name + "' cannot be trained: it must have FLOAT values and belong to only one group");
         }
         return tensor;
     }
 
-    /** Elements set aside for a tensor: ONNX Runtime's Java interface does not write results to addresses that are not aligned. */
+    /** Elements reserved for a tensor: ONNX Runtime's Java interface cannot write results to unaligned addresses. */
     private static long room(Tensor tensor) {
         return Math.ceilDiv(tensor.size(), ALIGNED) * (long) ALIGNED;
     }
@@ -98,27 +98,27 @@ final class Parameters {
                 group.optimizer());
     }
 
-    /** Trained tensors by name: views, which every step changes. */
+    /** Trained tensors by name, as views that every step changes. */
     Map<String, Tensor> values() {
         return valueViews;
     }
 
-    /** Gradients by the name of their tensor: views. */
+    /** Gradients by the name of their tensor, as views. */
     Map<String, Tensor> gradients() {
         return gradientViews;
     }
 
-    /** Square root of the sum of all squared gradients; as a dot product, since ND4J's norm is slower and less exact. */
+    /** Norm of all gradients together, as a dot product, because ND4J's norm is slower and less exact. */
     double gradientNorm() {
         return Math.sqrt(Nd4j.getBlasWrapper().dot(gradients, gradients));
     }
 
-    /** Shrinks all gradients together. */
+    /** Scales all gradients together. */
     void scaleGradients(double factor) {
         gradients.muli(factor);
     }
 
-    /** Applies the gradients, which are used up by it; ND4J's Adam takes a rate of 0 for one of its epsilon. */
+    /** Applies and overwrites the gradients; a rate of 0 is skipped, because ND4J's Adam would replace it by its epsilon. */
     void update(int step, Schedule schedule) {
         for (var section : sections) {
             double rate = section.optimizer().rate() * schedule.factor(step);
@@ -134,7 +134,7 @@ final class Parameters {
         }
     }
 
-    /** Everything that changes while training, by a name of its own: views. */
+    /** Everything that changes during training, by name, as views. */
     Map<String, Tensor> state() {
         var state = new LinkedHashMap<String, Tensor>();
         state.put("values", flat(values));
@@ -151,7 +151,7 @@ final class Parameters {
                 array.data().asNio().slice(0, Math.toIntExact(array.length() * 4)));
     }
 
-    /** Copies of the named tensors as they are now. */
+    /** Copies of the named tensors in their current state. */
     Map<String, Tensor> copies(Collection<String> names) {
         var copies = new LinkedHashMap<String, Tensor>();
         for (String name : names) {

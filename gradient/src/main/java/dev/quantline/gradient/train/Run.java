@@ -13,8 +13,8 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /**
- * A training run of a set number of steps that remembers its best held-out score, can stop after any step, and goes on
- * from a checkpoint to the same bits as if it had never stopped.
+ * A training run of a fixed number of steps that remembers its best held-out score, can stop after any step, and
+ * resumes from a checkpoint with the same bits as an uninterrupted run.
  */
 public final class Run {
     private final Trainer trainer;
@@ -32,8 +32,8 @@ public final class Run {
     /**
      * One evaluation.
      *
-     * @param loss  mean training loss since the evaluation before; NaN at the start
-     * @param score held-out score, lower is better
+     * @param loss  mean training loss since the previous evaluation; NaN at the start
+     * @param score held-out score; lower is better
      */
     public record Point(int step, double loss, double score) {}
 
@@ -50,11 +50,11 @@ public final class Run {
     }
 
     /**
-     * Trains until the end or until {@code stop} says so, which is asked between steps.
+     * Trains until the end or until {@code stop}, which is asked between steps, returns true.
      *
-     * @param progress hears every step; it may throw {@link java.util.concurrent.CancellationException}, after which the
-     *                 run stands between two steps and can be saved
-     * @return whether the run is at its end
+     * @param progress receives every step; it may throw {@link java.util.concurrent.CancellationException}, after which
+     *                 the run is between two steps and can be saved
+     * @return whether the run has reached its end
      */
     public boolean advance(BooleanSupplier stop, Progress progress) {
         if (curve.isEmpty()) {
@@ -100,7 +100,7 @@ public final class Run {
         }
     }
 
-    /** Whether all steps are taken, or the loss stopped being finite. */
+    /** Whether all steps have been taken, or the loss stopped being finite. */
     public boolean isFinished() {
         return diverged || trainer.steps() >= steps;
     }
@@ -110,7 +110,7 @@ public final class Run {
         return diverged;
     }
 
-    /** The trained tensors at the best evaluation, the start included. */
+    /** The trained tensors at the best evaluation, which may be the start. */
     public Map<String, Tensor> best() {
         return best;
     }
@@ -145,9 +145,9 @@ public final class Run {
     }
 
     /**
-     * Goes on from a checkpoint of a run with the same settings.
+     * Resumes from a checkpoint of a run with the same settings.
      *
-     * @throws dev.quantline.onnx.BadInput when the file is not readable
+     * @throws dev.quantline.onnx.BadInput if the file is not readable
      */
     public void restore(Path file) throws IOException {
         try (var npz = Npz.open(file)) {

@@ -4,11 +4,11 @@ import dev.quantline.onnx.Tensor;
 import java.util.Map;
 
 /**
- * Inputs of a training graph that follow from what its earlier steps put out, running statistics for instance. They change
- * only with a step, and belong to the state that a run goes on from.
+ * Inputs of a training graph that are computed from outputs of its earlier steps, such as running statistics. They change
+ * only with a step, and belong to the state from which a run resumes.
  */
 public interface Running {
-    /** Nothing follows from anything. */
+    /** No such inputs. */
     Running NONE = new Running() {
         @Override
         public Map<String, Tensor> observed() {
@@ -32,18 +32,18 @@ public interface Running {
         public void restored() {}
     };
 
-    /** Outputs of the graph it looks at, and the memory they are written to. */
+    /** Observed outputs of the graph, and the memory that they are written to. */
     Map<String, Tensor> observed();
 
-    /** Inputs of the graph as the next step is to see them. */
+    /** Inputs of the graph for the next step. */
     Map<String, Tensor> inputs();
 
-    /** Takes over what the step put out. */
+    /** Updates the inputs from the outputs of the step. */
     void follow();
 
-    /** Everything that later inputs depend on, by a name of its own: views of FLOAT memory. */
+    /** Everything that later inputs depend on, by name, as views of FLOAT memory. */
     Map<String, Tensor> state();
 
-    /** The memory of {@link #state} was overwritten by what was saved. */
+    /** Called after the memory of {@link #state} was overwritten with a saved state. */
     void restored();
 }

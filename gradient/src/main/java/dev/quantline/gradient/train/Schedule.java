@@ -2,18 +2,18 @@ package dev.quantline.gradient.train;
 
 import java.io.Serializable;
 
-/** Factor on all learning rates, by step counted from 0. */
+/** A factor on all learning rates, by step, counted from 0. */
 public sealed interface Schedule extends Serializable {
     /** Always 1. */
     record Constant() implements Schedule {}
 
     /**
-     * Rises in a straight line to 1 over {@code warmUp} steps, then falls along half a cosine to {@code floor} at step
+     * Rises linearly to 1 over {@code warmUp} steps, then decays along a half cosine to {@code floor} at step
      * {@code steps}.
      */
     record Cosine(int warmUp, int steps, double floor) implements Schedule {}
 
-    /** Falls from 1 to 0 over {@code steps} along half a cosine. */
+    /** Decays from 1 to 0 over {@code steps} along a half cosine. */
     static Schedule cosine(int steps) {
         return new Cosine(0, steps, 0);
     }

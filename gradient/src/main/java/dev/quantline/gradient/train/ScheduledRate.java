@@ -2,7 +2,7 @@ package dev.quantline.gradient.train;
 
 import org.nd4j.linalg.schedule.ISchedule;
 
-/** A schedule in the form ND4J's updaters ask for. */
+/** A schedule in the form that ND4J's updaters require. */
 record ScheduledRate(double rate, Schedule schedule) implements ISchedule {
     @Override
     public double valueAt(int iteration, int epoch) {

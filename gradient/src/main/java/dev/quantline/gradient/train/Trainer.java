@@ -11,8 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Takes training steps: one run of the graph, which writes loss and gradients into memory kept here, and one update by the
- * optimizers. Same inputs, same steps, same bits. Not for several threads at once.
+ * Takes training steps: one run of the graph, which writes loss and gradients into preallocated memory, and one update by
+ * the optimizers. The same inputs and steps give the same bits. Not thread-safe.
  */
 public final class Trainer implements AutoCloseable {
     private final TrainingGraph training;
@@ -28,9 +28,9 @@ public final class Trainer implements AutoCloseable {
     private int steps;
 
     /**
-     * @param groups   every trained tensor in one of them
-     * @param schedule factor on all rates
-     * @param clip     largest norm of all gradients together, longer ones are scaled down to it; 0 for no limit
+     * @param groups   each trained tensor belongs to exactly one of them
+     * @param schedule factor on all learning rates
+     * @param clip     largest norm of all gradients together, to which larger ones are scaled down; 0 for no limit
      */
     public record Settings(List<Group> groups, Schedule schedule, double clip) {
         public Settings {
@@ -41,18 +41,18 @@ public final class Trainer implements AutoCloseable {
     /**
      * Opens a session for the graph and copies the initial values.
      *
-     * @param initial values of the trained tensors by name; more may be given
-     * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
+     * @param initial values of the trained tensors by name; others are ignored
+     * @throws dev.quantline.onnx.BadInput if a group names a tensor without FLOAT values, or a tensor twice
      */
     public Trainer(TrainingGraph training, Map<String, Tensor> initial, Settings settings, Provider provider) {
         this(training, initial, settings, List.of(), provider);
     }
 
     /**
-     * The same for a graph some of whose inputs are computed from trained tensors.
+     * The same for a graph with inputs computed from trained tensors.
      *
-     * @param derived those inputs; their sources are in the groups, they themselves are not
-     * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
+     * @param derived those inputs; their sources are in the groups, but they themselves are not
+     * @throws dev.quantline.onnx.BadInput if a group names a tensor without FLOAT values, or a tensor twice
      */
     public Trainer(
             TrainingGraph training,
@@ -64,9 +64,9 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * The same with inputs that follow from what earlier steps put out.
+     * The same with inputs that are computed from outputs of earlier steps.
      *
-     * @throws dev.quantline.onnx.BadInput when a group names a tensor without FLOAT values, or one twice
+     * @throws dev.quantline.onnx.BadInput if a group names a tensor without FLOAT values, or a tensor twice
      */
     public Trainer(
             TrainingGraph training,
@@ -96,9 +96,9 @@ public final class Trainer implements AutoCloseable {
     }
 
     /**
-     * One step on one batch.
+     * Takes one step on one batch.
      *
-     * @return the loss before the step; when it is not finite the tensors are left as they were
+     * @return the loss before the step; if it is not finite, the tensors stay unchanged
      */
     public double step(Map<String, Tensor> batch) {
         double value = gradients(batch);
@@ -126,12 +126,12 @@ public final class Trainer implements AutoCloseable {
         return loss.get(0);
     }
 
-    /** Length of all gradients computed last, together. */
+    /** Norm of all gradients computed last, together. */
     public double gradientNorm() {
         return parameters.gradientNorm();
     }
 
-    /** Applies the gradients computed last, which are used up by it. */
+    /** Applies the gradients computed last, which are overwritten. */
     public void update() {
         if (settings.clip() > 0) {
             double norm = parameters.gradientNorm();
@@ -143,29 +143,29 @@ public final class Trainer implements AutoCloseable {
         running.follow();
     }
 
-    /** Steps taken, those before a restored checkpoint included. */
+    /** Number of steps taken, including those before a restored checkpoint. */
     public int steps() {
         return steps;
     }
 
-    /** The trained tensors by name: views of the memory that steps change. */
+    /** The trained tensors by name, as views of the memory that steps change. */
     public Map<String, Tensor> values() {
         return parameters.values();
     }
 
-    /** Copies of the trained tensors as they are now. */
+    /** Copies of the trained tensors in their current state. */
     public Map<String, Tensor> copies() {
         return parameters.copies(parameters.values().keySet());
     }
 
-    /** Everything a later step depends on: views by name. */
+    /** Everything that later steps depend on, by name, as views. */
     Map<String, Tensor> state() {
         var state = new LinkedHashMap<>(parameters.state());
         state.putAll(running.state());
         return state;
     }
 
-    /** Goes back to a saved state. */
+    /** Returns to a saved state. */
     void restore(Map<String, Tensor> state, int steps) {
         state().forEach((name, memory) -> memory.data().put(state.get(name).data()));
         running.restored();

@@ -1,5 +1,5 @@
 /**
- * The training loop: trained tensors and gradients in memory of its own, optimizers, schedules, checkpoints.
+ * The training loop: trained tensors and gradients in preallocated memory, optimizers, schedules, checkpoints.
  *
  * <p>Imports {@code onnx}, {@code runtime} and {@code gradient}.
  */
