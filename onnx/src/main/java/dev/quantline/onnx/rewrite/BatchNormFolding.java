@@ -18,7 +18,7 @@ public record BatchNormFolding() implements Pass {
         return "batch normalisation folded";
     }
 
-    /** Folds wherever the convolution's output feeds nothing but its BatchNormalization. */
+    /** Folds wherever the only reader of the convolution's output is its BatchNormalization. */
     @Override
     public Rewritten apply(Graph model) {
         var graph = model.copy();
@@ -42,7 +42,7 @@ public record BatchNormFolding() implements Pass {
                                     .isPresent());
             if (!usable) {
                 refused.add(norm.name()
-                        + ": its input is not a convolution with constant float weights that feeds it alone");
+                        + ": its input is not a convolution with constant float weights that feeds nothing else");
                 continue;
             }
             graph.replace(fold(graph, conv.get(), norm));

@@ -13,10 +13,10 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Merges parallel branches that read one tensor and meet in a sum into one convolution (RepVGG, as RepAPQ,
- * arXiv 2402.16121, prepares its networks): k x k and 1 x 1 convolutions, the identity, and the identity behind a
- * BatchNormalization. Smaller kernels are centred in the largest, the identity is a kernel of ones on the diagonal.
- * Expects BatchNormalization behind convolutions to be folded.
+ * Merges parallel branches that read the same tensor and meet in a sum into one convolution (RepVGG, as in the
+ * preparation of networks by RepAPQ, arXiv 2402.16121): k x k and 1 x 1 convolutions, the identity, and the identity
+ * followed by a BatchNormalization. Smaller kernels are centred in the largest; the identity is a kernel of ones on the
+ * diagonal. Requires that BatchNormalization after convolutions is already folded.
  */
 public record BranchMerging() implements Pass {
     @Override
@@ -24,7 +24,7 @@ public record BranchMerging() implements Pass {
         return "branches merged";
     }
 
-    /** Merges wherever all terms of a sum are such branches and at least one is a convolution of the others' size. */
+    /** Merges wherever all terms of a sum are such branches and at least one is a convolution that the others fit into. */
     @Override
     public Rewritten apply(Graph model) {
         var graph = model.copy();
@@ -122,7 +122,7 @@ public record BranchMerging() implements Pass {
      * One term of the sum.
      *
      * @param factor per-channel factor of an identity; empty for a convolution
-     * @param shift  bias of a convolution, per-channel summand of an identity
+     * @param shift  bias of a convolution, or per-channel summand of an identity
      */
     private record Branch(
             String input, String output, Optional<Node> conv, Optional<Tensor> weight, float[] factor, float[] shift) {
@@ -182,7 +182,7 @@ public record BranchMerging() implements Pass {
             return conv.orElseThrow().intsOf(attribute, missing);
         }
 
-        /** Whether this term is the largest convolution moved inside its kernel. */
+        /** Whether this term can be expressed by the kernel of the largest convolution. */
         boolean fits(Branch largest) {
             var kernel = largest.kernel();
             int axes = kernel.length;
@@ -211,7 +211,7 @@ public record BranchMerging() implements Pass {
                             list("pads", 2 * axes, 0));
         }
 
-        /** Same output positions: the margins of the larger kernel are even and covered by its extra padding. */
+        /** Whether output positions are the same: the margins of the larger kernel are even and covered by its extra padding. */
         private static boolean isCentred(Branch largest, long[] reach, long[] pads) {
             var kernel = largest.kernel();
             var outer = largest.list("pads", 2 * kernel.length, 0);
@@ -245,7 +245,7 @@ public record BranchMerging() implements Pass {
             }
         }
 
-        /** Where position {@code at} of this kernel lies in the larger one, row-major. */
+        /** The row-major position in the larger kernel of position {@code at} of this kernel. */
         private int centred(int at, long[] shape) {
             var kernel = kernel();
             int result = 0;

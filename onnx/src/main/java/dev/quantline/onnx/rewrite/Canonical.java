@@ -9,13 +9,13 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The canonical form of a model: accepted by the official checker, opset 17 to 26, no initializer among the inputs,
- * constants folded, no 16-bit floats and no Identity or inference-time Dropout inside, unique node names, nodes in an order that can run.
+ * The canonical form of a model: accepted by the official checker, opset 17 to 26, no initializers among the inputs, constants folded, no
+ * 16-bit floats and no Identity or inference-time Dropout inside, unique node names, nodes in an executable order.
  */
 public final class Canonical {
-    /** The opset older models are converted to: the first with LayerNormalization, per-channel quantization included. */
+    /** The opset to which older models are converted: the first with LayerNormalization; it includes per-channel quantization. */
     public static final int OPSET = 17;
-    /** The newest that the ONNX Runtime in use takes. */
+    /** The newest opset that the ONNX Runtime in use supports. */
     private static final int NEWEST = 26;
 
     private Canonical() {}
@@ -23,8 +23,8 @@ public final class Canonical {
     /**
      * Brings a model into canonical form. In float it computes the same.
      *
-     * @throws BadInput when the checker refuses it, its opset is not between 7 and 26, or it cannot be converted, or a weight holds
-     *     NaN or what no float product can hold
+     * @throws BadInput if the checker rejects it, its opset is not between 7 and 26, it cannot be converted, or a weight contains
+     *     NaN or a number too large for float products
      */
     public static Graph of(Graph model) {
         if (model.opset() < 7 || model.opset() > NEWEST) {

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Computes everything that depends on constants alone, in one ONNX Runtime run, and keeps the results as initializers.
+ * Computes everything that depends only on constants, in one ONNX Runtime run, and keeps the results as initializers.
  * Shapes of dynamic inputs are not constants: dynamic axes stay dynamic.
  */
 public record ConstantFolding() implements Pass {
@@ -27,7 +27,7 @@ public record ConstantFolding() implements Pass {
         return "constants folded";
     }
 
-    /** A copy of {@code graph} with everything computed that depends on initializers and Constant nodes alone. */
+    /** A copy of {@code graph} in which everything that depends only on initializers and Constant nodes is computed. */
     @Override
     public Rewritten apply(Graph graph) {
         var folded = graph.copy();
@@ -42,7 +42,7 @@ public record ConstantFolding() implements Pass {
                                         node.attributes().get("value").getT()));
                 return List.of();
             }
-            // Texts, sequences and what inference cannot tell have no form as initializer.
+            // Strings, sequences and tensors of unknown type cannot be initializers.
             boolean tensor = types.containsKey(node.output())
                     && ValueInfos.type(types.get(node.output())).isPresent();
             boolean constant = tensor
@@ -67,7 +67,7 @@ public record ConstantFolding() implements Pass {
         return DataType.isKnown(constant.attributes().get("value").getT().getDataType());
     }
 
-    /** Values that the rest of the graph reads, of those computed from constants. */
+    /** The values computed from constants that the rest of the graph reads. */
     private static Map<String, Tensor> evaluate(
             Graph rest, Map<String, Node> computed, Map<String, ValueInfoProto> types) {
         var read = new LinkedHashSet<String>();

@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * Removes channels between two convolutions that carry nothing: all weights that write them are 0, or all weights that read them.
- * A channel that holds only its bias is merged into the next bias; left in place, it would need a scale of its own.
+ * Removes channels between two convolutions that carry nothing: either all weights that write them are 0, or all weights that
+ * read them. A channel that contains only its bias is merged into the next bias; left in place, it would need its own scale.
  */
 public record DeadChannels() implements Pass {
     @Override
@@ -18,7 +18,7 @@ public record DeadChannels() implements Pass {
         return "dead channels removed";
     }
 
-    /** Removes such channels; every layer keeps at least one. */
+    /** Removes such channels, leaving every layer at least one. */
     @Override
     public Rewritten apply(Graph model) {
         var graph = model.copy();
@@ -85,15 +85,15 @@ public record DeadChannels() implements Pass {
         boolean shifts = IntStream.range(0, constants.length)
                 .anyMatch(c -> Arrays.binarySearch(kept, c) < 0 && constants[c] != 0);
         if (padded && shifts) {
-            return "the bias of one of them is not 0, and padding would meet it";
+            return "the bias of one of them is not 0, and the next convolution is padded";
         }
         return pair.second().hasInput(2)
                         && !graph.initializers().containsKey(pair.second().input(2))
-                ? "the next bias is no constant"
+                ? "the next bias is not a constant"
                 : "";
     }
 
-    /** What a channel without weights holds: its bias after the activation. */
+    /** The value of a channel without weights: its bias after the activation. */
     private static double[] constants(Graph graph, ConvPair pair) {
         var first = pair.first();
         int channels = graph.initializers().get(first.input(1)).dim(0);

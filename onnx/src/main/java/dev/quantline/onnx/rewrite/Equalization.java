@@ -6,9 +6,9 @@ import dev.quantline.onnx.pattern.ConvPair;
 import java.util.ArrayList;
 
 /**
- * Cross-layer equalisation (arXiv 1906.04721) of two convolutions in a row, with a Relu, a LeakyRelu or nothing between them:
- * channel i between them is divided by {@code s_i = sqrt(r1_i r2_i) / r2_i}, with r1 and r2 the largest weights that
- * write and read it, so that both sides use the same range. Positive scaling passes through the activation.
+ * Cross-layer equalisation (arXiv 1906.04721) of two consecutive convolutions with a Relu, a LeakyRelu or nothing between
+ * them: channel i between them is divided by {@code s_i = sqrt(r1_i r2_i) / r2_i}, where r1 and r2 are the largest weights
+ * that write and read it, so that both sides use the same range. Positive scaling passes through the activation.
  */
 public record Equalization() implements Pass {
     private static final int ROUNDS = 3;
@@ -18,7 +18,7 @@ public record Equalization() implements Pass {
         return "layers equalised";
     }
 
-    /** Equalises every pair whose tensors in between feed nothing else. */
+    /** Equalises every pair whose intermediate tensors have no other readers. */
     @Override
     public Rewritten apply(Graph model) {
         var graph = model.copy();
@@ -39,7 +39,7 @@ public record Equalization() implements Pass {
                 pairs.add(found.pair().get());
             } else {
                 refused.add(second.name() + ": "
-                        + (found.pair().isPresent() ? "it is grouped and not depthwise" : found.reason()));
+                        + (found.pair().isPresent() ? "it is grouped but not depthwise" : found.reason()));
             }
         }
         for (int round = 0; round < ROUNDS; round++) {
@@ -50,7 +50,7 @@ public record Equalization() implements Pass {
                 graph, this, pairs.stream().map(pair -> pair.second().name()).toList(), refused);
     }
 
-    /** W2 is [out, channels, k, k], or [channels, 1, k, k] when depthwise: element / kernel % channels is the channel in both. */
+    /** W2 is [out, channels, k, k], or [channels, 1, k, k] if depthwise: element / kernel % channels is the channel in both cases. */
     private static void equalize(Graph graph, ConvPair pair) {
         var first = graph.node(pair.first().name()).orElseThrow();
         var second = graph.node(pair.second().name()).orElseThrow();

@@ -6,7 +6,7 @@ import dev.quantline.onnx.Node;
 import java.util.HashMap;
 import java.util.List;
 
-/** Drops every Identity and every Dropout in inference mode whose readers can read what it reads. */
+/** Removes every Identity and every Dropout in inference mode whose readers can read its input instead. */
 record IdentityDropping() implements Pass {
     @Override
     public String name() {
@@ -33,7 +33,7 @@ record IdentityDropping() implements Pass {
         return new Rewritten(graph, this, List.copyOf(renamed.keySet()), List.of());
     }
 
-    /** Whether a Dropout is in inference mode and nobody reads its mask. */
+    /** Whether a Dropout is in inference mode and its mask is unused. */
     private static boolean passesThrough(GraphIndex index, Node dropout) {
         boolean training = dropout.hasInput(2) && index.number(dropout.input(2)).orElse(1.0) != 0;
         boolean masks = dropout.outputs().size() > 1

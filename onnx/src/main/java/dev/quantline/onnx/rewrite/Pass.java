@@ -4,15 +4,15 @@ import dev.quantline.onnx.Graph;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A rewrite: a model in; a model that computes the same in float, what changed and why other places did not, out. */
+/** A rewrite: takes a model, and returns a model that computes the same in float, what changed, and why other places did not. */
 public interface Pass {
-    /** What reports call it. */
+    /** Its name in reports. */
     String name();
 
-    /** Rewrites a copy of the model; where nothing changes it may be the model itself. */
+    /** Rewrites a copy of the model; may return the model itself if nothing changes. */
     Rewritten apply(Graph model);
 
-    /** Runs passes in turn, each on what the one before it left. */
+    /** Runs passes in turn, each on the result of the previous one. */
     static Rewritten all(List<Pass> passes, Graph model) {
         var graph = model;
         var rewrites = new ArrayList<Rewrite>();

@@ -9,10 +9,10 @@ public final class PreparedModel {
     private PreparedModel() {}
 
     /**
-     * Prepares a model. What brings it into {@link Canonical} form is not reported.
+     * Prepares a model. The steps that bring it into {@link Canonical} form are not reported.
      *
-     * @param equalize whether ranges of weights are balanced between convolutions in a row
-     * @throws dev.quantline.onnx.BadInput when the model is unusable
+     * @param equalize whether to balance weight ranges between consecutive convolutions
+     * @throws dev.quantline.onnx.BadInput if the model is unusable
      */
     public static Rewritten of(Graph original, boolean equalize) {
         var passes = new ArrayList<Pass>(List.of(new BatchNormFolding(), new BranchMerging(), new DeadChannels()));
@@ -22,7 +22,7 @@ public final class PreparedModel {
         return Pass.all(passes, Canonical.of(original));
     }
 
-    /** Prepares a model without equalization. @throws dev.quantline.onnx.BadInput when the model is unusable */
+    /** Prepares a model without equalization. @throws dev.quantline.onnx.BadInput if the model is unusable */
     public static Graph prepare(Graph original) {
         return of(original, false).graph();
     }

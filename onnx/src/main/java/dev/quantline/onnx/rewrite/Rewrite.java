@@ -3,10 +3,10 @@ package dev.quantline.onnx.rewrite;
 import java.util.List;
 
 /**
- * What a rewrite rule did to the float model, for the report.
+ * The changes that a rewrite rule made to the float model, for the report.
  *
  * @param rule    its name
- * @param applied names of the nodes or tensors it was applied to
- * @param refused those that looked like it, each with the reason why not
+ * @param applied names of the nodes or tensors that it was applied to
+ * @param refused similar nodes or tensors that it was not applied to, each with the reason
  */
 public record Rewrite(String rule, List<String> applied, List<String> refused) {}

@@ -4,10 +4,10 @@ import dev.quantline.onnx.Graph;
 import java.util.List;
 
 /**
- * A model behind one {@link Pass} or several.
+ * The result of one {@link Pass} or several.
  *
  * @param graph    computes the same in float as the model before
- * @param rewrites what each pass did, in the order they ran
+ * @param rewrites what each pass did, in the order in which they ran
  */
 public record Rewritten(Graph graph, List<Rewrite> rewrites) {
     /** The result of a single pass; the lists are those of {@link Rewrite}. */

@@ -13,16 +13,16 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Moves the spread between channels of an activation y into the layers that read it (RepQ-ViT, arXiv 2212.08254, for
- * LayerNorm; partial strength and other activations ours). With y~ = (y + shift) / ratio per channel, a reader computes the same from
- * {@code W~ = W diag(ratio)} and {@code b~ = b - W shift}. Other readers, a residual branch say, keep y.
- * Where y is the output of a norm nobody else reads, gamma and beta change and nothing is added; elsewhere y~ is computed
- * from y, so that runtimes still recognise and fuse what makes y.
+ * Moves the spread between channels of an activation y into the layers that read it (RepQ-ViT, arXiv 2212.08254, for LayerNorm;
+ * partial strength and other activations are ours). With y~ = (y + shift) / ratio per channel, a reader computes the same from
+ * {@code W~ = W diag(ratio)} and {@code b~ = b - W shift}. Other readers, such as a residual branch, keep y. If y is the output of a
+ * norm without other readers, gamma and beta change and nothing is added; otherwise y~ is computed from y, so that runtimes still
+ * recognise and fuse the nodes that produce y.
  *
  * @param tensor  y, channels last
  * @param readers nodes to move the spread into: MatMul or Gemm with y as first input and constant weights
- * @param ratio   {@code [channels]}, above 0
- * @param shift   {@code [channels]}; where it is not 0, a reader without a constant bias gets an Add behind it
+ * @param ratio   {@code [channels]}, positive
+ * @param shift   {@code [channels]}; if it is not 0, a reader without a constant bias gets an Add after it
  */
 public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, float[] shift) implements Pass {
     public static final String NAME = "channel spread moved";
@@ -32,13 +32,13 @@ public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, f
         return NAME;
     }
 
-    /** Whether a shift costs readers nothing: all have a constant bias to fold it into. Others get one, as in RepQ-ViT. */
+    /** Whether a shift is free: all readers have a constant bias to fold it into. Otherwise they get one, as in RepQ-ViT. */
     public static boolean shiftsFreely(Graph graph, List<Node> readers) {
         var index = graph.index();
         return readers.stream().allMatch(reader -> bias(index, reader).isPresent());
     }
 
-    /** The readers now read y~ as their first input. */
+    /** Makes the readers read y~ as their first input. */
     @Override
     public Rewritten apply(Graph model) {
         var graph = model.copy();
@@ -126,7 +126,7 @@ public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, f
         return !Arrays.equals(shift, new float[shift.length]);
     }
 
-    /** Where a reader's shift can go. */
+    /** The bias into which a reader's shift can be folded. */
     private static Optional<Bias> bias(GraphIndex index, Node reader) {
         boolean plain =
                 reader.floatOf("alpha", 1) == 1 && reader.floatOf("beta", 1) == 1 && reader.intOf("transA", 0) == 0;
@@ -134,7 +134,7 @@ public record ScaleMigration(String tensor, List<Node> readers, float[] ratio, f
         return Bias.of(index, reader).filter(found -> plain && found.value().dim(0) == outputs);
     }
 
-    /** What a reader multiplies y~ by instead of {@code weight}, its second input. */
+    /** The weight that replaces {@code weight}, the second input of a reader, to multiply y~. */
     public static Tensor scaled(Tensor weight, Node reader, float[] ratio) {
         boolean transposed = Operators.outputAxis(reader) == 0;
         var w = weight.toFloats();

@@ -9,7 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.LongStream;
 
-/** Makes constants of the Shape nodes that read tensors of known sizes. */
+/** Replaces Shape nodes that read tensors of known sizes by constants. */
 public record ShapeFolding() implements Pass {
     @Override
     public String name() {

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * ONNX Runtime's optimiser writes RMSNorm as SimplifiedLayerNormalization in ONNX's own domain, where the standard has no such
- * operator. This writes it out again as x / sqrt(mean(x^2) + epsilon) times scale, which runtimes fuse as before.
+ * ONNX Runtime's optimizer writes RMSNorm as SimplifiedLayerNormalization in the standard domain, although the standard has no
+ * such operator. This decomposes it again into x / sqrt(mean(x^2) + epsilon) times scale, which runtimes fuse as before.
  */
 record SimplifiedNorms() implements Pass {
     @Override

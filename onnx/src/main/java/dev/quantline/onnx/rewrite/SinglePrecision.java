@@ -22,12 +22,13 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * Turns FLOAT16 and BFLOAT16 into FLOAT: weights, what is computed from them, and what operators are told to produce. Inputs and
- * outputs keep their types, with a Cast after or before them. The model computes the same with fewer roundings and no overflows.
+ * Turns FLOAT16 and BFLOAT16 into FLOAT: weights, everything computed from them, and the types that operators are told to
+ * produce. Inputs and outputs keep their types, with a Cast after or before them. The model computes the same with fewer
+ * roundings and no overflows.
  */
 public record SinglePrecision() implements Pass {
     private static final Set<DataType> HALVES = Set.of(DataType.FLOAT16, DataType.BFLOAT16);
-    /** Attributes of ONNX's own operators that name an element type. */
+    /** Attributes of standard operators that name an element type. */
     private static final Set<String> NAMES_TYPE =
             Set.of("to", "dtype", "output_datatype", "output_dtype", "precision", "stash_type");
 
@@ -45,7 +46,7 @@ public record SinglePrecision() implements Pass {
                 || model.nodes().stream().anyMatch(node -> !wide(node).equals(node));
     }
 
-    /** A model without 16-bit floats inside; the model itself when it has none. */
+    /** A model without 16-bit floats inside; the model itself if it has none. */
     @Override
     public Rewritten apply(Graph model) {
         if (!isNeeded(model)) {
@@ -86,12 +87,12 @@ public record SinglePrecision() implements Pass {
             return graph;
         }
 
-        /** The name under which an input or output is a float inside. */
+        /** The name that a 16-bit input or output has as a float inside the graph. */
         private String inside(String tensor) {
             return renamed.computeIfAbsent(tensor, name -> graph.fresh(name + "/float"));
         }
 
-        /** Nodes without a name are called like what they make, by the name users know. */
+        /** Nodes without a name are named after their output, by the name that users know. */
         private String nameOf(Node node) {
             return node.name().isEmpty() && renamed.containsKey(node.output()) ? node.output() : node.name();
         }
@@ -101,7 +102,7 @@ public record SinglePrecision() implements Pass {
         return Node.of("Cast", List.of(from), to).with("to", (long) type);
     }
 
-    /** Between floats of two widths: exporters put such a Cast around what must not be computed in 16 bits. */
+    /** Whether a Cast is between floats of two widths, as exporters write around what must not be computed in 16 bits. */
     private static boolean changesNothing(Node node, Map<String, DataType> types) {
         var from = types.get(node.input(0));
         int to = node.is("Cast") ? (int) node.intOf("to", 0) : 0;

@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Before opset 13, Softmax flattened its input to two axes, which conversion writes out as Flatten, Softmax, Reshape.
- * Where only the last axis was normalised, that is a single Softmax of today, which runtimes fuse and quantizers recognise.
+ * Before opset 13, Softmax flattened its input to two axes, which conversion expresses as Flatten, Softmax, Reshape. If
+ * only the last axis was normalised, this is a single modern Softmax, which runtimes fuse and quantizers recognise.
  */
 record SoftmaxRestoring() implements Pass {
     @Override

@@ -6,7 +6,7 @@ import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 
-/** Weights that no network can compute with: NaN, infinity, and numbers whose products leave the range of floats. */
+/** Rejects weights that no network can compute with: NaN, infinity, and numbers whose products exceed the range of floats. */
 final class WeightCheck {
     /** Products of two larger numbers are infinite in float32. */
     private static final float LARGEST = 1e18f;
@@ -14,7 +14,7 @@ final class WeightCheck {
     private WeightCheck() {}
 
     /**
-     * Looks at every floating-point initializer that a linear layer of the main graph reads; masks, bounds and the like elsewhere may be
+     * Checks every floating-point initializer that a linear layer of the main graph reads; others, such as masks and bounds, may be
      * infinite.
      *
      * @throws BadInput naming the tensor and the layer
@@ -35,7 +35,7 @@ final class WeightCheck {
             double value = tensor.get(i);
             if (!(Math.abs(value) <= LARGEST)) {
                 throw new BadInput(
-                        "initializer '%s' of node '%s' (%s): element %d is %s, which the layer cannot compute with: export "
+                        "initializer '%s' of node '%s' (%s): element %d is %s, with which the layer cannot compute: export "
                                         .formatted(name, node.name(), node.op(), i, value)
                                 + "the trained weights again");
             }

@@ -1,7 +1,7 @@
 /**
- * From the model as it came to the canonical float model that every stage works on: checked, at a supported opset,
+ * From the model as given to the canonical float model that every stage works on: checked, at a supported opset,
  * constants folded, every node named, BatchNorm folded into convolutions. Each rewrite is a {@code Pass}, and one
- * runner applies any list of them and collects what they did.
+ * runner applies any list of them and collects their changes.
  *
  * <p>Imports {@code onnx}, {@code runtime} and {@code pattern}.
  */
