@@ -7,19 +7,19 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 
-/** Names the activations of a canonical graph by what they are. */
+/** Classifies the activations of a canonical graph. */
 public final class ActivationKinds {
     private final GraphIndex index;
     private final GatedActivations gated;
     private final Map<String, ActivationKind> made = new HashMap<>();
 
-    /** Names the activations of the graph as it was when the index was taken. */
+    /** Classifies activations of the graph as it was when the index was built. */
     public ActivationKinds(GraphIndex index) {
         this.index = index;
         gated = new GatedActivations(index);
     }
 
-    /** What {@code tensor} is. */
+    /** The kind of {@code tensor}. */
     public ActivationKind kindOf(String tensor) {
         var kind = made(tensor);
         boolean product = index.consumers(tensor).stream().anyMatch(this::isOfActivations);
@@ -30,7 +30,7 @@ public final class ActivationKinds {
         return node.is("MatMul") && node.inputs().stream().noneMatch(index::isConstant);
     }
 
-    /** What made it, whoever reads it. Chains are followed once, from their end to their beginning. */
+    /** The kind by producer, whatever the readers. Chains are followed once, from end to beginning. */
     private ActivationKind made(String tensor) {
         var known = made.get(tensor);
         if (known == null) {
@@ -63,7 +63,7 @@ public final class ActivationKinds {
         };
     }
 
-    /** Whether what a node gives is of the same kind as what it reads. */
+    /** Whether the output of a node has the same kind as its input. */
     private static boolean keepsKind(Node node) {
         return node.is("Dropout", "BatchNormalization")
                 || Operators.isAny(
@@ -85,7 +85,7 @@ public final class ActivationKinds {
         return kinds.size() == 1 ? kinds.getFirst() : ActivationKind.OTHER;
     }
 
-    /** A constant beside it changes nothing but numbers; two activations are a residual sum or a gated product. */
+    /** A constant operand keeps the kind; two activations make a residual sum or a gated product. */
     private ActivationKind combined(Node node) {
         Optional<String> constant =
                 node.inputs().stream().filter(index::isConstant).findFirst();

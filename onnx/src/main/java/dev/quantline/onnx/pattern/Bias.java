@@ -7,14 +7,15 @@ import dev.quantline.onnx.Tensor;
 import java.util.Optional;
 
 /**
- * The constant bias of a layer: what a Conv or Gemm reads third, or what an Add that alone reads a MatMul adds to it.
+ * The constant bias of a layer: the third input of a Conv or Gemm, or the constant operand of an Add that is the only
+ * reader of a MatMul.
  *
  * @param holder the node that reads the bias: the layer or the Add
- * @param input  which input of the holder it is
- * @param value  a vector; its length is not compared with the layer's outputs
+ * @param input  index of the bias among the inputs of the holder
+ * @param value  a vector, whose length is not compared with the layer's outputs
  */
 public record Bias(Node holder, int input, Tensor value) {
-    /** The bias of a MatMul, Gemm or Conv; empty for other nodes and where it is no constant vector. */
+    /** The bias of a MatMul, Gemm or Conv; empty for other nodes or if it is not a constant vector. */
     public static Optional<Bias> of(GraphIndex index, Node layer) {
         var holder = layer.is("MatMul")
                 ? index.onlyConsumer(layer.output()).filter(next -> next.is("Add"))

@@ -7,8 +7,8 @@ import dev.quantline.onnx.Tensor;
 import java.util.Optional;
 
 /**
- * Two convolutions in a row with constant weights: what the first writes is read, through an activation or directly, by the
- * second alone.
+ * Two consecutive convolutions with constant weights: the second is the only reader of the first's output, directly or
+ * through an activation.
  *
  * @param between the Relu or LeakyRelu between them, if there is one
  */
@@ -20,7 +20,7 @@ public record ConvPair(Node first, Optional<Node> between, Node second) {
         }
     }
 
-    /** The pair whose second convolution is this one. */
+    /** The pair whose second convolution is {@code second}. */
     public static Found endingAt(GraphIndex index, Node second) {
         String tensor = second.input(0);
         var between = index.producer(tensor, "Relu", "LeakyRelu");
@@ -29,16 +29,16 @@ public record ConvPair(Node first, Optional<Node> between, Node second) {
         }
         var first = index.producer(tensor, "Conv");
         if (first.isEmpty()) {
-            return Found.not("what it reads is not written by a convolution, or by a Relu behind one");
+            return Found.not("its input is not the output of a convolution, or of a Relu after one");
         }
         if (index.onlyConsumer(tensor).isEmpty()) {
-            return Found.not("others read what it reads");
+            return Found.not("its input has other readers");
         }
         var one = weight(index, first.get());
         var two = weight(index, second);
         boolean bias = !first.get().hasInput(2) || index.isConstant(first.get().input(2));
         if (one.isEmpty() || two.isEmpty() || !bias) {
-            return Found.not("weights or bias are no float constants");
+            return Found.not("weights or bias are not float constants");
         }
         if (one.get().dim(0) != two.get().dim(1) * second.intOf("group", 1)) {
             return Found.not("the two disagree about the number of channels");

@@ -9,21 +9,21 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * Layer normalisation and GELU written out in elementary operators that compute exactly what the one operator does that ONNX has
- * for each. What merely has the values of a norm or a GELU is {@link ActivationKinds}' to tell.
+ * Layer normalisation and GELU decomposed into elementary operators that compute exactly what the single ONNX operator does.
+ * Looser forms, which merely have the values of a norm or a GELU, are left to {@link ActivationKinds}.
  */
 public final class DecomposedOperators {
     private final Graph graph;
     private final GraphIndex index;
 
-    /** Looks at the graph as it is now. */
+    /** Examines the graph as it is now. */
     public DecomposedOperators(Graph graph) {
         this.graph = graph;
         index = graph.index();
     }
 
     /**
-     * The operator that a node is the core of, with the output of the last elementary one; empty where there is none.
+     * The operator that a node is the core of, with the output of the last elementary operator; empty if there is none.
      *
      * @param core the division of a layer normalisation, or the error function of a GELU
      */
@@ -31,7 +31,7 @@ public final class DecomposedOperators {
         return core.is("Div") ? layerNorm(core) : core.is("Erf") ? gelu(core) : Optional.empty();
     }
 
-    /** (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma + beta over the last axis, from its division. */
+    /** (x - mean(x)) / sqrt(mean((x - mean(x))^2) + eps) * gamma + beta over the last axis, recognised from its division. */
     private Optional<Node> layerNorm(Node division) {
         var centered = index.producer(division.input(0), "Sub").filter(this::subtractsMean);
         var root = index.producer(division.input(1), "Sqrt");
@@ -76,7 +76,7 @@ public final class DecomposedOperators {
                 && index.number(reduction.input(1)).orElse(0.0) == -1;
     }
 
-    /** Whether {@code tensor} is the square of a difference equal to {@code centered}, which exporters may write twice. */
+    /** Whether {@code tensor} is the square of a difference equal to {@code centered}, which exporters may compute twice. */
     private boolean isSquareOf(String tensor, Node centered) {
         var square = index.producer(tensor, "Pow", "Mul");
         var base = square.flatMap(node -> index.producer(node.input(0), "Sub"));
@@ -88,7 +88,7 @@ public final class DecomposedOperators {
                         .isPresent();
     }
 
-    /** x/2 (1 + erf(x / sqrt 2)) in any order of its factors, from its error function. */
+    /** x/2 (1 + erf(x / sqrt 2)) with its factors in any order, recognised from its error function. */
     private Optional<Node> gelu(Node erf) {
         var argument = index.producer(erf.input(0), "Div", "Mul");
         var divisor = argument.flatMap(node -> index.number(node.input(1)));

@@ -7,9 +7,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * x times a squashed x, as one operator or in parts. In parts it is a product, in any order and with constants anywhere, of x
- * and a gate: {@code 1 + erf(x / sqrt 2)} and {@code 1 + tanh(..)} are GELU, {@code sigmoid(1.702 x)} is its quick form,
- * {@code sigmoid(x)} SiLU. Another activation in the product makes it a gated one.
+ * x times a squashed x, as a single operator or decomposed. Decomposed, it is a product, in any order and with any constants,
+ * of x and a gate: {@code 1 + erf(x / sqrt 2)} and {@code 1 + tanh(..)} are GELU, {@code sigmoid(1.702 x)} is its quick form,
+ * {@code sigmoid(x)} is SiLU. With another activation in the product it is gated.
  */
 final class GatedActivations {
     private static final int DEEPEST = 8;
@@ -21,7 +21,7 @@ final class GatedActivations {
         this.index = index;
     }
 
-    /** GELU, SILU or GATE for the output of {@code node}; empty when it multiplies nothing with a gate. */
+    /** GELU, SILU or GATE for the output of {@code node}; empty if it is not a product with a gate. */
     Optional<ActivationKind> kindOf(Node node) {
         boolean operator = node.domain().isEmpty() || node.domain().equals("com.microsoft");
         if (operator && List.of("Gelu", "FastGelu", "BiasGelu").contains(node.op())) {
@@ -46,7 +46,7 @@ final class GatedActivations {
                 .map(kind -> another ? ActivationKind.GATE : kind);
     }
 
-    /** The activations a product is made of; constants are left out. */
+    /** The activations among the factors of a product, without constants. */
     private void collect(String tensor, List<String> factors, int depth) {
         var product =
                 index.producer(tensor, "Mul", "Div").filter(node -> node.is("Mul") || index.isConstant(node.input(1)));

@@ -6,18 +6,18 @@ import dev.quantline.onnx.Tensor;
 import java.util.Optional;
 
 /**
- * The output of a LayerNorm or RMSNorm over the last axis, whole or decomposed as exporters write it: normalised values
- * times gamma plus beta.
+ * The output of a LayerNorm or RMSNorm over the last axis, as one operator or decomposed as by exporters: normalised
+ * values times gamma plus beta.
  *
  * @param tensor     the output
- * @param normalized what gamma multiplies; the input of the node for a LayerNormalization operator; empty where no tensor
- *                   holds it
- * @param operator   the LayerNormalization node; empty when decomposed
+ * @param normalized the tensor that gamma multiplies; for a LayerNormalization operator, the input of the node; empty if
+ *                   no tensor holds it
+ * @param operator   the LayerNormalization node; empty if decomposed
  * @param gamma      {@code [channels]}
- * @param beta       {@code [channels]}, zeros when there is none
+ * @param beta       {@code [channels]}, zeros if there is none
  */
 public record NormOutput(String tensor, String normalized, Optional<Node> operator, float[] gamma, float[] beta) {
-    /** Recognises such an output; empty for anything else, and where gamma or beta are not constant vectors. */
+    /** Recognises such an output; empty for anything else, or if gamma or beta are not constant vectors. */
     public static Optional<NormOutput> of(GraphIndex index, String tensor) {
         var operator = index.producer(tensor, "LayerNormalization").filter(node -> node.intOf("axis", -1) == -1);
         if (operator.isPresent()) {
@@ -115,7 +115,7 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
                 .map(Tensor::toFloats);
     }
 
-    /** x of x / sqrt(mean + eps), or of x times the reciprocal of that. */
+    /** The x of x / sqrt(mean + eps), or of x times the reciprocal of the root. */
     private static Optional<String> numerator(GraphIndex index, String tensor) {
         var divided = index.producer(tensor, "Div");
         if (divided.isPresent()) {
@@ -156,7 +156,7 @@ public record NormOutput(String tensor, String normalized, Optional<Node> operat
                 pow -> index.number(pow.input(1)).orElse(0.0) == exponent && isVariance(index, pow.input(0)));
     }
 
-    /** A mean with epsilon added. */
+    /** Whether a tensor is a mean plus epsilon. */
     private static boolean isVariance(GraphIndex index, String tensor) {
         return index.producer(tensor, "Add").stream()
                 .flatMap(add -> add.inputs().stream())

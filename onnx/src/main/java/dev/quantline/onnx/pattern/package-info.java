@@ -1,7 +1,7 @@
 /**
- * Patterns that the graphs of different exporters share: what an activation is (the output of a norm, attention, a gate, a
- * residual sum), the bias of a layer, convolutions in a row, and operators written out in elementary ones. Another exporter's
- * habit goes to the pattern it is a form of, with a network in {@code ExporterPatterns}.
+ * Patterns that the graphs of different exporters share: the kinds of activations (output of a norm, attention, a gate, a
+ * residual sum), the bias of a layer, consecutive convolutions, and operators decomposed into elementary ones. Another
+ * exporter's variant belongs to the pattern that it is a form of, with a network in {@code ExporterPatterns}.
  *
  * <p>Imports {@code onnx} only.
  */
