@@ -5,9 +5,9 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * Where a tensor has its samples: along one of its axes, or nowhere, since it is the same for all of them.
+ * The batch axis of a tensor, along which it has its samples; none if it is the same for all of them.
  *
- * @param axis counted from the front; -1 for nowhere
+ * @param axis counted from the front; -1 for none
  */
 public record BatchAxis(int axis) {
     public static final BatchAxis FIRST = new BatchAxis(0);
@@ -18,7 +18,7 @@ public record BatchAxis(int axis) {
         return axis < 0;
     }
 
-    /** A tensor {@code [samples, ...]} with the samples along this axis instead, the others in their order. */
+    /** Moves the samples of a tensor {@code [samples, ...]} to this axis, keeping the order of the others. */
     public Tensor place(Tensor samplesFirst) {
         return axis <= 0
                 ? samplesFirst
@@ -29,7 +29,7 @@ public record BatchAxis(int axis) {
                         count(samplesFirst.shape(), 1, axis + 1));
     }
 
-    /** The same of a shape. */
+    /** The same for a shape. */
     public long[] place(long[] samplesFirst) {
         var placed = samplesFirst.clone();
         for (int i = 0; i < axis; i++) {
@@ -39,7 +39,7 @@ public record BatchAxis(int axis) {
         return placed;
     }
 
-    /** The opposite of {@link #place(Tensor)}. */
+    /** The inverse of {@link #place(Tensor)}. */
     public Tensor toFront(Tensor tensor) {
         if (axis <= 0) {
             return tensor;
@@ -54,7 +54,7 @@ public record BatchAxis(int axis) {
         return Math.toIntExact(Tensor.count(Arrays.copyOfRange(shape, from, to)));
     }
 
-    /** {@code [rows, columns, rest]} as {@code [columns, rows, rest]}. */
+    /** Transposes {@code [rows, columns, rest]} to {@code [columns, rows, rest]}. */
     private static Tensor swapped(Tensor tensor, long[] shape, int rows, int columns) {
         var from = tensor.data();
         int rest = rows == 0 || columns == 0 ? 0 : from.capacity() / rows / columns;

@@ -2,21 +2,21 @@ package dev.quantline.onnx.runtime;
 
 import java.util.List;
 
-/** How many samples are run at once where tensors inside the network are looked at. */
+/** How many samples to run at once if tensors inside the network are observed. */
 public final class BatchSize {
     /**
-     * Bytes of those tensors, for all samples of a batch. No setting: results would depend on it, since kernels add up batches of
-     * different sizes in different order.
+     * Bytes of the observed tensors over all samples of a batch. Not a setting, because results would depend on it: kernels sum
+     * batches of different sizes in different orders.
      */
     private static final long LARGEST = 512L << 20;
 
     private BatchSize() {}
 
     /**
-     * As many as {@value #LARGEST} bytes have room for, one at least; found by running one sample.
+     * As many samples as fit in {@value #LARGEST} bytes, but at least one; determined by running one sample.
      *
-     * @param shown  names of the outputs looked at
-     * @param wanted the most
+     * @param shown  names of the observed outputs
+     * @param wanted upper limit
      */
     public static int of(Session session, List<String> shown, Samples samples, int wanted) {
         if (wanted == 1 || shown.isEmpty()) {
@@ -35,7 +35,7 @@ public final class BatchSize {
                 wanted);
     }
 
-    /** The same, for samples whose tensors take so many bytes each. */
+    /** The same for samples whose tensors take this many bytes each. */
     public static int fitting(long bytes, int wanted) {
         return (int) Math.clamp(LARGEST / Math.max(1, bytes), 1, wanted);
     }

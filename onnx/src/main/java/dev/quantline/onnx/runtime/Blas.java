@@ -6,11 +6,11 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 
 /**
- * The kernels of ND4J's OpenBLAS. Left to itself it takes those of the newest instructions it knows, so that sums differ from processor
- * to processor, and the version that ND4J carries factorises matrices of doubles wrongly on some with AVX-512. With the kernels for AVX2
- * every x86 processor that has it computes the same, correctly.
+ * Selects the kernels of ND4J's OpenBLAS. By default it uses those for the newest instructions it knows, so that sums differ between
+ * processors, and the version in ND4J factorizes double matrices incorrectly on some processors with AVX-512. With the kernels for AVX2,
+ * every x86 processor that has it computes the same, correct results.
  *
- * <p>OpenBLAS asks the environment once, when it is loaded: every class that uses ND4J calls {@link #settle} before.
+ * <p>OpenBLAS reads the environment once, when it is loaded, so every class that uses ND4J calls {@link #settle} first.
  */
 public final class Blas {
     private static final String VARIABLE = "OPENBLAS_CORETYPE";
@@ -23,12 +23,12 @@ public final class Blas {
 
     private Blas() {}
 
-    /** Chooses the kernels unless the user has, in the variable {@code OPENBLAS_CORETYPE}; needed before ND4J is first used. */
+    /** Selects the kernels, unless the user did so in the variable {@code OPENBLAS_CORETYPE}; must precede the first use of ND4J. */
     public static void settle() {
         // Loading this class does it, once.
     }
 
-    /** {@code setenv(3)}: the environment that {@link System#getenv} shows is a copy that native libraries do not see. */
+    /** {@code setenv(3)}: the environment of {@link System#getenv} is a copy that native libraries do not see. */
     private static void set(String name, String value) {
         var linker = Linker.nativeLinker();
         var setenv = linker.downcallHandle(
@@ -38,7 +38,7 @@ public final class Blas {
         try (var arena = Arena.ofConfined()) {
             int failed = (int) setenv.invokeExact(arena.allocateFrom(name), arena.allocateFrom(value), 1);
             if (failed != 0) {
-                throw new IllegalStateException("the environment takes no " + name);
+                throw new IllegalStateException("cannot set the environment variable " + name);
             }
         } catch (RuntimeException | Error e) {
             throw e;

@@ -19,12 +19,12 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * Samples kept in one or several {@code .npz} files: one array per model input, first axis = samples, plus
- * {@code labels}, {@code scores} and {@code targets}, of which samples may have any number. Files of one set may differ in the
- * other axes (sequence length). Arrays may also be constants, the same for all samples and in all files.
+ * Samples stored in one or several {@code .npz} files: one array per model input with the samples on the first axis, plus
+ * {@code labels}, {@code scores} and {@code targets}, of which a sample may have any number. Files of one set may differ in
+ * the other axes (sequence length). Arrays may also be constants, the same for all samples and in all files.
  */
 public final class Dataset implements AutoCloseable {
-    /** Arrays that are no model inputs. */
+    /** Arrays that are not model inputs. */
     public static final Set<String> TARGETS = Set.of("labels", "scores", "targets");
 
     private final List<Npz> files;
@@ -37,24 +37,24 @@ public final class Dataset implements AutoCloseable {
         this.constants = constants;
     }
 
-    /** Some samples: {@code arrays} by name, their first axes all of length {@code size}, unless they were put elsewhere for a model. */
+    /** Some samples: {@code arrays} by name, whose first axes all have length {@code size}, unless a model has them on other axes. */
     public record Batch(int first, int size, Map<String, Tensor> arrays) {}
 
     /**
      * Opens the files.
      *
-     * @throws BadInput when a file is unreadable, has no samples, arrays of different lengths, or lacks an array the
-     *                  first file has
+     * @throws BadInput if a file is unreadable, has no samples, has arrays of different lengths, or lacks an array of
+     *     the first file
      */
     public static Dataset open(List<Path> paths) throws IOException {
         return open(paths, Set.of());
     }
 
     /**
-     * The same for a model, whose inputs tell which arrays are constants.
+     * The same for a model, whose inputs determine which arrays are constants.
      *
-     * @param stated where inputs have their samples, as far as somebody said so
-     * @throws BadInput as above, and when something is stated of an input that the model does not have
+     * @param stated batch axes of inputs, as far as stated
+     * @throws BadInput as above, and if an axis is stated for an input that the model does not have
      */
     public static Dataset open(List<Path> paths, Graph model, Map<String, BatchAxis> stated) throws IOException {
         return open(paths, paths.isEmpty() ? Set.of() : Feeding.constants(paths.getFirst(), model, stated));
@@ -81,12 +81,12 @@ public final class Dataset implements AutoCloseable {
     private void check(Npz file, Path path) {
         if (!file.headers().keySet().equals(files.getFirst().headers().keySet())) {
             throw new BadInput(path.getFileName() + " has the arrays "
-                    + file.headers().keySet() + ", " + paths.getFirst().getFileName() + " has "
+                    + file.headers().keySet() + ", but " + paths.getFirst().getFileName() + " has "
                     + files.getFirst().headers().keySet());
         }
         if (names(file).isEmpty()) {
-            throw new BadInput(
-                    path.getFileName() + " has no input arrays with samples; the same for all are " + constants);
+            throw new BadInput(path.getFileName() + " has no input arrays with samples; constant for all samples are "
+                    + constants);
         }
         long rows = rows(file);
         if (rows == 0) {
@@ -96,15 +96,15 @@ public final class Dataset implements AutoCloseable {
         for (String name : names(file)) {
             if (file.headers().get(name).rows() != rows) {
                 throw new BadInput(path.getFileName() + ": array '" + name + "' has "
-                        + file.headers().get(name).rows() + " samples, '"
+                        + file.headers().get(name).rows() + " samples, but '"
                         + names(file).iterator().next() + "' has " + rows + ": " + Feeding.advice(name));
             }
         }
-        checkTarget(file, path, "labels", rows, "one a sample; what has several is to be called targets");
-        checkTarget(file, path, "scores", rows / 2, "one for each pair of samples");
+        checkTarget(file, path, "labels", rows, "one per sample; an array with several must be named targets");
+        checkTarget(file, path, "scores", rows / 2, "one per pair of samples");
         var targets = file.headers().get("targets");
         if (targets != null && targets.rows() != rows) {
-            throw new BadInput(path.getFileName() + ": array 'targets' has " + targets.rows() + " rows, and there are "
+            throw new BadInput(path.getFileName() + ": array 'targets' has " + targets.rows() + " rows, but there are "
                     + rows + " samples");
         }
     }
@@ -113,11 +113,11 @@ public final class Dataset implements AutoCloseable {
         var header = file.headers().get(name);
         if (header != null && (header.rows() != wanted || Tensor.count(header.shape()) != wanted)) {
             throw new BadInput(path.getFileName() + ": array '" + name + "' has the shape "
-                    + Arrays.toString(header.shape()) + ", and " + wanted + " numbers are needed, " + rule);
+                    + Arrays.toString(header.shape()) + ", but it must have " + wanted + " numbers, " + rule);
         }
     }
 
-    /** Those with samples. */
+    /** Names of the arrays with samples. */
     private Set<String> names(Npz file) {
         return file.headers().keySet().stream()
                 .filter(name -> !TARGETS.contains(name) && !constants.contains(name))
@@ -140,12 +140,12 @@ public final class Dataset implements AutoCloseable {
         return constants.contains(name);
     }
 
-    /** Type of an array in the first file. */
+    /** Element type of an array in the first file. */
     DataType type(String name) {
         return files.getFirst().headers().get(name).type();
     }
 
-    /** Shape of an array in the first file, samples included. */
+    /** Shape of an array in the first file, including the samples. */
     long[] shape(String name) {
         return files.getFirst().headers().get(name).shape().clone();
     }
@@ -153,8 +153,8 @@ public final class Dataset implements AutoCloseable {
     /**
      * Reads a constant.
      *
-     * @param rank axes it is to have; with one more, all entries along the first must be equal
-     * @throws BadInput when entries, or files, differ
+     * @param rank its number of axes; if there is one more, all entries along the first must be equal
+     * @throws BadInput if entries or files differ
      */
     Tensor constant(String name, int rank) throws IOException {
         Tensor value = null;
@@ -165,8 +165,8 @@ public final class Dataset implements AutoCloseable {
                 var shape = array.shape();
                 var entry = repeated ? array.rows(i, i + 1).reshape(Arrays.copyOfRange(shape, 1, shape.length)) : array;
                 if (value != null && !value.equals(entry)) {
-                    throw new BadInput("array '" + name + "' has several values, and the model's input '" + name
-                            + "' takes one for all samples: leave one");
+                    throw new BadInput("array '" + name + "' has several values, but the model's input '" + name
+                            + "' takes one for all samples: keep only one");
                 }
                 value = entry;
             }
@@ -174,7 +174,7 @@ public final class Dataset implements AutoCloseable {
         return value;
     }
 
-    /** Whether the set has this array, targets included. */
+    /** Whether the data set has this array, targets included. */
     public boolean has(String name) {
         return files.getFirst().headers().containsKey(name);
     }
@@ -187,7 +187,7 @@ public final class Dataset implements AutoCloseable {
     /**
      * Reads a whole target array (labels, scores) of all files, as floats.
      *
-     * @throws BadInput when it is missing or holds NaN or infinity
+     * @throws BadInput if it is missing or contains NaN or infinity
      */
     public float[] target(String name) throws IOException {
         if (!has(name)) {
@@ -209,16 +209,16 @@ public final class Dataset implements AutoCloseable {
         }
         for (float value : all) {
             if (!Float.isFinite(value)) {
-                throw new BadInput(paths.getFirst().getFileName() + ": array '" + name + "' holds " + value);
+                throw new BadInput(paths.getFirst().getFileName() + ": array '" + name + "' contains " + value);
             }
         }
         return all;
     }
 
     /**
-     * Opens the first of these arrays that the set has.
+     * Opens the first of these arrays that the data set has.
      *
-     * @throws BadInput when it has none of them
+     * @throws BadInput if it has none of them
      */
     public Targets targets(String... names) {
         String name = Arrays.stream(names)
@@ -232,7 +232,7 @@ public final class Dataset implements AutoCloseable {
     }
 
     /**
-     * Hands out samples {@code from} to {@code to} (exclusive) in order, at most {@code size} at a time; a batch never
+     * Passes on samples {@code from} to {@code to} (exclusive) in order, at most {@code size} at a time; a batch never
      * spans two files. Only one batch is in memory.
      */
     public void forEachBatch(int from, int to, int size, Consumer<Batch> action) {

@@ -16,22 +16,22 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * How arrays feed inputs. An array's first axis counts samples. Its others are those of the input but for the one that has the samples
- * there, the first unless stated; or all of the input's, where each entry is a whole input for one sample. An array may also be the
- * same for all samples: where that is stated, where the input has no axes, and where the array has exactly the input's fixed shape
- * and not as many entries as there are samples.
+ * How arrays feed inputs. The first axis of an array counts samples. Its other axes are either those of the input without the batch
+ * axis, which is the first unless stated, or all axes of the input, if each entry is a whole input for one sample. An array may also
+ * be the same for all samples: if that is stated, if the input has no axes, or if the array has exactly the input's fixed shape and
+ * its number of entries differs from the number of samples.
  */
 final class Feeding {
     private Feeding() {}
 
-    /** Names of the arrays that are the same for all samples. @throws BadInput when something is stated of an input that is none */
+    /** Names of the arrays that are the same for all samples. @throws BadInput if something is stated about a nonexistent input */
     static Set<String> constants(Path file, Graph model, Map<String, BatchAxis> stated) throws IOException {
         var inputs = model.inputs().stream().collect(Collectors.toMap(ValueInfoProto::getName, info -> info));
         stated.keySet().stream()
                 .filter(name -> !inputs.containsKey(name))
                 .findFirst()
                 .ifPresent(name -> {
-                    throw new BadInput("inputs names '" + name + "', and the model's inputs are "
+                    throw new BadInput("inputs names '" + name + "', but the model's inputs are "
                             + inputs.keySet().stream().sorted().toList());
                 });
         try (var npz = Npz.open(file)) {
@@ -61,17 +61,17 @@ final class Feeding {
     }
 
     /**
-     * Where an input that is not the same for all has its samples.
+     * The batch axis of an input that is not the same for all samples.
      *
      * @param array  shape of its array
-     * @param stated empty: found
-     * @throws BadInput when whole inputs are given and several axes may be it
+     * @param stated empty: to be found
+     * @throws BadInput if whole inputs are given and the batch axis is ambiguous
      */
     static BatchAxis axis(String input, long[] array, Optional<long[]> declared, Optional<BatchAxis> stated) {
         if (stated.isPresent() || declared.isEmpty() || array.length != declared.get().length + 1) {
             stated.filter(axis -> declared.isPresent() && axis.axis() >= declared.get().length)
                     .ifPresent(axis -> {
-                        throw new BadInput("inputs." + input + ".batch is " + axis.axis() + ", and the input has "
+                        throw new BadInput("inputs." + input + ".batch is " + axis.axis() + ", but the input has "
                                 + declared.get().length + " axes");
                     });
             return stated.orElse(BatchAxis.FIRST);
@@ -85,17 +85,18 @@ final class Feeding {
         var candidates = open.isEmpty() ? single : open;
         if (candidates.size() != 1) {
             throw new BadInput(
-                    ("array '%s' has the shape %s and the model's input %s, so each entry is a whole input, and "
+                    ("array '%s' has the shape %s and the model's input %s, so each entry is a whole input, but "
                                     + (candidates.isEmpty()
-                                            ? "none of its axes has one sample"
-                                            : "which of its axes %s has the samples is not clear".formatted(candidates))
+                                            ? "none of its axes has length 1"
+                                            : "it is not clear which of its axes %s counts the samples"
+                                                    .formatted(candidates))
                                     + ": %s")
                             .formatted(input, Arrays.toString(array), Arrays.toString(shape), advice(input)));
         }
         return new BatchAxis(candidates.getFirst());
     }
 
-    /** Samples without the axis of length 1 that whole inputs have for theirs. */
+    /** Removes the axis of length 1 that whole inputs have for their single sample. */
     static Tensor withoutOwnAxis(Tensor samples, BatchAxis axis, Optional<long[]> declared) {
         var shape = samples.shape();
         boolean whole =
@@ -108,10 +109,10 @@ final class Feeding {
                         .toArray());
     }
 
-    /** What to say of an array that does not fit. */
+    /** Advice for an array that does not fit. */
     static String advice(String input) {
-        return ("the first axis of an array counts samples; inputs.%1$s.batch (--batch-axis %1$s=N) says which axis of the input has them,"
-                        + " inputs.%1$s.constant (--constant %1$s) that it is the same for all")
+        return ("the first axis of an array counts samples; inputs.%1$s.batch (--batch-axis %1$s=N) states which axis of the input has"
+                        + " them, inputs.%1$s.constant (--constant %1$s) that it is the same for all samples")
                 .formatted(input);
     }
 }

@@ -9,11 +9,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
- * What this process does in ONNX Runtime. Its environment goes with the process: calls that are under way then crash it, so that a
- * process that ends early stops them first.
+ * The calls of this process into ONNX Runtime, whose environment is destroyed with the process: calls in progress would then crash
+ * it, so a process that ends early stops them first.
  */
 public final class NativeCalls {
-    /** Held for reading by every call, for writing by who waits for the last one. */
+    /** Read-locked by every call, write-locked to wait for the last one. */
     private static final ReentrantReadWriteLock CALLS = new ReentrantReadWriteLock();
 
     private static final Set<RunOptions> RUNS = new HashSet<>();
@@ -27,9 +27,9 @@ public final class NativeCalls {
     private NativeCalls() {}
 
     /**
-     * Ends all calls for good: runs under way stop behind the operator they are in, and later ones fail with {@link ProcessEnding}.
+     * Ends all calls for good: runs in progress stop after their current operator, and later ones fail with {@link ProcessEnding}.
      *
-     * @return whether none is left; loading a model cannot be cut short, so that it may take longer than there is patience
+     * @return whether none is left; loading a model cannot be interrupted, so it may take longer than {@code patience}
      */
     public static boolean stop(Duration patience) {
         stopped = true;
@@ -56,10 +56,10 @@ public final class NativeCalls {
         return stopped;
     }
 
-    /** Makes a call unless all were stopped. */
+    /** Makes a call unless all calls were stopped. */
     static <T> T make(Call<T> call) throws OrtException {
-        // Before the lock as well: who waits for the last call must not wait for one that began inside another, in
-        // another thread.
+        // Also before locking: a thread that waits for the last call must not wait for one that began inside another,
+        // in another thread.
         refuseWhereStopped();
         CALLS.readLock().lock();
         try {
@@ -76,7 +76,7 @@ public final class NativeCalls {
         }
     }
 
-    /** What the runs of one session are stopped by. */
+    /** The options through which the runs of one session are stopped. */
     static RunOptions open() throws OrtException {
         synchronized (RUNS) {
             var options = new RunOptions();

@@ -5,17 +5,17 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 
 /**
- * How uint8 images become floats: {@code (value / 255 - mean[c]) / std[c]} for channel c of {@code [batch, channels,
- * height, width]}.
+ * How uint8 images become floats: {@code (value / 255 - mean[c]) / std[c]} for channel c of
+ * {@code [batch, channels, height, width]}.
  *
- * @param mean one value a channel
- * @param std  one value a channel, none of them 0
+ * @param mean one value per channel
+ * @param std  one value per channel, each above 0
  */
 public record Normalization(float[] mean, float[] std) {
 
     public Normalization {
         if (mean == null || std == null || mean.length == 0 || mean.length != std.length) {
-            throw new BadInput("normalize: mean and std must list one number a channel each");
+            throw new BadInput("normalize: mean and std must each list one number per channel");
         }
         for (float value : std) {
             if (!(value > 0)) {
@@ -25,11 +25,11 @@ public record Normalization(float[] mean, float[] std) {
     }
 
     /**
-     * Applies it.
+     * Normalizes images.
      *
      * @param images UINT8 {@code [batch, channels, ...]}
      * @return FLOAT of the same shape
-     * @throws BadInput when type, rank or number of channels do not fit
+     * @throws BadInput if the type, the rank or the number of channels does not fit
      */
     public Tensor apply(Tensor images) {
         if (images.type() != DataType.UINT8 || images.rank() < 2 || images.dim(1) != mean.length) {

@@ -13,9 +13,9 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /**
- * The header of a NumPy array file, format versions 1 to 3: a magic number and a Python dictionary of three entries.
+ * The header of a NumPy array file, format versions 1 to 3: a magic number and a Python dictionary with three entries.
  *
- * @param bytes of the header itself, as it stands in the file
+ * @param bytes size of the header in the file
  */
 record NpyHeader(DataType type, long[] shape, int bytes) {
     private static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -37,7 +37,7 @@ record NpyHeader(DataType type, long[] shape, int bytes) {
             Map.entry("<i8", DataType.INT64),
             Map.entry("|b1", DataType.BOOL));
 
-    /** Of an array that is not written yet. */
+    /** Header of an array that is not written yet. */
     NpyHeader(DataType type, long[] shape) {
         this(type, shape, 0);
     }
@@ -49,7 +49,7 @@ record NpyHeader(DataType type, long[] shape, int bytes) {
     /**
      * Reads a header and leaves the stream at the first value.
      *
-     * @throws BadInput when it is no NumPy header, or one of an array that cannot be read row by row
+     * @throws BadInput if it is not a NumPy header, or that of an array that cannot be read row by row
      */
     static NpyHeader read(InputStream in) throws IOException {
         var start = in.readNBytes(8);

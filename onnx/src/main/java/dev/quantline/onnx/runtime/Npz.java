@@ -20,8 +20,8 @@ import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
 /**
- * A NumPy {@code .npz} file, its arrays read row by row so that memory does not grow with the number of samples.
- * Entries may be stored or deflated. Nothing in the file is executed: object arrays (pickles) are refused.
+ * A NumPy {@code .npz} file whose arrays are read row by row, so that memory does not grow with the number of samples.
+ * Entries may be stored or deflated. Nothing in the file is executed: object arrays (pickles) are rejected.
  */
 public final class Npz implements AutoCloseable {
     private static final int BUFFER = 1 << 20;
@@ -38,7 +38,7 @@ public final class Npz implements AutoCloseable {
     /**
      * Opens a file and reads the headers of its arrays.
      *
-     * @throws BadInput naming the file and the array when it is not a readable {@code .npz}
+     * @throws BadInput naming the file and the array if it is not a readable {@code .npz}
      */
     public static Npz open(Path path) throws IOException {
         Npz npz;
@@ -69,18 +69,18 @@ public final class Npz implements AutoCloseable {
                     throw new BadInput("one sample takes " + header.rowBytes() + " bytes: " + Limit.ROW.words());
                 }
                 if (header.rows() > Integer.MAX_VALUE) {
-                    throw new BadInput("declares " + header.rows() + " rows: split the file, " + Integer.MAX_VALUE
-                            + " are the limit");
+                    throw new BadInput("declares " + header.rows() + " rows: split the file into parts of at most "
+                            + Integer.MAX_VALUE + " rows");
                 }
-                // What the archive says of the entry is known before anything is read, planned or allocated.
+                // What the archive says about the entry is known before anything is read, planned or allocated.
                 if (entry.getSize() >= 0 && entry.getSize() != header.bytes() + header.dataBytes()) {
                     throw new BadInput(
                             "declares the shape " + Arrays.toString(header.shape()) + " of " + header.dataBytes()
-                                    + " bytes, and the file holds " + Math.max(0, entry.getSize() - header.bytes())
+                                    + " bytes, but the file contains " + Math.max(0, entry.getSize() - header.bytes())
                                     + ": write it again");
                 }
                 if (headers.put(name, header) != null) {
-                    throw new BadInput("stands in the file twice");
+                    throw new BadInput("is in the file twice");
                 }
             } catch (BadInput bad) {
                 throw new BadInput(path.getFileName() + ": array '" + name + "': " + bad.getMessage(), bad);
@@ -132,20 +132,20 @@ public final class Npz implements AutoCloseable {
             }
         }
 
-        /** The next {@code rows} rows; checks that the array ends with its last row. */
+        /** The next {@code rows} rows; if {@code last}, checks that the array ends with them. */
         Tensor next(int rows, boolean last) throws IOException {
             var shape = header.shape().clone();
             shape[0] = rows;
             long bytes = rows * header.rowBytes();
             if (bytes > Integer.MAX_VALUE) {
                 throw new BadInput(path.getFileName() + ": " + rows + " rows of array '" + name + "' take " + bytes
-                        + " bytes, and 2 GB may be read at once: use a smaller batch");
+                        + " bytes, but at most 2 GB can be read at once: use a smaller batch");
             }
             try {
                 var data = in.readNBytes((int) bytes);
                 if (data.length < bytes || last && in.read() >= 0) {
-                    throw new BadInput(
-                            path.getFileName() + ": array '" + name + "' does not have the size its header declares");
+                    throw new BadInput(path.getFileName() + ": array '" + name
+                            + "' does not have the size that its header declares");
                 }
                 return new Tensor(
                         header.type(),
@@ -161,7 +161,7 @@ public final class Npz implements AutoCloseable {
             var data = in.readNBytes(Math.toIntExact(header.rowBytes()));
             if (data.length < header.rowBytes() || in.read() >= 0) {
                 throw new BadInput(
-                        path.getFileName() + ": array '" + name + "' does not have the size its header declares");
+                        path.getFileName() + ": array '" + name + "' does not have the size that its header declares");
             }
             return ByteBuffer.allocateDirect(data.length).put(data);
         }
@@ -177,7 +177,7 @@ public final class Npz implements AutoCloseable {
                 path.getFileName() + ": array '" + name + "' is damaged (" + cause.getMessage() + ")", cause);
     }
 
-    /** Writes arrays as an {@code .npz}, uncompressed: trained floats hardly shrink, and deflating them takes longer than storing them. */
+    /** Writes arrays as an uncompressed {@code .npz}: trained floats hardly shrink, and deflating takes longer than storing. */
     public static void write(Path path, Map<String, Tensor> arrays) throws IOException {
         try (var zip = new ZipOutputStream(new BufferedOutputStream(Files.newOutputStream(path), BUFFER))) {
             zip.setLevel(Deflater.NO_COMPRESSION);
@@ -190,7 +190,7 @@ public final class Npz implements AutoCloseable {
         }
     }
 
-    /** Begins an array, whose values are to follow; entries have no time, so that the same arrays are the same bytes. */
+    /** Begins an array, whose values must follow; entries have no time, so that the same arrays give the same bytes. */
     static void begin(ZipOutputStream zip, String name, NpyHeader header) throws IOException {
         var entry = new ZipEntry(name + ".npy");
         entry.setTime(0);

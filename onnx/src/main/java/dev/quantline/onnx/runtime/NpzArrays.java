@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.function.Consumer;
 
-/** The arrays of an {@code .npz} as they are, whatever a model makes of them; one piece of one array is in memory at a time. */
+/** The arrays of an {@code .npz} file without regard to a model; only one piece of one array is in memory at a time. */
 public final class NpzArrays implements AutoCloseable {
     /** Bytes of a piece, unless one row takes more. */
     private static final int PIECE = 4 << 20;
@@ -20,7 +20,7 @@ public final class NpzArrays implements AutoCloseable {
     }
 
     /**
-     * What a header says of an array.
+     * The header of an array.
      *
      * @param shape sizes of the axes, samples first; empty for a scalar
      */
@@ -48,13 +48,13 @@ public final class NpzArrays implements AutoCloseable {
     /**
      * Opens a file.
      *
-     * @throws dev.quantline.onnx.BadInput naming the file and the array when it is not a readable {@code .npz}
+     * @throws dev.quantline.onnx.BadInput naming the file and the array if it is not a readable {@code .npz}
      */
     public static NpzArrays open(Path file) throws IOException {
         return new NpzArrays(Npz.open(file));
     }
 
-    /** All arrays in the file's order. */
+    /** Headers of all arrays, in file order. */
     public List<Header> list() {
         return npz.headers().entrySet().stream()
                 .map(entry -> new Header(
@@ -65,9 +65,9 @@ public final class NpzArrays implements AutoCloseable {
     }
 
     /**
-     * Hands out the rows {@code [rows, ...]} of an array in order, some at a time; nothing of a scalar.
+     * Passes on the rows {@code [rows, ...]} of an array in order, a piece at a time; none for a scalar.
      *
-     * @throws dev.quantline.onnx.BadInput when the array is damaged
+     * @throws dev.quantline.onnx.BadInput if the array is damaged
      */
     public void forEachPiece(String name, Consumer<Tensor> action) throws IOException {
         var header = header(name);

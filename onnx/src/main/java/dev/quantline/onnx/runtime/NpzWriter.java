@@ -18,8 +18,8 @@ import java.util.zip.Deflater;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Writes an {@code .npz} whose number of rows is known only at its end. Rows of each array wait in a nameless file beside the target, so
- * memory does not grow with them; the target appears whole, or not at all. The same rows give the same bytes.
+ * Writes an {@code .npz} file whose number of rows is known only at the end. Rows of each array are buffered in a temporary file beside
+ * the target, so memory does not grow with them; the target appears complete or not at all. The same rows give the same bytes.
  */
 public final class NpzWriter implements AutoCloseable {
     private static final int BUFFER = 1 << 20;
@@ -28,7 +28,7 @@ public final class NpzWriter implements AutoCloseable {
     private final Path folder;
     private final Map<String, Rows> arrays = new LinkedHashMap<>();
 
-    /** Rows of one array, so far. */
+    /** The rows of one array so far. */
     private static final class Rows {
         private final DataType type;
         private final long[] row;
@@ -42,16 +42,16 @@ public final class NpzWriter implements AutoCloseable {
         }
     }
 
-    /** @param file is replaced when {@link #finish} succeeds; its folder is created when missing */
+    /** @param file is replaced when {@link #finish} succeeds; its folder is created if it is missing */
     public NpzWriter(Path file) throws IOException {
         this.file = file;
         folder = Files.createDirectories(file.toAbsolutePath().getParent());
     }
 
     /**
-     * Appends rows to an array; arrays stand in the file in the order in which they were first given.
+     * Appends rows to an array; arrays are written in the order in which they were first given.
      *
-     * @param rows {@code [rows, ...]}; of the same type and the same further axes for one array
+     * @param rows {@code [rows, ...]}; element type and further axes must be the same for all rows of one array
      */
     public void add(String array, Tensor rows) throws IOException {
         var shape = rows.shape();
@@ -110,7 +110,7 @@ public final class NpzWriter implements AutoCloseable {
         }
     }
 
-    /** Leaves nothing behind but a finished file. */
+    /** Leaves nothing behind except a finished file. */
     @Override
     public void close() throws IOException {
         for (var rows : arrays.values()) {

@@ -5,18 +5,18 @@ import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
-/** Cuts columns that are padding in every row of a batch. */
+/** Cuts off columns that are padding in every row of a batch. */
 final class Padding {
     private Padding() {}
 
-    /** Inputs {@code [batch, tokens]} without the trailing columns where {@code attention_mask} is 0 in all rows. */
+    /** Inputs {@code [batch, tokens]} without the trailing columns in which {@code attention_mask} is 0 in all rows. */
     static Map<String, Tensor> trim(Map<String, Tensor> feed) {
         var mask = feed.get(Samples.MASK);
         if (mask == null || mask.rank() != 2) {
             return feed;
         }
         int tokens = mask.dim(1);
-        // A second sequence (an encoder's, of another length) is not the one this mask belongs to.
+        // A second sequence of another length (that of an encoder) does not belong to this mask.
         if (feed.values().stream().anyMatch(input -> input.dim(1) != tokens)) {
             return feed;
         }

@@ -2,7 +2,7 @@ package dev.quantline.onnx.runtime;
 
 /**
  * The process is ending and ONNX Runtime, which ends with it, failed for no other reason: nothing is wrong with the model or the data,
- * and another process may do the same again.
+ * and another process may succeed with the same call.
  */
 public final class ProcessEnding extends RuntimeException {
     private static final long serialVersionUID = 1;
@@ -12,12 +12,12 @@ public final class ProcessEnding extends RuntimeException {
         super("the process is ending", cause);
     }
 
-    /** What to throw for a failure of ONNX Runtime: the failure itself, or this where the process is ending. */
+    /** The exception for a failure of ONNX Runtime: the failure itself, or this one if the process is ending. */
     static RuntimeException or(RuntimeException failure) {
         return isUnderWay() ? new ProcessEnding(failure) : failure;
     }
 
-    /** The JVM answers only indirectly: hooks can no longer be removed once it has begun to run them. */
+    /** The JVM only answers indirectly: hooks can no longer be removed once it has begun to run them. */
     private static boolean isUnderWay() {
         if (NativeCalls.areStopped()) {
             return true;

@@ -17,14 +17,14 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * The processor this runs on.
+ * The processor that this process runs on.
  *
- * @param name         as it calls itself; the architecture where it does not say
- * @param architecture as Java calls it: {@code amd64}, {@code aarch64}
- * @param flags        what it can do, in Linux's words; empty where the system does not say
+ * @param name         its own name; the architecture if it does not state one
+ * @param architecture as Java names it: {@code amd64}, {@code aarch64}
+ * @param flags        its capabilities, as Linux names them; empty if the system does not list them
  */
 public record Processor(String name, String architecture, Set<String> flags) {
-    /** Instructions for products of 8-bit integers, the widest first, by Linux's flag. */
+    /** Instructions for products of 8-bit integers, by Linux flag. */
     private static final Map<String, String> X86 =
             Map.of("amx_int8", "AMX", "avx512_vnni", "AVX-512 VNNI", "avx_vnni", "AVX-VNNI");
 
@@ -36,7 +36,7 @@ public record Processor(String name, String architecture, Set<String> flags) {
         flags = Set.copyOf(flags);
     }
 
-    /** The one at hand. */
+    /** The processor of this process. */
     public static Processor current() {
         return CURRENT;
     }
@@ -49,7 +49,7 @@ public record Processor(String name, String architecture, Set<String> flags) {
         }
     }
 
-    /** Reads what Linux writes to {@code /proc/cpuinfo}. */
+    /** Parses the content of {@code /proc/cpuinfo}. */
     static Processor of(String architecture, String cpuinfo) {
         String name =
                 field(cpuinfo, "model name").or(() -> field(cpuinfo, "Model")).orElse(architecture);
@@ -69,12 +69,12 @@ public record Processor(String name, String architecture, Set<String> flags) {
                 .findFirst();
     }
 
-    /** Whether it has an instruction set, by Linux's flag. */
+    /** Whether it has an instruction set, by Linux flag. */
     public boolean has(String flag) {
         return flags.contains(flag);
     }
 
-    /** Its instructions for products of 8-bit integers, for people: {@code AMX, AVX-512 VNNI}. */
+    /** Its instructions for products of 8-bit integers, for users: {@code AMX, AVX-512 VNNI}. */
     public String integerInstructions() {
         boolean x86 = architecture.equals("amd64");
         var known = new TreeSet<String>();
@@ -89,14 +89,14 @@ public record Processor(String name, String architecture, Set<String> flags) {
     }
 
     /**
-     * Whether ONNX Runtime's kernels for unsigned activations and signed weights of 8 bits saturate here, found by running one: two
-     * products of 255 and 127 do not fit 16 bits.
+     * Whether ONNX Runtime's kernels for unsigned 8-bit activations and signed 8-bit weights saturate here, determined by running
+     * one: two products of 255 and 127 overflow 16 bits.
      */
     public static boolean saturates() {
         return Probe.SATURATES;
     }
 
-    /** Runs once, when it is first asked for. */
+    /** Runs once, when first used. */
     private static final class Probe {
         private static final int INPUTS = 64;
         private static final int OUTPUTS = 16;

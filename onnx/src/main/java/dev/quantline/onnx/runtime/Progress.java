@@ -1,19 +1,19 @@
 package dev.quantline.onnx.runtime;
 
-/** Hears how far a computation is. Called often; implementations throttle. */
+/** Receives the progress of a computation. Called often; implementations throttle. */
 @FunctionalInterface
 public interface Progress {
     /**
-     * @param fraction done, 0 to 1
-     * @param message  what is being done, for people
-     * @throws java.util.concurrent.CancellationException to stop the computation here
+     * @param fraction fraction done, 0 to 1
+     * @param message  the current activity, for users
+     * @throws java.util.concurrent.CancellationException to stop the computation
      */
     void report(double fraction, String message);
 
     /**
-     * The same of a training step, for those who draw its curve.
+     * The same for a training step, for implementations that plot its curve.
      *
-     * @throws java.util.concurrent.CancellationException to stop the computation here
+     * @throws java.util.concurrent.CancellationException to stop the computation
      */
     default void report(double fraction, String message, Learning learning) {
         report(fraction, message);
@@ -23,28 +23,28 @@ public interface Progress {
      * A point of a training curve.
      *
      * @param part    what is being trained; empty for everything
-     * @param step    steps taken
-     * @param steps   steps in all
-     * @param loss    of the step's batch; null before the first
-     * @param heldOut loss on samples that are not trained on; null where it was not measured
+     * @param step    number of steps taken
+     * @param steps   total number of steps
+     * @param loss    loss on the batch of the step; null before the first
+     * @param heldOut loss on held-out samples; null if not measured
      */
     record Learning(String part, int step, int steps, Double loss, Double heldOut) {}
 
-    /** Hears nothing. */
+    /** Ignores all reports. */
     static Progress none() {
         return (fraction, message) -> {};
     }
 
-    /** The part of this progress between two fractions, itself running from 0 to 1. */
+    /** The part of this progress between two fractions, which itself runs from 0 to 1. */
     default Progress part(double from, double to) {
         return new ProgressPart(this, from, to, "", "");
     }
 
     /**
-     * This progress of one thing among several.
+     * This progress for one of several things.
      *
-     * @param what begins its messages
-     * @param part names what is being trained
+     * @param what prefix of its messages
+     * @param part name of what is being trained
      */
     default Progress of(String what, String part) {
         return new ProgressPart(this, 0, 1, what + ": ", part);

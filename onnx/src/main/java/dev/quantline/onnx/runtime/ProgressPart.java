@@ -5,8 +5,8 @@ package dev.quantline.onnx.runtime;
  *
  * @param from   fraction of the whole where it begins
  * @param to     fraction of the whole where it ends
- * @param prefix before all its messages
- * @param part   name given to what is trained in it, unless it has one
+ * @param prefix prefix of all its messages
+ * @param part   name of what is trained in it, unless a report names its own
  */
 record ProgressPart(Progress whole, double from, double to, String prefix, String part) implements Progress {
     @Override

@@ -8,7 +8,7 @@ import dev.quantline.onnx.BadInput;
 
 /** Where a session computes: the one switch between CPU and GPU. */
 public sealed interface Provider {
-    /** The processor, with this many threads; 0 takes all cores. */
+    /** The processor, with this many threads; 0 means one per core. */
     record Cpu(int threads) implements Provider {}
 
     /** CUDA device number {@code device}, counted from 0. */
@@ -36,7 +36,7 @@ public sealed interface Provider {
                 default:
             }
         } catch (NumberFormatException e) {
-            // falls through to the message that names what would be right
+            // Falls through to the message that names valid values.
         }
         throw new BadInput("provider '" + text + "' is unknown: use cpu, cpu:THREADS, cuda or cuda:DEVICE");
     }
@@ -44,7 +44,7 @@ public sealed interface Provider {
     /**
      * Adds this provider to session options.
      *
-     * @throws BadInput when CUDA is asked for and the runtime or the machine has none
+     * @throws BadInput if CUDA is requested, but the runtime or the machine does not have it
      */
     default void addTo(OrtSession.SessionOptions options) throws OrtException {
         switch (this) {
@@ -52,7 +52,7 @@ public sealed interface Provider {
             case Cuda(int device) -> {
                 if (!OrtEnvironment.getAvailableProviders().contains(OrtProvider.CUDA)) {
                     throw new BadInput(
-                            "CUDA device " + device + " was asked for, and this build of ONNX Runtime has no CUDA"
+                            "CUDA device " + device + " was requested, but this build of ONNX Runtime has no CUDA"
                                     + " provider: use the GPU image (onnxruntime_gpu on the class path), or provider cpu");
                 }
                 try {

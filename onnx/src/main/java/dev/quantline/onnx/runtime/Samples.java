@@ -20,12 +20,12 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
- * A data set bound to the inputs of a model: names, types and shapes checked, images normalised. Where every input is a
- * sequence {@code [batch, tokens]} of open length, columns at the end that {@code attention_mask} hides from all rows of
- * a batch are cut off: the model computes the same for the others, and padding enters no statistic. Closing closes the data set.
+ * A data set bound to the inputs of a model: names, types and shapes are checked, images normalised. If every input is a
+ * sequence {@code [batch, tokens]} of open length, trailing columns that {@code attention_mask} hides in all rows of a batch are
+ * cut off: other outputs stay the same, and padding enters no statistic. Closing this closes the data set.
  */
 public final class Samples implements AutoCloseable {
-    /** What an input is called that says by 0 which tokens of {@code [batch, tokens]} are padding. */
+    /** Name of the input {@code [batch, tokens]} in which 0 marks padding. */
     public static final String MASK = "attention_mask";
 
     private final Dataset dataset;
@@ -37,20 +37,19 @@ public final class Samples implements AutoCloseable {
     private final boolean openLength;
 
     /**
-     * @param normalize by array name; the array named there may also feed the only input of a model that calls it
-     *                  something else
-     * @throws BadInput when an input has no array, or {@code normalize} names none
+     * @param normalize by array name; an array named there may also feed the only input of a model under another name
+     * @throws BadInput if an input has no array, or {@code normalize} names neither an array nor an input
      */
     public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize) {
         this(dataset, model, normalize, Map.of());
     }
 
     /**
-     * The same where inputs may have their samples elsewhere than along the first axis.
+     * The same for inputs whose batch axis may not be the first.
      *
      * @param dataset opened for this model
-     * @param stated  where inputs have their samples, as far as somebody said so
-     * @throws BadInput as above, and when it is not clear where an input has its samples
+     * @param stated  batch axes of inputs, as far as stated
+     * @throws BadInput as above, and if the batch axis of an input is ambiguous
      */
     public Samples(Dataset dataset, Graph model, Map<String, Normalization> normalize, Map<String, BatchAxis> stated) {
         this.dataset = dataset;
@@ -62,7 +61,7 @@ public final class Samples implements AutoCloseable {
                         .distinct()
                         .toList();
                 throw new BadInput("normalize names '" + name
-                        + "', which no array and no input of the model is called: " + ClosestName.hint(name, known));
+                        + "', which is neither an array nor an input of the model: " + ClosestName.hint(name, known));
             }
         }
         for (String input : inputs.keySet()) {
@@ -104,8 +103,8 @@ public final class Samples implements AutoCloseable {
     }
 
     /**
-     * Where outputs of a model have their samples: what becomes twice as long when one sample is run twice in a batch; those that have
-     * them nowhere, or several entries for each, are left out. A model that takes a fixed number of samples has them first.
+     * Batch axes of a model's outputs: the axis that doubles in length if one sample is run twice in a batch. Outputs without such an
+     * axis, or with several entries per sample, are left out. For a model with a fixed batch size it is the first axis.
      */
     public Map<String, BatchAxis> axes(Session session) {
         var found = new LinkedHashMap<String, BatchAxis>();
@@ -134,7 +133,7 @@ public final class Samples implements AutoCloseable {
         return twice;
     }
 
-    /** The only axis that differs; -1 when there is none, or more. */
+    /** The only axis that differs; -1 if there is none or more than one. */
     private static int longer(long[] one, long[] two) {
         int longer = -1;
         for (int axis = 0; axis < one.length; axis++) {
@@ -146,12 +145,12 @@ public final class Samples implements AutoCloseable {
         return longer;
     }
 
-    /** What of the data, and of what is said about it, is not used, and what was probably meant. */
+    /** Unused data and unused statements about it, with what was probably meant. */
     public List<String> unused() {
         return unused(Set.of());
     }
 
-    /** The same where something else than the model reads these arrays. */
+    /** The same if something other than the model reads these arrays. */
     public List<String> unused(Set<String> readElsewhere) {
         var found = new ArrayList<String>();
         dataset.names().stream()
@@ -162,7 +161,7 @@ public final class Samples implements AutoCloseable {
             if (dataset.type(array) != DataType.UINT8
                     && (normalize.containsKey(array) || normalize.containsKey(input))) {
                 found.add("normalize." + (normalize.containsKey(array) ? array : input) + " has no effect: array '"
-                        + array + "' is " + dataset.type(array) + ", and only UINT8 is normalized");
+                        + array + "' is " + dataset.type(array) + ", but only UINT8 is normalized");
             }
         });
         return found;
@@ -173,12 +172,12 @@ public final class Samples implements AutoCloseable {
         return dataset.size();
     }
 
-    /** Whether the samples differ in length: one at a time then comes without padding. */
+    /** Whether samples differ in length; run one at a time, they have no padding. */
     public boolean openLength() {
         return openLength;
     }
 
-    /** Inputs put together from several batches, without the columns at the end that are padding in all rows. */
+    /** Inputs combined from several batches, without the trailing columns that are padding in all rows. */
     public Map<String, Tensor> trimmed(Map<String, Tensor> feed) {
         if (!openLength) {
             return feed;
@@ -190,24 +189,24 @@ public final class Samples implements AutoCloseable {
         return trimmed;
     }
 
-    /** Where an input of the model has its samples. */
+    /** The batch axis of an input of the model. */
     public BatchAxis axis(String input) {
         return axes.getOrDefault(input, BatchAxis.FIRST);
     }
 
-    /** What the images that feed an input go through; empty where its array is fed as it is. */
+    /** The normalization of the images that feed an input; empty if its array is fed unchanged. */
     public Optional<Normalization> normalization(String input) {
         String array = arrays.get(input);
         return Optional.ofNullable(normalize.getOrDefault(array, normalize.get(input)))
                 .filter(stated -> dataset.type(array) == DataType.UINT8);
     }
 
-    /** Whether all inputs that differ between samples have them along the first axis. */
+    /** Whether every input that differs between samples has them on the first axis. */
     public boolean areFirst() {
         return axes.values().stream().allMatch(axis -> axis.isNone() || axis.equals(BatchAxis.FIRST));
     }
 
-    /** The data set behind it, for labels and scores. */
+    /** The underlying data set, for labels and scores. */
     public Dataset dataset() {
         return dataset;
     }
@@ -221,7 +220,7 @@ public final class Samples implements AutoCloseable {
                 batch -> action.accept(new Dataset.Batch(batch.first(), batch.size(), trimmed(batch.arrays()))));
     }
 
-    /** With all padding. */
+    /** Including all padding. */
     private void forEachFull(int from, int to, int size, Consumer<Dataset.Batch> action) {
         dataset.forEachBatch(from, to, batchSize(size), batch -> {
             var feed = new LinkedHashMap<String, Tensor>();
@@ -249,14 +248,14 @@ public final class Samples implements AutoCloseable {
         }
     }
 
-    /** The first sample, or as many as the model takes at once, with all its padding: none is larger. Empty where there are too few. */
+    /** The first sample, or as many as the model takes at once, with all padding, so that none is larger. Empty if there are too few. */
     Optional<Dataset.Batch> full() {
         var found = new ArrayList<Dataset.Batch>();
         forEachFull(0, Math.min(batchSize(1), size()), 1, found::add);
         return found.stream().findFirst();
     }
 
-    /** The batch size that is run when {@code wanted} samples are asked for: the model's own where it is fixed. */
+    /** The batch size that is run if {@code wanted} samples are requested: the model's own if it is fixed. */
     public int batchSize(int wanted) {
         for (var input : inputs.values()) {
             int axis = axis(input.getName()).axis();
@@ -268,7 +267,7 @@ public final class Samples implements AutoCloseable {
         return wanted;
     }
 
-    /** How many samples can be run at once without padding: one where lengths differ, else as many as wanted. */
+    /** How many samples can be run at once without padding: one if lengths differ, otherwise {@code wanted}. */
     public int unpadded(int wanted) {
         return openLength && inputs.containsKey(MASK) ? 1 : wanted;
     }
@@ -286,7 +285,7 @@ public final class Samples implements AutoCloseable {
         var wanted = ValueInfos.type(inputs.get(input))
                 .orElseThrow(() -> new BadInput("the model's input '" + input + "' is not a number tensor"));
         if (tensor.type() != wanted) {
-            throw new BadInput("array '" + array + "' is " + tensor.type() + ", the model's input '" + input
+            throw new BadInput("array '" + array + "' is " + tensor.type() + ", but the model's input '" + input
                     + "' takes " + wanted + (tensor.type() == DataType.UINT8 ? ": say how to normalize it" : ""));
         }
         checkShape(input, array, tensor);
@@ -305,7 +304,7 @@ public final class Samples implements AutoCloseable {
             fits = i == axis(input).axis() || declared.get()[i] < 0 || declared.get()[i] == shape[i];
         }
         if (!fits) {
-            throw new BadInput("array '" + array + "' is " + tensor + ", the model's input '" + input + "' takes "
+            throw new BadInput("array '" + array + "' is " + tensor + ", but the model's input '" + input + "' takes "
                     + Arrays.toString(declared.get()) + " (-1: any): " + Feeding.advice(input));
         }
     }
@@ -314,7 +313,7 @@ public final class Samples implements AutoCloseable {
         int size = tensor.type().isFloating() ? tensor.size() : 0;
         for (int i = 0; i < size; i++) {
             if (!Double.isFinite(tensor.get(i))) {
-                throw new BadInput("array '" + array + "' holds " + tensor.get(i) + ": remove NaN and infinity");
+                throw new BadInput("array '" + array + "' contains " + tensor.get(i) + ": remove NaN and infinity");
             }
         }
     }

@@ -28,14 +28,14 @@ import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 
-/** A model loaded into ONNX Runtime. Not for several threads at once: closing frees native memory. */
+/** A model loaded into ONNX Runtime. Not thread-safe: closing frees native memory. */
 public final class Session implements AutoCloseable {
     private static final OrtEnvironment ENVIRONMENT =
             OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
 
-    /** Above this many bytes ONNX Runtime takes constants from where they lie instead of from a message with copies. */
+    /** Above this many bytes, ONNX Runtime reads constants in place instead of from a serialized copy. */
     private static final long LARGEST_COPIED = 256L << 20;
-    /** Smaller constants stay in the message. */
+    /** Smaller constants are always serialized. */
     private static final int SMALLEST_SHARED = 1 << 10;
     /** Kernels read numbers of this many bytes at once. */
     private static final int ALIGNMENT = 8;
@@ -57,18 +57,18 @@ public final class Session implements AutoCloseable {
         });
     }
 
-    /** How far ONNX Runtime may change the graph it loads. */
+    /** How much ONNX Runtime may change the graph that it loads. */
     public enum Optimization {
         /** As written. */
         NONE(OrtSession.SessionOptions.OptLevel.NO_OPT),
         /** Rewrites that keep standard operators. */
         BASIC(OrtSession.SessionOptions.OptLevel.BASIC_OPT),
         /**
-         * Everything that leaves the arithmetic exact: products of quantized tensors are products of the floats they stand for. Integer
-         * kernels add two products in 16 bits on x86 processors without VNNI, and saturate.
+         * Everything that leaves the arithmetic exact: products of quantized tensors are products of the floats that they represent.
+         * Integer kernels would add two products in 16 bits on x86 processors without VNNI, and saturate.
          */
         EXACT(OrtSession.SessionOptions.OptLevel.ALL_OPT),
-        /** Everything, integer kernels included, as users run it. */
+        /** Everything, including integer kernels, as users run it. */
         ALL(OrtSession.SessionOptions.OptLevel.ALL_OPT);
 
         private final OrtSession.SessionOptions.OptLevel level;
@@ -79,11 +79,11 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Loads a graph. Threads of ONNX Runtime go to sleep at the end of a run instead of spinning on: what Java computes between two
-     * runs needs the cores.
+     * Loads a graph. Threads of ONNX Runtime sleep at the end of a run instead of spinning, because Java needs the cores between
+     * runs.
      *
-     * @throws BadInput      with ONNX Runtime's words when it refuses the model
-     * @throws ProcessEnding when it fails because the process ends, here and wherever a model is loaded or run
+     * @throws BadInput      with the words of ONNX Runtime if it rejects the model
+     * @throws ProcessEnding if it fails because the process is ending, here and wherever a model is loaded or run
      */
     public static Session open(Graph graph, Provider provider, Optimization optimization) {
         return open(graph, provider, optimization, LARGEST_COPIED);
@@ -101,7 +101,7 @@ public final class Session implements AutoCloseable {
             }
             return ENVIRONMENT.createSession(bytes, options);
         });
-        // Its kernels have packed what they multiply by.
+        // Kernels have packed the weights by now.
         shared.values().forEach(Tensor::unload);
         return session;
     }
@@ -122,9 +122,9 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Loads a file as its user would; external tensors are read from beside it.
+     * Loads a file as its user would; external tensors are read from the same folder.
      *
-     * @throws BadInput with ONNX Runtime's words when it refuses the model; when external data lies outside the model's folder
+     * @throws BadInput with the words of ONNX Runtime if it rejects the model; if external data is outside the model's folder
      */
     public static Session open(Path file, Provider provider, Optimization optimization) {
         checkPlaces(file);
@@ -132,10 +132,10 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Writes the graph that ONNX Runtime makes of a file at its highest level: what really runs.
+     * Writes the graph that ONNX Runtime makes of a file at its highest optimization level: what really runs.
      *
-     * @param target the graph; its large constants go to a file beside it
-     * @throws BadInput as {@link #open(Path, Provider, Optimization)} does
+     * @param target file for the graph; its large constants go to a file beside it
+     * @throws BadInput like {@link #open(Path, Provider, Optimization)}
      */
     public static void writeOptimized(Path file, Provider provider, Path target) {
         checkPlaces(file);
@@ -149,7 +149,7 @@ public final class Session implements AutoCloseable {
                 .close();
     }
 
-    /** ONNX Runtime follows what a model names. */
+    /** Checks paths of external data, because ONNX Runtime opens any path that a model names. */
     private static void checkPlaces(Path file) {
         try {
             ModelFile.externalFiles(file);
@@ -162,7 +162,7 @@ public final class Session implements AutoCloseable {
         OrtSession load(OrtSession.SessionOptions options) throws OrtException;
     }
 
-    /** @param constants what the session reads as long as it is open, filled by the loader */
+    /** @param constants what the session reads while it is open, filled by the loader */
     private static Session open(
             Provider provider, Optimization optimization, List<OnnxTensor> constants, Loader loader) {
         try (var options = new OrtSession.SessionOptions()) {
@@ -174,14 +174,14 @@ public final class Session implements AutoCloseable {
             return new Session(NativeCalls.make(() -> loader.load(options)), constants);
         } catch (OrtException e) {
             close(constants);
-            throw ProcessEnding.or(new BadInput("ONNX Runtime refuses the model: " + e.getMessage(), e));
+            throw ProcessEnding.or(new BadInput("ONNX Runtime rejects the model: " + e.getMessage(), e));
         }
     }
 
     /**
-     * ONNX Runtime's version, asked of its native library.
+     * The version of ONNX Runtime, as its native library states it.
      *
-     * @throws LinkageError when that cannot be loaded
+     * @throws LinkageError if the library cannot be loaded
      */
     public static String version() {
         return ENVIRONMENT.getVersion();
@@ -197,16 +197,17 @@ public final class Session implements AutoCloseable {
         return outputs;
     }
 
-    /** Runs the model and returns all {@link #outputs} by name, each a copy of its own. */
+    /** Runs the model and returns copies of all {@link #outputs} by name. */
     public Map<String, Tensor> run(Map<String, Tensor> inputs) {
         return run(inputs, outputs());
     }
 
     /**
-     * Runs the part of the model that {@code wanted} outputs need; nothing where none are wanted, which ONNX Runtime would refuse.
+     * Runs the part of the model that the {@code wanted} outputs need; nothing if none are wanted, which ONNX Runtime would
+     * reject.
      *
-     * @param inputs by name; more than the model takes may be given
-     * @throws BadInput when the inputs do not fit the model
+     * @param inputs by name; others than the model's are ignored
+     * @throws BadInput if the inputs do not fit the model
      */
     public Map<String, Tensor> run(Map<String, Tensor> inputs, Collection<String> wanted) {
         return wanted.isEmpty()
@@ -221,12 +222,12 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Runs the part of the model that {@code wanted} outputs need, and turns each into something else while the others still lie in
-     * ONNX Runtime's memory: only as many are in Java's at once as there are threads.
+     * Runs the part of the model that the {@code wanted} outputs need, and maps each output while the others are still in ONNX
+     * Runtime's memory: Java holds only as many at once as there are threads.
      *
-     * @param action takes the name and a copy of one output; called side by side
-     * @return what it gave, in the order of {@code wanted}
-     * @throws BadInput when the inputs do not fit the model
+     * @param action receives the name and a copy of one output; called in parallel
+     * @return its results, in the order of {@code wanted}
+     * @throws BadInput if the inputs do not fit the model
      */
     public <T> List<T> run(Map<String, Tensor> inputs, List<String> wanted, BiFunction<String, Tensor, T> action) {
         return run(
@@ -256,17 +257,17 @@ public final class Session implements AutoCloseable {
     }
 
     /**
-     * Runs the model and writes results into memory the caller owns.
+     * Runs the model and writes results into memory owned by the caller.
      *
-     * @param results output tensors by name, direct buffers of the right type and shape; overwritten
-     * @throws BadInput                 when inputs or results do not fit the model
-     * @throws IllegalArgumentException naming a result that does not lie in direct memory at a multiple of 8 bytes
+     * @param results output tensors by name, direct buffers of the right type and shape, which are overwritten
+     * @throws BadInput                 if inputs or results do not fit the model
+     * @throws IllegalArgumentException naming a result that is not in direct memory, aligned to 8 bytes
      */
     public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> results) {
         results.forEach((name, tensor) -> {
             if (!isReadInPlace(tensor.data())) {
                 throw new IllegalArgumentException(
-                        "'" + name + "' does not lie where ONNX Runtime can write it: direct memory, aligned");
+                        "'" + name + "' is not in direct, aligned memory, to which ONNX Runtime can write");
             }
         });
         var opened = new ArrayList<OnnxTensor>();
@@ -289,7 +290,8 @@ public final class Session implements AutoCloseable {
         var feed = new LinkedHashMap<String, Tensor>();
         for (String name : session.getInputNames()) {
             if (!inputs.containsKey(name)) {
-                throw new BadInput("input '" + name + "' of the model is missing; given are " + inputs.keySet());
+                throw new BadInput(
+                        "input '" + name + "' of the model is missing; the given ones are " + inputs.keySet());
             }
             feed.put(name, inputs.get(name));
         }
@@ -345,7 +347,7 @@ public final class Session implements AutoCloseable {
             case INT32 -> OnnxJavaType.INT32;
             case INT64 -> OnnxJavaType.INT64;
             case BOOL -> OnnxJavaType.BOOL;
-            default -> throw new BadInput("ONNX Runtime's Java interface takes no " + type + " tensors");
+            default -> throw new BadInput("ONNX Runtime's Java interface does not support " + type + " tensors");
         };
     }
 

@@ -10,7 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
-/** Tensors kept until this is closed: as many as {@link Spilling} allows in memory, the others in a file. */
+/** Tensors kept until this is closed: in memory up to the limit of {@link Spilling}, the others in a file. */
 public final class Spill implements AutoCloseable {
     private final Spilling spilling;
     private Path file;
@@ -18,18 +18,18 @@ public final class Spill implements AutoCloseable {
     private long left;
     private long end;
 
-    /** Nothing yet, and no file. */
+    /** Empty, without a file. */
     public Spill(Spilling spilling) {
         this.spilling = spilling;
         left = spilling.memory();
     }
 
-    /** A tensor that is kept. */
+    /** A stored tensor. */
     public sealed interface Kept {
-        /** All of it; not to be written to. */
+        /** The whole tensor, which must not be modified. */
         Tensor tensor();
 
-        /** Bytes from {@code from} on, as many as {@code into} has room for. */
+        /** Reads bytes starting at {@code from}, as many as {@code into} has room for. */
         void read(long from, ByteBuffer into);
     }
 
@@ -54,7 +54,7 @@ public final class Spill implements AutoCloseable {
         }
     }
 
-    /** Keeps a tensor, which must not be written to any more. */
+    /** Stores a tensor, which must not be modified afterwards. */
     public Kept keep(Tensor tensor) {
         long bytes = tensor.data().remaining();
         if (bytes <= left) {
@@ -86,7 +86,7 @@ public final class Spill implements AutoCloseable {
             for (long at = offset; into.hasRemaining(); ) {
                 int count = channel.read(into, at);
                 if (count < 0) {
-                    throw new IOException("the file is cut short");
+                    throw new IOException("the file is truncated");
                 }
                 at += count;
             }

@@ -4,13 +4,13 @@ import dev.quantline.onnx.BadInput;
 import java.nio.file.Path;
 
 /**
- * Where activations go that are kept for later.
+ * Where activations are kept for later.
  *
- * @param folder for those that do not fit into memory
- * @param memory bytes of them that may stay in memory, of all that one search or walk keeps; results do not depend on it
+ * @param folder for those that do not fit in memory
+ * @param memory bytes that may stay in memory, in total for one search or walk; results do not depend on it
  */
 public record Spilling(Path folder, long memory) {
-    /** Bytes in memory where nobody says otherwise. */
+    /** Default number of bytes in memory. */
     public static final long MEMORY = 512L << 20;
 
     public Spilling {
@@ -24,12 +24,12 @@ public record Spilling(Path folder, long memory) {
         return new Spilling(Path.of(System.getProperty("java.io.tmpdir")), MEMORY);
     }
 
-    /** For one of several that keep tensors at the same time. */
+    /** For one of several users that keep tensors at the same time. */
     public Spilling share(int users) {
         return new Spilling(folder, memory / users);
     }
 
-    /** Everything in a folder. */
+    /** Everything in a file in this folder. */
     public static Spilling all(Path folder) {
         return new Spilling(folder, 0);
     }

@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 
-/** A cursor over what samples should give, {@code [samples, ...]}, file after file: only the rows asked for are in memory. */
+/** A cursor over the targets of samples, {@code [samples, ...]}, file by file: only the requested rows are in memory. */
 public final class Targets implements AutoCloseable {
     private final List<Npz> files;
     private final String name;
@@ -15,7 +15,7 @@ public final class Targets implements AutoCloseable {
     private long left;
     private Npz.Rows rows;
 
-    /** @param tokens of a sequence as the data has it, padding included; below 0 where there are none */
+    /** @param tokens sequence length in the data, padding included; negative if there are no sequences */
     Targets(List<Npz> files, String name, long tokens) {
         this.files = files;
         this.name = name;
@@ -23,9 +23,9 @@ public final class Targets implements AutoCloseable {
     }
 
     /**
-     * The next rows, which lie in one file, as the batches of {@link Dataset#forEachBatch} do.
+     * The next rows, which must be in one file, as the batches of {@link Dataset#forEachBatch} are.
      *
-     * @throws BadInput when there are not as many
+     * @throws BadInput if there are not enough
      */
     public Tensor next(int count) {
         try {
@@ -48,8 +48,8 @@ public final class Targets implements AutoCloseable {
     }
 
     /**
-     * Rows that have an entry for each token, {@code [samples, tokens, ...]}, without the columns at the end that this batch was fed
-     * without, since they are padding in all of its samples; other rows as they are.
+     * For rows with an entry per token, {@code [samples, tokens, ...]}, cuts off the trailing columns that this batch was fed
+     * without, since they are padding in all of its samples; other rows are returned unchanged.
      */
     public Tensor trimmed(Tensor rows, Dataset.Batch fed) {
         var mask = fed.arrays().get(Samples.MASK);

@@ -10,23 +10,21 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-/** Tensors of several batches of samples by name, as many in memory as {@link Spilling} allows. */
+/** Tensors of several batches of samples by name, in memory up to the limit of {@link Spilling}. */
 public final class TensorBatches implements AutoCloseable {
     private final Spill spill;
     private final List<Map<String, Spill.Kept>> batches = new ArrayList<>();
 
-    /** No batch yet. */
+    /** Starts without batches. */
     public TensorBatches(Spilling spilling) {
         spill = new Spill(spilling);
     }
 
-    /** Adds a batch. */
     public void add(Map<String, Tensor> tensors) {
         batches.add(new LinkedHashMap<>());
         tensors.forEach((name, tensor) -> put(batches.size() - 1, name, tensor));
     }
 
-    /** Adds a tensor to a batch. */
     public void put(int batch, String name, Tensor tensor) {
         batches.get(batch).put(name, spill.keep(tensor));
     }
@@ -41,7 +39,7 @@ public final class TensorBatches implements AutoCloseable {
         return batches.get(batch).keySet();
     }
 
-    /** One tensor of a batch; null where it has none of that name. */
+    /** One tensor of a batch; null if it has none of that name. */
     public Tensor get(int batch, String name) {
         var kept = batches.get(batch).get(name);
         return kept == null ? null : kept.tensor();
@@ -59,7 +57,7 @@ public final class TensorBatches implements AutoCloseable {
         return get(batch, names(batch));
     }
 
-    /** One tensor of every batch, read when its turn comes. */
+    /** One tensor of every batch, read lazily. */
     public Stream<Tensor> all(String name) {
         return IntStream.range(0, size()).mapToObj(batch -> get(batch, name));
     }

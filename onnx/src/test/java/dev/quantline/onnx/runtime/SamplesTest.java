@@ -127,7 +127,7 @@ class SamplesTest {
         assertTrue(
                 refusal(model, Map.of("image", Tensor.zeros(DataType.UINT8, 1, 1)), Map.of("imgae", normalization))
                         .startsWith(
-                                "normalize names 'imgae', which no array and no input of the model is called: did you mean 'image'?"));
+                                "normalize names 'imgae', which is neither an array nor an input of the model: did you mean 'image'?"));
     }
 
     @Test
@@ -146,7 +146,7 @@ class SamplesTest {
             assertEquals(
                     List.of(
                             "array 'x1' of the data feeds no input of the model: did you mean 'x'?",
-                            "normalize.x has no effect: array 'x' is FLOAT, and only UINT8 is normalized"),
+                            "normalize.x has no effect: array 'x' is FLOAT, but only UINT8 is normalized"),
                     new Samples(data, taking(DataType.FLOAT, -1, 1), normalize).unused());
             assertEquals(
                     1,
@@ -311,7 +311,7 @@ class SamplesTest {
                 bound(model, Map.of("x", samples.reshape(2, 3, 1, 2)), Map.of()).axis("x"));
         assertEquals(placed, fedLast.arrays().get("x"));
         assertTrue(unclear(model, Map.of("x", samples.reshape(6, 1, 1, 2)), Map.of())
-                .contains("[0, 1] has the samples is not clear"));
+                .contains("it is not clear which of its axes [0, 1] counts the samples"));
         assertTrue(unclear(model, Map.of("x", samples.reshape(1, 2, 3, 2)), Map.of())
                 .contains("none of its axes"));
         assertTrue(unclear(model, Map.of("x", samples), Map.of("x", new BatchAxis(3)))

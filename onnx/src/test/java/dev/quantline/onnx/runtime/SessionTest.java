@@ -87,7 +87,7 @@ class SessionTest {
 
         assertTrue(assertThrows(BadInput.class, () -> Session.open(ghost, Provider.cpu(), Session.Optimization.ALL))
                 .getMessage()
-                .contains("ONNX Runtime refuses"));
+                .contains("ONNX Runtime rejects"));
         try (var session = Session.open(Networks.mlp(1), Provider.cpu(), Session.Optimization.ALL)) {
             assertTrue(assertThrows(BadInput.class, () -> session.run(Map.of()))
                     .getMessage()
