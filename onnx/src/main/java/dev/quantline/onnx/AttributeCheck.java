@@ -10,11 +10,11 @@ import java.util.function.LongSupplier;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
-/** Ranges of attributes. Native shape inference divides by some of them, and loops over others. */
+/** Checks the ranges of attributes. Native shape inference divides by some of them, and loops over others. */
 final class AttributeCheck {
-    /** Tensors of more axes have never been seen, and no kernel takes them. */
+    /** Tensors with more axes have never been seen, and no kernel supports them. */
     private static final int MOST_AXES = 64;
-    /** Operators of these sets share the meaning of their attributes' names. */
+    /** Operator sets that agree on the meaning of attribute names. */
     private static final Set<String> DOMAINS = Set.of("", "ai.onnx", "com.microsoft");
 
     private record Range(long least, LongSupplier most) {
@@ -60,7 +60,7 @@ final class AttributeCheck {
             Map.entry("scan_input_axes", AXIS),
             Map.entry("scan_output_axes", AXIS),
             Map.entry("shape", ELEMENTS));
-    /** Operators in which an attribute of that name is something else: sizes that may be negative, or 0 for what the shape says. */
+    /** Operators in which an attribute of that name means something else: possibly negative sizes, or 0 for a size given by the shape. */
     private static final Map<String, Set<String>> OTHERWISE = Map.of(
             "num_heads",
             Set.of("RotaryEmbedding"),
@@ -74,7 +74,7 @@ final class AttributeCheck {
     private AttributeCheck() {}
 
     /**
-     * Holds every attribute of a node against its range.
+     * Checks every attribute of a node against its range.
      *
      * @throws BadInput naming the node, the attribute and its range
      */
@@ -82,7 +82,7 @@ final class AttributeCheck {
         var seen = new HashSet<String>();
         for (var attribute : node.getAttributeList()) {
             if (!seen.add(attribute.getName())) {
-                throw refused(node, attribute.getName(), "is there twice");
+                throw refused(node, attribute.getName(), "occurs twice");
             }
             if (DOMAINS.contains(node.getDomain())) {
                 check(node, attribute);
@@ -95,11 +95,11 @@ final class AttributeCheck {
         var range = RANGES.get(name);
         if (range != null && !OTHERWISE.getOrDefault(name, Set.of()).contains(node.getOpType())) {
             values(attribute).filter(value -> !range.has(value)).findFirst().ifPresent(value -> {
-                throw refused(node, name, "is " + value + ", and must be " + range);
+                throw refused(node, name, "is " + value + ", but must be " + range);
             });
         }
         if (name.equals("perm") && !isPermutation(attribute.getIntsList())) {
-            throw refused(node, name, "is " + attribute.getIntsList() + ", which is no permutation of the axes");
+            throw refused(node, name, "is " + attribute.getIntsList() + ", which is not a permutation of the axes");
         }
         if (Stream.concat(Stream.of(attribute.getF()), attribute.getFloatsList().stream())
                 .anyMatch(f -> f.isNaN())) {

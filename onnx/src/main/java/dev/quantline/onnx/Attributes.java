@@ -29,7 +29,7 @@ final class Attributes {
             }
             case Tensor tensor -> attribute.setType(AttributeType.TENSOR).setT(TensorProtos.toProto(name, tensor));
             default ->
-                throw new IllegalArgumentException("attribute " + name + ": no ONNX form for " + value.getClass());
+                throw new IllegalArgumentException("attribute " + name + ": ONNX has no form for " + value.getClass());
         }
         return attribute.build();
     }

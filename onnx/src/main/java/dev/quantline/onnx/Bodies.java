@@ -7,11 +7,11 @@ import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 
-/** Graphs that nodes have as attributes: the bodies of If, Loop and Scan. */
+/** Graphs in attributes of nodes: the bodies of If, Loop and Scan. */
 public final class Bodies {
     private Bodies() {}
 
-    /** The bodies in an attribute, none in most. */
+    /** The bodies in an attribute, usually none. */
     public static List<GraphProto> of(AttributeProto attribute) {
         return attribute.hasG()
                 ? Stream.concat(Stream.of(attribute.getG()), attribute.getGraphsList().stream())
@@ -26,7 +26,7 @@ public final class Bodies {
                 .toList();
     }
 
-    /** The attribute with every body changed. */
+    /** The attribute with {@code change} applied to every body. */
     public static AttributeProto changed(AttributeProto attribute, UnaryOperator<GraphProto> change) {
         if (of(attribute).isEmpty()) {
             return attribute;

@@ -4,16 +4,16 @@ import java.util.Collection;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The right name that an unknown one was probably meant to be. */
+/** Finds the known name that an unknown one was probably meant to be. */
 public final class ClosestName {
-    /** So many letters of a name may be wrong, as a share of the longer of the two; one always may. */
+    /** Largest share of wrong letters, relative to the longer of the two names; a single one is always allowed. */
     private static final double WRONG = 1.0 / 3;
-    /** More names than these are no advice. */
+    /** Longer lists of names are no help. */
     private static final int LISTED = 16;
 
     private ClosestName() {}
 
-    /** The known name with the fewest letters to change, the first of several; empty where none is like it. */
+    /** The known name with the fewest letters to change, the first one of ties; empty if none is similar. */
     public static Optional<String> to(String word, Collection<String> known) {
         String nearest = null;
         int least = Integer.MAX_VALUE;
@@ -27,7 +27,7 @@ public final class ClosestName {
         return Optional.ofNullable(nearest);
     }
 
-    /** What a message about an unknown name ends with: the name that was probably meant, or else those there are. */
+    /** The end of a message about an unknown name: the name that was probably meant, or else the existing names. */
     public static String hint(String word, Collection<String> known) {
         return to(word, known)
                 .map(name -> "did you mean '" + name + "'?")
@@ -38,7 +38,7 @@ public final class ClosestName {
                                 + (known.size() > LISTED ? " and " + (known.size() - LISTED) + " more" : ""));
     }
 
-    /** Letters to insert, leave out, replace or swap with their neighbour (Damerau, optimal string alignment). */
+    /** Number of letters to insert, delete, replace or swap with their neighbour (Damerau, optimal string alignment). */
     private static int changes(String from, String to) {
         var counts = new int[from.length() + 1][to.length() + 1];
         for (int i = 0; i <= from.length(); i++) {

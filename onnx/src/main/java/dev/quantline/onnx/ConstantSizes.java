@@ -9,22 +9,22 @@ import java.util.Set;
 import java.util.function.DoublePredicate;
 
 /**
- * Sizes that constants of a model ask for. Expand, Tile, OneHot and others make a tensor of any size from a few bytes; where the
- * bytes are a constant, the tensor is held against {@link Limit#ELEMENTS} before anything is allocated. Also integer divisors of 0,
- * which end the process.
+ * Checks sizes given by constants of a model. Expand, Tile, OneHot and others make a tensor of any size from a few bytes; if those
+ * bytes are a constant, the size is checked against {@link Limit#ELEMENTS} before anything is allocated. Also checks integer
+ * divisors of 0, which kill the process.
  */
 final class ConstantSizes {
-    /** Constants of more elements are no sizes, axes or counts. */
+    /** Constants with more elements are not sizes, axes or counts. */
     private static final int MOST = 64;
-    /** No axis of a picture grows by more. */
+    /** Largest scale of an axis of an image. */
     private static final double MOST_SCALE = 1 << 12;
-    /** Operators whose size is the product of a constant input, and which input that is. */
+    /** Operators whose output size is the product of a constant input, and the index of that input. */
     private static final Map<String, Integer> PRODUCTS =
             Map.of("Expand", 1, "ConstantOfShape", 0, "Tile", 1, "Reshape", 1, "AffineGrid", 1);
-    /** Operators that make as many elements as a constant input says. */
+    /** Operators whose number of output elements follows from a constant input, and the index of that input. */
     private static final Map<String, Integer> COUNTS =
             Map.of("OneHot", 1, "TopK", 1, "HannWindow", 0, "HammingWindow", 0, "BlackmanWindow", 0, "DFT", 1);
-    /** One axis of such a tensor is this many times smaller than all of it, at least. */
+    /** Lower bound on the ratio between the size of such a tensor and one of its axes. */
     private static final int BESIDES = 8;
 
     private static final Set<Integer> INTEGERS = Set.of(
@@ -40,9 +40,9 @@ final class ConstantSizes {
     private ConstantSizes() {}
 
     /**
-     * Looks at one node.
+     * Checks one node.
      *
-     * @param constants of the graph and those around it, by name
+     * @param constants of the graph and the graphs around it, by name
      * @throws BadInput naming the node and the limit
      */
     static void check(NodeProto node, Map<String, TensorProto> constants) {
@@ -105,11 +105,11 @@ final class ConstantSizes {
     private static void bound(NodeProto node, double elements) {
         if (!(elements <= Limit.ELEMENTS.value())) {
             throw refused(
-                    node, "makes a tensor of %.0f elements or more: %s".formatted(elements, Limit.ELEMENTS.words()));
+                    node, "produces a tensor of %.0f elements or more: %s".formatted(elements, Limit.ELEMENTS.words()));
         }
     }
 
-    /** In float64, which holds what would overflow an integer. Sizes of 0 and -1 stand for others. */
+    /** In float64, which represents numbers that would overflow an integer. Sizes of 0 and -1 are placeholders. */
     private static double product(double[] sizes) {
         return Arrays.stream(sizes).map(size -> Math.max(1, size)).reduce(1, (a, b) -> a * b);
     }
@@ -124,7 +124,7 @@ final class ConstantSizes {
                 : Optional.empty();
     }
 
-    /** The values of a small constant input, empty where it is none. */
+    /** The values of a small constant input; empty if it is not one. */
     private static Optional<double[]> values(NodeProto node, int input, Map<String, TensorProto> constants) {
         return constant(node, input, constants)
                 .filter(tensor -> !ExternalData.isIn(tensor)

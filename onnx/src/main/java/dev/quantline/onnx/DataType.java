@@ -37,22 +37,22 @@ public enum DataType {
         this.bits = bits;
     }
 
-    /** The number ONNX files use for this type. */
+    /** The number of this type in ONNX files. */
     public int code() {
         return code;
     }
 
-    /** Width of one element in bits; 4-bit types are packed two a byte, the first in the low half. */
+    /** Width of one element in bits; 4-bit types are packed two per byte, the first in the low nibble. */
     public int bits() {
         return bits;
     }
 
-    /** Bytes that {@code elements} elements take, packed. */
+    /** Number of bytes for {@code elements} packed elements. */
     public long bytes(long elements) {
         return Math.ceilDiv(Math.multiplyExact(elements, bits), 8L);
     }
 
-    /** Whether the type has fractions. */
+    /** Whether the type is a floating-point type. */
     public boolean isFloating() {
         return this == FLOAT || this == DOUBLE || this == FLOAT16 || this == BFLOAT16;
     }

@@ -11,9 +11,9 @@ import org.bytedeco.onnx.OpSchema;
 import org.bytedeco.onnx.OpSchemaRegistry;
 
 /**
- * Element types of tensors, also where shape inference cannot tell: behind operators of other domains it knows nothing. An operator
- * of ONNX's own names a type for each operand, and operands of one name have one type, so a FLOAT weight fixes the type of what
- * it is multiplied by, and that the type of whatever was computed from the same.
+ * Element types of tensors, including those that shape inference cannot determine: it knows nothing after operators of other
+ * domains. A standard operator names a type variable for each operand, and operands with the same variable have the same type, so a
+ * FLOAT weight determines the type of the tensor that it multiplies, and that of everything computed from it in turn.
  */
 public final class ElementTypes {
     private final Map<String, DataType> known = new LinkedHashMap<>();
@@ -27,7 +27,7 @@ public final class ElementTypes {
         graph.initializers().forEach((name, tensor) -> known.put(name, tensor.type()));
     }
 
-    /** Types by tensor name, of those that can be told. */
+    /** Types by tensor name, as far as they can be determined. */
     public static Map<String, DataType> of(Graph graph) {
         var types = new ElementTypes(graph);
         var groups = new ArrayList<List<String>>();
@@ -51,7 +51,7 @@ public final class ElementTypes {
         return known.size() > before;
     }
 
-    /** Tensors of a node that have the same type, whatever it is. */
+    /** Groups of tensors of a node that have the same type, whatever it is. */
     private List<List<String>> alike(Node node) {
         var schema = node.domain().isEmpty()
                 ? schemas.computeIfAbsent(node.op(), op -> Optional.ofNullable(OpSchemaRegistry.Schema(op, opset, "")))

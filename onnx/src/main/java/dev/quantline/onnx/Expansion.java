@@ -10,11 +10,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * How large a model becomes when its functions are written out where they are called, found without writing them out: a few
- * hundred bytes of file can stand for any number of nodes, or call themselves.
+ * The size of a model once its functions are inlined, computed without inlining them: a few hundred bytes of file can
+ * expand to any number of nodes, or call themselves.
  */
 final class Expansion {
-    /** What one protobuf message can hold. */
+    /** Largest size of one protobuf message. */
     private static final long MOST_BYTES = Integer.MAX_VALUE;
 
     private static final int DEEPEST = 100;
@@ -23,7 +23,7 @@ final class Expansion {
     private final Map<String, Size> sizes = new HashMap<>();
     private final Set<String> open = new HashSet<>();
 
-    /** What nodes become; where that is past all bounds, the largest number there is. */
+    /** The size that nodes expand to, capped far above any limit. */
     private record Size(long nodes, long bytes) {
         static final Size NONE = new Size(0, 0);
 
@@ -41,9 +41,9 @@ final class Expansion {
     }
 
     /**
-     * Makes sure that a model can be written out.
+     * Checks that the functions of a model can be inlined.
      *
-     * @throws BadInput naming the function that calls itself, lies too deep in others, or makes too much
+     * @throws BadInput naming the function that calls itself, is nested too deeply or expands to too much
      */
     static void check(ModelProto model, Map<String, FunctionProto> functions) {
         var expansion = new Expansion(functions);
@@ -51,8 +51,8 @@ final class Expansion {
         long most = Limit.NODES.value();
         var whole = expansion.sizeOf(model.getGraph().getNodeList());
         if (whole.nodes > most || whole.bytes > MOST_BYTES) {
-            throw new BadInput("written out where they are called, the model's functions make more than " + most
-                    + " nodes or " + MOST_BYTES + " bytes: export the model without functions");
+            throw new BadInput("inlined, the model's functions make more than " + most + " nodes or " + MOST_BYTES
+                    + " bytes: export the model without functions");
         }
     }
 
@@ -65,7 +65,7 @@ final class Expansion {
             throw new BadInput("function '" + function + "' calls itself: export the model without functions");
         }
         if (open.size() > DEEPEST) {
-            throw new BadInput("functions call each other more than " + DEEPEST + " deep, down to '" + function
+            throw new BadInput("functions call each other more than " + DEEPEST + " levels deep, down to '" + function
                     + "': export the model without functions");
         }
         var size = sizeOf(functions.get(function).getNodeList());

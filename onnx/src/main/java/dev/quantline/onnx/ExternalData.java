@@ -13,15 +13,15 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Tensors that lie in files beside a model. They are memory mapped, and written one after the other: none is ever copied whole.
- * A location that is absolute, climbs out of the model's folder or is a link is refused.
+ * Tensors in files beside a model. They are memory mapped when read, and written one after the other: none is ever copied as a
+ * whole. A location that is absolute, leaves the model's folder or is a link is rejected.
  */
 final class ExternalData {
     /** Tensors begin at multiples of a page, so that every reader can map them. */
     private static final long PAGE = 4096;
-    /** Smaller tensors stay in the model: readers want shapes and axes without another file. */
+    /** Smaller tensors stay in the model, because readers need shapes and axes without another file. */
     private static final int SMALLEST = 1024;
-    /** The JDK copies heap memory into direct memory of the same size before it writes it. */
+    /** The JDK copies heap memory into direct memory of the same size before writing it. */
     private static final int CHUNK = 1 << 20;
 
     private ExternalData() {}
@@ -31,9 +31,9 @@ final class ExternalData {
     }
 
     /**
-     * The file a tensor lies in, relative to the model's folder.
+     * The file that contains a tensor, relative to the model's folder.
      *
-     * @throws BadInput when that is no place inside the folder
+     * @throws BadInput if it is not a path inside the folder
      */
     static Path location(TensorProto tensor) {
         String location = entries(tensor).getOrDefault("location", "");
@@ -49,9 +49,9 @@ final class ExternalData {
     }
 
     /**
-     * The file a tensor lies in.
+     * The file that contains a tensor.
      *
-     * @throws BadInput when it is missing, or no plain file inside the folder
+     * @throws BadInput if it is missing, or not a plain file inside the folder
      */
     static Path file(Path folder, TensorProto tensor) {
         var location = location(tensor);
@@ -85,10 +85,11 @@ final class ExternalData {
                     ? Long.parseLong(entries.get("length"))
                     : type.bytes(Tensor.count(shape));
             if (offset < 0 || length < 0 || length > channel.size() || offset > channel.size() - length) {
-                throw new BadInput("external data '" + entries.get("location") + "' is shorter than the tensor needs");
+                throw new BadInput(
+                        "external data '" + entries.get("location") + "' is shorter than the tensor requires");
             }
             if (length > Integer.MAX_VALUE) {
-                throw new BadInput("takes " + length + " bytes, and one tensor may take 2 GB");
+                throw new BadInput("takes " + length + " bytes, but one tensor can take at most 2 GB");
             }
             return new Tensor(type, shape, channel.map(FileChannel.MapMode.READ_ONLY, offset, length));
         } catch (BadInput bad) {
@@ -107,12 +108,12 @@ final class ExternalData {
         return entries;
     }
 
-    /** Whether a tensor is large enough to lie beside the model. */
+    /** Whether a tensor is large enough to be stored beside the model. */
     static boolean fits(Tensor tensor) {
         return tensor.data().capacity() >= SMALLEST;
     }
 
-    /** The declaration of a tensor that begins at a byte of a file beside the model. */
+    /** The declaration of a tensor that begins at {@code offset} in a file beside the model. */
     static TensorProto declared(String name, Tensor tensor, String location, long offset) {
         return TensorProtos.header(name, tensor)
                 .setDataLocation(TensorProto.DataLocation.EXTERNAL)
@@ -126,7 +127,7 @@ final class ExternalData {
         return StringStringEntryProto.newBuilder().setKey(key).setValue(value).build();
     }
 
-    /** Writes a tensor behind what is there and says where it begins. */
+    /** Appends a tensor to a file and returns the offset at which it begins. */
     static long append(FileChannel file, Tensor tensor) throws IOException {
         long offset = Math.ceilDiv(file.size(), PAGE) * PAGE;
         long at = offset;

@@ -19,11 +19,11 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Versions of operator sets of a model and its functions, which may be written in others. ONNX's own operators are converted to the
- * newest version among them; other operator sets must agree.
+ * Operator set versions of a model and its functions, which may differ. Standard operators are converted to the newest version
+ * among them; other operator sets must agree.
  */
 final class FunctionVersions {
-    /** Larger constants are shown to the converter as inputs. */
+    /** Larger constants are presented to the converter as inputs. */
     private static final int LARGE = 4096;
 
     private final Map<String, Long> imports = new LinkedHashMap<>();
@@ -48,7 +48,7 @@ final class FunctionVersions {
                 if (differs && !domain(imported).isEmpty() && !own.contains(domain(imported))) {
                     throw new BadInput(
                             "function '" + function.getName() + "' is written in version " + imported.getVersion()
-                                    + " of operator set '" + imported.getDomain() + "', and others in version " + other
+                                    + " of operator set '" + imported.getDomain() + "', but others in version " + other
                                     + ": export the model with one");
                 }
             }
@@ -63,7 +63,7 @@ final class FunctionVersions {
         return imported.getDomain().equals("ai.onnx") ? "" : imported.getDomain();
     }
 
-    /** Version of ONNX's own operators a function is written in; 0 when it uses none. */
+    /** Version of the standard operators in which a function is written; 0 if it uses none. */
     private static long version(FunctionProto function) {
         return function.getOpsetImportList().stream()
                 .filter(imported -> domain(imported).isEmpty())
@@ -72,7 +72,7 @@ final class FunctionVersions {
                 .orElse(0);
     }
 
-    /** What the model without functions imports: no longer the domains that only functions had. */
+    /** Imports of the model without functions: domains that only functions used are dropped. */
     List<OperatorSetIdProto> imports(List<NodeProto> nodes) {
         var used = new HashSet<String>();
         nodes.forEach(node -> addDomains(node, used));
@@ -134,7 +134,7 @@ final class FunctionVersions {
                 .build();
     }
 
-    /** Nodes of a function in the common version; their constants may be nodes of their own then. */
+    /** Nodes of a function in the common version, possibly with additional nodes for constants. */
     List<NodeProto> converted(FunctionProto function, List<NodeProto> nodes) {
         long version = version(function);
         return version == 0 || version == common
@@ -179,7 +179,7 @@ final class FunctionVersions {
         return draft;
     }
 
-    /** Versions behind the library's newest differ in nothing that can be converted. */
+    /** Versions beyond the library's newest differ in nothing that needs conversion. */
     private Graph convert(Graph draft) {
         int newest = (int) Math.min(common, KnownPart.OPSET);
         return draft.opset() < newest ? OnnxLibrary.convert(draft, newest) : draft;

@@ -13,16 +13,16 @@ import java.util.Map;
 import java.util.stream.Collectors;
 
 /**
- * Writes out functions that a model defines itself, where they are called: in the main graph, in bodies and in each other. Each
- * call then has nodes and tensors of its own, which is what quantizing it needs. Names inside are those of the function behind
- * the name of the call.
+ * Inlines functions that a model defines itself wherever they are called: in the main graph, in bodies and in each other. Each
+ * call then has its own nodes and tensors, which quantization needs. Names inside a call are those of the function, prefixed
+ * with the name of the call.
  */
 final class Functions {
     private static final int LONGEST_PREFIX = 200;
 
     private final Map<String, FunctionProto> functions = new LinkedHashMap<>();
     private final FunctionVersions versions;
-    /** Names in use, with the number that the next of that name gets. */
+    /** Names in use, with the next number to append to each. */
     private final Map<String, Integer> taken = new HashMap<>();
 
     private Functions(ModelProto model) {
@@ -35,7 +35,7 @@ final class Functions {
     /**
      * The model without functions.
      *
-     * @throws BadInput when a function calls itself or the whole grows too large, or versions of operator sets do not go together
+     * @throws BadInput if a function calls itself, the result is too large, or operator set versions are incompatible
      */
     static ModelProto writtenOut(ModelProto model) {
         return model.getFunctionsCount() == 0 ? model : new Functions(model).run(model);
@@ -163,11 +163,11 @@ final class Functions {
                         .findFirst()
                         .orElse("")
                 : call.getName();
-        // Names of calls in calls would grow with every level.
+        // Otherwise names would grow with every level of calls within calls.
         return name.substring(0, Math.min(LONGEST_PREFIX, name.length())) + "/";
     }
 
-    /** What a body of the call reads has the names of the call's surroundings, not of the function's. */
+    /** A body passed by a call uses names from the surroundings of the call, not of the function. */
     private static void refuseBodies(FunctionProto function, NodeProto call) {
         call.getAttributeList().stream()
                 .filter(attribute -> !Bodies.of(attribute).isEmpty())
@@ -182,7 +182,7 @@ final class Functions {
         return nodes.stream().map(node -> bound(node, attributes)).toList();
     }
 
-    /** Attributes that stand for the function's own have the call's value, or the function's own, or are left out. */
+    /** Replaces attribute references by the value in the call, or else the function's default, or else omits the attribute. */
     private static NodeProto bound(NodeProto node, Map<String, AttributeProto> attributes) {
         var changed = node.toBuilder().clearAttribute();
         for (var attribute : node.getAttributeList()) {

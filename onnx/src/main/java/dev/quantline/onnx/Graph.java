@@ -17,11 +17,10 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /**
- * A model open for editing: nodes in an order that can run, initializers by name, inputs and outputs. Everything else
- * of the file (metadata, documentation, other operator sets) is carried along untouched. Functions that the model defines itself are
- * written out where they are called.
+ * A model open for editing: nodes in an executable order, initializers by name, inputs and outputs. Everything else in the file
+ * (metadata, documentation, other operator sets) is carried along unchanged. Functions that the model itself defines are inlined.
  *
- * <p>Passes take a graph and return a changed {@link #copy}; copies share tensors, which are never written.
+ * <p>Passes take a graph and return a changed {@link #copy}; copies share tensors, which are never modified.
  */
 public final class Graph {
     private final ModelProto frame;
@@ -44,7 +43,7 @@ public final class Graph {
         this.nodes = new ArrayList<>(nodes);
     }
 
-    /** An empty graph at the given opset of ONNX's own operators. */
+    /** An empty graph at the given opset of the standard operators. */
     public static Graph empty(int opset) {
         var frame = ModelProto.newBuilder()
                 .setIrVersion(irVersion(opset))
@@ -56,9 +55,9 @@ public final class Graph {
     }
 
     /**
-     * Opens a parsed model whose tensors are inline; files go through {@link ModelFile}.
+     * Opens a parsed model whose tensors are inline; files are read by {@link ModelFile}.
      *
-     * @throws BadInput naming the tensor that cannot be decoded, or the function that cannot be written out
+     * @throws BadInput naming the tensor that cannot be decoded, or the function that cannot be inlined
      */
     public static Graph of(ModelProto model) {
         return of(model, TensorProtos::fromProto);
@@ -98,12 +97,12 @@ public final class Graph {
         Tensor read(TensorProto proto);
     }
 
-    /** The whole as one protobuf message with inline tensors; fails above protobuf's 2 GB. */
+    /** The model as one protobuf message with inline tensors; fails above protobuf's limit of 2 GB. */
     public ModelProto toProto() {
         return toProto(TensorProtos::toProto);
     }
 
-    /** The same with these constants declared only: whoever loads it must bring their values. */
+    /** The same with these constants only declared: their values must be provided when the model is loaded. */
     public ModelProto toProtoWithout(Set<String> constants) {
         return toProto((name, tensor) -> constants.contains(name)
                 ? ExternalData.declared(name, tensor, "memory", 0)
@@ -127,12 +126,12 @@ public final class Graph {
         return new Graph(frame, inputs, outputs, initializers, nodes);
     }
 
-    /** A copy with the given parts of the file around the graph changed. */
+    /** A copy in which {@code change} was applied to the parts of the file around the graph. */
     private Graph withFrame(UnaryOperator<ModelProto.Builder> change) {
         return new Graph(change.apply(frame.toBuilder()).build(), inputs, outputs, initializers, nodes);
     }
 
-    /** A copy that declares {@code version} of the operator set {@code domain} (empty: ONNX's own). Nodes are not converted. */
+    /** A copy that declares {@code version} of the operator set {@code domain} (empty: standard). Nodes are not converted. */
     public Graph withOpset(String domain, int version) {
         return withFrame(frame -> {
             var others = frame.getOpsetImportList().stream()
@@ -167,7 +166,7 @@ public final class Graph {
         return entries;
     }
 
-    /** Version of ONNX's own operator set the graph is written in. */
+    /** Version of the standard operator set in which the graph is written. */
     public int opset() {
         return frame.getOpsetImportList().stream()
                 .filter(imported -> sameDomain(imported.getDomain(), ""))
@@ -192,12 +191,12 @@ public final class Graph {
         return outputs;
     }
 
-    /** Constants by name, open for editing. */
+    /** Constants by name, which may be edited. */
     public Map<String, Tensor> initializers() {
         return initializers;
     }
 
-    /** Nodes in an order that can run, open for editing. */
+    /** Nodes in an executable order, which may be edited. */
     public List<Node> nodes() {
         return nodes;
     }
@@ -207,23 +206,23 @@ public final class Graph {
         return nodes.stream().filter(node -> node.name().equals(name)).findFirst();
     }
 
-    /** Puts a node in the place of the one of its name. */
+    /** Replaces the node of the same name. */
     public void replace(Node changed) {
         nodes.replaceAll(node -> node.name().equals(changed.name()) ? changed : node);
     }
 
-    /** A fresh index of producers and consumers. */
+    /** A new index of producers and consumers. */
     public GraphIndex index() {
         return new GraphIndex(this);
     }
 
-    /** Replaces every node by what {@code change} makes of it; the list may be empty or longer. */
+    /** Replaces every node by the result of {@code change}, which may be empty or several nodes. */
     public void rewrite(Function<Node, List<Node>> change) {
         nodes = new ArrayList<>(
                 nodes.stream().flatMap(node -> change.apply(node).stream()).toList());
     }
 
-    /** A tensor or node name not used so far, {@code base} itself if it is free. */
+    /** An unused tensor or node name: {@code base} itself if it is free. */
     public String fresh(String base) {
         if (taken.isEmpty()) {
             frame.getGraph().getInitializerList().forEach(tensor -> taken.add(tensor.getName()));
@@ -244,25 +243,25 @@ public final class Graph {
         return name;
     }
 
-    /** Adds a constant under a fresh name made from {@code base} and returns that name. */
+    /** Adds a constant under an unused name derived from {@code base} and returns that name. */
     public String addConstant(String base, Tensor tensor) {
         String name = fresh(base);
         initializers.put(name, tensor);
         return name;
     }
 
-    /** Adds a node behind all others and returns the name of its output. */
+    /** Appends a node and returns the name of its output. */
     public String add(Node node) {
         nodes.add(node);
         return node.output();
     }
 
-    /** Puts nodes into an order that can run. @throws BadInput naming a node on a cycle or one that reads what nobody makes */
+    /** Sorts nodes into an executable order. @throws BadInput naming a node on a cycle or one that reads a tensor without producer */
     public void sort() {
         nodes = new ArrayList<>(Ordering.topological(this, frame.getGraph()));
     }
 
-    /** Removes nodes and initializers that no output depends on. Expects nodes in order. */
+    /** Removes nodes and initializers that no output depends on. Requires sorted nodes. */
     public void prune() {
         var needed = new HashSet<String>();
         outputs.forEach(output -> needed.add(output.getName()));

@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
-/** Who makes and who reads each tensor of a graph, as it was when the index was taken. */
+/** Producers and consumers of the tensors of a graph, as it was when the index was built. */
 public final class GraphIndex {
     private final Graph graph;
     private final Map<String, Node> producers = new HashMap<>();
@@ -30,17 +30,17 @@ public final class GraphIndex {
         }
     }
 
-    /** The node that makes {@code tensor}; empty for graph inputs and initializers. */
+    /** The node that computes {@code tensor}; empty for graph inputs and initializers. */
     public Optional<Node> producer(String tensor) {
         return Optional.ofNullable(producers.get(tensor));
     }
 
-    /** The producer if it is one of these ONNX operators. */
+    /** The producer if it is one of these standard operators. */
     public Optional<Node> producer(String tensor, String... ops) {
         return producer(tensor).filter(node -> node.is(ops));
     }
 
-    /** Whether one of ONNX's own operators makes {@code tensor} in such a way. */
+    /** Whether {@code tensor} is computed by this standard operator and its node satisfies {@code how}. */
     public boolean isMade(String tensor, String op, Predicate<Node> how) {
         return producer(tensor, op).filter(how).isPresent();
     }
@@ -50,7 +50,7 @@ public final class GraphIndex {
         return consumers.getOrDefault(tensor, List.of());
     }
 
-    /** The one reader of {@code tensor}; empty when there are several, none, or it is also a graph output. */
+    /** The only reader of {@code tensor}; empty if there are several or none, or if it is also a graph output. */
     public Optional<Node> onlyConsumer(String tensor) {
         var nodes = consumers(tensor);
         return nodes.size() == 1 && !isOutput(tensor) ? Optional.of(nodes.getFirst()) : Optional.empty();
@@ -60,7 +60,7 @@ public final class GraphIndex {
         return outputs.contains(tensor);
     }
 
-    /** The constant value of {@code tensor}; empty for anything computed or fed. */
+    /** The constant value of {@code tensor}; empty if it is computed or an input. */
     public Optional<Tensor> constant(String tensor) {
         return Optional.ofNullable(graph.initializers().get(tensor));
     }
@@ -69,7 +69,7 @@ public final class GraphIndex {
         return constant(tensor).isPresent();
     }
 
-    /** The value of a constant of one element, of any shape; empty for anything else. */
+    /** The value of a constant with one element, of any shape; empty for anything else. */
     public Optional<Double> number(String tensor) {
         return constant(tensor).filter(value -> value.size() == 1).map(value -> value.get(0));
     }

@@ -8,13 +8,13 @@ import java.util.Set;
 import org.bytedeco.onnx.OpSchemaRegistry;
 
 /**
- * What the ONNX library can be shown of a model that is newer than itself. Between its newest version and the newest one that
- * ONNX Runtime takes, operators were added and some got an attribute or take more types; none computes anything else (compared
- * schema by schema, opset 22 with 26). So the model is shown in the library's version, and what that does not know as operators
- * of a domain of their own, which the library passes over.
+ * What the ONNX library can be shown of a model that is newer than itself. Between its newest version and the newest version
+ * that ONNX Runtime supports, operators were added and some got an attribute or more types, but none computes anything else
+ * (compared schema by schema, opset 22 with 26). The model is therefore presented in the library's version, with unknown
+ * operators in a separate domain, which the library ignores.
  */
 final class KnownPart {
-    /** The newest version of ONNX's own operators that the library knows. */
+    /** The newest version of the standard operators that the library knows. */
     static final int OPSET = 22;
 
     private static final int IR = 10;
@@ -23,7 +23,7 @@ final class KnownPart {
 
     private KnownPart() {}
 
-    /** The model itself when the library knows its version. */
+    /** The model itself if the library knows its version. */
     static ModelProto of(ModelProto model) {
         var known = model.toBuilder()
                 .setIrVersion(Math.min(model.getIrVersion(), IR))

@@ -3,20 +3,21 @@ package dev.quantline.onnx;
 import java.util.Locale;
 
 /**
- * How large, and how deep, a model may be, and how large a sample. A few bytes of file can ask for any number of nodes and any
- * amount of memory, so that each is held against its limit before native code sees it. The property {@code quantline.limit.NAME}
- * of the Java virtual machine, or the environment variable {@code QUANTLINE_LIMIT_NAME}, sets another value.
+ * Limits on the size and depth of a model, and on the size of a sample. A few bytes of file can require any number of nodes and
+ * any amount of memory, so each is checked against its limit before native code sees it. The property
+ * {@code quantline.limit.NAME} of the Java virtual machine or the environment variable {@code QUANTLINE_LIMIT_NAME} sets another
+ * value.
  */
 public enum Limit {
-    /** Nodes of a model, bodies included, its functions written out. */
+    /** Nodes of a model, including bodies and inlined functions. */
     NODES(1 << 18),
-    /** Bodies of If, Loop and Scan inside each other: shape inference takes twice the time at every level. */
+    /** Nesting of bodies of If, Loop and Scan: shape inference takes twice as long at every level. */
     NESTING(8),
-    /** Elements of one tensor whose size a constant of the model gives. */
+    /** Elements of one tensor whose size is given by a constant of the model. */
     ELEMENTS(1 << 27),
-    /** Bytes of one sample of a data file: a megabyte of archive can hold a thousand times as much. */
+    /** Bytes of one sample of a data file: a megabyte of archive can expand a thousandfold. */
     ROW(1 << 28),
-    /** What one attribute of a convolution or a pooling may count: strides, sizes of kernels, groups. */
+    /** Strides, kernel sizes, groups and other counts in an attribute of a convolution or a pooling. */
     ATTRIBUTE(1 << 20);
 
     /** What the system property of every limit begins with. */
@@ -28,7 +29,7 @@ public enum Limit {
         this.standard = standard;
     }
 
-    /** The limit in force. @throws BadInput when what was set is no whole number above 0 */
+    /** The limit in force. @throws BadInput if it was not set to a whole number above 0 */
     public long value() {
         return stated(setting(), standard);
     }
@@ -61,7 +62,7 @@ public enum Limit {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    /** What a refusal says of a limit: its value, and how to set another. */
+    /** The part of a message about a limit: its value, and how to change it. */
     public String words() {
         return "the limit is " + value() + " (" + property() + ")";
     }

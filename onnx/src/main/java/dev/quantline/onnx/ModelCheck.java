@@ -10,8 +10,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a model must keep to before native code sees it. The ONNX library and ONNX Runtime answer most faults with an error, and some
- * with a signal that ends the process, or with all memory of the machine: those are looked for here.
+ * Requirements on a model before native code sees it. The ONNX library and ONNX Runtime answer most faults with an error, but some
+ * with a signal that kills the process, or by exhausting the machine's memory: those are checked here.
  */
 final class ModelCheck {
     private long nodes;
@@ -19,7 +19,7 @@ final class ModelCheck {
     private ModelCheck() {}
 
     /**
-     * Looks at the whole model: its graph, its bodies and its functions.
+     * Checks the whole model: its graph, its bodies and its functions.
      *
      * @throws BadInput naming the node or tensor
      */
@@ -31,7 +31,7 @@ final class ModelCheck {
 
     private void graph(GraphProto graph, Map<String, TensorProto> outer, String place, int depth) {
         if (depth > Limit.NESTING.value()) {
-            throw new BadInput(place + " lies " + depth + " bodies deep: " + Limit.NESTING.words());
+            throw new BadInput(place + " is nested " + depth + " bodies deep: " + Limit.NESTING.words());
         }
         if (graph.getSparseInitializerCount() > 0) {
             throw new BadInput(
@@ -44,12 +44,12 @@ final class ModelCheck {
         nodes(graph.getNodeList(), constants, depth);
     }
 
-    /** Every tensor has one maker: runtimes take one of two, and not the same. */
+    /** Every tensor must have a single producer: of two, runtimes choose one, but not the same one. */
     private static void oneMaker(GraphProto graph) {
         var initializers = new HashSet<String>();
         for (var tensor : graph.getInitializerList()) {
             if (!initializers.add(tensor.getName())) {
-                throw new BadInput("initializer '" + tensor.getName() + "' is there twice: give each its own name");
+                throw new BadInput("initializer '" + tensor.getName() + "' occurs twice: give each its own name");
             }
         }
         var made = new HashMap<String, String>();
@@ -59,14 +59,14 @@ final class ModelCheck {
             for (String output : node.getOutputList()) {
                 String other = output.isEmpty() ? null : made.put(output, name(node));
                 if (other != null) {
-                    throw new BadInput("tensor '" + output + "' is made twice, by " + other + " and by " + name(node)
-                            + ": give each its own name");
+                    throw new BadInput("tensor '" + output + "' is produced twice, by " + other + " and by "
+                            + name(node) + ": give each its own name");
                 }
             }
         }
     }
 
-    /** @param constants known so far; those that the nodes make come to them */
+    /** @param constants known so far; those that nodes define are added */
     private void nodes(List<NodeProto> list, Map<String, TensorProto> constants, int depth) {
         for (var node : list) {
             if (++nodes > Limit.NODES.value()) {
@@ -85,7 +85,7 @@ final class ModelCheck {
         }
     }
 
-    /** What messages call a node: its name, or what it makes. */
+    /** The name of a node in messages: its own name, or that of its first output. */
     static String name(NodeProto node) {
         String name = !node.getName().isEmpty() ? node.getName() : node.getOutputCount() > 0 ? node.getOutput(0) : "";
         return "node '" + name + "' (" + node.getOpType() + ")";

@@ -23,10 +23,10 @@ import java.util.function.Consumer;
 
 /**
  * Reads and writes {@code .onnx} files, memory mapped: tensors are views of the file and of the files beside it. A location of
- * external data that is absolute, climbs out of the model's folder or is a link is refused.
+ * external data that is absolute, leaves the model's folder or is a link is rejected.
  */
 public final class ModelFile {
-    /** What one protobuf message can hold. */
+    /** Largest size of one protobuf message. */
     private static final long LARGEST = Integer.MAX_VALUE;
 
     private ModelFile() {}
@@ -34,8 +34,8 @@ public final class ModelFile {
     /**
      * Reads a model.
      *
-     * @throws BadInput    when the file is not ONNX, is cut short, or names external data that may not be followed
-     * @throws IOException when the disk fails
+     * @throws BadInput    if the file is not ONNX, is truncated, or refers to external data that must not be read
+     * @throws IOException if the disk fails
      */
     public static Graph read(Path file) throws IOException {
         var model = parse(file);
@@ -47,27 +47,28 @@ public final class ModelFile {
     }
 
     /**
-     * Names of the files beside the model that hold its external tensors; empty for most models.
+     * Names of the files beside the model that contain its external tensors; usually empty.
      *
-     * @throws BadInput when one is missing, or no plain file inside the model's folder
+     * @throws BadInput if one is missing, or not a plain file inside the model's folder
      */
     public static Set<String> externalFiles(Path file) throws IOException {
         return external(file, tensor -> ExternalData.file(file.toAbsolutePath().getParent(), tensor));
     }
 
     /**
-     * The names alone, of files that may not be there yet.
+     * Only the names, of files that may not exist yet.
      *
-     * @throws BadInput when one is no place inside the model's folder
+     * @throws BadInput if one is not a path inside the model's folder
      */
     public static Set<String> externalNames(Path file) throws IOException {
         return external(file, tensor -> {});
     }
 
     /**
-     * What operators a model calls, one for each call, bodies of If, Loop and Scan included. Tensors are not looked at.
+     * The operators that a model calls, one entry per call, including bodies of If, Loop and Scan. Tensors are not
+     * read.
      *
-     * @throws BadInput when the file is not ONNX
+     * @throws BadInput if the file is not ONNX
      */
     public static List<String> operators(Path file) throws IOException {
         var operators = new ArrayList<String>();
@@ -115,7 +116,7 @@ public final class ModelFile {
             model = ModelProto.parseFrom(coded);
         } catch (InvalidProtocolBufferException e) {
             throw new BadInput(
-                    file.getFileName() + " is not an ONNX model or is cut short (" + e.getMessage()
+                    file.getFileName() + " is not an ONNX model or is truncated (" + e.getMessage()
                             + "): export it again",
                     e);
         }
@@ -125,7 +126,7 @@ public final class ModelFile {
         return model;
     }
 
-    /** Only initializers of the main graph may live in other files: nobody checks the places where others point to. */
+    /** Only initializers of the main graph may be in other files: locations of other tensors are not checked. */
     private static void refuseHidden(List<NodeProto> nodes) {
         for (var node : nodes) {
             for (var attribute : node.getAttributeList()) {
@@ -152,13 +153,13 @@ public final class ModelFile {
     private static void refuseExternal(TensorProto tensor) {
         if (ExternalData.isIn(tensor)) {
             throw new BadInput("tensor '" + tensor.getName() + "' inside a node keeps its data in another file: only"
-                    + " initializers of the main graph may, export the model with the others inline");
+                    + " initializers of the main graph may; export the model with the others inline");
         }
     }
 
-    /** Bytes the model takes with inline tensors, to within a few bytes a tensor; nothing is copied for it. */
+    /** Size in bytes of the model with inline tensors, to within a few bytes per tensor, computed without copying anything. */
     public static long size(Graph graph) {
-        // Lengths of the bytes themselves, and of the tensor around them, are written as up to five bytes each.
+        // The lengths of the bytes and of the tensor around them are each encoded in up to five bytes.
         long data = graph.initializers().values().stream()
                 .mapToLong(tensor -> tensor.data().capacity())
                 .map(bytes -> bytes + (bytes < 128 ? 2 : 6))
@@ -170,8 +171,8 @@ public final class ModelFile {
     }
 
     /**
-     * Writes a model, above protobuf's 2 GB with its tensors in {@code NAME.data} beside it. What was there is replaced as a whole,
-     * and stays what it was for who has it mapped.
+     * Writes a model; above protobuf's limit of 2 GB, its tensors go to {@code NAME.data} beside it. Existing files are replaced
+     * atomically, and remain intact for readers that have them mapped.
      *
      * @return the files written, the model first
      */
@@ -179,7 +180,7 @@ public final class ModelFile {
         return write(graph, file, LARGEST);
     }
 
-    /** @param largestInline bytes above which tensors go to a file of their own */
+    /** @param largestInline bytes above which tensors go to a separate file */
     static List<Path> write(Graph graph, Path file, long largestInline) throws IOException {
         if (size(graph) <= largestInline) {
             write(graph.toProto(), file);

@@ -14,10 +14,10 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /**
- * One operator call. Immutable; edits make a changed copy.
+ * One operator call. Immutable; edits return a changed copy.
  *
- * @param name       unique in a canonical graph, may be empty before
- * @param domain     operator set, empty for ONNX's own
+ * @param name       unique in a canonical graph, possibly empty before
+ * @param domain     operator set; empty for the standard one
  * @param inputs     tensor names; an empty name is an omitted optional input
  * @param outputs    tensor names; an empty name is an unused optional output
  * @param attributes by name, in file order
@@ -36,7 +36,7 @@ public record Node(
         attributes = new LinkedHashMap<>(attributes);
     }
 
-    /** A node of ONNX's own operator set without attributes, named after its first output. */
+    /** A node of the standard operator set without attributes, named after its first output. */
     public static Node of(String op, List<String> inputs, String... outputs) {
         return new Node(outputs[0] + "/" + op, op, "", inputs, List.of(outputs), Map.of());
     }
@@ -60,12 +60,12 @@ public record Node(
                 .build();
     }
 
-    /** Whether this is ONNX's own operator {@code op}. */
+    /** Whether this is one of these standard operators. */
     public boolean is(String... ops) {
         return domain.isEmpty() && Arrays.asList(ops).contains(op);
     }
 
-    /** Name of input {@code i}, empty when omitted. */
+    /** Name of input {@code i}; empty if omitted. */
     public String input(int i) {
         return i < inputs.size() ? inputs.get(i) : "";
     }
@@ -75,12 +75,12 @@ public record Node(
         return !input(i).isEmpty();
     }
 
-    /** The input of a binary operator beside {@code operand}; {@code operand} itself where it is both. */
+    /** The other input of a binary operator than {@code operand}; {@code operand} itself if it is both. */
     public String beside(String operand) {
         return input(input(0).equals(operand) ? 1 : 0);
     }
 
-    /** Name of output {@code i}, empty when unused. */
+    /** Name of output {@code i}; empty if unused. */
     public String output(int i) {
         return i < outputs.size() ? outputs.get(i) : "";
     }
@@ -102,7 +102,7 @@ public record Node(
         return new Node(name, op, domain, newInputs, outputs, attributes);
     }
 
-    /** The same call with input {@code i} replaced, omitted ones before it filled with empty names. */
+    /** The same call with input {@code i} replaced; missing inputs before it become empty names. */
     public Node withInput(int i, String tensor) {
         var changed = new ArrayList<>(inputs);
         while (changed.size() <= i) {
@@ -123,7 +123,7 @@ public record Node(
                 .toList());
     }
 
-    /** The same call with every name of a tensor mapped, also of what it makes and of what bodies read and make. */
+    /** The same call with every tensor name mapped, including its outputs and the names that bodies read and define. */
     public Node mapNames(UnaryOperator<String> rename) {
         return of(new Renaming(rename).of(toProto()));
     }
@@ -151,7 +151,7 @@ public record Node(
         return has(attribute) ? attributes.get(attribute).getS().toStringUtf8() : otherwise;
     }
 
-    /** Integers of a list attribute, or {@code otherwise} (which may be null) when it is missing. */
+    /** Integers of a list attribute, or {@code otherwise} (which may be null) if it is missing. */
     public long[] intsOf(String attribute, long[] otherwise) {
         return has(attribute)
                 ? attributes.get(attribute).getIntsList().stream()
@@ -160,12 +160,12 @@ public record Node(
                 : otherwise;
     }
 
-    /** Names that bodies of If, Loop and Scan read from the graph around them. */
+    /** Names that bodies of If, Loop and Scan read from the surrounding graph. */
     public Set<String> captured() {
         return names(Node::captured);
     }
 
-    /** Names that bodies of If, Loop and Scan define themselves, which must differ from all names around them. */
+    /** Names that bodies of If, Loop and Scan define themselves, which must differ from all surrounding names. */
     Set<String> inner() {
         return names(Node::inner);
     }

@@ -18,12 +18,12 @@ import static org.bytedeco.onnx.global.onnx.check_model;
 /**
  * The official ONNX library: checker, opset conversion and shape inference.
  *
- * <p>None of them looks into weights, so large constants are shown to it as inputs: a 90 MB model is converted in
- * milliseconds instead of seconds, and models above protobuf's 2 GB pass through. Of models newer than the library it is shown
- * the {@link KnownPart}.
+ * <p>None of them reads weights, so large constants are presented as inputs: a 90 MB model is converted in milliseconds
+ * instead of seconds, and models above protobuf's limit of 2 GB pass. Of models newer than the library, it is shown the
+ * {@link KnownPart}.
  */
 public final class OnnxLibrary {
-    /** Larger constants than this are never shapes, axes or other values the library must know. */
+    /** Larger constants are never shapes, axes or other values that the library needs. */
     private static final int LARGE = 4096;
 
     private OnnxLibrary() {}
@@ -31,20 +31,20 @@ public final class OnnxLibrary {
     /**
      * Runs the official checker.
      *
-     * @throws BadInput with the checker's words when the model breaks the specification
+     * @throws BadInput with the checker's words if the model violates the specification
      */
     public static void check(Graph graph) {
-        call("the ONNX checker refuses the model", light(graph), model -> {
+        call("the ONNX checker rejects the model", light(graph), model -> {
             check_model(model);
             return null;
         });
     }
 
     /**
-     * The same model written in another version of ONNX's own operators. Nodes are the library's, which forgets much of the rest:
-     * functions, documentation, what else a file may say.
+     * The same model in another version of the standard operators. Only the nodes come from the library, which drops much of the
+     * rest: functions, documentation and other contents of the file.
      *
-     * @throws BadInput when an operator has no conversion
+     * @throws BadInput if an operator has no conversion
      */
     public static Graph convert(Graph graph, int opset) {
         var nodes = Graph.of(call(
@@ -61,10 +61,10 @@ public final class OnnxLibrary {
         return converted;
     }
 
-    /** Types and shapes of the tensors that shape inference can tell, by tensor name. */
+    /** Types and shapes of the tensors, as far as shape inference can determine them, by tensor name. */
     public static Map<String, ValueInfoProto> inferShapes(Graph graph) {
         var inferred = call("shape inference fails", light(graph), model -> {
-            // Data propagation follows sizes through Shape, Gather and Concat into the Reshape they end in.
+            // Data propagation follows sizes through Shape, Gather and Concat to the Reshape that uses them.
             try (var options = new ShapeInferenceOptions(false, 0, true)) {
                 InferShapes(model, OpSchemaRegistry.Instance(), options, null);
             }
@@ -94,7 +94,7 @@ public final class OnnxLibrary {
         try (var model = new ModelProto();
                 var pointer = new BytePointer(bytes)) {
             if (!model.ParseFromArray(pointer, bytes.length)) {
-                throw new BadInput(failure + ": it cannot be parsed");
+                throw new BadInput(failure + ": the model cannot be parsed");
             }
             return action.apply(model);
         } catch (RuntimeException e) {

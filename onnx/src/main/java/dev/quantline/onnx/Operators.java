@@ -3,29 +3,29 @@ package dev.quantline.onnx;
 import java.util.Set;
 
 /**
- * What is known of ONNX's own operators, one line per fact; an operator may stand in several lines. Which kernels a runtime has
- * for them is no property of the operators and stands elsewhere.
+ * Facts about standard operators, one per line; an operator may occur in several lines. Which kernels a runtime has for them is
+ * not a property of the operators and is stated elsewhere.
  */
 public enum Operators {
     /** Multiply by a weight, their second input, and sum over its input channels. */
     LAYERS("MatMul Gemm Conv"),
-    /** Multiply by constants, which training set: the layers, and what float kernels compute. */
+    /** Multiply by trained constants: the layers, and operators with float kernels. */
     WEIGHTED("MatMul Gemm Conv ConvTranspose LSTM GRU RNN"),
-    /** Give values of their first input unchanged, in another place or shape. */
+    /** Return values of their first input unchanged, in other positions or another shape. */
     MOVING("Reshape Flatten Transpose Squeeze Unsqueeze Slice Split"),
     /** Exchange channels for positions. */
     BLOCKS("DepthToSpace SpaceToDepth"),
-    /** Give their first input as it is, possibly in another type. */
+    /** Return their first input unchanged, possibly as another type. */
     COPYING("Identity Cast"),
-    /** Give their first input with values repeated or added around it. */
+    /** Return their first input with values repeated or added around it. */
     EXTENDING("Expand Tile Pad"),
-    /** Pick or average neighbouring values of a channel. */
+    /** Select or average neighbouring values of a channel. */
     POOLING("MaxPool AveragePool GlobalMaxPool GlobalAveragePool ReduceMean Resize"),
-    /** Bend values one by one and keep those in the middle of their range. */
+    /** Bound values elementwise and keep those in the middle of their range. */
     BOUNDING("Relu LeakyRelu PRelu Clip"),
     ARITHMETIC("Add Sub Mul Div"),
     NORMALIZING("BatchNormalization InstanceNormalization LayerNormalization"),
-    /** Give something else on every run. */
+    /** Return different values on every run. */
     RANDOM("RandomNormal RandomUniform RandomNormalLike RandomUniformLike Bernoulli Multinomial"),
     /** Have graphs as attributes. */
     WITH_BODIES("If Loop Scan"),
@@ -37,7 +37,7 @@ public enum Operators {
         this.names = Set.of(names.split(" "));
     }
 
-    /** Whether an operator of ONNX's own is one of these. */
+    /** Whether a standard operator is one of these. */
     public boolean has(String op) {
         return names.contains(op);
     }
@@ -47,7 +47,7 @@ public enum Operators {
         return node.domain().isEmpty() && has(node.op());
     }
 
-    /** Whether the node calls an operator of one of these lines. */
+    /** Whether the node calls an operator in one of these lines. */
     public static boolean isAny(Node node, Operators... lines) {
         for (var line : lines) {
             if (line.has(node)) {
@@ -57,7 +57,7 @@ public enum Operators {
         return false;
     }
 
-    /** The axis of output channels in the weight that one of the {@link #LAYERS} reads second; of a MatMul, in a matrix. */
+    /** The output-channel axis of the weight, the second input of one of the {@link #LAYERS}; for a MatMul, if it is a matrix. */
     public static int outputAxis(Node layer) {
         return layer.is("Conv") || layer.is("Gemm") && layer.intOf("transB", 0) == 1 ? 0 : 1;
     }

@@ -9,7 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.PriorityQueue;
 
-/** Topological order that keeps the given order wherever it already can run. */
+/** Topological order that keeps the given order wherever it is executable. */
 final class Ordering {
     private Ordering() {}
 
@@ -54,7 +54,7 @@ final class Ordering {
             var stuck = new ArrayDeque<>(nodes);
             stuck.removeAll(order);
             throw new BadInput(stuck.getFirst() + " can never run: its inputs "
-                    + stuck.getFirst().inputs() + " lie on a cycle or are made by nobody");
+                    + stuck.getFirst().inputs() + " are on a cycle or have no producer");
         }
         return order;
     }

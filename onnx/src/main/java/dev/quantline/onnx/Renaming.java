@@ -4,7 +4,7 @@ import ai.onnx.proto.OnnxMl.GraphProto;
 import ai.onnx.proto.OnnxMl.NodeProto;
 import java.util.function.UnaryOperator;
 
-/** Other names for tensors: those that nodes read and make, bodies of If, Loop and Scan included. Omitted ones stay omitted. */
+/** Renames the tensors that nodes read and write, including bodies of If, Loop and Scan. Omitted names stay omitted. */
 final class Renaming {
     private final UnaryOperator<String> rename;
 

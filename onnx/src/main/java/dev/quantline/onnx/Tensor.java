@@ -10,16 +10,16 @@ import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
 /**
- * A dense tensor in row-major order over little-endian bytes: initializers, samples, activations and results alike.
- * The buffer may be direct or memory mapped; it is shared, not copied, and treated as immutable by everybody except
- * the owner of a trained parameter.
+ * A dense tensor in row-major order over little-endian bytes, for initializers, samples, activations and results alike.
+ * The buffer may be direct or memory mapped; it is shared, not copied, and treated as immutable by everyone except the
+ * owner of a trained parameter.
  *
  * @param type  element type
  * @param shape sizes of the axes, outermost first; empty for a scalar
  * @param data  exactly {@code type.bytes(size)} bytes from position 0
  */
 public record Tensor(DataType type, long[] shape, ByteBuffer data) {
-    /** Below this many bytes a call to the operating system costs more than the memory is worth. */
+    /** Below this many bytes a system call costs more than the memory is worth. */
     private static final int LARGE = 1 << 20;
 
     public Tensor {
@@ -30,7 +30,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         }
         if (data.remaining() != type.bytes(count(shape))) {
             throw new BadInput("tensor of " + type + " " + Arrays.toString(shape) + " needs " + type.bytes(count(shape))
-                    + " bytes and has " + data.remaining());
+                    + " bytes but has " + data.remaining());
         }
     }
 
@@ -84,7 +84,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return ByteBuffer.allocateDirect(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /** A FLOAT tensor in half precision, each value rounded to the nearest. */
+    /** A FLOAT tensor in half precision, with each value rounded to the nearest. */
     public Tensor half() {
         var halves = direct(size() * Short.BYTES);
         var values = floats();
@@ -120,7 +120,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return Math.toIntExact(count(shape));
     }
 
-    /** A view on the values of a FLOAT tensor, no copy. */
+    /** A view of the values of a FLOAT tensor, without copying. */
     public FloatBuffer floats() {
         if (type != DataType.FLOAT) {
             throw new IllegalStateException("a " + type + " tensor has no float view");
@@ -128,7 +128,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return data().asFloatBuffer();
     }
 
-    /** All values converted to float, row-major. Memory of a mapped tensor is given back: weights are looked at one after the other. */
+    /** All values converted to float, row-major. Releases the memory of a mapped tensor, because weights are read one after the other. */
     public float[] toFloats() {
         var values = new float[size()];
         if (type == DataType.FLOAT) {
@@ -142,7 +142,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return values;
     }
 
-    /** Gives the memory of a mapped tensor back; what is read again comes from the file. */
+    /** Releases the memory of a mapped tensor; later reads load it from the file again. */
     public void unload() {
         if (data instanceof MappedByteBuffer && data.capacity() >= LARGE) {
             var memory = MemorySegment.ofBuffer(data);
@@ -152,7 +152,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         }
     }
 
-    /** All values converted to long, row-major; fractions are cut. */
+    /** All values converted to long, row-major; fractions are truncated. */
     public long[] toLongs() {
         var values = new long[size()];
         for (int i = 0; i < values.length; i++) {
@@ -184,12 +184,12 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
         return data.get(i / 2) >> (i % 2 * 4) & 0xf;
     }
 
-    /** The same values under another shape of the same size. */
+    /** The same values in another shape of the same size. */
     public Tensor reshape(long... newShape) {
         return new Tensor(type, newShape, data);
     }
 
-    /** Rows {@code from} to {@code to} (exclusive) of the first axis, a view. */
+    /** Rows {@code from} to {@code to} (exclusive) of the first axis, as a view. */
     public Tensor rows(int from, int to) {
         var rowShape = shape();
         rowShape[0] = to - from;
@@ -198,7 +198,7 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
                 type, rowShape, data().slice(Math.toIntExact(from * row), Math.toIntExact((to - from) * row)));
     }
 
-    /** The tensor twice, one behind the other along the first axis. */
+    /** The tensor concatenated with itself along the first axis. */
     public Tensor repeated() {
         var twice = shape();
         twice[0] *= 2;

@@ -6,14 +6,14 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
-/** Tensors to and from their protobuf form; both ways of storing values (raw bytes, typed lists) are read. */
+/** Converts tensors from and to protobuf; both ways of storing values (raw bytes, typed lists) are read. */
 public final class TensorProtos {
     private TensorProtos() {}
 
     /**
      * Decodes an inline tensor.
      *
-     * @throws BadInput naming the tensor when its type is not a number type or its size and shape disagree
+     * @throws BadInput naming the tensor if its type is not a number type or its size does not match its shape
      */
     public static Tensor fromProto(TensorProto proto) {
         try {
@@ -40,11 +40,11 @@ public final class TensorProtos {
             case UINT64, UINT32 -> proto.getUint64DataCount();
             default -> proto.getInt32DataCount();
         };
-        // Compared before anything is allocated: a few bytes of file may declare any shape.
+        // Compared before anything is allocated, because a few bytes of file may declare any shape.
         long needed = type.bits() < 8 ? type.bytes(Tensor.count(shape)) : Tensor.count(shape);
         if (given != needed) {
             throw new BadInput(
-                    "has " + given + " values, and its shape " + Arrays.toString(shape) + " needs " + needed);
+                    "has " + given + " values, but its shape " + Arrays.toString(shape) + " needs " + needed);
         }
         var bytes = ByteBuffer.allocate(Math.toIntExact(type.bytes(Tensor.count(shape))))
                 .order(ByteOrder.LITTLE_ENDIAN);
@@ -63,14 +63,14 @@ public final class TensorProtos {
         return new Tensor(type, shape, bytes);
     }
 
-    /** Encodes with raw bytes under {@code name}; the bytes are shared, not copied. */
+    /** Encodes a tensor with raw bytes under {@code name}; the bytes are shared, not copied. */
     public static TensorProto toProto(String name, Tensor tensor) {
         return header(name, tensor)
                 .setRawData(UnsafeByteOperations.unsafeWrap(tensor.data()))
                 .build();
     }
 
-    /** Name, type and shape, no values. */
+    /** Name, type and shape, without values. */
     static TensorProto.Builder header(String name, Tensor tensor) {
         var proto =
                 TensorProto.newBuilder().setName(name).setDataType(tensor.type().code());

@@ -13,7 +13,7 @@ public final class ValueInfos {
 
     private ValueInfos() {}
 
-    /** A declaration with fixed sizes; -1 leaves an axis open, and so do smaller numbers, the same of which are the same size. */
+    /** A declaration with fixed sizes; negative axes are open, and equal numbers below -1 stand for equal sizes. */
     public static ValueInfoProto of(String name, DataType type, long... shape) {
         var dims = TensorShapeProto.newBuilder();
         for (long dim : shape) {
@@ -33,7 +33,7 @@ public final class ValueInfos {
                 .build();
     }
 
-    /** A declaration of the type alone, of any shape. */
+    /** A declaration of the type alone, with any shape. */
     public static ValueInfoProto of(String name, DataType type) {
         return ValueInfoProto.newBuilder()
                 .setName(name)
@@ -42,20 +42,20 @@ public final class ValueInfos {
                 .build();
     }
 
-    /** Element type, empty for sequences, maps and strings. */
+    /** Element type; empty for sequences, maps and strings. */
     public static Optional<DataType> type(ValueInfoProto info) {
         int code = info.getType().getTensorType().getElemType();
         return DataType.isKnown(code) ? Optional.of(DataType.of(code)) : Optional.empty();
     }
 
-    /** Sizes of the axes, -1 where open; empty when not even the rank is known. */
+    /** Sizes of the axes, -1 where open; empty if not even the rank is known. */
     public static Optional<long[]> shape(ValueInfoProto info) {
         return numberedShape(info)
                 .map(shape ->
                         LongStream.of(shape).map(size -> Math.max(size, -1)).toArray());
     }
 
-    /** The same, with the numbers that {@link #of} was given where a size is open. */
+    /** The same, with the numbers given to {@link #of} for open sizes. */
     public static Optional<long[]> numberedShape(ValueInfoProto info) {
         if (!info.getType().getTensorType().hasShape()) {
             return Optional.empty();

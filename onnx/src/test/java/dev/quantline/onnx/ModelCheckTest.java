@@ -123,7 +123,7 @@ class ModelCheckTest {
                 .addInitializer(TensorProtos.toProto("b", Tensor.vector(1L << 40)))
                 .addInitializer(TensorProtos.toProto("c", Tensor.vector(2)));
 
-        assertTrue(refusal(graph).contains("makes a tensor of 549755813891 elements"), refusal(graph));
+        assertTrue(refusal(graph).contains("produces a tensor of 549755813891 elements"), refusal(graph));
     }
 
     private static String refusal(GraphProto.Builder graph) {
@@ -154,7 +154,7 @@ class ModelCheckTest {
         assertDoesNotThrow(() -> ModelCheck.check(nested(most)));
         assertTrue(assertThrows(BadInput.class, () -> ModelCheck.check(nested(most + 1)))
                 .getMessage()
-                .startsWith("body 'then_branch' of node 'if' (If) lies 9 bodies deep"));
+                .startsWith("body 'then_branch' of node 'if' (If) is nested 9 bodies deep"));
     }
 
     @Test
@@ -178,16 +178,16 @@ class ModelCheckTest {
         var relu = Node.of("Relu", List.of("x"), "y").toProto();
 
         assertEquals(
-                "tensor 'y' is made twice, by node 'y/Relu' (Relu) and by node 'y/Relu' (Relu): give each its own name",
+                "tensor 'y' is produced twice, by node 'y/Relu' (Relu) and by node 'y/Relu' (Relu): give each its own name",
                 refusal(GraphProto.newBuilder().addNode(relu).addNode(relu)));
         assertTrue(refusal(GraphProto.newBuilder()
                         .addInitializer(TensorProtos.toProto("y", TWO))
                         .addNode(relu))
-                .startsWith("tensor 'y' is made twice, by an initializer"));
+                .startsWith("tensor 'y' is produced twice, by an initializer"));
         assertTrue(refusal(GraphProto.newBuilder()
                         .addInitializer(TensorProtos.toProto("c", TWO))
                         .addInitializer(TensorProtos.toProto("c", TWO)))
-                .startsWith("initializer 'c' is there twice"));
+                .startsWith("initializer 'c' occurs twice"));
     }
 
     @Test
@@ -199,7 +199,7 @@ class ModelCheckTest {
                 .addAttribute(attribute)
                 .addAttribute(attribute);
 
-        assertTrue(refusal(GraphProto.newBuilder().addNode(node)).contains("attribute alpha is there twice"));
+        assertTrue(refusal(GraphProto.newBuilder().addNode(node)).contains("attribute alpha occurs twice"));
     }
 
     @Test

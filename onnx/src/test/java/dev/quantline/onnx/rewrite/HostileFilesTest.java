@@ -28,7 +28,7 @@ class HostileFilesTest {
             delimiter = '|',
             value = {
                 "k_conv_stride0 | node 'c' (Conv): attribute strides is 0",
-                "k_onehot       | node 'o' (OneHot) makes a tensor of 1600000000 elements",
+                "k_onehot       | node 'o' (OneHot) produces a tensor of 1600000000 elements",
                 "g_rec_function | function 'dom::F' calls itself",
                 "z_exp_function | the model's functions make more than 262144 nodes",
                 "t_nan          | initializer 'W' of node 'mm' (MatMul): element 0 is NaN",
@@ -49,7 +49,7 @@ class HostileFilesTest {
             delimiter = '|',
             value = {
                 "d_bomb1g_row | one sample takes 1073741824 bytes: the limit is 268435456 (quantline.limit.row)",
-                "d_rows_2g    | declares the shape [2147483647, 8] of 68719476704 bytes, and the file holds",
+                "d_rows_2g    | declares the shape [2147483647, 8] of 68719476704 bytes, but the file contains",
             })
     void hostileDataIsRefusedBeforeItIsRead(String folder, String reason) throws IOException {
         var data = file(folder, "data.npz");

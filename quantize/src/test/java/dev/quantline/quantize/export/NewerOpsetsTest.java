@@ -175,6 +175,6 @@ class NewerOpsetsTest {
         var message =
                 assertThrows(BadInput.class, () -> PreparedModel.prepare(model)).getMessage();
 
-        assertTrue(message.contains("checker refuses") && message.contains("Gemm"), message);
+        assertTrue(message.contains("checker rejects") && message.contains("Gemm"), message);
     }
 }
