@@ -30,9 +30,9 @@ import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * Functions of a model, written out where they are called.
+ * Functions of a model, inlined where they are called.
  *
- * <p>Longer than 400 lines because each case writes a model of its own, functions and all.
+ * <p>Longer than 400 lines because each case writes its own model, functions and all.
  */
 class FunctionsTest {
     private static final String OWN = "own";
@@ -117,7 +117,7 @@ class FunctionsTest {
         }
     }
 
-    /** onnxruntime, which writes functions out itself, is the judge. */
+    /** Compares with onnxruntime, which itself inlines functions. */
     private Graph same(ModelProto model) throws IOException {
         var graph = Graph.of(model);
         OnnxLibrary.check(graph);
@@ -156,7 +156,7 @@ class FunctionsTest {
 
     @Test
     void functionsCallEachOtherAlsoInBodies() throws IOException {
-        // Given: names of the function and of the graph around it are the same
+        // Given: names in the function and in the surrounding graph are the same
         var inner = function("Inner", 17, List.of("x"), List.of("y"), node("Neg", "x", "t"), node("Exp", "t", "y"));
         var outer = function(
                 "Outer",
@@ -234,8 +234,8 @@ class FunctionsTest {
     @ParameterizedTest
     @CsvSource({"11, 17", "17, 11", "11, 11", "18, 13", "17, 23", "23, 17"})
     void aFunctionMayBeWrittenInAnotherOpset(int function, int main) {
-        // Given: until opset 12 Softmax normalised over all axes from the first named on, until 17 axes of ReduceSum..
-        // were attributes
+        // Given: until opset 12, Softmax normalised over all axes from the given one on; until opset 17, axes of
+        // ReduceSum.. were attributes
         var sum = function < 18
                 ? node("ReduceMax", "s", "m", Attributes.of("axes", new long[] {1}))
                 : node("ReduceMax", "s", "m", Attributes.of("keepdims", 1L));
@@ -283,7 +283,7 @@ class FunctionsTest {
 
     @Test
     void aFunctionIsConvertedOnceForManyCalls() {
-        // Given: two thousand calls, each conversion of which takes the library milliseconds
+        // Given: two thousand calls; each conversion takes the library milliseconds
         var own = function(
                 "Own",
                 11,
@@ -327,7 +327,7 @@ class FunctionsTest {
         assertTrue(message.contains("is not supported"), message);
     }
 
-    /** Of {@code [2, 3]}, over all or over the first axis. */
+    /** Softmax of {@code [2, 3]}, over all elements or over the first axis. */
     private static float[] softmax(float[] x, boolean all) {
         var p = new float[6];
         for (int i = 0; i < 6; i++) {
@@ -386,7 +386,7 @@ class FunctionsTest {
 
     @Test
     void namesDoNotGrowWithTheDepthOfCalls() {
-        // Given: ninety functions in each other, each with a name of ten thousand letters
+        // Given: ninety nested functions, each with a name of ten thousand letters
         var functions = new ArrayList<FunctionProto.Builder>();
         for (int i = 0; i < 90; i++) {
             functions.add(function(

@@ -19,7 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class GraphTest {
-    /** An If whose branches read {@code outer} from around them and define {@code inside} themselves. */
+    /** An If whose branches read {@code outer} from the surrounding graph and define {@code inside} themselves. */
     static Node conditional(String outer) {
         var branch = GraphProto.newBuilder()
                 .setName("branch")
@@ -72,7 +72,7 @@ class GraphTest {
         // When
         var written = Graph.of(frame.build()).toProto();
 
-        // Then: the order of initializers may change, nothing else
+        // Then: the order of initializers may change, but nothing else
         assertEquals(sorted(frame.build()), sorted(written));
     }
 

@@ -21,11 +21,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Models that end the process, or take all its memory, when native code sees them. */
+/** Models that kill the process, or use up all its memory, when native code sees them. */
 class ModelCheckTest {
     private static final Tensor TWO = Tensor.vector(2, 2);
 
-    /** A node with one attribute or one constant, and words of its refusal; none where it is fine. */
+    /** A node with one attribute or one constant, and words of its rejection; none if it is valid. */
     private record Case(Node node, Tensor constant, String... words) {
         @Override
         public String toString() {
@@ -49,7 +49,7 @@ class ModelCheckTest {
                 Node.of(op, List.of("x", "w"), "y").with(attribute, value).withName("n"), null, words);
     }
 
-    /** {@code c} is the constant. */
+    /** A case in which {@code c} is the constant. */
     private static Case reading(String op, List<String> inputs, Tensor constant, String... words) {
         return new Case(Node.of(op, inputs, "y").withName("n"), constant, words);
     }

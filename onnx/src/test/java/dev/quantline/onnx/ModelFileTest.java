@@ -43,7 +43,7 @@ class ModelFileTest {
         return Files.write(models.resolve("model.onnx"), model.toByteArray());
     }
 
-    /** The MLP with its first bias declared external; offset and length are left out when negative. */
+    /** The MLP with its first bias declared external; offset and length are omitted if negative. */
     private Path external(String location, long offset, long length) throws IOException {
         var model = Networks.mlp(1).toProto().toBuilder();
         for (var tensor : model.getGraphBuilder().getInitializerBuilderList()) {
@@ -211,7 +211,7 @@ class ModelFileTest {
 
     @Test
     void externalDataInsideNodesIsRefused() throws IOException {
-        // Given: places nobody but a runtime would look at
+        // Given: locations that only a runtime would open
         var hidden = makeExternal(
                 TensorProto.newBuilder().setName("hidden").setDataType(1).addDims(1), "../secret.bin", -1, -1);
         var constant = NodeProto.newBuilder()

@@ -66,8 +66,8 @@ class TensorProtosTest {
 
     @Test
     void declaredShapesAreNotBelievedBeforeTheValuesAreThere() {
-        // Given: shapes that would need 2 GB, more than a buffer can hold, more than a long can count, and less than
-        // nothing
+        // Given: shapes that would need 2 GB, more than a buffer can hold, more than a long can count, and a negative
+        // number of bytes
         var shapes = List.of(
                 new long[] {500_000_000}, new long[] {1L << 40}, new long[] {1L << 40, 1L << 40}, new long[] {-3});
 

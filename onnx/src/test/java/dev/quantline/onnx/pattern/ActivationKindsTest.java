@@ -126,7 +126,7 @@ class ActivationKindsTest {
 
     @Test
     void gatesJoinsAndUnknownOperatorsAreTold() {
-        // Given: squeeze-and-excite, branches joined, and a convolution with its own sigmoid
+        // Given: squeeze-and-excite, concatenated branches, and a convolution with its own sigmoid
         var builder = new GraphBuilder(17, 1);
         builder.input("x", DataType.FLOAT, -1, 2, 4, 4);
         builder.op("a", "Conv", "x", builder.normal("wa", 1, 4, 2, 1, 1));

@@ -8,7 +8,7 @@ import dev.quantline.onnx.Tensor;
 import java.util.List;
 import java.util.Map;
 
-/** How exporters write normalisation and squashes of x: each builds a graph from {@code x [batch, tokens, 8]} to {@code y}. */
+/** How exporters write normalisation and gated activations: each builds a graph from {@code x [batch, tokens, 8]} to {@code y}. */
 enum ExporterPatterns {
     TORCH_LAYERNORM(ActivationKind.LAYERNORM, 7) {
         @Override
@@ -154,7 +154,7 @@ enum ExporterPatterns {
 
     abstract void write(GraphBuilder builder, int opset);
 
-    /** The graph, {@code y} read by a product with constant weights. */
+    /** The graph, with {@code y} read by a product with constant weights. */
     Graph graph(int opset) {
         var builder = new GraphBuilder(opset, ordinal());
         builder.input("x", DataType.FLOAT, -1, -1, 8);

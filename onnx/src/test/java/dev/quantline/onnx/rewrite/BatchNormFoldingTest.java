@@ -18,7 +18,7 @@ class BatchNormFoldingTest {
     private static final Map<String, Tensor> IMAGE =
             Map.of("x", Tensor.of(new float[] {1, -2, 3, .5f, 4, -1, 2, 0}, 1, 2, 2, 2));
 
-    /** {@code x [batch, 2, 2, 2]}, a 1 x 1 convolution {@code conv} and a BatchNormalization {@code y} behind it. */
+    /** {@code x [batch, 2, 2, 2]}, a 1 x 1 convolution {@code conv} and a BatchNormalization {@code y} after it. */
     private static GraphBuilder normalized(String... bias) {
         var builder = new GraphBuilder(17, 4);
         builder.input("x", DataType.FLOAT, -1, 2, 2, 2);

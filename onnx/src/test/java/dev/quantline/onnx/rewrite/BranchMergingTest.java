@@ -68,7 +68,7 @@ class BranchMergingTest {
 
     @Test
     void aRepVggBlockBecomesOneConvolution() {
-        // Given: 3 x 3, 1 x 1 and identity, each with its norm
+        // Given: 3 x 3, 1 x 1 and identity, each with its own norm
         for (int groups : List.of(1, 2, 4)) {
             var builder = draft();
             String large = norm(builder, "large.norm", conv(builder, "large", "x", 3, 1, 1, groups));
@@ -147,7 +147,7 @@ class BranchMergingTest {
 
     @Test
     void branchesThatDoNotLieOverEachOtherStay() {
-        // Given: the same output size, one pixel apart
+        // Given: the same output size, but one pixel apart
         var builder = draft();
         String moved = builder.op(
                 "moved",

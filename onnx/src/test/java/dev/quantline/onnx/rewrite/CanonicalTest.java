@@ -72,7 +72,7 @@ class CanonicalTest {
 
     @Test
     void everythingThatDependsOnConstantsAloneIsFolded() {
-        // Given: a shape computed from constants and a weight transposed on the way
+        // Given: a shape computed from constants and a weight that is transposed before use
         var builder = new GraphBuilder(13, 1);
         String x = builder.input("x", DataType.FLOAT, -1, 4);
         String turned = builder.op("turned", "Transpose", builder.normal("w", 1, 3, 4));
@@ -111,7 +111,7 @@ class CanonicalTest {
 
     @Test
     void randomNumbersTextsAndSequencesAreNotFolded() {
-        // Given: four operators without inputs that have no constant value, or none an initializer can hold
+        // Given: four operators without inputs that have no constant value, or none that an initializer can hold
         var builder = new GraphBuilder(17, 1);
         String x = builder.input("x", DataType.FLOAT, 2);
         builder.op("noise", "RandomNormal", Map.of("shape", new long[] {2}));
@@ -185,7 +185,8 @@ class CanonicalTest {
 
     @Test
     void nodesGetUniqueNamesAndKeepTheirOwn() {
-        // Given: two nodes without a name, one of which makes a tensor called like a later node, and two of one name
+        // Given: two nodes without names, one of whose outputs has the name of a later node, and two nodes of the same
+        // name
         var graph = Networks.mlp(1);
         graph.nodes().set(0, graph.nodes().get(0).withName(""));
         graph.nodes().set(1, graph.nodes().get(1).withName(""));
@@ -215,7 +216,7 @@ class CanonicalTest {
     @Test
     void softmaxOverTheLastAxisStaysOneOperatorWhenItsOpsetIsLifted() {
         for (long axis : List.of(2L, 1L)) {
-            // Given: before opset 13 the axis meant "from here on, flattened"
+            // Given: before opset 13 the axis meant "flattened from here on"
             var builder = new GraphBuilder(11, 1);
             builder.op("y", "Softmax", Map.of("axis", axis), builder.input("x", DataType.FLOAT, -1, 3, 4));
             var graph = builder.output("y", DataType.FLOAT, -1, 3, 4).graph();
@@ -233,7 +234,7 @@ class CanonicalTest {
 
     @Test
     void initializersAreNoInputs() {
-        // Given: as files before IR version 4 have it
+        // Given: as in files before IR version 4
         var graph = Networks.mlp(1);
         graph.inputs().add(ValueInfos.of("first.bias", DataType.FLOAT, 24));
 

@@ -18,7 +18,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class DeadChannelsTest {
     private static final long SEED = 4;
 
-    /** Two convolutions with five channels between them: nothing writes channel 1, nothing reads channel 3. */
+    /** Two convolutions with five channels between them: nothing writes channel 1, and nothing reads channel 3. */
     private static Graph pair(String activation, float bias, int pad, int groups) {
         var builder = new GraphBuilder(17, SEED);
         builder.input("x", DataType.FLOAT, -1, 3, 6, 6);

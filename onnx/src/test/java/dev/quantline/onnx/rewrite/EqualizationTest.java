@@ -16,7 +16,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class EqualizationTest {
     private static final long SEED = 12;
 
-    /** A convolution to 4 channels of very different sizes, an activation, and one that reads them. */
+    /** A convolution to 4 channels of very different sizes, an activation, and a convolution that reads them. */
     private static Graph pair(String activation, int outputs, int groups, boolean dead) {
         var builder = new GraphBuilder(17, SEED);
         builder.input("x", DataType.FLOAT, -1, 3, 5, 5);
@@ -59,7 +59,7 @@ class EqualizationTest {
         }
     }
 
-    /** Largest magnitude of each of 4 channels, which lie along {@code axis}. */
+    /** Largest magnitude of each of 4 channels along {@code axis}. */
     private static double[] largest(Tensor weight, int axis) {
         var largest = new double[4];
         int inner = weight.size() / weight.dim(0) / (axis == 1 ? weight.dim(1) : 1);

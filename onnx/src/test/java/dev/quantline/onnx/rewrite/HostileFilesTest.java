@@ -15,7 +15,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Files that once killed a service, or kept it busy without end: each is refused at once, by the name of what is wrong. */
+/** Files that once killed a service, or kept it busy forever: each is rejected at once, naming what is wrong. */
 class HostileFilesTest {
     private static final Duration AT_ONCE = Duration.ofSeconds(20);
 

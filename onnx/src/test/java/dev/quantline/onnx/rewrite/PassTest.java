@@ -13,7 +13,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 class PassTest {
-    /** Appends a Relu to the end of a chain, and refuses the third. */
+    /** Appends a Relu to the end of a chain, but refuses a third one. */
     private record Appending(String name) implements Pass {
         @Override
         public Rewritten apply(Graph model) {

@@ -33,7 +33,7 @@ class ScaleMigrationTest {
         return values;
     }
 
-    /** LayerNormalization behind x, read by a MatMul with bias, a Gemm-shaped MatMul without, and a residual branch. */
+    /** LayerNormalization of x, read by a MatMul with bias, by a Gemm-shaped MatMul without, and by a residual branch. */
     private static Graph whole(boolean bias) {
         var builder = new GraphBuilder(17, SEED);
         builder.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
@@ -65,7 +65,7 @@ class ScaleMigrationTest {
         return new ScaleMigration(tensor, readers, ratio, shift).apply(graph).graph();
     }
 
-    /** What the reader named after {@code product} reads. */
+    /** The input of the reader named after {@code product}. */
     private static String migrated(Graph graph) {
         return graph.node("product/MatMul").orElseThrow().input(0);
     }
@@ -95,7 +95,7 @@ class ScaleMigrationTest {
 
     @Test
     void aNormWhoseMeanAndDeviationAreReadStaysOneNode() {
-        // Given: readers of all three outputs, and nobody but a product reads the first
+        // Given: readers of all three outputs, of which the first is only read by a product
         var builder = new GraphBuilder(17, SEED);
         builder.input("x", DataType.FLOAT, -1, -1, Networks.WIDTH);
         builder.graph()
@@ -123,7 +123,7 @@ class ScaleMigrationTest {
         var random = new Random(SEED);
         var migrated = migrate(prepared, "norm", between(.1, 8, random), between(-3, 3, random));
 
-        // Then: the copy for the product needs no statistics, the original gives them
+        // Then: the copy for the product needs no statistics; the original outputs them
         assertEquals(
                 List.of("norm", "mean", "inverse"),
                 prepared.index().producer("norm").orElseThrow().outputs());
@@ -160,7 +160,8 @@ class ScaleMigrationTest {
 
     @Test
     void readersWithoutABiasGetOneForTheShift() {
-        // Given: beside a product without a bias, a Gemm that scales its product, and one whose third input is no bias
+        // Given: besides a product without a bias, a Gemm that scales its product, and one whose third input is not a
+        // bias
         var random = new Random(SEED);
         var builder = new GraphBuilder(17, SEED);
         builder.input("x", DataType.FLOAT, -1, Networks.WIDTH);
@@ -210,7 +211,7 @@ class ScaleMigrationTest {
         assertEquals(graph.nodes().size(), unshifted.nodes().size());
     }
 
-    /** Codes of the migrated tensor at full strength, brought to the common scale {@code common} and zero point 128. */
+    /** Codes of the migrated tensor at full strength, with the common scale {@code common} and zero point 128. */
     private static long[] codes(double common) {
         var scale = between(.005, .05, new Random(3));
         var zero = between(90, 160, new Random(4));

@@ -84,7 +84,8 @@ class SinglePrecisionTest {
 
     @Test
     void constantsBodiesAndNamedTypesAreFloatsToo() {
-        // Given: a body that reads a FLOAT16 input from around it, constants in nodes, ConstantOfShape and CastLike
+        // Given: a body that reads a FLOAT16 input of the surrounding graph, constants in nodes, ConstantOfShape and
+        // CastLike
         var builder = new GraphBuilder(17, 1);
         String x = builder.input("x", DataType.FLOAT16, 2, 3);
         var filled = new LinkedHashMap<String, AttributeProto>();

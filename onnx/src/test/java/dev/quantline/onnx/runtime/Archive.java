@@ -11,7 +11,7 @@ import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
-/** An {@code .npz} put together byte by byte, right or wrong, without the code under test. */
+/** An {@code .npz} assembled byte by byte, valid or not, without the code under test. */
 final class Archive {
     private final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     private final ZipOutputStream zip = new ZipOutputStream(bytes);
@@ -30,7 +30,7 @@ final class Archive {
         return new Archive(true);
     }
 
-    /** A NumPy array of format 1.0, its header padded to 64 bytes as numpy does. */
+    /** A NumPy array of format 1.0, with its header padded to 64 bytes as by numpy. */
     Archive array(String name, String descr, boolean fortran, String shape, byte... values) throws IOException {
         return entry(
                 name + ".npy",
@@ -69,7 +69,7 @@ final class Archive {
         return this;
     }
 
-    /** The directory at the end says this of the size of the first entry, whatever it is. */
+    /** Makes the directory at the end state this size for the first entry, whatever its real size. */
     Archive claiming(long size) {
         claimed = size;
         return this;

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
 class BatchAxisTest {
-    /** {@code [2 samples, 3, 1, 2]}, counting. */
+    /** {@code [2 samples, 3, 1, 2]} with consecutive numbers. */
     private static final Tensor SAMPLES = Tensor.of(new float[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, 2, 3, 1, 2);
 
     @Test

@@ -20,7 +20,7 @@ class BatchSizeTest {
     @TempDir
     private Path folder;
 
-    /** {@code x [batch, 1, 1] -> y [batch, 1, columns]}, or of as many samples as given. */
+    /** {@code x [batch, 1, 1] -> y [batch, 1, columns]}, or with a fixed batch size. */
     private static Graph wide(int batch, int columns) {
         var builder = new GraphBuilder(17, 1);
         builder.input("x", DataType.FLOAT, batch, 1, 1);
@@ -41,7 +41,7 @@ class BatchSizeTest {
     void asManyAreRunAsFitIntoHalfAGigabyte() throws IOException {
         assertEquals(16, size(wide(-1, 8 * MEGABYTE), 2, 16), "32 MiB each");
         assertEquals(8, size(wide(-1, 16 * MEGABYTE), 2, 16), "64 MiB each");
-        assertEquals(8, size(wide(2, 16 * MEGABYTE), 2, 16), "the same of a model that takes two");
+        assertEquals(8, size(wide(2, 16 * MEGABYTE), 2, 16), "the same for a model that takes two");
     }
 
     @Test
@@ -57,7 +57,7 @@ class BatchSizeTest {
 
     @Test
     void sentencesCountWithTheirPadding() throws IOException {
-        // Given a first sentence of one word among eight places
+        // Given a first sentence of one word padded to eight tokens
         var builder = new GraphBuilder(17, 1);
         builder.input("input_ids", DataType.INT64, -1, -1);
         builder.input("attention_mask", DataType.INT64, -1, -1);

@@ -12,7 +12,7 @@ class BlasTest {
         Blas.settle();
     }
 
-    /** Sizes around the panels that factorisations work in. */
+    /** Sizes around the panel widths of factorizations. */
     @ParameterizedTest
     @ValueSource(ints = {8, 31, 33, 64, 100, 257})
     void aMatrixOfDoublesIsTheProductOfItsFactors(int n) {

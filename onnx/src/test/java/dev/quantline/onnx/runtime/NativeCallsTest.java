@@ -14,11 +14,11 @@ import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** What is stopped stays so: tried in a process of its own. */
+/** Calls stay stopped: tried in a separate process. */
 class NativeCallsTest {
     private static final int SAMPLES = 20_000;
 
-    /** Stops a run of many samples, and says what became of it. */
+    /** Stops a run of many samples, and prints what happened. */
     static final class Child {
         public static void main(String[] arguments) throws Exception {
             var begun = new CountDownLatch(1);
@@ -63,12 +63,12 @@ class NativeCallsTest {
                         Child.class.getName())
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
-        // When it stops that
+        // When it stops its calls
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8)
                 .lines()
                 .sorted()
                 .toList();
-        // Then the run under way ends, and no other begins
+        // Then the run in progress ends, and no other begins
         assertEquals(List.of("none begins", "nothing is left", "the run ended"), said);
         assertEquals(0, process.waitFor());
     }

@@ -36,7 +36,7 @@ class NpzTest {
         return folder.resolve("data.npz");
     }
 
-    /** Bytes in front of the values of a short array. */
+    /** Bytes before the values of a short array. */
     private static final int NPY_HEADER = 128;
 
     private static Tensor all(Path file, String array) throws IOException {
@@ -246,7 +246,7 @@ class NpzTest {
             }
             Files.write(file(), damaged);
 
-            // Then: read in full (a flipped value cannot be told), or refused in words
+            // Then: it is either read in full (a flipped value cannot be detected), or rejected in words
             try {
                 all(file(), "x");
             } catch (BadInput bad) {
@@ -258,7 +258,7 @@ class NpzTest {
 
     @Test
     void anArrayTwiceIsRefused() throws IOException {
-        // Given: "y" renamed to "x" in both places a zip file keeps names
+        // Given: "y" renamed to "x" in both places in which a zip file stores names
         var bytes = Archive.stored()
                 .array("x", "|u1", false, "(1,)", (byte) 1)
                 .array("y", "|u1", false, "(1,)", (byte) 2)

@@ -8,9 +8,9 @@ import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** What a failure of ONNX Runtime means depends on when it happens. */
+/** The meaning of a failure of ONNX Runtime depends on when it happens. */
 class ProcessEndingTest {
-    /** Says what a refused model is while the process runs, and what it is while it ends. */
+    /** Prints the exception for a rejected model while the process runs, and while it ends. */
     static final class Child {
         public static void main(String[] arguments) {
             Runtime.getRuntime().addShutdownHook(new Thread(Child::say));
@@ -35,7 +35,7 @@ class ProcessEndingTest {
                 .start();
         // When it runs and ends
         var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        // Then only the first refusal is the input's
+        // Then only the first rejection is the fault of the input
         assertEquals("BadInput\nProcessEnding", said.strip());
     }
 }

@@ -142,7 +142,7 @@ class SamplesTest {
                 Tensor.zeros(DataType.INT64, 2));
         var normalize = Map.of("x", new Normalization(new float[1], new float[] {1}));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)))) {
-            // Then each is named, labels are not: a metric reads them
+            // Then each is named, except labels: a metric reads them
             assertEquals(
                     List.of(
                             "array 'x1' of the data feeds no input of the model: did you mean 'x'?",
@@ -164,14 +164,14 @@ class SamplesTest {
                 Map.of(),
                 64);
 
-        // the last sample fills no batch
+        // the last sample does not fill a batch
         assertEquals(List.of(0, 3), fed.stream().map(Dataset.Batch::first).toList());
         assertEquals(List.of(3, 3), fed.stream().map(Dataset.Batch::size).toList());
     }
 
     @Test
     void cuttingPaddingLeavesTheOtherTokensAlone() throws IOException {
-        // Given: the first row full of padding behind 5 tokens, so that every batch of 2 has columns to cut
+        // Given: the first row padded after 5 tokens, so that every batch of 2 has columns to cut
         var network = Networks.transformer(2);
         var tokens = Data.tokens(6, 12, 3);
         tokens.put("attention_mask", masked(tokens.get("attention_mask"), 5));
@@ -320,7 +320,7 @@ class SamplesTest {
 
     @Test
     void outputsTellWhereTheyHaveTheirSamples() throws IOException {
-        // Given: samples second, turned to the front in one output, summed up in another
+        // Given: samples on the second axis, moved to the front in one output, summed up in another
         var builder = new GraphBuilder(17, 1);
         String x = builder.input("x", DataType.FLOAT, -1, -1, 2);
         builder.op("front", "Transpose", Map.of("perm", new long[] {1, 0, 2}), x);

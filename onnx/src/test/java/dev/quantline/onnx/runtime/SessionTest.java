@@ -42,7 +42,7 @@ class SessionTest {
 
     @Test
     void constantsThatAreNotCopiedGiveTheSame(@TempDir Path folder) throws IOException {
-        // Given: constants in memory and mapped from a file, where they begin at any byte
+        // Given: constants in memory, and mapped from a file at arbitrary offsets
         var network = Networks.mlp(1);
         ModelFile.write(network, folder.resolve("model.onnx"));
 
