@@ -12,14 +12,14 @@ import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 
-/** A small graph with random operands, some of them trained: what one row of the gradient table is checked on. */
+/** A small graph with random operands, some of them trained, on which one row of the gradient table is checked. */
 final class Case {
     private final String name;
     private final Map<String, Operand> trained = new LinkedHashMap<>();
     private final Map<String, Tensor> constants = new LinkedHashMap<>();
     private final List<Node> nodes = new ArrayList<>();
     private final List<String> results = new ArrayList<>();
-    /** How many axes of every operand, from the first on, are declared without a size. */
+    /** Number of leading axes of every operand that are declared without a size. */
     private int open;
 
     /** Values uniform between {@code low} and {@code high}, or evenly spaced and shuffled. */
@@ -47,7 +47,7 @@ final class Case {
         return new Case(name);
     }
 
-    /** Attributes from names and values in turn. */
+    /** Attributes from alternating names and values. */
     static Map<String, Object> with(Object... pairs) {
         var attributes = new LinkedHashMap<String, Object>();
         for (int i = 0; i < pairs.length; i += 2) {
@@ -88,7 +88,7 @@ final class Case {
         return this;
     }
 
-    /** An operator; its outputs are results of the case unless something reads them. */
+    /** Adds an operator; its outputs are results of the case unless something reads them. */
     Case op(String op, Map<String, Object> attributes, List<String> inputs, String... outputs) {
         var node = Node.of(op, inputs, outputs);
         for (var attribute : attributes.entrySet()) {
@@ -105,13 +105,13 @@ final class Case {
         return op(op, Map.of(), inputs, outputs);
     }
 
-    /** Declares the operands without sizes, so that everything is decided while running. */
+    /** Declares the operands without sizes, so that everything is decided at run time. */
     Case open() {
         open = Integer.MAX_VALUE;
         return this;
     }
 
-    /** Declares the first axes without a size, as those of samples are. */
+    /** Declares the first axes without a size, like batch axes. */
     Case openFirst() {
         open = 1;
         return this;

@@ -5,7 +5,7 @@ import dev.quantline.onnx.Tensor;
 import java.util.Random;
 import java.util.stream.IntStream;
 
-/** Arithmetic of finite differences along a direction. */
+/** Arithmetic for finite differences along a direction. */
 final class Directions {
     private Directions() {}
 

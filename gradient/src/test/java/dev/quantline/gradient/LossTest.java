@@ -19,7 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Values of the losses by their definitions, and their gradients by finite differences. */
+/** Compares losses with their definitions, and their gradients with finite differences. */
 class LossTest {
     private static final long SEED = 3;
     private final Random random = new Random(SEED);

@@ -10,7 +10,7 @@ import static dev.quantline.gradient.Case.one;
 import static dev.quantline.gradient.Case.with;
 import static dev.quantline.gradient.RuleCases.unary;
 
-/** The cases of operators that move values or pick them by position. */
+/** The cases for operators that move values or select them by position. */
 final class MovementCases {
     private MovementCases() {}
 

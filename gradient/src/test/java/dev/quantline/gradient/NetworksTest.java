@@ -19,7 +19,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
  * Whole published networks: the derivative of a loss along a random direction through all weights at once. The tolerance
- * covers float32 and the kinks of ReLU networks; rules are checked sharply, one by one, in {@link RulesTest}.
+ * covers float32 and the kinks of ReLU networks; rules are checked precisely, one by one, in {@link RulesTest}.
  */
 class NetworksTest {
     private static final long SEED = 7;
@@ -57,7 +57,7 @@ class NetworksTest {
         }
     }
 
-    /** Moves along a direction of the same relative size everywhere, mixed from the gradient's sign and chance. */
+    /** Moves along a direction of the same relative size everywhere, a mixture of the gradient's sign and random signs. */
     private static void check(
             TestModels.Network network,
             Session session,
@@ -87,7 +87,7 @@ class NetworksTest {
         assertEquals(numeric, analytic, 0.05 * Math.abs(numeric), network + ", seed " + SEED);
     }
 
-    /** Central difference at the step where curvature (seen by halving it) and float32 rounding together are least. */
+    /** Central difference with the step for which curvature (estimated by halving it) and float32 rounding add up to the least error. */
     private static double slope(
             Session session,
             TrainingGraph training,

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** The table of operators in the documentation names exactly those with a row in the code. */
+/** The operator table in the documentation names exactly the operators with a row in the code. */
 class OperatorTableTest {
     @Test
     void documentationNamesEveryOperatorWithARow() throws IOException {

@@ -19,16 +19,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 /**
- * The straight-through rules of a quantize-dequantize pair against their definition, element by element: dx = dy inside the
+ * Compares the straight-through rules of a quantize-dequantize pair with their definition, element by element: dx = dy inside the
  * range and 0 outside; ds = dy (q - z - x/s) inside and dy (q - z) outside (LSQ, arXiv 1902.08153), summed per scale. Codes that are
- * restored in two places, half of the result from each, give the same node by node.
+ * restored in two places, each contributing half of the result, give the same node by node.
  */
 class QuantizationRuleTest {
     private static final long SEED = 11;
     private static final int ROWS = 4;
     private static final int COLUMNS = 6;
 
-    /** Which elements share a scale: all, those of one row, or {@code block} neighbours of a column. */
+    /** Which elements share a scale: all, those of one row, or {@code block} neighbours in a column. */
     private record Variant(String name, DataType codes, boolean twice, Integer axis, int block, long... scales) {
         Variant(String name, DataType codes, Integer axis, int block, long... scales) {
             this(name, codes, false, axis, block, scales);
@@ -102,7 +102,7 @@ class QuantizationRuleTest {
         }
     }
 
-    /** Scales so small that about a third of the values saturate. */
+    /** Gaussian values, with scales so small that about a third of them saturate. */
     private static Tensor gaussian(Random random, int kind, long... shape) {
         var tensor = Tensor.zeros(DataType.FLOAT, shape);
         for (int i = 0; i < tensor.size(); i++) {

@@ -22,14 +22,15 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 /**
- * Codes that are restored by something else than made them, node by node: q = clip(round(x/a) + z) passes dx = dq/a and
- * da = -dq x/a^2 inside the range and nothing outside, y = (q - w) b passes dq = b dy and db = dy (q - w).
+ * Codes that are restored by a node that does not match their quantizer, node by node: q = clip(round(x/a) + z) passes
+ * dx = dq/a and da = -dq x/a^2 inside the range and nothing outside, y = (q - w) b passes dq = b dy and db = dy (q -
+ * w).
  */
 class QuantizedCodesRuleTest {
     private static final long SEED = 23;
     private static final int SIZE = 4;
 
-    /** Along which axis, in blocks of how many, a scale is shared; no axis for a single scale. */
+    /** The axis along which a scale is shared, and the block size; no axis for a single scale. */
     private record Layout(Integer axis, int block) {
         int scaleOf(int row, int column) {
             if (axis == null) {
@@ -47,7 +48,7 @@ class QuantizedCodesRuleTest {
         }
     }
 
-    /** @param twoScales whether the second node has a scale of its own */
+    /** @param twoScales whether the second node has a different scale */
     private record Variant(
             String name, Layout make, Layout restore, boolean twoScales, int zero, int otherZero, long... scales) {
         @Override
@@ -96,7 +97,7 @@ class QuantizedCodesRuleTest {
     @ParameterizedTest
     @MethodSource("variants")
     void codesCarryAGradientOfTheirOwn(Variant variant) {
-        // Given: a third of the values lie beyond the codes
+        // Given: a third of the values are beyond the codes
         var random = new Random(SEED);
         var inputs = new LinkedHashMap<String, Tensor>();
         inputs.put("x", random(random, -2, 2, SIZE, SIZE));
@@ -173,7 +174,7 @@ class QuantizedCodesRuleTest {
                 1e-6);
     }
 
-    /** Codes are unsigned bytes where nothing says otherwise, around 0. */
+    /** Codes are unsigned bytes unless stated otherwise, around 0. */
     @ParameterizedTest
     @EnumSource(
             value = DataType.class,
@@ -185,7 +186,7 @@ class QuantizedCodesRuleTest {
                 new double[] {0, 1, 1, 0}, slopes(codes, false, low - 1.5, low + 0.3, low + 254.7, low + 256.5), 1e-6);
     }
 
-    /** dx over dy of a pair around 0 with a scale of a half, at these numbers of steps. */
+    /** dx over dy of a pair with zero point 0 and scale 0.5, at these numbers of steps. */
     private static double[] slopes(DataType codes, boolean zeroPoint, double... steps) {
         var x = Tensor.vector(new float[steps.length]);
         for (int i = 0; i < steps.length; i++) {
@@ -205,7 +206,7 @@ class QuantizedCodesRuleTest {
         var training =
                 TrainingGraph.of(graph, Map.of(), List.of("x"), new Loss.MeanSquared("y", "target"), List.of("y"));
         try (var session = Session.open(training.graph(), Provider.cpu(), Session.Optimization.BASIC)) {
-            // A target far away: no gradient is 0 by chance.
+            // A distant target, so that no gradient is 0 by chance.
             var target = new float[steps.length];
             Arrays.fill(target, 1e5f);
             var results = session.run(Map.of("x", x, "target", Tensor.vector(target)));

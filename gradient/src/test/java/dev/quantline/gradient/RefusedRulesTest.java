@@ -22,7 +22,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What no gradient passes is refused while the graph is built, with the reason, instead of trained by a wrong one. */
+/** Operators that gradients cannot pass are rejected with a reason when the graph is built, instead of trained with a wrong gradient. */
 class RefusedRulesTest {
     private static Arguments refused(Case model, String reason) {
         return Arguments.of(model, reason);

@@ -12,8 +12,8 @@ import static dev.quantline.gradient.Case.one;
 import static dev.quantline.gradient.Case.with;
 
 /**
- * The cases of {@link RulesTest}: every operator with every attribute variant, broadcasts, size-1 axes, rank 0. Here
- * arithmetic, functions, reductions, normalisations and products.
+ * The cases of {@link RulesTest}: every operator with every attribute variant, broadcasts, axes of size 1, rank 0. This
+ * file has arithmetic, functions, reductions, normalisations and products.
  */
 final class RuleCases {
     private RuleCases() {}
@@ -212,7 +212,7 @@ final class RuleCases {
                 .op("Softmax", List.of("x"), "y")
                 .op("MatMul", List.of("y", "v"), "z")
                 .op("Neg", List.of("y"), "n"));
-        // Attention's short form holds for none of these.
+        // The short form for attention does not apply to any of these.
         cases.add(one("Softmax, broadcast by what it multiplies")
                 .ranged("x", -2, 2, 1, 3, 4)
                 .trained("v", 2, 4, 3)

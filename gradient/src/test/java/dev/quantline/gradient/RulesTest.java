@@ -27,12 +27,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * Every row of the gradient table against central finite differences along a random direction, operand by operand: in
- * float64 where ONNX Runtime has the operators in float64, else in float32 with a wider step and tolerance.
+ * Compares every row of the gradient table with central finite differences along a random direction, operand by
+ * operand: in float64 if ONNX Runtime has the operators in float64, otherwise in float32 with a wider step and
+ * tolerance.
  */
 class RulesTest {
     private static final long SEED = 20261121;
-    /** Straight-through rows, which are no derivatives: {@link QuantizationRuleTest} checks them. */
+    /** Straight-through rows are not derivatives: {@link QuantizationRuleTest} checks them. */
     private static final List<String> STRAIGHT_THROUGH = List.of("QuantizeLinear", "DequantizeLinear");
 
     static Stream<Case> cases() {
@@ -79,7 +80,7 @@ class RulesTest {
                                 Directions.values(tensor),
                                 Directions.values(gradients.get(name)),
                                 type == DataType.DOUBLE ? 1e-12 : 2e-5,
-                                one + ": what is computed stays"));
+                                one + ": the outputs stay the same"));
                 for (String operand : operands.keySet()) {
                     var gradient = gradients.get(training.gradients().get(operand));
                     assertArrayEquals(one.shape(operand), gradient.shape(), operand);
@@ -129,7 +130,7 @@ class RulesTest {
                         entry -> Directions.tensor(type, entry.getValue(), one.shape(entry.getKey()))));
     }
 
-    /** Adds the sum of all results, each element weighted by a random number. */
+    /** Adds the sum of all results, with each element weighted by a random number. */
     private static Graph withLoss(
             Graph graph, Map<String, double[]> weights, Map<String, long[]> shapes, DataType type) {
         var parts = new ArrayList<String>();

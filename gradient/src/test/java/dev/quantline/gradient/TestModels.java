@@ -19,7 +19,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
 
-/** Networks that tests run on: those in the shared folder, and the embedding models of Maven artifacts. */
+/** Networks for tests: those in the shared folder, and the embedding models in Maven artifacts. */
 final class TestModels {
     private TestModels() {}
 
@@ -27,9 +27,9 @@ final class TestModels {
         return Path.of(Optional.ofNullable(System.getenv("QUANTLINE_SHARED")).orElse("../../shared"));
     }
 
-    /** A model and what to call it. */
+    /** A model and its name. */
     record Network(String name, Path file) {
-        /** The model in canonical form; a file that is none lies on the class path. */
+        /** The model in canonical form; a path that is not a file is a resource on the class path. */
         Graph read() throws IOException {
             if (file != null) {
                 return Canonical.of(ModelFile.read(file));
@@ -58,7 +58,7 @@ final class TestModels {
         return new Network(name, shared().resolve("models").resolve(name));
     }
 
-    /** Every network there is: two of the class path, and those of the shared folder, where it exists. */
+    /** All networks: two on the class path, and those in the shared folder, if it exists. */
     static List<Network> all() throws IOException {
         var networks = new ArrayList<>(List.of(miniLm(), new Network("bge-small-en-v1.5.onnx", null)));
         if (!Files.isDirectory(shared().resolve("models"))) {
@@ -77,7 +77,7 @@ final class TestModels {
     /** Random inputs: small open sizes, tokens below 100, masks of ones. */
     static Map<String, Tensor> inputs(Graph model, Random random) {
         var inputs = new LinkedHashMap<String, Tensor>();
-        // The decoder's cross attention takes one sample only.
+        // The decoder's cross attention takes only one sample.
         int batch = model.inputs().stream().anyMatch(input -> input.getName().startsWith("encoder_")) ? 1 : 2;
         for (var info : model.inputs()) {
             var shape = ValueInfos.shape(info).orElseThrow();
@@ -108,8 +108,8 @@ final class TestModels {
     }
 
     /**
-     * Waves of light from 0 to 1 across an image, each channel with a length of its own. Networks that make pictures larger answer
-     * noise with outputs of eight times the brightness that there is, and bend so much there that float32 has no step for a difference.
+     * Brightness between 0 and 1 in waves across an image, with a different wavelength per channel. Super-resolution networks answer
+     * noise with outputs of eight times the possible brightness, where they bend so much that no float32 step suits a difference.
      */
     private static double brightness(int element, long[] shape, double phase) {
         long width = shape[3];

@@ -9,7 +9,7 @@ import static dev.quantline.gradient.Case.of;
 import static dev.quantline.gradient.Case.one;
 import static dev.quantline.gradient.Case.with;
 
-/** The cases of convolutions, pools and Resize. */
+/** The cases for convolutions, pooling and Resize. */
 final class WindowCases {
     private WindowCases() {}
 

@@ -63,7 +63,7 @@ class MinibatchesTest {
         }
     }
 
-    /** An epoch in 5000 samples is two windows of 2048 and one of 904: their order, and that inside each, changes from epoch to epoch. */
+    /** An epoch of 5000 samples is two windows of 2048 and one of 904, whose order, outside and inside, changes from epoch to epoch. */
     @Test
     void everyEpochIsInAnOrderOfItsOwn() throws IOException {
         try (var data = data(SAMPLES)) {
@@ -122,7 +122,7 @@ class MinibatchesTest {
         }
     }
 
-    /** Sample i holds the number i, label i mod 10; pair i has score i. */
+    /** Sample i contains the number i and has label i mod 10; pair i has score i. */
     private Dataset data(int samples) throws IOException {
         var x = new float[samples];
         var labels = new long[samples];

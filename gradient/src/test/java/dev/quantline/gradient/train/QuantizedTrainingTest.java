@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Training through quantize-dequantize pairs as they are exported: weights and scales together, towards the float model. */
+/** Training through quantize-dequantize pairs in their exported form: weights and scales together, towards the float model. */
 class QuantizedTrainingTest {
     private static final int BATCH = 64;
     private static final Provider CPU = Provider.cpu();
@@ -63,7 +63,7 @@ class QuantizedTrainingTest {
         return Map.of("x", x, "target", reference.run(Map.of("x", x)).get("logits"));
     }
 
-    /** Every weight behind a pair of 4-bit codes with one scale, which starts at the largest value over 7. */
+    /** Every weight followed by a pair with 4-bit codes and one scale, which starts at the largest value divided by 7. */
     private static Graph quantized(Graph model, List<String> trained) {
         var graph = model.copy().withOpset("", 21);
         graph.initializers().put("zero", Tensor.zeros(DataType.INT4));

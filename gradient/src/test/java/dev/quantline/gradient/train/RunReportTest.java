@@ -23,7 +23,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What a run tells of itself. Nothing moves (rate 0) and y = 0, so that the loss of batch n, whose target is n + 1, is (n + 1)^2. */
+/** What a run reports. Nothing moves (rate 0) and y = 0, so that the loss of batch n, whose target is n + 1, is (n + 1)^2. */
 class RunReportTest {
     private static final BooleanSupplier NEVER = () -> false;
 
@@ -52,7 +52,7 @@ class RunReportTest {
         return values -> 10 - asked[0]++;
     }
 
-    /** All that was heard, in order. */
+    /** Everything reported, in order. */
     private static final class Heard implements Progress {
         private final List<Double> fractions = new ArrayList<>();
         private final List<String> messages = new ArrayList<>();

@@ -174,7 +174,7 @@ class RunTest {
             clipped.step(batch(0));
 
             double moved = Math.sqrt(distanceSquared(clipped.values(), INITIAL));
-            // Warming up over two steps, the first has a third of the rate.
+            // With a warm-up over two steps, the first has a third of the rate.
             assertEquals(0.01 / 3, moved, 1e-6);
             assertTrue(Math.sqrt(distanceSquared(free.values(), INITIAL)) > 0.1);
         }
@@ -188,7 +188,7 @@ class RunTest {
                 graph(), INITIAL, new Trainer.Settings(groups, new Schedule.Constant(), 0), Provider.cpu())) {
             trainer.step(batch(0));
 
-            // The first Adam step has the length of the rate whatever the gradient's.
+            // The first Adam step has the length of the rate, whatever the gradient.
             for (int i = 0; i < 12; i++) {
                 double shrunk = INITIAL.get("w").get(i) * (1 - 0.5 * 0.1);
                 assertEquals(0.5, Math.abs(trainer.values().get("w").get(i) - shrunk), 1e-4);
@@ -280,7 +280,7 @@ class RunTest {
         return model;
     }
 
-    /** Rows of noise and what the true map makes of them. */
+    /** Rows of noise and the outputs of the true map for them. */
     private static Map<String, Tensor> batch(int number) {
         var x = noise(100 + number, BATCH, 4);
         var y = Tensor.zeros(DataType.FLOAT, BATCH, 3);
