@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** What comes behind a part is put behind it, with the masks that both read or only one of them does. */
+/** The rest of a stage is appended to a part, with the masks that both or only one of them reads. */
 class AcrossBlockTest {
     private static final Map<String, Tensor> FED =
             Map.of("x", Tensor.of(new float[] {1, -2, 3, 4}, 2, 2), "mask", Tensor.of(new float[] {1, 0, 1, 1}, 2, 2));
@@ -23,7 +23,7 @@ class AcrossBlockTest {
     @TempDir
     private Path folder;
 
-    /** {@code h = relu(x)}, or that and a penalty made of the mask; {@code y = (h + 1) penalty}. */
+    /** {@code h = relu(x)}, optionally with a penalty computed from the mask; {@code y = (h + 1) penalty}. */
     private static Graph model(boolean masked) {
         var builder = new GraphBuilder(17, 1);
         builder.op("r", "Relu", builder.input("x", DataType.FLOAT, -1, 2));
@@ -59,7 +59,7 @@ class AcrossBlockTest {
                     Set.copyOf(graph.inputs().stream()
                             .map(input -> input.getName())
                             .toList()));
-            assertEquals(model.nodes().size(), graph.nodes().size(), "what both compute is computed once");
+            assertEquals(model.nodes().size(), graph.nodes().size(), "nodes in both are computed once");
             assertEquals(2, graph.inputs().size());
             try (var whole = Session.open(model, Provider.cpu(), Session.Optimization.EXACT);
                     var joined = Session.open(graph, Provider.cpu(), Session.Optimization.EXACT)) {

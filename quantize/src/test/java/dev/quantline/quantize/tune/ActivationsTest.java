@@ -118,7 +118,7 @@ class ActivationsTest {
     void samplesComeBackAlongTheirAxisAndConstantsAsTheyAre() {
         var axes = Map.of("t", new BatchAxis(1), "scale", BatchAxis.NONE);
         try (var spilled = new Activations(folder, axes)) {
-            // Given: [time, samples, channels], the second sample shorter in time
+            // Given: [time, samples, channels], with the second sample shorter in time
             spilled.append("t", Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 3, 1, 2), 1);
             spilled.append("t", Tensor.of(new float[] {7, 8, 9, 10}, 2, 1, 2), 1);
             spilled.append("scale", Tensor.scalar(5), 2);

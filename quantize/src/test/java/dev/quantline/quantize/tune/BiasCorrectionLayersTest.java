@@ -25,7 +25,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
-/** Which layers have their biases corrected, how many at once, and how far it is. */
+/** Which layers have their biases corrected, how many at once, and how progress is reported. */
 class BiasCorrectionLayersTest {
     private static final int SAMPLES = 8;
 
@@ -129,7 +129,7 @@ class BiasCorrectionLayersTest {
                 1e-12);
     }
 
-    /** Weights of 8 by 3 and of 3 by 3 numbers of four bytes. */
+    /** Weights of 8 by 3 and of 3 by 3 four-byte numbers. */
     @Test
     void asManyLayersAsHaveRoomAreCorrectedAtOnce() throws IOException {
         var builder = draft();
@@ -157,7 +157,7 @@ class BiasCorrectionLayersTest {
         }
     }
 
-    /** A Gemm that takes half of its constant adds no bias. */
+    /** A Gemm that scales its third input has no bias to correct. */
     @Test
     void aBiasCountsInFull() throws IOException {
         var halved = draft();

@@ -74,7 +74,7 @@ class BiasCorrectionTest {
         return mean;
     }
 
-    /** One layer of 8 inputs and 3 outputs whose activation grid cuts off everything above .5: y is biased. */
+    /** One layer with 8 inputs and 3 outputs whose activation grid cuts off everything above .5, so that y is biased. */
     private static QuantizationPlan clipped(String node) {
         return new QuantizationPlan(
                 List.of(new QuantizationPlan.Activation("x", Set.of(node), Uniform.asymmetric(8, -2, .5), "fixed")),
@@ -114,7 +114,7 @@ class BiasCorrectionTest {
             for (double difference : meanDifference(layer, plan.applyTo(layer), data, 3)) {
                 worst = Math.max(worst, Math.abs(difference));
             }
-            assertTrue(worst > .1, "the plan must hurt, and changes the mean by only " + worst);
+            assertTrue(worst > .1, "the plan must hurt, but changes the mean by only " + worst);
 
             // When
             var corrected = with(
@@ -165,10 +165,10 @@ class BiasCorrectionTest {
         });
     }
 
-    /** Compensated rounding takes codes that are not the nearest. */
+    /** Compensated rounding does not always take the nearest code. */
     @Test
     void whatRoundingMovedTheWeightsByIsMadeUpFor() throws IOException {
-        // Given: every weight rounded a step too high, which inputs of mean 1 feel
+        // Given: every weight rounded a step too high, which matters for inputs of mean 1
         var layer = matMul();
         var plan = new QuantizationPlan(
                 List.of(),
@@ -193,7 +193,7 @@ class BiasCorrectionTest {
 
         // Then
         for (double difference : meanDifference(layer, plan.applyTo(rounded), data, 3)) {
-            assertTrue(difference < -.5, "rounding must hurt, and changes the mean by only " + difference);
+            assertTrue(difference < -.5, "rounding must hurt, but changes the mean by only " + difference);
         }
         for (double difference : meanDifference(layer, plan.applyTo(corrected), data, 3)) {
             assertEquals(0, difference, 1e-4);
@@ -282,7 +282,7 @@ class BiasCorrectionTest {
         return Map.of(name, data.get(name).rows(SAMPLES * 3 / 4, SAMPLES));
     }
 
-    /** Squared error over power. */
+    /** Squared error relative to the power. */
     private static double error(Graph reference, Graph other, Map<String, Tensor> data) {
         var expected = run(reference, data).toFloats();
         var actual = run(other, data).toFloats();

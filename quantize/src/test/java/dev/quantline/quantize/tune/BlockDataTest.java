@@ -74,7 +74,7 @@ class BlockDataTest {
             for (double wanted : new double[] {0, 0.25, 0.5, 1}) {
                 var x = data.mixed(all, wanted, new Random(SEED)).get("x").toFloats();
 
-                // Five deviations of a share of so many draws.
+                // Five standard deviations of a share over this many draws.
                 assertEquals(
                         wanted, share(x, 0, x.length), 5 * Math.sqrt(wanted * (1 - wanted) / x.length), "seed " + SEED);
                 for (int row = 0; row < SAMPLES; row++) {
@@ -199,7 +199,7 @@ class BlockDataTest {
         });
     }
 
-    /** Each a third and more longer than the one before: nothing changes their order, and two of ten fill no batch of four. */
+    /** Each at least a third longer than the previous: nothing changes their order, and two of ten do not fill a batch of four. */
     @Test
     void theShortestAndTheLongestAreLeftOutInTurn() {
         with(new int[] {3, 5, 7, 10, 14, 19, 26, 35, 47, 63}, data -> {

@@ -42,7 +42,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Two parts, {@code ids -> h -> y}: looked-up vectors times a weight, plus a bias, twice, weights and h on coarse grids. */
+/** Two parts, {@code ids -> h -> y}, each a weight times its input plus a bias, after a lookup; weights and h on coarse grids. */
 class BlockTuningTest {
     private static final int WIDTH = 3;
     private static final int WORDS = 20;
@@ -60,7 +60,7 @@ class BlockTuningTest {
     @TempDir
     private Path folder;
 
-    /** Of the samples of each file, four a file. */
+    /** Lengths of the samples of each file, four per file. */
     private int[] lengths = {2, 4, 3};
 
     private interface Task {
@@ -138,7 +138,7 @@ class BlockTuningTest {
         }
     }
 
-    /** Of y on held-out samples, the first part quantized too or float. */
+    /** Error of y on held-out samples, with the first part quantized too or float. */
     private double expected(State state, boolean sequential, int... samples) {
         double noise = 0;
         double power = 0;
@@ -179,7 +179,7 @@ class BlockTuningTest {
         });
     }
 
-    /** A model of four samples at once, all of one length: of five that are held out the last one is left over. */
+    /** A model with a fixed batch of four samples of one length: of five held-out samples, the last one is left over. */
     @Test
     void samplesThatFillNoBatchOfAFixedModelAreLeftOut() throws IOException {
         lengths = new int[] {3, 3, 3};
@@ -245,7 +245,7 @@ class BlockTuningTest {
         });
     }
 
-    /** The second part adds c alone to what is behind the first one's bias: looking there is looking at the same error. */
+    /** The second part only adds c to the output of the first one's bias: the end of the stage has the same error. */
     @Test
     void aPartLooksAtTheEndOfItsStage() throws IOException {
         var ahead = new Training(6, 4, 0, Distance.MSE, new Rates(0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0, 0), 2, 3);
@@ -316,7 +316,7 @@ class BlockTuningTest {
                 tuning -> assertThrows(RuntimeException.class, () -> tune(tuning, FIRST, start, BIASES, false)));
     }
 
-    /** The weight has no axis of samples, which shows when the activations before it are on disk already. */
+    /** The weight has no batch axis, which is noticed when the activations before it are already on disk. */
     @Test
     void whatWasSpilledIsGoneWhenASubgraphEndsInNoActivation() throws IOException {
         var ending = new Subgraph("ending", List.of(), List.of("h", "w"), FIRST.nodes());

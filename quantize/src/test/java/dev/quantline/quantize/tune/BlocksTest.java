@@ -191,7 +191,7 @@ class BlocksTest {
         assertEquals(List.of(), Blocks.narrows(model, plan));
     }
 
-    /** a is a quantized layer, b one that stays float, p a product of activations, c the layer behind it. */
+    /** a is a quantized layer, b one that stays float, p a product of activations, c the layer after it. */
     @Test
     void aPieceWithoutALayerGoesWithTheOneBeforeAndAProductWithTheLayersBehind() {
         var builder = draft();

@@ -32,7 +32,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Which scales, limits and layers compensated rounding takes. Without correlations everything is known by hand. */
+/** Which scales, limits and layers compensated rounding uses. Without correlations everything can be computed by hand. */
 class CompensatedScalesTest {
     private static final int INPUTS = 12;
     private static final int OUTPUTS = 6;
@@ -42,7 +42,7 @@ class CompensatedScalesTest {
     @TempDir
     private Path folder;
 
-    /** Inputs that know nothing of each other, with these energies in every group. */
+    /** Uncorrelated inputs with these energies in every group. */
     private static Product uncorrelated(int groups, double[] energies) {
         var sums = new double[groups * INPUTS * INPUTS];
         for (int i = 0; i < groups * INPUTS; i++) {
@@ -61,7 +61,7 @@ class CompensatedScalesTest {
         return energies;
     }
 
-    /** Of one channel: the factor with the least error of its output, each input weighing its energy and the damping. */
+    /** For one channel: the factor with the least output error, with each input weighted by its energy plus the damping. */
     private static float bestFactor(
             LayerWeight weight, Uniform quantizer, Product product, int output, double damping) {
         int from = output / (OUTPUTS / product.groups()) * INPUTS * INPUTS;
@@ -151,7 +151,7 @@ class CompensatedScalesTest {
     void limitedPairsAreCutAsTheNearestCodesAre(int groups) {
         var random = new Random(SEED);
         for (boolean columns : new boolean[] {false, true}) {
-            // Given scales of which some are narrowed, and inputs in the order they are stored in
+            // Given scales some of which are narrowed, and inputs in the order in which they are stored
             var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
             var quantizer = Uniform.symmetric(5, weight.axis(), new double[] {1.5, 2, 2.5, 4, 5, 6})
                     .withPairLimit(17);
@@ -172,13 +172,13 @@ class CompensatedScalesTest {
                                 limited, free.fakeQuantize(weight.tensor()).toFloats()),
                         "nothing was cut");
             }
-            assertTrue(!Arrays.equals(quantizer.scale(), narrowed.quantizer().scale()), "every scale is as it was");
+            assertTrue(!Arrays.equals(quantizer.scale(), narrowed.quantizer().scale()), "no scale was changed");
         }
     }
 
     @Test
     void noPairExceedsTheLimitWhereWeightsMoveAndErrorsStillFall() {
-        // Given: inputs that go up and down together, the last ones loudest
+        // Given: positively correlated inputs, the last ones with the most energy
         var random = new Random(SEED);
         var weight = RandomWeight.of(OUTPUTS, INPUTS, 1, false, random);
         var sums = new double[INPUTS * INPUTS];
@@ -219,7 +219,7 @@ class CompensatedScalesTest {
         return sum;
     }
 
-    /** Three layers: one with a weight of its own, two that share one. */
+    /** Three layers: one with its own weight, and two that share one. */
     private static Graph network() {
         var builder = new GraphBuilder(17, SEED);
         String x = builder.input("x", DataType.FLOAT, -1, INPUTS);
@@ -262,7 +262,7 @@ class CompensatedScalesTest {
             var wanted =
                     Gptq.of(layer, grid, gram.of(model, node).orElseThrow()).values();
             assertEquals(wanted, rounded.initializers().get("own"));
-            assertTrue(!wanted.equals(model.initializers().get("own")), "the model that came is as it was");
+            assertTrue(!wanted.equals(model.initializers().get("own")), "the given model is unchanged");
             assertEquals(
                     model.initializers().get("shared"), rounded.initializers().get("shared"));
             assertEquals(model.initializers(), untouched.initializers());
@@ -271,7 +271,7 @@ class CompensatedScalesTest {
                     heard.stream().mapToDouble(done -> done).toArray(),
                     1e-12);
         }
-        // A weight that a layer reads first is no matrix with an output in every column.
+        // The first input of a layer, as a weight, is not a matrix with one output per column.
         assertTrue(!Gptq.takes(
                 new QuantizationPlan.Weight("own", model.nodes().getFirst().name(), 0, grid), model.index()));
     }

@@ -64,7 +64,7 @@ class FakeQuantGraphTest {
         }
     }
 
-    /** The graph with trained tensors and what is computed from them in place. */
+    /** The graph with the values of trained tensors, and of inputs computed from them, filled in. */
     private static Graph filled(FakeQuantGraph fakeQuant, Map<String, Tensor> values) {
         var graph = fakeQuant.graph().copy();
         graph.initializers().putAll(values);
@@ -77,7 +77,7 @@ class FakeQuantGraphTest {
         return graph;
     }
 
-    /** Biases of integer kernels lie on the grid of the sums, which is coarse in networks this narrow: the rest is exact. */
+    /** Biases of integer kernels lie on the grid of the sums, which is coarse in such narrow networks: everything else is exact. */
     private static void assertClose(float[] expected, float[] actual, double tolerance) {
         double error = 0;
         double power = 0;

@@ -23,7 +23,7 @@ class GptqTest {
     private static final int OUTPUTS = 6;
     private static final int ROWS = 200;
 
-    /** X^T X of inputs that go up and down together, in each group by itself. */
+    /** X^T X of positively correlated inputs, separately for each group. */
     private static Product correlated(int groups, Random random) {
         var sums = new double[groups * INPUTS * INPUTS];
         for (int group = 0; group < groups; group++) {
@@ -100,8 +100,8 @@ class GptqTest {
     }
 
     /**
-     * The definition, one input after the other from the one with most energy: a weight is rounded to what is nearest to what it would be
-     * if everything behind it were free and as good as it can be (GPTQ, arXiv 2210.17323).
+     * The definition, input by input, starting with the most energy: a weight is rounded to the code nearest to its optimum if all later
+     * ones were free and optimal (GPTQ, arXiv 2210.17323).
      */
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
@@ -136,12 +136,12 @@ class GptqTest {
         }
     }
 
-    /** In no order of places. */
+    /** Energies in no particular order of position. */
     private static double louder(int i) {
         return 1 + i * 7 % INPUTS / 10.0;
     }
 
-    /** One output channel; what is not rounded yet is solved for anew each time. */
+    /** One output channel, with the unrounded weights solved for anew each time. */
     private static float[] rounded(Uniform quantizer, int output, float[] exact, double[][] h) {
         var order = IntStream.range(0, INPUTS)
                 .boxed()
@@ -167,11 +167,11 @@ class GptqTest {
         return codes;
     }
 
-    /** What others make up for is rounded before them, to what is nearest; so the dearest errors are the smallest. */
+    /** An input that others compensate for is rounded before them, to nearest, so that the most expensive errors are the smallest. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
     void theInputWithMostEnergyIsRoundedFirst(int groups) {
-        // Given: inputs that go up and down together, each louder than the one before
+        // Given: positively correlated inputs, each with more energy than the previous one
         var random = new Random(8);
         var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, false, random);
         var product = correlated(groups, random);
@@ -199,7 +199,7 @@ class GptqTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 2})
     void scalesThatAreTooWideAreNarrowed(int groups) {
-        // Given: every channel has a step of twice what its weights need
+        // Given: every channel has twice the step that its weights need
         var random = new Random(7);
         var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, true, random);
         var product = correlated(groups, random);

@@ -15,7 +15,7 @@ class LeastSquaresTest {
     private static final int OUTPUTS = 4;
     private static final int ROWS = 60;
 
-    /** Rows that a float layer reads, and what a quantized network makes of them: {@code [groups][rows][inputs]}. */
+    /** Rows that a float layer reads, and their disturbed form in a quantized network: {@code [groups][rows][inputs]}. */
     private record Rows(double[][][] exact, double[][][] disturbed) {
         static Rows of(int groups, double noise, Random random) {
             var exact = new double[groups][ROWS][];
@@ -44,7 +44,7 @@ class LeastSquaresTest {
             return sums;
         }
 
-        /** The objective with the damping of a tenth of the mean diagonal. */
+        /** The objective with a damping of a tenth of the mean diagonal. */
         double objective(LayerWeight weight, Tensor found) {
             int each = OUTPUTS / exact.length;
             var wanted = weight.rows(weight.tensor());

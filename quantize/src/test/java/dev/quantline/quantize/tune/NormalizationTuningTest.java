@@ -88,7 +88,7 @@ class NormalizationTuningTest {
         });
     }
 
-    /** Weights of two bits and one layer, so that nothing else is off. */
+    /** Two-bit weights and a single layer, so that nothing else is off. */
     @Test
     void channelsGetBackTheMeanAndTheDeviationTheyHaveInTheFloatNetwork() throws IOException {
         // Given

@@ -27,7 +27,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 
-/** Which convolutions are normalised, by how much at the most, and on which samples: y = W x + b over pixels of two channels. */
+/** Which convolutions are normalised, by how much at most, and on which samples: y = W x + b over pixels of two channels. */
 class NormalizedLayersTest {
     private static final int SAMPLES = 12;
     private static final int CHANNELS = 2;
@@ -110,7 +110,7 @@ class NormalizedLayersTest {
 
     @Test
     void momentsAreThoseOfWholeBatchesThatAreNotHeldOut() throws IOException {
-        // Given the same five samples twice, and others behind them
+        // Given the same five samples twice, followed by others
         var once = pixels(5);
         var all = pixels(SAMPLES);
         System.arraycopy(once, 0, all, 0, once.length);
@@ -132,7 +132,7 @@ class NormalizedLayersTest {
                 1e-9);
     }
 
-    /** The float layer gives three times, and a third of, what the rounded one does: channels meet half of it. */
+    /** The outputs of the float layer are three times, and a third of, those of the rounded one: the factors are limited to two. */
     @Test
     void factorsStayBetweenAHalfAndTwo() throws IOException {
         var model = convolution(17);
@@ -204,10 +204,10 @@ class NormalizedLayersTest {
         assertEquals(WEIGHTS, tuned.plan().weights().getLast().quantizer());
     }
 
-    /** A layer is normalised before the next one sees it: with both right, the second needs nothing that the first one's errors would. */
+    /** A layer is normalised before the next one sees it: once both are, the second needs no correction for errors of the first. */
     @Test
     void everyLayerSeesWhatTheFloatOneBeforeItWouldGive() throws IOException {
-        // Given: weights of the first that codes hold but for one factor for each channel
+        // Given: weights of the first layer that codes represent except for one factor per channel
         var builder = draft(17);
         builder.op(
                 "h",

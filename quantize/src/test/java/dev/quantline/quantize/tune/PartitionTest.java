@@ -27,8 +27,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 
 /**
- * A network that folds two windows of every sample into the axis of samples on its way: {@code x [n, 4] -> a [n, 4] -> f [2n, 2] ->
- * g [2n, 2] -> h [n, 4] -> y [n, 3]}, with layers before a, between f and g, and before y.
+ * A network that temporarily folds two windows of every sample into the batch axis:
+ * {@code x [n, 4] -> a [n, 4] -> f [2n, 2] -> g [2n, 2] -> h [n, 4] -> y [n, 3]}, with layers before a, between f and g, and before
+ * y.
  */
 class PartitionTest {
     private static final int FLOATS = 4 + 4 + 4 + 4 + 3;
@@ -91,7 +92,7 @@ class PartitionTest {
             assertEquals(
                     List.of("y"),
                     ends(partition, Rounding.NEAREST, TuningMethod.RECONSTRUCT, "h", "g"),
-                    "what begins or ends in g");
+                    "pieces that begin or end in g");
             assertEquals(BatchAxis.FIRST, partition.axes().get("h"));
             assertFalse(partition.axes().containsKey("g"));
         });

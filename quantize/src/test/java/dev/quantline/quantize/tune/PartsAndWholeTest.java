@@ -33,7 +33,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What a part learns is for the network: it can look at the end of its stage, and all parts together are judged. */
+/** A part is trained for the network: it can include the end of its stage, and all parts together are judged. */
 class PartsAndWholeTest {
     private static final int SAMPLES = 96;
     private static final int BATCH = 16;
@@ -92,7 +92,7 @@ class PartsAndWholeTest {
         }
     }
 
-    /** {@code y = 1.25 x, z = 1.6 y}, rounded to 1 and to 2: each is off by a quarter, and both together are exact. */
+    /** {@code y = 1.25 x, z = 1.6 y}, rounded to 1 and to 2: each is off by a quarter, but both together are exact. */
     @Test
     void partsThatEachGainAndDisagreeAreNotKept() throws IOException {
         // Given
@@ -113,7 +113,7 @@ class PartsAndWholeTest {
         var rows =
                 Map.of("x", Data.rows(SAMPLES / Networks.FEATURES, 3).get("x").reshape(SAMPLES, 1));
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), rows)))) {
-            // When: each learns for itself
+            // When: each is trained by itself
             var parallel = settings(TuningMethod.ADAQUANT, false, training(40, 0.01, 0));
             var result = Tuner.tune(
                     model, plan, new Samples(data, model, Map.of()), parallel, BATCH, Provider.cpu(), Progress.none());

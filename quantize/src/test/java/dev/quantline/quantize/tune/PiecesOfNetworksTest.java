@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** Which pieces of a network are tuned, what each looks at behind itself, and what of it learns. */
+/** Which pieces of a network are tuned, which rest of a stage each includes, and what is trained in it. */
 class PiecesOfNetworksTest {
     private static final Uniform GRID = Uniform.asymmetric(8, -1, 1);
 
@@ -40,7 +40,7 @@ class PiecesOfNetworksTest {
 
     @Test
     void aLayerIsAQuantizedProductWithTheBiasBehindIt() {
-        // Given: a product with a bias, one with a mask that is no bias, one of two activations, and one that stays
+        // Given: a product with a bias, one with a mask that is not a bias, one of two activations, and one that stays
         // float
         var builder = new GraphBuilder(17, 1);
         builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 4), builder.normal("u", 1, 4, 4));
@@ -129,7 +129,7 @@ class PiecesOfNetworksTest {
                 endsOfStages(parts, model));
     }
 
-    /** x -> h -> s -> y, where no gradient passes from s to y. */
+    /** x -> h -> s -> y, where gradients cannot pass from y to s. */
     private static Graph opaque(String between) {
         var builder = new GraphBuilder(17, 1);
         builder.op("h", "MatMul", builder.input("x", DataType.FLOAT, -1, 4), builder.normal("w", 1, 4, 4));
@@ -157,7 +157,7 @@ class PiecesOfNetworksTest {
         assertEquals(
                 Optional.empty(),
                 NonDifferentiable.in(Blocks.whole(stopped), stopped, layer),
-                "nothing flows as far as that");
+                "no gradient reaches that far");
         var rest = new Subgraph("rest", List.of("h"), List.of("y"), Set.of());
         assertEquals(
                 Optional.of("Hardmax"), NonDifferentiable.behind(rest, model).map(Node::op));

@@ -25,12 +25,12 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** A part with two outputs, y with tokens of its own number a sample and v without; its stage ends in z = v. */
+/** A part with two outputs, y with tokens whose number differs per sample and v without; its stage ends in z = v. */
 class ReconstructionLossTest {
     private static final Split SPLIT = new Split(0, 2);
     private static final float[] Y = {1, 3, -2};
     private static final float[] V = {2, 1, 4, -1};
-    /** What the part gives for both samples; y with what it gives where the first one, of one token, has none. */
+    /** Outputs of the part for both samples, including values of y at padded positions of the first, which has one token. */
     private static final float[] GIVEN_Y = {1.5f, 9, 3, -1};
 
     private static final float[] GIVEN_V = {2, 2, 2, -1};
@@ -87,7 +87,7 @@ class ReconstructionLossTest {
         }
     }
 
-    /** Mean over all elements of a batch, where those that were filled up are exact, over the mean of real ones. */
+    /** Mean error over all elements of a batch, with padded ones exact, relative to the mean of real ones. */
     private static double relative(float[] wanted, float[] given, int elements, int exponent) {
         double apart = 0;
         double power = 0;

@@ -33,7 +33,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** One layer of two channels that learns a bias: how its stage weighs, and that it goes on where it stopped. */
+/** One layer of two channels with a trained bias: the weight of its stage, and that it resumes where it stopped. */
 class ReconstructionRunTest {
     private static final long SEED = 19;
     private static final int SAMPLES = 64;
@@ -70,7 +70,7 @@ class ReconstructionRunTest {
         List.of(fed, given, targets, behind).forEach(Activations::close);
     }
 
-    /** {@code h -> y -> z}: y is h, and z is y times a number a channel. */
+    /** {@code h -> y -> z}: y is h, and z is y times a number per channel. */
     private static Graph model(float first, float second) {
         var builder = new GraphBuilder(17, SEED);
         builder.op(
@@ -88,7 +88,7 @@ class ReconstructionRunTest {
         return builder.output("z", DataType.FLOAT, -1, 2).graph();
     }
 
-    /** @param scales of the stage behind, by channel; none where the loss does not look there */
+    /** @param scales of the rest of the stage, by channel; none if the loss does not include it */
     private Reconstruction reconstruction(Training training, float... scales) {
         boolean ahead = scales.length > 0;
         var model = ahead ? model(scales[0], scales[1]) : model(1, 1);
@@ -123,7 +123,7 @@ class ReconstructionRunTest {
         return reconstruction.run(folder.resolve("checkpoint.npz"), stop, Progress.none());
     }
 
-    /** Rounding error of one channel: sum over some samples, and sum of its squares. */
+    /** Rounding errors of one channel: their sum over some samples, and the sum of their squares. */
     private double[] off(int from, int to, int channel) {
         var sums = new double[2];
         for (int sample = from; sample < to; sample++) {
@@ -143,7 +143,7 @@ class ReconstructionRunTest {
         return sum;
     }
 
-    /** At the start both gradients are as long as each other, whatever the stage does to the outputs; all samples make one batch. */
+    /** At the start both gradients have the same norm, whatever the stage does to the outputs; all samples make one batch. */
     @ParameterizedTest
     @CsvSource({"1, 0", "3, 0", "2, 0.5", "0.1, 4"})
     void theEndOfTheStageWeighsAsMuchAsTheOutputWhateverItsScale(float first, float second) {
@@ -201,12 +201,12 @@ class ReconstructionRunTest {
         assertEquals(unbroken.values(), resumed.values());
         assertEquals(unbroken.curve(), resumed.curve());
         assertEquals(7, heard.size(), "five of twelve steps are taken already");
-        assertFalse(Files.exists(checkpoint), "the next piece must not go on from this one's");
+        assertFalse(Files.exists(checkpoint), "the next piece must not resume from this one's");
     }
 
     @Test
     void everyHeldOutSampleJudgesSixTimes() {
-        // Given batches that hold a half of the held-out samples
+        // Given batches with half of the held-out samples each
         var curve = run(reconstruction(training(12, 8, 0)), () -> false)
                 .orElseThrow()
                 .curve();
@@ -224,7 +224,7 @@ class ReconstructionRunTest {
 
         double seconds = reconstruction(training(12, 16, 0.5), 1, 2).secondsAStep();
 
-        // Four steps are measured behind a first one.
+        // Four steps are measured after a first one.
         double all = (System.nanoTime() - began) / 1e9;
         assertTrue(seconds > 0 && 4 * seconds < all, seconds + " of " + all);
     }

@@ -31,7 +31,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** A layer y = h + b between others, trained alone on inputs made by hand: two channels, weights that codes hold exactly. */
+/** A layer y = h + b between others, trained alone on hand-made inputs: two channels, weights that codes represent exactly. */
 class ReconstructionTest {
     private static final long SEED = 13;
     private static final int SAMPLES = 64;
@@ -54,7 +54,7 @@ class ReconstructionTest {
         return values;
     }
 
-    /** {@code x -> h -> y -> z}, where z is y times a number a channel. */
+    /** {@code x -> h -> y -> z}, where z is y times a number per channel. */
     private static Graph model(float first, float second) {
         var builder = new GraphBuilder(17, SEED);
         String identity = builder.constant("first", Tensor.of(new float[] {1, 0, 0, 1}, 2, 2));
@@ -74,7 +74,7 @@ class ReconstructionTest {
                 steps, 16, floatShare, loss, new Rates(rate, rate, rate, rate, rate, rate, 0, rate), ahead, SEED);
     }
 
-    /** Model and plan with what was learned, and how it went. */
+    /** The trained model and plan, and the training curve. */
     private record Trained(
             Graph model,
             QuantizationPlan plan,
@@ -178,7 +178,7 @@ class ReconstructionTest {
         var mixed = train(model, FINE, BIASES, training(6, 0.5, Distance.MSE, 0.1, 0), exact, off, exact, false);
 
         assertEquals(onFloats.losses(), onAllFloats.losses());
-        assertEquals(onQuantized.score(0), onAllFloats.score(0), "judged on what the quantized network hands over");
+        assertEquals(onQuantized.score(0), onAllFloats.score(0), "judged on inputs from the quantized network");
         for (int i = 0; i < mixed.losses().size(); i++) {
             assertTrue(
                     onFloats.losses().get(i) < mixed.losses().get(i)
@@ -189,7 +189,7 @@ class ReconstructionTest {
 
     @Test
     void absoluteErrorsAskForTheMedianAndSquaredOnesForTheMean() {
-        // Given: the quantized network hands over 2 too much, every fourth time
+        // Given: inputs from the quantized network are 2 too large, every fourth time
         var off = exact.clone();
         for (int i = 0; i < off.length; i += 8) {
             off[i] += 2;
@@ -232,7 +232,7 @@ class ReconstructionTest {
         assertEquals(apart / power, trained.score(0), 1e-4 * apart / power, "seed " + SEED);
     }
 
-    /** That of a channel by the logits of its sample. */
+    /** Softmax probability of a channel from the logits of its sample. */
     private static double probability(float[] logits, int i) {
         return 1 / (1 + Math.exp(logits[i ^ 1] - logits[i]));
     }
@@ -271,7 +271,7 @@ class ReconstructionTest {
     @ParameterizedTest
     @EnumSource(Weights.class)
     void everyKindLearnsAtItsOwnRate(Weights how) {
-        // Given: the float layer gives more than the quantized one, whose weights are rounded down and inputs cut off
+        // Given: the float layer outputs more than the quantized one, whose weights are rounded down and inputs cut off
         var more = exact.clone();
         for (int i = 0; i < more.length; i++) {
             more[i] = 1.4f * more[i] + 0.6f;

@@ -37,7 +37,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class RoundedCandidatesTest {
     private static final int SAMPLES = 256;
-    /** The last quarter judges. */
+    /** The last quarter is held out. */
     private static final int TRAINED = SAMPLES * 3 / 4;
 
     private static final List<Integer> WIDTHS = List.of(3, 4, 8);
@@ -97,7 +97,7 @@ class RoundedCandidatesTest {
         // When
         var result = round(prepared, plans, data, settings(Rounding.COMPENSATED, true));
 
-        // Then, on samples that were not rounded on
+        // Then, on samples that were not used for rounding
         var heldOut = rows(data, TRAINED, SAMPLES);
         for (int bits : List.of(3, 4)) {
             double nearest = error(prepared, plans.get(bits).applyTo(prepared), heldOut);
@@ -119,7 +119,7 @@ class RoundedCandidatesTest {
                         .toList());
     }
 
-    /** {@code y = x w + b} with weights of few bits and an activation grid that cuts off everything above .5: y is biased. */
+    /** {@code y = x w + b} with few-bit weights and an activation grid that cuts off everything above .5, so that y is biased. */
     @Test
     void biasesAreCorrectedForTheRoundedWeights() throws IOException {
         // Given
@@ -142,7 +142,7 @@ class RoundedCandidatesTest {
                             List.of(new QuantizationPlan.Weight(
                                     "w", node, 1, Uniform.symmetric(bits, 1, new double[] {1.5, 1.5, 1.5})))));
         }
-        // Inputs that go together: errors of their weights can make up for each other.
+        // Correlated inputs: errors of their weights can compensate for each other.
         var rows = Data.rows(SAMPLES, 2).get("x").toFloats();
         for (int i = 0; i < rows.length; i++) {
             rows[i] = .3f * rows[i] + rows[i - i % Networks.FEATURES];
@@ -153,7 +153,7 @@ class RoundedCandidatesTest {
         var corrected = round(layer, plans, data, settings(Rounding.COMPENSATED, true));
         var without = round(layer, plans, data, settings(Rounding.COMPENSATED, false));
 
-        // Then: what the layer gives on average is what it gave, with the weights that were rounded
+        // Then: the mean output of the layer is restored, with the rounded weights
         assertNotEquals(
                 layer.initializers().get("w"),
                 corrected.models().get(3).initializers().get("w"));
@@ -222,7 +222,7 @@ class RoundedCandidatesTest {
         assertEquals(layer, result.models().get(8));
     }
 
-    /** Weights that codes of both widths hold, and nothing else that is quantized: there is no error to take away. */
+    /** Weights that codes of both widths represent, and nothing else quantized: there is no error to remove. */
     @Test
     void whatIsExactIsLeftAndProgressGivesEveryWidthTheSameShare() throws IOException {
         // Given

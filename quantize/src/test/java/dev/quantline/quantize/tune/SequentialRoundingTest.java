@@ -27,7 +27,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Two layers {@code x -> a -> r -> y} of {@value #D} channels each, as products or as convolutions of one pixel. */
+/** Two layers {@code x -> a -> r -> y} of {@value #D} channels each, as products or as 1 x 1 convolutions. */
 class SequentialRoundingTest {
     private static final int D = 4;
     private static final int ROWS = 24;
@@ -115,7 +115,7 @@ class SequentialRoundingTest {
         return outputs;
     }
 
-    /** A layer that reads {@code rounded} and is to give what it gives for {@code exact}. */
+    /** A layer that reads {@code rounded} and should give its output for {@code exact}. */
     private static Gptq.Rounded wanted(LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
         var own = new Product(1, D, product(rounded, rounded));
         return Gptq.withScales(
@@ -147,7 +147,7 @@ class SequentialRoundingTest {
         var wantedSecond = wanted(second, weights(convolution), exact, grid(handed));
         var heard = new ArrayList<String>();
 
-        // When: both in one part, and the second in a part of its own
+        // When: both in one part, and the second in a separate part
         var whole = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu())
                 .apply(
                         new SequentialRounding.Inputs(batches(), rows("x", x, convolution), rows("x", x, convolution)),
@@ -187,12 +187,12 @@ class SequentialRoundingTest {
                         wanted(second, weights(convolution), exact, exact)
                                 .values()
                                 .toFloats()),
-                "what comes before makes a difference, seed " + SEED);
+                "the preceding layer makes a difference, seed " + SEED);
     }
 
     @Test
     void layersThatReadTheSameTensorAreEachRoundedAndASharedWeightStays() {
-        // Given: two layers on x, and two further ones that share a weight
+        // Given: two layers on x, and two more that share a weight
         var builder = new GraphBuilder(17, SEED);
         builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, D), builder.normal("v", 1, D, D));
         builder.op("b", "MatMul", "x", builder.normal("w", 1, D, D));

@@ -22,7 +22,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What of a part is quantized and trained: two layers, {@code x -> a (+ u) -> h -> y}, where x is read beside them too. */
+/** What is quantized and trained in a part: two layers, {@code x -> a (+ u) -> h -> y}, where other nodes read x too. */
 class SimulatedPartsTest {
     private static final Uniform GRID = Uniform.asymmetric(4, -2, 2);
     private static final Uniform WEIGHTS = Uniform.symmetric(4, 1, new double[] {2, 2, 2});
@@ -31,7 +31,7 @@ class SimulatedPartsTest {
     private static final QuantizationPlan.Weight SECOND = new QuantizationPlan.Weight("w", "y/Gemm", 1, WEIGHTS);
     private static final Tensor X = Tensor.of(new float[] {-3, -1.1f, 0.3f, 0.7f, 1.3f, 2.6f}, 2, 3);
 
-    /** @param joined the operator behind the first product, with a constant vector */
+    /** @param joined the operator after the first product, with a constant vector */
     private static GraphBuilder draft(String joined) {
         var builder = new GraphBuilder(17, 4);
         builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 3), builder.normal("v", 1, 3, 3));
@@ -61,7 +61,7 @@ class SimulatedPartsTest {
         }
     }
 
-    /** Of one layer: its input, on the grid or not, times the weight as codes hold it, and the bias. */
+    /** The output of one layer: its input, on the grid or not, times the weight restored from codes, plus the bias. */
     private static float[] layer(float[] input, boolean onGrid, Graph model, String weight, String bias) {
         var x = onGrid ? GRID.fakeQuantize(Tensor.vector(input)).toFloats() : input;
         var w = WEIGHTS.fakeQuantize(model.initializers().get(weight)).toFloats();
@@ -156,7 +156,7 @@ class SimulatedPartsTest {
                         "h/zero_point_shift",
                         Kind.ZERO_POINT)),
                 trained(second, model, plan, ALL));
-        assertEquals(own, trained(dead, model, plan, ALL), "what leads to no output of it is not in it");
+        assertEquals(own, trained(dead, model, plan, ALL), "nodes that lead to none of its outputs are not in it");
         assertEquals(
                 own,
                 trained(new Subgraph("first", List.of(), List.of("h"), Set.of("a/MatMul", "h/Add")), model, plan, ALL));
@@ -265,7 +265,10 @@ class SimulatedPartsTest {
                         .keySet());
     }
 
-    /** What only moves values keeps the codes: its grid is that of what it moves, which is trained once, by the part that has it. */
+    /**
+     * An operator that only moves values keeps the codes: its grid is that of its input, which is trained once, by the part that
+     * owns it.
+     */
     @Test
     void aGridIsTrainedWhereItBegins() {
         var builder = new GraphBuilder(17, 4);

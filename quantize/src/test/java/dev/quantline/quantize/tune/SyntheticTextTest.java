@@ -32,7 +32,7 @@ class SyntheticTextTest {
     @TempDir
     private Path folder;
 
-    /** Expects the token after the last one, with {@code certainty} nats more than others; the mask is looked at by nobody. */
+    /** Predicts the token after the last one, with {@code certainty} nats more than others, and ignores the mask. */
     private static Graph counter(double certainty, long... inputShape) {
         var graph = Graph.empty(20);
         var logits = new float[VOCABULARY * VOCABULARY];
@@ -121,7 +121,7 @@ class SyntheticTextTest {
         return heard;
     }
 
-    /** Three are written: two at once, and one; of three tokens each the first is given. */
+    /** Three are written, two at once and then one; the first of three tokens in each is given. */
     @Test
     void progressCountsTheTokensOfWhatIsWanted() throws IOException {
         var model = counter(1, -1, -1);

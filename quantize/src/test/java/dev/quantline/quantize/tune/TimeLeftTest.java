@@ -12,7 +12,7 @@ class TimeLeftTest {
     private static final Duration MINUTE = Duration.ofMinutes(1);
 
     private final List<String> heard = new ArrayList<>();
-    /** Where a clock begins says nothing. */
+    /** The start of a clock is arbitrary. */
     private long now = Duration.ofDays(1).toNanos();
 
     private final TimeLeft timed = new TimeLeft((fraction, message) -> heard.add(fraction + " " + message), () -> now);

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** A grid computes while it is trained what the quantizer computes that is stored. Steps are powers of two: nothing is lost. */
+/** During training a grid computes the same as the quantizer that is stored. Steps are powers of two, so nothing is lost. */
 class TrainedActivationQuantizerTest {
     private static final long SEED = 3;
     private static final float STEP = 0.125f;
@@ -83,7 +83,7 @@ class TrainedActivationQuantizerTest {
             var stored = stored(tuned, grid);
             assertArrayEquals(stored.fakeQuantize(Tensor.vector(values())).toFloats(), computed, "seed " + SEED);
             assertEquals(factor * STEP, stored.scale()[0]);
-            // It moves by what INT8 codes hold.
+            // It moves by at most the range of INT8.
             int wanted = grid.zeroPoint()[0] + Math.clamp(Math.round(shift), Byte.MIN_VALUE, Byte.MAX_VALUE);
             assertEquals(Math.clamp(wanted, grid.qmin(), grid.qmax()), stored.zeroPoint()[0]);
         }

@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Wherever training drives the factors of scales, what is stored is a quantizer. */
+/** Wherever training drives the factors of scales, the stored quantizer is valid. */
 class TrainedScalesTest {
     private static final Trainables ALL = new Trainables(Trainables.Weights.SHIFTED, true, true, true, true);
     private static final Uniform GRID = Uniform.asymmetric(4, -1, 2);

@@ -28,7 +28,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * Gradients of every kind of trained tensor of one layer, y = x^ w^ + b, as training gets them from the graph, against finite
+ * Compares gradients for every kind of trained tensor of one layer, y = x^ w^ + b, as training gets them from the graph, with finite
  * differences of the formulas of {@link TrainedActivationQuantizer}, {@link TrainedWeightQuantizer} and {@link TrainedBias} in float64.
  */
 class TrainedTensorsTest {
@@ -42,7 +42,7 @@ class TrainedTensorsTest {
 
     private final Random random = new Random(SEED);
 
-    /** Narrow codes, which are clipped before they are rounded, and codes of eight bits; whole shifts of the zero point. */
+    /** Narrow codes, which are clipped before rounding, and eight-bit codes; whole shifts of the zero point. */
     static Stream<Arguments> layers() {
         return Stream.of(
                         new Uniform(4, false, Uniform.PER_TENSOR, new float[] {0.15f}, new int[] {7}),
@@ -76,7 +76,7 @@ class TrainedTensorsTest {
         return builder.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
     }
 
-    /** The layer while it is trained, and values in the midst of training. */
+    /** The layer during training, with values in the midst of training. */
     private final class Layer {
         private final Weights how;
         private final Uniform grid;
@@ -124,7 +124,7 @@ class TrainedTensorsTest {
             return trained;
         }
 
-        /** Mean squared distance from the target, rounding errors being those of {@code held}. */
+        /** Mean squared distance from the target, with the rounding errors of {@code held}. */
         double loss(Map<Kind, double[]> trained, Map<Kind, double[]> held) {
             double sum = 0;
             for (int row = 0; row < ROWS; row++) {
@@ -174,7 +174,7 @@ class TrainedTensorsTest {
                     : (start + trained.get(Kind.WEIGHT)[at]) / trained.get(Kind.WEIGHT_SCALE)[o];
         }
 
-        /** A bias moves in units of the spread of a sum over rounding errors. */
+        /** A bias moves in units of the standard deviation of a sum over rounding errors. */
         private double bias(Map<Kind, double[]> trained, int o) {
             return model.initializers().get("b").get(o)
                     + SCALES[o] * grid.scale()[0] * Math.sqrt(INPUTS) * trained.get(Kind.BIAS)[o];

@@ -22,7 +22,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What a weight is while it is trained, by the formulas of {@link TrainedWeightQuantizer} in float64; gradients by finite differences. */
+/** A weight during training, by the formulas of {@link TrainedWeightQuantizer} in float64, with gradients by finite differences. */
 class TrainedWeightQuantizerTest {
     private static final long SEED = 21;
     private static final long[] SHAPE = {6, 10};
@@ -53,13 +53,13 @@ class TrainedWeightQuantizerTest {
         return scales;
     }
 
-    /** A weight with everything trained, and values its tensors have in the midst of training. */
+    /** A weight with everything trained, and values of its tensors in the midst of training. */
     private final class Subject {
         private final Weights how;
         private final Uniform grid;
         private final float[] start = gaussian(60, 1);
         private final int[] scaleOf;
-        /** How far each element may reach; less than its codes do where pairs are limited. */
+        /** The range of each element, which is narrower than that of the codes if pairs are limited. */
         private final double[][] reach = new double[60][];
 
         private final TrainedWeightQuantizer weight;
@@ -119,14 +119,14 @@ class TrainedWeightQuantizerTest {
             });
         }
 
-        /** Every trained tensor as it is, in float64. */
+        /** The current value of every trained tensor, in float64. */
         Map<Kind, double[]> trained() {
             var trained = new LinkedHashMap<Kind, double[]>();
             names.forEach((kind, name) -> trained.put(kind, doubles(values.get(name))));
             return trained;
         }
 
-        /** Steps from the zero point before they are rounded and clipped. */
+        /** Steps from the zero point before rounding and clipping. */
         double steps(Map<Kind, double[]> trained, int i) {
             double unit = grid.scale()[scaleOf[i]];
             if (how == Weights.ROUNDED) {
@@ -136,7 +136,7 @@ class TrainedWeightQuantizerTest {
                     / (unit * of(trained, Kind.WEIGHT_SCALE, 1)[scaleOf[i]]);
         }
 
-        /** What the layer computes with, given what rounding adds to each number of steps. */
+        /** The restored value, given what rounding adds to the number of steps. */
         double restored(Map<Kind, double[]> trained, int i, double error) {
             int c = scaleOf[i];
             return trained.get(Kind.AFFINE)[c]
@@ -145,7 +145,7 @@ class TrainedWeightQuantizerTest {
                     * (StraightThrough.kept(reach[i], steps(trained, i)) + error);
         }
 
-        /** Learned rounding is not rounded while it is trained. */
+        /** Learned rounding is not rounded during training. */
         double error(Map<Kind, double[]> trained, int i) {
             return how == Weights.ROUNDED ? 0 : StraightThrough.error(reach[i], steps(trained, i));
         }
@@ -259,7 +259,7 @@ class TrainedWeightQuantizerTest {
     void gradientsAreFiniteDifferencesWithRoundingErrorsHeld(Weights how, Uniform grid) {
         var subject = new Subject(how, grid);
         var incoming = gaussian(60, 1);
-        // Reconstruction alone, and where what drives learned rounding is a parabola.
+        // Reconstruction alone, and a step at which the regularizer of learned rounding is a parabola.
         for (int step : new int[] {0, STEPS}) {
             var gradients = new LinkedHashMap<String, Tensor>();
             subject.values.forEach((name, value) -> gradients.put(name, Tensor.zeros(DataType.FLOAT, value.shape())));
@@ -281,7 +281,7 @@ class TrainedWeightQuantizerTest {
         }
     }
 
-    /** The weight times what comes in, and what drives learned rounding, with one trained tensor moved along a direction. */
+    /** The weight times the incoming gradient plus the regularizer, with one trained tensor moved along a direction. */
     private static double loss(Subject subject, Kind kind, float[] direction, double by, float[] incoming, int step) {
         var held = subject.trained();
         var moved = subject.trained();

@@ -42,7 +42,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * Which moves a run takes, in which order, and what it says of them: two layers with biases, {@code x -> h -> y}.
+ * Which moves a run makes, in which order, and what it reports about them: two layers with biases, {@code x -> h -> y}.
  *
  * <p>Longer than 400 lines because the moves are one list, and their order is what is tested.
  */
@@ -58,7 +58,7 @@ class TuningMovesTest {
         void on(Samples samples) throws IOException;
     }
 
-    /** @param between the operator between both layers */
+    /** @param between the operator between the two layers */
     private static Graph model(String between) {
         var builder = new GraphBuilder(17, 8);
         builder.op(

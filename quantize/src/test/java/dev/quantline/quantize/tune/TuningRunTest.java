@@ -45,7 +45,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * Runs of tuning from start to end, stopped and gone on with, on small networks.
+ * Tuning runs from start to end, stopped and resumed, on small networks.
  *
  * <p>Longer than 400 lines because every case is such a run, and all share how one is calibrated, started and finished.
  */
