@@ -33,7 +33,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Which activations are rewritten and measured, and what is said of the others. */
+/** Which activations are rewritten and measured, and the reasons given for the others. */
 class ActivationQuantizerSearchTest {
     private static final int SAMPLES = 24;
 
@@ -54,7 +54,7 @@ class ActivationQuantizerSearchTest {
         return Recipes.calibrate(range, WeightRange.MSE, softmax, migration, 8, 4, List.of(), 8);
     }
 
-    /** Norms read by a layer, by a product of activations, and, with a gamma that is computed, by a layer. */
+    /** Norms read by a layer, by a product of activations, and (with a computed gamma) by a layer. */
     private static Graph norms() {
         var builder = new GraphBuilder(17, 2);
         String x = builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
@@ -134,7 +134,7 @@ class ActivationQuantizerSearchTest {
                 seen.stream().distinct().count() >= 9, "three norms, three ranges and two weights at least: " + seen);
     }
 
-    /** A softmax output that a layer and a sigmoid read, and a tanh beside it. */
+    /** A softmax output read by a layer and a sigmoid, and a tanh. */
     private static Graph softmax() {
         var builder = new GraphBuilder(17, 2);
         String x = builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);

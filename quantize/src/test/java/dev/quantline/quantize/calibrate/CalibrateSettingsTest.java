@@ -43,7 +43,7 @@ class CalibrateSettingsTest {
                 of(MSE, WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.OFF, 8).needsSamples());
         assertTrue(of(MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, Migration.MEAN, 8)
                 .needsSamples());
-        // Where activations stay float, only weights are left to try.
+        // If activations stay float, there are only weights to try.
         assertFalse(of(ActivationRange.AUTO, WeightRange.MSE, SoftmaxQuantizer.TAN, Migration.MEAN, Recipe.FLOAT)
                 .needsSamples());
         assertTrue(of(MSE, WeightRange.AUTO, SoftmaxQuantizer.UNIFORM, Migration.OFF, Recipe.FLOAT)

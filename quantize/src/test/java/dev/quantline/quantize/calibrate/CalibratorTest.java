@@ -45,9 +45,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * What calibration chooses on small networks, and what it leaves.
+ * What calibration chooses on small networks, and what it leaves alone.
  *
- * <p>Longer than 400 lines because each case is a setting beside what it changes, over the same networks and profiles.
+ * <p>Longer than 400 lines because each case pairs a setting with its effect, over the same networks and profiles.
  */
 class CalibratorTest {
     @TempDir
@@ -251,7 +251,7 @@ class CalibratorTest {
 
     @Test
     void aNetworkMayBeLeftFloatBehindItsFirstLayer() throws IOException {
-        // Given: what remains to be quantized reads the model's input, so that no activation has to be computed
+        // Given: the rest to quantize reads the model's input, so that no activation has to be computed
         var model = PreparedModel.prepare(Networks.mlp(1));
         var data = Data.rows(24, 1);
 
@@ -300,7 +300,8 @@ class CalibratorTest {
         var searched = calibrate(model, data, CalibrateSettings.searched(4, 4, List.of()));
 
         // Then
-        assertTrue(noise(model, searched.model(), data) < 1e-7, "the rewritten float model computes something else");
+        assertTrue(
+                noise(model, searched.model(), data) < 1e-7, "the rewritten float model computes something different");
         double before = noise(model, plain.plan().applyTo(plain.model()), data);
         double after = noise(model, searched.plan().applyTo(searched.model()), data);
         assertTrue(after < .9 * before, before + " became " + after);
@@ -310,8 +311,8 @@ class CalibratorTest {
 
     @Test
     void unevenChannelsOfAnyActivationAreMovedIntoItsReader() throws IOException {
-        // Given: every third hidden channel a hundred times as large as its neighbours, all of the same weight behind
-        // them
+        // Given: every third hidden channel is a hundred times as large as its neighbours, and the next layer weights
+        // them equally
         var builder = new GraphBuilder(20, 1);
         var uneven = new float[Networks.FEATURES * 48];
         var levelled = new float[48 * 4];
@@ -339,7 +340,7 @@ class CalibratorTest {
         var with = calibrate(model, data, CalibrateSettings.searched(8, 4, List.of()));
 
         // Then
-        assertTrue(noise(model, with.model(), data) < 1e-7, "the rewritten float model computes something else");
+        assertTrue(noise(model, with.model(), data) < 1e-7, "the rewritten float model computes something different");
         assertTrue(without.plan().activations().stream()
                 .noneMatch(site -> site.tensor().endsWith("/migrated")));
         assertTrue(

@@ -37,7 +37,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** At which widths pairs of codes are limited, and whose scales are chosen by the error of the output. */
+/** At which widths pairs of codes are limited, and which scales are chosen by the error of the output. */
 class CandidateLimitsTest {
     private static final int INPUTS = 16;
     private static final Uniform GRID = Uniform.asymmetric(8, -1, 1);
@@ -81,18 +81,18 @@ class CandidateLimitsTest {
     void pairsAreLimitedWhereCodesCouldExceedTheLimitOnIntegerKernels() {
         var perChannel = Granularity.CHANNEL;
 
-        // Two codes of 7 bits reach -128 together, and 9 bits run on no integer kernel.
+        // Two 7-bit codes add up to at least -128, and 9 bits run on no integer kernel.
         assertEquals(List.of(0, 0, 128, 0), limits(read(GRID), settings(128, perChannel, 4, 7, 8, 9)));
         assertEquals(List.of(0, 127, 127, 0), limits(read(GRID), settings(127, perChannel, 4, 7, 8, 9)));
         assertEquals(List.of(0), limits(read(GRID), settings(0, perChannel, 8)), "for processors that cannot saturate");
         assertEquals(
                 List.of(0),
                 limits(List.of(), settings(128, perChannel, 8)),
-                "what is read as float is multiplied as float");
+                "an input read as float is multiplied as float");
         assertEquals(
                 List.of(0),
                 limits(read(new Tangent(8, 1, 0.5, 1)), settings(128, perChannel, 8)),
-                "as is what lies on a curve");
+                "as is one quantized along a curve");
         assertEquals(List.of(0), limits(read(GRID), settings(128, Granularity.BLOCK, 8)), "and blocks");
     }
 
@@ -113,7 +113,7 @@ class CandidateLimitsTest {
 
     @Test
     void scalesOfChannelsFollowTheOutputWhereItsInputsAreKnown() throws IOException {
-        // Given: inputs that go up and down together
+        // Given: positively correlated inputs
         var model = product();
         var random = new Random(5);
         var x = new float[64 * INPUTS];

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-/** Errors of layers that read a changed tensor, against sums by hand. */
+/** Compares errors of layers that read a changed tensor with sums computed by hand. */
 class ConsumerErrorTest {
     private static final int ROWS = 12;
 
@@ -52,7 +52,7 @@ class ConsumerErrorTest {
         return error(model, consumers, captured, arrays, changes);
     }
 
-    /** In batches of 5, 5 and 2. */
+    /** The error in batches of 5, 5 and 2. */
     private double error(
             Graph model,
             List<Node> consumers,
@@ -68,7 +68,7 @@ class ConsumerErrorTest {
         }
     }
 
-    /** A change of the first number of each row by .5, whatever the batch. */
+    /** Changes the first number of each row by .5, whatever the batch. */
     private static Tensor pushed(Tensor x) {
         var values = x.toFloats();
         int columns = x.size() / x.dim(0);
@@ -80,7 +80,7 @@ class ConsumerErrorTest {
 
     @Test
     void outputChannelsOfLinearLayersCountAlikeEachOverItsPowerAndDeadOnesNot() throws IOException {
-        // Given: weights of the third output channel all 0, of the second a hundred times as large
+        // Given: the third output channel has weights of 0, the second a hundred times as large as the first
         var x = normal(1, ROWS, 3);
         var w = new float[] {.5f, 80, 0, 1, -30, 0, 2, 20, 0};
         var builder = new GraphBuilder(17, 1);
@@ -169,7 +169,7 @@ class ConsumerErrorTest {
 
     @Test
     void convolutionsHaveOneError() throws IOException {
-        // Given: a 1 x 1 convolution whose second channel is ten times as large: it decides
+        // Given: a 1 x 1 convolution whose second channel is ten times as large and dominates
         var builder = new GraphBuilder(17, 2);
         builder.op(
                 "y",
@@ -227,7 +227,7 @@ class ConsumerErrorTest {
                     List.of(5, 2), batches.all("h").map(values -> values.dim(0)).toList());
             assertEquals(
                     List.of(5, 5, 2), all.all("h").map(values -> values.dim(0)).toList());
-            assertEquals(Set.of("h", "x"), all.names(0), "inputs are there anyway");
+            assertEquals(Set.of("h", "x"), all.names(0), "inputs are always kept");
             assertEquals(x.rows(5, 7), batches.get(1, "x"));
             for (int i = 0; i < 10; i++) {
                 assertEquals(Math.max(0, x.get(i)), batches.get(0, "h").get(i));

@@ -24,14 +24,14 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Channels in which nothing happens, and data that hardly is any: every scale made from them is a number above 0. */
+/** Dead channels and almost constant data: every scale computed from them is a positive number. */
 class DeadDataTest {
     private static final int SEEDS = 25;
     private static final int CHANNELS = 8;
     private static final int ROWS = 16;
     private static final int[] WIDTHS = {2, 4, 8};
 
-    /** What a channel may hold. */
+    /** Possible contents of a channel. */
     private enum Life {
         ZERO,
         CONSTANT,
@@ -58,7 +58,7 @@ class DeadDataTest {
         return IntStream.range(0, SEEDS).boxed().toList();
     }
 
-    /** {@code [rows, channels]}, each channel of a life of its own; all alike for the first seeds, one row for every fifth. */
+    /** {@code [rows, channels]} with contents drawn per channel; the same for all in the first seeds, a single row in every fifth. */
     private static Tensor channels(int seed) {
         var random = new Random(seed);
         var lives = Life.values();
@@ -129,7 +129,7 @@ class DeadDataTest {
     @ParameterizedTest
     @MethodSource("seeds")
     void scalesByTheErrorOfOutputs(int seed) {
-        // Given: outputs of all kinds, read from inputs half of which are always 0
+        // Given: all kinds of output channels, whose inputs are always 0 in one half
         var weight = channels(seed);
         int inputs = weight.dim(0);
         var sums = new double[inputs * inputs];
@@ -179,7 +179,7 @@ class DeadDataTest {
             value = Migration.class,
             names = {"MEAN", "MEDIAN"})
     void deadChannelsChangeNothingForTheOthers(Migration migration) {
-        // Given: the same three channels alone, and among five that are dead
+        // Given: the same three channels alone, and among five dead ones
         var random = new Random(3);
         var alone = new float[ROWS * 3];
         var among = new float[ROWS * CHANNELS];
@@ -195,7 +195,7 @@ class DeadDataTest {
         var without = choice(migration, Tensor.of(alone, ROWS, 3));
         var with = choice(migration, Tensor.of(among, ROWS, CHANNELS));
 
-        // Then: and the dead ones are left at their own size
+        // Then: and the dead channels keep their size
         for (int c = 0; c < 3; c++) {
             assertEquals(without.ratio()[c], with.ratio()[1 + c]);
             assertEquals(without.shift()[c], with.shift()[1 + c]);

@@ -34,7 +34,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** How channels are brought to a common scale, checked on what that is for. */
+/** Checks what bringing channels to a common scale achieves. */
 class MigrationSearchTest {
     private static final int ROWS = 64;
     private static final int CHANNELS = 9;
@@ -55,7 +55,7 @@ class MigrationSearchTest {
                 ROWS);
     }
 
-    /** Channels of widths 1 to 9 around -4 to 4, the last reaching a hundred times as far where {@code outlier}. */
+    /** Channels of widths 1 to 9 around -4 to 4; the last reaches a hundred times as far if {@code outlier}. */
     private static Tensor uneven(boolean outlier) {
         var random = new Random(31);
         var values = new float[ROWS * CHANNELS];
@@ -131,7 +131,7 @@ class MigrationSearchTest {
             var after = channel(moved, c);
             double step = ((double) max(before) - min(before)) / ((1 << BITS) - 1);
             for (int row = 0; row < ROWS; row++) {
-                // A channel's own codes, counted from its smallest number, as a grid that need not hold 0 has them.
+                // A channel's own codes counted from its minimum, as on a grid that need not contain 0.
                 long own = Math.round((before[row] - min(before)) / step);
                 different += Math.abs(common.quantize(after[row], 0) - own) > 1 ? 1 : 0;
             }
@@ -150,7 +150,7 @@ class MigrationSearchTest {
         var with = fixed(Migration.MEDIAN, uneven(true));
         assertArrayEquals(
                 Arrays.copyOf(without.ratio(), CHANNELS - 1), Arrays.copyOf(with.ratio(), CHANNELS - 1), 1e-6f);
-        // So with zero points: as many channels move up as down, however far the first has to.
+        // Likewise for zero points: as many channels move up as down, however far the first has to.
         int up = 0;
         int down = 0;
         for (int c = 0; c < CHANNELS; c++) {
@@ -206,7 +206,7 @@ class MigrationSearchTest {
                 .isEmpty());
     }
 
-    /** {@code x [., 9] -> y [., 5]} by a product, with a bias or without. */
+    /** {@code x [., 9] -> y [., 5]} by a product, with or without a bias. */
     private static Graph reader(boolean bias) {
         var builder = new GraphBuilder(17, 7);
         String product = builder.op(
@@ -234,7 +234,7 @@ class MigrationSearchTest {
 
     @Test
     void aTransposedReaderGetsTheSameChoice() throws IOException {
-        // Given: the same weight by MatMul and, turned, by Gemm
+        // Given: the same weight in a MatMul and, transposed, in a Gemm
         var model = reader(false);
         var w = model.initializers().get("w");
         var turned = new float[w.size()];
@@ -262,8 +262,8 @@ class MigrationSearchTest {
 
     @Test
     void oneOutlierDoesNotDecideForItsChannel() throws IOException {
-        // Given: narrow channels and wide ones, each at a place of its own; one value at each end makes all narrow ones
-        // five times as wide
+        // Given: narrow and wide channels, each around its own centre; one value at each end makes all narrow ones five
+        // times as wide
         var random = new Random(9);
         var values = new float[ROWS * CHANNELS];
         for (int i = 0; i < values.length; i++) {
@@ -279,7 +279,7 @@ class MigrationSearchTest {
         // When
         var choice = best(reader(true), x, true, 3).orElseThrow();
 
-        // Then: scales are one power of the deviations, and all channels are brought to the middle of their ends
+        // Then: scales are one power of the deviations, and every channel is centred between its extremes
         var deviations = new double[CHANNELS];
         for (int c = 0; c < CHANNELS; c++) {
             var channel = channel(x, c);
@@ -312,7 +312,8 @@ class MigrationSearchTest {
 
     @Test
     void theSearchShiftsWhereItPaysAndNeverWhatNoNormMade() throws IOException {
-        // Given: channels far apart, each narrow, so that levelling widths alone leaves one grid for all places
+        // Given: channels far apart, each narrow, so that levelling widths alone would leave one grid to cover all
+        // centres
         var random = new Random(5);
         var values = new float[ROWS * CHANNELS];
         for (int i = 0; i < values.length; i++) {
@@ -330,7 +331,7 @@ class MigrationSearchTest {
 
     @Test
     void aShiftThatHardlyPaysIsNotWorthABias() throws IOException {
-        // Given: channels around 0, as RMSNorm leaves them
+        // Given: channels around 0, as after RMSNorm
         var random = new Random(6);
         var values = new float[ROWS * CHANNELS];
         for (int i = 0; i < values.length; i++) {
@@ -338,8 +339,7 @@ class MigrationSearchTest {
         }
         var centred = Tensor.of(values, ROWS, CHANNELS);
 
-        assertTrue(
-                shifts(best(reader(true), centred, true, 4).orElseThrow()), "it costs nothing where a bias takes it");
+        assertTrue(shifts(best(reader(true), centred, true, 4).orElseThrow()), "it costs nothing if a bias absorbs it");
         assertFalse(shifts(best(reader(false), centred, true, 4).orElseThrow()));
     }
 

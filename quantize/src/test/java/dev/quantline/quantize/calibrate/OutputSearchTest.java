@@ -19,7 +19,7 @@ class OutputSearchTest {
 
     @Test
     void theErrorOfTheOutputIsLowerThanBySquaredErrorsOfWeights() {
-        // Given: inputs that go up and down together
+        // Given: positively correlated inputs
         var random = new Random(11);
         var x = new float[ROWS * INPUTS];
         for (int row = 0; row < ROWS; row++) {
@@ -74,7 +74,7 @@ class OutputSearchTest {
         assertEquals(1, columns.scale()[2], "a dead channel");
     }
 
-    /** Codes of 4 bits times a step, and before each row a number that lies {@code beyond} of the grid and meets nothing. */
+    /** 4-bit codes times a step; each row starts with a number {@code beyond} the grid whose input is always 0. */
     private static float[] onGrid(Random random, int rows, int inputs, float[] steps, float[] beyond) {
         var w = new float[rows * inputs];
         for (int i = 0; i < w.length; i++) {
@@ -100,8 +100,8 @@ class OutputSearchTest {
 
     @Test
     void aWeightThatLiesOnAGridButWhereItMeetsNothingGetsThatGrid() {
-        // Given: the numbers that meet nothing reach 1.1 to 1.75 times as far as the grid, so that no alpha of the list
-        // is it
+        // Given: the numbers whose inputs are 0 reach 1.1 to 1.75 times as far as the grid, so that no listed alpha
+        // gives it exactly
         long seed = 14;
         var steps = new float[] {.5f, 1, 2, .25f, 3, 1.5f};
         var beyond = new float[] {1.1f, 1.21f, 1.33f, 1.45f, 1.61f, 1.75f};
@@ -121,7 +121,7 @@ class OutputSearchTest {
 
     @Test
     void everyOutputHasAScaleAtLeastAsGoodAsAnyOfTheList() {
-        // Given: groups that see inputs of different correlation
+        // Given: groups whose inputs have different correlations
         var random = new Random(15);
         int groups = 2;
         var sums = new double[groups * INPUTS * INPUTS];
@@ -163,7 +163,7 @@ class OutputSearchTest {
         assertTrue(all < .985 * ofTheList, "finer steps are worth nothing: " + all + " and " + ofTheList);
     }
 
-    /** The refits that follow may only gain. */
+    /** The refits that follow can only improve it. */
     @Test
     void everyScaleIsAtLeastAsGoodAsOneStepAroundTheBestOfTheList() {
         for (long seed = 20; seed < 40; seed++) {

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What reports draw of an activation agrees with its values. */
+/** The charts of an activation in reports agree with its values. */
 class ProfileSummaryTest {
     private static final int ROWS = 500;
     private static final int CHANNELS = 20;

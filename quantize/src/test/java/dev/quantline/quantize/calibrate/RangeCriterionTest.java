@@ -68,7 +68,7 @@ class RangeCriterionTest {
             double squared = seen.cost(choose(MSE, seen, bits), SQUARE);
             double absolute = seen.cost(choose(MAE, seen, bits), Math::abs);
 
-            // Then: to a bin's width, and the last percent one end at a time does not find
+            // Then: up to a bin's width, and the last percent that searching one end at a time misses
             assertTrue(squared <= 1.05 * seen.least(bits, SQUARE), "squared, " + bits + " bits, seed " + seed);
             assertTrue(absolute <= 1.05 * seen.least(bits, Math::abs), "absolute, " + bits + " bits, seed " + seed);
         }

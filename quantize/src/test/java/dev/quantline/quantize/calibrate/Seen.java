@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 
-/** Values and the histogram that saw them; costs are computed on the values, one by one. */
+/** Values and their histogram; costs are computed on the values, one by one. */
 record Seen(float[] values) {
     static Seen of(float... values) {
         return new Seen(values);
@@ -47,7 +47,7 @@ record Seen(float[] values) {
         return sum / values.length;
     }
 
-    /** The least cost any pair of shrunken ends has. */
+    /** The least cost of any pair of shrunken ends. */
     double least(int bits, DoubleUnaryOperator cost) {
         var histogram = histogram();
         double least = Double.POSITIVE_INFINITY;

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Quantizers of softmax outputs A, searched by the error of the product A V, against trying everything. */
+/** Compares searched quantizers of softmax outputs A, by the error of the product A V, with exhaustive search. */
 class SoftmaxSearchTest {
     private static final int TOKENS = 24;
     private static final int ROWS = 96;
@@ -40,7 +40,7 @@ class SoftmaxSearchTest {
     @TempDir
     private Path folder;
 
-    /** Rows of scores; some rows look at one token alone, as some heads do. */
+    /** Rows of scores; some rows attend to one token only, as in some heads. */
     private static float[] scores(long seed) {
         var random = new Random(seed);
         var scores = new float[ROWS * TOKENS];
@@ -94,7 +94,7 @@ class SoftmaxSearchTest {
         return new double[] {seen.max(), seen.quantile(.999), seen.quantile(.99)};
     }
 
-    /** The least error of all tangents of a grid. */
+    /** The least error over all tangents of a grid. */
     private static double least(int bits, float[] a, float[] v) {
         double least = Double.POSITIVE_INFINITY;
         for (double s : scales(a)) {
@@ -129,7 +129,7 @@ class SoftmaxSearchTest {
                 // When
                 var found = TanSearch.search(bits, scales(a), candidate -> error(a, v, candidate));
 
-                // Then: one local minimum may be missed, not all
+                // Then: a single local minimum may be missed, but not all
                 double ratio = error(a, v, found) / least(bits, a, v);
                 assertTrue(ratio < 1.2, ratio + " at " + bits + " bits, seed " + seed);
                 ratios += ratio;
@@ -192,7 +192,7 @@ class SoftmaxSearchTest {
         assertTrue(searched < .92 * fixed, searched + " against " + fixed + " with the centre at 1");
     }
 
-    /** {@code x -> softmax(x) v}, the softmax quantized as the setting says. */
+    /** {@code x -> softmax(x) v}, with the softmax quantized by the setting. */
     private Codebook chosen(SoftmaxQuantizer softmax, int bits, float[] scores, float[] v) throws IOException {
         var builder = new GraphBuilder(17, 1);
         builder.input("x", DataType.FLOAT, -1, TOKENS);
@@ -248,7 +248,7 @@ class SoftmaxSearchTest {
         assertTrue(cut > 0, "one value is never worth the grid of all others");
     }
 
-    /** Error of A V, each channel over its own power. */
+    /** Error of A V, with each channel relative to its own power. */
     private static double channelError(float[] a, float[] v, Quantizer quantizer) {
         var rounded = quantizer.fakeQuantize(Tensor.of(a, ROWS, TOKENS)).toFloats();
         double sum = 0;

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Scales of constants for what the layers around them read and add. */
+/** Scales of constants, which depend on what the surrounding layers read and add. */
 class WeightCandidatesTest {
     private static final int ROWS = 200;
     private static final int INPUTS = 16;
@@ -50,7 +50,7 @@ class WeightCandidatesTest {
         return builder.output("y", DataType.FLOAT, -1, OUTPUTS).graph();
     }
 
-    /** Rows whose channels carry powers from a hundredth to a hundred. */
+    /** Rows whose channels have powers from a hundredth to a hundred. */
     private static Tensor uneven() {
         var random = new Random(4);
         var values = new float[ROWS * INPUTS];
@@ -100,7 +100,7 @@ class WeightCandidatesTest {
                 with / signal,
                 scales.error(),
                 .15 * scales.error(),
-                "the error of the table is that of the output, near enough");
+                "the error of the table is close to that of the output");
     }
 
     @Test
@@ -162,7 +162,7 @@ class WeightCandidatesTest {
                 .output("c", DataType.FLOAT, -1, 4, 3, 3)
                 .graph();
 
-        // Then: scales and the axis they lie along
+        // Then: scales and the axis that they lie along
         assertEquals(
                 Map.of("table", "32 on 1", "w", "5 on 1", "v", "5 on 0", "k", "4 on 0"),
                 layout(model, Granularity.CHANNEL));

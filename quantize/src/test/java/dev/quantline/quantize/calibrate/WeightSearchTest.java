@@ -57,7 +57,7 @@ class WeightSearchTest {
                 1e-7f);
     }
 
-    /** Whole channels of noise lose what a bit less would; one with a far weight keeps its other codes. */
+    /** Channels that are all noise lose what one bit less would; a channel with one far weight keeps its other codes. */
     @Test
     void limitedPairsCostNoMoreThanABitAndLessWhereAWeightReachesFar() {
         var values = weight(2, 512).toFloats();
@@ -81,7 +81,7 @@ class WeightSearchTest {
 
     @Test
     void errorsCountByTheirImportanceWherePairsAreLimited() {
-        // Given: two weights that reach far and meet next to nothing
+        // Given: two weights that reach far, on inputs of next to no power
         var weight = Tensor.of(new float[] {1, 0.9f, 0.013f, 0.021f, 0.1f, 0.034f}, 1, 6);
         var free = WeightSearch.choose(weight, 8, 0, 0, null, MAX).withPairLimit(128);
 
@@ -89,7 +89,7 @@ class WeightSearchTest {
 
         assertTrue(
                 limited.scale()[0] < WeightSearch.limited(weight, free, null).scale()[0],
-                "they are cut, the others keep their steps");
+                "they are cut, and the others keep their steps");
     }
 
     @Test
@@ -175,7 +175,7 @@ class WeightSearchTest {
 
     @Test
     void theSearchedScaleIsTheBestForErrorsThatMeetInputsOfUnevenPower() {
-        // Given: what input channels carry differs by powers of ten
+        // Given: input channels whose powers differ by powers of ten
         var weight = weight(24, 4);
         var importance = new float[96];
         for (int i = 0; i < importance.length; i++) {
@@ -202,7 +202,7 @@ class WeightSearchTest {
                 assertEquals(least, found, 1e-4 * least, "channel " + c + ", power " + power);
                 gained += error(weight, blind, c, 1, power, importance) / found / 4;
             }
-            assertTrue(gained > 1.05, "looking at the inputs is worth nothing: " + gained);
+            assertTrue(gained > 1.05, "weighting by the inputs gains nothing: " + gained);
         }
     }
 
@@ -215,7 +215,7 @@ class WeightSearchTest {
         assertEquals(.5 / (1 + 4 + 2.25 + 6.25), WeightSearch.error(weight, grid, null), 1e-9);
         assertEquals(0, WeightSearch.error(weight, grid, new float[] {1, 1, 0, 0}));
         assertEquals(.5 / (2.25 + 6.25), WeightSearch.error(weight, grid, new float[] {0, 0, 3, 3}), 1e-9);
-        assertEquals(0, WeightSearch.error(weight, grid, new float[4]), "nothing is met, nothing is lost");
+        assertEquals(0, WeightSearch.error(weight, grid, new float[4]), "errors on inputs of 0 do not count");
     }
 
     @Test

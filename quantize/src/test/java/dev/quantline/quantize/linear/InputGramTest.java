@@ -61,7 +61,7 @@ class InputGramTest {
                 Named.of("Conv, one axis", layer("Conv", Map.of(), new long[] {-1, 4, 9}, 5, 4, 3)));
     }
 
-    /** The products give the power of what any weight makes of the inputs. */
+    /** The products give the output power of any weight on the inputs. */
     @ParameterizedTest
     @MethodSource("layers")
     void theySayHowMuchAnErrorOfTheWeightsChangesTheOutputs(Graph layer) throws IOException {

@@ -22,8 +22,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * What a plan writes is what tuning differentiates through. Every scale has a gradient; it may be 0 where values that lie
- * on a grid meet the same grid again.
+ * What a plan writes is what tuning differentiates through. Every scale has a gradient; it may be 0 where values that are
+ * already on a grid are quantized with the same grid again.
  */
 class DifferentiablePlanTest {
     static Stream<Arguments> networks() {

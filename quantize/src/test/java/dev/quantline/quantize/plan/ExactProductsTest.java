@@ -17,12 +17,12 @@ import org.junit.jupiter.api.Test;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** Two products of 255 and 127 do not fit the 16 bits that kernels add them in without VNNI; floats hold them. */
+/** Two products of 255 and 127 overflow the 16 bits in which kernels without VNNI add them; floats hold them. */
 class ExactProductsTest {
     private static final int INPUTS = 64;
     private static final int OUTPUTS = 16;
 
-    /** x is its own code on a grid of step 1, and so are the weights, all 127. */
+    /** On a grid of step 1, x is its own code, and so are the weights, all 127. */
     private static Graph largestCodes() {
         var builder = new GraphBuilder(17, 1);
         builder.input("x", DataType.FLOAT, -1, INPUTS);

@@ -157,7 +157,7 @@ class FloatKernelsTest {
         // When
         var quantized = plan(model, 8).applyTo(model);
 
-        // Then: codes alone are in the file
+        // Then: the file contains only codes
         OnnxLibrary.check(quantized);
         assertEquals(model.opset(), quantized.opset());
         for (String weight : List.of("w", "r")) {
@@ -166,7 +166,7 @@ class FloatKernelsTest {
         assertEquals(DataType.INT8, quantized.initializers().get("w/quantized").type());
         double noise = noise(run(model), run(quantized));
         assertTrue(noise > 0 && noise < 2e-4, "noise " + noise);
-        // and what runs is the node alone
+        // and only the node itself runs
         var file = folder.resolve("quantized.onnx");
         ModelFile.write(quantized, file);
         Session.writeOptimized(file, Provider.cpu(), folder.resolve("optimized.onnx"));
@@ -198,7 +198,7 @@ class FloatKernelsTest {
                     .fakeQuantize(scaled)
                     .toFloats();
 
-            // Then: those are as exact as the others
+            // Then: they are as exact as the others
             double noise = 0;
             double signal = 0;
             for (int i = 0; i < values.length; i++) {
@@ -216,7 +216,7 @@ class FloatKernelsTest {
             assertTrue(Placement.of(graph, List.of()).activations().keySet().containsAll(List.of("x", "y")));
         }
         assertTrue(addPairs(volume(16, 1).graph()));
-        assertFalse(addPairs(volume(8, 1).graph()), "what floats multiply cannot saturate");
+        assertFalse(addPairs(volume(8, 1).graph()), "products of floats cannot saturate");
     }
 
     private static boolean addPairs(Graph graph) {

@@ -45,7 +45,7 @@ class GivenCodesTest {
 
     @Test
     void aLayerIsGivenWhicheverOperandCameFromCodes() {
-        // Given: weights, weights turned around, activations, activations moved on the way; the last is float
+        // Given: weights, transposed weights, activations, activations moved in between; the last operand is float
         String x = builder.input("x", DataType.FLOAT, -1, 8);
         x = builder.op("weights", "MatMul", x, restored("w1", 8, 8));
         x = builder.op("turned", "MatMul", x, builder.op("w2/turned", "Transpose", restored("w2", 8, 8)));

@@ -38,7 +38,7 @@ class PlacementTest {
     void aConvolutionalNetworkStaysOnTheGridFromEndToEnd() {
         var placement = Placement.of(PreparedModel.prepare(Networks.conv(1)), List.of());
 
-        // Relus are swallowed, the residual Add is quantized, pooling and flattening share the grid they are fed from
+        // Relus are absorbed, the residual Add is quantized, pooling and flattening share the grid of their input
         var expected = new LinkedHashMap<String, String>();
         for (String own : List.of("image", "stem.relu", "block.relu", "block.b.norm", "block.out")) {
             expected.put(own, own);
@@ -84,7 +84,7 @@ class PlacementTest {
         assertTrue(weights(placement).stream().skip(1).allMatch(weight -> weight.endsWith(".weight 1")));
     }
 
-    /** Two convolutions of {@code x}, and what {@code tail} makes of their outputs {@code a} and {@code b}. */
+    /** Two convolutions of {@code x}, followed by {@code tail} on their outputs {@code a} and {@code b}. */
     private static GraphBuilder two() {
         var builder = new GraphBuilder(17, 1);
         builder.input("x", DataType.FLOAT, -1, 2, 4, 4);
@@ -231,7 +231,7 @@ class PlacementTest {
     @Test
     void constantsOfAttentionMasksAreNeverPutOnAGrid() {
         for (float penalty : new float[] {-10000, -1e9f, -Float.MAX_VALUE, Float.NEGATIVE_INFINITY}) {
-            // Given: a mask added, one picked by Where, one looked up in a table, each read by a product
+            // Given: a mask that is added, one selected by Where, one looked up in a table, each read by a product
             var builder = new GraphBuilder(17, 1);
             builder.input("x", DataType.FLOAT, -1, 4, 64);
             builder.input("keep", DataType.BOOL, -1, 4, 64);
@@ -264,7 +264,7 @@ class PlacementTest {
             // When
             var placement = Placement.of(builder.graph(), List.of());
 
-            // Then: what Softmax makes of them is quantized, and so are all weights but the table
+            // Then: the outputs of Softmax are quantized, and so are all weights except the table
             assertEquals(
                     Set.of("added.softmax", "added.v", "picked.softmax", "picked.v", "looked.softmax", "looked.v"),
                     placement.activations().keySet());
@@ -338,7 +338,7 @@ class PlacementTest {
 
     @Test
     void namesThatUsersKnowExcludeInHalfPrecisionToo() {
-        // Given: one product that reads the input, and one without a name that makes the output
+        // Given: one product that reads the input, and one without a name that computes the output
         var builder = new GraphBuilder(17, 1);
         builder.op(
                 "first",

@@ -70,7 +70,7 @@ class QuantizationPlanTest {
         assertTrue(Double.isFinite(noise) && (bits < 8 || noise < .02), "noise " + noise);
     }
 
-    /** Squared difference over squared reference. */
+    /** Squared difference relative to the squared reference. */
     private static double noise(Tensor reference, Tensor other) {
         assertArrayEquals(reference.shape(), other.shape());
         double signal = 0;
@@ -172,7 +172,7 @@ class QuantizationPlanTest {
 
     @Test
     void narrowCodesSaturateAtTheirOwnEnds() {
-        // Given: 3 bits between -1 and 2.5 hold 8 numbers 0.5 apart
+        // Given: 3 bits between -1 and 2.5 represent 8 numbers 0.5 apart
         var builder = new GraphBuilder(17, 3);
         builder.op(
                 "y",
@@ -204,7 +204,7 @@ class QuantizationPlanTest {
             // When
             var quantized = Grids.plan(model, 8, 0, reach).applyTo(model);
 
-            // Then: codes that go on above 6 need the Clip
+            // Then: codes that go beyond 6 need the Clip
             assertEquals(reach > 6, quantized.nodes().stream().anyMatch(node -> node.is("Clip")), "reach " + reach);
             var floats = Grids.plan(model, 8, 0, reach);
             var result = run(quantized, images, Session.Optimization.NONE);
@@ -239,7 +239,7 @@ class QuantizationPlanTest {
 
     @Test
     void aConstantReadTwiceAtTwoScalesIsStoredTwice() {
-        // Given: two products with one weight, whose scales differ by ten
+        // Given: two products with the same weight, whose scales differ by a factor of ten
         var builder = new GraphBuilder(17, 3);
         builder.constant("w", Tensor.of(new float[] {.5f, -.25f, .125f, 1}, 2, 2));
         builder.op("a", "MatMul", builder.input("x", DataType.FLOAT, -1, 2), "w");

@@ -38,7 +38,7 @@ class HistogramTest {
         assertArrayEquals(expected.counts(), actual.counts(), when);
     }
 
-    /** Parts of very different sizes: any power of ten a float has, one value repeated, zeros, one sign only. */
+    /** Parts of very different sizes: any power of ten that a float has, one repeated value, zeros, only one sign. */
     private static float[] part(Random random) {
         var values = new float[1 + random.nextInt(200)];
         int kind = random.nextInt(5);
@@ -75,7 +75,7 @@ class HistogramTest {
         var whole = of(all);
 
         for (int round = 0; round < 10; round++) {
-            // When: a tree of joins and a stream of additions, both in random order
+            // When: a tree of merges and a stream of additions, both in random order
             Collections.shuffle(parts, random);
             var streamed = new Histogram();
             parts.forEach(part -> add(streamed, part));
@@ -125,7 +125,7 @@ class HistogramTest {
 
     @Test
     void aSingleTinyValueMeetsLargeOnes() {
-        // Given: grids 2^100 apart
+        // Given: grids that differ by a factor of 2^100
         var tiny = of(1e-30f);
 
         // When

@@ -17,7 +17,7 @@ class OutliersTest {
     private static final long SEED = 19;
     private static final int CHANNELS = 10;
 
-    /** {@code [samples, 50, 10]}, normal, sample 3 twenty times as large in channel 7. */
+    /** {@code [samples, 50, 10]}, normally distributed, with channel 7 of sample 3 twenty times as large. */
     private static Tensor values(int samples) {
         var random = new Random(SEED);
         var values = new float[samples * 50 * CHANNELS];
@@ -53,7 +53,7 @@ class OutliersTest {
         // When
         var outliers = seen.outliers();
 
-        // Then: to the width of a histogram's bin
+        // Then: up to the width of a histogram's bin
         assertEquals(fourth / batch.size(), outliers.kurtosis(), outliers.kurtosis() / 100, "seed " + SEED);
         assertEquals(beyond / energy, outliers.energyBeyond().get(4), .01, "seed " + SEED);
         assertEquals(
@@ -112,7 +112,7 @@ class OutliersTest {
 
     @Test
     void hiddenTokensAreLeftOutOnWhicheverAxisTheyLie() {
-        // Given: two samples of three tokens, the second's last one padding
+        // Given: two samples of three tokens, the last token of the second being padding
         var mask = Tensor.of(new long[] {1, 1, 1, 1, 1, 0}, 2, 3);
         var expected = new float[] {0, 1, 2, 3, 4};
         var layouts = new ArrayList<Tensor>();

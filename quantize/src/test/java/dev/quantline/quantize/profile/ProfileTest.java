@@ -130,7 +130,7 @@ class ProfileTest {
 
     @Test
     void filesKeepEverything(@TempDir Path folder) throws IOException {
-        // Given: values, none at all, and channels that differ
+        // Given: values, none at all, and numbers of channels that differ
         var tensors = new LinkedHashMap<String, TensorProfile>();
         tensors.put("x", TensorProfile.of("x", 1, batches(3, 2, 3)));
         tensors.put("nothing", TensorProfile.of("nothing", 1, List.of()));

@@ -64,7 +64,7 @@ class ProfilerTest {
 
     @Test
     void shardsOfAModelWithAFixedBatchLeaveOutNoFullBatch() throws IOException {
-        // Given: four samples at once, and borders that fall inside of batches
+        // Given: four samples at once, and boundaries that fall inside batches
         var builder = new GraphBuilder(17, 1);
         builder.op(
                 "y",
@@ -81,7 +81,7 @@ class ProfilerTest {
                     observe(model, data, 0, cut, 16, Progress.none()),
                     observe(model, data, cut, 19, 16, Progress.none())));
 
-            // Then: the last three fill no batch
+            // Then: the last three do not fill a batch
             assertEquals(16, joined.samples(), "cut at " + cut);
             assertArrayEquals(
                     whole.tensors().get("x").histogram().counts(),

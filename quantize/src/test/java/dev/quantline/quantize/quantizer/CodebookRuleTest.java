@@ -15,11 +15,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-/** Quantizers whose codes lie on a curve, as they are exported: gradients pass straight through inside their range. */
+/** Exported quantizers whose codes lie on a curve: gradients pass straight through inside their range. */
 class CodebookRuleTest {
     private static final int COUNT = 200;
 
-    /** A quantizer, the range in which gradients pass, and how far from 1 the slope may be for so few levels. */
+    /** A quantizer, the range in which gradients pass, and the tolerance of the slope from 1 with so few levels. */
     private record Variant(Quantizer quantizer, double from, double to, double tolerance) {}
 
     static List<Variant> variants() {

@@ -11,7 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** The logarithmic and the tangent quantizer, checked on their definitions. */
+/** The logarithmic and the tangent quantizer, checked against their definitions. */
 class NonlinearTest {
     static Stream<Quantizer> quantizers() {
         return Stream.of(2, 3, 4, 6, 8)
@@ -98,7 +98,7 @@ class NonlinearTest {
     @ParameterizedTest
     @MethodSource("quantizers")
     void aCodeIsTheNearestOnItsCurveAndIsStoredInAByte(Quantizer quantizer) {
-        // Given: thresholds lie half a code from each other on the curve
+        // Given: thresholds at half codes on the curve
         var curve = (Codebook) quantizer;
         assertEquals(DataType.UINT8, quantizer.storage());
         assertEquals(0, quantizer.lowest(0));

@@ -102,7 +102,7 @@ class PairLimitTest {
         assertEquals(0, PairLimit.largestPair(new long[0]));
     }
 
-    /** Channels on the second axis, so that a channel's codes do not lie together. */
+    /** Channels on the second axis, so that the codes of a channel are not contiguous. */
     @Test
     void aGridBoundsEachChannelByItself() {
         var grid = new Uniform(8, true, 1, new float[] {1, 1}, new int[2]).withPairLimit(LIMIT);

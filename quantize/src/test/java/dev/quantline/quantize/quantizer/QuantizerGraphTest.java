@@ -21,7 +21,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What quantizers write into a graph, run by ONNX Runtime, against their arithmetic in Java. */
+/** Compares what quantizers write into a graph, run by ONNX Runtime, with their arithmetic in Java. */
 class QuantizerGraphTest {
     private static final long SEED = 77;
 
@@ -127,7 +127,7 @@ class QuantizerGraphTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2})
     void blocksAreTheRuntimes(int axis) {
-        // Given: blocks of 4 along an axis that is no multiple of it
+        // Given: blocks of 4 along an axis whose size is not a multiple of 4
         var random = new Random(SEED);
         var shape = new long[] {3, 5, 7};
         shape[axis] = 10;

@@ -32,7 +32,7 @@ class UniformTest {
             // When
             int q = quantizer.quantize(x, 0);
 
-            // Then: ties of rounding aside
+            // Then: except for ties of rounding
             double exact = Math.clamp(x / s + Math.rint(-lo / s), 0, n);
             assertEquals(exact, q, 0.5 + 1e-3, "x " + x + " in " + lo + ".." + hi + ", seed " + seed);
             assertEquals((q - Math.rint(-lo / s)) * s, quantizer.dequantize(q, 0), 1e-4);
