@@ -71,7 +71,7 @@ class AllocatorTest {
         return limit == null ? null : Math.max(0, limit);
     }
 
-    /** Every combination tried. */
+    /** The best of all combinations. */
     private static Optional<Allocation> bruteForce(Table table, Budget budget) {
         var all = new ArrayList<Allocation>();
         var at = new int[table.rows().size()];
@@ -187,7 +187,7 @@ class AllocatorTest {
 
     @Test
     void measuredTimesChangeNothingUnlessTheyAreLimited() {
-        // Given a table and the same with other times, as another run measures them
+        // Given a table, and the same with other times, as another run measures them
         var table = random(new Random(13), 12, 6);
         var random = new Random(17);
         var again = new Table(
@@ -257,7 +257,7 @@ class AllocatorTest {
         assertEquals(400, Allocator.solve(table, Budget.none(), LIMIT).bytes());
     }
 
-    /** Two layers on one grid: less loss takes more of everything. */
+    /** Two layers on one grid: less loss costs more of every resource. */
     private static Table pair(int oneActivations, int otherActivations) {
         return new Table(
                 List.of(

@@ -26,7 +26,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Plans put together from plans of one width each, on a chain written by hand. */
+/** Plans assembled from plans of single widths, on a hand-written chain. */
 class CandidatePlansTest {
     private static final Width WIDE = new Width(8, 8);
     private static final Width NARROW = new Width(4, 4);
@@ -35,7 +35,7 @@ class CandidatePlansTest {
     @TempDir
     private Path folder;
 
-    /** x -> first -> h -> second, third; x and everything on its grid {@code moved} is read quantized by everybody, h by two. */
+    /** x -> first -> h -> second, third; all readers of x and {@code moved}, which shares its grid, read codes; of h only two do. */
     private static QuantizationPlan plan(Width width) {
         return new QuantizationPlan(
                 List.of(
@@ -93,7 +93,9 @@ class CandidatePlansTest {
         assertEquals(List.of(8, 8), shared(Map.of("first", MIXED, "second", NARROW, "third", NARROW), inputs));
         assertEquals(List.of(4, 4), shared(Map.of("first", NARROW, "second", NARROW, "third", WIDE), inputs));
         assertEquals(
-                List.of(4, 4), shared(Map.of("first", NARROW, "third", WIDE), inputs), "who chose nothing has no say");
+                List.of(4, 4),
+                shared(Map.of("first", NARROW, "third", WIDE), inputs),
+                "a layer without a choice has no say");
         assertEquals(List.of(8, 8), shared(Map.of("third", NARROW), inputs));
     }
 
@@ -204,7 +206,7 @@ class CandidatePlansTest {
         assertEquals(
                 0,
                 models.withConstants(biased(), NARROW).initializers().get("b").get(0),
-                "what is missing there is 0");
+                "a constant missing there is 0");
         assertEquals(
                 3,
                 models.splice(Map.of("y/Gemm", NARROW)).initializers().get("u").get(0));
@@ -236,7 +238,7 @@ class CandidatePlansTest {
 
     @Test
     void aFileThatTurnsOutTooLargeNarrowsTheBudgetUntilItFitsOrNothingDoes() {
-        // Given: what a file takes besides the codes the table knows of
+        // Given: bytes of a file besides the codes that the table counts
         var candidates = candidates();
         var rows = List.of("first", "second", "third").stream()
                 .map(layer -> new Table.Row(
@@ -280,7 +282,7 @@ class CandidatePlansTest {
 
     @Test
     void thePlanOfAnAllocationIsSplicedByWhatLayersRead() {
-        // Given: two Gemms on one activation that everybody reads
+        // Given: two Gemms that read the same activation, which is quantized for all readers
         var builder = new GraphBuilder(17, 1);
         builder.input("x", DataType.FLOAT, -1, 2);
         builder.op("a", "Gemm", "x", builder.normal("u", 1, 2, 2));

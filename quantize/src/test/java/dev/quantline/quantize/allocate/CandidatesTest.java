@@ -201,7 +201,7 @@ class CandidatesTest {
         var widths = calibrated(Networks.mlp(1), Data.rows(16, 1), Widths.BASE, Widths.NARROW);
         var wide = filled(widths.model(), 8);
         var narrow = filled(widths.model(), 4);
-        // A corrected bias has a name of its own.
+        // A corrected bias has a new name.
         narrow.rewrite(node ->
                 List.of(node.mapInputs(input -> input.equals("second.bias") ? "second.bias/corrected" : input)));
         narrow.initializers().put("second.bias/corrected", narrow.initializers().remove("second.bias"));

@@ -14,13 +14,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Scales of the rows of an embedding table, and what they take in a file. */
+/** Row scales of an embedding table, and their size in a file. */
 class RowScalesTest {
     private static final int ROWS = 40;
     private static final int COLUMNS = 12;
     private static final long SEED = 17;
 
-    /** Rows of very different sizes, one of them zero, and one whose largest number is negative. */
+    /** Rows of very different sizes, one of them zero, and one whose extreme is negative. */
     private static float[] values(double size) {
         var random = new Random(SEED);
         var values = new float[ROWS * COLUMNS];
@@ -99,7 +99,7 @@ class RowScalesTest {
 
         assertTrue(halves.hasHalfScales());
         assertFalse(tiny.hasHalfScales());
-        // Numbers a power of two smaller have the same scales, that much smaller.
+        // Numbers smaller by a power of two have scales smaller by that power.
         var shrunk = RowScales.of(Tensor.of(values(Math.scalb(1.0, -30)), ROWS, COLUMNS), 4)
                 .scale();
         for (int row = 0; row < ROWS; row++) {
@@ -112,7 +112,8 @@ class RowScalesTest {
 
     @Test
     void codesAreCountedAsTheyAreStored() {
-        // 21 weights in 3 rows: scales that halves hold take 2 bytes, others 4; a zero point is as wide as a code
+        // 21 weights in 3 rows: scales take 2 bytes if half precision holds them, otherwise 4; zero points are as wide
+        // as codes
         assertEquals(11 + 3 * 2 + 2, bytes(2, .5f));
         assertEquals(11 + 3 * 2 + 2, bytes(4, .5f));
         assertEquals(11 + 3 * 4 + 2, bytes(4, .1f));
@@ -137,7 +138,7 @@ class RowScalesTest {
         assertArrayEquals(row, scales.fakeQuantize(Tensor.of(row, 1, 6)).toFloats());
     }
 
-    /** A thousand numbers that half the range holds, or three tenths would, weigh more than the one that is cut off. */
+    /** A thousand numbers that fit in half the range, or even in three tenths, outweigh the one that is cut off. */
     @Test
     void aRangeShrinksToAHalfAtTheMost() {
         for (float most : new float[] {.5f, .3f}) {

@@ -20,7 +20,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 class SegmentTest {
     private static final Tensor X = Tensor.of(new float[] {1, -2, 3, 5, 4, -6}, 2, 3);
 
-    /** {@code x -> f (of another domain) -> y}, and the place of the largest of each row of f. */
+    /** {@code x -> f (of another domain) -> y}, and the position of the maximum in each row of f. */
     private static Graph model() {
         var builder = new GraphBuilder(17, 2);
         builder.graph()

@@ -122,7 +122,7 @@ class SensitivityTest {
             var layers = Set.copyOf(widths.candidates().layers());
             var spilled = Files.createDirectory(folder.resolve("spilled"));
 
-            // When nothing, and a little, may stay in memory
+            // When nothing, or only a little, may stay in memory
             var none = measure(widths, samples, layers, Spilling.all(spilled));
             var little = measure(widths, samples, layers, new Spilling(spilled, 10_000));
 
@@ -182,7 +182,7 @@ class SensitivityTest {
         }
     }
 
-    /** Codes, a float scale and a zero point for each output channel. */
+    /** Codes, and a float scale and a zero point for each output channel. */
     @Test
     void bytesAreThoseOfALayersOwnCodes() throws IOException {
         var network = Networks.mlp(1);
@@ -208,7 +208,7 @@ class SensitivityTest {
         }
     }
 
-    /** Four of seven runs take the median or more. */
+    /** At least four of seven runs take the median or longer. */
     @Test
     void timeIsThatOfOneSample() throws IOException {
         int batch = 512;
@@ -241,7 +241,7 @@ class SensitivityTest {
 
     @Test
     void outputsThatDoNotDependOnALayerAreLeftAsTheyAre() throws IOException {
-        // Given: two layers side by side, each with an output of its own
+        // Given: two parallel layers, each with its own output
         var builder = new GraphBuilder(17, 4);
         builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
         builder.op("a", "MatMul", builder.op("half", "Relu", "x"), builder.normal("u", 1, Networks.FEATURES, 4));
@@ -281,7 +281,7 @@ class SensitivityTest {
                     assertEquals(whole, option.loss(), 1e-6 + .01 * whole, row.layer() + " at " + option.width());
                     assertTrue(
                             option.milliseconds() > 0 && option.milliseconds() < 1000,
-                            "a product of 8 by 4 takes no second");
+                            "a product of 8 by 4 takes less than a second");
                 }
                 assertTrue(
                         row.options().getFirst().loss()

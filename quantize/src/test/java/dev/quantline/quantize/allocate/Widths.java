@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
 
 /** A small network calibrated at several widths. */
 record Widths(Graph model, Candidates candidates) {
-    /** The model, not tuned. */
+    /** The model without tuning. */
     FloatModels models() {
         return new FloatModels(
                 model,

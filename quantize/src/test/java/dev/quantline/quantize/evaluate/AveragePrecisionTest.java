@@ -15,7 +15,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 class AveragePrecisionTest {
     private static final int CLASSES = 4;
 
-    /** Pictures with boxes and what a poor detector finds in them; scores of different boxes are often equal. */
+    /** Pictures with true boxes and the detections of a poor detector; scores of different boxes are often equal. */
     private static void see(AveragePrecision precision, long seed, int pictures, int noise) {
         var random = new Random(seed);
         for (int picture = 0; picture < pictures; picture++) {
@@ -53,7 +53,9 @@ class AveragePrecisionTest {
         return (1 + random.nextInt(256)) / 256.0;
     }
 
-    /** The figures are what {@code pycocotools.cocoeval.COCOeval} of pycocotools 2.0.11 gave for the same boxes: stats[0] and stats[1]. */
+    /**
+     * The expected values come from {@code pycocotools.cocoeval.COCOeval} of pycocotools 2.0.11 for the same boxes: stats[0] and stats[1].
+     */
     @ParameterizedTest
     @CsvSource({
         "1, 8, 2, 0.241969322, 0.478600360",
@@ -79,12 +81,12 @@ class AveragePrecisionTest {
         var box = new Box(0, 0, 10, 10);
         var near = new Box(0, 0, 10, 9);
 
-        // When the surer detection takes the box that it overlaps most, the other one is left for the second
+        // When the more confident detection takes the box that it overlaps most, the other box is left for the second
         precision.add(
                 List.of(new Detection(0, .9, near), new Detection(0, .8, box), new Detection(0, .7, box)),
                 Map.of(0, List.of(box, near)));
 
-        // Then the third is found twice, and no recall is left that it could spoil
+        // Then the third box is detected twice, but no recall is left that this could reduce
         assertEquals(1, precision.value(), 1e-12);
     }
 

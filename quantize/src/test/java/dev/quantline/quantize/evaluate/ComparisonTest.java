@@ -60,7 +60,7 @@ class ComparisonTest {
 
     @Test
     void outputsOfOtherSizesAreComparedWithNothing() {
-        // Given: what was found in one model, and less or more in the other
+        // Given: detections in one model, and fewer or more in the other
         var fewer = compared(
                 Map.of("found", Tensor.of(new float[] {3, 4}, 2, 1), "index", Tensor.vector(7L, 8L)),
                 Map.of("found", Tensor.of(new float[] {3}, 1, 1), "index", Tensor.vector(7L)));

@@ -38,7 +38,7 @@ class CustomMetricTest {
     @TempDir
     private Path folder;
 
-    /** Whether the largest of {@code logits} is the label: what {@code top1} counts. */
+    /** Whether the largest of {@code logits} is the label, as {@code top1} counts. */
     private static GraphBuilder hits(String labels) {
         var builder = new GraphBuilder(17, 1);
         builder.op(
@@ -58,7 +58,7 @@ class CustomMetricTest {
         return assertThrows(BadInput.class, () -> read(graph, HIGHER)).getMessage();
     }
 
-    /** Over files of these numbers of samples, in batches of two. */
+    /** The metric over files with these numbers of samples, in batches of two. */
     private double value(CustomMetricGraph own, Map<String, Tensor> arrays, Map<String, Tensor> outputs, int... samples)
             throws IOException {
         var files = new ArrayList<Path>();
@@ -198,7 +198,7 @@ class CustomMetricTest {
         foreign.nodes().set(0, foreign.nodes().getFirst().withDomain("com.microsoft"));
 
         assertTrue(refused(foreign).contains("com.microsoft.ArgMax"), refused(foreign));
-        // In the body of an If as well
+        // Also in the body of an If
         var inside = hits("labels").graph().toProto().toBuilder();
         var body = inside.getGraph().toBuilder().clearInput().clearInitializer();
         body.setNode(0, body.getNode(0).toBuilder().setDomain("custom"));

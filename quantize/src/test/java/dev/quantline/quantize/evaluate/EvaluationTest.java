@@ -67,7 +67,7 @@ class EvaluationTest {
 
     @Test
     void paddingDoesNotCountInFidelity() throws IOException {
-        // Given: sentences of 3 and 4 tokens by turns, and the same filled up to 12
+        // Given: sentences alternating between 3 and 4 tokens, and the same padded to 12
         var network = Networks.transformer(1);
         var padded = Data.tokens(6, 12, 3);
         var mask = new long[6 * 12];

@@ -19,7 +19,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** The layouts that detectors are exported with: each finds the same two pictures' boxes, and then something wrong besides. */
+/** The layouts in which detectors are exported: each with the same boxes in two pictures, and then with something wrong. */
 class MeanAveragePrecisionTest {
     /** A box of class 1 and one of class 0 in the first picture, one of class 1 in the second. */
     private static final Tensor TARGETS = Tensor.of(
@@ -74,7 +74,7 @@ class MeanAveragePrecisionTest {
         var boxes = Tensor.of(CORNERS, 2, 2, 4);
 
         assertEquals(1, value(outputs("2371", boxes, "2372", labels(1, 0, 1, 0), "2373", scores)));
-        // A class that is wrong: half of class 1 is found, nothing of class 0
+        // With a wrong class, half of class 1 is found and nothing of class 0
         assertEquals(
                 51 / 101. / 2, value(outputs("scores", scores, "boxes", boxes, "labels", labels(1, 1, 0, 0))), 1e-12);
     }
@@ -94,7 +94,7 @@ class MeanAveragePrecisionTest {
 
     @Test
     void rowsWithoutAScoreOrWithAClassBelowZeroAreNoBoxes() throws IOException {
-        // Given: rows that would be surer than the right ones
+        // Given: rows more confident than the right ones
         var scores = Tensor.of(new float[] {.9f, .8f, .1f, .99f}, 2, 2);
 
         assertEquals(
@@ -175,7 +175,7 @@ class MeanAveragePrecisionTest {
         var hidden = Tensor.zeros(DataType.FLOAT, 2, 2, 8);
 
         assertEquals(1, value(outputs("last_hidden_state", hidden, "logits", logits, "pred_boxes", boxes)));
-        // The box of the query that is nothing would be surer by its logit alone
+        // The box of the query without an object would be more confident by its logit alone
         assertEquals(
                 1,
                 value(outputs(
@@ -187,8 +187,8 @@ class MeanAveragePrecisionTest {
 
     @Test
     void classesOfQueriesMayHaveProbabilitiesOfTheirOwn() throws IOException {
-        // Given: as many pairs of query and class count as there are queries: the third and fourth of the first picture
-        // do not
+        // Given: only as many (query, class) pairs count as there are queries, which excludes the third and fourth of
+        // the first picture
         var boxes = Tensor.of(CENTRED, 2, 2, 4);
         var logits = Tensor.of(new float[] {1, 3, 5, 0, 0, 3, -9, -8}, 2, 2, 2);
 
@@ -249,7 +249,7 @@ class MeanAveragePrecisionTest {
         assertEquals(1, value(outputs("output0", Tensor.of(rows, 2, 2, 6))));
     }
 
-    /** A head {@code [2, 6, anchors]} of the right boxes, and of one that overlaps the first by {@code .8} with a score of its own. */
+    /** A head {@code [2, 6, anchors]} of the right boxes, and of one that overlaps the first by {@code .8} with another score. */
     private static Tensor head(int anchors, float again) {
         var values = new float[2 * 6 * anchors];
         for (int k = 0; k < 4; k++) {
@@ -268,7 +268,7 @@ class MeanAveragePrecisionTest {
     @Test
     void aYoloHeadIsSuppressedClassByClass() throws IOException {
         assertEquals(1, value(outputs("output0", head(8, .85f), "features", Tensor.zeros(DataType.FLOAT, 2, 3, 4, 4))));
-        // The worse box first: it takes the place of the right one, which it overlaps by .8
+        // The worse box comes first: it replaces the right one, which it overlaps by .8
         assertEquals(
                 1,
                 value("map50", Optional.of("output0"), TARGETS, 2, outputs("p", head(8, 0), "output0", head(8, .95f))),
@@ -277,7 +277,7 @@ class MeanAveragePrecisionTest {
                 (1 + .7 + .3 * .5 * 51 / 101) / 2,
                 value("map", Optional.of("output0"), TARGETS, 2, outputs("output0", head(8, .95f))),
                 1e-12,
-                "at the thresholds above .8 the worse box is none");
+                "at thresholds above .8 the worse box is wrong");
     }
 
     @Test

@@ -93,7 +93,7 @@ class MetricTest {
         }
     }
 
-    /** Two tokens known, ids 1 1 0: the second is predicted with p = 1/2, the third with p = 1/4. */
+    /** A vocabulary of two, ids 1 1 0: the second token is predicted with p = 1/2, the third with p = 1/4. */
     private static final float[] LOGITS = {7, 7, 0, (float) -Math.log(3), 0, 0};
 
     private static Dataset.Batch tokens(long[] ids, Tensor mask) {
@@ -142,7 +142,7 @@ class MetricTest {
 
     @Test
     void pairsRankCosinesOfMeansOverUnmaskedTokens() {
-        // Given: three pairs of sentences of two tokens, the second of some hidden; cosines 0, 1 and -1
+        // Given: three pairs of sentences of two tokens, some with the second token hidden; cosines 0, 1 and -1
         var hidden = new float[] {
             1, 0, 1, 0, /**/ 0, 2, 0, 2,
             1, 1, 9, -9, /**/ 3, 3, 3, 3,

@@ -67,7 +67,7 @@ class OutputLossTest {
 
     @Test
     void hiddenTokensDoNotCount() {
-        // Given: [samples, tokens, vocabulary], the second token of each sample hidden and very different.
+        // Given: [samples, tokens, vocabulary], with the second token of each sample hidden and very different.
         var arrays = new LinkedHashMap<String, Tensor>();
         arrays.put("attention_mask", Tensor.of(new long[] {1, 0, 1, 0}, 2, 2));
         var reference = Map.of("logits", Tensor.of(new float[] {1, 2, 5, 6, 3, 4, 7, 8}, 2, 2, 2));

@@ -29,12 +29,12 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Metrics of data that says what several positions of a sample should give. */
+/** Metrics for data with targets at several positions of a sample. */
 class TargetMetricsTest {
     @TempDir
     private Path folder;
 
-    /** The metric over batches of two samples, whose outputs are these rows. */
+    /** The metric over batches of two samples, with these rows as outputs. */
     private Metric seen(String name, String array, List<Tensor> targets, Tensor output) throws IOException {
         var files = new ArrayList<Path>();
         for (var target : targets) {
@@ -58,7 +58,7 @@ class TargetMetricsTest {
         return Tensor.vector(values).reshape(shape);
     }
 
-    /** Scores {@code [samples, positions, classes]} whose largest are these classes. */
+    /** Scores {@code [samples, positions, classes]} that are largest at these classes. */
     private static Tensor scores(int classes, int[]... found) {
         var values = new float[found.length * found[0].length * classes];
         for (int i = 0; i < found.length; i++) {
@@ -71,10 +71,10 @@ class TargetMetricsTest {
 
     @Test
     void f1IsTheMeanOverClassesOfTwiceTheHitsOverWhatIsRightAndWhatIsPredicted() throws IOException {
-        // Given words of three classes, one of them not asked for, over two files
+        // Given words of three classes, one of them ignored, over two files
         var targets = List.of(longs(new long[] {0, 1, 1, 2}, 2, 2), longs(new long[] {0, -100}, 1, 2));
         var metric = seen("f1", "targets", targets, scores(4, new int[] {0, 1}, new int[] {2, 2}, new int[] {1, 3}));
-        // Then class 0: 1 hit, 2 right, 1 predicted; class 1: 1, 2, 2; class 2: 1, 1, 2; class 3 is nowhere
+        // Then class 0: 1 hit, 2 true, 1 predicted; class 1: 1, 2, 2; class 2: 1, 1, 2; class 3 does not occur
         assertEquals((2 / 3.0 + 2 / 4.0 + 2 / 3.0) / 3, metric.value(), 1e-12);
         assertTrue(metric.largerIsBetter());
     }
@@ -93,14 +93,14 @@ class TargetMetricsTest {
         var labels = List.of(longs(new long[] {1, 0, 1}, 3));
         var output = Tensor.of(new float[] {0, 1, Float.NaN, Float.NaN, 0, 1}, 3, 2);
 
-        // class 0: no hit of 1 right; class 1: 2 hits, 2 right, 2 predicted
+        // class 0: no hit of 1 true; class 1: 2 hits, 2 true, 2 predicted
         assertEquals(.5, seen("f1", "labels", labels, output).value(), 1e-12);
         assertEquals(2 / 3.0, seen("exact", "labels", labels, output).value(), 1e-12);
     }
 
     @Test
     void charactersAreDecodedWithoutBlanksAndRepetitions() throws IOException {
-        // Given "1 2" written 1 1 - 2 and "1 1" written 1 - 1 1, and one text with a wrong and a missing character
+        // Given "1 2" encoded as 1 1 - 2 and "1 1" as 1 - 1 1, and one text with a wrong and a missing character
         var targets = List.of(longs(new long[] {1, 2, -1, 1, 1, -1}, 2, 3), longs(new long[] {1, 2, 2}, 1, 3));
         var output = scores(3, new int[] {1, 1, 0, 2}, new int[] {1, 0, 1, 1}, new int[] {2, 2, 0, 2});
 
@@ -118,7 +118,7 @@ class TargetMetricsTest {
                 0,
                 seen("cer-blank-last", "targets", targets, scores(3, new int[] {0, 2, 0, 0}))
                         .value());
-        // read with the first as blank it is 2: one replaced, one missing
+        // with the first character as the blank it reads 2: one replaced, one missing
         assertEquals(
                 1,
                 seen("cer", "targets", targets, scores(3, new int[] {0, 2, 0, 0}))
@@ -127,7 +127,7 @@ class TargetMetricsTest {
 
     @Test
     void picturesAreJudgedBySquaredErrorAgainstAPeakOfOne() throws IOException {
-        // Given a picture .1 off everywhere and one of bytes that is equal
+        // Given a picture that is .1 off everywhere, and an identical one of bytes
         var floats = List.of(Tensor.of(new float[] {.5f, .5f, .25f, .25f}, 2, 2));
         var bytes = List.of(Tensor.of(DataType.UINT8, new byte[] {(byte) 255, 51}, 1, 2));
 
@@ -145,7 +145,7 @@ class TargetMetricsTest {
 
     @Test
     void theFirstTokenMayBeASentencesEmbedding() {
-        // Given two pairs whose first tokens are parallel in the one and opposed in the other; means would say the
+        // Given two pairs whose first tokens are parallel in one and opposite in the other; means would say the
         // opposite
         var output = Tensor.of(new float[] {1, 0, 0, 9, 1, 0, 0, -9, 1, 0, 5, 0, -1, 0, 7, 0}, 4, 2, 2);
         var fed = new Dataset.Batch(0, 4, Map.of("attention_mask", longs(new long[] {1, 1, 1, 1, 1, 1, 1, 1}, 4, 2)));
@@ -188,7 +188,7 @@ class TargetMetricsTest {
     @ParameterizedTest
     @ValueSource(strings = {"f1", "exact", "own"})
     void whatIsAskedOfTokensIsComparedWhereBatchesAreFedWithoutTheirPadding(String metric) throws IOException {
-        // Given texts of different lengths, and the class of each token that the network itself finds; of padding none
+        // Given texts of different lengths, and the class that the network itself finds for each token, except padding
         var network = Networks.transformer(1);
         var arrays = new LinkedHashMap<>(Data.tokens(9, 12, 3));
         try (var session = Session.open(network, Provider.cpu(), Session.Optimization.ALL)) {
@@ -200,7 +200,7 @@ class TargetMetricsTest {
                         : Classes.largest(hidden.toFloats(), i * hidden.dim(2), hidden.dim(2));
             }
             arrays.put("targets", longs(targets, 9, 12));
-            // When they are evaluated three at a time, most of which have shorter texts than the longest
+            // When they are evaluated three at a time, mostly with texts shorter than the longest
             try (var data = Dataset.open(List.of(Data.write(folder.resolve("texts.npz"), arrays)))) {
                 var measure = metric.equals("own")
                         ? Measure.of(CustomMetricGraph.read(anyTokenRight(), Optional.empty()))
@@ -213,7 +213,7 @@ class TargetMetricsTest {
         }
     }
 
-    /** {@code hidden [samples, tokens, 16], targets [samples, tokens] -> [samples]}: 1 where a token's largest channel is its target. */
+    /** {@code hidden [samples, tokens, 16], targets [samples, tokens] -> [samples]}: 1 if any token's largest channel is its target. */
     private Path anyTokenRight() throws IOException {
         var builder = new GraphBuilder(17, 1);
         var best = builder.op(

@@ -113,7 +113,7 @@ class ExporterTest {
                         .map(key -> "quantline." + key)
                         .toList(),
                 ours,
-                "in the same order in every process, and nothing of this job");
+                "in the same order in every process, with nothing specific to this job");
         try (var session = Session.open(folder.resolve("model.onnx"), Provider.cpu(), Session.Optimization.ALL)) {
             assertEquals(5, session.run(Data.images(5, 1)).get("logits").dim(0));
         }
@@ -261,10 +261,10 @@ class ExporterTest {
         // When
         String page = report.toHtml(Reports.gallery());
 
-        // Then: the browser is told to load nothing, and outside the charts' library nothing would
+        // Then: the browser is told to load nothing, and nothing outside the chart library would
         String own = page.substring(0, page.indexOf("<script>")) + page.substring(page.indexOf("</script>"));
         assertTrue(page.contains("default-src 'none'"));
-        assertFalse(own.contains("http:") || own.contains("https:"), "the page reaches out");
+        assertFalse(own.contains("http:") || own.contains("https:"), "the page refers to the network");
         assertFalse(own.replace("\\u003cimg src=x", "").contains("src=")
                 || own.contains("@import")
                 || own.contains("url("));

@@ -34,18 +34,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /**
- * The goal in the unit and direction of every metric. The float model gives its input out and is right; the other one is wrong in the
- * second of two samples, by what is added to it there.
+ * The goal in the unit and direction of every metric. The float model outputs its input and is right; the other model is wrong in the
+ * second of two samples, by an addition to its output.
  */
 class GoalTest {
     @TempDir
     private Path folder;
 
     /**
-     * @param right  arrays of the data, the model's input {@code x} or {@code input_ids} among them
+     * @param right  arrays of the data, including the model's input {@code x} or {@code input_ids}
      * @param wrong  what the worse model adds to its output
      * @param before figure of the float model
-     * @param after  of the other one
+     * @param after  figure of the other model
      */
     private record Case(Map<String, Tensor> right, Tensor wrong, double before, double after) {}
 
@@ -59,7 +59,7 @@ class GoalTest {
         var otherClass = floats(new float[] {0, 0, 8, 0}, 2, 2);
         return switch (metric) {
             case "top1", "exact" -> new Case(Map.of("x", classes, "labels", labels), otherClass, 1, .5);
-            // Class 0: one hit, one right, two predicted; class 1 is never predicted.
+            // Class 0: one hit, one true, two predicted; class 1 is never predicted.
             case "f1" -> new Case(Map.of("x", classes, "labels", labels), otherClass, 1, 2 / 3. / 2);
             case "top5" ->
                 new Case(
@@ -69,14 +69,14 @@ class GoalTest {
                         .5);
             case "pairs", "pairs-cls" -> {
                 var x = floats(new float[] {1, 0, 1, 0, 1, 0, 1, 1, 1, 0, 0, 1}, 6, 2);
-                // The likest pair becomes the second.
+                // The most similar pair becomes the second.
                 yield new Case(
                         Map.of("x", x, "scores", Tensor.vector(5f, 3, 1)),
                         floats(new float[] {0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0}, 6, 2),
                         1,
                         .5);
             }
-            // Of three tokens the next has a logit 4 above the others, or the same.
+            // Of three tokens the next one has a logit 4 above the others, or the same.
             case "perplexity" ->
                 new Case(
                         Map.of("input_ids", Tensor.of(new long[] {0, 1, 2, 1}, 2, 2)),
@@ -105,7 +105,7 @@ class GoalTest {
                 boxes(
                         floats(new float[] {1, 1, 2, 2, 3, 1, 1, 2, 2, 3}, 2, 1, 5),
                         floats(new float[] {0, 0, 0, 0, 0, 5, 5, 0, 0, 0}, 2, 1, 5));
-            // The second sample becomes orthogonal to what it was.
+            // The second sample becomes orthogonal to the original.
             case "fidelity" ->
                 new Case(
                         Map.of("x", floats(new float[] {1, 0, 1, 0}, 2, 2)),
@@ -118,7 +118,7 @@ class GoalTest {
 
     private static Case characters(Tensor scores, long[] targets) {
         var wrong = new float[scores.size()];
-        // A step of the second text becomes the character of the step before, and counts once.
+        // A step of the second text repeats the character of the step before, and counts once.
         System.arraycopy(scores.toFloats(), 6, wrong, 9, 3);
         for (int i = 9; i < 12; i++) {
             wrong[i] *= 2;
@@ -136,7 +136,7 @@ class GoalTest {
                 51 / 101.);
     }
 
-    /** Of one token asked in each sample, whose logit is this much above two others. */
+    /** One predicted token per sample, whose logit is this much above two others. */
     private static double perplexity(double... above) {
         return Math.exp(Arrays.stream(above)
                 .map(logit -> Math.log(1 + 2 * Math.exp(-logit)))
@@ -148,7 +148,7 @@ class GoalTest {
         return Tensor.of(values, shape);
     }
 
-    /** Gives out its input, of tokens their one-hot logits for the token before, plus what is added. */
+    /** Outputs its input, for tokens the one-hot logits of the next token, plus an addition. */
     private static Graph model(Map<String, Tensor> arrays, Tensor added, String metric) {
         var builder = new GraphBuilder(17, 1);
         String x;
@@ -205,11 +205,11 @@ class GoalTest {
             assertEquals(
                     metric.equals("fidelity"),
                     missed(better, 0),
-                    "a model that is better drops by nothing; fidelity has no better");
+                    "a better model does not drop; with fidelity none is better");
         }
     }
 
-    /** Less is better of the mean distance to {@code y}, where its file says so. */
+    /** Of the mean distance to {@code y}, less is better if its file says so. */
     @Test
     void aGoalIsMetAndMissedInTheUnitOfAnOwnMetric() throws IOException {
         // Given

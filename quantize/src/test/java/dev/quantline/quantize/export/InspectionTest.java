@@ -20,7 +20,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class InspectionTest {
-    /** W and R of both directions of the LSTM, and of the GRU. */
+    /** Sizes of W and R, for the bidirectional LSTM and for the GRU. */
     private static final List<Long> RECURRENT = List.of(2L * 48 * 16 + 2 * 48 * 12, 48L * 24 + 48 * 16);
 
     @TempDir

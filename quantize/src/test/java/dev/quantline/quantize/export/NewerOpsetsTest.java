@@ -37,12 +37,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Opsets that are newer than the ONNX library, up to the newest that ONNX Runtime takes. */
+/** Opsets newer than the ONNX library, up to the newest that ONNX Runtime supports. */
 class NewerOpsetsTest {
     @TempDir
     private Path folder;
 
-    /** A network with the operators that newer opsets changed: Reshape, Transpose, Cast, Squeeze, Shape, Pad, If's bodies apart. */
+    /** A network with operators that newer opsets changed, except bodies of If: Reshape, Transpose, Cast, Squeeze, Shape, Pad. */
     private static Graph network(int opset) {
         var builder = new GraphBuilder(opset, 3);
         String image = builder.input("image", DataType.FLOAT, -1, 3, Networks.SIDE, Networks.SIDE);
@@ -83,7 +83,7 @@ class NewerOpsetsTest {
         }
     }
 
-    /** The exported form of the network at an opset, weights of so many bits. */
+    /** The exported form of the network at an opset, with this weight width. */
     private Graph exported(int opset, int bits) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), images(24))))) {
             var prepared = PreparedModel.prepare(network(opset));

@@ -17,7 +17,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 class NotesTest {
     @Test
     void whatIsNoPlainLayerIsSaid() {
-        // Given: a quantized layer, an input in 16 bits, and products in bodies of bodies
+        // Given: a quantized layer, a 16-bit input, and products in nested bodies
         var builder = new GraphBuilder(17, 1);
         String x = builder.op("wide", "Cast", Map.of("to", 1L), builder.input("x", DataType.FLOAT16, -1, 2));
         String weight = builder.op(

@@ -134,7 +134,7 @@ class PackingTest {
     @ParameterizedTest
     @ValueSource(ints = {16, 32})
     void weightsInBlocksRunAsPackedProductsInBothForms(int block) throws IOException {
-        // Given: a transformer of which only weights are quantized.
+        // Given: a transformer with only its weights quantized.
         Stages stages;
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Data.tokens(24, 9, 1))))) {
             var network = Networks.transformer(3);

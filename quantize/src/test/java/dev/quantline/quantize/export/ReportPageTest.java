@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** The report's page in a browser; skipped where there is none. Pictures of what it saw lie under target/screenshots. */
+/** The report's page in a browser; skipped if there is none. Screenshots are stored under target/screenshots. */
 class ReportPageTest {
     private static final Path CHROMIUM =
             Path.of(System.getenv().getOrDefault("QUANTLINE_CHROMIUM", "/usr/bin/chromium"));
@@ -70,7 +70,7 @@ class ReportPageTest {
         }
     }
 
-    /** A page that lists what it complains of. */
+    /** A page whose errors are collected in a list. */
     private static Page open(Report report, String name, ColorScheme scheme, List<String> complaints)
             throws IOException {
         var file = Files.writeString(PICTURES.resolve(name + ".html"), report.toHtml(Reports.gallery()));
@@ -152,7 +152,7 @@ class ReportPageTest {
             page.emulateMedia(new Page.EmulateMediaOptions().setMedia(Media.PRINT));
             page.evaluate("dispatchEvent(new Event('beforeprint'))");
 
-            // Then all rows and all that was folded are on it, dark on white
+            // Then all rows and everything that was collapsed are on it, dark on white
             assertEquals(List.of(), tooWide(page, "print"));
             assertEquals(
                     12,
@@ -185,19 +185,19 @@ class ReportPageTest {
 
     @Test
     void theLinesOfJavaCompileAndRunTheFile() throws Exception {
-        // Given a file with the inputs and outputs that the report tells of
+        // Given a file with the inputs and outputs in the report
         var builder = new GraphBuilder(17, 1);
         var mean = builder.op("mean", "GlobalAveragePool", builder.input("image", DataType.FLOAT, -1, 3, 32, 32));
         builder.op("logits", "Flatten", mean);
         ModelFile.write(builder.output("logits", DataType.FLOAT, -1, 3).graph(), folder.resolve("model.onnx"));
-        // When its lines are compiled
+        // When the report's lines are compiled
         var image = new float[2][3][32][32];
         image[1][2][0][0] = 1024;
         var result = (Result)
                 compiled(Reports.int8(), "int8-java", "float[][][][] image").invoke(null, new Object[] {image});
         // Then they run it
         assertEquals(1, ((float[][]) result.get(0).getValue())[1][2]);
-        // And those for inputs of other types and of names that are no words of Java compile as well
+        // And those for inputs of other types, and for names that are not Java identifiers, compile too
         assertTrue(
                 compiled(Reports.mixedMissed(), "mixed-java", "long[][] input_ids, boolean " + wordOf(Reports.HOSTILE))
                         != null);
@@ -208,14 +208,14 @@ class ReportPageTest {
         return word.substring(0, Math.min(40, word.length()));
     }
 
-    /** The method that the report's lines make, which takes the inputs and gives the session's result. */
+    /** The method made from the report's lines, which takes the inputs and returns the session's result. */
     private Method compiled(Report report, String name, String parameters) throws Exception {
         var complaints = new ArrayList<String>();
         String lines;
         try (var page = open(report, name, ColorScheme.LIGHT, complaints)) {
             lines = page.locator("#use pre[aria-label=Java]").textContent();
         }
-        // A process has one current folder: the file's name is the one thing that is not as it stands there.
+        // A process has one working directory, so the name of the file is the only thing that must be changed.
         var source = Files.writeString(folder.resolve("Use.java"), """
                 import ai.onnxruntime.*;
                 import java.util.Map;

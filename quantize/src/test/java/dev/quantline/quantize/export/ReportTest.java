@@ -15,7 +15,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** A report as JSON: read back, read from other versions, held against its schema. */
+/** A report as JSON: read back, read from other versions, checked against its schema. */
 class ReportTest {
     @TempDir
     private Path folder;
@@ -42,7 +42,7 @@ class ReportTest {
 
     @Test
     void reportsOfOtherVersionsAreRead() throws IOException {
-        // Given one of an earlier version, and one of a later one
+        // Given a report of an earlier version and one of a later version
         var report = Reports.int8();
         var json = (ObjectNode) new ObjectMapper().readTree(report.toJson());
         json.put("later", 1).withObject("/processor").put("later", 1);
@@ -52,7 +52,7 @@ class ReportTest {
         // When
         var read = read(json.toString());
 
-        // Then what both know is there, and the rest is empty
+        // Then what both versions know is there, and the rest is empty
         assertEquals(report.quantized(), read.quantized());
         assertEquals(List.of(), read.notes());
         assertNull(read.usage());

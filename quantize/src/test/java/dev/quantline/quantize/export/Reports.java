@@ -8,9 +8,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Reports with everything a report may have. */
+/** Reports with everything that a report may contain. */
 final class Reports {
-    /** A name without a place to break it, which is markup. */
+    /** A name without a place to break it, which is also markup. */
     static final String HOSTILE =
             "</script><!--<script>alert(1)</script><img src=x onerror=alert(1)>" + "encoder.layer".repeat(12);
 
@@ -19,7 +19,7 @@ final class Reports {
 
     private Reports() {}
 
-    /** Done, eight bits, one image input, some layers narrowed. */
+    /** Successful, eight bits, one image input, some layers narrowed. */
     static Report int8() {
         return report(
                 "done",
@@ -42,7 +42,7 @@ final class Reports {
                         null));
     }
 
-    /** Widths allocated, the goal missed, outputs that are other outputs, names that are long and hold markup. */
+    /** Widths allocated, the goal missed, unusable outputs, long names with markup. */
     static Report mixedMissed() {
         var outputs = List.of(
                 new JudgedOutput(HOSTILE, "float", null, .61, 4.2, null),
@@ -54,7 +54,7 @@ final class Reports {
                 new Report.Point(.3, 300_000, .002, .0021, false));
         return report(
                 "goal-missed",
-                "the metric dropped by 0.2000, the goal allows 0.0100; this is the best model found; '" + HOSTILE
+                "the metric dropped by 0.2000, but the goal allows 0.0100; this is the best model found; '" + HOSTILE
                         + "' is at 4.2 dB, below 10 dB: the quantized model does not compute what the float model does",
                 4,
                 new Report.Allocation("KL divergence", 64, .13, .01, .05, .061, 0),

@@ -35,7 +35,7 @@ class SaturationTest {
     @TempDir
     private Path folder;
 
-    /** All activations are as large as they get and so are neighbouring weights: what saturates soonest. */
+    /** Activations and neighbouring weights are as large as possible, which saturates first. */
     private static Graph network() {
         var builder = new GraphBuilder(17, 1);
         builder.input("image", DataType.FLOAT, -1, 4, SIZE, SIZE);
@@ -89,7 +89,7 @@ class SaturationTest {
     void everyLayerThatKernelsMultiplyInPairsIsProvenAndWhatItCostIsSaid() throws IOException {
         var saturation = of(stages(Target.CPU), Target.CPU);
 
-        // Then: the depthwise convolution has kernels that multiply in 32 bits
+        // Then: the depthwise convolution has a kernel that multiplies in 32 bits
         assertEquals(2, saturation.products());
         assertEquals(List.of(), saturation.saturating());
         assertEquals(2, saturation.narrowed().size());
@@ -113,7 +113,7 @@ class SaturationTest {
                 .contains("saturate"));
     }
 
-    /** On a processor that saturates this fails without the limit: see the second half. */
+    /** On a processor that saturates, this fails without the limit, as the second half shows. */
     @Test
     void whatUsersRunIsWhatThePlanSays() throws IOException {
         assertTrue(difference(stages(Target.CPU)) < 0.01, "a file for every processor");
@@ -121,7 +121,7 @@ class SaturationTest {
         assertEquals(Processor.saturates(), difference(stages(Target.CPU_VNNI)) > 0.05, "a file for VNNI");
     }
 
-    /** Largest difference between the file as users run it and exact arithmetic, over the largest output. */
+    /** Largest difference between the file as users run it and exact arithmetic, relative to the largest output. */
     private double difference(Stages stages) throws IOException {
         var file = folder.resolve("model.onnx");
         ModelFile.write(stages.quantized(), file);

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Networks most of whose weights no integer kernel takes. */
+/** Networks most of whose weights have no integer kernel. */
 class StoredWeightsTest {
     @TempDir
     private Path folder;

@@ -45,7 +45,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What an export carries along untouched: subgraphs, names, open axes, metadata; at opsets that are converted and not. */
+/** What an export carries along unchanged: subgraphs, names, open axes, metadata; at opsets that are converted or not. */
 class SurvivalTest {
     private static final int WIDTH = 32;
     private static final long[] SCALAR = {};
@@ -54,7 +54,7 @@ class SurvivalTest {
     @TempDir
     private Path folder;
 
-    /** Exports with so many bits for weights; what it read and wrote. */
+    /** Exports with this weight width; returns what it read and wrote. */
     private Exported export(ModelProto model, int weightBits) throws IOException {
         var file = Files.write(folder.resolve("original.onnx"), model.toByteArray());
         var rows = Data.write(folder.resolve("data.npz"), Map.of("x", rows(48)));
@@ -151,8 +151,7 @@ class SurvivalTest {
     @ParameterizedTest
     @CsvSource({"13, 8", "17, 8", "17, 4"})
     void bodiesOfIfAndLoopStayFloatAsTheyAre(int opset, int bits) throws IOException {
-        // Given: an If with a weight of its own, and a Loop that reads a weight and an activation of the graph around
-        // it
+        // Given: an If with its own weight, and a Loop that reads a weight and an activation of the surrounding graph
         var builder = draft(opset);
         builder.op(
                 "positive",

@@ -44,7 +44,7 @@ class VerdictTest {
 
         assertTrue(verdict.missed());
         assertTrue(
-                verdict.message().startsWith("the metric dropped by 0.1000, the goal allows 0.0500"),
+                verdict.message().startsWith("the metric dropped by 0.1000, but the goal allows 0.0500"),
                 verdict.message());
         assertTrue(verdict.message().contains("and more; 'boxes' is at 9.9 dB"), verdict.message());
     }

@@ -48,7 +48,7 @@ class FineTuningTest {
         return new FineTuneSettings(task, false, new QuantTune(lambda, 3, 50, steps, 16, 2e-3, 0, 1, 3));
     }
 
-    /** BERT-like, one channel of its normalisations twelve times as wide as the others. */
+    /** BERT-like, with one channel of its normalisations twelve times as wide as the others. */
     private static Graph withOutliers() {
         var graph = Networks.transformer(4);
         for (String name : List.copyOf(graph.initializers().keySet())) {
@@ -90,7 +90,7 @@ class FineTuningTest {
         });
     }
 
-    /** How wide the range of an activation is, on average over all. */
+    /** Average width of the ranges of activations. */
     private double range(Graph model, Map<String, Tensor> arrays) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("range.npz"), arrays)))) {
             var profile = Profiler.observe(
@@ -130,7 +130,7 @@ class FineTuningTest {
         assertTrue(narrowed < 0.8 * before && narrowed < 0.8 * alone, before + " " + alone + " " + narrowed);
     }
 
-    /** Loss of the first step: of the task alone, and with so many times the quantized network's loss for outliers. */
+    /** Loss of the first step: of the task alone, and with this multiple of the quantized network's loss for outliers. */
     @Test
     void outliersStartAsHeavyAsTheLossOfTheQuantizedNetworkTimesLambda() throws IOException {
         var model = withOutliers();
@@ -194,7 +194,7 @@ class FineTuningTest {
             assertEquals(
                     List.of(0, 7, 14, 21, 28, 35, 42, 49, 56, 60),
                     tuning.curve().stream().map(Run.Point::step).toList(),
-                    "judged eight times and at the end");
+                    "evaluated eight times and at the end");
             return null;
         });
     }
@@ -269,7 +269,7 @@ class FineTuningTest {
             for (var site : sites.all().stream()
                     .filter(site -> few.containsKey(site.observed()))
                     .toList()) {
-                // Twice as many elements, the further ones all 0.
+                // Twice as many elements, the additional ones all 0.
                 assertEquals(
                         few.get(site.observed()).get(1),
                         2 * many.get(site.observed()).get(1),
@@ -290,7 +290,7 @@ class FineTuningTest {
         return Tensor.of(twice, rows.dim(0), 2L * length);
     }
 
-    /** A graph that cannot be made leaves nothing of the teacher in memory, which only its session could free. */
+    /** A graph that cannot be built leaves nothing of the teacher in memory, which only its session could free. */
     @Test
     void theTeacherIsClosedWhenTheGraphCannotBeMade() throws IOException {
         var model = withOutliers();

@@ -17,9 +17,9 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Whose outliers are pulled in, and what is seen of them. */
+/** Which activations have their outliers reduced, and what is observed of them. */
 class OutlierActivationsTest {
-    /** x -> h = 2x -> p = softmax(h) -> z = p times a constant, then a layer; sentences where there is a mask. */
+    /** x -> h = 2x -> p = softmax(h) -> z = p times a constant, then a layer; with sentences if there is a mask. */
     private static Graph network(boolean masked) {
         var builder = new GraphBuilder(17, 1);
         long[] shape = masked ? new long[] {-1, -1, 2} : new long[] {-1, 2};
@@ -47,7 +47,7 @@ class OutlierActivationsTest {
         assertEquals(
                 List.of("h"),
                 tensors(new OutlierActivations(network(false), List.of("s"))),
-                "what stays float has no outliers");
+                "activations that stay float have no outlier term");
     }
 
     @Test

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** What is known of activations while a network is fine-tuned, and how much each weighs. */
+/** Statistics of activations while a network is fine-tuned, and their weights. */
 class OutlierStatisticsTest {
     private static final double WIDTH = 4;
     private static final Activation CALM = new Activation("calm", "calm/observed");
@@ -16,7 +16,7 @@ class OutlierStatisticsTest {
 
     private final OutlierStatistics statistics = new OutlierStatistics(List.of(CALM, LOUD), WIDTH);
 
-    /** A step puts out mean, mean square, least and greatest value. */
+    /** A step outputs mean, mean square, minimum and maximum. */
     private void observe(Activation site, float mean, float deviation, float least, float greatest) {
         var figures = new float[] {mean, mean * mean + deviation * deviation, least, greatest};
         statistics.observed().get(site.observed()).floats().put(0, figures);
@@ -91,7 +91,7 @@ class OutlierStatisticsTest {
 
     @Test
     void theRoundingErrorOfAConstantIsNoDeviation() {
-        // Given: a site that is 10 but for the last bit, beside a normal one
+        // Given: an activation that is 10 except for the last bit, beside a normal one
         float[] still = {10, 100, 10, Math.nextUp(10f)};
         statistics.weigh(1);
         statistics.observed().get(CALM.observed()).floats().put(still);
@@ -100,7 +100,7 @@ class OutlierStatisticsTest {
         // When
         statistics.follow();
 
-        // Then: nothing of it is an outlier, and it weighs next to nothing
+        // Then: no element of it is an outlier, and its weight is next to nothing
         assertTrue(of(CALM)[1] > 1e-3, "width " + of(CALM)[1]);
         assertTrue(weight(CALM) < 1e-3, "weight " + weight(CALM));
         assertEquals(1, weight(LOUD), 1e-3);

@@ -25,7 +25,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Sample i holds the number i, label i mod 10, and pair i has the score i mod 6; the network doubles numbers. */
+/** Sample i contains the number i and has label i mod 10, and pair i has the score i mod 6; the network doubles numbers. */
 class TaskDataTest {
     private static final int BATCH = 8;
 
@@ -164,7 +164,7 @@ class TaskDataTest {
         return Tensor.of(ones, rows, columns);
     }
 
-    /** Sizes of two inputs of 40 rows of such lengths, which are open in the model or not. */
+    /** Sizes of two inputs of 40 rows of these lengths, which are open in the model or not. */
     private Map<String, long[]> sizes(boolean open, int length, int otherLength) throws IOException {
         var builder = new GraphBuilder(17, 1);
         builder.op("y", "Neg", builder.input("ids", DataType.INT64, -1, open ? -1 : length));

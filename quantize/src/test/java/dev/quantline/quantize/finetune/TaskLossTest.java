@@ -24,13 +24,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Which loss a task has at an output of a shape, where padding counts as nothing, and which settings there are. */
+/** Which loss a task has at an output of a given shape, where padding is ignored, and which settings there are. */
 class TaskLossTest {
     private static FineTuneSettings settings(Task task, boolean logits) {
         return new FineTuneSettings(task, logits, Json.part(QuantTune.class, "{}"));
     }
 
-    /** y = |x| of this rank, sentences of open length where there are three axes, with further integer inputs. */
+    /** y = |x| of this rank, with sentences of open length if there are three axes, and additional integer inputs. */
     private static Graph network(int rank, String... integers) {
         var shape = LongStream.range(0, rank)
                 .map(axis -> axis == 0 || axis == 1 && rank == 3 ? -1 : 2)
@@ -60,7 +60,7 @@ class TaskLossTest {
                 loss(Task.PAIRS, false, 1, network(3, Samples.MASK)));
         assertEquals(new Loss.NextToken("y", "input_ids"), loss(Task.NEXT_TOKEN, false, 1, network(3, "input_ids")));
         assertEquals(new Loss.Distillation("y", TaskLoss.TEACHER, 1), loss(Task.DISTILL, true, 4, network(2)));
-        // In units of the outputs' own power.
+        // Relative to the outputs' own power.
         assertEquals(
                 new Loss.Sum(List.of(Loss.Term.of(0.25, new Loss.MeanSquared("y", TaskLoss.TEACHER)))),
                 loss(Task.DISTILL, false, 4, network(2)));

@@ -36,7 +36,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Networks in which channels are dead or data stands still pass through all stages. */
+/** Networks with dead channels or constant data pass through all stages. */
 class DeadChannelNetworksTest {
     private static final Training SHORT =
             new Training(12, 8, 0.5, Distance.MSE, new Rates(0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0), 1, 5);
@@ -44,7 +44,7 @@ class DeadChannelNetworksTest {
     @TempDir
     private Path folder;
 
-    /** What stands for an output channel, in every tensor with this many first rows, is 0 with this probability. */
+    /** Sets each output channel, in every tensor with this many rows, to 0 with this probability. */
     private static Graph withDeadChannels(Graph network, Random random) {
         network.initializers().replaceAll((name, tensor) -> {
             if (tensor.type() != DataType.FLOAT || !name.endsWith("weight") && !name.endsWith("gamma")) {
@@ -131,7 +131,7 @@ class DeadChannelNetworksTest {
 
     @Test
     void theBiasOfADeadChannelIsKept() throws IOException {
-        // Given: half the outputs are nothing but their bias
+        // Given: half the outputs consist only of their bias
         var builder = new GraphBuilder(17, 1);
         var values = new float[8 * 3 * 9];
         var random = new Random(4);

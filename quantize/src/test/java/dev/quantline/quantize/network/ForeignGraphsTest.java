@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Graphs of other people's exporters pass through all stages with random data. */
+/** Graphs from other exporters pass through all stages with random data. */
 class ForeignGraphsTest {
     private static final long SEED = 5;
     private static final int SAMPLES = 4;
@@ -99,7 +99,7 @@ class ForeignGraphsTest {
 
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), arrays)));
                 var before = Session.open(file, Provider.cpu(), Session.Optimization.ALL)) {
-            // When: one sample at a time, which is all that one of them can do whatever its axes declare
+            // When: one sample at a time, which is all that one of them supports, whatever its axes declare
             var prepared = PreparedModel.prepare(original);
             var samples = new Samples(data, prepared, Map.of());
             var stages = Stages.run(prepared, samples, CalibrateSettings.int8(), 1);

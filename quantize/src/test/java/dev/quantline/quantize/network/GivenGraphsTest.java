@@ -39,7 +39,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Small graphs as exporters and optimisers write them, each of another kind, pass through all stages. */
+/** Small graphs as exporters and optimizers write them, each of a different kind, pass through all stages. */
 class GivenGraphsTest {
     private static final Training SHORT =
             new Training(40, 16, 0.5, Distance.MSE, new Rates(0.02, 0.05, 0.02, 0.005, 0.01, 0.005, 1e-6, 0), 0, 5);
@@ -66,7 +66,7 @@ class GivenGraphsTest {
         return comparison.worst();
     }
 
-    /** Weights are those that are codes afterwards, by the tensor they are the codes of. */
+    /** Weights that are codes afterwards, by the tensor that they are codes of. */
     @ParameterizedTest
     @CsvSource({
         "ms-fused, 14, 8, w1 w2 w3 qw",

@@ -42,7 +42,7 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Networks whose inputs have their samples elsewhere than along the first axis, and whose only or first output is no float. */
+/** Networks with inputs whose batch axis is not the first, and whose only or first output is not of floats. */
 class InputsAndOutputsTest {
     @TempDir
     private Path folder;
@@ -200,7 +200,7 @@ class InputsAndOutputsTest {
                 outcome.report().outputs().stream().map(JudgedOutput::name).toList());
         var y = outcome.report().outputs().getFirst();
         assertTrue(y.sqnrDb() > 10, y.toString());
-        // each sample against itself: the mean of their cosines, whatever batches they went through in
+        // each sample against itself: the mean of the cosines, whatever batches the samples were run in
         assertEquals(cosine("gru-time-major"), y.cosine(), 1e-4);
     }
 

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** Trained networks at int8, from the file as it came to the model a user would run, on a part of the validation data. */
+/** Trained networks at int8, from the original file to the model that a user would run, on part of the validation data. */
 class TrainedNetworksTest {
     private static final CalibrateSettings INT8 = Recipes.calibrate(
             ActivationRange.MSE, WeightRange.MAX, SoftmaxQuantizer.UNIFORM, Migration.MEDIAN, 8, 8, List.of(), 32);
@@ -47,7 +47,7 @@ class TrainedNetworksTest {
         T of(Samples samples) throws IOException;
     }
 
-    /** Runs on the first samples of a shared file, all of its arrays. */
+    /** Runs on the first samples of a shared file, with all of its arrays. */
     private <T> T first(String file, int count, String model, Map<String, Normalization> normalize, Task<T> task)
             throws IOException {
         var arrays = new LinkedHashMap<String, Tensor>();

@@ -20,7 +20,7 @@ class RecipeTest {
         var stated = "{\"weightBits\": 4, \"tune\": {\"training\": {\"steps\": 7}}, \"allocate\": {\"size\": 0.5}}";
         // When it is read
         var recipe = Json.MAPPER.readValue(stated, Recipe.class);
-        // Then it has what it states, and else the standard
+        // Then it has what it states, and otherwise the defaults
         assertEquals(new Width(4, 8), recipe.base());
         assertEquals("int8", recipe.preset());
         assertEquals(Products.STANDARD, recipe.products());

@@ -109,7 +109,7 @@ class AllocatedExportTest {
                 Map.of());
     }
 
-    /** The float model that has the weights of each width. */
+    /** Supplies the float model with the weights for each width. */
     private interface Weights {
         Map<Integer, Graph> of(Graph calibrated, Candidates candidates, Samples samples);
     }
@@ -187,7 +187,7 @@ class AllocatedExportTest {
             // When
             var report = export(goal, List.of(2, 3, 4, 8));
 
-            // Then: it is kept, and the file is the smaller the more is allowed
+            // Then: the goal is kept, and the file is smaller the more is allowed
             assertEquals("done", report.status(), report.message());
             assertTrue(drop(report) <= goal, drop(report) + " of " + goal);
             assertTrue(stricter == null
@@ -197,7 +197,7 @@ class AllocatedExportTest {
                     report.quantized().bytes());
             stricter = report;
         }
-        // And where anything is allowed it is the smallest of all
+        // And if anything is allowed, it is the smallest of all
         var chosen = stricter.pareto().stream()
                 .filter(Report.Point::chosen)
                 .findFirst()
@@ -207,7 +207,7 @@ class AllocatedExportTest {
 
     @Test
     void theFileHasTheWeightsThatWereRoundedForEachWidth() throws IOException {
-        // Given weights that make up for each other's errors, for every width
+        // Given weights that compensate for each other's errors, for every width
         var bits = List.of(3, 8);
         Weights rounded = (calibrated, candidates, samples) -> RoundedCandidates.of(
                         calibrated,
@@ -235,16 +235,16 @@ class AllocatedExportTest {
 
     @Test
     void aSizeThatIsAimedAtAndOutOfReachGivesTheSmallestFileAndANote() throws IOException {
-        // Given a hundredth of the float model's size: far below what any widths take
+        // Given a hundredth of the float model's size, far below what any widths take
         var bits = List.of(4, 8);
 
-        // When it is aimed at, and when it is asked for
+        // When it is the target, and when it is required
         var report = export(OptionalDouble.empty(), budget(bits, Optional.empty(), Optional.of(.01)), nearest(bits));
         var refused = assertThrows(
                 BadInput.class,
                 () -> export(OptionalDouble.empty(), budget(bits, Optional.of(.01), Optional.empty()), nearest(bits)));
 
-        // Then the one delivers the smallest file, and says so
+        // Then the former gives the smallest file, and says so
         assertEquals("done", report.status());
         assertEquals(4, report.quantized().averageWeightBits());
         assertEquals(
@@ -257,14 +257,14 @@ class AllocatedExportTest {
                 report.notes().getFirst().startsWith("no choice of widths reaches 1 % of the float model's size"),
                 report.notes().toString());
         assertNull(report.allocation().budget());
-        // And the other is refused, with the size of that file
+        // And the latter is rejected, with the size of that file
         assertTrue(
                 refused.getMessage()
                         .endsWith("the smallest feasible is "
                                 + report.pareto().getFirst().bytes() + " bytes"),
                 refused.getMessage());
 
-        // And a size within reach is kept to, without a word
+        // And a size within reach is kept without a note
         var within = export(OptionalDouble.empty(), budget(bits, Optional.empty(), Optional.of(.25)), nearest(bits));
         assertTrue(
                 within.quantized().bytes() <= .25 * within.original().bytes(),
@@ -288,7 +288,7 @@ class AllocatedExportTest {
                 report.message().contains("goal allows 0.0000; this is the best model found within 0.6 of"),
                 report.message());
         assertTrue(drop(report) > 0);
-        assertEquals(3, report.quantized().averageWeightBits(), "the widest there is");
+        assertEquals(3, report.quantized().averageWeightBits(), "the widest available");
         assertTrue(Files.exists(folder.resolve("out/model.onnx")));
     }
 }

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** The code of {@code docs/library.md}, compiled and run as it stands there, one block after the other. */
+/** The code of {@code docs/library.md}, compiled and run as it is there, one block after the other. */
 class LibraryPageTest {
     private static final Pattern BLOCK = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL);
 
@@ -28,12 +28,12 @@ class LibraryPageTest {
 
     @Test
     void theCodeOnThePageRuns() throws Exception {
-        // Given the files that the page takes for given
+        // Given the files that the page assumes
         var network = Networks.mlp(1);
         ModelFile.write(network, folder.resolve("model.onnx"));
         Data.write(folder.resolve("calibration.npz"), Data.labelled(network, Data.rows(300, 2)));
 
-        // When its blocks run; a process has one current folder, so that of the files is not as it stands there
+        // When its blocks run; a process has one working directory, so the paths of the files are changed
         String code = BLOCK.matcher(Files.readString(Checkout.root().resolve("docs/library.md")))
                 .results()
                 .map(found -> found.group(1))
@@ -51,7 +51,7 @@ class LibraryPageTest {
                 }
                 """.formatted(String.join("\n", lines.get(true)), String.join("\n", lines.get(false))));
 
-        // Then what it says is left is there, and the stages alone gave the file of the whole way
+        // Then the files that it mentions exist, and the stages one by one gave the same file as the whole way
         for (String left : List.of("quantized.onnx", "out/report.html", "bounded.onnx")) {
             assertTrue(Files.exists(folder.resolve(left)), left);
         }

@@ -22,7 +22,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-/** The whole way in one call; that its file is the services' is tested beside the exporter's. */
+/** The whole way in one call; that its file equals that of the services is tested in the exporter's module. */
 class QuantlineTest {
     private static final int SAMPLES = 300;
 

@@ -80,7 +80,7 @@ class TuneStepTest {
                 settings.recipe(), settings.target(), settings.data(), settings.measure(), Task.CROSS_ENTROPY);
     }
 
-    /** 16 short sequences for a transformer where samples are text, rows for a perceptron else. */
+    /** 16 short sequences for a transformer if samples are text; otherwise rows for a perceptron. */
     private TuneStep.Input input(QuantizationSettings wanted) throws IOException {
         boolean text = wanted.isText();
         var model = PreparedModel.prepare(text ? Networks.transformer(1) : Networks.mlp(1));
@@ -117,7 +117,7 @@ class TuneStepTest {
                 input(settings), settings, RESOURCES, Files.createTempDirectory(folder, "whole"), Progress.none());
     }
 
-    /** Runs slice after slice, one training step each, from the checkpoint of the one before, in folders of their own. */
+    /** Runs slice after slice, one training step each, from the checkpoint of the previous one, in separate folders. */
     private TuneStep.Slice.Done sliced(QuantizationSettings settings, int leastSlices) throws IOException {
         var input = input(settings);
         var checkpoint = Optional.<Path>empty();
@@ -135,7 +135,7 @@ class TuneStepTest {
         }
     }
 
-    /** A checkpoint as the store brings it back: all files in one folder. */
+    /** A checkpoint as the store returns it: all files in one folder. */
     private Path stored(TuneStep.Slice.Paused pause) throws IOException {
         var brought = Files.createTempDirectory(folder, "checkpoint");
         for (var file : pause.checkpoint().entrySet()) {
@@ -187,7 +187,7 @@ class TuneStepTest {
                 heldOutError(rounded) < .9 * heldOutError(nearest),
                 heldOutError(rounded) + ", nearest " + heldOutError(nearest));
 
-        // What learns starts from the rounded weights of the base width, whatever slice it is in.
+        // Training starts from the rounded weights of the base width, whichever slice it is in.
         var whole = whole(mixed("reconstruct", "compensated"));
         var sliced = sliced(mixed("reconstruct", "compensated"), 4);
         assertSame(whole, sliced);
