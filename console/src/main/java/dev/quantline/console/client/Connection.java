@@ -5,6 +5,7 @@ import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Set;
 
 /**
  * The addresses of a stack and the keys to its store.
@@ -20,6 +21,6 @@ public record Connection(
     /** Opens the store with a cache in this folder; neither objects nor cache have a limit. */
     public Store store(Path cache) {
         return new Store(
-                new StoreSettings(s3, region, accessKey, secretKey, bucket, Long.MAX_VALUE, cache, Long.MAX_VALUE));
+                new StoreSettings(s3, region, accessKey, secretKey, bucket, Set.of(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
     }
 }

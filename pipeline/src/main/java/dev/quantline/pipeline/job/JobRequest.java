@@ -100,6 +100,15 @@ public record JobRequest(
                         .orElse(Task.DISTILL));
     }
 
+    /** Every object the request names, by the field that does. */
+    public Map<String, ObjectRef> references() {
+        var named = new TreeMap<>(Map.of("model", model, "calibration", calibration));
+        evaluation.ifPresent(stated -> named.put("evaluation.data", stated.data()));
+        evaluation.flatMap(Evaluation::graph).ifPresent(graph -> named.put("evaluation.metric", graph));
+        training.ifPresent(stated -> named.put("training.data", stated.data()));
+        return named;
+    }
+
     /** The same request with these notes. */
     JobRequest withNotes(List<String> remarks) {
         return new JobRequest(id, model, calibration, inputs, normalize, evaluation, training, recipe, target, remarks);

@@ -5,6 +5,7 @@ import dev.quantline.pipeline.event.EventCodec;
 import dev.quantline.pipeline.event.Unreadable;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Admission;
+import dev.quantline.pipeline.stage.JobLimit;
 import dev.quantline.pipeline.stage.StageShell;
 import dev.quantline.quantize.settings.Hashes;
 import java.nio.charset.StandardCharsets;
@@ -96,6 +97,10 @@ public final class StageService {
     private static byte[] value(ConsumerRecord<byte[], byte[]> record) {
         if (record.value() == null) {
             throw new Unreadable("the record has no value");
+        }
+        if (record.value().length > JobLimit.EVENT_BYTES.value()) {
+            throw new Unreadable(
+                    "the record has %d bytes: %s".formatted(record.value().length, JobLimit.EVENT_BYTES.words()));
         }
         return record.value();
     }

@@ -3,6 +3,8 @@ package dev.quantline.pipeline.service;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.net.URI;
+import java.util.Optional;
+import java.util.Set;
 
 /** Where the object store is. */
 @ConfigMapping(prefix = "quantline.store")
@@ -17,6 +19,9 @@ public interface StoreConfig {
 
     @WithDefault("quantline")
     String bucket();
+
+    /** Buckets that jobs may name for their inputs, besides that one. */
+    Optional<Set<String>> otherBuckets();
 
     @WithDefault("quantline")
     String accessKey();

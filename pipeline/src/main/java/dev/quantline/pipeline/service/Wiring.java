@@ -9,6 +9,7 @@ import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
+import java.util.Set;
 
 /** Makes the plain objects of the pipeline from the configuration. */
 @ApplicationScoped
@@ -22,6 +23,7 @@ public class Wiring {
                 store.accessKey(),
                 store.secretKey(),
                 store.bucket(),
+                store.otherBuckets().orElse(Set.of()),
                 store.maxObjectBytes(),
                 work.folder().resolve("cache"),
                 work.cacheBytes()));

@@ -9,8 +9,9 @@ import java.util.Optional;
 import org.jboss.logging.Logger;
 
 /**
- * Writes down each attempt at a piece of work before it starts, and takes it back when it ends. What remains in the store are attempts
- * that ended with the process, so that a piece which kills whoever works on it is given up, by any replica.
+ * Writes down each attempt at a piece of work before it starts, and that it ended. Attempts without an end are those that ended with the
+ * process, so that a piece which kills whoever works on it is given up, by any replica. Nothing is deleted: stores that keep objects as
+ * files cannot write into a folder while its last object goes.
  */
 final class Attempts {
     private static final Logger LOG = Logger.getLogger(Attempts.class);
@@ -21,8 +22,16 @@ final class Attempts {
         this.store = store;
     }
 
-    /** @param death why the process ended, where somebody was left to say so */
-    record Attempt(Optional<String> death) {}
+    /**
+     * One attempt.
+     *
+     * @param ended whether it came to an end, good or bad, that this process has seen
+     * @param death why the process it ran in ended, where somebody was left to say so
+     */
+    record Attempt(boolean ended, Optional<String> death) {
+        static final Attempt BEGUN = new Attempt(false, Optional.empty());
+        static final Attempt ENDED = new Attempt(true, Optional.empty());
+    }
 
     /**
      * Works on a piece, again when the process it runs in dies.
@@ -36,23 +45,23 @@ final class Attempts {
             var attempt = begin(folder, what);
             try {
                 var result = work.run();
-                store.delete(attempt);
+                write(attempt, Attempt.ENDED);
                 return result;
             } catch (ProcessDied died) {
                 LOG.warnf("the process that worked on %s died: %s", what, died.getMessage());
-                store.write(attempt, Json.bytes(new Attempt(Optional.of(died.getMessage()))));
+                write(attempt, new Attempt(false, Optional.of(died.getMessage())));
             } catch (OverLimit over) {
-                takeBack(attempt, over);
+                end(attempt, over);
                 throw over.of(what);
             } catch (IOException | RuntimeException | Error ended) {
-                takeBack(attempt, ended);
+                end(attempt, ended);
                 throw ended;
             }
         }
     }
 
     private String begin(String folder, String what) {
-        var content = Json.bytes(new Attempt(Optional.empty()));
+        var content = Json.bytes(Attempt.BEGUN);
         for (int number = 1; ; number++) {
             if (number == 2) {
                 refuseAnother(folder, what);
@@ -67,6 +76,7 @@ final class Attempts {
         var earlier = store.list(Keys.attempts(folder)).stream()
                 .flatMap(key -> store.read(key).stream())
                 .map(json -> Json.read(json, Attempt.class))
+                .filter(attempt -> !attempt.ended())
                 .toList();
         var deaths =
                 earlier.stream().flatMap(attempt -> attempt.death().stream()).toList();
@@ -80,11 +90,15 @@ final class Attempts {
         }
     }
 
-    private void takeBack(String attempt, Throwable ended) {
+    private void end(String attempt, Throwable ended) {
         try {
-            store.delete(attempt);
+            write(attempt, Attempt.ENDED);
         } catch (RuntimeException alsoBroken) {
             ended.addSuppressed(alsoBroken);
         }
+    }
+
+    private void write(String key, Attempt attempt) {
+        store.write(key, Json.bytes(attempt));
     }
 }

@@ -57,6 +57,9 @@ final class Failures {
                                     throw new UncheckedIOException(e);
                                 }
                             }));
+        } catch (StrayRecord e) {
+            tools.metrics().failed("record");
+            throw e;
         } catch (OverLimit e) {
             LOG.infof("the job takes too much: %s", e.getMessage());
             tools.metrics().failed("limit");
@@ -89,9 +92,15 @@ final class Failures {
         }
     }
 
+    /** A job whose results are there cannot fail any more, whatever somebody sends. */
     private void say(Event.Failed failed, Optional<String> hash) {
+        if (records.delivered(failed.job())) {
+            LOG.warnf("%s is done, and this no failure of it: %s", failed.job(), failed.reason());
+            return;
+        }
         records.remember(new StageRecords.Failure(failed, hash));
         tools.sink().publish(failed);
+        records.ended(failed.job());
     }
 
     private void sayAlso(Throwable cause, Event.Failed failed, Optional<String> hash) {

@@ -18,6 +18,12 @@ public enum JobLimit {
     SILENT_SECONDS(300),
     /** Seconds of work of one job, all its items on all replicas added up; waiting does not count. */
     JOB_SECONDS(604_800),
+    /** Bytes of the files that one item leaves. */
+    ITEM_BYTES(68_719_476_736L),
+    /** Jobs that were accepted and have not ended; more are refused until some have. */
+    JOBS_WAITING(10_000),
+    /** Bytes of one record; what is longer is put aside unread. */
+    EVENT_BYTES(1_048_576),
     /** How often the process of an item may die of it before the job fails. */
     ITEM_DEATHS(3),
     /** How often a service may be lost, by a kill or with its machine, while it works on an item. */

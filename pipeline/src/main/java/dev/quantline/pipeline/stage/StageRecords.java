@@ -34,6 +34,34 @@ final class StageRecords {
         return store.exists(Keys.cancelled(job));
     }
 
+    /** Whether the last stage has left its results. */
+    boolean delivered(String job) {
+        return store.exists(Keys.delivered(job, StageName.EXPORT.verb(), "report.json"));
+    }
+
+    /** The job waits for nothing any more. */
+    void ended(String job) {
+        store.delete(Keys.waiting(job));
+    }
+
+    /** Whether the slices of an item before the one that is asked for are done. */
+    boolean reached(Event.Work work) {
+        var folder = Keys.part(folder(work.job(), work.stage(), work.hash()), work.item());
+        return work.slice() == 0
+                || work.slice() > 0 && part(Keys.slice(folder, work.slice())).isPresent();
+    }
+
+    /** Whether the manifest that an event names is where its stage keeps it, and of that job. */
+    boolean isManifest(Event.Completed event) {
+        var stages = Keys.JOBS + event.job() + "/" + event.stage().verb() + "/";
+        var ref = event.manifest();
+        return ref.equals(store.ref(ref.key()))
+                && ref.key().startsWith(stages)
+                && manifest(ref)
+                        .filter(found -> ref.equals(manifestRef(folder(event.job(), event.stage(), found.hash()))))
+                        .isPresent();
+    }
+
     Optional<Failure> failure(String job) {
         return store.read(Keys.failed(job)).map(json -> Json.read(json, Failure.class));
     }

@@ -1,6 +1,5 @@
 package dev.quantline.pipeline.stage;
 
-import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
@@ -10,7 +9,7 @@ import java.util.Optional;
 
 /**
  * One stage as a reaction to events. Every method may be called any number of times for the same event and by several replicas: stored
- * results are announced again, not computed again.
+ * results are announced again, not computed again. All throw {@link StrayRecord} for an event that the store knows nothing of.
  */
 public final class StageShell {
     private final Stage stage;
@@ -64,6 +63,9 @@ public final class StageShell {
 
     /** The previous stage is done. */
     public void start(Event.Completed previous, long sinceMillis) {
+        if (!records.isManifest(previous)) {
+            throw new StrayRecord(previous.manifest() + " is no result of " + previous.job());
+        }
         start(previous.job(), Optional.of(previous.manifest()), sinceMillis);
     }
 
@@ -75,8 +77,9 @@ public final class StageShell {
                 return;
             }
             var order = order(work.job(), work.hash());
-            if (work.item() < 0 || work.item() >= order.items().size() || work.slice() < 0) {
-                throw new BadInput("no such item of " + stage.name().verb() + ": " + work.item());
+            if (work.item() < 0 || work.item() >= order.items().size() || !records.reached(work)) {
+                throw new StrayRecord("no such item of %s: %d, slice %d"
+                        .formatted(stage.name().verb(), work.item(), work.slice()));
             }
             tools.sink().publish(worker.run(request(work.job()), order, work));
         });
@@ -100,14 +103,18 @@ public final class StageShell {
             tools.metrics().completed(manifest.get().seconds());
         }
         tools.sink().publish(manifest.get().event(records.manifestRef(folder)));
+        if (stage.name().isLast()) {
+            records.ended(order.job());
+        }
     }
 
     private JobRequest request(String job) {
-        return records.request(job).orElseThrow(() -> new BadInput("no such job: " + job));
+        return records.request(job).orElseThrow(() -> new StrayRecord("no such job: " + job));
     }
 
     private WorkOrder order(String job, String hash) {
         return records.order(StageRecords.folder(job, stage.name(), hash))
-                .orElseThrow(() -> new BadInput("no such work: " + stage.name().verb() + " " + hash + " of " + job));
+                .orElseThrow(
+                        () -> new StrayRecord("no such work: " + stage.name().verb() + " " + hash + " of " + job));
     }
 }

@@ -52,6 +52,10 @@ final class Uploads implements AutoCloseable {
 
     /** The same for files that belong in another folder, of which none was begun. */
     Map<String, StoredFile> finish(String otherFolder, Map<String, Path> files) {
+        long bytes = files.values().stream().mapToLong(Uploads::size).sum();
+        if (bytes > JobLimit.ITEM_BYTES.value()) {
+            throw new OverLimit("an item left " + bytes + " bytes", JobLimit.ITEM_BYTES);
+        }
         var stored = new TreeMap<String, StoredFile>();
         files.forEach((name, file) -> stored.put(
                 name, place.origin(file).orElseGet(() -> begun(file).orElseGet(() -> put(otherFolder, name, file)))));
@@ -82,6 +86,14 @@ final class Uploads implements AutoCloseable {
             } catch (RuntimeException toldByFinishOrNotNeeded) {
                 continue;
             }
+        }
+    }
+
+    private static long size(Path file) {
+        try {
+            return Files.size(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

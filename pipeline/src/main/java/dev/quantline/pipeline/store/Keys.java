@@ -4,6 +4,7 @@ package dev.quantline.pipeline.store;
  * The keys of the store's layout.
  * <pre>
  * jobs/&lt;id&gt;/job.json                                  the request, complete; created once
+ * waiting/&lt;id&gt;                                        present while the job is not done, failed or cancelled
  * jobs/&lt;id&gt;/cancelled.json                            present once the job is to stop
  * jobs/&lt;id&gt;/failed.json                               the latest failure, for people and listings
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/order.json                 inputs with their hashes, settings and items; created once
@@ -22,6 +23,13 @@ public final class Keys {
 
     public static String request(String job) {
         return JOBS + job + "/job.json";
+    }
+
+    /** Holds what {@link #waiting} names. */
+    public static final String WAITING = "waiting/";
+
+    public static String waiting(String job) {
+        return WAITING + job;
     }
 
     public static String cancelled(String job) {

@@ -82,6 +82,11 @@ public final class Store implements AutoCloseable {
         return settings.endpoint().toString();
     }
 
+    /** Whether jobs may name an object as an input: of the configured bucket, or of one that was opened to them. */
+    public boolean mayRead(ObjectRef ref) {
+        return ref.bucket().equals(settings.bucket()) || settings.otherBuckets().contains(ref.bucket());
+    }
+
     /** An object of the configured bucket. */
     public ObjectRef ref(String key) {
         return new ObjectRef(settings.bucket(), key);

@@ -2,6 +2,7 @@ package dev.quantline.pipeline.store;
 
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Set;
 
 /**
  * Where the store is and what may be kept locally.
@@ -9,6 +10,7 @@ import java.nio.file.Path;
  * @param endpoint       URL of any S3-compatible store
  * @param region         the region requests are signed for
  * @param bucket         where jobs and their results live
+ * @param otherBuckets   where jobs may read inputs besides
  * @param maxObjectBytes larger objects are refused
  * @param cache          folder of downloaded and uploaded contents, shared by processes of one machine
  * @param cacheBytes     beyond this the least recently used contents are deleted
@@ -19,6 +21,7 @@ public record StoreSettings(
         String accessKey,
         String secretKey,
         String bucket,
+        Set<String> otherBuckets,
         long maxObjectBytes,
         Path cache,
         long cacheBytes) {}

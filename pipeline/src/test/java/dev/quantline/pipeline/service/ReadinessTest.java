@@ -8,6 +8,7 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Set;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse.Status;
 import org.junit.jupiter.api.Test;
@@ -50,6 +51,7 @@ class ReadinessTest {
     }
 
     private Store store(String endpoint) {
-        return new Store(new StoreSettings(URI.create(endpoint), "us-east-1", "a", "b", "quantline", 1, folder, 1));
+        return new Store(
+                new StoreSettings(URI.create(endpoint), "us-east-1", "a", "b", "quantline", Set.of(), 1, folder, 1));
     }
 }

@@ -1,6 +1,8 @@
 package dev.quantline.pipeline.service;
 
 import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.EventCodec;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.store.Store;
 import io.quarkus.test.common.QuarkusTestResource;
@@ -13,6 +15,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.AfterEach;
@@ -138,6 +141,78 @@ class StageServiceTest {
         assertTrue(header(job, "dead-letter-reason").startsWith("not JSON"), header(job, "dead-letter-reason"));
         assertArrayEquals("k".getBytes(), work.key());
         assertNotNull(header(work, "dead-letter-offset"));
+    }
+
+    @Test
+    void hostileRecordsArePutAsideWithTheirCauseAndChangeNothing() {
+        submit("sum-victim", "1\n2");
+        var completed = traffic.await("sum-victim", "quantline.profiled", Event.Completed.class);
+        var before = state("sum-victim");
+        var hash = "0".repeat(64);
+        var real = completed.manifest().key().split("/")[3];
+
+        var hostile = List.of(
+                new Hostile(TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, hash, 0, 0), "no such work"),
+                new Hostile(TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, real, 7, 0), "no such item"),
+                new Hostile(
+                        TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, real, -1, 0), "no such item"),
+                new Hostile(TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, real, 0, 9), "no such item"),
+                new Hostile(TOPICS.work(), new Event.Work("nobody", StageName.PROFILE, real, 0, 0), "no such work"),
+                new Hostile(
+                        TOPICS.workDone(),
+                        new Event.WorkDone("sum-victim", StageName.PROFILE, hash, 0),
+                        "no such work"),
+                new Hostile(TOPICS.work(), new Event.Cancel("sum-victim"), "not what quantline.work carries"));
+        hostile.forEach(record -> traffic.send(record.topic(), "hostile", EventCodec.encode(record.event())));
+        var texts = Map.of(
+                "future", new String(EventCodec.encode(hostile.getFirst().event())).replace(".v1", ".v2"),
+                "traversal",
+                        new String(EventCodec.encode(hostile.getFirst().event())).replace("sum-victim", "../inputs"),
+                "types", "{\"specversion\":\"1.0\",\"id\":7,\"type\":[],\"source\":{}}",
+                "nested", "[".repeat(100_000),
+                "nested object", "{\"a\":".repeat(5_000),
+                "long", "{\"id\":\"" + "x".repeat(900_000) + "\"}");
+        texts.forEach((key, text) -> traffic.send(TOPICS.work(), key, text.getBytes()));
+        submit("sum-after", "5");
+
+        for (var record : hostile) {
+            var value = traffic.await(
+                    TOPICS.deadLetter(),
+                    seen -> header(seen, "dead-letter-reason").contains(record.reason()));
+            assertNotNull(value);
+        }
+        texts.keySet()
+                .forEach(key -> traffic.await(TOPICS.deadLetter(), seen -> Arrays.equals(seen.key(), key.getBytes())));
+        traffic.await("sum-after", "quantline.profiled", Event.Completed.class);
+        assertEquals(before, state("sum-victim"));
+    }
+
+    private record Hostile(String topic, Event event, String reason) {}
+
+    /** Every object of a job, and of what waits. */
+    private Map<String, String> state(String job) {
+        var objects = new TreeMap<String, String>();
+        store.list("jobs/" + job + "/")
+                .forEach(key -> objects.put(key, new String(store.read(key).orElseThrow())));
+        return objects;
+    }
+
+    @Test
+    void aRecordBeyondTheLimitIsPutAsideCutShort() {
+        System.setProperty("quantline.limit.event-bytes", "100000");
+        try {
+            traffic.send(TOPICS.jobs(), "too-long", "[".repeat(900_000).getBytes());
+            var aside = traffic.await(TOPICS.deadLetter(), seen -> Arrays.equals(seen.key(), "too-long".getBytes()));
+
+            assertEquals(
+                    "the record has 900000 bytes: the limit is 100000 (quantline.limit.event-bytes)",
+                    header(aside, "dead-letter-reason"));
+            assertEquals(4096, aside.value().length);
+            submit("sum-short", "5");
+            traffic.await("sum-short", "quantline.profiled", Event.Completed.class);
+        } finally {
+            System.clearProperty("quantline.limit.event-bytes");
+        }
     }
 
     @Test

@@ -12,7 +12,8 @@ class JobLimitTest {
     @ParameterizedTest
     @EnumSource
     void everyLimitIsDocumented(JobLimit limit) throws IOException {
-        var standard = limit == JobLimit.ITEM_MEMORY ? "4/5 of the machine or container" : String.valueOf(limit.value());
+        var standard =
+                limit == JobLimit.ITEM_MEMORY ? "4/5 of the machine or container" : String.valueOf(limit.value());
         var row = "| `%s` | %s |".formatted(limit.property(), standard);
         assertTrue(Files.readString(Checkout.root().resolve("docs/job.md")).contains(row), row);
     }

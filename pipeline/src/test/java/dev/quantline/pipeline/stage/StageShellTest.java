@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.ObjectRef;
@@ -239,17 +240,19 @@ class StageShellTest {
     }
 
     @Test
-    void anAttemptThatEndedLeavesNothing() {
-        submit("tidy", "1\n2\npause");
-
-        deliver(new Random(0));
-
-        completed("tidy");
-        assertEquals(
-                List.of(),
-                store.list("jobs/tidy/").stream()
-                        .filter(key -> key.contains("attempts"))
-                        .toList());
+    void attemptsThatEndedDoNotCount() {
+        System.setProperty("quantline.limit.item-losses", "1");
+        try {
+            submit("retried", "bug");
+            var works = List.copyOf(published);
+            for (int attempt = 0; attempt < 3; attempt++) {
+                published.clear();
+                published.addAll(works);
+                assertThrows(IllegalStateException.class, () -> deliver(new Random(0)));
+            }
+        } finally {
+            System.clearProperty("quantline.limit.item-losses");
+        }
     }
 
     @Test
@@ -291,6 +294,88 @@ class StageShellTest {
         assertTrue(all.contains(new Event.Failed("g", "cancel", "stopped on request", false)));
         assertTrue(
                 admission.accept(request("g", "s3://quantline/inputs/g"), "x").isEmpty());
+    }
+
+    @Test
+    void aJobThatIsCancelledBeforeItComesIsRefused() {
+        admission.cancel("early");
+
+        submit("early", "1");
+
+        assertEquals(List.of("stopped on request", "id: 'early' was cancelled; choose another id"), reasons("early"));
+        assertTrue(store.list("waiting/early").isEmpty());
+    }
+
+    @Test
+    void otherBucketsAreClosedToJobs() {
+        assertTrue(
+                admission.accept(request("spy", "s3://secrets/model.onnx"), "x").isEmpty());
+        assertTrue(admission
+                .accept(request("guest", "s3://opened/model.onnx"), "x")
+                .isPresent());
+
+        assertTrue(reasons("spy")
+                .getFirst()
+                .startsWith("calibration: bucket 'secrets' is not among those that jobs may read"));
+    }
+
+    @Test
+    void moreJobsThanMayWaitAreRefusedUntilSomeEnd() {
+        store.list("waiting/").forEach(store::delete);
+        System.setProperty("quantline.limit.jobs-waiting", "2");
+        try {
+            submit("first", "bad");
+            submit("second", "1");
+            submit("third", "1");
+            assertEquals(
+                    List.of(
+                            "2 jobs wait already; submit again when some are done: the limit is 2 (quantline.limit.jobs-waiting)"),
+                    reasons("third"));
+
+            submit("second", "1");
+            deliver(new Random(0));
+            submit("third", "1");
+        } finally {
+            System.clearProperty("quantline.limit.jobs-waiting");
+        }
+        assertEquals(1, reasons("third").size(), "the first has failed, so the third may wait");
+    }
+
+    @Test
+    void aCompletionThatNamesAnotherManifestIsStray() {
+        submit("forged", "1");
+        deliver(new Random(0));
+        submit("other", "1");
+        deliver(new Random(0));
+        var next = new StageShell(new NextStage(), tools);
+        var real = completed("forged");
+
+        for (var manifest : List.of(
+                completed("other").manifest(),
+                new ObjectRef("secrets", real.manifest().key()),
+                new ObjectRef("quantline", "inputs/forged"),
+                new ObjectRef("quantline", "jobs/forged/profile/" + "0".repeat(64) + "/manifest.json"))) {
+            var forged = new Event.Completed(
+                    "forged", real.stage(), manifest, real.results(), real.summary(), real.seconds());
+            assertThrows(StrayRecord.class, () -> next.start(forged, 0), manifest.toString());
+        }
+        next.start(real, 0);
+        assertEquals(StageName.CALIBRATE, ((Event.Work) published.getLast()).stage());
+    }
+
+    @Test
+    void aDoneJobCannotFail() {
+        submit("done", "1");
+        deliver(new Random(0));
+        store.write(Keys.delivered("done", "export", "report.json"), "{}".getBytes());
+        var failures = new Failures(StageName.EXPORT, new StageRecords(store), tools);
+
+        failures.guard("done", Optional.empty(), () -> {
+            throw new BadInput("whatever");
+        });
+
+        assertEquals(List.of(), reasons("done"));
+        assertFalse(store.exists(Keys.failed("done")));
     }
 
     @Test

@@ -5,6 +5,7 @@ import dev.quantline.embedded.StackAddresses;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.Set;
 
 /** A store for tests over a folder, behind a real S3 server in this process; the broker beside it serves those that need one. */
 public record RealStore(EmbeddedStack stack, Store store) implements AutoCloseable {
@@ -24,6 +25,7 @@ public record RealStore(EmbeddedStack stack, Store store) implements AutoCloseab
                 StackAddresses.ACCESS_KEY,
                 StackAddresses.SECRET_KEY,
                 StackAddresses.BUCKET,
+                Set.of("opened"),
                 largest,
                 cache,
                 1L << 30);
