@@ -3,7 +3,7 @@ package dev.quantline.pipeline.process;
 import dev.quantline.pipeline.stage.JobLimit;
 import dev.quantline.pipeline.stage.OverLimit;
 import dev.quantline.pipeline.stage.ProcessDied;
-import java.nio.file.Path;
+import dev.quantline.pipeline.stage.Scratch;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.function.Consumer;
 
@@ -13,17 +13,17 @@ public final class ChildProcesses implements AutoCloseable {
     private static final int WAITING = 1;
 
     private final ConcurrentLinkedDeque<ChildProcess> waiting = new ConcurrentLinkedDeque<>();
-    private final Path scratch;
+    private final Scratch scratch;
     private volatile boolean closed;
 
-    /** @param scratch folder for the temporary files of children */
-    public ChildProcesses(Path scratch) {
+    /** @param scratch for the temporary files of children; closed with them */
+    public ChildProcesses(Scratch scratch) {
         this.scratch = scratch;
     }
 
     /** Starts a child before it is needed. */
     public void warm() {
-        giveBack(ChildProcess.start(scratch));
+        giveBack(ChildProcess.start(scratch.folder()));
     }
 
     /**
@@ -36,7 +36,7 @@ public final class ChildProcesses implements AutoCloseable {
      */
     Message answer(Assignment assignment, Consumer<Message> heard, Runnable pulse) {
         var idle = waiting.poll();
-        var child = idle != null && idle.isAlive() ? idle : ChildProcess.start(scratch);
+        var child = idle != null && idle.isAlive() ? idle : ChildProcess.start(scratch.folder());
         boolean usable = false;
         try {
             var answer = child.answer(assignment, heard, pulse);
@@ -73,5 +73,6 @@ public final class ChildProcesses implements AutoCloseable {
         for (var child = waiting.poll(); child != null; child = waiting.poll()) {
             child.close();
         }
+        scratch.close();
     }
 }

@@ -7,6 +7,7 @@ import dev.quantline.pipeline.stage.Activity;
 import dev.quantline.pipeline.stage.Admission;
 import dev.quantline.pipeline.stage.EventSink;
 import dev.quantline.pipeline.stage.RetryPolicy;
+import dev.quantline.pipeline.stage.Scratch;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageDependencies;
 import dev.quantline.pipeline.stage.StageMetrics;
@@ -27,6 +28,7 @@ public class StageServices {
     private final WorkConfig work;
     private final ChildProcesses children;
     private final Activity activity;
+    private final Scratch scratch;
     private final String version;
 
     StageServices(
@@ -37,6 +39,7 @@ public class StageServices {
             WorkConfig work,
             ChildProcesses children,
             Activity activity,
+            Scratch scratch,
             @ConfigProperty(name = "quantline.version") String version) {
         this.store = store;
         this.sink = sink;
@@ -45,6 +48,7 @@ public class StageServices {
         this.work = work;
         this.children = children;
         this.activity = activity;
+        this.scratch = scratch;
         this.version = version;
     }
 
@@ -61,7 +65,7 @@ public class StageServices {
                 sink,
                 new StageMetrics(meters, stage.name()),
                 attempts,
-                work.folder().resolve("scratch"),
+                scratch.folder(),
                 work.memoryBytes(),
                 version,
                 activity);

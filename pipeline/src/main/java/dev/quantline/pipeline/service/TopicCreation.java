@@ -9,6 +9,8 @@ import jakarta.annotation.Priority;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.event.Observes;
 import jakarta.interceptor.Interceptor;
+import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
@@ -16,6 +18,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
@@ -34,6 +37,7 @@ public class TopicCreation {
             Thread.ofPlatform().daemon().name("quantline-preparation").factory());
     private final Topics topics;
     private final int partitions;
+    private final Duration retention;
     private final Store store;
     private final String broker;
 
@@ -44,6 +48,7 @@ public class TopicCreation {
             @ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
         this.topics = topics;
         this.partitions = config.partitions();
+        this.retention = config.retention();
         this.store = store;
         this.broker = broker;
     }
@@ -69,7 +74,8 @@ public class TopicCreation {
     private void createTopics() {
         try (var admin = BrokerReady.admin(broker, PATIENCE_MILLIS)) {
             var missing = topics.all().stream()
-                    .map(name -> new NewTopic(name, Optional.of(partitions), Optional.empty()))
+                    .map(name -> new NewTopic(name, Optional.of(partitions), Optional.empty())
+                            .configs(Map.of(TopicConfig.RETENTION_MS_CONFIG, String.valueOf(retention.toMillis()))))
                     .toList();
             for (var created : admin.createTopics(missing).values().values()) {
                 created.get();

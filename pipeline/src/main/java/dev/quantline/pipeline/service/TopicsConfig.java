@@ -3,6 +3,7 @@ package dev.quantline.pipeline.service;
 import dev.quantline.pipeline.event.Topics;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import java.time.Duration;
 
 /** The topics. */
 @ConfigMapping(prefix = "quantline.topics")
@@ -14,4 +15,8 @@ public interface TopicsConfig {
     /** Partitions of a topic that is created because it is missing: how many replicas can share one job. */
     @WithDefault("8")
     int partitions();
+
+    /** How long a topic that is created because it is missing keeps its records. */
+    @WithDefault("7d")
+    Duration retention();
 }

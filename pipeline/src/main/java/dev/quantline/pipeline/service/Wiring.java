@@ -3,6 +3,7 @@ package dev.quantline.pipeline.service;
 import dev.quantline.pipeline.event.Topics;
 import dev.quantline.pipeline.process.ChildProcesses;
 import dev.quantline.pipeline.stage.Activity;
+import dev.quantline.pipeline.stage.Scratch;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreSettings;
 import jakarta.enterprise.context.ApplicationScoped;
@@ -39,11 +40,17 @@ public class Wiring {
         return new Activity();
     }
 
+    @Produces
+    @Singleton
+    Scratch scratch(WorkConfig work) {
+        return Scratch.open(work.folder().resolve("scratch"));
+    }
+
     /** The first child starts with the service. */
     @Produces
     @Singleton
-    ChildProcesses children(WorkConfig work) {
-        var children = new ChildProcesses(work.folder().resolve("scratch"));
+    ChildProcesses children(WorkConfig work, Scratch scratch) {
+        var children = new ChildProcesses(scratch);
         if (work.isolated()) {
             children.warm();
         }

@@ -6,6 +6,7 @@ package dev.quantline.pipeline.store;
  * jobs/&lt;id&gt;/job.json                                  the request, complete; created once
  * waiting/&lt;id&gt;                                        present while the job is not done, failed or cancelled
  * jobs/&lt;id&gt;/cancelled.json                            present once the job is to stop
+ * jobs/&lt;id&gt;/cleaned.json                             present once intermediate objects were removed
  * jobs/&lt;id&gt;/failed.json                               the latest failure, for people and listings
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/order.json                 inputs with their hashes, settings and items; created once
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/parts/0003/…               one item's files, part.json last; created once
@@ -34,6 +35,10 @@ public final class Keys {
 
     public static String cancelled(String job) {
         return JOBS + job + "/cancelled.json";
+    }
+
+    public static String cleaned(String job) {
+        return JOBS + job + "/cleaned.json";
     }
 
     public static String failed(String job) {

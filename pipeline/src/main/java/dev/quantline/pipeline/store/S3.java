@@ -1,5 +1,8 @@
 package dev.quantline.pipeline.store;
 
+import io.minio.AbortMultipartUploadArgs;
+import io.minio.ListMultipartUploadsArgs;
+import io.minio.MinioAsyncClient;
 import io.minio.MinioClient;
 import io.minio.errors.ErrorResponseException;
 import io.minio.errors.MinioException;
@@ -7,8 +10,12 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 import okhttp3.OkHttpClient;
 
 /** The S3 client, and what its failures mean. */
@@ -20,6 +27,7 @@ final class S3 implements AutoCloseable {
     private final String address;
     private final MinioClient client;
     private final MinioClient probe;
+    private final MinioAsyncClient async;
 
     /** A call of the client. */
     interface Call<T> {
@@ -35,6 +43,12 @@ final class S3 implements AutoCloseable {
                 .build();
         this.address = settings.endpoint().toString();
         this.client = client(settings, http);
+        this.async = MinioAsyncClient.builder()
+                .endpoint(address)
+                .region(settings.region())
+                .credentials(settings.accessKey(), settings.secretKey())
+                .httpClient(http, false)
+                .build();
         this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build());
     }
 
@@ -63,6 +77,44 @@ final class S3 implements AutoCloseable {
         } catch (IllegalStateException e) {
             throw e.getCause() instanceof IOException network ? unavailable(network) : e;
         }
+    }
+
+    /** Gives up uploads below a prefix that were begun before a moment and never finished; returns how many. */
+    int abortUploads(String bucket, String prefix, Instant before) {
+        int aborted = 0;
+        var listing = ListMultipartUploadsArgs.builder().bucket(bucket).prefix(prefix);
+        while (true) {
+            var page = uploads(client -> client.listMultipartUploads(listing.build()))
+                    .result();
+            for (var upload : page.uploads()) {
+                if (upload.initiated().toInstant().isBefore(before)) {
+                    uploads(client -> client.abortMultipartUpload(AbortMultipartUploadArgs.builder()
+                            .bucket(bucket)
+                            .object(upload.objectName())
+                            .uploadId(upload.uploadId())
+                            .build()));
+                    aborted++;
+                }
+            }
+            if (!page.isTruncated()) {
+                return aborted;
+            }
+            listing.keyMarker(page.nextKeyMarker()).uploadIdMarker(page.nextUploadIdMarker());
+        }
+    }
+
+    /** The blocking client does not know uploads that are not its own. */
+    private <T> T uploads(Function<MinioAsyncClient, CompletableFuture<T>> asked) {
+        return call(() -> {
+            try {
+                return asked.apply(async).join();
+            } catch (CompletionException e) {
+                if (e.getCause() instanceof MinioException failure) {
+                    throw failure;
+                }
+                throw new IOException(e.getCause());
+            }
+        });
     }
 
     /** Empty for an answer that says that there is no such object; other answers are rethrown. */

@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -135,6 +136,16 @@ public final class Store implements AutoCloseable {
                 throw e;
             }
         });
+    }
+
+    /** When an object was last written, by the store's clock. */
+    public Optional<Instant> modified(String key) {
+        return stat(ref(key)).map(stat -> stat.lastModified().toInstant());
+    }
+
+    /** Gives up uploads below a prefix that were begun before a moment and never finished; returns how many. */
+    public int abortUploads(String prefix, Instant before) {
+        return s3.abortUploads(settings.bucket(), prefix, before);
     }
 
     /** Deletes an object, if there is one. */

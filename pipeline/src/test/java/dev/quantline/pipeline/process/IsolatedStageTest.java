@@ -13,6 +13,7 @@ import dev.quantline.pipeline.stage.JobLimit;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.OverLimit;
 import dev.quantline.pipeline.stage.ProcessDied;
+import dev.quantline.pipeline.stage.Scratch;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
@@ -56,7 +57,7 @@ class IsolatedStageTest {
 
     @BeforeAll
     static void start() {
-        children = new ChildProcesses(scratch);
+        children = new ChildProcesses(Scratch.open(scratch));
         stage = new IsolatedStage(new EvilStage(Provider.cpu()), "cpu", children);
     }
 
@@ -191,6 +192,7 @@ class IsolatedStageTest {
 
     /** The next item is done at once, whatever became of the one before. */
     private void assertWorks() {
+        unlimit();
         assertTimeoutPreemptively(SOON, () -> run("fine", () -> {}));
     }
 
