@@ -30,7 +30,7 @@ final class CompletionCommand implements Callable<Integer> {
         if (shell == Shell.ZSH) {
             System.out.println("autoload -Uz compinit && compinit");
         }
-        System.out.println(AutoComplete.bash(root.name(), root.commandLine()));
+        AutoComplete.bash(root.name(), root.commandLine()).lines().forEach(System.out::println);
         return ExitCode.DONE;
     }
 }

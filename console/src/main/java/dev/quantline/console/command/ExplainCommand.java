@@ -39,7 +39,7 @@ final class ExplainCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (schema) {
-            System.out.println(JobReader.publishedSchema().toPrettyString());
+            JobReader.publishedSchema().toPrettyString().lines().forEach(System.out::println);
             return ExitCode.DONE;
         }
         var all = JobField.all();

@@ -6,6 +6,8 @@ import picocli.CommandLine.Mixin;
 
 @Command(name = "jobs", description = "lists the jobs of a running stack", mixinStandardHelpOptions = true)
 final class JobsCommand implements Callable<Integer> {
+    private static final String ROW = "%-40s %-10s %s";
+
     @Mixin
     private StackOptions stack;
 
@@ -17,8 +19,8 @@ final class JobsCommand implements Callable<Integer> {
         try (var client = stack.connect()) {
             var jobs = client.jobs();
             json.print(jobs, () -> {
-                System.out.printf("%-40s %-10s %s%n", "job", "state", "stage");
-                jobs.forEach(job -> System.out.printf("%-40s %-10s %s%n", job.id(), job.state(), job.stage()));
+                System.out.println(ROW.formatted("job", "state", "stage"));
+                jobs.forEach(job -> System.out.println(ROW.formatted(job.id(), job.state(), job.stage())));
             });
             return ExitCode.DONE;
         }

@@ -15,7 +15,7 @@ final class JsonOption {
     /** Prints the result as JSON where that is wanted, else as the action does. */
     void print(Object result, Runnable asText) {
         if (json) {
-            System.out.println(Json.tree(result).toPrettyString());
+            Json.tree(result).toPrettyString().lines().forEach(System.out::println);
         } else {
             asText.run();
         }

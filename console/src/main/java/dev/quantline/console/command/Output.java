@@ -56,7 +56,7 @@ final class Output {
 
     private int conclude(JsonNode report, Path folder) {
         if (json) {
-            results.println(report.toPrettyString());
+            report.toPrettyString().lines().forEach(results::println);
         } else {
             ResultTable.of(report).forEach(results::println);
             ResultTable.notes(report).forEach(results::println);

@@ -1,6 +1,7 @@
 package dev.quantline.console.command;
 
 import dev.quantline.console.client.Unreachable;
+import dev.quantline.console.display.EscapedStream;
 import dev.quantline.console.dist.Platform;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.embedded.FolderInUse;
@@ -8,7 +9,6 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -55,13 +55,14 @@ public final class QuantlineCommand implements Runnable {
 
     /** Runs one command line and returns its exit code; failures go to standard error, one line each. */
     public static int execute(String... arguments) {
+        EscapedStream.guardStandardStreams();
         // Before Quarkus configures logging everything would be kept for later, traces included; clients tell their
         // failures by exceptions.
         Logger.getLogger("").setLevel(Level.OFF);
         try {
             Platform.current().supported();
         } catch (BadInput refused) {
-            say(new PrintWriter(System.err, true), refused.getMessage());
+            say(refused.getMessage());
             return ExitCode.UNUSABLE;
         }
         return new CommandLine(new QuantlineCommand())
@@ -79,13 +80,11 @@ public final class QuantlineCommand implements Runnable {
 
     private static int refuse(ParameterException failure, String[] arguments) {
         var command = failure.getCommandLine();
-        say(
-                command.getErr(),
-                "%s%s; see ./%s --help"
-                        .formatted(
-                                failure.getMessage(),
-                                meant(command),
-                                command.getCommandSpec().qualifiedName()));
+        say("%s%s; see ./%s --help"
+                .formatted(
+                        failure.getMessage(),
+                        meant(command),
+                        command.getCommandSpec().qualifiedName()));
         return ExitCode.UNUSABLE;
     }
 
@@ -109,28 +108,26 @@ public final class QuantlineCommand implements Runnable {
         }
         return switch (failure) {
             case BadInput _, Unreachable _, StoreUnavailable _, FolderInUse _ -> {
-                say(command.getErr(), failure.getMessage());
+                say(failure.getMessage());
                 yield ExitCode.UNUSABLE;
             }
             case IOException _ -> {
-                say(
-                        command.getErr(),
-                        "%s: %s"
-                                .formatted(
-                                        failure.getClass().getSimpleName().replace("IOException", "input/output"),
-                                        failure.getMessage()));
+                say("%s: %s"
+                        .formatted(
+                                failure.getClass().getSimpleName().replace("IOException", "input/output"),
+                                failure.getMessage()));
                 yield ExitCode.FAILED;
             }
             default -> {
-                failure.printStackTrace(command.getErr());
-                say(command.getErr(), "this is a bug in Quantline, please report it with the lines above");
+                failure.printStackTrace();
+                say("this is a bug in Quantline, please report it with the lines above");
                 yield ExitCode.FAILED;
             }
         };
     }
 
-    private static void say(PrintWriter err, String message) {
-        err.println("quantline: " + message.lines().findFirst().orElse(message));
+    private static void say(String message) {
+        System.err.println("quantline: " + message.strip());
     }
 
     /** The version of the build, from a filtered resource. */

@@ -1,5 +1,6 @@
 package dev.quantline.console.display;
 
+import dev.quantline.onnx.Escaped;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.event.Event;
 import java.io.PrintStream;
@@ -61,7 +62,7 @@ final class Bars implements ProgressDisplay {
 
     /** The last part of a message, so that the bar keeps its room: {@code samples 0 to 256: reading} becomes {@code reading}. */
     private static String brief(String message) {
-        return message.substring(message.lastIndexOf(": ") + 1).strip();
+        return Escaped.text(message.substring(message.lastIndexOf(": ") + 1).strip());
     }
 
     private ProgressBar bar(String stage) {
@@ -72,7 +73,8 @@ final class Bars implements ProgressDisplay {
                         .setInitialMax(HUNDRED_PERCENT)
                         .setStyle(ProgressBarStyle.ASCII)
                         .setUpdateIntervalMillis(REDRAW_MS)
-                        .setConsumer(new ConsoleProgressBarConsumer(out))
+                        // As bytes, which pass an escaped stream: bars move the cursor.
+                        .setConsumer(new ConsoleProgressBarConsumer(new PrintStream(out, true, out.charset())))
                         .build());
     }
 }
