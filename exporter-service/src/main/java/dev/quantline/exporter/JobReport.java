@@ -1,6 +1,7 @@
 package dev.quantline.exporter;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.onnx.Escaped;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
@@ -84,8 +85,11 @@ final class JobReport {
         return words.stream().map(JobReport::quoted).collect(Collectors.joining(" "));
     }
 
-    /** A word that a shell takes as it is. */
-    private static String quoted(String word) {
+    /** A word as a shell reads it; what could act on its way there, when it is copied or pasted, is written in escapes that bash knows. */
+    static String quoted(String word) {
+        if (!Escaped.text(word).equals(word)) {
+            return "$'" + Escaped.text(word.replace("\\", "\\\\").replace("'", "\\'")) + "'";
+        }
         return PLAIN.matcher(word).matches() ? word : "'" + word.replace("'", "'\\''") + "'";
     }
 }

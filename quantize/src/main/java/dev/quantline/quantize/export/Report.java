@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import dev.quantline.onnx.Escaped;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -270,14 +271,14 @@ public record Report(
         Files.writeString(folder.resolve("report.html"), toHtml(plots));
     }
 
-    /** Indented JSON. */
+    /** Indented JSON, escaped as {@link Escaped} does. */
     public String toJson() {
         return json(this);
     }
 
     private static String json(Object data) {
         try {
-            return JSON.writeValueAsString(data);
+            return Escaped.lines(JSON.writeValueAsString(data));
         } catch (JsonProcessingException e) {
             throw new IllegalStateException(e);
         }

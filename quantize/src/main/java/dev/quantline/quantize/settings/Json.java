@@ -13,8 +13,10 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
+import dev.quantline.onnx.Escaped;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 
 /**
  * The one JSON mapping of the project: fields that a newer version may have added to an event are ignored (requests are checked
@@ -33,10 +35,10 @@ public final class Json {
 
     private Json() {}
 
-    /** The value as UTF-8 JSON without white space; equal records give equal bytes. */
+    /** The value as UTF-8 JSON without white space, escaped as {@link Escaped} does; equal records give equal bytes. */
     public static byte[] bytes(Object value) {
         try {
-            return MAPPER.writeValueAsBytes(value);
+            return Escaped.text(MAPPER.writeValueAsString(value)).getBytes(StandardCharsets.UTF_8);
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException("cannot be written as JSON: " + value.getClass(), e);
         }

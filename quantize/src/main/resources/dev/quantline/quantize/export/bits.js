@@ -1,7 +1,7 @@
 // Draws the bit allocation: weights by width, what each layer loses at each width, and the best plans of all sizes.
 const shades = ["#c2410c", "#d97706", "#2f6fde", "#0d9488", "#7c3aed", "#64748b", "#be185d"];
 const legend = { legend: { display: true, position: "top" }, tooltip: { enabled: true } };
-const weighted = report.layers.filter(l => l.weightBits != null), names = weighted.map(l => l.name);
+const weighted = report.layers.filter(l => l.weightBits != null), names = weighted.map(l => shown(l.name));
 const widths = [...new Set(weighted.map(l => l.weightBits))].sort((a, b) => a - b);
 const hiddenTicks = title => ({ ...axis("category", title), ticks: { display: names.length <= 40, autoSkip: false, maxRotation: 90, font: { size: 8 } } });
 chart(byId("bits"), { type: "bar", data: { labels: names, datasets: widths.map((bits, i) => ({ label: `${bits} bits`, backgroundColor: shades[i % shades.length],
@@ -23,7 +23,7 @@ byId("allocated").textContent = widths.map(bits => `${weighted.filter(l => l.wei
     + `; ${reason(chosen)}.` + (chosen.budget == null ? "" : ` Budget: at most ${(100 * chosen.budget).toFixed(1)} % of the float model's size.`) : ".");
 if (chosen) {
   const options = Object.keys(measured[0]?.losses ?? {}), least = 1e-7;
-  chart(byId("losses"), { type: "bar", data: { labels: measured.map(l => l.name), datasets: options.map((width, i) => ({ label: `${width} bits`,
+  chart(byId("losses"), { type: "bar", data: { labels: measured.map(l => shown(l.name)), datasets: options.map((width, i) => ({ label: `${width} bits`,
     backgroundColor: shades[i % shades.length], data: measured.map(l => Math.max(least, l.losses[width] ?? 0)) })) },
     options: { plugins: legend, scales: { x: hiddenTicks("layer"), y: { ...axis("logarithmic", chosen.loss), min: least, ticks: { callback: powers } } } } });
   const front = report.pareto.map(p => ({ x: 100 * p.size, y: p.predictedLoss }));

@@ -1,6 +1,9 @@
 // Writes the report: the verdict first, then what it rests on. Text goes in as text, never as markup.
 const byId = id => document.getElementById(id);
 const element = (name, text, className) => { const e = document.createElement(name); e.textContent = text ?? ""; if (className) e.className = className; return e; };
+// What turns text around, breaks a line of code or cannot be seen is written out, as the class Escaped does.
+const shown = text => String(text).replace(/[\p{C}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0]/gu,
+  c => [...Array(c.length).keys()].map(i => "\\u" + c.charCodeAt(i).toString(16).padStart(4, "0")).join(""));
 const number = x => x == null ? "–" : Math.abs(x) >= 1e4 || x !== 0 && Math.abs(x) < 1e-2 ? x.toExponential(1) : x.toFixed(2);
 const share = x => (100 * x).toFixed(1) + " %", small = x => x.toExponential(2), decibels = x => x.toFixed(1) + " dB";
 const megabytes = bytes => bytes < 1e6 ? (bytes / 1e3).toFixed(1) + " kB" : (bytes / 1e6).toFixed(2) + " MB";

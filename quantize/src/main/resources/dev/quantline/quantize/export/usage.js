@@ -1,5 +1,5 @@
 // Writes where the file loads, how to run it from three languages, and how to reproduce the job.
-const use = report.usage, code = (place, title, lines) => { const text = element("pre", lines.join("\n")); text.tabIndex = 0; text.setAttribute("role", "region");
+const use = report.usage, code = (place, title, lines) => { const text = element("pre", lines.map(shown).join("\n")); text.tabIndex = 0; text.setAttribute("role", "region");
   text.setAttribute("aria-label", title); place.append(element("h3", title), text); };
 byId("loads").textContent = !use ? "This report does not say; its notes may." : `The file uses operators of ONNX opset ${use.opset}`
   + (use.domains.length ? ` and of ${use.domains.join(", ")}, which hardly any runtime but ONNX Runtime has` : " only")

@@ -11,6 +11,7 @@ import com.microsoft.playwright.options.ColorScheme;
 import com.microsoft.playwright.options.Media;
 import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Escaped;
 import dev.quantline.onnx.ModelFile;
 import java.io.IOException;
 import java.io.StringWriter;
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** The report's page in a browser; skipped if there is none. Screenshots are stored under target/screenshots. */
@@ -179,6 +181,27 @@ class ReportPageTest {
             assertTrue(page.locator("#verdict").textContent().startsWith("Goal missed: 1.11 MB became 258.9 kB"));
             page.fill("#filter", "layer.7/");
             assertEquals("1 of 12 layers", page.locator("#shown").textContent());
+        }
+        assertEquals(List.of(), complaints);
+    }
+
+    @Test
+    void namesAreShownAsTheyAreWrittenAndAddNoLineToCode() throws IOException {
+        var complaints = new ArrayList<String>();
+        try (var page = open(Reports.mixedMissed(), "escaped", ColorScheme.LIGHT, complaints)) {
+            var text = page.locator("main").textContent() + page.title();
+            var labels = String.join("", (List<String>) page.evaluate(
+                    "[...document.querySelectorAll('[aria-label]')].map(e => e.getAttribute('aria-label'))"));
+            for (var said : List.of(text, labels)) {
+                assertEquals(Escaped.lines(said), said);
+                assertTrue(
+                        said.contains("\\u001b]0;pwn\\u0007\\u202e\\u200b\\u2028\\u000aimport os")
+                                || said.contains("\\u001b]0;pwn\\u0007\\u202e\\u200b\\u2028\nimport os"),
+                        said);
+            }
+            for (var code : page.locator("#use pre").allTextContents()) {
+                assertFalse(code.lines().skip(1).anyMatch(line -> line.startsWith("import os")), code);
+            }
         }
         assertEquals(List.of(), complaints);
     }

@@ -2,6 +2,7 @@ package dev.quantline.quantize.export;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.onnx.Escaped;
 import dev.quantline.quantize.fixture.ReportSchema;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,6 +31,17 @@ class ReportTest {
             assertEquals(report, read(report.toJson()));
             assertEquals(List.of(), ReportSchema.faults(report.toJson()));
         }
+    }
+
+    @Test
+    void neitherFileHoldsACharacterThatActs() {
+        var report = Reports.mixedMissed();
+        var page = report.toHtml(Reports.gallery());
+        var data = page.substring(page.indexOf("const report = {"), page.indexOf("// Writes the report"));
+
+        assertEquals(Escaped.lines(report.toJson()), report.toJson());
+        assertEquals(Escaped.lines(data), data);
+        assertFalse(data.contains("<"), data);
     }
 
     @Test

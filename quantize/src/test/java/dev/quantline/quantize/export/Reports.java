@@ -10,9 +10,9 @@ import java.util.Map;
 
 /** Reports with everything that a report may contain. */
 final class Reports {
-    /** A name without a place to break it, which is also markup. */
-    static final String HOSTILE =
-            "</script><!--<script>alert(1)</script><img src=x onerror=alert(1)>" + "encoder.layer".repeat(12);
+    /** A name without a place to break it, which is markup, steers terminals, turns text around, and has a second line. */
+    static final String HOSTILE = "</script><!--<script>alert(1)</script><img src=x onerror=alert(1)>"
+            + "encoder.layer".repeat(12) + "\u001b]0;pwn\u0007\u202e\u200b\u2028\nimport os";
 
     static final Report.Provenance ORIGIN =
             new Report.Provenance("a1".repeat(32), "b2".repeat(32), "c3".repeat(32), "1.2.3", 7);
@@ -63,7 +63,7 @@ final class Reports {
                 outputs,
                 new Usage(
                         List.of(
-                                new Usage.Input("input_ids", "INT64", List.of("?", "tokens"), 0, null),
+                                new Usage.Input("input_ids", "INT64", List.of("?", "tokens\u202e\nimport os"), 0, null),
                                 new Usage.Input(HOSTILE, "BOOL", List.of(), null, null)),
                         List.of("classes", HOSTILE),
                         21,
