@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.event;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.onnx.Escaped;
 import dev.quantline.onnx.runtime.Progress.Learning;
 import dev.quantline.pipeline.job.ObjectRef;
 import java.util.Map;
@@ -38,13 +39,14 @@ public sealed interface Event {
      * How far a stage is.
      *
      * @param percent  of the stage, 0 to 100
-     * @param message  what is being done, for people
+     * @param message  what is being done, for people; escaped as {@link Escaped#text} does
      * @param learning a point of a training curve, when something is being trained
      */
     record Progress(String job, StageName stage, double percent, String message, Optional<Learning> learning)
             implements Event {
         public Progress {
             learning = learning == null ? Optional.empty() : learning;
+            message = message == null ? null : Escaped.text(message);
         }
 
         /** Where nothing is being trained. */
@@ -57,10 +59,14 @@ public sealed interface Event {
      * The job will not continue by itself.
      *
      * @param stage     the stage's verb, {@code submit} for a request that was not taken, {@code cancel} for a job stopped on request
-     * @param reason    for people: names the field, tensor or node and says what to do
+     * @param reason    for people: names the field, tensor or node and says what to do; escaped as {@link Escaped#text} does
      * @param retryable whether submitting the same job again can help
      */
-    record Failed(String job, String stage, String reason, boolean retryable) implements Event {}
+    record Failed(String job, String stage, String reason, boolean retryable) implements Event {
+        public Failed {
+            reason = reason == null ? null : Escaped.text(reason);
+        }
+    }
 
     /** Asks to stop a job: running items stop at their next check, within seconds, and no new ones start. */
     record Cancel(String job) implements Event {}

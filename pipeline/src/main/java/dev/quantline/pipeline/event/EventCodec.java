@@ -3,6 +3,7 @@ package dev.quantline.pipeline.event;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.onnx.Escaped;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.settings.Json;
 import io.cloudevents.CloudEvent;
@@ -13,6 +14,7 @@ import io.cloudevents.jackson.JsonFormat;
 import io.cloudevents.rw.CloudEventRWException;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.UUID;
@@ -95,7 +97,7 @@ public final class EventCodec {
     }
 
     private static byte[] encode(String word, String job, JsonNode data) {
-        return FORMAT.serialize(CloudEventBuilder.v1()
+        var json = FORMAT.serialize(CloudEventBuilder.v1()
                 .withId(UUID.randomUUID().toString())
                 .withSource(URI.create("/quantline"))
                 .withType(TYPE_PREFIX + word + TYPE_SUFFIX)
@@ -104,6 +106,7 @@ public final class EventCodec {
                 .withDataContentType("application/json")
                 .withData(JsonCloudEventData.wrap(data))
                 .build());
+        return Escaped.text(new String(json, StandardCharsets.UTF_8)).getBytes(StandardCharsets.UTF_8);
     }
 
     private static CloudEvent cloudEvent(byte[] value) {

@@ -1,10 +1,12 @@
 package dev.quantline.pipeline.event;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.quantline.onnx.Escaped;
 import dev.quantline.onnx.runtime.Progress.Learning;
 import dev.quantline.pipeline.job.ObjectRef;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -59,6 +61,34 @@ class EventCodecTest {
         ((ObjectNode) newer.get("data")).put("later", 1).putObject("more").put("x", "y");
 
         assertEquals(event, EventCodec.decode(Json.bytes(newer)));
+    }
+
+    @Test
+    void whatComesFromAModelActsNeitherInARecordNorWhenAReaderPrintsIt() {
+        var name = "\u001b[2J\u202e\u009b\n\ud800<script>";
+        var harmless = "\\u001b[2J\\u202e\\u009b\\u000a\\ud800<script>";
+        var failed = new Event.Failed("a", "tune", "node '" + name + "'", false);
+        var progress = new Event.Progress("a", StageName.TUNE, 1, name);
+        var done = new Event.Completed(
+                "a",
+                StageName.TUNE,
+                MANIFEST,
+                Map.of(),
+                Json.MAPPER.createObjectNode().put("layer", name.replace("\ud800", "")),
+                new Event.Seconds(9, 8, 0.5, 0.5));
+
+        assertEquals("node '" + harmless + "'", failed.reason());
+        assertEquals(harmless, progress.message());
+        for (var event : List.of(failed, progress, done)) {
+            var record = EventCodec.encode(event);
+            var text = new String(record, StandardCharsets.UTF_8);
+            assertEquals(Escaped.text(text), text);
+            assertEquals(event, EventCodec.decode(record));
+        }
+        var stored = new String(Json.bytes(Map.of("name", name)), StandardCharsets.UTF_8);
+        assertEquals(Escaped.text(stored), stored);
+        assertEquals(
+                name, Json.read(Json.bytes(Map.of("name", name)), Map.class).get("name"));
     }
 
     @Test
