@@ -38,6 +38,8 @@ final class ChildProcess implements AutoCloseable {
     private final BlockingQueue<Optional<String>> lines = new LinkedBlockingQueue<>(UNHEARD);
 
     private boolean ready;
+    /** What the child said last that it was doing. */
+    private String doing = "starting";
 
     private ChildProcess(Process process, Path folder) {
         this.process = process;
@@ -67,6 +69,7 @@ final class ChildProcess implements AutoCloseable {
             next(new Patience(START, START), pulse);
             ready = true;
         }
+        doing = "beginning";
         tell(assignment);
         var patience = new Patience(
                 Duration.ofSeconds(JobLimit.ITEM_SECONDS.value()), Duration.ofSeconds(JobLimit.SILENT_SECONDS.value()));
@@ -74,7 +77,11 @@ final class ChildProcess implements AutoCloseable {
             var message = next(patience, pulse);
             patience.heard();
             switch (message) {
-                case Message.Report _, Message.HandOver _ -> heard.accept(message);
+                case Message.Report report -> {
+                    doing = report.message();
+                    heard.accept(report);
+                }
+                case Message.HandOver _ -> heard.accept(message);
                 default -> {
                     return message;
                 }
@@ -133,7 +140,7 @@ final class ChildProcess implements AutoCloseable {
     }
 
     private RuntimeException died() {
-        var cause = words.cause(process.onExit().join().exitValue());
+        var cause = words.cause(process.onExit().join().exitValue()) + " (last progress: " + doing + ")";
         return words.sayOutOfMemory()
                 ? new OverLimit("out of memory (the process ended " + cause + ")", JobLimit.ITEM_MEMORY)
                 : new ProcessDied(cause);

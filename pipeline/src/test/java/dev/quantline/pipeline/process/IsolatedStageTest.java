@@ -113,7 +113,7 @@ class IsolatedStageTest {
     @Test
     void anExitIsADeath() {
         assertEquals(
-                "with exit code 7",
+                "with exit code 7 (last progress: exit)",
                 assertThrows(ProcessDied.class, () -> run("exit", () -> {})).getMessage());
         assertWorks();
     }
