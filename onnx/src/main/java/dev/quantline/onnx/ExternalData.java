@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -38,7 +39,7 @@ final class ExternalData {
     static Path location(TensorProto tensor) {
         String location = entries(tensor).getOrDefault("location", "");
         boolean named = !location.isEmpty() && location.indexOf('\0') < 0;
-        var path = Path.of(named ? location : "").normalize();
+        var path = path(tensor, named ? location : "").normalize();
         if (!named
                 || path.isAbsolute()
                 || path.startsWith("..")
@@ -46,6 +47,17 @@ final class ExternalData {
             throw refused(tensor, location);
         }
         return path;
+    }
+
+    private static Path path(TensorProto tensor, String location) {
+        try {
+            return Path.of(location);
+        } catch (InvalidPathException e) {
+            throw new BadInput(
+                    "tensor '" + tensor.getName() + "': external data location '" + location
+                            + "' is no file name in this locale: start Java with LC_ALL=C.UTF-8, or rename the file",
+                    e);
+        }
     }
 
     /**

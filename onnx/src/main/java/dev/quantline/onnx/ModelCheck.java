@@ -72,6 +72,9 @@ final class ModelCheck {
             if (++nodes > Limit.NODES.value()) {
                 throw new BadInput("the model has more than " + Limit.NODES.value() + " nodes: " + Limit.NODES.words());
             }
+            if (node.getOutputCount() == 0) {
+                throw new BadInput(name(node) + " has no output: remove it");
+            }
             AttributeCheck.check(node);
             ConstantSizes.check(node, constants);
             for (var attribute : node.getAttributeList()) {

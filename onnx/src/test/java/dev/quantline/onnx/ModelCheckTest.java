@@ -135,6 +135,7 @@ class ModelCheckTest {
         return NodeProto.newBuilder()
                 .setName("if")
                 .setOpType("If")
+                .addOutput("z")
                 .addAttribute(AttributeProto.newBuilder().setName("then_branch").setG(body))
                 .build();
     }
@@ -196,10 +197,20 @@ class ModelCheckTest {
         var node = NodeProto.newBuilder()
                 .setName("n")
                 .setOpType("Elu")
+                .addOutput("y")
                 .addAttribute(attribute)
                 .addAttribute(attribute);
 
         assertTrue(refusal(GraphProto.newBuilder().addNode(node)).contains("attribute alpha occurs twice"));
+    }
+
+    @Test
+    void everyNodeMakesSomething() {
+        var node = NodeProto.newBuilder().setName("n").setOpType("Elu").addInput("x");
+
+        assertEquals(
+                "node 'n' (Elu) has no output: remove it",
+                refusal(GraphProto.newBuilder().addNode(node)));
     }
 
     @Test

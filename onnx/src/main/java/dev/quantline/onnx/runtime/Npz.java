@@ -44,7 +44,7 @@ public final class Npz implements AutoCloseable {
         Npz npz;
         try {
             npz = new Npz(path, new ZipFile(path.toFile()));
-        } catch (ZipException e) {
+        } catch (ZipException | EOFException e) {
             throw new BadInput(
                     path.getFileName() + " is not an .npz file (" + e.getMessage() + "): write it with numpy.savez", e);
         }

@@ -217,6 +217,11 @@ class NpzTest {
                 Archive.stored().array("x", "|u1", false, "(4,)", new byte[4]).bytes();
         Files.write(file(), Arrays.copyOf(whole, whole.length - 10));
         assertTrue(refusal().contains("data.npz"), refusal());
+
+        // A comment behind the directory that is not there.
+        whole[whole.length - 2] = 32;
+        Files.write(file(), whole);
+        assertTrue(refusal().contains("data.npz is not an .npz file"), refusal());
     }
 
     @Test

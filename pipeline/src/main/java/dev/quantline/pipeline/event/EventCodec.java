@@ -73,7 +73,7 @@ public final class EventCodec {
         };
         try {
             Event decoded = Json.MAPPER.treeToValue(data(event), kind);
-            if (decoded.job() == null || !JobRequest.isId(decoded.job())) {
+            if (decoded == null || decoded.job() == null || !JobRequest.isId(decoded.job())) {
                 throw new Unreadable("the event names no job: " + type);
             }
             return decoded;

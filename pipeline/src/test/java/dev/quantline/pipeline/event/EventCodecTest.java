@@ -143,6 +143,7 @@ class EventCodecTest {
             com.example.other         | {}
             dev.quantline.lost.v1     | {}
             dev.quantline.cancel.v1   | {}
+            dev.quantline.cancel.v1   | null
             dev.quantline.tuned.v1    | {"job": "a", "stage": "tune"}
             dev.quantline.work.v1     | {"job": 7, "item": []}
             dev.quantline.work.v1     | {"job": "a", "stage": "tune", "hash": "../../x"}

@@ -1,16 +1,15 @@
 package dev.quantline.quantize.allocate;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.plan.StoredJson;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.settings.Width;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -224,10 +223,6 @@ public record Candidates(
      * @throws BadInput if the file contains something else
      */
     public static Candidates read(Path file) throws IOException {
-        try {
-            return JSON.readValue(Files.readString(file), Candidates.class);
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " does not contain candidate plans: " + e.getOriginalMessage(), e);
-        }
+        return StoredJson.read(file, Candidates.class, "a table of candidate plans");
     }
 }

@@ -1,10 +1,9 @@
 package dev.quantline.quantize.allocate;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.quantize.plan.StoredJson;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,10 +48,6 @@ public record Sensitivities(String loss, int samples, Table table) {
      * @throws BadInput if the file contains something else
      */
     public static Sensitivities read(Path file) throws IOException {
-        try {
-            return JSON.readValue(Files.readAllBytes(file), Sensitivities.class);
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " does not contain sensitivities: " + e.getOriginalMessage(), e);
-        }
+        return StoredJson.read(file, Sensitivities.class, "a table of sensitivities");
     }
 }

@@ -1,14 +1,12 @@
 package dev.quantline.quantize.plan;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.rewrite.Rewrite;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -104,10 +102,6 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
      * @throws BadInput if the file is not a calibration table
      */
     public static CalibrationTable read(Path file) throws IOException {
-        try {
-            return JSON.readValue(Files.readAllBytes(file), CalibrationTable.class);
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " is not a calibration table: " + e.getOriginalMessage(), e);
-        }
+        return StoredJson.read(file, CalibrationTable.class, "a calibration table");
     }
 }

@@ -92,10 +92,6 @@ public record QuantizationPlan(List<Activation> activations, List<Weight> weight
      * @throws BadInput if the file is not a plan
      */
     public static QuantizationPlan read(Path file) throws IOException {
-        try {
-            return JSON.readValue(Files.readString(file), QuantizationPlan.class);
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " is not a quantization plan: " + e.getOriginalMessage(), e);
-        }
+        return StoredJson.read(file, QuantizationPlan.class, "a quantization plan");
     }
 }

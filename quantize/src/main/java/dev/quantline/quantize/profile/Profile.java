@@ -1,11 +1,10 @@
 package dev.quantline.quantize.profile;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.rewrite.Rewrite;
+import dev.quantline.quantize.plan.StoredJson;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -61,10 +60,6 @@ public record Profile(int samples, Map<String, TensorProfile> tensors, List<Rewr
      * @throws BadInput if the file is not a profile
      */
     public static Profile read(Path file) throws IOException {
-        try {
-            return JSON.readValue(Files.readAllBytes(file), Profile.class);
-        } catch (JsonProcessingException e) {
-            throw new BadInput(file.getFileName() + " is not a profile: " + e.getOriginalMessage(), e);
-        }
+        return StoredJson.read(file, Profile.class, "a profile");
     }
 }

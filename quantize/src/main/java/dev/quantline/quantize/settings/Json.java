@@ -95,7 +95,11 @@ public final class Json {
      */
     public static <T> T read(byte[] json, Class<T> type) {
         try {
-            return MAPPER.readValue(json, type);
+            var read = MAPPER.readValue(json, type);
+            if (read == null) {
+                throw new IOException("it is null");
+            }
+            return read;
         } catch (IOException e) {
             throw new UncheckedIOException("not a " + type.getSimpleName(), e);
         }
