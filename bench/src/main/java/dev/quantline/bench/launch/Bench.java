@@ -30,8 +30,8 @@ record Bench(Class<?> type, Program program, String arguments, String purpose) {
 
     /** How many arguments cannot be left out. */
     int required() {
-        return (int) Arrays.stream(arguments.split(" "))
-                .filter(word -> !word.isEmpty() && !word.startsWith("["))
+        return (int) Arrays.stream(arguments.replaceAll("\\[[^]]*]", "").split(" "))
+                .filter(word -> !word.isEmpty())
                 .count();
     }
 

@@ -11,6 +11,8 @@ import dev.quantline.bench.export.Convolutions;
 import dev.quantline.bench.export.LargeModel;
 import dev.quantline.bench.gradient.StepBench;
 import dev.quantline.bench.gradient.TrainingBench;
+import dev.quantline.bench.robustness.Fuzz;
+import dev.quantline.bench.robustness.Mutants;
 import dev.quantline.bench.tune.Mosaics;
 import dev.quantline.bench.tune.QuantTune;
 import dev.quantline.bench.tune.StepCost;
@@ -18,6 +20,7 @@ import dev.quantline.onnx.ClosestName;
 import java.io.PrintStream;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /** {@code ./quantline bench}: alone it lists the benches, with a name it runs one. */
 public final class Benches {
@@ -102,7 +105,17 @@ public final class Benches {
                     Convolutions.class,
                     Convolutions::main,
                     "",
-                    "where integer convolutions are faster than float ones"));
+                    "where integer convolutions are faster than float ones"),
+            new Bench(
+                    Fuzz.class,
+                    Fuzz::main,
+                    "[--minutes M] [--seed S]",
+                    "coverage-guided fuzzing of everything that reads files, requests and events"),
+            new Bench(
+                    Mutants.class,
+                    Mutants::main,
+                    "[--count N] [--seed S]",
+                    "mutated models and archives: accepted, refused with a reason, or a failure"));
 
     private Benches() {}
 
@@ -114,6 +127,15 @@ public final class Benches {
         }
     }
 
+    /** By the whole name, or the last part of it where only one bench is called so. */
+    private static Optional<Bench> find(String name) {
+        var whole = ALL.stream().filter(bench -> bench.name().equals(name)).findFirst();
+        var last = ALL.stream()
+                .filter(bench -> bench.type().getSimpleName().equalsIgnoreCase(name))
+                .toList();
+        return whole.isPresent() || last.size() != 1 ? whole : Optional.of(last.getFirst());
+    }
+
     /** @return the exit code; what the bench itself prints goes to standard output */
     static int run(List<String> words, PrintStream out, PrintStream err) throws Exception {
         if (words.isEmpty() || words.getFirst().equals("--help")) {
@@ -123,7 +145,7 @@ public final class Benches {
             return 0;
         }
         var name = words.getFirst();
-        var found = ALL.stream().filter(bench -> bench.name().equals(name)).findFirst();
+        var found = find(name);
         if (found.isEmpty()) {
             var hint = ClosestName.to(name, ALL.stream().map(Bench::name).toList())
                     .map(closest -> "did you mean '" + closest + "'?")

@@ -60,6 +60,13 @@ class BenchesTest {
     }
 
     @Test
+    void theLastPartOfANameIsEnoughWhereOnlyOneBenchIsCalledSo() throws Exception {
+        assertEquals(0, run("fuzz", "--help"));
+        assertTrue(out.toString().startsWith("./quantline bench robustness.Fuzz [--minutes M]"), out::toString);
+        assertEquals(2, run("ablation", "--help"));
+    }
+
+    @Test
     void tooFewArgumentsAreAnsweredWithTheUsage() throws Exception {
         assertEquals(2, run("tune.StepCost", "model.onnx", "folder", "60"));
         assertTrue(err.toString().contains("./quantline bench tune.StepCost MODEL FOLDER STEPS TURNS"), err::toString);
@@ -81,5 +88,6 @@ class BenchesTest {
 
         assertTrue(bench.isEnough(List.of("1")) && !bench.isEnough(List.of()));
         assertTrue(new Bench(Benches.class, _ -> {}, "", "").isEnough(List.of()));
+        assertTrue(new Bench(Benches.class, _ -> {}, "[--count N]", "").isEnough(List.of()));
     }
 }

@@ -27,12 +27,7 @@ public final class Canonical {
      *     NaN or a number too large for float products
      */
     public static Graph of(Graph model) {
-        if (model.opset() < 7 || model.opset() > NEWEST) {
-            throw new BadInput(
-                    "opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
-        }
-        WeightCheck.check(model);
-        var standard = new SimplifiedNorms().apply(model).graph();
+        var standard = standard(model);
         OnnxLibrary.check(standard);
         var graph = new SinglePrecision().apply(standard).graph().withOpset("", model.opset());
         graph.inputs().removeIf(input -> graph.initializers().containsKey(input.getName()));
@@ -41,6 +36,20 @@ public final class Canonical {
         converted.sort();
         return Pass.all(List.of(new SoftmaxRestoring(), new ConstantFolding(), new IdentityDropping()), converted)
                 .graph();
+    }
+
+    /**
+     * The first step, all of it in Java: what the official checker is shown.
+     *
+     * @throws BadInput when the opset is not between 7 and 26, or a weight holds NaN or what no float product can hold
+     */
+    public static Graph standard(Graph model) {
+        if (model.opset() < 7 || model.opset() > NEWEST) {
+            throw new BadInput(
+                    "opset " + model.opset() + " is not supported: export the model at opset 7 to " + NEWEST);
+        }
+        WeightCheck.check(model);
+        return new SimplifiedNorms().apply(model).graph();
     }
 
     private static void nameNodes(Graph graph) {
