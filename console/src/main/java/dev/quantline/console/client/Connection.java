@@ -20,7 +20,7 @@ public record Connection(
         String kafka, URI s3, String region, String accessKey, String secretKey, String bucket, Topics topics) {
     /** Opens the store with a cache in this folder; neither objects nor cache have a limit. */
     public Store store(Path cache) {
-        return new Store(
-                new StoreSettings(s3, region, accessKey, secretKey, bucket, Set.of(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
+        return new Store(new StoreSettings(
+                s3, region, accessKey, secretKey, bucket, Set.of(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
     }
 }

@@ -6,7 +6,7 @@ import java.util.logging.Filter;
 import java.util.logging.LogRecord;
 import org.jboss.logmanager.ExtLogRecord;
 
-/** Lets every record pass, and escapes what it says: names of a model may look like escape sequences of a terminal or like further lines. */
+/** Lets every record pass, and escapes what it says: a model's names may look like escape sequences of a terminal, or like more lines. */
 @LoggingFilter(name = "quantline-escaped")
 public final class EscapedLog implements Filter {
     @Override

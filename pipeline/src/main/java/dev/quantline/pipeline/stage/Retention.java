@@ -18,9 +18,9 @@ import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 
 /**
- * Removes what ended jobs left between their inputs and their results: of a job that is done the files that only later stages read, of one that
- * failed or was cancelled all that its stages stored, and uploads that were never finished. Inputs, requests, results and the small records
- * that answer a second submission stay.
+ * Removes what ended jobs left between their inputs and their results: of a job that is done the files that only later stages read, of one
+ * that failed or was cancelled all that its stages stored, and uploads that were never finished. Inputs, requests, results and the small
+ * records that answer a second submission stay.
  */
 public final class Retention {
     private static final Logger LOG = Logger.getLogger(Retention.class);

@@ -5,6 +5,7 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoredFile;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -127,10 +128,7 @@ class RetentionTest {
                             Optional.empty(),
                             Map.of(),
                             Json.tree("settings"),
-                            Map.of(
-                                    "model.onnx",
-                                    new dev.quantline.pipeline.store.StoredFile(
-                                            store.ref(part + "1234/model.onnx"), HASH, 1)),
+                            Map.of("model.onnx", new StoredFile(store.ref(part + "1234/model.onnx"), HASH, 1)),
                             Json.tree("summary"),
                             new Event.Seconds(0, 0, 0, 0),
                             "1")));
