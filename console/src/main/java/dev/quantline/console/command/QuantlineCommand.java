@@ -40,7 +40,8 @@ import picocli.CommandLine.Spec;
             DoctorCommand.class,
             CompareCommand.class,
             CompletionCommand.class,
-            DistCommand.class
+            DistCommand.class,
+            CommandLine.HelpCommand.class
         },
         footer = {
             "  test      builds and runs every test of the project",

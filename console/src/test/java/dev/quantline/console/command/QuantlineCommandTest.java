@@ -32,6 +32,8 @@ class QuantlineCommandTest {
         // Given a stranger's first attempts
         // When help is asked for
         var help = run("--help");
+        var word = run("help");
+        var ofOne = run("help", "quantize");
         var version = run("--version");
         // Then every command of the contract is listed, the launcher's included
         assertEquals(0, help.code());
@@ -56,6 +58,9 @@ class QuantlineCommandTest {
         }) {
             assertTrue(help.out().contains("  " + command), help.out());
         }
+        // And the word does what the option does, of one command too
+        assertEquals(help, word);
+        assertEquals(run("quantize", "--help"), ofOne);
         assertEquals(0, version.code());
         assertTrue(version.out().matches("(?s)quantline \\d.*"), version.out());
     }
