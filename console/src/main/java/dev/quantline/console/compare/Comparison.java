@@ -118,13 +118,17 @@ public record Comparison(List<Figure> figures, List<Setting> settings, List<Laye
                 .toList();
     }
 
-    /** Everything that was asked for, and what figures depend on besides. */
+    /** Everything that was asked for, limits of another allocation included, and what figures depend on besides. */
     private static Map<String, String> stated(JsonNode report) {
         var stated = new LinkedHashMap<String, String>();
         var request = report.at("/asked/request");
         flatten("", request.isObject() ? request : report.path("provenance"), stated);
         if (!request.isObject()) {
             flatten("recipe", report.path("recipe"), stated);
+        }
+        var command = report.at("/asked/command").asText();
+        if (command.startsWith("./quantline allocate ")) {
+            stated.put("allocate", command.substring(command.indexOf(" --") + 1));
         }
         flatten("version", report.at("/provenance/version"), stated);
         flatten("processor", report.at("/processor/name"), stated);

@@ -72,6 +72,22 @@ class CompareCommandTest {
     }
 
     @Test
+    void theLimitsOfAnotherAllocationAreSettings() throws Exception {
+        // Given a result, and another for a smaller budget from the same job, whose request is the same
+        var report = Files.readString(folder.resolve("b.json"));
+        var again =
+                report.replace("\"asked\": {", "\"asked\": {\"command\": \"./quantline allocate job --size 0.2\", ");
+        Files.writeString(folder.resolve("again.json"), again);
+        // When they are compared
+        var said = Said.by(
+                "compare",
+                folder.resolve("b.json").toString(),
+                folder.resolve("again.json").toString());
+        // Then the budget is what differs
+        assertTrue(said.out().contains("settings that differ\n  allocate  -  --size 0.2\n"), said.out());
+    }
+
+    @Test
     void asJsonEveryDifferenceIsThere() throws Exception {
         var said = Said.by(
                 "compare",
