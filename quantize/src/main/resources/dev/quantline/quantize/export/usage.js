@@ -15,11 +15,11 @@ if (use?.inputs.length) {
   table(place, "Inputs", [{ title: "input", name: true, of: i => i.name }, { title: "type", of: i => i.type }, { title: "shape", of: shape },
     { title: "samples along axis", of: i => i.batchAxis == null ? "none: the same for all" : String(i.batchAxis) },
     { title: "pre-processing", name: true, of: i => i.normalize ? `(pixel / 255 − mean) / std per channel, mean ${i.normalize.mean.join(", ")}, std ${i.normalize.std.join(", ")}` : "none: as in the data" }], use.inputs);
-  place.append(element("p", `Its outputs are ${use.outputs.join(", ")}.` + (scaled.length ? " Like the float model, the file expects pre-processed input." : "")));
+  place.append(element("p", `Its ${use.outputs.length > 1 ? "outputs are" : "output is"} ${use.outputs.join(", ")}.` + (scaled.length ? " Like the float model, the file expects pre-processed input." : "")));
   code(place, "Java", ["var env = OrtEnvironment.getEnvironment();  // com.microsoft.onnxruntime:onnxruntime", `var session = env.createSession("model.onnx");`,
     `var result = session.run(Map.ofEntries(${use.inputs.map(i => `Map.entry(${quoted(i.name)}, OnnxTensor.createTensor(env, ${word(i)}))`).join(", ")}));  // ${use.inputs.map(i => `${word(i)}: ${java[i.type] ?? i.type}${"[]".repeat(i.shape.length)}`).join(", ")}`,
     ...scaled.map(i => `// before: ${word(i)}[n][c][y][x] = (pixel / 255f - mean[c]) / std[c], mean ${quoted(i.normalize.mean)}, std ${quoted(i.normalize.std)}`)]);
-  code(place, "Python", ["import numpy as np, onnxruntime", `session = onnxruntime.InferenceSession("model.onnx")`, ...scaled.map(i => `${word(i)} = (pixels.astype(np.float32) / 255 - ${channels4(i.normalize.mean)}) / ${channels4(i.normalize.std)}`),
+  code(place, "Python", [scaled.length ? "import numpy as np, onnxruntime" : "import onnxruntime", `session = onnxruntime.InferenceSession("model.onnx")`, ...scaled.map(i => `${word(i)} = (pixels.astype(np.float32) / 255 - ${channels4(i.normalize.mean)}) / ${channels4(i.normalize.std)}`),
     `result = session.run([${quoted(output)}], {${use.inputs.map(i => `${quoted(i.name)}: ${word(i)}`).join(", ")}})[0]  # ${use.inputs.map(i => `${word(i)}: ${python[i.type] ?? i.type.toLowerCase()} ${shape(i)}`).join(", ")}`]);
   code(place, "JavaScript", [`import * as ort from "onnxruntime-web";`, `const session = await ort.InferenceSession.create("model.onnx");`,
     `const result = (await session.run({${use.inputs.map(i => `${quoted(i.name)}: new ort.Tensor(${quoted(javascript[i.type] ?? i.type.toLowerCase())}, ${word(i)}, ${quoted(i.shape.map(d => /^\d+$/.test(d) ? Number(d) : 1))})`).join(", ")}}))[${quoted(output)}];`,

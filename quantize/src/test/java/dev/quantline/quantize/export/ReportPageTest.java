@@ -207,6 +207,18 @@ class ReportPageTest {
     }
 
     @Test
+    void theLinesOfPythonImportWhatTheyUse() throws IOException {
+        var complaints = new ArrayList<String>();
+        try (var scaled = open(Reports.int8(), "int8-python", ColorScheme.LIGHT, complaints);
+                var asGiven = open(Reports.mixedMissed(), "mixed-python", ColorScheme.LIGHT, complaints)) {
+            var lines = "#use pre[aria-label=Python]";
+            assertTrue(scaled.locator(lines).textContent().startsWith("import numpy as np, onnxruntime\n"));
+            assertTrue(asGiven.locator(lines).textContent().startsWith("import onnxruntime\n"));
+        }
+        assertEquals(List.of(), complaints);
+    }
+
+    @Test
     void theLinesOfJavaCompileAndRunTheFile() throws Exception {
         // Given a file with the inputs and outputs in the report
         var builder = new GraphBuilder(17, 1);
