@@ -29,7 +29,7 @@ final class CancelCommand implements Callable<Integer> {
                     () -> System.out.println(
                             stops
                                     ? id + " will stop after the current piece of work"
-                                    : id + " is not running: it is " + job.state()));
+                                    : id + " is not running; its state is " + job.state()));
             return ExitCode.DONE;
         }
     }
