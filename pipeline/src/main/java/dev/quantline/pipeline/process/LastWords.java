@@ -3,6 +3,7 @@ package dev.quantline.pipeline.process;
 import java.io.InputStream;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jboss.logging.Logger;
@@ -12,6 +13,8 @@ final class LastWords {
     private static final Logger LOG = Logger.getLogger(LastWords.class);
     private static final int KEPT = 40;
     private static final int LINE_BYTES = 4096;
+    private static final List<String> OUT_OF_MEMORY =
+            List.of("insufficient memory for the Java Runtime", "java.lang.OutOfMemoryError", "std::bad_alloc");
     private static final int SIGNALLED = 128;
     /** Of the Java virtual machine's report: {@code #  SIGFPE (0x8) at pc=...}, {@code # C  [libonnxruntime.so+0x...]}. */
     private static final Pattern SIGNAL = Pattern.compile("#\\s+(SIG[A-Z]+) \\(");
@@ -44,8 +47,7 @@ final class LastWords {
     /** Whether Java, or the C++ library, found no memory for itself. */
     synchronized boolean sayOutOfMemory() {
         return lines.stream()
-                .anyMatch(line ->
-                        line.contains("insufficient memory for the Java Runtime") || line.contains("std::bad_alloc"));
+                .anyMatch(line -> OUT_OF_MEMORY.stream().anyMatch(line::contains));
     }
 
     private synchronized String found(Pattern pattern) {
