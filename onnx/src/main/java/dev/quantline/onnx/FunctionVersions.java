@@ -182,6 +182,23 @@ final class FunctionVersions {
     /** Versions beyond the library's newest differ in nothing that needs conversion. */
     private Graph convert(Graph draft) {
         int newest = (int) Math.min(common, KnownPart.OPSET);
-        return draft.opset() < newest ? OnnxLibrary.convert(draft, newest) : draft;
+        if (draft.opset() >= newest) {
+            return draft;
+        }
+        refuseUnmade(draft);
+        return OnnxLibrary.convert(draft, newest);
+    }
+
+    /** The converter looks up who makes a tensor, and ends the process where nobody does. */
+    private static void refuseUnmade(Graph draft) {
+        draft.sort();
+        var made = new HashSet<>(draft.initializers().keySet());
+        draft.inputs().forEach(input -> made.add(input.getName()));
+        draft.nodes().forEach(node -> made.addAll(node.outputs()));
+        for (var output : draft.outputs()) {
+            if (!made.contains(output.getName())) {
+                throw new BadInput("output '" + output.getName() + "' is made by nobody: export the model again");
+            }
+        }
     }
 }

@@ -155,6 +155,20 @@ class FunctionsTest {
     }
 
     @Test
+    void outputsThatNobodyMakesAreRefusedBeforeTheConverterLooksForThem() {
+        // Given: the model, or its function, is converted, and the converter ends the process where it finds no maker
+        var whole = function("F", 17, List.of("a"), List.of("c"), node("Neg", "a", "c"));
+        var open = function("F", 13, List.of("a"), List.of("c"), node("Neg", "a", "b"));
+        var unmade = model(13, List.of(whole), node(OWN, "F", List.of("x"), List.of("z")));
+        var inside = model(17, List.of(open), node(OWN, "F", List.of("x"), List.of("y")));
+
+        for (var model : List.of(unmade, inside)) {
+            var refusal = assertThrows(BadInput.class, () -> Graph.of(model)).getMessage();
+            assertTrue(refusal.endsWith("' is made by nobody: export the model again"), refusal);
+        }
+    }
+
+    @Test
     void functionsCallEachOtherAlsoInBodies() throws IOException {
         // Given: names in the function and in the surrounding graph are the same
         var inner = function("Inner", 17, List.of("x"), List.of("y"), node("Neg", "x", "t"), node("Exp", "t", "y"));

@@ -18,7 +18,7 @@ public final class Fuzz {
 
     /** Options: {@code --minutes M} for all targets together (5), {@code --seed S} (1). */
     public static void main(String... arguments) throws IOException {
-        var options = new Options(arguments);
+        var options = new Options(List.of("--minutes", "--seed"), arguments);
         int seconds = Math.max(1, options.number("minutes", 5) * SECONDS / Target.values().length);
         int seed = options.number("seed", 1);
         System.out.println(

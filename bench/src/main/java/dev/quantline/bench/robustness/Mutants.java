@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
+import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
@@ -49,7 +49,7 @@ public final class Mutants {
 
     /** Options: {@code --count N} of each kind (1000), {@code --seed S} (1). */
     public static void main(String... arguments) throws IOException {
-        var options = new Options(arguments);
+        var options = new Options(List.of("--count", "--seed"), arguments);
         int count = options.number("count", 1000);
         int seed = options.number("seed", 1);
         System.out.println("| mutants | accepted | refused | failed | seconds |\n|---|---|---|---|---|");
@@ -71,7 +71,7 @@ public final class Mutants {
         long start = System.nanoTime();
         try (var trial = Trial.of(target)) {
             for (int i = 0; i < count; i++) {
-                var choices = new Choices(new Random(seed * 1_000_003 + i));
+                var choices = new Choices(new SplittableRandom(seed * 1_000_003 + i));
                 var mutant = mutator.mutated(choices.of(originals), choices);
                 var verdict = trial.judge(mutant);
                 kinds.merge(verdict.kind(), 1, Integer::sum);

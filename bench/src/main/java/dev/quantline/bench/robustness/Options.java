@@ -1,18 +1,19 @@
 package dev.quantline.bench.robustness;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Numbers that a bench is given by name: {@code --count 100}. */
 final class Options {
     private final Map<String, Integer> given = new HashMap<>();
 
-    /** @throws IllegalArgumentException when an argument is no option with a whole number behind it */
-    Options(String... arguments) {
+    /** @throws IllegalArgumentException when an argument is none of the known options with a whole number behind it */
+    Options(List<String> known, String... arguments) {
         for (int i = 0; i < arguments.length; i += 2) {
-            if (!arguments[i].startsWith("--") || i + 1 == arguments.length || !arguments[i + 1].matches("\\d{1,9}")) {
+            if (!known.contains(arguments[i]) || i + 1 == arguments.length || !arguments[i + 1].matches("\\d{1,9}")) {
                 throw new IllegalArgumentException(
-                        "'" + arguments[i] + "' must be an option, with a whole number behind it");
+                        arguments[i] + " must be one of " + known + ", with a whole number behind it");
             }
             given.put(arguments[i].substring(2), Integer.parseInt(arguments[i + 1]));
         }

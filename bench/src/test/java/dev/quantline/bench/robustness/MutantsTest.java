@@ -5,11 +5,12 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Random;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class MutantsTest {
@@ -17,7 +18,7 @@ class MutantsTest {
     private static final long SEED = 7;
 
     private static Choices choices(long seed) {
-        return new Choices(new Random(seed));
+        return new Choices(new SplittableRandom(seed));
     }
 
     @Test
@@ -53,9 +54,13 @@ class MutantsTest {
 
     @Test
     void optionsAreNumbersByName() {
-        var options = new Options("--count", "12");
+        var known = List.of("--count", "--seed");
+        var options = new Options(known, "--count", "12");
 
         assertEquals(12, options.number("count", 1));
         assertEquals(1, options.number("seed", 1));
+        for (var wrong : List.of("--cuont 1", "--count", "--count x")) {
+            assertThrows(IllegalArgumentException.class, () -> new Options(known, wrong.split(" ")), wrong);
+        }
     }
 }
