@@ -32,9 +32,9 @@ class RuntimesTest {
         var cast = Node.of("Cast", List.of("codes"), "bytes");
         var blocks = Node.of("DequantizeLinear", List.of("codes", "scale"), "weights");
 
-        assertTrue(note(cast, DataType.INT4).endsWith("from 1.23 on"), note(cast, DataType.INT4));
-        assertTrue(note(cast, DataType.UINT4).endsWith("from 1.23 on"));
-        assertTrue(note(blocks, DataType.INT4).endsWith("from 1.19 on"));
+        assertTrue(note(cast, DataType.INT4).endsWith("from version 1.23 on"), note(cast, DataType.INT4));
+        assertTrue(note(cast, DataType.UINT4).endsWith("from version 1.23 on"));
+        assertTrue(note(blocks, DataType.INT4).endsWith("from version 1.19 on"));
     }
 
     @Test
@@ -43,7 +43,7 @@ class RuntimesTest {
                 new Node("p", "MatMulNBits", "com.microsoft", List.of("x", "codes", "scale"), List.of("z"), Map.of());
 
         assertTrue(note(product, DataType.UINT8).startsWith("products are MatMulNBits"));
-        assertTrue(note(product, DataType.UINT8).endsWith("from 1.18 on"));
+        assertTrue(note(product, DataType.UINT8).endsWith("from version 1.18 on"));
     }
 
     @Test
