@@ -26,14 +26,26 @@ final class ChildProcess implements AutoCloseable {
      */
     static ChildProcess start(String module, Path folder, Path log, Map<String, String> properties, String... arguments)
             throws IOException {
+        return start(module, folder, log, properties, Map.of(), arguments);
+    }
+
+    /** The same with variables in its environment, which other users do not see. */
+    static ChildProcess start(
+            String module,
+            Path folder,
+            Path log,
+            Map<String, String> properties,
+            Map<String, String> environment,
+            String... arguments)
+            throws IOException {
         var command = command(module, properties);
         command.addAll(List.of(arguments));
-        var process = new ProcessBuilder(command)
+        var builder = new ProcessBuilder(command)
                 .directory(folder.toFile())
                 .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
-        return new ChildProcess(process, log);
+                .redirectOutput(log.toFile());
+        builder.environment().putAll(environment);
+        return new ChildProcess(builder.start(), log);
     }
 
     /** What starts {@code ../<module>/target/quarkus-app}, without arguments. */

@@ -11,6 +11,10 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
+import java.net.ConnectException;
+import java.net.NetworkInterface;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -19,11 +23,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -140,6 +146,74 @@ class OneProcessIT {
             // Then the missing input is named
             assertEquals(2, console.exitCode(), console.text());
             assertTrue(console.text().contains("image"), console.text());
+        }
+    }
+
+    @Test
+    void namesActNowhereKeysAreToldNowhereAndNobodyElseIsListenedTo() throws Exception {
+        // Given a stack, a network whose names are meant to act, and data with and without its input
+        ModelFile.write(HostileNetwork.graph(), folder.resolve("hostile.onnx"));
+        Data.write(folder.resolve("hostile.npz"), HostileNetwork.rows(64, 1));
+        Data.write(folder.resolve("other.npz"), Data.rows(64, 1));
+        try (var up = console("up.log", "up", "--kafka-port", "0", "--s3-port", "0", "--http-port", "0")) {
+            awaitStack();
+            Eventually.get(
+                    Duration.ofMinutes(2),
+                    () -> up.text().contains("Quantline is up") ? Optional.of(true) : Optional.empty());
+            // When it is quantized, once in vain
+            try (var done = console(
+                    "done.log", "quantize", "hostile.onnx", "--data", "hostile.npz", "--id", "done", "--out", "out")) {
+                assertEquals(0, done.exitCode(), done.text());
+            }
+            try (var failed = console("failed.log", "quantize", "hostile.onnx", "--data", "other.npz", "--id", "bad")) {
+                assertEquals(2, failed.exitCode(), failed.text());
+                assertTrue(failed.text().contains("x\\u001b]0;pwn\\u0007"), failed.text());
+            }
+            try (var watch = console("watch.log", "watch", "done", "--json");
+                    var jobs = console("jobs.log", "jobs")) {
+                assertEquals(0, watch.exitCode(), watch.text());
+                assertEquals(0, jobs.exitCode(), jobs.text());
+            }
+            // Then health and metrics are for this machine alone, as broker and store are
+            var http = Pattern.compile("http://127.0.0.1:(\\d+)/q/health").matcher(up.text());
+            assertTrue(http.find(), up.text());
+            for (var address : NetworkInterface.networkInterfaces()
+                    .flatMap(NetworkInterface::inetAddresses)
+                    .filter(one -> !one.isLoopbackAddress() && !one.isLinkLocalAddress())
+                    .toList()) {
+                assertThrows(
+                        ConnectException.class, () -> new Socket(address, Integer.parseInt(http.group(1))).close());
+            }
+            up.askToStop();
+            up.exitCode();
+        }
+        // And whatever was said or written is text, and holds no key
+        var secret =
+                Files.readAllLines(data().resolve("s3-keys.env")).getLast().replaceFirst("^AWS_SECRET_ACCESS_KEY=", "");
+        assertEquals(64, secret.length());
+        var log = Files.readString(data().resolve("quantline.log"));
+        assertTrue(log.contains("the job cannot be done") && log.contains("x\\u001b]0;pwn\\u0007"), log);
+        for (var name : List.of(
+                "up.log",
+                "done.log",
+                "failed.log",
+                "watch.log",
+                "jobs.log",
+                "out/report.json",
+                ".quantline/quantline.log")) {
+            HostileNetwork.assertHarmless(name, Files.readString(folder.resolve(name)));
+        }
+        var page = Files.readString(folder.resolve("out/report.html"));
+        var inPage = page.substring(page.indexOf("const report = "), page.indexOf("// Writes the report"));
+        HostileNetwork.assertHarmless("report.html", inPage);
+        assertFalse(inPage.contains("<"), inPage);
+        try (var files = Files.walk(folder)) {
+            for (var file : files.filter(Files::isRegularFile).toList()) {
+                assertEquals(
+                        file.endsWith("s3-keys.env"),
+                        new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).contains(secret),
+                        file.toString());
+            }
         }
     }
 

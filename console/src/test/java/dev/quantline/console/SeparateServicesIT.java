@@ -71,7 +71,10 @@ class SeparateServicesIT {
                             "quantline.store.endpoint", connection.s3().toString(),
                             "quantline.work.folder",
                                     folder.resolve("work").resolve(name).toString(),
-                            "quarkus.http.port", "0")));
+                            "quarkus.http.port", "0"),
+                    Map.of(
+                            "QUANTLINE_STORE_ACCESS_KEY", connection.accessKey(),
+                            "QUANTLINE_STORE_SECRET_KEY", connection.secretKey())));
         }
         client = StackClient.connect(connection, Patience.of(Duration.ofMinutes(2)));
     }

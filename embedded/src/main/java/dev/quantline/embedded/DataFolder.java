@@ -10,14 +10,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The folder of one stack: {@code kafka/}, {@code s3/}, a lock that the operating system frees when its process dies, and the
- * addresses of whoever holds the lock.
+ * The folder of one stack, open to its owner alone: {@code kafka/}, {@code s3/}, the keys of the store, a lock that the operating
+ * system frees when its process dies, and the addresses of whoever holds the lock.
  */
 public final class DataFolder implements AutoCloseable {
     private static final String KAFKA = "kafka";
@@ -38,6 +39,7 @@ public final class DataFolder implements AutoCloseable {
     static DataFolder claim(Path folder) throws IOException {
         // S3Proxy loses the parts of an upload below a relative path.
         var root = Files.createDirectories(folder.toAbsolutePath()).toRealPath();
+        Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwx------"));
         if (CLAIMED.containsKey(root)) {
             throw new FolderInUse(root);
         }
@@ -56,6 +58,7 @@ public final class DataFolder implements AutoCloseable {
      * The addresses of the stack that runs on a folder now, in this process or another one; empty when there is none or
      * it is still starting.
      *
+     * @throws UnusableKeys when others can read the file with the keys of the store
      * @throws IOException when the folder cannot be read
      */
     public static Optional<StackAddresses> running(Path root) throws IOException {
@@ -67,7 +70,8 @@ public final class DataFolder implements AutoCloseable {
         try (var in = Files.newInputStream(addresses)) {
             properties.load(in);
         }
-        return Optional.of(new StackAddresses(properties.getProperty(KAFKA), URI.create(properties.getProperty(S3))));
+        return Optional.of(new StackAddresses(
+                properties.getProperty(KAFKA), URI.create(properties.getProperty(S3)), StoreKeys.read(root)));
     }
 
     /**
@@ -94,6 +98,10 @@ public final class DataFolder implements AutoCloseable {
 
     Path kafka() {
         return root.resolve(KAFKA);
+    }
+
+    StoreKeys keys() throws IOException {
+        return StoreKeys.keptIn(root);
     }
 
     Path objects() {

@@ -15,11 +15,11 @@ public final class EmbeddedStack implements AutoCloseable {
     private final ObjectServer store;
     private final StackAddresses addresses;
 
-    private EmbeddedStack(DataFolder folder, Broker broker, ObjectServer store) {
+    private EmbeddedStack(DataFolder folder, Broker broker, ObjectServer store, StoreKeys keys) {
         this.folder = folder;
         this.broker = broker;
         this.store = store;
-        this.addresses = new StackAddresses(broker.bootstrapServers(), store.endpoint());
+        this.addresses = new StackAddresses(broker.bootstrapServers(), store.endpoint(), keys);
     }
 
     /**
@@ -40,6 +40,7 @@ public final class EmbeddedStack implements AutoCloseable {
      *
      * @param dataDirectory holds all persistent data; created when missing
      * @throws FolderInUse when another stack runs on the folder
+     * @throws UnusableKeys when others can read the file with the keys of the store
      * @throws IOException when the folder cannot be written, or a port is taken (the message names it)
      */
     public static EmbeddedStack start(Path dataDirectory, Ports ports) throws IOException {
@@ -47,8 +48,9 @@ public final class EmbeddedStack implements AutoCloseable {
         ObjectServer store = null;
         try {
             var kafkaPort = freePort(ports.kafka(), "Kafka broker");
-            store = ObjectServer.start(folder.objects(), freePort(ports.s3(), "object store"));
-            var stack = new EmbeddedStack(folder, Broker.start(folder.kafka(), kafkaPort), store);
+            var keys = folder.keys();
+            store = ObjectServer.start(folder.objects(), freePort(ports.s3(), "object store"), keys);
+            var stack = new EmbeddedStack(folder, Broker.start(folder.kafka(), kafkaPort), store, keys);
             folder.publish(stack.addresses());
             return stack;
         } catch (IOException | RuntimeException | Error failure) {

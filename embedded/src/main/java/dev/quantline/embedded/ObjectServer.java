@@ -18,7 +18,7 @@ final class ObjectServer implements AutoCloseable {
         this.endpoint = endpoint;
     }
 
-    static ObjectServer start(Path folder, int port) throws IOException {
+    static ObjectServer start(Path folder, int port, StoreKeys keys) throws IOException {
         Files.createDirectories(folder);
         var blobs = new FilesystemNio2BlobStore(folder.toString());
         if (!blobs.containerExists(StackAddresses.BUCKET)) {
@@ -28,7 +28,7 @@ final class ObjectServer implements AutoCloseable {
         var server = S3Proxy.builder()
                 .blobStore(blobs)
                 .endpoint(endpoint)
-                .awsAuthentication(AuthenticationType.AWS_V4, StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY)
+                .awsAuthentication(AuthenticationType.AWS_V4, keys.accessKey(), keys.secretKey())
                 .build();
         try {
             server.start();

@@ -3,16 +3,13 @@ package dev.quantline.embedded;
 import java.net.URI;
 
 /**
- * The addresses of a stack. The keys are fixed and public: S3 clients need some, but only the loopback interface protects the data.
+ * The addresses of a stack.
  *
  * @param bootstrapServers Kafka's {@code host:port}
  * @param s3Endpoint the object store's URL
+ * @param keys the object store's
  */
-public record StackAddresses(String bootstrapServers, URI s3Endpoint) {
-    /** The access key every embedded store takes. */
-    public static final String ACCESS_KEY = "quantline";
-    /** The secret key every embedded store takes. */
-    public static final String SECRET_KEY = "quantline-secret";
+public record StackAddresses(String bootstrapServers, URI s3Endpoint, StoreKeys keys) {
     /** The bucket that every embedded store holds. */
     public static final String BUCKET = "quantline";
 }

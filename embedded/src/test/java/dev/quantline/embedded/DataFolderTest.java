@@ -19,8 +19,8 @@ class DataFolderTest {
         // Given a folder of nobody's
         assertFalse(DataFolder.isStarting(root));
         // When it is claimed, its addresses are published, and it is freed
-        var addresses = new StackAddresses("localhost:9092", URI.create("http://localhost:9000"));
         var folder = DataFolder.claim(root);
+        var addresses = new StackAddresses("localhost:9092", URI.create("http://localhost:9000"), folder.keys());
         // Then a stack starts there, runs there, and is gone
         assertTrue(DataFolder.isStarting(root) && DataFolder.running(root).isEmpty());
         folder.publish(addresses);

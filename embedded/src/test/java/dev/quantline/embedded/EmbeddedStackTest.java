@@ -3,10 +3,15 @@ package dev.quantline.embedded;
 import io.minio.GetObjectArgs;
 import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
+import io.minio.errors.ErrorResponseException;
 import java.io.ByteArrayInputStream;
 import java.io.File;
+import java.net.ConnectException;
 import java.net.InetAddress;
+import java.net.NetworkInterface;
 import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -38,17 +43,56 @@ class EmbeddedStackTest {
     @Test
     void recordsAndObjectsSurviveAnOrderlyRestart() throws Exception {
         // Given a stack that took a record and an object, and was closed
+        StoreKeys keys;
         try (var stack = EmbeddedStack.start(folder, EmbeddedStack.Ports.free())) {
             write(stack.addresses());
+            keys = stack.addresses().keys();
             assertEquals(Optional.of(stack.addresses()), DataFolder.running(folder));
         }
         assertEquals(Optional.empty(), DataFolder.running(folder));
 
         // When a new one starts on the same folder
         try (var stack = EmbeddedStack.start(folder, EmbeddedStack.Ports.free())) {
-            // Then both are there
+            // Then both are there, behind the same keys
             assertContents(stack.addresses());
+            assertEquals(keys, stack.addresses().keys());
         }
+    }
+
+    @Test
+    void bothServersListenOnTheLoopbackInterfaceAloneAndTheStoreTakesNoOtherKeys() throws Exception {
+        try (var stack = EmbeddedStack.start(folder, EmbeddedStack.Ports.free())) {
+            // Given the ports of both, which answer on the loopback interface
+            var addresses = stack.addresses();
+            var ports = List.of(
+                    Integer.parseInt(addresses.bootstrapServers().replaceFirst(".*:", "")),
+                    addresses.s3Endpoint().getPort());
+            for (int port : ports) {
+                new Socket(InetAddress.getLoopbackAddress(), port).close();
+            }
+            // Then they do not on any other interface of this machine
+            for (var address : otherAddresses()) {
+                for (int port : ports) {
+                    assertThrows(ConnectException.class, () -> new Socket(address, port).close(), address + ":" + port);
+                }
+            }
+            // And keys of another folder, or those that all stores once had, are refused
+            write(addresses);
+            for (var keys : List.of(
+                    new StoreKeys("quantline", "quantline-secret"),
+                    new StoreKeys(addresses.keys().accessKey(), "other"),
+                    StoreKeys.keptIn(Files.createDirectory(folder.resolve("another"))))) {
+                var stranger = new StackAddresses(addresses.bootstrapServers(), addresses.s3Endpoint(), keys);
+                assertThrows(ErrorResponseException.class, () -> assertObject(stranger));
+            }
+        }
+    }
+
+    private static List<InetAddress> otherAddresses() throws Exception {
+        return NetworkInterface.networkInterfaces()
+                .flatMap(NetworkInterface::inetAddresses)
+                .filter(address -> !address.isLoopbackAddress() && !address.isLinkLocalAddress())
+                .toList();
     }
 
     @Test
@@ -137,6 +181,10 @@ class EmbeddedStackTest {
             }
             assertEquals("a record", records.iterator().next().value());
         }
+        assertObject(addresses);
+    }
+
+    private static void assertObject(StackAddresses addresses) throws Exception {
         try (var store = client(addresses);
                 var object = store.getObject(GetObjectArgs.builder()
                         .bucket(StackAddresses.BUCKET)
@@ -149,7 +197,7 @@ class EmbeddedStackTest {
     private static MinioClient client(StackAddresses addresses) {
         return MinioClient.builder()
                 .endpoint(addresses.s3Endpoint().toString())
-                .credentials(StackAddresses.ACCESS_KEY, StackAddresses.SECRET_KEY)
+                .credentials(addresses.keys().accessKey(), addresses.keys().secretKey())
                 .build();
     }
 }

@@ -9,6 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** One packaged service as its operators run it: a process of its own. */
@@ -29,7 +30,7 @@ final class ServiceProcess implements AutoCloseable {
         var port = freePort();
         var log = Files.createTempFile(folder, name, ".log");
         var jar = Path.of("..", name + "-service", "target", "quarkus-app", "quarkus-run.jar");
-        var process = new ProcessBuilder(
+        var builder = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
                         "-Xmx512m",
@@ -40,8 +41,12 @@ final class ServiceProcess implements AutoCloseable {
                         "-jar",
                         jar.toString())
                 .redirectErrorStream(true)
-                .redirectOutput(log.toFile())
-                .start();
+                .redirectOutput(log.toFile());
+        builder.environment()
+                .putAll(Map.of(
+                        "QUANTLINE_STORE_ACCESS_KEY", stack.keys().accessKey(),
+                        "QUANTLINE_STORE_SECRET_KEY", stack.keys().secretKey()));
+        var process = builder.start();
         return new ServiceProcess(process, log, port);
     }
 

@@ -18,6 +18,12 @@ import java.util.Set;
  */
 public record Connection(
         String kafka, URI s3, String region, String accessKey, String secretKey, String bucket, Topics topics) {
+    /** Without the keys. */
+    @Override
+    public String toString() {
+        return "Connection[" + kafka + ", " + s3 + ", " + bucket + "]";
+    }
+
     /** Opens the store with a cache in this folder; neither objects nor cache have a limit. */
     public Store store(Path cache) {
         return new Store(new StoreSettings(

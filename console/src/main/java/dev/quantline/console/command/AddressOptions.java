@@ -3,6 +3,8 @@ package dev.quantline.console.command;
 import dev.quantline.console.client.Connection;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.DataFolder;
+import dev.quantline.embedded.StackAddresses;
+import dev.quantline.embedded.StoreKeys;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Topics;
 import java.io.IOException;
@@ -27,14 +29,15 @@ final class AddressOptions {
 
     @Option(
             names = "--s3-access-key",
-            defaultValue = "${env:AWS_ACCESS_KEY_ID:-quantline}",
-            description = "default: AWS_ACCESS_KEY_ID")
+            defaultValue = "${env:AWS_ACCESS_KEY_ID:-}",
+            description = "default: AWS_ACCESS_KEY_ID, else the key of the stack in this folder")
     private String accessKey;
 
     @Option(
             names = "--s3-secret-key",
-            defaultValue = "${env:AWS_SECRET_ACCESS_KEY:-quantline-secret}",
-            description = "default: AWS_SECRET_ACCESS_KEY")
+            defaultValue = "${env:AWS_SECRET_ACCESS_KEY:-}",
+            description =
+                    "default: AWS_SECRET_ACCESS_KEY, which other users of the machine do not see, unlike this option; else as above")
     private String secretKey;
 
     @Option(
@@ -52,7 +55,7 @@ final class AddressOptions {
     /**
      * The stack to talk to; empty when none is named and none runs in this folder.
      *
-     * @throws BadInput when only one of the two addresses is given, or one has the wrong form
+     * @throws BadInput when only one of the two addresses is given, one has the wrong form, or the keys of the store are missing
      */
     Optional<Connection> find() throws IOException {
         if (kafka == null && s3 == null) {
@@ -68,6 +71,29 @@ final class AddressOptions {
         if (s3.getHost() == null || !("http".equals(s3.getScheme()) || "https".equals(s3.getScheme()))) {
             throw new BadInput("--s3: '" + s3 + "' is not a URL such as http://localhost:9000");
         }
-        return Optional.of(new Connection(kafka, s3, region, accessKey, secretKey, bucket, new Topics(topicPrefix)));
+        var keys = keys();
+        return Optional.of(
+                new Connection(kafka, s3, region, keys.accessKey(), keys.secretKey(), bucket, new Topics(topicPrefix)));
+    }
+
+    /** Those that were given, else those of the stack in this folder, if the store is its own. */
+    private StoreKeys keys() throws IOException {
+        if (!accessKey.isEmpty() && !secretKey.isEmpty()) {
+            return new StoreKeys(accessKey, secretKey);
+        }
+        var here = accessKey.isEmpty() && secretKey.isEmpty()
+                ? DataFolder.running(LocalStack.DATA).filter(this::isNamed)
+                : Optional.<StackAddresses>empty();
+        return here.map(StackAddresses::keys)
+                .orElseThrow(() -> new BadInput(
+                        "the keys of the store are missing: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+                                + "./quantline up leaves those of its store in %s, where it was started"
+                                        .formatted(LocalStack.DATA.resolve(StoreKeys.FILE))));
+    }
+
+    private boolean isNamed(StackAddresses running) {
+        return running.s3Endpoint().getPort() == s3.getPort()
+                && (s3.getHost().equals("localhost")
+                        || s3.getHost().equals(running.s3Endpoint().getHost()));
     }
 }

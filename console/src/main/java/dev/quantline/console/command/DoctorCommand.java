@@ -78,11 +78,11 @@ final class DoctorCommand implements Callable<Integer> {
                                 "start it, or name another with --kafka HOST:PORT"))
                         .orElseGet(() -> Finding.ok("Kafka", named.kafka() + " answers")),
                 Probe.store(named)
-                        .map(
-                                reason -> Finding.problem(
-                                        "store",
-                                        named.s3() + ": " + reason,
-                                        "start it, or name another with --s3 URL; the keys are --s3-access-key and --s3-secret-key"))
+                        .map(reason -> Finding.problem(
+                                "store",
+                                named.s3() + ": " + reason,
+                                "start it, or name another with --s3 URL, and its keys with "
+                                        + "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"))
                         .orElseGet(() -> Finding.ok("store", named.s3() + " answers")));
     }
 }

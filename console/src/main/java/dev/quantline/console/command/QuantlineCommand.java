@@ -5,6 +5,7 @@ import dev.quantline.console.display.EscapedStream;
 import dev.quantline.console.dist.Platform;
 import dev.quantline.console.process.CtrlC;
 import dev.quantline.embedded.FolderInUse;
+import dev.quantline.embedded.UnusableKeys;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
 import dev.quantline.pipeline.store.StoreUnavailable;
@@ -108,7 +109,7 @@ public final class QuantlineCommand implements Runnable {
             return ExitCode.FAILED;
         }
         return switch (failure) {
-            case BadInput _, Unreachable _, StoreUnavailable _, FolderInUse _ -> {
+            case BadInput _, Unreachable _, StoreUnavailable _, FolderInUse _, UnusableKeys _ -> {
                 say(failure.getMessage());
                 yield ExitCode.UNUSABLE;
             }

@@ -2,7 +2,7 @@ package dev.quantline.console.command;
 
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
+import dev.quantline.embedded.StoreKeys;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -44,22 +44,22 @@ final class UpCommand implements Callable<Integer> {
         System.err.println("starting broker, store and services ...");
         try (var stack = LocalStack.start(ports, httpPort, LocalStack.LogLevel.TALKATIVE)) {
             var connection = stack.connection();
-            System.out.printf(
-                    """
-                    Quantline is up, data in %s; Ctrl-C stops it
-                      Kafka    %s
-                      S3       %s  bucket %s, access key %s, secret key %s
-                      health   http://127.0.0.1:%d/q/health
-                      metrics  http://127.0.0.1:%d/q/metrics
-                    """,
-                    LocalStack.DATA.toAbsolutePath(),
-                    connection.kafka(),
-                    connection.s3(),
-                    connection.bucket(),
-                    StackAddresses.ACCESS_KEY,
-                    StackAddresses.SECRET_KEY,
-                    httpPort,
-                    httpPort);
+            """
+            Quantline is up, data in %s; Ctrl-C stops it
+              Kafka    %s
+              S3       %s  bucket %s, keys in %s
+              health   http://127.0.0.1:%d/q/health
+              metrics  http://127.0.0.1:%d/q/metrics
+            """.formatted(
+                            LocalStack.DATA.toAbsolutePath(),
+                            connection.kafka(),
+                            connection.s3(),
+                            connection.bucket(),
+                            LocalStack.DATA.resolve(StoreKeys.FILE),
+                            httpPort,
+                            httpPort)
+                    .lines()
+                    .forEach(System.out::println);
             stack.awaitStop();
             return ExitCode.DONE;
         }

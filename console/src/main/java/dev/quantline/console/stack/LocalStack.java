@@ -49,8 +49,8 @@ public final class LocalStack implements AutoCloseable {
         configure(Map.of(
                 "kafka.bootstrap.servers", addresses.bootstrapServers(),
                 "quantline.store.endpoint", addresses.s3Endpoint().toString(),
-                "quantline.store.access-key", StackAddresses.ACCESS_KEY,
-                "quantline.store.secret-key", StackAddresses.SECRET_KEY,
+                "quantline.store.access-key", addresses.keys().accessKey(),
+                "quantline.store.secret-key", addresses.keys().secretKey(),
                 "quantline.work.folder", DATA.resolve("work").toAbsolutePath().toString(),
                 "quarkus.http.host", "127.0.0.1",
                 "quarkus.http.port", String.valueOf(http),
@@ -97,8 +97,8 @@ public final class LocalStack implements AutoCloseable {
                 addresses.bootstrapServers(),
                 addresses.s3Endpoint(),
                 "us-east-1",
-                StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY,
+                addresses.keys().accessKey(),
+                addresses.keys().secretKey(),
                 StackAddresses.BUCKET,
                 new Topics(Topics.DEFAULT_PREFIX));
     }

@@ -37,7 +37,17 @@ class DoctorCommandTest {
             nobody = "127.0.0.1:" + probe.getLocalPort();
         }
         // When the doctor is told of them
-        var said = Said.by("doctor", "--kafka", nobody, "--s3", "http://" + nobody, "--json");
+        var said = Said.by(
+                "doctor",
+                "--kafka",
+                nobody,
+                "--s3",
+                "http://" + nobody,
+                "--s3-access-key",
+                "a",
+                "--s3-secret-key",
+                "s",
+                "--json");
         // Then both are what does not work, and it is said what to do
         assertEquals(2, said.code(), said.out() + said.err());
         var problems = Json.MAPPER

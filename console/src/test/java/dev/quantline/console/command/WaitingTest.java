@@ -3,6 +3,7 @@ package dev.quantline.console.command;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.console.stack.LocalStack;
 import dev.quantline.embedded.EmbeddedStack;
+import dev.quantline.embedded.StoreKeys;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.ModelFile;
@@ -44,10 +45,23 @@ class WaitingTest {
         // Given addresses where a stack will be in three seconds
         int kafka = freePort();
         int s3 = freePort();
+        StoreKeys keys;
+        try (var earlier = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free())) {
+            keys = earlier.addresses().keys();
+        }
         var coming = CompletableFuture.supplyAsync(
                 () -> start(kafka, s3), CompletableFuture.delayedExecutor(3, TimeUnit.SECONDS));
         // When its jobs are asked for
-        var said = Said.by("jobs", "--kafka", "127.0.0.1:" + kafka, "--s3", "http://127.0.0.1:" + s3);
+        var said = Said.by(
+                "jobs",
+                "--kafka",
+                "127.0.0.1:" + kafka,
+                "--s3",
+                "http://127.0.0.1:" + s3,
+                "--s3-access-key",
+                keys.accessKey(),
+                "--s3-secret-key",
+                keys.secretKey());
         coming.join().close();
         // Then they come, and it was said once what was waited for, and how long that would be done
         assertEquals(0, said.code(), said.err());
@@ -80,12 +94,14 @@ class WaitingTest {
         var nobody = "127.0.0.1:" + freePort();
         var began = Instant.now();
         // When a command needs the broker there
-        var words = Stream.concat(
+        var words = Stream.of(
                         Stream.of(command.split(" "))
                                 .map(word -> word.contains(".") && !word.startsWith("0")
                                         ? folder.resolve(word).toString()
                                         : word),
-                        Stream.of("--kafka", nobody, "--s3", "http://" + nobody, "--wait", "3"))
+                        Stream.of("--kafka", nobody, "--s3", "http://" + nobody, "--wait", "3"),
+                        Stream.of("--s3-access-key", "any", "--s3-secret-key", "any"))
+                .flatMap(part -> part)
                 .toArray(String[]::new);
         var said = Said.by(words);
         // Then it gives up in time and says where it looked, and how long
@@ -109,7 +125,18 @@ class WaitingTest {
         var nobody = "http://127.0.0.1:" + freePort();
         try (var stack = start(kafka, 0)) {
             // When the jobs are asked for
-            var said = Said.by("jobs", "--kafka", stack.addresses().bootstrapServers(), "--s3", nobody, "--wait", "3s");
+            var said = Said.by(
+                    "jobs",
+                    "--kafka",
+                    stack.addresses().bootstrapServers(),
+                    "--s3",
+                    nobody,
+                    "--wait",
+                    "3s",
+                    "--s3-access-key",
+                    "any",
+                    "--s3-secret-key",
+                    "any");
             // Then the store is what was waited for
             assertEquals(2, said.code(), said.err());
             assertTrue(waits(said).getLast().contains("for the object store at " + nobody), said.err());
@@ -130,6 +157,8 @@ class WaitingTest {
                     stack.addresses().bootstrapServers(),
                     "--s3",
                     stack.addresses().s3Endpoint().toString(),
+                    "--s3-access-key",
+                    stack.addresses().keys().accessKey(),
                     "--s3-secret-key",
                     "other");
             // Then the store's no is final
@@ -137,6 +166,15 @@ class WaitingTest {
             assertTrue(waits(said).stream().noneMatch(line -> line.contains("store")), said.err());
             assertTrue(said.err().lines().toList().getLast().contains("check --s3, --bucket and the keys"), said.err());
         }
+    }
+
+    @Test
+    void keysThatNobodyGaveAreAskedFor() {
+        var said = Said.by("jobs", "--kafka", "127.0.0.1:1", "--s3", "http://127.0.0.1:1");
+
+        assertEquals(2, said.code(), said.err());
+        assertTrue(said.err().contains("set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), said.err());
+        assertTrue(said.err().contains(".quantline/s3-keys.env"), said.err());
     }
 
     @Test
@@ -148,6 +186,10 @@ class WaitingTest {
                     stack.addresses().bootstrapServers(),
                     "--s3",
                     stack.addresses().s3Endpoint().toString(),
+                    "--s3-access-key",
+                    stack.addresses().keys().accessKey(),
+                    "--s3-secret-key",
+                    stack.addresses().keys().secretKey(),
                     "--json");
             var file = Files.writeString(folder.resolve("job.json"), """
                     {"id": "other", "model": "s3://quantline/inputs/m.onnx", "calibration": "s3://quantline/inputs/c.npz"}""");

@@ -23,10 +23,9 @@ public interface StoreConfig {
     /** Buckets that jobs may name for their inputs, besides that one. */
     Optional<Set<String>> otherBuckets();
 
-    @WithDefault("quantline")
+    /** Has no default, as {@link #secretKey}: a service without keys does not start. */
     String accessKey();
 
-    @WithDefault("quantline-secret")
     String secretKey();
 
     /** Larger inputs are refused. */

@@ -24,4 +24,10 @@ public record StoreSettings(
         Set<String> otherBuckets,
         long maxObjectBytes,
         Path cache,
-        long cacheBytes) {}
+        long cacheBytes) {
+    /** Without the keys. */
+    @Override
+    public String toString() {
+        return "StoreSettings[" + endpoint + ", " + bucket + "]";
+    }
+}

@@ -1,7 +1,6 @@
 package dev.quantline.pipeline.service;
 
 import dev.quantline.embedded.EmbeddedStack;
-import dev.quantline.embedded.StackAddresses;
 import io.quarkus.test.common.QuarkusTestResourceLifecycleManager;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -26,8 +25,8 @@ public final class StackResource implements QuarkusTestResourceLifecycleManager 
         return Map.of(
                 "kafka.bootstrap.servers", stack.addresses().bootstrapServers(),
                 "quantline.store.endpoint", stack.addresses().s3Endpoint().toString(),
-                "quantline.store.access-key", StackAddresses.ACCESS_KEY,
-                "quantline.store.secret-key", StackAddresses.SECRET_KEY,
+                "quantline.store.access-key", stack.addresses().keys().accessKey(),
+                "quantline.store.secret-key", stack.addresses().keys().secretKey(),
                 "quantline.work.folder", folder.resolve("work").toString());
     }
 

@@ -1,5 +1,6 @@
 package dev.quantline.pipeline.stage;
 
+import dev.quantline.embedded.StoreKeys;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
@@ -156,7 +157,8 @@ class StageShellTest extends StageShellFixture {
     void anUnreachableStoreIsRetryable() {
         submit("i", "1");
         var away = new StageDependencies(
-                new Store(RealStore.settings(URI.create("http://127.0.0.1:1"), 1, folder.resolve("cache"))),
+                new Store(RealStore.settings(
+                        URI.create("http://127.0.0.1:1"), new StoreKeys("any", "any"), 1, folder.resolve("cache"))),
                 new Recorder(),
                 tools.metrics(),
                 RetryPolicy.once(),

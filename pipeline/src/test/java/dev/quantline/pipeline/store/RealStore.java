@@ -2,6 +2,7 @@ package dev.quantline.pipeline.store;
 
 import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.StackAddresses;
+import dev.quantline.embedded.StoreKeys;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
@@ -12,18 +13,19 @@ public record RealStore(EmbeddedStack stack, Store store) implements AutoCloseab
     /** Starts the servers. @param largest most bytes of an object */
     public static RealStore start(Path folder, long largest) throws IOException {
         var stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free());
-        var store = new Store(settings(stack.addresses().s3Endpoint(), largest, folder.resolve("cache")));
+        var store = new Store(
+                settings(stack.addresses().s3Endpoint(), stack.addresses().keys(), largest, folder.resolve("cache")));
         store.prepare();
         return new RealStore(stack, store);
     }
 
     /** The settings of a further client of such a server. */
-    public static StoreSettings settings(URI endpoint, long largest, Path cache) {
+    public static StoreSettings settings(URI endpoint, StoreKeys keys, long largest, Path cache) {
         return new StoreSettings(
                 endpoint,
                 "us-east-1",
-                StackAddresses.ACCESS_KEY,
-                StackAddresses.SECRET_KEY,
+                keys.accessKey(),
+                keys.secretKey(),
                 StackAddresses.BUCKET,
                 Set.of("opened"),
                 largest,

@@ -164,7 +164,7 @@ class StoreTest {
     }
 
     private static StoreSettings settings(URI endpoint, String cache) {
-        return RealStore.settings(endpoint, LIMIT, folder.resolve(cache));
+        return RealStore.settings(endpoint, real.stack().addresses().keys(), LIMIT, folder.resolve(cache));
     }
 
     private static Path file(String name, int bytes, long seed) throws IOException {
