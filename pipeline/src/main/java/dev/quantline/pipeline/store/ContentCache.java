@@ -22,6 +22,8 @@ import java.util.UUID;
 final class ContentCache {
     private record Cached(Path file, long bytes, Instant used) {}
 
+    private static final int HASH_DIGITS = 64;
+
     private final Path contents;
     private final Path names;
     private final long limit;
@@ -38,10 +40,11 @@ final class ContentCache {
         return Files.createFile(contents.resolve("incoming" + UUID.randomUUID()));
     }
 
-    /** The content known under a name, a version of an object for instance. */
+    /** The content known under a name, a version of an object for instance; empty too where a kill left half a note. */
     Optional<String> hashOf(String name) throws IOException {
         try {
-            return Optional.of(Files.readString(names.resolve(Hashes.of(name.getBytes()))));
+            return Optional.of(Files.readString(names.resolve(Hashes.of(name.getBytes()))))
+                    .filter(hash -> hash.length() == HASH_DIGITS);
         } catch (NoSuchFileException e) {
             return Optional.empty();
         }

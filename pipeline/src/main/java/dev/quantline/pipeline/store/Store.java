@@ -166,15 +166,17 @@ public final class Store implements AutoCloseable {
     }
 
     /**
-     * Uploads a file under a key that holds its hash, {@code folder/<hash>/name}, unless it is there already: writers
-     * of different contents never overwrite each other. The file must not change any more, the cache keeps a link to it.
+     * Uploads a file under a key that holds its hash, {@code folder/<hash>/name}, unless it is there already in its full size:
+     * writers of different contents never overwrite each other, and what a store kept of an upload that was cut is replaced. The file must
+     * not change any more, the cache keeps a link to it.
      */
     public StoredFile putContent(String folder, String name, Path file) {
         return s3.call(() -> {
             var hash = Hashes.of(file);
             var key = folder + hash.substring(0, KEY_DIGITS) + "/" + name;
-            if (exists(key)) {
-                return new StoredFile(ref(key), hash, Files.size(file));
+            long size = Files.size(file);
+            if (stat(ref(key)).filter(stored -> stored.size() == size).isPresent()) {
+                return new StoredFile(ref(key), hash, size);
             }
             cache.keep(file, hash);
             return upload(key, hash, file);

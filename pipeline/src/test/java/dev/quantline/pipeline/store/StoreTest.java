@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
@@ -85,6 +86,17 @@ class StoreTest {
         assertEquals(one, store.putContent("jobs/a/result/", "x", folder.resolve("one.bin")));
         assertEquals(0, moved.get());
         assertEquals(-1, Files.mismatch(folder.resolve("two.bin"), folder.resolve("mine")));
+    }
+
+    @Test
+    void whatIsLeftOfAnUploadThatWasCutIsReplaced() throws IOException {
+        var file = file("cut.bin", 1000, 7);
+        var key = store.putContent("jobs/a/cut/", "x", file).ref().key();
+        store.write(key, Arrays.copyOf(Files.readAllBytes(file), 500));
+
+        store.putContent("jobs/a/cut/", "x", file);
+
+        assertArrayEquals(Files.readAllBytes(file), store.read(key).orElseThrow());
     }
 
     @Test
