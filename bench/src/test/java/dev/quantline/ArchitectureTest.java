@@ -44,7 +44,7 @@ class ArchitectureTest {
             Map.entry("exporter", Set.of("onnx", "quantize", "pipeline")),
             Map.entry("embedded", Set.of()),
             Map.entry("console", Set.of("onnx", "quantize", "data", "pipeline", "embedded")),
-            Map.entry("bench", Set.of("onnx", "gradient", "quantize", "pipeline")));
+            Map.entry("bench", Set.of("onnx", "gradient", "quantize", "pipeline", "embedded")));
 
     private static final Set<String> LIBRARIES = Set.of("onnx", "gradient", "quantize");
     private static final Set<String> STAGES = Set.of("profile", "calibrate", "tune", "allocate", "export");

@@ -15,7 +15,7 @@ import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.server.common.MetadataVersion;
 
 /** One Kafka node in KRaft mode, both broker and controller, with its own folder. */
-final class Broker implements AutoCloseable {
+public final class Broker implements AutoCloseable {
     private static final int NODE = 1;
     private static final String CONTROLLER = "CONTROLLER";
 
@@ -27,7 +27,7 @@ final class Broker implements AutoCloseable {
         this.bootstrapServers = bootstrapServers;
     }
 
-    static Broker start(Path folder, int port) throws IOException {
+    public static Broker start(Path folder, int port) throws IOException {
         try {
             var address = "127.0.0.1:" + port;
             if (!Files.exists(folder.resolve("meta.properties"))) {

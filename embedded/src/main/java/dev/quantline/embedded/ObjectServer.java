@@ -9,7 +9,7 @@ import org.gaul.s3proxy.auth.AuthenticationType;
 import org.gaul.s3proxy.nio2blob.FilesystemNio2BlobStore;
 
 /** An S3 server over a local folder, with version 4 signatures. */
-final class ObjectServer implements AutoCloseable {
+public final class ObjectServer implements AutoCloseable {
     private final S3Proxy server;
     private final URI endpoint;
 
@@ -18,7 +18,7 @@ final class ObjectServer implements AutoCloseable {
         this.endpoint = endpoint;
     }
 
-    static ObjectServer start(Path folder, int port, StoreKeys keys) throws IOException {
+    public static ObjectServer start(Path folder, int port, StoreKeys keys) throws IOException {
         Files.createDirectories(folder);
         var blobs = new FilesystemNio2BlobStore(folder.toString());
         if (!blobs.containerExists(StackAddresses.BUCKET)) {

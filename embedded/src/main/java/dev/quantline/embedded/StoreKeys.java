@@ -29,7 +29,7 @@ public record StoreKeys(String accessKey, String secretKey) {
             EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
 
     /** The keys in a folder; makes them where there are none. */
-    static StoreKeys keptIn(Path folder) throws IOException {
+    public static StoreKeys keptIn(Path folder) throws IOException {
         if (Files.notExists(folder.resolve(FILE), LinkOption.NOFOLLOW_LINKS)) {
             var draft = Files.createTempFile(folder, "keys", ".draft", PosixFilePermissions.asFileAttribute(OWNER));
             Files.writeString(

@@ -19,9 +19,12 @@ record Bench(Class<?> type, Program program, String arguments, String purpose) {
         void run(String[] arguments) throws Exception;
     }
 
-    /** {@code tune.Ablation}: the class without what all benches have in common. */
+    /** {@code tune.Ablation}: the class without what all have in common; {@code chaos} where package and class are called that. */
     String name() {
-        return type.getName().substring(ROOT.length());
+        var folder = type.getPackageName().substring(ROOT.length());
+        return type.getSimpleName().equalsIgnoreCase(folder)
+                ? folder
+                : type.getName().substring(ROOT.length());
     }
 
     String usage() {

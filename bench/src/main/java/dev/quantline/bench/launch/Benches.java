@@ -6,6 +6,7 @@ import dev.quantline.bench.calibrate.CalibrationCost;
 import dev.quantline.bench.calibrate.Clipping;
 import dev.quantline.bench.calibrate.ProfilingMemory;
 import dev.quantline.bench.calibrate.StoredWeights;
+import dev.quantline.bench.chaos.Chaos;
 import dev.quantline.bench.export.BertBase;
 import dev.quantline.bench.export.Convolutions;
 import dev.quantline.bench.export.LargeModel;
@@ -115,7 +116,12 @@ public final class Benches {
                     Mutants.class,
                     Mutants::main,
                     "[--count N] [--seed S]",
-                    "mutated models and archives: accepted, refused with a reason, or a failure"));
+                    "mutated models and archives: accepted, refused with a reason, or a failure"),
+            new Bench(
+                    Chaos.class,
+                    Chaos::main,
+                    "[--jobs N] [--minutes M] [--kills K] [--seed S]",
+                    "small jobs while services, broker and store are killed: none may be lost or come out differently"));
 
     private Benches() {}
 

@@ -83,11 +83,20 @@ class BenchesTest {
     }
 
     @Test
+    void aBenchNamedAsItsPackageIsCalledThat() throws Exception {
+        assertEquals(0, run("chaos", "--help"));
+        assertTrue(
+                out.toString().startsWith("./quantline bench chaos [--jobs N] [--minutes M] [--kills K] [--seed S]"),
+                out::toString);
+    }
+
+    @Test
     void argumentsInBracketsMayBeLeftOut() {
         var bench = new Bench(Benches.class, _ -> {}, "ONE [TWO]", "");
 
         assertTrue(bench.isEnough(List.of("1")) && !bench.isEnough(List.of()));
         assertTrue(new Bench(Benches.class, _ -> {}, "", "").isEnough(List.of()));
         assertTrue(new Bench(Benches.class, _ -> {}, "[--count N]", "").isEnough(List.of()));
+        assertTrue(new Bench(Benches.class, _ -> {}, "[--option VALUE]", "").isEnough(List.of()));
     }
 }
