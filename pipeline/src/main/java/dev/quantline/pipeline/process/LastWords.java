@@ -46,8 +46,7 @@ final class LastWords {
 
     /** Whether Java, or the C++ library, found no memory for itself. */
     synchronized boolean sayOutOfMemory() {
-        return lines.stream()
-                .anyMatch(line -> OUT_OF_MEMORY.stream().anyMatch(line::contains));
+        return lines.stream().anyMatch(line -> OUT_OF_MEMORY.stream().anyMatch(line::contains));
     }
 
     private synchronized String found(Pattern pattern) {
