@@ -53,13 +53,15 @@ class TunerServiceTest extends ServiceContract {
         // When it is cancelled
         traffic.send(TOPICS.cancel(), "cancelled", null);
 
-        // Then the tuner is free for the next job, and of this one nothing is stored but what was to be done
+        // Then the tuner is free for the next job, and of this one nothing is stored but what was to be done and how often it was begun
         assertEquals(
                 "stopped on request",
                 traffic.await("cancelled", TOPICS.failed(), Event.Failed.class).reason());
         submit("after-cancelled", "tiny.onnx");
         traffic.await("after-cancelled", TOPICS.completed(stage()), Event.Completed.class);
-        var stored = store.list("jobs/cancelled/tune/");
+        var stored = store.list("jobs/cancelled/tune/").stream()
+                .filter(key -> !key.contains("/attempts/"))
+                .toList();
         assertTrue(stored.size() == 1 && stored.getFirst().endsWith("/order.json"), stored.toString());
     }
 
