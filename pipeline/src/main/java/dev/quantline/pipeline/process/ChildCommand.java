@@ -12,11 +12,11 @@ import java.util.stream.Stream;
 final class ChildCommand {
     /**
      * The child speaks on descriptor 3, since native code prints to 1. It ignores the signals that a terminal sends to a whole group: its
-     * parent ends it. It is the first to go when the machine runs out of memory. Its native memory is bounded by the shell, its heap by
-     * Java.
+     * parent ends it. It is the first to go when the machine runs out of memory. Its native memory is bounded by the shell, unless
+     * the machine sets a tighter bound already, its heap by Java.
      */
     private static final String SHELL = "trap '' INT TERM HUP; echo 1000 2>/dev/null >/proc/self/oom_score_adj;"
-            + " ulimit -c 0 2>/dev/null; ulimit -d \"$1\" || exit 1; shift; exec \"$@\" 3>&1 1>&2";
+            + " ulimit -c 0 2>/dev/null; ulimit -d \"$1\" 2>/dev/null; shift; exec \"$@\" 3>&1 1>&2";
 
     private static final String SPEAKS_TO = "/dev/fd/3";
     /** What the child must not read: where its parent's keys and addresses may stand. */
