@@ -53,7 +53,8 @@ class TunerServiceTest extends ServiceContract {
         // When it is cancelled
         traffic.send(TOPICS.cancel(), "cancelled", null);
 
-        // Then the tuner is free for the next job, and of this one nothing is stored but what was to be done and how often it was begun
+        // Then the tuner is free for the next job, and of this one nothing is stored but what was to be done and how
+        // often it was begun
         assertEquals(
                 "stopped on request",
                 traffic.await("cancelled", TOPICS.failed(), Event.Failed.class).reason());
