@@ -21,7 +21,7 @@ import java.util.regex.Pattern;
  * @param findings what was thrown and where, once for each place
  */
 record GuidedRun(long runs, long before, long after, long inputs, List<String> findings) {
-    private static final int MEGABYTES = 256;
+    private static final int MEGABYTES = 1024;
     private static final int MOST_FINDINGS = 20;
     private static final Pattern INITED = Pattern.compile("#\\d+\\s+INITED cov: (\\d+) ft: \\d+ corp: (\\d+)");
     private static final Pattern DONE = Pattern.compile("#(\\d+)\\s+DONE\\s+cov: (\\d+) ft: \\d+ corp: (\\d+)");

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -13,7 +14,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 /** A short guided run of every target, with a fixed seed and number of inputs: {@code ./quantline bench fuzz} is the long form. */
 class GuidedRunTest {
-    private static final int RUNS = 3000;
+    private static final int RUNS = 1000;
     private static final int SEED = 1;
     /** It takes less than ten on two cores. */
     private static final int SECONDS = 300;
@@ -21,6 +22,10 @@ class GuidedRunTest {
     @TempDir
     private Path folder;
 
+    @EnabledIfSystemProperty(
+            named = "quantline.fuzz",
+            matches = "true",
+            disabledReason = "takes minutes: run with -Dquantline.fuzz=true, or ./quantline bench fuzz")
     @ParameterizedTest
     @EnumSource
     void nothingFails(Target target) throws IOException {
