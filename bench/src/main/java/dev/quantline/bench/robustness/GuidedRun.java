@@ -11,8 +11,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * One run of <a href="https://github.com/CodeIntelligenceTesting/jazzer">Jazzer</a> on one target, in a process of its own: little
- * memory, little time for each input, and the locale of a container.
+ * One run of <a href="https://github.com/CodeIntelligenceTesting/jazzer">Jazzer</a> on one target, in a process of its own: a
+ * bounded heap, little time for each input, and the locale of a container.
  *
  * @param runs     inputs that were run
  * @param before   edges of the code that the inputs it began with reach

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import dev.quantline.pipeline.stage.JobLimit;
 import dev.quantline.pipeline.stage.OverLimit;
 import dev.quantline.pipeline.stage.ProcessDied;
+import dev.quantline.pipeline.stage.Scratch;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -11,7 +12,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Comparator;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionException;
@@ -94,11 +94,9 @@ final class ChildProcess implements AutoCloseable {
     public void close() {
         process.destroyForcibly();
         reader.interrupt();
-        try (var all = Files.walk(folder)) {
-            process.onExit().join();
-            for (var path : all.sorted(Comparator.reverseOrder()).toList()) {
-                Files.deleteIfExists(path);
-            }
+        process.onExit().join();
+        try {
+            Scratch.delete(folder);
         } catch (IOException e) {
             throw new UncheckedIOException("the folder of a process cannot be deleted: " + folder, e);
         }

@@ -13,15 +13,11 @@ public final class Activity {
 
     /** Runs a handling, which shows until it ends. */
     void during(String what, Runnable handling) {
-        var outer = handlings.put(Thread.currentThread(), new Handling(what, System.nanoTime()));
+        handlings.put(Thread.currentThread(), new Handling(what, System.nanoTime()));
         try {
             handling.run();
         } finally {
-            if (outer == null) {
-                handlings.remove(Thread.currentThread());
-            } else {
-                handlings.put(Thread.currentThread(), outer);
-            }
+            handlings.remove(Thread.currentThread());
         }
     }
 

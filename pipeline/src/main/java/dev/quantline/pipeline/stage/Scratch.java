@@ -71,7 +71,8 @@ public final class Scratch implements AutoCloseable {
         }
     }
 
-    private static void delete(Path folder) throws IOException {
+    /** Deletes a folder with all that is in it; what disappears meanwhile is fine. */
+    public static void delete(Path folder) throws IOException {
         try (var all = Files.walk(folder)) {
             for (var path : all.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);

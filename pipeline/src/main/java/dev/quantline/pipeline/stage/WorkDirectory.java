@@ -10,7 +10,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,7 +17,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.LongConsumer;
-import java.util.stream.Stream;
 
 /** A local folder for one handling: inputs come in, results go out, everything is deleted at the end. */
 final class WorkDirectory implements AutoCloseable {
@@ -100,10 +98,8 @@ final class WorkDirectory implements AutoCloseable {
 
     @Override
     public void close() {
-        try (Stream<Path> all = Files.walk(folder)) {
-            for (var path : all.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
+        try {
+            Scratch.delete(folder);
         } catch (IOException e) {
             throw new UncheckedIOException("the work folder cannot be deleted: " + folder, e);
         }
