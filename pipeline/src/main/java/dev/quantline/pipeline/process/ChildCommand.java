@@ -1,6 +1,6 @@
 package dev.quantline.pipeline.process;
 
-import dev.quantline.onnx.Limit;
+import dev.quantline.onnx.Bound;
 import dev.quantline.pipeline.stage.JobLimit;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -57,7 +57,7 @@ final class ChildCommand {
                         || option.startsWith("-X") && !option.startsWith("-Xdebug") && !option.startsWith("-Xrun")
                         || option.startsWith("-Dorg.bytedeco."));
         var limits = System.getProperties().stringPropertyNames().stream()
-                .filter(name -> name.startsWith(Limit.PROPERTIES))
+                .filter(name -> name.startsWith(Bound.PROPERTIES))
                 .sorted()
                 .map(name -> "-D" + name + "=" + System.getProperty(name));
         return Stream.concat(given, limits).toList();

@@ -1,15 +1,11 @@
 package dev.quantline.pipeline.stage;
 
 import com.sun.management.OperatingSystemMXBean;
-import dev.quantline.onnx.Limit;
+import dev.quantline.onnx.Bound;
 import java.lang.management.ManagementFactory;
-import java.util.Locale;
 
-/**
- * What one job, and one item of it, may take of a service. Set as {@link Limit} describes: by the property
- * {@code quantline.limit.NAME} of the Java virtual machine or the environment variable {@code QUANTLINE_LIMIT_NAME}.
- */
-public enum JobLimit {
+/** What one job, and one item of it, may take of a service. */
+public enum JobLimit implements Bound {
     /** Bytes of memory of the process that an item runs in; by default four fifths of the machine's, or of the container's. */
     ITEM_MEMORY(memory() / 5 * 4),
     /** Seconds of one item, or of one time slice of it. */
@@ -35,23 +31,9 @@ public enum JobLimit {
         this.standard = standard;
     }
 
-    /** The limit in force. @throws dev.quantline.onnx.BadInput when what was set is no whole number above 0 */
-    public long value() {
-        return Limit.stated(setting(), standard);
-    }
-
-    /** The system property that sets it. */
-    public String property() {
-        return Limit.PROPERTIES + setting();
-    }
-
-    /** What a refusal says of a limit: its value, and how to set another. */
-    public String words() {
-        return "the limit is " + value() + " (" + property() + ")";
-    }
-
-    private String setting() {
-        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    @Override
+    public long standard() {
+        return standard;
     }
 
     private static long memory() {
