@@ -13,6 +13,8 @@ public enum Limit implements Bound {
     NESTING(8),
     /** Elements of one tensor whose size is given by a constant of the model. */
     ELEMENTS(1 << 27),
+    /** Samples of a data set, all its files together. */
+    SAMPLES(1 << 24),
     /** Bytes of one sample of a data file: a megabyte of archive can expand a thousandfold. */
     ROW(1 << 28),
     /** Strides, kernel sizes, groups and other counts in an attribute of a convolution or a pooling. */

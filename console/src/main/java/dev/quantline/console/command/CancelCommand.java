@@ -27,9 +27,7 @@ final class CancelCommand implements Callable<Integer> {
             json.print(
                     new Answer(job.id(), job.state(), stops),
                     () -> System.out.println(
-                            stops
-                                    ? id + " will stop after the current piece of work"
-                                    : id + " is not running; its state is " + job.state()));
+                            stops ? id + " is being stopped" : id + " is not running; its state is " + job.state()));
             return ExitCode.DONE;
         }
     }

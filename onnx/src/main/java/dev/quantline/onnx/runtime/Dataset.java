@@ -4,6 +4,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ClosestName;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.Limit;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -67,9 +68,14 @@ public final class Dataset implements AutoCloseable {
         var files = new ArrayList<Npz>();
         var dataset = new Dataset(files, paths, constants);
         try {
+            long samples = 0;
             for (var path : paths) {
                 files.add(Npz.open(path));
-                dataset.check(files.getLast(), path);
+                samples += dataset.check(files.getLast(), path);
+                if (samples > Limit.SAMPLES.value()) {
+                    throw new BadInput("%s brings the data set to %d samples: %s"
+                            .formatted(path.getFileName(), samples, Limit.SAMPLES.words()));
+                }
             }
             return dataset;
         } catch (RuntimeException | IOException e) {
@@ -78,7 +84,8 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
-    private void check(Npz file, Path path) {
+    /** How many samples the file has. */
+    private long check(Npz file, Path path) {
         if (!file.headers().keySet().equals(files.getFirst().headers().keySet())) {
             throw new BadInput(path.getFileName() + " has the arrays "
                     + file.headers().keySet() + ", but " + paths.getFirst().getFileName() + " has "
@@ -107,6 +114,7 @@ public final class Dataset implements AutoCloseable {
             throw new BadInput(path.getFileName() + ": array 'targets' has " + targets.rows() + " rows, but there are "
                     + rows + " samples");
         }
+        return rows;
     }
 
     private static void checkTarget(Npz file, Path path, String name, long wanted, String rule) {

@@ -30,8 +30,9 @@ import java.util.function.Function;
 
 /** A model loaded into ONNX Runtime. Not thread-safe: closing frees native memory. */
 public final class Session implements AutoCloseable {
+    /** An error comes as an exception; in ONNX Runtime's log on standard error, names of the model could steer a terminal. */
     private static final OrtEnvironment ENVIRONMENT =
-            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
+            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
 
     /** Above this many bytes, ONNX Runtime reads constants in place instead of from a serialized copy. */
     private static final long LARGEST_COPIED = 256L << 20;

@@ -1,6 +1,7 @@
 package dev.quantline.onnx.runtime;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.onnx.Limit;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,6 +38,21 @@ class DatasetTest {
     private String refusal(Path... files) {
         return assertThrows(BadInput.class, () -> Dataset.open(List.of(files)).close())
                 .getMessage();
+    }
+
+    @Test
+    void theSamplesOfAllFilesTogetherAreLimited() throws IOException {
+        var files = List.of(
+                write("a.npz", Map.of("ids", counting(0, 3, 1))), write("b.npz", Map.of("ids", counting(3, 4, 1))));
+        System.setProperty(Limit.SAMPLES.property(), "6");
+
+        try {
+            assertEquals(
+                    "b.npz brings the data set to 7 samples: the limit is 6 (quantline.limit.samples)",
+                    refusal(files.toArray(Path[]::new)));
+        } finally {
+            System.clearProperty(Limit.SAMPLES.property());
+        }
     }
 
     @Test
