@@ -45,7 +45,8 @@ public final class Admission {
         var id = JobRequest.isId(stated) ? stated : idIfAbsent;
         LOG.infof("request %s refused: %s", id, reason.getMessage());
         tools.metrics().failed(retryable ? "limit" : "input");
-        tools.sink().publish(new Event.Failed(id, "submit", reason.getMessage(), retryable));
+        tools.attempts()
+                .run(() -> tools.sink().publish(new Event.Failed(id, "submit", reason.getMessage(), retryable)));
         return Optional.empty();
     }
 

@@ -92,8 +92,18 @@ final class Failures {
         }
     }
 
-    /** A job whose results are there cannot fail any more, whatever somebody sends. */
+    /** Where the store is what is missing, the failure is told, though nobody will remember it. */
     private void say(Event.Failed failed, Optional<String> hash) {
+        try {
+            tools.attempts().run(() -> sayAndRemember(failed, hash));
+        } catch (StoreUnavailable away) {
+            LOG.warnf("told, but not stored: %s: %s", failed.reason(), away.getMessage());
+            tools.attempts().run(() -> tools.sink().publish(failed));
+        }
+    }
+
+    /** A job whose results are there cannot fail any more, whatever somebody sends. */
+    private void sayAndRemember(Event.Failed failed, Optional<String> hash) {
         if (records.delivered(failed.job())) {
             LOG.warnf("%s is done, and this no failure of it: %s", failed.job(), failed.reason());
             return;

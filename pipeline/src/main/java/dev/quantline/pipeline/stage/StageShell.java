@@ -39,34 +39,38 @@ public final class StageShell {
      * @param sinceMillis when that was said, milliseconds since the epoch
      */
     public void start(String job, Optional<ObjectRef> previous, long sinceMillis) {
-        failures.guard(job, Optional.empty(), () -> {
-            if (records.cancelled(job)) {
-                return;
-            }
-            var order = planner.order(request(job), previous, sinceMillis);
-            var earlierFailure = failures.known(job, order.hash());
-            if (earlierFailure.isPresent()) {
-                tools.sink().publish(earlierFailure.get());
-                return;
-            }
-            var stored = records.stored(order);
-            for (var item = 0; item < stored.size(); item++) {
-                if (!stored.get(item)) {
-                    tools.sink().publish(new Event.Work(job, stage.name(), order.hash(), item, 0));
-                }
-            }
-            if (!stored.contains(false)) {
-                complete(order);
-            }
-        });
+        failures.guard(job, Optional.empty(), () -> begin(job, previous, sinceMillis));
     }
 
     /** The previous stage is done. */
     public void start(Event.Completed previous, long sinceMillis) {
-        if (!records.isManifest(previous)) {
-            throw new StrayRecord(previous.manifest() + " is no result of " + previous.job());
+        failures.guard(previous.job(), Optional.empty(), () -> {
+            if (!records.isManifest(previous)) {
+                throw new StrayRecord(previous.manifest() + " is no result of " + previous.job());
+            }
+            begin(previous.job(), Optional.of(previous.manifest()), sinceMillis);
+        });
+    }
+
+    private void begin(String job, Optional<ObjectRef> previous, long sinceMillis) throws IOException {
+        if (records.cancelled(job)) {
+            return;
         }
-        start(previous.job(), Optional.of(previous.manifest()), sinceMillis);
+        var order = planner.order(request(job), previous, sinceMillis);
+        var earlierFailure = failures.known(job, order.hash());
+        if (earlierFailure.isPresent()) {
+            tools.sink().publish(earlierFailure.get());
+            return;
+        }
+        var stored = records.stored(order);
+        for (var item = 0; item < stored.size(); item++) {
+            if (!stored.get(item)) {
+                tools.sink().publish(new Event.Work(job, stage.name(), order.hash(), item, 0));
+            }
+        }
+        if (!stored.contains(false)) {
+            complete(order);
+        }
     }
 
     /** An item, or a time slice of one, is to be done. */

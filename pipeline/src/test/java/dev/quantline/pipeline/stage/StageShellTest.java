@@ -2,6 +2,7 @@ package dev.quantline.pipeline.stage;
 
 import dev.quantline.embedded.StoreKeys;
 import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreUnavailable;
@@ -10,10 +11,10 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -154,21 +155,56 @@ class StageShellTest extends StageShellFixture {
     }
 
     @Test
-    void anUnreachableStoreIsRetryable() {
+    void anUnreachableStoreIsToldAndRetryable() {
         submit("i", "1");
-        var away = new StageDependencies(
-                new Store(RealStore.settings(
-                        URI.create("http://127.0.0.1:1"), new StoreKeys("any", "any"), 1, folder.resolve("cache"))),
-                new Recorder(),
-                tools.metrics(),
-                RetryPolicy.once(),
-                folder.resolve("scratch"),
-                0,
-                "1",
-                new Activity());
 
-        assertThrows(StoreUnavailable.class, () -> new StageShell(stage, away).start("i", Optional.empty(), 0));
-        assertFalse(published.stream().anyMatch(event -> event instanceof Event.Completed));
+        assertThrows(StoreUnavailable.class, () -> away(RetryPolicy.once()).start("i", Optional.empty(), 0));
+
+        assertTrue(published.removeLast() instanceof Event.Failed failed && failed.retryable(), all.toString());
+    }
+
+    @Test
+    void whateverAsksTheStoreIsTriedAgain() {
+        submit("k", "1");
+        deliver(new Random(0));
+        var completed = completed("k");
+        var hash = completed.manifest().key().split("/")[3];
+        var tries = new AtomicInteger();
+        var away = away(_ -> {
+            tries.incrementAndGet();
+            throw new StoreUnavailable("still away", null);
+        });
+
+        var handlings = List.<Runnable>of(
+                () -> away.start("k", Optional.empty(), 0),
+                () -> away.start(completed, 0),
+                () -> away.work(new Event.Work("k", StageName.PROFILE, hash, 0, 0)),
+                () -> away.workDone(new Event.WorkDone("k", StageName.PROFILE, hash, 0)));
+
+        for (var handling : handlings) {
+            tries.set(0);
+            assertThrows(RuntimeException.class, handling::run);
+            assertTrue(tries.get() > 0, "asked outside of the attempts");
+        }
+    }
+
+    /** A shell whose store does not answer. */
+    private StageShell away(RetryPolicy attempts) {
+        return new StageShell(
+                stage,
+                new StageDependencies(
+                        new Store(RealStore.settings(
+                                URI.create("http://127.0.0.1:1"),
+                                new StoreKeys("any", "any"),
+                                1,
+                                folder.resolve("cache"))),
+                        new Recorder(),
+                        tools.metrics(),
+                        attempts,
+                        folder.resolve("scratch"),
+                        0,
+                        "1",
+                        new Activity()));
     }
 
     @Test
