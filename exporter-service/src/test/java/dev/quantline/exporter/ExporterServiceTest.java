@@ -259,7 +259,9 @@ class ExporterServiceTest extends ServiceContract {
         submit("traced", "tiny.onnx");
         traffic.await("traced", TOPICS.completed(StageName.EXPORT), Event.Completed.class);
 
-        var traces = Stream.concat(Stream.of(StageName.values()).map(TOPICS::completed), Stream.of(TOPICS.workDone()))
+        var traces = Stream.concat(
+                        Stream.of(StageName.values()).map(TOPICS::completed),
+                        Stream.of(StageName.values()).map(TOPICS::workDone))
                 .map(topic -> traffic.await(topic, record -> Arrays.equals(record.key(), "traced".getBytes())))
                 .map(record ->
                         new String(record.headers().lastHeader("traceparent").value()).split("-")[1])

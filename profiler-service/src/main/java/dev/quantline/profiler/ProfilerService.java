@@ -3,8 +3,11 @@ package dev.quantline.profiler;
 import dev.quantline.pipeline.service.StageService;
 import dev.quantline.pipeline.service.StageServices;
 import io.smallrye.reactive.messaging.annotations.Blocking;
+import io.smallrye.reactive.messaging.kafka.KafkaRecord;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.concurrent.CompletionStage;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.eclipse.microprofile.reactive.messaging.Acknowledgment;
 import org.eclipse.microprofile.reactive.messaging.Incoming;
 
 /** The profiler's channels. As the first stage, it also accepts jobs and stops them. */
@@ -29,9 +32,9 @@ public class ProfilerService {
     }
 
     @Incoming("profiler-work")
-    @Blocking(value = "quantline-work", ordered = false)
-    void work(ConsumerRecord<byte[], byte[]> record) {
-        service.work(record);
+    @Acknowledgment(Acknowledgment.Strategy.MANUAL)
+    CompletionStage<Void> work(KafkaRecord<byte[], byte[]> item) {
+        return service.queued(item);
     }
 
     @Incoming("profiler-work-done")

@@ -6,17 +6,19 @@ import java.util.Optional;
 
 /** The four stages in the order a job passes them. */
 public enum StageName {
-    PROFILE("profile", "profiled"),
-    CALIBRATE("calibrate", "calibrated"),
-    TUNE("tune", "tuned"),
-    EXPORT("export", "exported");
+    PROFILE("profile", "profiled", "profiler"),
+    CALIBRATE("calibrate", "calibrated", "calibrator"),
+    TUNE("tune", "tuned", "tuner"),
+    EXPORT("export", "exported", "exporter");
 
     private final String verb;
     private final String completed;
+    private final String service;
 
-    StageName(String verb, String completed) {
+    StageName(String verb, String completed, String service) {
         this.verb = verb;
         this.completed = completed;
+        this.service = service;
     }
 
     /** As in {@code jobs/<id>/profile/…} and in the report. */
@@ -28,6 +30,11 @@ public enum StageName {
     /** As in the topic {@code quantline.profiled} and the type {@code dev.quantline.profiled.v1}. */
     public String completed() {
         return completed;
+    }
+
+    /** Who does it, as in the consumer group {@code quantline.profiler-work}. */
+    public String service() {
+        return service;
     }
 
     /** The stage whose completion triggers this one; the first is triggered by the job itself. */

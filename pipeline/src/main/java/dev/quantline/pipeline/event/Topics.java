@@ -1,6 +1,8 @@
 package dev.quantline.pipeline.event;
 
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.stream.Stream;
 
 /**
@@ -39,12 +41,14 @@ public record Topics(String prefix) {
         return prefix + "dead-letter";
     }
 
-    public String work() {
-        return prefix + "work";
+    /** Items of a stage that are to be done, {@code quantline.profile.work} for instance. */
+    public String work(StageName stage) {
+        return prefix + stage.verb() + ".work";
     }
 
-    public String workDone() {
-        return prefix + "work-done";
+    /** Items of a stage that are stored. */
+    public String workDone(StageName stage) {
+        return prefix + stage.verb() + ".work-done";
     }
 
     /** The topic an event is published on. */
@@ -54,16 +58,32 @@ public record Topics(String prefix) {
             case Event.Progress _ -> progress();
             case Event.Failed _ -> failed();
             case Event.Cancel _ -> cancel();
-            case Event.Work _ -> work();
-            case Event.WorkDone _ -> workDone();
+            case Event.Work work -> work(work.stage());
+            case Event.WorkDone done -> workDone(done.stage());
         };
+    }
+
+    /** The consumer groups of all services, each with the topic that it reads. */
+    public SequencedMap<String, String> groups() {
+        var groups = new LinkedHashMap<String, String>();
+        for (var stage : StageName.values()) {
+            var group = prefix + stage.service() + "-";
+            stage.before().ifPresentOrElse(before -> groups.put(group + before.completed(), completed(before)), () -> {
+                groups.put(group + "jobs", jobs());
+                groups.put(group + "cancel", cancel());
+            });
+            groups.put(group + "work", work(stage));
+            groups.put(group + "work-done", workDone(stage));
+        }
+        return groups;
     }
 
     /** Every topic, in a fixed order. */
     public List<String> all() {
         return Stream.concat(
-                        Stream.of(jobs(), progress(), failed(), cancel(), deadLetter(), work(), workDone()),
-                        Stream.of(StageName.values()).map(this::completed))
+                        Stream.of(jobs(), progress(), failed(), cancel(), deadLetter()),
+                        Stream.of(StageName.values())
+                                .flatMap(stage -> Stream.of(completed(stage), work(stage), workDone(stage))))
                 .toList();
     }
 }

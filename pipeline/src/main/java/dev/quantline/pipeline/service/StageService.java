@@ -2,28 +2,35 @@ package dev.quantline.pipeline.service;
 
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.EventCodec;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Unreadable;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Admission;
 import dev.quantline.pipeline.stage.JobLimit;
 import dev.quantline.pipeline.stage.StageShell;
 import dev.quantline.quantize.settings.Hashes;
+import io.smallrye.reactive.messaging.kafka.KafkaRecord;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.function.Function;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * A stage behind its Kafka records. A method that returns has handled its record; one that throws leaves it to the dead-letter topic.
- * Work of other stages is skipped; only the first stage puts unreadable records aside.
  */
 public final class StageService {
     private static final int ID_DIGITS = 12;
     private final StageShell shell;
     private final Admission admission;
 
-    StageService(StageShell shell, Admission admission) {
+    private final WorkQueue queue;
+
+    StageService(StageShell shell, Admission admission, WorkQueue queue) {
         this.shell = shell;
         this.admission = admission;
+        this.queue = queue;
     }
 
     /** A job request: of the first stage only. */
@@ -52,33 +59,28 @@ public final class StageService {
         }
     }
 
-    /** An item of some stage is to be done. */
-    public void work(ConsumerRecord<byte[], byte[]> record) {
-        shared(record, Event.Work.class)
-                .filter(work -> work.stage() == shell.name())
-                .ifPresent(shell::work);
+    /** An item of this stage is to be done, as soon as it is its job's turn. The message is acknowledged when it is done. */
+    public CompletionStage<Void> queued(KafkaRecord<byte[], byte[]> item) {
+        queue.add(item, this::work);
+        return CompletableFuture.completedStage(null);
     }
 
-    /** An item of some stage is stored. */
+    private void work(ConsumerRecord<byte[], byte[]> record) {
+        shell.work(own(record, Event.Work.class, Event.Work::stage));
+    }
+
+    /** An item of this stage is stored. */
     public void workDone(ConsumerRecord<byte[], byte[]> record) {
-        shared(record, Event.WorkDone.class)
-                .filter(done -> done.stage() == shell.name())
-                .ifPresent(shell::workDone);
+        shell.workDone(own(record, Event.WorkDone.class, Event.WorkDone::stage));
     }
 
-    private <E extends Event> Optional<E> shared(ConsumerRecord<byte[], byte[]> record, Class<E> kind) {
-        try {
-            var event = EventCodec.decode(value(record));
-            if (!kind.isInstance(event)) {
-                throw new Unreadable("not what " + record.topic() + " carries: " + event);
-            }
-            return Optional.of(kind.cast(event));
-        } catch (Unreadable e) {
-            if (shell.name().before().isEmpty()) {
-                throw e;
-            }
-            return Optional.empty();
+    private <E extends Event> E own(
+            ConsumerRecord<byte[], byte[]> record, Class<E> kind, Function<E, StageName> stage) {
+        var event = EventCodec.decode(value(record));
+        if (!kind.isInstance(event) || stage.apply(kind.cast(event)) != shell.name()) {
+            throw new Unreadable("not what " + record.topic() + " carries: " + event);
         }
+        return kind.cast(event);
     }
 
     /** The key, or else a name that a second delivery of the record gets as well. */

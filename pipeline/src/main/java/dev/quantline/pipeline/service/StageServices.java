@@ -29,6 +29,7 @@ public class StageServices {
     private final ChildProcesses children;
     private final Activity activity;
     private final Scratch scratch;
+    private final WorkQueue queue;
     private final String version;
 
     StageServices(
@@ -40,6 +41,7 @@ public class StageServices {
             ChildProcesses children,
             Activity activity,
             Scratch scratch,
+            WorkQueue queue,
             @ConfigProperty(name = "quantline.version") String version) {
         this.store = store;
         this.sink = sink;
@@ -49,6 +51,7 @@ public class StageServices {
         this.children = children;
         this.activity = activity;
         this.scratch = scratch;
+        this.queue = queue;
         this.version = version;
     }
 
@@ -69,6 +72,6 @@ public class StageServices {
                 work.memoryBytes(),
                 version,
                 activity);
-        return new StageService(new StageShell(stage, tools), new Admission(tools));
+        return new StageService(new StageShell(stage, tools), new Admission(tools), queue);
     }
 }

@@ -12,9 +12,13 @@ public interface TopicsConfig {
     @WithDefault(Topics.DEFAULT_PREFIX)
     String prefix();
 
-    /** Partitions of a topic that is created because it is missing: how many replicas can share one job. */
+    /** Partitions of a topic that is created because it is missing. */
     @WithDefault("8")
     int partitions();
+
+    /** The same of a stage's topic of work: at most so many replicas of the stage have something to do. */
+    @WithDefault("64")
+    int workPartitions();
 
     /** How long a topic that is created because it is missing keeps its records. */
     @WithDefault("7d")

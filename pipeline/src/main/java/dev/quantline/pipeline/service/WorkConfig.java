@@ -28,6 +28,20 @@ public interface WorkConfig {
     @WithDefault("true")
     boolean isolated();
 
+    /** Items under way at the same time in one process, over all stages that run in it; an item uses every core. */
+    @WithDefault("1")
+    int itemsAtOnce();
+
+    /**
+     * How long another replica waits for the item under way when it takes over the item's partition, so that it need not do the item again.
+     */
+    @WithDefault("2m")
+    Duration handOver();
+
+    /** How long a process that is stopped waits for the item under way; an item cut short is delivered again. */
+    @WithDefault("10s")
+    Duration farewell();
+
     /** The service counts as dead when what it has in hand has not moved for so long. */
     @WithDefault("30m")
     Duration stuckAfter();

@@ -53,12 +53,14 @@ class StageServiceTest {
         @Override
         public Map<String, String> getConfigOverrides() {
             var config = new HashMap<>(Map.of("quantline.test.sum", "true", "quantline.topics.partitions", "3"));
-            for (var topic : List.of("jobs", "cancel", "work", "work-done")) {
-                var channel = "mp.messaging.incoming.sum-" + topic;
+            for (var topic : List.of("jobs", "cancel", "profile.work", "profile.work-done")) {
+                var name = "sum-" + topic.replace("profile.", "");
+                var channel = "mp.messaging.incoming." + name;
                 config.put(channel + ".connector", "smallrye-kafka");
                 config.put(channel + ".topic", "quantline." + topic);
-                config.put(channel + ".group.id", "quantline.sum-" + topic);
+                config.put(channel + ".group.id", "quantline." + name);
             }
+            config.put("mp.messaging.incoming.sum-work.consumer-rebalance-listener.name", "quantline-work");
             return config;
         }
     }
@@ -130,7 +132,7 @@ class StageServiceTest {
     void whatCannotBeReadIsPutAsideAsItCame() {
         var rubbish = new byte[] {(byte) 0xff, 0, 7};
         traffic.send(TOPICS.jobs(), null, rubbish);
-        traffic.send(TOPICS.work(), "k", "{}".getBytes());
+        traffic.send(TOPICS.work(StageName.PROFILE), "k", "{}".getBytes());
         submit("sum-f", "1");
 
         var job = traffic.await(TOPICS.deadLetter(), record -> Arrays.equals(rubbish, record.value()));
@@ -152,17 +154,34 @@ class StageServiceTest {
         var real = completed.manifest().key().split("/")[3];
 
         var hostile = List.of(
-                new Hostile(TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, hash, 0, 0), "no such work"),
-                new Hostile(TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, real, 7, 0), "no such item"),
                 new Hostile(
-                        TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, real, -1, 0), "no such item"),
-                new Hostile(TOPICS.work(), new Event.Work("sum-victim", StageName.PROFILE, real, 0, 9), "no such item"),
-                new Hostile(TOPICS.work(), new Event.Work("nobody", StageName.PROFILE, real, 0, 0), "no such work"),
+                        TOPICS.work(StageName.PROFILE),
+                        new Event.Work("sum-victim", StageName.PROFILE, hash, 0, 0),
+                        "no such work"),
                 new Hostile(
-                        TOPICS.workDone(),
+                        TOPICS.work(StageName.PROFILE),
+                        new Event.Work("sum-victim", StageName.PROFILE, real, 7, 0),
+                        "no such item"),
+                new Hostile(
+                        TOPICS.work(StageName.PROFILE),
+                        new Event.Work("sum-victim", StageName.PROFILE, real, -1, 0),
+                        "no such item"),
+                new Hostile(
+                        TOPICS.work(StageName.PROFILE),
+                        new Event.Work("sum-victim", StageName.PROFILE, real, 0, 9),
+                        "no such item"),
+                new Hostile(
+                        TOPICS.work(StageName.PROFILE),
+                        new Event.Work("nobody", StageName.PROFILE, real, 0, 0),
+                        "no such work"),
+                new Hostile(
+                        TOPICS.workDone(StageName.PROFILE),
                         new Event.WorkDone("sum-victim", StageName.PROFILE, hash, 0),
                         "no such work"),
-                new Hostile(TOPICS.work(), new Event.Cancel("sum-victim"), "not what quantline.work carries"));
+                new Hostile(
+                        TOPICS.work(StageName.PROFILE),
+                        new Event.Cancel("sum-victim"),
+                        "not what quantline.profile.work carries"));
         hostile.forEach(record -> traffic.send(record.topic(), "hostile", EventCodec.encode(record.event())));
         var texts = Map.of(
                 "future", new String(EventCodec.encode(hostile.getFirst().event())).replace(".v1", ".v2"),
@@ -172,7 +191,7 @@ class StageServiceTest {
                 "nested", "[".repeat(100_000),
                 "nested object", "{\"a\":".repeat(5_000),
                 "long", "{\"id\":\"" + "x".repeat(900_000) + "\"}");
-        texts.forEach((key, text) -> traffic.send(TOPICS.work(), key, text.getBytes()));
+        texts.forEach((key, text) -> traffic.send(TOPICS.work(StageName.PROFILE), key, text.getBytes()));
         submit("sum-after", "5");
 
         for (var record : hostile) {

@@ -3,8 +3,11 @@ package dev.quantline.pipeline.service;
 import dev.quantline.pipeline.stage.SumStage;
 import io.quarkus.arc.properties.IfBuildProperty;
 import io.smallrye.common.annotation.Blocking;
+import io.smallrye.reactive.messaging.kafka.KafkaRecord;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.util.concurrent.CompletionStage;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.eclipse.microprofile.reactive.messaging.Acknowledgment;
 import org.eclipse.microprofile.reactive.messaging.Incoming;
 
 /** The first stage of {@link StageServiceTest} as a service; absent from the tests that build on this module's. */
@@ -35,9 +38,9 @@ public class SumChannels {
     }
 
     @Incoming("sum-work")
-    @io.smallrye.reactive.messaging.annotations.Blocking(value = "quantline-work", ordered = false)
-    void work(ConsumerRecord<byte[], byte[]> record) {
-        service.work(record);
+    @Acknowledgment(Acknowledgment.Strategy.MANUAL)
+    CompletionStage<Void> work(KafkaRecord<byte[], byte[]> item) {
+        return service.queued(item);
     }
 
     @Incoming("sum-work-done")
