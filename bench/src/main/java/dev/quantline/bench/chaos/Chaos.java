@@ -4,7 +4,6 @@ import dev.quantline.embedded.Broker;
 import dev.quantline.embedded.ObjectServer;
 import dev.quantline.quantize.settings.Hashes;
 import java.io.IOException;
-import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -73,9 +72,9 @@ public final class Chaos {
             return;
         }
         var settings = Settings.of(arguments);
-        build();
+        var root = Packaged.root();
         var folder = Files.createTempDirectory("chaos");
-        try (var cluster = new Cluster(root(), folder);
+        try (var cluster = new Cluster(root, folder);
                 var ledger = new Ledger(cluster.bootstrapServers())) {
             SmallJobs.storeInputs(cluster.store(), settings.jobs(), folder);
             var verdict = new Chaos(cluster, ledger, settings).run();
@@ -94,38 +93,6 @@ public final class Chaos {
                 : ObjectServer.start(folder, port, Cluster.keys(folder.getParent()));
         Thread.currentThread().join();
         server.close();
-    }
-
-    private static Path root() throws URISyntaxException {
-        var classes = Path.of(
-                Chaos.class.getProtectionDomain().getCodeSource().getLocation().toURI());
-        return classes.getParent().getParent().getParent();
-    }
-
-    private static void build() throws Exception {
-        var root = root();
-        if (Cluster.SERVICES.stream().allMatch(name -> Files.exists(Cluster.jar(root, name)))) {
-            return;
-        }
-        System.err.println("quantline: packaging the services");
-        var modules = String.join(
-                ",", Cluster.SERVICES.stream().map(name -> name + "-service").toList());
-        int status = new ProcessBuilder(
-                        root.resolve("quantline").toString(),
-                        "mvn",
-                        "-q",
-                        "-B",
-                        "-pl",
-                        modules,
-                        "-am",
-                        "package",
-                        "-DskipTests")
-                .inheritIO()
-                .start()
-                .waitFor();
-        if (status != 0) {
-            throw new IOException("the services cannot be packaged");
-        }
     }
 
     private Verdict run() throws Exception {

@@ -134,13 +134,8 @@ final class Cluster implements AutoCloseable {
                 "-Dmp.messaging.connector.smallrye-kafka.heartbeat.interval.ms=2000",
                 "-Dquarkus.http.port=" + freePort(),
                 "-jar",
-                jar(root, name).toString()));
+                Packaged.jar(root, name).toString()));
         return command;
-    }
-
-    /** Of a packaged service. */
-    static Path jar(Path root, String name) {
-        return root.resolve(Path.of(name + "-service", "target", "quarkus-app", "quarkus-run.jar"));
     }
 
     private static void awaitPort(int port) throws IOException {
