@@ -1,5 +1,6 @@
 package dev.quantline.bench.chaos;
 
+import dev.quantline.bench.robustness.Options;
 import dev.quantline.embedded.Broker;
 import dev.quantline.embedded.ObjectServer;
 import dev.quantline.quantize.settings.Hashes;
@@ -38,25 +39,19 @@ public final class Chaos {
     private final List<String> extras = new ArrayList<>();
     private long lastLine;
 
-    private record Settings(int jobs, double minutes, int kills, long seed) {
+    private record Settings(int jobs, int minutes, int kills, long seed) {
         static Settings of(String... arguments) {
-            var given = new LinkedHashMap<>(Map.of("--jobs", "40", "--minutes", "8", "--kills", "200", "--seed", "1"));
-            for (int i = 0; i < arguments.length; i += 2) {
-                if (i + 1 == arguments.length || given.replace(arguments[i], arguments[i + 1]) == null) {
-                    throw new IllegalArgumentException(
-                            "not an argument with a value: " + arguments[i] + "; there are " + given.keySet());
-                }
-            }
+            var options = new Options(List.of("--jobs", "--minutes", "--kills", "--seed"), arguments);
             return new Settings(
-                    Integer.parseInt(given.get("--jobs")),
-                    Double.parseDouble(given.get("--minutes")),
-                    Integer.parseInt(given.get("--kills")),
-                    Long.parseLong(given.get("--seed")));
+                    options.number("jobs", 40),
+                    options.number("minutes", 8),
+                    options.number("kills", 200),
+                    options.number("seed", 1));
         }
 
         /** From fault to fault on average. */
         double pauseMillis() {
-            return minutes * 60_000 * SHARE_OF_KILLS / kills;
+            return 60_000 * SHARE_OF_KILLS * minutes / kills;
         }
     }
 

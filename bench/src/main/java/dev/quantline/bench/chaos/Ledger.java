@@ -34,6 +34,9 @@ final class Ledger implements AutoCloseable {
     /** By job, why it ended without a result. */
     private final Map<String, Event.Failed> failures = new ConcurrentHashMap<>();
 
+    /** By job and stage. */
+    private final Map<String, Event.Seconds> seconds = new ConcurrentHashMap<>();
+
     private final List<Long> moves = new ArrayList<>();
     private final AtomicInteger resubmitted = new AtomicInteger();
     private final Thread reader;
@@ -97,6 +100,11 @@ final class Ledger implements AutoCloseable {
         return Optional.ofNullable(failures.get(id));
     }
 
+    /** Where the time of a stage of a job went, when it is done. */
+    Optional<Event.Seconds> seconds(String id, StageName stage) {
+        return Optional.ofNullable(seconds.get(id + "/" + stage.verb()));
+    }
+
     int resubmitted() {
         return resubmitted.get();
     }
@@ -133,6 +141,9 @@ final class Ledger implements AutoCloseable {
     }
 
     private void note(Event event) {
+        if (event instanceof Event.Completed done) {
+            seconds.put(done.job() + "/" + done.stage().verb(), done.seconds());
+        }
         switch (event) {
             case Event.Completed done
             when done.stage() == StageName.EXPORT -> {

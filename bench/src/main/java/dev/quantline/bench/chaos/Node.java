@@ -33,6 +33,11 @@ final class Node {
         return process != null && process.isAlive();
     }
 
+    /** Of the run under way. */
+    synchronized long pid() {
+        return process.pid();
+    }
+
     /** {@code kill -9}, and returns when the process is gone. */
     synchronized void kill() {
         if (process != null) {

@@ -26,7 +26,7 @@ final class SmallJobs {
     /** Enough for two items of profiling. */
     private static final int SAMPLES = 300;
 
-    private static final List<String> RECIPES = List.of(
+    static final List<String> RECIPES = List.of(
             "\"int8\"", "\"w8a8-fast\"", "{\"preset\":\"w4a4\",\"tune\":{\"training\":{\"steps\":5}}}", "\"mixed\"");
 
     private SmallJobs() {}
@@ -45,14 +45,19 @@ final class SmallJobs {
 
     /** The request of one job; the same under another id gives the same model. */
     static byte[] request(String id, int job) throws IOException {
+        return request(id, "inputs/" + job + ".onnx", "inputs/data.npz", job);
+    }
+
+    /** @param model and data are keys in the store */
+    static byte[] request(String id, String model, String data, int job) throws IOException {
         JsonNode recipe = Json.MAPPER.readTree(RECIPES.get(job % RECIPES.size()).getBytes(StandardCharsets.UTF_8));
         return Json.bytes(Map.of(
                 "id",
                 id,
                 "model",
-                "s3://quantline/inputs/" + job + ".onnx",
+                "s3://quantline/" + model,
                 "calibration",
-                "s3://quantline/inputs/data.npz",
+                "s3://quantline/" + data,
                 "recipe",
                 recipe));
     }

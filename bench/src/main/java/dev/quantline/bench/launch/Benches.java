@@ -7,6 +7,7 @@ import dev.quantline.bench.calibrate.Clipping;
 import dev.quantline.bench.calibrate.ProfilingMemory;
 import dev.quantline.bench.calibrate.StoredWeights;
 import dev.quantline.bench.chaos.Chaos;
+import dev.quantline.bench.chaos.Soak;
 import dev.quantline.bench.export.BertBase;
 import dev.quantline.bench.export.Convolutions;
 import dev.quantline.bench.export.LargeModel;
@@ -121,7 +122,12 @@ public final class Benches {
                     Chaos.class,
                     Chaos::main,
                     "[--jobs N] [--minutes M] [--kills K] [--seed S]",
-                    "small jobs while services, broker and store are killed: none may be lost or come out differently"));
+                    "small jobs while services, broker and store are killed: none may be lost or come out differently"),
+            new Bench(
+                    Soak.class,
+                    Soak::main,
+                    "[--jobs N] [--mutants M] [--batch B] [--seed S]",
+                    "many small jobs, and mutants between them: memory, time between the stages, and what becomes of each"));
 
     private Benches() {}
 

@@ -24,11 +24,6 @@ public final class Mutants {
 
     private Mutants() {}
 
-    /** Makes an input wrong. */
-    private interface Mutator {
-        byte[] mutated(byte[] input, Choices choices);
-    }
-
     /**
      * What became of all mutants of a kind.
      *
@@ -63,7 +58,6 @@ public final class Mutants {
 
     /** Makes and judges mutants of the inputs kept for a target, models or archives. */
     static Tally of(Target target, int count, long seed) throws IOException {
-        Mutator mutator = target == Target.ARCHIVE ? ArchiveMutator::mutated : Mutants::model;
         var originals = Kept.good(target);
         var kinds = new EnumMap<Verdict.Kind, Integer>(Verdict.Kind.class);
         var reasons = new TreeMap<String, Integer>();
@@ -71,8 +65,7 @@ public final class Mutants {
         long start = System.nanoTime();
         try (var trial = Trial.of(target)) {
             for (int i = 0; i < count; i++) {
-                var choices = new Choices(new SplittableRandom(seed * 1_000_003 + i));
-                var mutant = mutator.mutated(choices.of(originals), choices);
+                var mutant = mutant(target, originals, seed, i);
                 var verdict = trial.judge(mutant);
                 kinds.merge(verdict.kind(), 1, Integer::sum);
                 if (verdict.kind() == Verdict.Kind.REFUSED) {
@@ -90,6 +83,22 @@ public final class Mutants {
         }
         return new Tally(
                 target, count, kinds, reasons, List.copyOf(failed.values()), (System.nanoTime() - start) / 1e9);
+    }
+
+    /** A model that has been made wrong; the same for the same numbers. */
+    public static byte[] model(long seed, int index) throws IOException {
+        return mutant(Target.MODEL, Kept.good(Target.MODEL), seed, index);
+    }
+
+    /** The same of an archive. */
+    public static byte[] archive(long seed, int index) throws IOException {
+        return mutant(Target.ARCHIVE, Kept.good(Target.ARCHIVE), seed, index);
+    }
+
+    private static byte[] mutant(Target target, List<byte[]> originals, long seed, int index) {
+        var choices = new Choices(new SplittableRandom(seed * 1_000_003 + index));
+        var original = choices.of(originals);
+        return target == Target.ARCHIVE ? ArchiveMutator.mutated(original, choices) : model(original, choices);
     }
 
     private static byte[] model(byte[] model, Choices choices) {

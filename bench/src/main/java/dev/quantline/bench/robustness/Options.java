@@ -5,11 +5,11 @@ import java.util.List;
 import java.util.Map;
 
 /** Numbers that a bench is given by name: {@code --count 100}. */
-final class Options {
+public final class Options {
     private final Map<String, Integer> given = new HashMap<>();
 
     /** @throws IllegalArgumentException when an argument is none of the known options with a whole number behind it */
-    Options(List<String> known, String... arguments) {
+    public Options(List<String> known, String... arguments) {
         for (int i = 0; i < arguments.length; i += 2) {
             if (!known.contains(arguments[i]) || i + 1 == arguments.length || !arguments[i + 1].matches("\\d{1,9}")) {
                 throw new IllegalArgumentException(
@@ -19,7 +19,7 @@ final class Options {
         }
     }
 
-    int number(String name, int otherwise) {
+    public int number(String name, int otherwise) {
         return given.getOrDefault(name, otherwise);
     }
 }
