@@ -25,7 +25,7 @@ import java.util.stream.Collectors;
  * @param stage    name of the class, which has a constructor that takes a {@link dev.quantline.onnx.runtime.Provider}
  * @param provider as {@link dev.quantline.onnx.runtime.Provider#parse} reads it
  * @param item     of a run
- * @param parts    of a merge
+ * @param parts    of a merge, or of the phases before that of the item
  * @param spent    where the time went before the child got this
  */
 record Assignment(
@@ -89,6 +89,7 @@ record Assignment(
                 new Earlier(earlier.stream().collect(Collectors.toMap(Manifest::stage, Function.identity()))),
                 work,
                 new Spilling(spillFolder, spillMemory),
+                task == Task.RUN ? parts.stream().map(Part::finished).toList() : List.of(),
                 checkpoint,
                 progress,
                 () -> {},

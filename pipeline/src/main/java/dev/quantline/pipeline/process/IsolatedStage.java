@@ -63,7 +63,7 @@ public final class IsolatedStage implements Stage {
 
     @Override
     public Outcome run(StageContext context, Item item) {
-        return switch (answer(context, Assignment.Task.RUN, Optional.of(item), List.of())) {
+        return switch (answer(context, Assignment.Task.RUN, Optional.of(item), context.finished())) {
             case Message.Done(var files, var summary) -> new Outcome.Done(checked(files, context), summary);
             case Message.Paused(var checkpoint) -> new Outcome.Continue(checked(checkpoint, context));
             case Message other -> throw unexpected(other);
@@ -72,15 +72,15 @@ public final class IsolatedStage implements Stage {
 
     @Override
     public Outcome.Done merge(StageContext context, List<FinishedItem> parts) {
-        var all = parts.stream().map(Assignment.Part::of).toList();
-        return switch (answer(context, Assignment.Task.MERGE, Optional.empty(), all)) {
+        return switch (answer(context, Assignment.Task.MERGE, Optional.empty(), parts)) {
             case Message.Done(var files, var summary) -> new Outcome.Done(checked(files, context), summary);
             case Message other -> throw unexpected(other);
         };
     }
 
     private Message answer(
-            StageContext context, Assignment.Task task, Optional<Item> item, List<Assignment.Part> parts) {
+            StageContext context, Assignment.Task task, Optional<Item> item, List<FinishedItem> finished) {
+        var parts = finished.stream().map(Assignment.Part::of).toList();
         var assignment = Assignment.of(stage.getClass(), provider, task, item, parts, context);
         return switch (children.answer(assignment, message -> heard(message, context), context.pulse())) {
             case Message.Refused(var reason) -> throw new BadInput(reason);

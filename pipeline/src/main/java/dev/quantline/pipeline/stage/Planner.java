@@ -46,6 +46,7 @@ final class Planner {
                     earlier,
                     place.empty("results"),
                     place.spilling(tools.memory()),
+                    List.of(),
                     Optional.empty(),
                     Progress.none(),
                     new Pulse(job.id(), () -> records.cancelled(job.id()), tools.activity()),

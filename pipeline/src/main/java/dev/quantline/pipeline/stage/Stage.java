@@ -20,7 +20,7 @@ public interface Stage {
     /** The part of the request the result depends on; becomes part of the result's name as JSON. */
     Object settings(JobRequest job);
 
-    /** The items that replicas may share, in merge order; at least one, each at most a minute of work. */
+    /** The items that replicas may share, in merge order, which is that of their phases; at least one, each at most a minute of work. */
     List<Item> items(StageContext context) throws IOException;
 
     /** Does one item, or a time slice of it. */

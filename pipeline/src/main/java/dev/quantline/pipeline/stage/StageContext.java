@@ -28,6 +28,7 @@ import java.util.stream.Stream;
  * @param inputs     local copies by input name; they must not be written to
  * @param work       an empty folder for the results, deleted afterwards
  * @param spilling   how much of the activations kept for later stays in memory, and a folder for the rest
+ * @param finished   of an item: the items of the phases before its own, in item order
  * @param checkpoint the folder with the files of {@link Outcome.Continue}, when this is a later time slice
  * @param progress   of the item, 0 to 1; throws when the job was cancelled
  * @param pulse      to be called once a second at least while somebody else computes; throws when the job was cancelled
@@ -42,6 +43,7 @@ public record StageContext(
         Earlier earlier,
         Path work,
         Spilling spilling,
+        List<FinishedItem> finished,
         Optional<Path> checkpoint,
         Progress progress,
         Runnable pulse,

@@ -44,8 +44,18 @@ final class StageRecords {
         store.delete(Keys.waiting(job));
     }
 
-    /** Whether the slices of an item before the one that is asked for are done. */
-    boolean reached(Event.Work work) {
+    /** Whether the phases before that of an item, and the slices of it before the one that is asked for, are done. */
+    boolean reached(WorkOrder order, Event.Work work) {
+        int phase = order.items().get(work.item()).phase();
+        if (phase > 0
+                && order.items()
+                                .get(order.ready(stored(order)).stream()
+                                        .findFirst()
+                                        .orElse(work.item()))
+                                .phase()
+                        < phase) {
+            return false;
+        }
         var folder = Keys.part(folder(work.job(), work.stage(), work.hash()), work.item());
         return work.slice() == 0
                 || work.slice() > 0 && part(Keys.slice(folder, work.slice())).isPresent();

@@ -5,6 +5,7 @@ import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -63,11 +64,7 @@ public final class StageShell {
             return;
         }
         var stored = records.stored(order);
-        for (var item = 0; item < stored.size(); item++) {
-            if (!stored.get(item)) {
-                tools.sink().publish(new Event.Work(job, stage.name(), order.hash(), item, 0));
-            }
-        }
+        publish(order, order.ready(stored));
         if (!stored.contains(false)) {
             complete(order);
         }
@@ -81,7 +78,7 @@ public final class StageShell {
                 return;
             }
             var order = order(work.job(), work.hash());
-            if (work.item() < 0 || work.item() >= order.items().size() || !records.reached(work)) {
+            if (work.item() < 0 || work.item() >= order.items().size() || !records.reached(order, work)) {
                 throw new StrayRecord("no such item of %s: %d, slice %d"
                         .formatted(stage.name().verb(), work.item(), work.slice()));
             }
@@ -89,14 +86,29 @@ public final class StageShell {
         });
     }
 
-    /** An item is stored; when it was the last, the stage is completed. */
+    /** An item is stored; when it was the last of its phase, the next phase begins or the stage is completed. */
     public void workDone(Event.WorkDone done) {
         failures.guard(done.job(), Optional.of(done.hash()), () -> {
             var order = order(done.job(), done.hash());
-            if (!records.cancelled(done.job()) && !records.stored(order).contains(false)) {
+            if (done.item() < 0 || done.item() >= order.items().size()) {
+                throw new StrayRecord(
+                        "no such item of %s: %d".formatted(stage.name().verb(), done.item()));
+            }
+            if (records.cancelled(done.job())) {
+                return;
+            }
+            var ready = order.ready(records.stored(order));
+            if (ready.isEmpty()) {
                 complete(order);
+            } else if (order.items().get(ready.getFirst()).phase()
+                    > order.items().get(done.item()).phase()) {
+                publish(order, ready);
             }
         });
+    }
+
+    private void publish(WorkOrder order, List<Integer> items) {
+        items.forEach(item -> tools.sink().publish(new Event.Work(order.job(), stage.name(), order.hash(), item, 0)));
     }
 
     private void complete(WorkOrder order) throws IOException {

@@ -27,8 +27,7 @@ final class Worker {
 
     /** Runs one time slice of an item unless its result exists, and returns what to publish next. */
     Event run(JobRequest job, WorkOrder order, Event.Work work) throws IOException {
-        var stageFolder = StageRecords.folder(order.job(), order.stage(), order.hash());
-        var folder = Keys.part(stageFolder, work.item());
+        var folder = Keys.part(folder(order), work.item());
         var done = new Event.WorkDone(work.job(), work.stage(), work.hash(), work.item());
         var next = new Event.Work(work.job(), work.stage(), work.hash(), work.item(), work.slice() + 1);
         if (records.part(folder).isPresent()) {
@@ -54,6 +53,7 @@ final class Worker {
                     earlier,
                     place.empty("results"),
                     place.spilling(tools.memory()),
+                    finished(place, order, order.items().get(work.item()).phase()),
                     checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
                     new ItemProgress(order, work.item(), before, tools.sink(), pulse),
                     pulse,
@@ -87,7 +87,7 @@ final class Worker {
     /** Merges the stored parts and writes the manifest, the last object of a stage. */
     Manifest complete(JobRequest job, WorkOrder order) throws IOException {
         var watch = new Stopwatch();
-        var folder = StageRecords.folder(order.job(), order.stage(), order.hash());
+        var folder = folder(order);
         var parts = new ArrayList<ItemResult>();
         for (var item = 0; item < order.items().size(); item++) {
             parts.add(records.part(Keys.part(folder, item)).orElseThrow());
@@ -118,6 +118,23 @@ final class Worker {
                         order.version()));
     }
 
+    /** Brings the items of all phases before a phase back; their files must not change. */
+    private List<FinishedItem> finished(WorkDirectory place, WorkOrder order, int phase) {
+        var finished = new ArrayList<FinishedItem>();
+        for (var item = 0; item < order.items().size(); item++) {
+            if (order.items().get(item).phase() < phase) {
+                var part = records.part(Keys.part(folder(order), item)).orElseThrow();
+                var local = place.fetchPart(Keys.part("", item), part.files());
+                finished.add(new FinishedItem(order.items().get(item), local, part.summary()));
+            }
+        }
+        return List.copyOf(finished);
+    }
+
+    private static String folder(WorkOrder order) {
+        return StageRecords.folder(order.job(), order.stage(), order.hash());
+    }
+
     private Pulse pulse(JobRequest job) {
         return new Pulse(job.id(), () -> records.cancelled(job.id()), tools.activity());
     }
@@ -142,18 +159,14 @@ final class Worker {
         try (var place = new WorkDirectory(tools.scratch(), tools.store(), tools.metrics()::downloaded);
                 var uploads = new Uploads(tools, place, Keys.results(folder))) {
             place.fetchKnown(order.inputs());
-            var finished = new ArrayList<FinishedItem>();
-            for (var item = 0; item < parts.size(); item++) {
-                var local = place.fetchPart(Keys.part("", item), parts.get(item).files());
-                finished.add(new FinishedItem(
-                        order.items().get(item), local, parts.get(item).summary()));
-            }
+            var finished = finished(place, order, Integer.MAX_VALUE);
             var context = new StageContext(
                     job,
                     place.local(order.inputs()),
                     records.earlier(order.previous()),
                     place.empty("results"),
                     place.spilling(tools.memory()),
+                    List.of(),
                     Optional.empty(),
                     Progress.none(),
                     pulse(job),

@@ -220,6 +220,7 @@ class IsolatedStageTest {
                 new Earlier(Map.of()),
                 folder.resolve("results"),
                 Spilling.all(folder.resolve("spilled")),
+                List.of(),
                 Optional.empty(),
                 progress,
                 pulse,

@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -40,6 +41,35 @@ class StageShellTest extends StageShellFixture {
         assertTrue(all.stream()
                 .anyMatch(event ->
                         event instanceof Event.Progress p && p.message().equals("line 1: adding")));
+    }
+
+    @Test
+    void aPhaseBeginsWithTheResultsOfThoseBeforeWhenAllOfThemAreStored() {
+        submit("phases", "1\n2\nthen\nall\n4\nthen\nall");
+        var hash = all.stream()
+                .flatMap(event -> event instanceof Event.Work work ? Stream.of(work.hash()) : Stream.empty())
+                .findFirst()
+                .orElseThrow();
+        assertThrows(StrayRecord.class, () -> shell.work(new Event.Work("phases", StageName.PROFILE, hash, 2, 0)));
+        assertEquals(
+                2,
+                published.stream().filter(event -> event instanceof Event.Work).count());
+
+        deliver(new Random(1));
+
+        assertEquals(
+                "line 0=1 line 1=2 line 3=1+2+ line 4=4 line 6=1+2+1+2++4+ ",
+                content(completed("phases").results().get("sum")));
+        assertEquals(5, stage.runs.get());
+        var order = all.stream()
+                .flatMap(event -> switch (event) {
+                    case Event.Work work -> Stream.of(work.item());
+                    case Event.WorkDone done -> Stream.of(10 + done.item());
+                    default -> Stream.<Integer>empty();
+                })
+                .toList();
+        assertTrue(order.indexOf(2) > order.indexOf(10) && order.indexOf(2) > order.indexOf(11), order.toString());
+        assertTrue(order.indexOf(4) > order.indexOf(12) && order.indexOf(4) > order.indexOf(13), order.toString());
     }
 
     @Test

@@ -19,7 +19,8 @@ import java.util.stream.IntStream;
  * Adds the numbers of a text file, one item a line, and writes the running total of the parts in item order. The line
  * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours; {@code stop} is a service
  * that is stopped at the first attempt; {@code dies} ends the process it runs in, {@code dies once} does so at the first attempt;
- * {@code long} takes too long; {@code slow} never ends, slice by slice.
+ * {@code long} takes too long; {@code slow} never ends, slice by slice. What follows {@code then} is another phase, and {@code all}
+ * writes the numbers of the phases before its own.
  */
 public final class SumStage implements Stage {
     public final AtomicInteger runs = new AtomicInteger();
@@ -48,7 +49,13 @@ public final class SumStage implements Stage {
             throw new BadInput("numbers: no lines; write at least one");
         }
         return IntStream.range(0, lines.size())
-                .mapToObj(i -> Item.of("line " + i, lines.get(i)))
+                .filter(i -> !lines.get(i).equals("then"))
+                .mapToObj(i -> Item.of(
+                        "line " + i,
+                        (int) lines.subList(0, i).stream()
+                                .filter("then"::equals)
+                                .count(),
+                        lines.get(i)))
                 .toList();
     }
 
@@ -67,6 +74,14 @@ public final class SumStage implements Stage {
             }
             case "long" -> throw new OverLimit("took more than 1 seconds", JobLimit.ITEM_SECONDS);
             case "bug" -> throw new IllegalStateException("a bug");
+            case "all" -> {
+                var numbers = new StringBuilder();
+                for (var part : context.finished()) {
+                    numbers.append(Files.readString(part.folder().resolve("number")))
+                            .append('+');
+                }
+                yield done(context, "number", numbers.toString());
+            }
             case "stop" -> {
                 if (stopped.compareAndSet(false, true)) {
                     throw new CompletionException(new InterruptedException());
