@@ -4,26 +4,30 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
+import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
-import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
+import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Width;
 import dev.quantline.quantize.workflow.DataSettings;
+import dev.quantline.quantize.workflow.SharedTuning;
 import dev.quantline.quantize.workflow.TuneStep;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /** Tunes in time slices, each of which leaves a checkpoint that any replica goes on from. */
-final class TuneStage implements SingleItemStage {
+final class TuneStage implements Stage {
     private static final Duration SLICE = Duration.ofSeconds(45);
     private final Provider provider;
     private final Duration slice;
@@ -89,8 +93,62 @@ final class TuneStage implements SingleItemStage {
                 settings.fineTuning().map(wanted -> new FineTuning(job.recipe(), wanted, settings.pairLimit())));
     }
 
+    /** Which piece an item trains. */
+    private record Piece(int index) {}
+
+    /** One item, or in the order that replicas can share: rounding, every piece, judging the whole. */
+    @Override
+    public List<Item> items(StageContext context) throws IOException {
+        if (!SharedTuning.isAskedFor(context.job().settings())) {
+            return List.of(Item.of(name().verb(), true));
+        }
+        var items = new ArrayList<Item>();
+        items.add(Item.of("rounding", true));
+        new SharedTuning(step(context))
+                .pieces()
+                .forEach(piece -> items.add(Item.of(piece, 1, new Piece(items.size() - 1))));
+        items.add(Item.of("judging the whole", 2, true));
+        return List.copyOf(items);
+    }
+
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
+        var stop = new Slice(slice);
+        return switch (slice(context, item, stop)) {
+            case TuneStep.Slice.Paused paused -> new Outcome.Continue(paused.checkpoint());
+            case TuneStep.Slice.Done done ->
+                new Outcome.Done(done.files(), Json.MAPPER.createObjectNode().set("steps", Json.tree(done.steps())));
+        };
+    }
+
+    private TuneStep.Slice slice(StageContext context, Item item, BooleanSupplier stop) throws IOException {
+        var step = step(context);
+        var progress = context.progress();
+        if (!SharedTuning.isAskedFor(step.settings())) {
+            return step.advance(stop, progress);
+        }
+        var shared = new SharedTuning(step);
+        var folders = context.finished().stream().map(FinishedItem::folder).toList();
+        return switch (item.phase()) {
+            case 0 -> shared.round(stop, progress);
+            case 1 ->
+                shared.train(
+                        Json.MAPPER.convertValue(item.settings(), Piece.class).index(),
+                        folders.getFirst(),
+                        stop,
+                        progress);
+            default -> shared.judge(folders.getFirst(), folders.subList(1, folders.size()), stop, progress);
+        };
+    }
+
+    /** The last item's files are the result. */
+    @Override
+    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+        var last = parts.getLast();
+        return new Outcome.Done(last.files(), last.summary());
+    }
+
+    private TuneStep step(StageContext context) {
         var fineTunes = context.job().recipe().tune().quanttune().isPresent();
         var input = new TuneStep.Input(
                 context.files("model"),
@@ -101,17 +159,12 @@ final class TuneStage implements SingleItemStage {
                         ? Optional.of(new TuneStep.Train(
                                 context.file("prepared"), context.file("profile"), context.files("training")))
                         : Optional.empty());
-        var step = new TuneStep(
+        return new TuneStep(
                 input,
                 context.job().settings(),
                 context.resources(provider),
                 context.work(),
                 context.checkpoint(),
                 () -> context.spent().get().compute());
-        return switch (step.advance(new Slice(slice), context.progress())) {
-            case TuneStep.Slice.Paused paused -> new Outcome.Continue(paused.checkpoint());
-            case TuneStep.Slice.Done done ->
-                new Outcome.Done(done.files(), Json.MAPPER.createObjectNode().set("steps", Json.tree(done.steps())));
-        };
     }
 }

@@ -7,6 +7,7 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.RecipeReader;
 import dev.quantline.quantize.settings.RecipeSchema;
+import dev.quantline.quantize.workflow.SharedTuning;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
@@ -35,6 +36,7 @@ public final class JobReader {
         fineTuning(complete);
         try {
             var job = Json.MAPPER.treeToValue(complete, JobRequest.class);
+            SharedTuning.check(job.recipe());
             return request.has("notes") ? job : job.withNotes(Effectless.notes(request.path("recipe"), job));
         } catch (JsonProcessingException e) {
             if (e.getCause() instanceof BadInput reason) {

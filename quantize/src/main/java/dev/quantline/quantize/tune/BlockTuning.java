@@ -65,8 +65,14 @@ final class BlockTuning implements AutoCloseable {
     /** The model and the plan with everything that has been tuned so far. */
     record State(Graph model, QuantizationPlan plan) {}
 
-    /** A tuned subgraph: the state that includes it, and its training curve, which is empty if there was nothing to train. */
-    record Part(State state, List<Run.Point> curve) {}
+    /**
+     * A tuned subgraph.
+     *
+     * @param state   includes it
+     * @param changes what training changed
+     * @param curve   of its training; empty if there was nothing to train
+     */
+    record Part(State state, Tuned changes, List<Run.Point> curve) {}
 
     /**
      * @param reference  the float model, the reference for the outputs
@@ -131,18 +137,21 @@ final class BlockTuning implements AutoCloseable {
             Progress progress) {
         var targets = run(subgraph, subgraph.cut(reference), floats);
         var fakeQuant = fakeQuant(subgraph, state, trainables, training);
-        var tuned = Optional.of(new Part(state, List.of()));
+        var tuned = Optional.of(new Part(state, new Tuned(), List.of()));
         if (!fakeQuant.parameters().isEmpty()) {
             try (var ahead = ahead(behind, targets)) {
                 var shared = new SharedQuantizers(state.model(), state.plan());
                 tuned = reconstruction(subgraph, targets, ahead, fakeQuant, training)
                         .run(checkpoint, stop, progress)
-                        .map(outcome ->
-                                new Part(fakeQuant.fold(outcome.values()).applyTo(state, shared), outcome.curve()));
+                        .map(outcome -> part(state, shared, fakeQuant.fold(outcome.values()), outcome.curve()));
             }
         }
         tuned.ifPresent(part -> leave(subgraph, part.state(), targets));
         return tuned;
+    }
+
+    private static Part part(State state, SharedQuantizers shared, Tuned changes, List<Run.Point> curve) {
+        return new Part(changes.applyTo(state, shared), changes, curve);
     }
 
     private static FakeQuantGraph fakeQuant(Subgraph subgraph, State state, Trainables trainables, Training training) {

@@ -32,6 +32,8 @@ final class SubgraphMoves implements AutoCloseable {
     private Subgraph arrived;
 
     private TimeBudget budget = TimeBudget.NONE;
+    /** Of the subgraph that was trained last. */
+    private Tuned changes = new Tuned();
 
     /** @param checkpoint file for the state of a stopped training */
     SubgraphMoves(TuningTask task, JudgedState judged, Path checkpoint) {
@@ -88,6 +90,19 @@ final class SubgraphMoves implements AutoCloseable {
                 new Step("compensated rounding", subgraph.name(), before, after, after < before, List.of()), rounded);
     }
 
+    /** Goes on to the next subgraph. */
+    void leave(Subgraph subgraph) {
+        arrive(subgraph);
+        if (!single()) {
+            tuning.pass(subgraph, judged.state());
+        }
+    }
+
+    /** The names of {@link #subgraphs}. */
+    List<String> names() {
+        return subgraphs.stream().map(Subgraph::name).toList();
+    }
+
     /** Trains one of {@link #subgraphs}; false if it was stopped. A subgraph that cannot be trained is passed through as it is. */
     boolean train(Subgraph subgraph, Optional<Node> opaque, BooleanSupplier stop, Progress progress) {
         arrive(subgraph);
@@ -115,6 +130,7 @@ final class SubgraphMoves implements AutoCloseable {
             Progress progress) {
         var tuned =
                 tuning.tune(subgraph, judged.state(), behind(subgraph), trainables, how, checkpoint, stop, progress);
+        tuned.ifPresent(trained -> changes = trained.changes());
         tuned.filter(trained -> !trained.curve().isEmpty()).ifPresent(trained -> {
             double before = trained.curve().getFirst().score();
             double after = trained.curve().stream()
@@ -125,6 +141,11 @@ final class SubgraphMoves implements AutoCloseable {
                     new Step(method, subgraph.name(), before, after, after < before, trained.curve()), trained.state());
         });
         return tuned.isPresent();
+    }
+
+    /** What the last training changed, whether it was kept or not. */
+    Tuned changes() {
+        return changes;
     }
 
     /** Trains the whole model; false if it was stopped. The subgraphs are already close, so the steps are smaller. */
@@ -151,10 +172,9 @@ final class SubgraphMoves implements AutoCloseable {
 
     /** Blocks follow one another; layers may be anywhere. */
     private void arrive(Subgraph subgraph) {
-        boolean single = settings.tune().layers() == TuningMethod.ADAQUANT
-                || settings.tune().layers() == TuningMethod.ADAROUND;
+        boolean single = single();
         if (tuning == null) {
-            tuning = blockTuning(settings.tune().order() == Order.SEQUENTIAL);
+            tuning = blockTuning(settings.tune().order() != Order.PARALLEL);
             if (!single) {
                 subgraphs.stream()
                         .takeWhile(earlier -> earlier != subgraph)
@@ -165,6 +185,11 @@ final class SubgraphMoves implements AutoCloseable {
             tuning.enter(subgraph, judged.state());
         }
         arrived = subgraph;
+    }
+
+    private boolean single() {
+        return settings.tune().layers() == TuningMethod.ADAQUANT
+                || settings.tune().layers() == TuningMethod.ADAROUND;
     }
 
     private BlockTuning blockTuning(boolean sequential) {

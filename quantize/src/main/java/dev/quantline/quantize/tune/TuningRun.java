@@ -8,11 +8,14 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.plan.QuantizationPlan;
+import dev.quantline.quantize.plan.StoredJson;
+import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Rounding;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
 import dev.quantline.quantize.tune.Tuner.Step;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -33,6 +36,7 @@ public final class TuningRun implements AutoCloseable {
     private static final String PLAN = "plan.json";
     private static final String MOVES = "moves.json";
     private static final String TRAINING = "training.npz";
+    private static final String STEP = "steps.json";
 
     /** The model as given, with all its outputs. */
     private final Graph given;
@@ -42,7 +46,10 @@ public final class TuningRun implements AutoCloseable {
     private final JudgedState judged;
     private final SubgraphMoves subgraphs;
     private final List<Move> moves = new ArrayList<>();
+    private final TuningPhase phase;
     private int done;
+    /** Steps that were taken before the phase. */
+    private int before;
 
     /** The work of a move; returns false if it was stopped. */
     private interface Action {
@@ -53,7 +60,7 @@ public final class TuningRun implements AutoCloseable {
     private record Move(int weight, Action action) {}
 
     /** The saved state besides the model and the plan. */
-    private record Saved(int done, List<Step> steps, Map<String, Integer> chosen) {}
+    private record Saved(int done, int before, List<Step> steps, Map<String, Integer> chosen) {}
 
     /**
      * @param model  canonical float model that the plan belongs to
@@ -68,10 +75,24 @@ public final class TuningRun implements AutoCloseable {
             int batch,
             Provider provider,
             Path folder) {
-        this(model, model, plan, calibration, settings, batch, provider, folder);
+        this(TuningPhase.all(), model, model, plan, calibration, settings, batch, provider, folder);
+    }
+
+    /** A run of one phase of the same; all but the first continue from what another left, see {@link #begin}. */
+    public TuningRun(
+            TuningPhase phase,
+            Graph model,
+            QuantizationPlan plan,
+            Samples calibration,
+            TuneSettings settings,
+            int batch,
+            Provider provider,
+            Path folder) {
+        this(phase, model, model, plan, calibration, settings, batch, provider, folder);
     }
 
     private TuningRun(
+            TuningPhase phase,
             Graph reference,
             Graph given,
             QuantizationPlan plan,
@@ -83,6 +104,7 @@ public final class TuningRun implements AutoCloseable {
         var compared = ComparedOutputs.of(reference);
         // In a network of logits only the metric's output counts: other outputs may be caches or classes.
         var aims = settings.logits() ? compared.lookedAt(settings.output()) : compared;
+        this.phase = phase;
         this.given = given;
         var model = aims.alone(reference);
         var start = new State(given == reference ? model : aims.alone(given), plan);
@@ -95,17 +117,51 @@ public final class TuningRun implements AutoCloseable {
     }
 
     private void addMoves(TuneSettings settings) {
+        switch (phase) {
+            case TuningPhase.All _ -> {
+                addBias(settings);
+                for (var subgraph : subgraphs.subgraphs()) {
+                    addRounding(settings, subgraph);
+                    addTraining(subgraph);
+                }
+                addJudgement(settings);
+            }
+            case TuningPhase.Rounding _ -> {
+                addBias(settings);
+                if (settings.tune().rounding() == Rounding.COMPENSATED) {
+                    subgraphs.subgraphs().forEach(subgraph -> {
+                        addRounding(settings, subgraph);
+                        add(_ -> subgraphs.leave(subgraph));
+                    });
+                }
+            }
+            case TuningPhase.Piece(int index) ->
+                addTraining(subgraphs.subgraphs().get(index));
+            case TuningPhase.Judging(var pieces) -> {
+                pieces.forEach(piece -> add(_ -> adopt(piece)));
+                addJudgement(settings);
+            }
+        }
+    }
+
+    private void addBias(TuneSettings settings) {
         if (settings.tune().bias()) {
             add(this::correctBiases);
         }
-        for (var subgraph : subgraphs.subgraphs()) {
-            if (settings.tune().rounding() == Rounding.COMPENSATED) {
-                add(progress -> subgraphs.round(subgraph, progress));
-            }
-            var opaque =
-                    NonDifferentiable.in(subgraph, task.model(), task.start().plan());
-            moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
+    }
+
+    private void addRounding(TuneSettings settings, Subgraph subgraph) {
+        if (settings.tune().rounding() == Rounding.COMPENSATED) {
+            add(progress -> subgraphs.round(subgraph, progress));
         }
+    }
+
+    private void addTraining(Subgraph subgraph) {
+        var opaque = NonDifferentiable.in(subgraph, task.model(), task.start().plan());
+        moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
+    }
+
+    private void addJudgement(TuneSettings settings) {
         if (settings.trainsWhole()) {
             // The whole network takes as long as all its subgraphs together.
             int weight = Math.max(1, subgraphs.subgraphs().size());
@@ -121,6 +177,19 @@ public final class TuningRun implements AutoCloseable {
                 || settings.trainsWhole()
                 || settings.tune().normalization()) {
             add(judged::judgeTheWhole);
+        }
+    }
+
+    private void adopt(Path piece) {
+        try {
+            var step = StoredJson.read(piece.resolve(STEP), Step[].class, "the steps of a tuned piece");
+            var state = judged.state();
+            var changed = Tuned.read(piece).applyTo(state, new SharedQuantizers(state.model(), state.plan()));
+            for (var taken : step) {
+                judged.keep(taken, changed);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("a tuned piece cannot be read", e);
         }
     }
 
@@ -147,7 +216,16 @@ public final class TuningRun implements AutoCloseable {
             int batch,
             Provider provider,
             Path folder) {
-        return new TuningRun(model, rounded, plan, calibration, settings.afterRounding(), batch, provider, folder);
+        return new TuningRun(
+                TuningPhase.all(),
+                model,
+                rounded,
+                plan,
+                calibration,
+                settings.afterRounding(),
+                batch,
+                provider,
+                folder);
     }
 
     /**
@@ -215,6 +293,11 @@ public final class TuningRun implements AutoCloseable {
         judged.keepIfBetter("normalization", next, progress.part(0.6, 1));
     }
 
+    /** Names of the pieces that are trained, in their order. */
+    public List<String> pieces() {
+        return subgraphs.names();
+    }
+
     /** The result so far, with all outputs of the model. */
     public Tuner.Result result() {
         var state = judged.state();
@@ -233,9 +316,25 @@ public final class TuningRun implements AutoCloseable {
     public void save(Path target) throws IOException {
         ModelFile.write(judged.state().model(), target.resolve(MODEL));
         judged.state().plan().write(target.resolve(PLAN));
-        var saved = new Saved(done, judged.steps(), subgraphs.budget().chosen());
+        var saved = new Saved(done, before, judged.steps(), subgraphs.budget().chosen());
         JSON.writeValue(target.resolve(MOVES).toFile(), saved);
         copy(checkpoint, target.resolve(TRAINING));
+    }
+
+    /** Writes what the training of a {@link TuningPhase.Piece} changed, for {@link TuningPhase.Judging}; returns the files. */
+    public List<Path> savePiece(Path target) throws IOException {
+        var files = new ArrayList<>(subgraphs.changes().write(target));
+        files.add(Files.write(
+                target.resolve(STEP),
+                Json.bytes(judged.steps().subList(before, judged.steps().size()))));
+        return List.copyOf(files);
+    }
+
+    /** Begins with the result that a run of {@link TuningPhase.Rounding} saved. */
+    public void begin(Path source) throws IOException {
+        restore(source);
+        done = 0;
+        before = judged.steps().size();
     }
 
     /** Whether a run was saved in this folder. */
@@ -247,6 +346,7 @@ public final class TuningRun implements AutoCloseable {
     public void restore(Path source) throws IOException {
         var saved = JSON.readValue(source.resolve(MOVES).toFile(), Saved.class);
         done = saved.done();
+        before = saved.before();
         subgraphs.budget().restore(saved.chosen());
         var plan = QuantizationPlan.read(source.resolve(PLAN));
         judged.restore(new State(ModelFile.read(source.resolve(MODEL)), plan), saved.steps());

@@ -53,8 +53,8 @@ public record TuneStep(
     /** Share of the progress for rounding if there are several widths to round to. */
     private static final double ROUNDING = 0.7;
 
-    private static final double WRITING = 0.1;
-    private static final String WRITTEN = "written.npz";
+    static final double WRITING = 0.1;
+    static final String WRITTEN = "written.npz";
 
     /**
      * The input of tuning.
@@ -96,13 +96,27 @@ public record TuneStep(
     public static Slice.Done run(
             Input input, QuantizationSettings settings, Resources resources, Path folder, Progress progress)
             throws IOException {
+        if (SharedTuning.isAskedFor(settings)) {
+            return SharedTuning.run(input, settings, resources, folder, progress);
+        }
+        return run(input, settings, resources, folder, step -> step.advance(() -> false, progress));
+    }
+
+    /** What a slice does. */
+    interface Advance {
+        Slice slice(TuneStep step) throws IOException;
+    }
+
+    /** All slices, one after the other. */
+    static Slice.Done run(Input input, QuantizationSettings settings, Resources resources, Path folder, Advance advance)
+            throws IOException {
         long began = System.nanoTime();
         var checkpoint = Optional.<Path>empty();
         for (int slice = 0; ; slice++) {
             var work = Files.createDirectories(folder.resolve("slice-" + slice));
             var step =
                     new TuneStep(input, settings, resources, work, checkpoint, () -> (System.nanoTime() - began) / 1e9);
-            switch (step.advance(() -> false, progress)) {
+            switch (advance.slice(step)) {
                 case Slice.Done done -> {
                     return done;
                 }
@@ -141,7 +155,7 @@ public record TuneStep(
         return named(ModelFile.write(model, work.resolve(name)));
     }
 
-    private static Map<String, Path> named(List<Path> files) {
+    static Map<String, Path> named(List<Path> files) {
         var named = new TreeMap<String, Path>();
         files.forEach(file -> named.put(file.getFileName().toString(), file));
         return named;
@@ -183,7 +197,7 @@ public record TuneStep(
         }
     }
 
-    private boolean lacksText(Graph model, Samples samples) {
+    boolean lacksText(Graph model, Samples samples) {
         var tune = settings.recipe().tune();
         return tune.write()
                 && settings.isText()
@@ -191,7 +205,7 @@ public record TuneStep(
                 && SyntheticText.writes(model, settings.measure().output());
     }
 
-    private Slice write(Graph model, Samples samples, Start start, Progress progress) throws IOException {
+    Slice write(Graph model, Samples samples, Start start, Progress progress) throws IOException {
         var tune = settings.recipe().tune();
         var files = new TreeMap<>(start.carried());
         files.put(WRITTEN, work.resolve(WRITTEN));
@@ -200,7 +214,7 @@ public record TuneStep(
         return new Slice.Paused(files);
     }
 
-    private Slice paused(TuningRun run, Optional<RoundedWidths> rounded, Start start) throws IOException {
+    Slice paused(TuningRun run, Optional<RoundedWidths> rounded, Start start) throws IOException {
         var folder = Files.createDirectory(work.resolve("checkpoint"));
         run.save(folder);
         var all = new TreeMap<>(start.carried());
@@ -212,8 +226,7 @@ public record TuneStep(
         return new Slice.Paused(all);
     }
 
-    private Slice done(
-            Tuner.Result result, Optional<RoundedWidths> rounded, Start start, Graph model, QuantizationPlan plan)
+    Slice done(Tuner.Result result, Optional<RoundedWidths> rounded, Start start, Graph model, QuantizationPlan plan)
             throws IOException {
         var steps = Stream.of(
                         start.fineTuning().stream(),

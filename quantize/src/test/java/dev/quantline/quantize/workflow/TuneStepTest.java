@@ -3,6 +3,7 @@ package dev.quantline.quantize.workflow;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
+import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.Dataset;
@@ -26,18 +27,24 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 class TuneStepTest {
@@ -119,13 +126,23 @@ class TuneStepTest {
 
     /** Runs slice after slice, one training step each, from the checkpoint of the previous one, in separate folders. */
     private TuneStep.Slice.Done sliced(QuantizationSettings settings, int leastSlices) throws IOException {
-        var input = input(settings);
+        return sliced(input(settings), settings, leastSlices, TuneStep::advance);
+    }
+
+    private interface Advance {
+        TuneStep.Slice slice(TuneStep step, BooleanSupplier stop, Progress progress) throws IOException;
+    }
+
+    private TuneStep.Slice.Done sliced(
+            TuneStep.Input input, QuantizationSettings settings, int leastSlices, Advance advance) throws IOException {
         var checkpoint = Optional.<Path>empty();
         for (int slices = 1; ; slices++) {
             var work = Files.createTempDirectory(folder, "work");
             var asked = new AtomicBoolean();
-            switch (new TuneStep(input, settings, RESOURCES, work, checkpoint, () -> 1)
-                    .advance(() -> asked.getAndSet(true), Progress.none())) {
+            switch (advance.slice(
+                    new TuneStep(input, settings, RESOURCES, work, checkpoint, () -> 1),
+                    () -> asked.getAndSet(true),
+                    Progress.none())) {
                 case TuneStep.Slice.Done done -> {
                     assertTrue(slices >= leastSlices, slices + " slices");
                     return done;
@@ -137,8 +154,12 @@ class TuneStepTest {
 
     /** A checkpoint as the store returns it: all files in one folder. */
     private Path stored(TuneStep.Slice.Paused pause) throws IOException {
-        var brought = Files.createTempDirectory(folder, "checkpoint");
-        for (var file : pause.checkpoint().entrySet()) {
+        return stored(pause.checkpoint());
+    }
+
+    private Path stored(Map<String, Path> files) throws IOException {
+        var brought = Files.createTempDirectory(folder, "brought");
+        for (var file : files.entrySet()) {
             Files.copy(file.getValue(), brought.resolve(file.getKey()));
         }
         return brought;
@@ -165,6 +186,67 @@ class TuneStepTest {
         var steps = Json.MAPPER.readTree(sliced.files().get("tuning.json").toFile());
         assertEquals("compensated rounding", steps.get(0).path("method").asText());
         assertTrue(steps.findValues("curve").stream().anyMatch(curve -> curve.size() > 1), steps.toString());
+    }
+
+    /** Every phase and every piece by itself, one training step a slice, the pieces in reverse. */
+    private TuneStep.Slice.Done shared(QuantizationSettings settings) throws IOException {
+        var input = input(settings);
+        var rounded = stored(
+                sliced(input, settings, 1, (step, stop, progress) -> new SharedTuning(step).round(stop, progress))
+                        .files());
+        var first = new TuneStep(
+                input, settings, RESOURCES, Files.createTempDirectory(folder, "work"), Optional.empty(), () -> 1);
+        var pieces = new ArrayList<>(new SharedTuning(first).pieces());
+        assertTrue(pieces.size() > 1, pieces.toString());
+        var trained = new ArrayDeque<Path>();
+        for (int piece = pieces.size() - 1; piece >= 0; piece--) {
+            int index = piece;
+            trained.addFirst(stored(sliced(
+                            input,
+                            settings,
+                            3,
+                            (step, stop, progress) -> new SharedTuning(step).train(index, rounded, stop, progress))
+                    .files()));
+        }
+        return sliced(
+                input,
+                settings,
+                1,
+                (step, stop, progress) -> new SharedTuning(step).judge(rounded, List.copyOf(trained), stop, progress));
+    }
+
+    private static QuantizationSettings ordered(String order, String more) {
+        return settings("""
+                {"preset": "w4a4", "tune": {"order": "ORDER", MORE "samples": 64, "training": {"steps": 60, "batch": 8}}}""".replace("ORDER", order).replace("MORE", more));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "\"layers\": \"adaquant\", ", "\"rounding\": \"nearest\", "})
+    void piecesTrainedByThemselvesComeOutAsInOneRun(String more) throws IOException {
+        var settings = ordered("rounded", more);
+
+        var whole = whole(settings);
+
+        assertSame(whole, shared(settings));
+        var sequential = heldOutError(whole(ordered("sequential", more)));
+        assertTrue(heldOutError(whole) < 1.2 * sequential, heldOutError(whole) + ", sequential " + sequential);
+        var trained = steps(whole)
+                .valueStream()
+                .filter(step ->
+                        !step.path("curve").isEmpty() && step.path("kept").asBoolean())
+                .count();
+        assertTrue(trained > 1, steps(whole).toString());
+    }
+
+    @Test
+    void whatPiecesCannotShareIsRefused() {
+        var refusal = assertThrows(
+                BadInput.class,
+                () -> SharedTuning.check(RecipeReader.read(Json.stated(
+                        "{\"preset\": \"w4a4\", \"tune\": {\"order\": \"rounded\", \"minutes\": 2}}".getBytes()))));
+        assertEquals(
+                "tune.order 'rounded' does not go with tune.minutes (set tune.training.steps instead); 'sequential' does",
+                refusal.getMessage());
     }
 
     @Test
