@@ -17,7 +17,7 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /** The four packaged services, a broker and a store, each a process of its own, and a proxy before the store. */
-final class Cluster implements AutoCloseable {
+public final class Cluster implements AutoCloseable {
     static final List<String> SERVICES = List.of("profiler", "calibrator", "tuner", "exporter");
     private static final int START_SECONDS = 120;
     private static final long LARGEST = 1 << 30;
@@ -40,7 +40,7 @@ final class Cluster implements AutoCloseable {
     private final List<Node> services = new ArrayList<>();
 
     /** Starts everything and returns when broker and store listen. @param root of the checkout, whose services are built */
-    Cluster(Path root, Path folder) throws IOException {
+    public Cluster(Path root, Path folder) throws IOException {
         this.folder = folder;
         this.keys = keys(folder);
         int brokerPort = freePort();
@@ -76,12 +76,12 @@ final class Cluster implements AutoCloseable {
         return StoreKeys.keptIn(Files.createDirectories(folder.resolve("keys")));
     }
 
-    String bootstrapServers() {
+    public String bootstrapServers() {
         return broker;
     }
 
     /** Reached past the proxy. */
-    Store store() {
+    public Store store() {
         return store;
     }
 

@@ -22,7 +22,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /** A user of the pipeline: submits jobs, reads what becomes of them, and submits again what may be tried again. Thread-safe. */
-final class Ledger implements AutoCloseable {
+public final class Ledger implements AutoCloseable {
     private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
     private static final Duration POLL = Duration.ofMillis(100);
 
@@ -42,7 +42,7 @@ final class Ledger implements AutoCloseable {
     private final Thread reader;
     private volatile boolean closed;
 
-    Ledger(String broker) {
+    public Ledger(String broker) {
         producer = new KafkaProducer<>(
                 Map.of("bootstrap.servers", broker), new ByteArraySerializer(), new ByteArraySerializer());
         consumer = new KafkaConsumer<>(
@@ -68,7 +68,7 @@ final class Ledger implements AutoCloseable {
     }
 
     /** Returns at once; the client sends it when the broker answers. */
-    void submit(String id, byte[] request) {
+    public void submit(String id, byte[] request) {
         requests.put(id, request);
         send(TOPICS.jobs(), id, request);
     }
@@ -82,12 +82,12 @@ final class Ledger implements AutoCloseable {
         send(TOPICS.cancel(), id, new byte[0]);
     }
 
-    boolean isDone(String id) {
+    public boolean isDone(String id) {
         return models.containsKey(id);
     }
 
     /** Whether the job is done or will not be. */
-    boolean hasEnded(String id) {
+    public boolean hasEnded(String id) {
         return isDone(id) || failures.containsKey(id);
     }
 
@@ -96,7 +96,7 @@ final class Ledger implements AutoCloseable {
         return models.getOrDefault(id, List.of());
     }
 
-    Optional<Event.Failed> failure(String id) {
+    public Optional<Event.Failed> failure(String id) {
         return Optional.ofNullable(failures.get(id));
     }
 

@@ -5,11 +5,11 @@ import java.net.URISyntaxException;
 import java.nio.file.Path;
 
 /** The services as they are packaged from the sources. */
-final class Packaged {
+public final class Packaged {
     private Packaged() {}
 
     /** Packages the services, because older ones may lie there, and returns the root of the checkout. */
-    static Path root() throws IOException, InterruptedException, URISyntaxException {
+    public static Path root() throws IOException, InterruptedException, URISyntaxException {
         var classes = Path.of(Packaged.class
                 .getProtectionDomain()
                 .getCodeSource()

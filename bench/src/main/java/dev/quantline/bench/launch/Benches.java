@@ -15,6 +15,7 @@ import dev.quantline.bench.gradient.StepBench;
 import dev.quantline.bench.gradient.TrainingBench;
 import dev.quantline.bench.robustness.Fuzz;
 import dev.quantline.bench.robustness.Mutants;
+import dev.quantline.bench.scale.Scale;
 import dev.quantline.bench.tune.Mosaics;
 import dev.quantline.bench.tune.QuantTune;
 import dev.quantline.bench.tune.StepCost;
@@ -123,6 +124,11 @@ public final class Benches {
                     Chaos::main,
                     "[--jobs N] [--minutes M] [--kills K] [--seed S]",
                     "small jobs while services, broker and store are killed: none may be lost or come out differently"),
+            new Bench(
+                    Scale.class,
+                    Scale::main,
+                    "MODEL DATA.npz RECIPE [NORMALIZE.json]",
+                    "one job on the services, its items replayed on 1 to 256 replicas"),
             new Bench(
                     Soak.class,
                     Soak::main,

@@ -51,6 +51,8 @@ public final class LocalStack implements AutoCloseable {
                 "quantline.store.endpoint", addresses.s3Endpoint().toString(),
                 "quantline.store.access-key", addresses.keys().accessKey(),
                 "quantline.store.secret-key", addresses.keys().secretKey(),
+                // One process needs no more, and every partition is a folder.
+                "quantline.topics.work-partitions", "8",
                 "quantline.work.folder", DATA.resolve("work").toAbsolutePath().toString(),
                 "quarkus.http.host", "127.0.0.1",
                 "quarkus.http.port", String.valueOf(http),

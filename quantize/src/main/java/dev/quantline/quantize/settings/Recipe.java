@@ -122,7 +122,8 @@ public record Recipe(
 
             @Setting(
                     value =
-                            "Inputs that pieces are trained on: outputs of tuned pieces (sequential), of the float network (parallel), or of the network with rounded weights, which lets replicas train the pieces side by side (rounded).",
+                            "Inputs that pieces are trained on: outputs of tuned pieces (sequential), of the float network (parallel), "
+                                    + "or of the network with rounded weights, so that replicas train pieces side by side (rounded).",
                     standard = "sequential")
             Order order,
 

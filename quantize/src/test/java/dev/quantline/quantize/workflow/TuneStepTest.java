@@ -217,7 +217,8 @@ class TuneStepTest {
 
     private static QuantizationSettings ordered(String order, String more) {
         return settings("""
-                {"preset": "w4a4", "tune": {"order": "ORDER", MORE "samples": 64, "training": {"steps": 60, "batch": 8}}}""".replace("ORDER", order).replace("MORE", more));
+                {"preset": "w4a4", "tune": {"order": "ORDER", MORE "samples": 64,
+                 "training": {"steps": 60, "batch": 8}}}""".replace("ORDER", order).replace("MORE", more));
     }
 
     @ParameterizedTest
