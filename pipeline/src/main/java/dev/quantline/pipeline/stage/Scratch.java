@@ -24,12 +24,12 @@ public final class Scratch implements AutoCloseable {
         this.channel = channel;
     }
 
-    /** Makes a folder, and deletes those of processes that are gone. */
+    /** Makes a folder, absolute as children know no other, and deletes those of processes that are gone. */
     public static Scratch open(Path shared) {
         try {
             Files.createDirectories(shared);
             deleteAbandoned(shared);
-            var folder = Files.createTempDirectory(shared, "service");
+            var folder = Files.createTempDirectory(shared.toAbsolutePath().normalize(), "service");
             var channel = FileChannel.open(folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
             channel.lock();
             return new Scratch(folder, channel);

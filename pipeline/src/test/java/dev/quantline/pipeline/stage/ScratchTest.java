@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -28,5 +29,14 @@ class ScratchTest {
         mine.close();
         assertFalse(Files.exists(mine.folder()));
         other.close();
+    }
+
+    @Test
+    void aFolderNamedFromTheWorkingDirectoryIsOneThatChildrenKnowToo() {
+        var relative = Path.of("").toAbsolutePath().relativize(shared.toAbsolutePath());
+
+        try (var scratch = Scratch.open(relative.resolve("../" + shared.getFileName()))) {
+            assertEquals(shared.toAbsolutePath().normalize(), scratch.folder().getParent());
+        }
     }
 }
