@@ -7,6 +7,7 @@ import io.smallrye.reactive.messaging.kafka.fault.KafkaFailureHandler;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.eclipse.microprofile.reactive.messaging.Metadata;
 import org.junit.jupiter.api.Test;
@@ -34,6 +35,9 @@ class DeadLetterHandlerTest {
                 .subscribe()
                 .with(nothing -> settled.set(true));
         handler.handle(null, new CompletionException(new ProcessEnding(null)), null)
+                .subscribe()
+                .with(nothing -> settled.set(true));
+        handler.handle(null, new RejectedExecutionException("the worker pool is being shut down"), null)
                 .subscribe()
                 .with(nothing -> settled.set(true));
         var afterInterruptions = settled.get();
