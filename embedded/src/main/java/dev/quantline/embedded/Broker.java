@@ -28,14 +28,20 @@ public final class Broker implements AutoCloseable {
     }
 
     public static Broker start(Path folder, int port) throws IOException {
+        return start(folder, port, Map.of());
+    }
+
+    /** @param others settings of Kafka that replace ours, or come on top of them */
+    public static Broker start(Path folder, int port, Map<String, String> others) throws IOException {
         try {
             var address = "127.0.0.1:" + port;
             if (!Files.exists(folder.resolve("meta.properties"))) {
                 format(folder);
             }
             var controller = "127.0.0.1:" + EmbeddedStack.freePort(0, "Kafka controller");
-            var server = new KafkaRaftServer(
-                    KafkaConfig.fromProps(settings(folder, address, controller), false), Time.SYSTEM);
+            var settings = settings(folder, address, controller);
+            settings.putAll(others);
+            var server = new KafkaRaftServer(KafkaConfig.fromProps(settings, false), Time.SYSTEM);
             server.startup();
             return new Broker(server, address);
         } catch (Exception failure) {

@@ -9,8 +9,11 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /** One packaged service as its operators run it: a process of its own. */
 final class ServiceProcess implements AutoCloseable {
@@ -26,20 +29,22 @@ final class ServiceProcess implements AutoCloseable {
         this.port = port;
     }
 
-    static ServiceProcess start(String name, StackAddresses stack, Path folder) throws IOException {
+    /** @param options of the virtual machine, settings of the service among them */
+    static ServiceProcess start(String name, StackAddresses stack, Path folder, String... options) throws IOException {
         var port = freePort();
         var log = Files.createTempFile(folder, name, ".log");
         var jar = Path.of("..", name + "-service", "target", "quarkus-app", "quarkus-run.jar");
-        var builder = new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                        "--enable-native-access=ALL-UNNAMED",
-                        "-Xmx512m",
-                        "-Dkafka.bootstrap.servers=" + stack.bootstrapServers(),
-                        "-Dquantline.store.endpoint=" + stack.s3Endpoint(),
-                        "-Dquantline.work.folder=" + folder.resolve(name + "-work"),
-                        "-Dquarkus.http.port=" + port,
-                        "-jar",
-                        jar.toString())
+        var command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-Xmx512m",
+                "-Dkafka.bootstrap.servers=" + stack.bootstrapServers(),
+                "-Dquantline.store.endpoint=" + stack.s3Endpoint(),
+                "-Dquantline.work.folder=" + folder.resolve(name + "-work"),
+                "-Dquarkus.http.port=" + port));
+        command.addAll(List.of(options));
+        command.addAll(List.of("-jar", jar.toString()));
+        var builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(log.toFile());
         builder.environment()
@@ -63,6 +68,19 @@ final class ServiceProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    long pid() {
+        return process.pid();
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** The processes that this one has its items done in. */
+    Stream<ProcessHandle> children() {
+        return process.children();
     }
 
     String log() throws IOException {

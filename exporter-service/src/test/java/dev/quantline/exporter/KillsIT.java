@@ -1,0 +1,172 @@
+package dev.quantline.exporter;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.quantize.settings.Json;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+/** Processes that are killed, or asked to stop, while they work: the job is done with the same bytes. */
+@ExtendWith(FaultyStack.Shared.class)
+class KillsIT {
+    private final FaultyStack stack;
+    private final Events events;
+
+    KillsIT(FaultyStack stack) {
+        this.stack = stack;
+        this.events = stack.events();
+    }
+
+    @Test
+    void everyServiceIsKilledInItsPhaseOfAJob() throws Exception {
+        // Given a job
+        stack.undisturbed(SmallJob.TUNED);
+        var job = stack.submit(SmallJob.TUNED);
+        // When each service dies in its phase, the exporter first while it uploads, and a fresh one takes its place
+        for (var stage : List.of(StageName.PROFILE, StageName.CALIBRATE, StageName.TUNE)) {
+            events.awaitWork(0, job, stage);
+            if (stage == StageName.TUNE) {
+                stack.storeProxy()
+                        .fault(
+                                request -> request.isPut("/model.onnx")
+                                        && request.path().contains(job + "/export/"),
+                                StoreProxy.Fault.hold(1000));
+            }
+            killAndReplace(job, stage);
+        }
+        stack.storeProxy().awaitHits(1);
+        int before = events.count();
+        stack.service(StageName.EXPORT).kill();
+        stack.storeProxy().heal();
+        replaceKilled(job, StageName.EXPORT);
+        events.awaitWork(before, job, StageName.EXPORT);
+        killAndReplace(job, StageName.EXPORT);
+        // Then
+        stack.awaitUndisturbed(job, SmallJob.TUNED);
+        // And every kill is one attempt that never ended
+        for (var stage : StageName.values()) {
+            assertTrue(
+                    attempts(job, stage).stream()
+                            .anyMatch(attempt -> !attempt.path("ended").asBoolean()),
+                    stage + " was not killed while it computed");
+        }
+    }
+
+    @Test
+    void theExporterIsKilledWhileItMeasuresLayers() throws Exception {
+        stack.undisturbed(SmallJob.ALLOCATED);
+        var job = stack.submit(SmallJob.ALLOCATED);
+
+        events.awaitWork(0, job, StageName.EXPORT);
+        killAndReplace(job, StageName.EXPORT);
+
+        stack.awaitUndisturbed(job, SmallJob.ALLOCATED);
+    }
+
+    @Test
+    void theProcessOfItemsIsKilledInEveryPhaseOfAJob() {
+        // Given a job
+        stack.undisturbed(SmallJob.TUNED);
+        var pids = pids();
+        var job = stack.submit(SmallJob.TUNED);
+        // When in each phase the process dies that computes
+        for (var stage : StageName.values()) {
+            events.awaitWork(0, job, stage);
+            stack.service(stage).children().forEach(ProcessHandle::destroyForcibly);
+            assertTrue(stack.isUnderWay(job, stage), stage + " had ended before its process was killed");
+        }
+        // Then the job is done by the same services
+        stack.awaitUndisturbed(job, SmallJob.TUNED);
+        assertEquals(pids, pids());
+        // And they know what happened
+        for (var stage : StageName.values()) {
+            assertTrue(
+                    attempts(job, stage).stream().anyMatch(attempt -> attempt.hasNonNull("death")),
+                    stage + ": no attempt ended with its process");
+            assertTrue(stack.service(stage).isAlive(), stage.verb());
+        }
+    }
+
+    @Test
+    void theProcessThatMeasuresLayersIsKilled() {
+        stack.undisturbed(SmallJob.ALLOCATED);
+        var job = stack.submit(SmallJob.ALLOCATED);
+
+        events.awaitWork(0, job, StageName.EXPORT);
+        stack.service(StageName.EXPORT).children().forEach(ProcessHandle::destroyForcibly);
+
+        stack.awaitUndisturbed(job, SmallJob.ALLOCATED);
+        assertTrue(attempts(job, StageName.EXPORT).stream().anyMatch(attempt -> attempt.hasNonNull("death")));
+    }
+
+    @Test
+    void servicesAreReplacedOneAfterTheOtherUnderLoad() throws Exception {
+        // Given four jobs on their way
+        stack.undisturbed(SmallJob.TINY);
+        var jobs = List.of(
+                stack.submit(SmallJob.TINY),
+                stack.submit(SmallJob.TINY),
+                stack.submit(SmallJob.TINY),
+                stack.submit(SmallJob.TINY));
+        events.awaitWork(0, jobs.getFirst(), StageName.PROFILE);
+        // When each service is asked to stop, beside a second one or, every other time, before it
+        for (var stage : StageName.values()) {
+            var old = stack.service(stage);
+            boolean beside = stage == StageName.CALIBRATE || stage == StageName.EXPORT;
+            if (beside) {
+                stack.start(stage);
+                FaultyStack.awaitReady(stack.service(stage));
+            }
+            assertTrue(old.stop(), () -> stage + " does not stop:\n" + log(old));
+            if (!beside) {
+                stack.start(stage);
+            }
+            assertFalse(jobs.stream().allMatch(this::isDone), "all jobs were done before " + stage + " stopped");
+        }
+        // Then
+        jobs.forEach(job -> stack.awaitUndisturbed(job, SmallJob.TINY));
+    }
+
+    private void killAndReplace(String job, StageName stage) throws InterruptedException {
+        stack.service(stage).kill();
+        replaceKilled(job, stage);
+    }
+
+    private void replaceKilled(String job, StageName stage) {
+        assertFalse(stack.service(stage).isAlive(), stage.verb());
+        assertTrue(stack.isUnderWay(job, stage), stage + " had ended before its service was killed");
+        stack.start(stage);
+    }
+
+    private List<Long> pids() {
+        return List.of(StageName.values()).stream()
+                .map(stage -> stack.service(stage).pid())
+                .toList();
+    }
+
+    private boolean isDone(String job) {
+        return stack.store().exists("jobs/" + job + "/export/report.json");
+    }
+
+    private List<JsonNode> attempts(String job, StageName stage) {
+        return stack.store().list("jobs/" + job + "/" + stage.verb() + "/").stream()
+                .filter(key -> key.contains("/attempts/"))
+                .map(key -> Json.read(stack.store().read(key).orElseThrow(), JsonNode.class))
+                .toList();
+    }
+
+    private static String log(ServiceProcess service) {
+        try {
+            return service.log();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
