@@ -97,7 +97,7 @@ final class Worker {
             result.files()
                     .forEach((name, file) -> tools.store()
                             .copy(
-                                    file.ref(),
+                                    file,
                                     Keys.delivered(order.job(), order.stage().verb(), name)));
         }
         var spans = new ArrayList<>(List.of(order.start(), watch.span()));

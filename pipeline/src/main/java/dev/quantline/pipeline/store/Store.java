@@ -183,17 +183,24 @@ public final class Store implements AutoCloseable {
         });
     }
 
-    /** Copies inside the store. */
-    public void copy(ObjectRef from, String toKey) {
-        s3.call(() -> s3.client()
-                .copyObject(CopyObjectArgs.builder()
-                        .bucket(settings.bucket())
-                        .object(toKey)
-                        .source(SourceObject.builder()
-                                .bucket(from.bucket())
-                                .object(from.key())
-                                .build())
-                        .build()));
+    /**
+     * Copies a file inside the store, after reading it once more: whoever fetches the copy has nothing to compare it with.
+     *
+     * @throws BadInput when the object has another content by now, or is gone
+     */
+    public void copy(StoredFile file, String toKey) {
+        s3.call(() -> {
+            downloadKnown(file, _ -> {});
+            return s3.client()
+                    .copyObject(CopyObjectArgs.builder()
+                            .bucket(settings.bucket())
+                            .object(toKey)
+                            .source(SourceObject.builder()
+                                    .bucket(file.ref().bucket())
+                                    .object(file.ref().key())
+                                    .build())
+                            .build());
+        });
     }
 
     /** Keys of the configured bucket below a prefix, sorted. */
@@ -261,10 +268,7 @@ public final class Store implements AutoCloseable {
     public void fetch(StoredFile file, Path target, LongConsumer transferred) {
         s3.call(() -> {
             if (!cache.take(file.sha256(), target)) {
-                if (!download(file.ref(), transferred).equals(file.sha256())) {
-                    throw new BadInput(
-                            file.ref() + " was replaced while the job was running; submit it under a new id");
-                }
+                downloadKnown(file, transferred);
                 take(file.ref(), file.sha256(), target);
             }
             return null;
@@ -312,6 +316,12 @@ public final class Store implements AutoCloseable {
             throw new IOException("the cache is smaller than one object in use: " + ref);
         }
         return new StoredFile(ref, hash, Files.size(target));
+    }
+
+    private void downloadKnown(StoredFile file, LongConsumer transferred) throws MinioException, IOException {
+        if (!download(file.ref(), transferred).equals(file.sha256())) {
+            throw new BadInput(file.ref() + " was replaced while the job was running; submit it under a new id");
+        }
     }
 
     private String download(ObjectRef ref, LongConsumer transferred) throws MinioException, IOException {

@@ -100,6 +100,23 @@ class StoreTest {
     }
 
     @Test
+    void whatIsNotWholeAnyMoreIsNotCopied() throws IOException {
+        var content = Files.readAllBytes(file("whole", 1000, 8));
+        var stored = store.putContent("jobs/a/copied/", "x", folder.resolve("whole"));
+        store.copy(stored, "jobs/a/good");
+        for (var damaged : List.of(Arrays.copyOf(content, 500), new byte[1000])) {
+            store.write(stored.ref().key(), damaged);
+
+            var refusal = assertThrows(BadInput.class, () -> store.copy(stored, "jobs/a/bad"));
+
+            assertTrue(refusal.getMessage().startsWith(stored.ref() + " was replaced"), refusal.getMessage());
+        }
+
+        assertArrayEquals(content, store.read("jobs/a/good").orElseThrow());
+        assertFalse(store.exists("jobs/a/bad"));
+    }
+
+    @Test
     void ofTwoCreatorsOneWins() {
         assertTrue(store.create("jobs/a/once.json", "1".getBytes()));
         assertFalse(store.create("jobs/a/once.json", "2".getBytes()));
