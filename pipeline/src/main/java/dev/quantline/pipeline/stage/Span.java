@@ -14,14 +14,19 @@ import java.util.List;
 record Span(long fromMillis, long toMillis, long computeMillis) {
     private static final double MILLIS = 1000;
 
-    /** Where the time from a moment until now went, when these handlings, possibly parallel, happened in between. */
+    /**
+     * Where the time from a moment until now went, when these handlings, possibly parallel, happened in between. A moment that is still to
+     * come was told by a clock ahead of ours: the first handling stands for it.
+     */
     static Seconds account(long sinceMillis, List<Span> spans) {
         return account(sinceMillis, System.currentTimeMillis(), spans);
     }
 
     static Seconds account(long sinceMillis, long untilMillis, List<Span> spans) {
         var handled = 0L;
-        var reached = sinceMillis;
+        var first = spans.stream().mapToLong(Span::fromMillis).min().orElse(untilMillis);
+        var since = sinceMillis > untilMillis ? first : sinceMillis;
+        var reached = since;
         for (var span : spans.stream()
                 .sorted(Comparator.comparingLong(Span::fromMillis))
                 .toList()) {
@@ -32,7 +37,7 @@ record Span(long fromMillis, long toMillis, long computeMillis) {
                 .mapToLong(span -> span.toMillis - span.fromMillis)
                 .sum();
         var compute = spans.stream().mapToLong(Span::computeMillis).sum();
-        var wall = untilMillis - sinceMillis;
+        var wall = untilMillis - since;
         return new Seconds(
                 wall / MILLIS, compute / MILLIS, (busy - compute) / MILLIS, Math.max(0, wall - handled) / MILLIS);
     }

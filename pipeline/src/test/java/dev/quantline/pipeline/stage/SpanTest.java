@@ -27,4 +27,12 @@ class SpanTest {
     void aHandlingBeforeTheStageBeganDoesNotCount() {
         assertEquals(new Seconds(2, 0, 3, 1), Span.account(2_000, 4_000, List.of(new Span(0, 3_000, 0))));
     }
+
+    @Test
+    void aClockThatIsAheadOfOursMakesNoStageShorterThanNothing() {
+        var one = new Span(1_000, 2_000, 500);
+        var two = new Span(3_000, 4_000, 1_000);
+
+        assertEquals(new Seconds(3, 1.5, 0.5, 1), Span.account(3_600_000, 4_000, List.of(two, one)));
+    }
 }
