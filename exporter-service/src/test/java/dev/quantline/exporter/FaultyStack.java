@@ -7,7 +7,6 @@ import dev.quantline.embedded.StoreKeys;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.event.Topics;
-import dev.quantline.pipeline.service.Traffic;
 import dev.quantline.pipeline.stage.Scratch;
 import dev.quantline.pipeline.store.RealStore;
 import dev.quantline.pipeline.store.Store;
@@ -16,14 +15,19 @@ import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
@@ -43,15 +47,6 @@ final class FaultyStack implements AutoCloseable {
     /** Of all processes; the logs stay there. */
     private static final Path FOLDER = Path.of("target", "faults").toAbsolutePath();
 
-    private static final Map<StageName, String> NAMES = Map.of(
-            StageName.PROFILE,
-            "profiler",
-            StageName.CALIBRATE,
-            "calibrator",
-            StageName.TUNE,
-            "tuner",
-            StageName.EXPORT,
-            "exporter");
     private static final String[] OPTIONS = {
         // How soon a killed service is missed: less than brokers allow that nobody told otherwise.
         "-Dmp.messaging.connector.smallrye-kafka.session.timeout.ms=4000",
@@ -65,12 +60,12 @@ final class FaultyStack implements AutoCloseable {
     private final int brokerPort = freePort();
     private final int storePort = freePort();
     private final StoreProxy storeProxy;
-    private final BrokerLink brokerLink;
+    private final LoopbackProxy brokerLink;
     private final Map<StageName, ServiceProcess> services = new EnumMap<>(StageName.class);
     private final Map<SmallJob, byte[]> undisturbed = new EnumMap<>(SmallJob.class);
     private final AtomicInteger jobs = new AtomicInteger();
     private final Store store;
-    private final Traffic traffic;
+    private final KafkaProducer<byte[], byte[]> producer;
     private final Events events;
     private Broker broker;
     private ObjectServer storeServer;
@@ -105,7 +100,7 @@ final class FaultyStack implements AutoCloseable {
     private FaultyStack() throws IOException {
         keys = StoreKeys.keptIn(FOLDER);
         storeProxy = new StoreProxy(storePort);
-        brokerLink = new BrokerLink(brokerPort);
+        brokerLink = new LoopbackProxy(brokerPort);
         startBroker();
         startStore();
         store = new Store(RealStore.settings(storeAt(storePort), keys, LARGEST, FOLDER.resolve("cache")));
@@ -114,7 +109,10 @@ final class FaultyStack implements AutoCloseable {
         }
         services.values().forEach(FaultyStack::awaitReady);
         SmallJob.storeInputs(store, FOLDER);
-        traffic = new Traffic(addresses().bootstrapServers());
+        producer = new KafkaProducer<>(
+                Map.of("bootstrap.servers", addresses().bootstrapServers()),
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
         events = new Events(addresses().bootstrapServers());
     }
 
@@ -126,16 +124,12 @@ final class FaultyStack implements AutoCloseable {
         return storeProxy;
     }
 
-    BrokerLink brokerLink() {
+    LoopbackProxy brokerLink() {
         return brokerLink;
     }
 
     Events events() {
         return events;
-    }
-
-    Traffic traffic() {
-        return traffic;
     }
 
     ServiceProcess service(StageName stage) {
@@ -150,7 +144,7 @@ final class FaultyStack implements AutoCloseable {
     /** Starts one more. */
     ServiceProcess replica(StageName stage) {
         try {
-            return ServiceProcess.start(NAMES.get(stage), addresses(), FOLDER, OPTIONS);
+            return ServiceProcess.start(stage.service(), addresses(), FOLDER, OPTIONS);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -165,8 +159,10 @@ final class FaultyStack implements AutoCloseable {
                 FOLDER.resolve("broker"),
                 brokerPort,
                 Map.of(
-                        "advertised.listeners", "PLAINTEXT://127.0.0.1:" + brokerLink.port(),
-                        "group.min.session.timeout.ms", "1000"));
+                        "advertised.listeners",
+                        "PLAINTEXT://127.0.0.1:" + brokerLink.port(),
+                        "group.min.session.timeout.ms",
+                        "1000"));
     }
 
     void stopBroker() {
@@ -186,6 +182,19 @@ final class FaultyStack implements AutoCloseable {
         return FOLDER.resolve("store").resolve(StackAddresses.BUCKET).resolve(key);
     }
 
+    /** What the services have in their caches is lost: they have to fetch it. */
+    void forgetCaches() throws IOException {
+        for (var stage : StageName.values()) {
+            var contents =
+                    FOLDER.resolve(stage.service() + "-work").resolve("cache").resolve("contents");
+            try (var files = Files.newDirectoryStream(contents)) {
+                for (var file : files) {
+                    Files.deleteIfExists(file);
+                }
+            }
+        }
+    }
+
     /** The model that comes of a job when nothing happens. */
     byte[] undisturbed(SmallJob kind) {
         return undisturbed.computeIfAbsent(kind, _ -> {
@@ -197,13 +206,20 @@ final class FaultyStack implements AutoCloseable {
 
     /** Publishes a new request of this kind and returns its id. */
     String submit(SmallJob kind) {
-        var job = kind.name().toLowerCase(Locale.ROOT) + "-" + jobs.incrementAndGet();
-        publish(job, kind.request(job));
+        var job = newId(kind);
+        publish(job, kind.request(job), Instant.now());
         return job;
     }
 
-    void publish(String job, byte[] request) {
-        traffic.send(TOPICS.jobs(), job, request);
+    String newId(SmallJob kind) {
+        return kind.name().toLowerCase(Locale.ROOT) + "-" + jobs.incrementAndGet();
+    }
+
+    /** @param said when, by the clock of whoever says it */
+    void publish(String key, byte[] request, Instant said) {
+        producer.send(new ProducerRecord<>(
+                TOPICS.jobs(), null, said.toEpochMilli(), key.getBytes(StandardCharsets.UTF_8), request));
+        producer.flush();
     }
 
     /** Waits until the job is done, with the bytes that it has when nothing happens, and nobody called it failed. */
@@ -217,6 +233,10 @@ final class FaultyStack implements AutoCloseable {
     /** What a job delivered. */
     byte[] model(String job) {
         return store.read("jobs/" + job + "/export/model.onnx").orElseThrow();
+    }
+
+    boolean isDone(String job) {
+        return store.exists("jobs/" + job + "/export/report.json");
     }
 
     /** Whether a stage of a job was planned and has no result yet. */
@@ -245,7 +265,7 @@ final class FaultyStack implements AutoCloseable {
     @Override
     public void close() throws Exception {
         events.close();
-        traffic.close();
+        producer.close();
         services.values().forEach(ServiceProcess::close);
         store.close();
         storeServer.close();

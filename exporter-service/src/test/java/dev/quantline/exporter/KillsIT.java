@@ -37,7 +37,7 @@ class KillsIT {
                         .fault(
                                 request -> request.isPut("/model.onnx")
                                         && request.path().contains(job + "/export/"),
-                                StoreProxy.Fault.hold(1000));
+                                StoreProxy.Fault.holdUpload(1000));
             }
             killAndReplace(job, stage);
         }
@@ -128,7 +128,7 @@ class KillsIT {
             if (!beside) {
                 stack.start(stage);
             }
-            assertFalse(jobs.stream().allMatch(this::isDone), "all jobs were done before " + stage + " stopped");
+            assertFalse(jobs.stream().allMatch(stack::isDone), "all jobs were done before " + stage + " stopped");
         }
         // Then
         jobs.forEach(job -> stack.awaitUndisturbed(job, SmallJob.TINY));
@@ -149,10 +149,6 @@ class KillsIT {
         return List.of(StageName.values()).stream()
                 .map(stage -> stack.service(stage).pid())
                 .toList();
-    }
-
-    private boolean isDone(String job) {
-        return stack.store().exists("jobs/" + job + "/export/report.json");
     }
 
     private List<JsonNode> attempts(String job, StageName stage) {

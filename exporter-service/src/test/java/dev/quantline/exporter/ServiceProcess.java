@@ -44,9 +44,7 @@ final class ServiceProcess implements AutoCloseable {
                 "-Dquarkus.http.port=" + port));
         command.addAll(List.of(options));
         command.addAll(List.of("-jar", jar.toString()));
-        var builder = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(log.toFile());
+        var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
         builder.environment()
                 .putAll(Map.of(
                         "QUANTLINE_STORE_ACCESS_KEY", stack.keys().accessKey(),

@@ -23,7 +23,8 @@ enum SmallJob {
     /** Every stage of it takes a second at least. */
     TUNED("wide", "wide-judged", "{\"preset\":\"w4a4\",\"tune\":{\"samples\":256,\"training\":{\"steps\":15}}}"),
     /** Its exporter measures how much every layer matters. */
-    ALLOCATED("wide", "wide", "{\"preset\":\"mixed\",\"tune\":{\"training\":{\"steps\":1}},\"allocate\":{\"size\":0.4}}");
+    ALLOCATED(
+            "wide", "wide", "{\"preset\":\"mixed\",\"tune\":{\"training\":{\"steps\":1}},\"allocate\":{\"size\":0.4}}");
 
     private static final int SAMPLES = 512;
     private static final int JUDGED = 4096;

@@ -18,8 +18,7 @@ import static org.awaitility.Awaitility.await;
 final class StoreProxy extends LoopbackProxy {
     private static final int CHUNK = 16 << 10;
     private static final int LONGEST_HEAD = 64 << 10;
-    private static final Duration PATIENCE = Duration.ofMinutes(2);
-    private static final Rule NONE = new Rule(_ -> false, Exchange::pass, new CountDownLatch(0));
+    private static final Rule NONE = new Rule(_ -> false, Fault.none(), new CountDownLatch(0));
 
     private final AtomicInteger hits = new AtomicInteger();
     private volatile Rule rule = NONE;
@@ -36,6 +35,11 @@ final class StoreProxy extends LoopbackProxy {
 
         boolean isGet(String end) {
             return method.equals("GET") && path.endsWith(end);
+        }
+
+        /** Without the bucket. */
+        String key() {
+            return path.substring(path.indexOf('/') + 1);
         }
     }
 
@@ -62,25 +66,34 @@ final class StoreProxy extends LoopbackProxy {
             };
         }
 
+        /** It passes, and is only counted. */
+        static Fault none() {
+            return Exchange::pass;
+        }
+
         /** Each chunk of 16 KiB takes so long in each direction. */
         static Fault slow(long millis) {
             return exchange -> {
                 exchange.sendRequest(Long.MAX_VALUE, millis);
-                copy(
-                        exchange.server().getInputStream(),
-                        exchange.client().getOutputStream(),
-                        Long.MAX_VALUE,
-                        millis);
+                copy(exchange.server().getInputStream(), exchange.client().getOutputStream(), Long.MAX_VALUE, millis);
             };
         }
 
-        /** Nothing passes, after so many bytes of what is uploaded, until {@link StoreProxy#heal}. */
-        static Fault hold(long bytes) {
+        /** It waits for {@link StoreProxy#heal}. */
+        static Fault hold() {
+            return exchange -> {
+                exchange.healed().await();
+                exchange.pass();
+            };
+        }
+
+        /** After so many bytes of what is uploaded, the rest waits for {@link StoreProxy#heal}. */
+        static Fault holdUpload(long bytes) {
             return exchange -> {
                 exchange.sendRequest(bytes, 0);
                 exchange.healed().await();
                 copy(exchange.client().getInputStream(), exchange.server().getOutputStream(), exchange.rest(bytes), 0);
-                pass(exchange.server().getInputStream(), exchange.client().getOutputStream());
+                exchange.passAnswer();
             };
         }
     }
@@ -89,7 +102,11 @@ final class StoreProxy extends LoopbackProxy {
     record Exchange(Request request, byte[] head, Socket client, Socket server, CountDownLatch healed) {
         void pass() throws IOException, InterruptedException {
             sendRequest(Long.MAX_VALUE, 0);
-            LoopbackProxy.pass(server.getInputStream(), client.getOutputStream());
+            passAnswer();
+        }
+
+        void passAnswer() throws IOException {
+            server.getInputStream().transferTo(client.getOutputStream());
         }
 
         long rest(long bytes) {
@@ -103,9 +120,15 @@ final class StoreProxy extends LoopbackProxy {
 
         void answer(int status, String code) throws IOException, InterruptedException {
             copy(client.getInputStream(), OutputStream.nullOutputStream(), request.length(), 0);
-            var body = "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message></Error>".formatted(code, code);
-            var text = "HTTP/1.1 %d %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
-                    .formatted(status, code, body.length(), request.method().equals("HEAD") ? "" : body);
+            var body =
+                    "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message></Error>".formatted(code, code);
+            var text =
+                    "HTTP/1.1 %d %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+                            .formatted(
+                                    status,
+                                    code,
+                                    body.length(),
+                                    request.method().equals("HEAD") ? "" : body);
             client.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));
         }
     }
@@ -170,7 +193,8 @@ final class StoreProxy extends LoopbackProxy {
         var words = head.split("[ ?]", 3);
         var length = head.lines()
                 .filter(line -> line.toLowerCase(Locale.ROOT).startsWith("content-length:"))
-                .mapToLong(line -> Long.parseLong(line.substring(line.indexOf(':') + 1).strip()))
+                .mapToLong(line ->
+                        Long.parseLong(line.substring(line.indexOf(':') + 1).strip()))
                 .findFirst()
                 .orElse(0);
         return new Request(words[0], words[1].substring(1), length);
