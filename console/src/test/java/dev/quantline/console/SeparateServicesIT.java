@@ -73,8 +73,10 @@ class SeparateServicesIT {
                                     folder.resolve("work").resolve(name).toString(),
                             "quarkus.http.port", "0"),
                     Map.of(
-                            "QUANTLINE_STORE_ACCESS_KEY", connection.accessKey(),
-                            "QUANTLINE_STORE_SECRET_KEY", connection.secretKey())));
+                            "QUANTLINE_STORE_ACCESS_KEY",
+                                    connection.access().keys().orElseThrow().access(),
+                            "QUANTLINE_STORE_SECRET_KEY",
+                                    connection.access().keys().orElseThrow().secret())));
         }
         client = StackClient.connect(connection, Patience.of(Duration.ofMinutes(2)));
     }

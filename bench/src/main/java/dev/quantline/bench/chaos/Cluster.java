@@ -3,6 +3,7 @@ package dev.quantline.bench.chaos;
 import dev.quantline.embedded.StackAddresses;
 import dev.quantline.embedded.StoreKeys;
 import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreAccess;
 import dev.quantline.pipeline.store.StoreSettings;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -57,8 +58,7 @@ public final class Cluster implements AutoCloseable {
         store = new Store(new StoreSettings(
                 URI.create("http://127.0.0.1:" + storePort),
                 "us-east-1",
-                keys.accessKey(),
-                keys.secretKey(),
+                StoreAccess.keys(keys.accessKey(), keys.secretKey()),
                 StackAddresses.BUCKET,
                 Set.of(),
                 LARGEST,

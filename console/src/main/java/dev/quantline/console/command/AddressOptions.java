@@ -7,10 +7,13 @@ import dev.quantline.embedded.StackAddresses;
 import dev.quantline.embedded.StoreKeys;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.store.StoreAccess;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import picocli.CommandLine.Option;
 
 /** Where a stack is: named by its addresses, or the one that runs in this folder. */
@@ -46,6 +49,14 @@ final class AddressOptions {
             description = "default: AWS_REGION or us-east-1")
     private String region;
 
+    @Option(
+            names = "--s3-authorities",
+            paramLabel = "FILE.pem",
+            defaultValue = "${env:QUANTLINE_STORE_AUTHORITIES:-}",
+            description = "authorities that the store's certificate may come from, besides those that Java trusts "
+                    + "(default: QUANTLINE_STORE_AUTHORITIES)")
+    private String authorities;
+
     @Option(names = "--bucket", defaultValue = "quantline", description = "default: ${DEFAULT-VALUE}")
     private String bucket;
 
@@ -71,24 +82,36 @@ final class AddressOptions {
         if (s3.getHost() == null || !("http".equals(s3.getScheme()) || "https".equals(s3.getScheme()))) {
             throw new BadInput("--s3: '" + s3 + "' is not a URL such as http://localhost:9000");
         }
-        var keys = keys();
-        return Optional.of(
-                new Connection(kafka, s3, region, keys.accessKey(), keys.secretKey(), bucket, new Topics(topicPrefix)));
+        var access = authorities.isEmpty() ? access() : access().trusting(Path.of(authorities));
+        return Optional.of(new Connection(kafka, s3, region, access, bucket, new Topics(topicPrefix)));
     }
 
-    /** Those that were given, else those of the stack in this folder, if the store is its own. */
-    private StoreKeys keys() throws IOException {
+    /** The keys that were given, else those of the stack in this folder, if the store is its own, else the role of the workload. */
+    private StoreAccess access() throws IOException {
         if (!accessKey.isEmpty() && !secretKey.isEmpty()) {
-            return new StoreKeys(accessKey, secretKey);
+            return StoreAccess.keys(accessKey, secretKey);
         }
         var here = accessKey.isEmpty() && secretKey.isEmpty()
                 ? DataFolder.running(LocalStack.DATA).filter(this::isNamed)
                 : Optional.<StackAddresses>empty();
+        if (here.isEmpty() && accessKey.isEmpty() && secretKey.isEmpty() && hasRole()) {
+            return StoreAccess.workloadIdentity();
+        }
         return here.map(StackAddresses::keys)
+                .map(keys -> StoreAccess.keys(keys.accessKey(), keys.secretKey()))
                 .orElseThrow(() -> new BadInput(
                         "the keys of the store are missing: set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
                                 + "./quantline up leaves those of its store in %s, where it was started"
                                         .formatted(LocalStack.DATA.resolve(StoreKeys.FILE))));
+    }
+
+    /** Whether the platform says where this workload gets its keys. */
+    private static boolean hasRole() {
+        return Stream.of(
+                        "AWS_WEB_IDENTITY_TOKEN_FILE",
+                        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+                        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+                .anyMatch(System.getenv()::containsKey);
     }
 
     private boolean isNamed(StackAddresses running) {

@@ -6,6 +6,7 @@ import dev.quantline.embedded.EmbeddedStack;
 import dev.quantline.embedded.FolderInUse;
 import dev.quantline.embedded.StackAddresses;
 import dev.quantline.pipeline.event.Topics;
+import dev.quantline.pipeline.store.StoreAccess;
 import io.quarkus.runtime.Quarkus;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -99,8 +100,7 @@ public final class LocalStack implements AutoCloseable {
                 addresses.bootstrapServers(),
                 addresses.s3Endpoint(),
                 "us-east-1",
-                addresses.keys().accessKey(),
-                addresses.keys().secretKey(),
+                StoreAccess.keys(addresses.keys().accessKey(), addresses.keys().secretKey()),
                 StackAddresses.BUCKET,
                 new Topics(Topics.DEFAULT_PREFIX));
     }

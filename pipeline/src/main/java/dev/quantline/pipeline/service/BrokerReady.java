@@ -1,12 +1,13 @@
 package dev.quantline.pipeline.service;
 
+import dev.quantline.pipeline.broker.BrokerTopics;
+import io.smallrye.common.annotation.Identifier;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.common.KafkaException;
-import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.eclipse.microprofile.health.HealthCheck;
 import org.eclipse.microprofile.health.HealthCheckResponse;
 import org.eclipse.microprofile.health.Readiness;
@@ -15,35 +16,26 @@ import org.eclipse.microprofile.health.Readiness;
 @Readiness
 @ApplicationScoped
 public class BrokerReady implements HealthCheck {
-    private static final int PATIENCE_MILLIS = 4000;
+    private static final Duration PATIENCE = Duration.ofSeconds(4);
 
-    private final String broker;
+    private final Map<String, Object> kafka;
 
-    BrokerReady(@ConfigProperty(name = "kafka.bootstrap.servers") String broker) {
-        this.broker = broker;
-    }
-
-    /** A client that gives up on a broker that does not answer in time. */
-    static Admin admin(String broker, int patienceMillis) {
-        return Admin.create(Map.of(
-                AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG,
-                broker,
-                AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG,
-                patienceMillis,
-                AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG,
-                patienceMillis));
+    /** @param kafka all settings of the application that begin with {@code kafka.}, without that beginning */
+    BrokerReady(@Identifier("default-kafka-broker") Map<String, Object> kafka) {
+        this.kafka = kafka;
     }
 
     @Override
     public HealthCheckResponse call() {
-        var response = HealthCheckResponse.named("broker").withData("address", broker);
-        try (var admin = admin(broker, PATIENCE_MILLIS)) {
+        var address = String.valueOf(kafka.get(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG));
+        var response = HealthCheckResponse.named("broker").withData("address", address);
+        try (var admin = BrokerTopics.admin(kafka, PATIENCE)) {
             return response.up()
                     .withData("nodes", admin.describeCluster().nodes().get().size())
                     .build();
         } catch (KafkaException | ExecutionException e) {
             return response.down()
-                    .withData("reason", "no answer from " + broker)
+                    .withData("reason", "no answer from " + address)
                     .build();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

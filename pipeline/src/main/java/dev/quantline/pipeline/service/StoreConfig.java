@@ -3,6 +3,7 @@ package dev.quantline.pipeline.service;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 import java.net.URI;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.Set;
 
@@ -23,10 +24,24 @@ public interface StoreConfig {
     /** Buckets that jobs may name for their inputs, besides that one. */
     Optional<Set<String>> otherBuckets();
 
-    /** Has no default, as {@link #secretKey}: a service without keys does not start. */
-    String accessKey();
+    /** How a service shows the store who it is. */
+    enum Credentials {
+        /** By {@link #accessKey} and {@link #secretKey}. */
+        KEYS,
+        /** By short-lived keys that the platform gives the workload: a role of a service account or of the machine, on AWS. */
+        WORKLOAD_IDENTITY
+    }
 
-    String secretKey();
+    @WithDefault("keys")
+    Credentials credentials();
+
+    /** Has no default, as {@link #secretKey}: a service that needs keys and has none does not start. */
+    Optional<String> accessKey();
+
+    Optional<String> secretKey();
+
+    /** PEM file of the authorities whose certificates the store may have, besides those that Java trusts. */
+    Optional<Path> authorities();
 
     /** Larger inputs are refused. */
     @WithDefault("34359738368")

@@ -23,4 +23,8 @@ public interface TopicsConfig {
     /** How long a topic that is created because it is missing keeps its records. */
     @WithDefault("7d")
     Duration retention();
+
+    /** Whether missing topics are created; if not, a service waits for them. */
+    @WithDefault("true")
+    boolean create();
 }

@@ -5,11 +5,13 @@ import dev.quantline.pipeline.process.ChildProcesses;
 import dev.quantline.pipeline.stage.Activity;
 import dev.quantline.pipeline.stage.Scratch;
 import dev.quantline.pipeline.store.Store;
+import dev.quantline.pipeline.store.StoreAccess;
 import dev.quantline.pipeline.store.StoreSettings;
 import jakarta.enterprise.context.ApplicationScoped;
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
+import java.util.Optional;
 import java.util.Set;
 
 /** Makes the plain objects of the pipeline from the configuration. */
@@ -21,13 +23,28 @@ public class Wiring {
         return new Store(new StoreSettings(
                 store.endpoint(),
                 store.region(),
-                store.accessKey(),
-                store.secretKey(),
+                access(store),
                 store.bucket(),
                 store.otherBuckets().orElse(Set.of()),
                 store.maxObjectBytes(),
                 work.folder().resolve("cache"),
                 work.cacheBytes()));
+    }
+
+    /** @throws IllegalStateException naming the setting when keys are to be used and one is missing */
+    static StoreAccess access(StoreConfig store) {
+        var access = switch (store.credentials()) {
+            case KEYS ->
+                StoreAccess.keys(required("access-key", store.accessKey()), required("secret-key", store.secretKey()));
+            case WORKLOAD_IDENTITY -> StoreAccess.workloadIdentity();
+        };
+        return store.authorities().map(access::trusting).orElse(access);
+    }
+
+    private static String required(String key, Optional<String> value) {
+        return value.orElseThrow(() -> new IllegalStateException(("quantline.store.%s is missing: set it, or set "
+                        + "quantline.store.credentials=workload-identity where the platform gives services their keys")
+                .formatted(key)));
     }
 
     void close(@Disposes Store store) {

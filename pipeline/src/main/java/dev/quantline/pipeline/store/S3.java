@@ -4,11 +4,14 @@ import io.minio.AbortMultipartUploadArgs;
 import io.minio.ListMultipartUploadsArgs;
 import io.minio.MinioAsyncClient;
 import io.minio.MinioClient;
+import io.minio.credentials.Provider;
 import io.minio.errors.ErrorResponseException;
 import io.minio.errors.MinioException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
+import java.security.GeneralSecurityException;
+import java.security.ProviderException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -36,20 +39,23 @@ final class S3 implements AutoCloseable {
 
     /** Makes no connection yet. */
     S3(StoreSettings settings) {
-        var http = new OkHttpClient.Builder()
-                .connectTimeout(CONNECT)
-                .readTimeout(ANSWER)
-                .writeTimeout(ANSWER)
-                .build();
+        var http = settings.access()
+                .trusted(new OkHttpClient.Builder()
+                        .connectTimeout(CONNECT)
+                        .readTimeout(ANSWER)
+                        .writeTimeout(ANSWER)
+                        .build());
+        // One for all clients, since it keeps what it fetched until that expires.
+        var credentials = settings.access().provider();
         this.address = settings.endpoint().toString();
-        this.client = client(settings, http);
+        this.client = client(settings, http, credentials);
         this.async = MinioAsyncClient.builder()
                 .endpoint(address)
                 .region(settings.region())
-                .credentials(settings.accessKey(), settings.secretKey())
+                .credentialsProvider(credentials)
                 .httpClient(http, false)
                 .build();
-        this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build());
+        this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build(), credentials);
     }
 
     MinioClient client() {
@@ -72,10 +78,15 @@ final class S3 implements AutoCloseable {
             return call.run();
         } catch (FileSystemException e) {
             throw new UncheckedIOException(e);
-        } catch (MinioException | IOException e) {
+        } catch (MinioException | IOException | ProviderException e) {
             throw unavailable(e);
         } catch (IllegalStateException e) {
-            throw e.getCause() instanceof IOException network ? unavailable(network) : e;
+            // What the client has no exception of its own for: the network, or a certificate that nobody vouches for.
+            throw switch (e.getCause()) {
+                case IOException network -> unavailable(network);
+                case GeneralSecurityException distrust -> unavailable(distrust);
+                case null, default -> e;
+            };
         }
     }
 
@@ -141,11 +152,11 @@ final class S3 implements AutoCloseable {
         return new StoreUnavailable("the object store at " + address + " failed: " + cause.getMessage(), cause);
     }
 
-    private static MinioClient client(StoreSettings settings, OkHttpClient http) {
+    private static MinioClient client(StoreSettings settings, OkHttpClient http, Provider credentials) {
         return MinioClient.builder()
                 .endpoint(settings.endpoint().toString())
                 .region(settings.region())
-                .credentials(settings.accessKey(), settings.secretKey())
+                .credentialsProvider(credentials)
                 .httpClient(http, true)
                 .build();
     }

@@ -9,6 +9,7 @@ import java.util.Set;
  *
  * @param endpoint       URL of any S3-compatible store
  * @param region         the region requests are signed for
+ * @param access         how client and store know each other
  * @param bucket         where jobs and their results live
  * @param otherBuckets   where jobs may read inputs besides
  * @param maxObjectBytes larger objects are refused
@@ -18,16 +19,9 @@ import java.util.Set;
 public record StoreSettings(
         URI endpoint,
         String region,
-        String accessKey,
-        String secretKey,
+        StoreAccess access,
         String bucket,
         Set<String> otherBuckets,
         long maxObjectBytes,
         Path cache,
-        long cacheBytes) {
-    /** Without the keys. */
-    @Override
-    public String toString() {
-        return "StoreSettings[" + endpoint + ", " + bucket + "]";
-    }
-}
+        long cacheBytes) {}

@@ -91,7 +91,14 @@ class StageServiceTest {
                 .statusCode(200)
                 .body(containsString("quantline_jobs_total{outcome=\"completed\",stage=\"profile\"}"))
                 .body(containsString("quantline_stage_seconds_sum{part=\"compute\",stage=\"profile\"}"))
-                .body(containsString("quantline_store_bytes_total{direction=\"upload\",stage=\"profile\"}"));
+                .body(containsString("quantline_store_bytes_total{direction=\"upload\",stage=\"profile\"}"))
+                // What the dashboard and the alerts of deploy/helm ask for besides.
+                .body(containsString(
+                        "kafka_consumer_fetch_manager_records_lag_max{client_id=\"kafka-consumer-sum-work\""))
+                .body(containsString("kafka_consumer_fetch_manager_records_consumed_total{"))
+                .body(containsString("jvm_memory_used_bytes{area=\"heap\""))
+                .body(containsString("process_cpu_usage "))
+                .body(containsString("process_start_time_seconds "));
     }
 
     @Test

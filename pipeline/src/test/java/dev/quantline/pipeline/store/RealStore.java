@@ -24,8 +24,7 @@ public record RealStore(EmbeddedStack stack, Store store) implements AutoCloseab
         return new StoreSettings(
                 endpoint,
                 "us-east-1",
-                keys.accessKey(),
-                keys.secretKey(),
+                StoreAccess.keys(keys.accessKey(), keys.secretKey()),
                 StackAddresses.BUCKET,
                 Set.of("opened"),
                 largest,
