@@ -5,12 +5,14 @@ import dev.quantline.pipeline.event.EventCodec;
 import dev.quantline.pipeline.job.JobRequest;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.List;
+import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.regex.Pattern;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -22,6 +24,8 @@ import org.apache.kafka.common.serialization.StringSerializer;
 final class Broker implements AutoCloseable {
     /** How long a broker that has answered before may be busy. */
     static final Duration BUSY = Duration.ofSeconds(45);
+
+    private static final Pattern SECURITY = Pattern.compile("KAFKA_(SECURITY|SSL|SASL)_");
 
     private final Connection connection;
     private final KafkaProducer<String, byte[]> producer;
@@ -96,13 +100,30 @@ final class Broker implements AutoCloseable {
     /** Settings of every Kafka client of the console. */
     static Map<String, Object> settings(Connection connection, Duration patience) {
         var milliseconds = (int) patience.toMillis();
-        return Map.of(
-                "bootstrap.servers", List.of(connection.kafka()),
+        var settings = security(System.getenv());
+        settings.putAll(Map.of(
+                "bootstrap.servers", connection.kafka(),
                 "socket.connection.setup.timeout.ms", milliseconds,
                 "socket.connection.setup.timeout.max.ms", milliseconds,
                 "reconnect.backoff.max.ms", 500,
                 "request.timeout.ms", milliseconds,
-                "default.api.timeout.ms", milliseconds);
+                "default.api.timeout.ms", milliseconds));
+        return settings;
+    }
+
+    /** What an environment says about security, as the services read it: {@code KAFKA_SECURITY_PROTOCOL} is {@code security.protocol}. */
+    static Map<String, Object> security(Map<String, String> environment) {
+        var settings = new HashMap<String, Object>();
+        environment.forEach((name, value) -> {
+            if (SECURITY.matcher(name).lookingAt()) {
+                settings.put(
+                        name.substring("KAFKA_".length())
+                                .toLowerCase(Locale.ROOT)
+                                .replace('_', '.'),
+                        value);
+            }
+        });
+        return settings;
     }
 
     static Unreachable unreachable(Connection connection, Exception cause) {

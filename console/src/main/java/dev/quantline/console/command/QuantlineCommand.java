@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
             DemoCommand.class,
             QuantizeCommand.class,
             UpCommand.class,
+            PrepareCommand.class,
             SubmitCommand.class,
             WatchCommand.class,
             CancelCommand.class,

@@ -36,7 +36,19 @@ final class StackOptions {
 
     /** A client of a stack, waited for where it does not answer yet. */
     StackClient connect(Connection connection) throws IOException {
-        return StackClient.connect(connection, new Patience(wait, System.err::println));
+        return StackClient.connect(connection, patience());
+    }
+
+    /** Waits as long as the user wants, and says so. */
+    Patience patience() {
+        return new Patience(wait, System.err::println);
+    }
+
+    /** The stack to talk to, for commands that never start one. */
+    Connection named() throws IOException {
+        return found().orElseThrow(
+                        () -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
+                                + "one with --kafka HOST:PORT --s3 URL"));
     }
 
     /** The stack to talk to; waits for one that is starting in this folder, as for an address that does not answer. */
@@ -56,8 +68,6 @@ final class StackOptions {
 
     /** A client of the stack to talk to, for commands that never start one. */
     StackClient connect() throws IOException {
-        return connect(found().orElseThrow(
-                        () -> new BadInput("no stack runs in this folder: start one with ./quantline up, or name "
-                                + "one with --kafka HOST:PORT --s3 URL")));
+        return connect(named());
     }
 }

@@ -6,9 +6,9 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** A time as people write it: {@code 90s}, {@code 5m}, {@code 1h}; a number alone counts seconds. */
+/** A time as people write it: {@code 90s}, {@code 5m}, {@code 1h}, {@code 7d}; a number alone counts seconds. */
 final class WaitTime implements ITypeConverter<Duration> {
-    private static final Pattern FORM = Pattern.compile("(\\d{1,6})\\s*(s|m|h|)");
+    private static final Pattern FORM = Pattern.compile("(\\d{1,6})\\s*(s|m|h|d|)");
     private static final Map<String, Duration> UNITS = Map.of(
             "",
             Duration.ofSeconds(1),
@@ -17,7 +17,9 @@ final class WaitTime implements ITypeConverter<Duration> {
             "m",
             Duration.ofMinutes(1),
             "h",
-            Duration.ofHours(1));
+            Duration.ofHours(1),
+            "d",
+            Duration.ofDays(1));
 
     @Override
     public Duration convert(String value) {
