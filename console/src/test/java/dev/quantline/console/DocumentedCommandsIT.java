@@ -45,6 +45,8 @@ class DocumentedCommandsIT {
             "pip install", "Python and Node are no part of the tests",
             "./quantline dist", "is what DistributionIT does",
             "mvn package", "needs a container engine, and builds what is being tested",
+            "docker compose", "needs a container engine",
+            "kubectl ", "needs a cluster",
             "for copy in a b", "builds the project twice",
             "moves=(", "trains for an hour",
             "./quantline bench", "trains for an hour");

@@ -29,10 +29,12 @@ class DocumentedOptionsTest {
                 "bench/README.md",
                 "docs/allocation.md",
                 "docs/calibration.md",
+                "docs/cluster.md",
                 "docs/data.md",
                 "docs/events.md",
                 "docs/job.md",
                 "docs/report.md",
+                "docs/runbook.md",
                 "docs/runtimes.md",
                 "docs/tuning.md"
             })
