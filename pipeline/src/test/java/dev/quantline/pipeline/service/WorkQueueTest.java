@@ -70,11 +70,14 @@ class WorkQueueTest {
         add("a/tune/1", 0);
         var kept = add("b/tune/0", 1);
         awaitTaken("a/tune/0");
-        var leaving = CompletableFuture.runAsync(() -> queue.leave(List.of(new TopicPartition(TOPIC, 0))));
-        assertFalse(leaving.isDone());
+        var leaving = Thread.ofPlatform().start(() -> queue.leave(List.of(new TopicPartition(TOPIC, 0))));
+        while (leaving.getState() != Thread.State.TIMED_WAITING) {
+            assertTrue(leaving.isAlive(), "did not wait for the item under way");
+            Thread.sleep(5);
+        }
 
         gate.countDown();
-        leaving.get(20, TimeUnit.SECONDS);
+        leaving.join();
         kept.get(20, TimeUnit.SECONDS);
 
         assertTrue(underWay.isDone());
