@@ -25,7 +25,7 @@ record Expected(Path file) {
                 Files.exists(file) ? Files.readString(file) : "",
                 content,
                 () -> Checkout.root().relativize(file) + ": see what changed; if it is what you want, rewrite it with"
-                        + " ./quantline mvn -pl deploy -am test -Dquantline.rewrite=true -Dtest='dev.quantline.deploy.*'"
+                        + " ./quantline mvn -pl deploy -am test -Dquantline.rewrite=true -Dtest='dev.quantline.deploy.*Test'"
                         + " -Dsurefire.failIfNoSpecifiedTests=false");
     }
 }

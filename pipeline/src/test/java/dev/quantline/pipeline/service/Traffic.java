@@ -7,6 +7,7 @@ import dev.quantline.pipeline.event.Unreadable;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -36,19 +37,17 @@ public final class Traffic implements AutoCloseable {
 
     /** @param patience how long a record is waited for */
     public Traffic(String broker, Duration patience) {
+        this(Map.of("bootstrap.servers", broker), patience);
+    }
+
+    /** @param client settings of a Kafka client: addresses and security */
+    Traffic(Map<String, Object> client, Duration patience) {
         this.patience = patience;
-        producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", broker), new ByteArraySerializer(), new ByteArraySerializer());
-        consumer = new KafkaConsumer<>(
-                Map.of(
-                        "bootstrap.servers",
-                        broker,
-                        "auto.offset.reset",
-                        "earliest",
-                        "group.id",
-                        UUID.randomUUID().toString()),
-                new ByteArrayDeserializer(),
-                new ByteArrayDeserializer());
+        producer = new KafkaProducer<>(client, new ByteArraySerializer(), new ByteArraySerializer());
+        var reading = new HashMap<>(client);
+        reading.put("auto.offset.reset", "earliest");
+        reading.put("group.id", UUID.randomUUID().toString());
+        consumer = new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer());
         consumer.subscribe(TOPICS.all());
     }
 
