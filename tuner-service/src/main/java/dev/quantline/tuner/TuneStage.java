@@ -14,6 +14,7 @@ import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Width;
+import dev.quantline.quantize.tune.TuningPhase;
 import dev.quantline.quantize.workflow.DataSettings;
 import dev.quantline.quantize.workflow.SharedTuning;
 import dev.quantline.quantize.workflow.TuneStep;
@@ -96,7 +97,7 @@ final class TuneStage implements Stage {
     /** Which piece an item trains. */
     private record Piece(int index) {}
 
-    /** One item, or in the order that replicas can share: rounding, every piece, judging the whole. */
+    /** One item, or in the order that replicas can share: rounding, every piece once a sweep, judging the whole. */
     @Override
     public List<Item> items(StageContext context) throws IOException {
         if (!SharedTuning.isAskedFor(context.job().settings())) {
@@ -104,10 +105,13 @@ final class TuneStage implements Stage {
         }
         var items = new ArrayList<Item>();
         items.add(Item.of("rounding", true));
-        new SharedTuning(step(context))
-                .pieces()
-                .forEach(piece -> items.add(Item.of(piece, 1, new Piece(items.size() - 1))));
-        items.add(Item.of("judging the whole", 2, true));
+        var pieces = new SharedTuning(step(context)).pieces();
+        for (int sweep = 1; sweep <= TuningPhase.SWEEPS; sweep++) {
+            for (int piece = 0; piece < pieces.size(); piece++) {
+                items.add(Item.of(pieces.get(piece) + ", sweep " + sweep, sweep, new Piece(piece)));
+            }
+        }
+        items.add(Item.of("judging the whole", TuningPhase.SWEEPS + 1, true));
         return List.copyOf(items);
     }
 
@@ -129,16 +133,15 @@ final class TuneStage implements Stage {
         }
         var shared = new SharedTuning(step);
         var folders = context.finished().stream().map(FinishedItem::folder).toList();
-        return switch (item.phase()) {
-            case 0 -> shared.round(stop, progress);
-            case 1 ->
-                shared.train(
-                        Json.MAPPER.convertValue(item.settings(), Piece.class).index(),
-                        folders.getFirst(),
-                        stop,
-                        progress);
-            default -> shared.judge(folders.getFirst(), folders.subList(1, folders.size()), stop, progress);
-        };
+        var pieces = folders.subList(Math.min(1, folders.size()), folders.size());
+        if (item.phase() == 0) {
+            return shared.round(stop, progress);
+        }
+        if (item.phase() > TuningPhase.SWEEPS) {
+            return shared.judge(folders.getFirst(), pieces, stop, progress);
+        }
+        int index = Json.MAPPER.convertValue(item.settings(), Piece.class).index();
+        return shared.train(index, folders.getFirst(), pieces, stop, progress);
     }
 
     /** The last item's files are the result. */

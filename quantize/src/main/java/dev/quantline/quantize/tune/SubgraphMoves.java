@@ -103,14 +103,18 @@ final class SubgraphMoves implements AutoCloseable {
         return subgraphs.stream().map(Subgraph::name).toList();
     }
 
-    /** Trains one of {@link #subgraphs}; false if it was stopped. A subgraph that cannot be trained is passed through as it is. */
-    boolean train(Subgraph subgraph, Optional<Node> opaque, BooleanSupplier stop, Progress progress) {
+    /**
+     * Trains one of {@link #subgraphs}; false if it was stopped. A subgraph that cannot be trained is passed through as it is.
+     *
+     * @param share of the steps: one of so many
+     */
+    boolean train(Subgraph subgraph, Optional<Node> opaque, int share, BooleanSupplier stop, Progress progress) {
         arrive(subgraph);
         opaque.ifPresent(node -> leaveUntrained(subgraph, node));
         var trainables = opaque.isPresent() ? Trainables.NOTHING : settings.trainables();
         String method = settings.tune().layers().word();
         String where = (subgraphs.indexOf(subgraph) + 1) + " of " + subgraphs.size() + ", " + subgraph.name();
-        var how = within(subgraph, trainables, training);
+        var how = within(subgraph, trainables, training.withSteps(Math.max(1, training.steps() / share)));
         return tune(method, subgraph, trainables, how, stop, progress.of(method + " " + where, subgraph.name()));
     }
 

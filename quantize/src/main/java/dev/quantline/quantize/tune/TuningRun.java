@@ -122,7 +122,7 @@ public final class TuningRun implements AutoCloseable {
                 addBias(settings);
                 for (var subgraph : subgraphs.subgraphs()) {
                     addRounding(settings, subgraph);
-                    addTraining(subgraph);
+                    addTraining(subgraph, 1);
                 }
                 addJudgement(settings);
             }
@@ -135,8 +135,11 @@ public final class TuningRun implements AutoCloseable {
                     });
                 }
             }
-            case TuningPhase.Piece(int index) ->
-                addTraining(subgraphs.subgraphs().get(index));
+            case TuningPhase.Piece(int index, var pieces) -> {
+                pieces.forEach(piece -> add(_ -> adopt(piece)));
+                add(_ -> before = judged.steps().size());
+                addTraining(subgraphs.subgraphs().get(index), TuningPhase.SWEEPS);
+            }
             case TuningPhase.Judging(var pieces) -> {
                 pieces.forEach(piece -> add(_ -> adopt(piece)));
                 addJudgement(settings);
@@ -156,9 +159,10 @@ public final class TuningRun implements AutoCloseable {
         }
     }
 
-    private void addTraining(Subgraph subgraph) {
+    /** @param share of the steps: one of so many */
+    private void addTraining(Subgraph subgraph, int share) {
         var opaque = NonDifferentiable.in(subgraph, task.model(), task.start().plan());
-        moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, stop, progress)));
+        moves.add(new Move(1, (stop, progress) -> subgraphs.train(subgraph, opaque, share, stop, progress)));
     }
 
     private void addJudgement(TuneSettings settings) {

@@ -24,7 +24,7 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Tuning in the order {@link Order#ROUNDED}, which machines can share: the weights are rounded, then each piece is trained for itself,
- * then the pieces come together and the whole is judged. Every method runs one slice, like {@link TuneStep#advance}.
+ * twice over ({@link TuningPhase#SWEEPS}), so that what the others became reaches it, then the pieces come together and the whole is judged. Every method runs one slice, like {@link TuneStep#advance}.
  */
 public final class SharedTuning {
     private final TuneStep step;
@@ -78,24 +78,28 @@ public final class SharedTuning {
                 .pieces()
                 .size();
         var pieces = new ArrayList<Path>();
-        for (int piece = 0; piece < count; piece++) {
-            int index = piece;
-            var part = progress.part(0.2 + 0.6 * piece / count, 0.2 + 0.6 * (piece + 1) / count);
+        int all = TuningPhase.SWEEPS * count;
+        for (int number = 0; number < all; number++) {
+            int piece = number % count;
+            var before = List.copyOf(pieces.subList(0, number - piece));
+            var part = progress.part(0.2 + 0.6 * number / all, 0.2 + 0.6 * (number + 1) / all);
+            var training = Files.createDirectory(folder.resolve("training-" + number));
             pieces.add(files(
                     folder,
-                    "piece-" + piece,
+                    "piece-" + number,
                     TuneStep.run(
                             input,
                             settings,
                             resources,
-                            Files.createDirectory(folder.resolve("training-" + piece)),
-                            step -> new SharedTuning(step).train(index, rounded, () -> false, part))));
+                            training,
+                            step -> new SharedTuning(step).train(piece, rounded, before, () -> false, part))));
         }
+        var judging = Files.createDirectory(folder.resolve("judging"));
         return TuneStep.run(
                 input,
                 settings,
                 resources,
-                Files.createDirectory(folder.resolve("judging")),
+                judging,
                 step -> new SharedTuning(step).judge(rounded, pieces, () -> false, progress.part(0.8, 1)));
     }
 
@@ -127,10 +131,16 @@ public final class SharedTuning {
                 (run, _) -> run.advance(stop, progress) ? new Slice.Done(saved(run), List.of()) : paused(run));
     }
 
-    /** Trains a piece. @param rounded folder with the files that rounding left */
-    public Slice train(int piece, Path rounded, BooleanSupplier stop, Progress progress) throws IOException {
+    /**
+     * Trains a piece.
+     *
+     * @param rounded folder with the files that rounding left
+     * @param before  folders with what training left in the sweeps before, in the order of sweeps and pieces
+     */
+    public Slice train(int piece, Path rounded, List<Path> before, BooleanSupplier stop, Progress progress)
+            throws IOException {
         return during(
-                new TuningPhase.Piece(piece),
+                new TuningPhase.Piece(piece, before),
                 Optional.of(rounded),
                 progress,
                 (run, _) -> run.advance(stop, progress)
@@ -141,7 +151,7 @@ public final class SharedTuning {
                         : paused(run));
     }
 
-    /** Judges the whole. @param pieces folders with what training left, in the order of the pieces */
+    /** Judges the whole. @param pieces folders with what training left, in the order of sweeps and pieces */
     public Slice judge(Path rounded, List<Path> pieces, BooleanSupplier stop, Progress progress) throws IOException {
         return during(
                 new TuningPhase.Judging(pieces),

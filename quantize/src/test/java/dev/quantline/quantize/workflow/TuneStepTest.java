@@ -23,6 +23,7 @@ import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.RecipeReader;
+import dev.quantline.quantize.tune.TuningPhase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -198,15 +199,17 @@ class TuneStepTest {
                 input, settings, RESOURCES, Files.createTempDirectory(folder, "work"), Optional.empty(), () -> 1);
         var pieces = new ArrayList<>(new SharedTuning(first).pieces());
         assertTrue(pieces.size() > 1, pieces.toString());
-        var trained = new ArrayDeque<Path>();
-        for (int piece = pieces.size() - 1; piece >= 0; piece--) {
-            int index = piece;
-            trained.addFirst(stored(sliced(
-                            input,
-                            settings,
-                            3,
-                            (step, stop, progress) -> new SharedTuning(step).train(index, rounded, stop, progress))
-                    .files()));
+        var trained = new ArrayList<Path>();
+        for (int sweep = 0; sweep < TuningPhase.SWEEPS; sweep++) {
+            var before = List.copyOf(trained);
+            var now = new ArrayDeque<Path>();
+            for (int piece = pieces.size() - 1; piece >= 0; piece--) {
+                int index = piece;
+                Advance train =
+                        (step, stop, progress) -> new SharedTuning(step).train(index, rounded, before, stop, progress);
+                now.addFirst(stored(sliced(input, settings, 3, train).files()));
+            }
+            trained.addAll(now);
         }
         return sliced(
                 input,
