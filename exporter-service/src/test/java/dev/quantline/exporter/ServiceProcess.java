@@ -90,6 +90,10 @@ final class ServiceProcess implements AutoCloseable {
         process.destroyForcibly().waitFor();
     }
 
+    void askToStop() {
+        process.destroy();
+    }
+
     /** As an operator would; answers whether it ended in time. */
     boolean stop() throws InterruptedException {
         process.destroy();

@@ -21,7 +21,7 @@ enum SmallJob {
     /** As short as can be. */
     TINY("tiny", "tiny", "\"int8\""),
     /** Every stage of it takes a second at least. */
-    TUNED("wide", "wide-judged", "{\"preset\":\"w4a4\",\"tune\":{\"samples\":256,\"training\":{\"steps\":15}}}"),
+    TUNED("wide", "wide-judged", "{\"preset\":\"w4a4\",\"tune\":{\"samples\":256,\"training\":{\"steps\":8}}}"),
     /** Its exporter measures how much every layer matters. */
     ALLOCATED(
             "wide", "wide", "{\"preset\":\"mixed\",\"tune\":{\"training\":{\"steps\":1}},\"allocate\":{\"size\":0.4}}");
