@@ -27,7 +27,7 @@ final class StageRecords {
     record Failure(Event.Failed event, Optional<String> hash) {}
 
     Optional<JobRequest> request(String job) {
-        return store.read(Keys.request(job)).map(json -> Json.read(json, JobRequest.class));
+        return store.readSettled(Keys.request(job), json -> Json.read(json, JobRequest.class));
     }
 
     boolean cancelled(String job) {
@@ -89,7 +89,7 @@ final class StageRecords {
     }
 
     Optional<WorkOrder> order(String folder) {
-        return store.read(Keys.order(folder)).map(json -> Json.read(json, WorkOrder.class));
+        return store.readSettled(Keys.order(folder), json -> Json.read(json, WorkOrder.class));
     }
 
     Optional<Manifest> manifest(String folder) {
@@ -116,7 +116,7 @@ final class StageRecords {
     }
 
     Optional<ItemResult> part(String partFolder) {
-        return store.read(Keys.partManifest(partFolder)).map(json -> Json.read(json, ItemResult.class));
+        return store.readSettled(Keys.partManifest(partFolder), json -> Json.read(json, ItemResult.class));
     }
 
     void part(String partFolder, ItemResult part) {
@@ -141,6 +141,6 @@ final class StageRecords {
     }
 
     private Optional<Manifest> manifest(ObjectRef ref) {
-        return store.read(ref.key()).map(json -> Json.read(json, Manifest.class));
+        return store.readSettled(ref.key(), json -> Json.read(json, Manifest.class));
     }
 }
