@@ -27,7 +27,7 @@ final class StageRecords {
     record Failure(Event.Failed event, Optional<String> hash) {}
 
     Optional<JobRequest> request(String job) {
-        return store.readSettled(Keys.request(job), json -> Json.read(json, JobRequest.class));
+        return settled(Keys.request(job), JobRequest.class);
     }
 
     boolean cancelled(String job) {
@@ -89,7 +89,7 @@ final class StageRecords {
     }
 
     Optional<WorkOrder> order(String folder) {
-        return store.readSettled(Keys.order(folder), json -> Json.read(json, WorkOrder.class));
+        return settled(Keys.order(folder), WorkOrder.class);
     }
 
     Optional<Manifest> manifest(String folder) {
@@ -116,7 +116,7 @@ final class StageRecords {
     }
 
     Optional<ItemResult> part(String partFolder) {
-        return store.readSettled(Keys.partManifest(partFolder), json -> Json.read(json, ItemResult.class));
+        return settled(Keys.partManifest(partFolder), ItemResult.class);
     }
 
     void part(String partFolder, ItemResult part) {
@@ -141,6 +141,10 @@ final class StageRecords {
     }
 
     private Optional<Manifest> manifest(ObjectRef ref) {
-        return store.readSettled(ref.key(), json -> Json.read(json, Manifest.class));
+        return settled(ref.key(), Manifest.class);
+    }
+
+    private <T> Optional<T> settled(String key, Class<T> type) {
+        return store.settled().read(key, () -> store.read(key).map(json -> Json.read(json, type)));
     }
 }

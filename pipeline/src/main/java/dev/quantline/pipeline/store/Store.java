@@ -25,12 +25,9 @@ import java.nio.file.StandardCopyOption;
 import java.security.DigestOutputStream;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.function.LongConsumer;
 
 /**
@@ -42,23 +39,13 @@ public final class Store implements AutoCloseable {
     private static final long PART_BYTES = 16L << 20;
     private static final int PARTS_AT_ONCE = 3;
     private static final int KEY_DIGITS = 16;
-    /** Small objects that are remembered: a few for each of a few dozen jobs. */
-    private static final int SETTLED = 256;
 
     private static final Map<String, String> CREATE_ONLY = Map.of("If-None-Match", "*");
 
     private final StoreSettings settings;
     private final S3 s3;
     private final ContentCache cache;
-    /** By key, the objects read last. */
-    private final Map<String, Object> settled = Collections.synchronizedMap(new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<String, Object> eldest) {
-            return size() > SETTLED;
-        }
-    });
+    private final Settled settled = new Settled();
 
     /** Makes no connection yet. */
     public Store(StoreSettings settings) {
@@ -73,14 +60,11 @@ public final class Store implements AutoCloseable {
 
     /** Creates the bucket when it is missing; also warms the client up. */
     public void prepare() {
+        var bucket = settings.bucket();
         s3.call(() -> {
             if (!s3.client()
-                    .bucketExists(
-                            BucketExistsArgs.builder().bucket(settings.bucket()).build())) {
-                s3.client()
-                        .makeBucket(MakeBucketArgs.builder()
-                                .bucket(settings.bucket())
-                                .build());
+                    .bucketExists(BucketExistsArgs.builder().bucket(bucket).build())) {
+                s3.client().makeBucket(MakeBucketArgs.builder().bucket(bucket).build());
             }
             return null;
         });
@@ -131,20 +115,9 @@ public final class Store implements AutoCloseable {
         });
     }
 
-    /**
-     * Reads a small object that is created once and never changed: what this process has read before comes from memory.
-     *
-     * @param reader makes of its bytes what is remembered; nothing is when it throws
-     */
-    @SuppressWarnings("unchecked")
-    public <T> Optional<T> readSettled(String key, Function<byte[], T> reader) {
-        var known = (T) settled.get(key);
-        if (known != null) {
-            return Optional.of(known);
-        }
-        var read = read(key).map(reader);
-        read.ifPresent(value -> settled.put(key, value));
-        return read;
+    /** What this process has read before of objects that never change. */
+    public Settled settled() {
+        return settled;
     }
 
     /** Writes a small object, overwriting what was there. */

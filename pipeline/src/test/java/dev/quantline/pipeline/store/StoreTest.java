@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
@@ -40,24 +39,6 @@ class StoreTest {
     @AfterAll
     static void stop() {
         real.close();
-    }
-
-    @Test
-    void whatIsNeverChangedIsReadOnceAndOnlyWhenItCouldBeRead() {
-        store.write("settled/half", "12".getBytes());
-        assertThrows(
-                IllegalStateException.class,
-                () -> store.readSettled("settled/half", _ -> {
-                    throw new IllegalStateException("half of it");
-                }));
-        assertEquals(Optional.empty(), store.readSettled("settled/absent", String::new));
-        store.write("settled/half", "1234".getBytes());
-        store.write("settled/absent", "there".getBytes());
-
-        assertEquals(Optional.of("1234"), store.readSettled("settled/half", String::new));
-        assertEquals(Optional.of("there"), store.readSettled("settled/absent", String::new));
-        store.delete("settled/half");
-        assertEquals(Optional.of("1234"), store.readSettled("settled/half", String::new));
     }
 
     @Test

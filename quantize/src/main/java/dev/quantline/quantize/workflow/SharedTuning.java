@@ -24,7 +24,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * Tuning in the order {@link Order#ROUNDED}, which machines can share: the weights are rounded, then each piece is trained for itself,
- * twice over ({@link TuningPhase#SWEEPS}), so that what the others became reaches it, then the pieces come together and the whole is judged. Every method runs one slice, like {@link TuneStep#advance}.
+ * twice over ({@link TuningPhase#SWEEPS}), so that what the others became reaches it, then the pieces come together and the whole is
+ * judged. Every method runs one slice, like {@link TuneStep#advance}.
  */
 public final class SharedTuning {
     private final TuneStep step;
