@@ -132,11 +132,11 @@ final class TuneStage implements Stage {
             return step.advance(stop, progress);
         }
         var shared = new SharedTuning(step);
-        var folders = context.finished().stream().map(FinishedItem::folder).toList();
-        var pieces = folders.subList(Math.min(1, folders.size()), folders.size());
         if (item.phase() == 0) {
             return shared.round(stop, progress);
         }
+        var folders = context.finished().stream().map(FinishedItem::folder).toList();
+        var pieces = folders.subList(1, folders.size());
         if (item.phase() > TuningPhase.SWEEPS) {
             return shared.judge(folders.getFirst(), pieces, stop, progress);
         }

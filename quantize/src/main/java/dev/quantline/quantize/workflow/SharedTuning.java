@@ -3,9 +3,7 @@ package dev.quantline.quantize.workflow;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
-import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.settings.Order;
 import dev.quantline.quantize.settings.Recipe;
@@ -13,7 +11,6 @@ import dev.quantline.quantize.tune.TuningPhase;
 import dev.quantline.quantize.tune.TuningRun;
 import dev.quantline.quantize.workflow.TuneStep.Slice;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -60,15 +57,16 @@ public final class SharedTuning {
             TuneStep.Input input, QuantizationSettings settings, Resources resources, Path folder, Progress progress)
             throws IOException {
         check(settings.recipe());
-        var rounded = files(
-                folder,
-                "rounded",
+        var rounding = Files.createDirectories(folder.resolve("rounding"));
+        var rounded = TuneStep.gathered(
+                folder.resolve("rounded"),
                 TuneStep.run(
-                        input,
-                        settings,
-                        resources,
-                        Files.createDirectories(folder.resolve("rounding")),
-                        step -> new SharedTuning(step).round(() -> false, progress.part(0, 0.2))));
+                                input,
+                                settings,
+                                resources,
+                                rounding,
+                                step -> new SharedTuning(step).round(() -> false, progress.part(0, 0.2)))
+                        .files());
         int count = new SharedTuning(new TuneStep(
                         input,
                         settings,
@@ -85,15 +83,13 @@ public final class SharedTuning {
             var before = List.copyOf(pieces.subList(0, number - piece));
             var part = progress.part(0.2 + 0.6 * number / all, 0.2 + 0.6 * (number + 1) / all);
             var training = Files.createDirectory(folder.resolve("training-" + number));
-            pieces.add(files(
-                    folder,
-                    "piece-" + number,
-                    TuneStep.run(
-                            input,
-                            settings,
-                            resources,
-                            training,
-                            step -> new SharedTuning(step).train(piece, rounded, before, () -> false, part))));
+            var trained = TuneStep.run(
+                    input,
+                    settings,
+                    resources,
+                    training,
+                    step -> new SharedTuning(step).train(piece, rounded, before, () -> false, part));
+            pieces.add(TuneStep.gathered(folder.resolve("piece-" + number), trained.files()));
         }
         var judging = Files.createDirectory(folder.resolve("judging"));
         return TuneStep.run(
@@ -102,14 +98,6 @@ public final class SharedTuning {
                 resources,
                 judging,
                 step -> new SharedTuning(step).judge(rounded, pieces, () -> false, progress.part(0.8, 1)));
-    }
-
-    private static Path files(Path folder, String name, Slice.Done done) throws IOException {
-        var target = Files.createDirectory(folder.resolve(name));
-        for (var file : done.files().entrySet()) {
-            Files.copy(file.getValue(), target.resolve(file.getKey()));
-        }
-        return target;
     }
 
     /** The names of the pieces. */
@@ -176,7 +164,7 @@ public final class SharedTuning {
         var model = ModelFile.read(start.model().getFirst());
         var plan = QuantizationPlan.read(start.plan());
         var scratch = Files.createDirectory(step.work().resolve("activations"));
-        try (var samples = samples(model, rounded)) {
+        try (var samples = step.samples(model, written(rounded))) {
             if (phase instanceof TuningPhase.Rounding && written(rounded).isEmpty() && step.lacksText(model, samples)) {
                 return step.write(model, samples, start, progress.part(0, TuneStep.WRITING));
             }
@@ -201,16 +189,6 @@ public final class SharedTuning {
         }
     }
 
-    private Samples samples(Graph model, Optional<Path> rounded) throws IOException {
-        var data = step.settings().data();
-        var written = written(rounded);
-        return data.bind(
-                written.isPresent()
-                        ? Dataset.open(List.of(written.get()))
-                        : data.dataset(step.input().calibration(), model),
-                model);
-    }
-
     /** The samples that the model itself wrote, if it did. */
     private Optional<Path> written(Optional<Path> rounded) {
         return step.carried(TuneStep.WRITTEN)
@@ -225,17 +203,12 @@ public final class SharedTuning {
     private Map<String, Path> saved(TuningRun run) throws IOException {
         var folder = Files.createDirectory(step.work().resolve("checkpoint"));
         run.save(folder);
-        step.carried(TuneStep.WRITTEN).ifPresent(file -> bring(file, folder));
+        var written = step.carried(TuneStep.WRITTEN);
+        if (written.isPresent()) {
+            Files.copy(written.get(), folder.resolve(TuneStep.WRITTEN));
+        }
         try (var files = Files.list(folder)) {
             return TuneStep.named(files.toList());
-        }
-    }
-
-    private static void bring(Path file, Path folder) {
-        try {
-            Files.copy(file, folder.resolve(file.getFileName()));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 }

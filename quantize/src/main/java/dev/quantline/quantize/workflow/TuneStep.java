@@ -121,10 +121,7 @@ public record TuneStep(
                     return done;
                 }
                 case Slice.Paused paused -> {
-                    checkpoint = Optional.of(Files.createDirectory(folder.resolve("checkpoint-" + slice)));
-                    for (var file : paused.checkpoint().entrySet()) {
-                        Files.copy(file.getValue(), checkpoint.get().resolve(file.getKey()));
-                    }
+                    checkpoint = Optional.of(gathered(folder.resolve("checkpoint-" + slice), paused.checkpoint()));
                 }
             }
         }
@@ -143,6 +140,23 @@ public record TuneStep(
                         start.get(),
                         stop,
                         progress.part(start.get().fineTuning().isPresent() ? FineTunePhase.SHARE : 0, 1));
+    }
+
+    /** Copies files into a new folder, under their names. */
+    static Path gathered(Path target, Map<String, Path> files) throws IOException {
+        Files.createDirectory(target);
+        for (var file : files.entrySet()) {
+            Files.copy(file.getValue(), target.resolve(file.getKey()));
+        }
+        return target;
+    }
+
+    /** The calibration data, or what the model itself wrote in its place. */
+    Samples samples(Graph model, Optional<Path> written) throws IOException {
+        var dataset = written.isPresent()
+                ? Dataset.open(List.of(written.get()))
+                : settings.data().dataset(input.calibration(), model);
+        return settings.data().bind(dataset, model);
     }
 
     /** A file of the checkpoint. */
@@ -167,12 +181,7 @@ public record TuneStep(
         var plan = QuantizationPlan.read(start.plan());
         var scratch = Files.createDirectory(work.resolve("activations"));
         var written = carried(WRITTEN);
-        try (var samples = settings.data()
-                .bind(
-                        written.isPresent()
-                                ? Dataset.open(List.of(written.get()))
-                                : settings.data().dataset(input.calibration(), model),
-                        model)) {
+        try (var samples = samples(model, written)) {
             if (written.isEmpty() && lacksText(model, samples)) {
                 return write(model, samples, start, progress.part(0, WRITING));
             }
