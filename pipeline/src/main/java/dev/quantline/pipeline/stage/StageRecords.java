@@ -9,11 +9,9 @@ import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.quantize.settings.Json;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 
 /** The small JSON objects that hold the state of a job, typed. Each is created once and never changed. */
 final class StageRecords {
@@ -44,23 +42,6 @@ final class StageRecords {
         store.delete(Keys.waiting(job));
     }
 
-    /** Whether the phases before that of an item, and the slices of it before the one that is asked for, are done. */
-    boolean reached(WorkOrder order, Event.Work work) {
-        int phase = order.items().get(work.item()).phase();
-        if (phase > 0
-                && order.items()
-                                .get(order.ready(stored(order)).stream()
-                                        .findFirst()
-                                        .orElse(work.item()))
-                                .phase()
-                        < phase) {
-            return false;
-        }
-        var folder = Keys.part(folder(work.job(), work.stage(), work.hash()), work.item());
-        return work.slice() == 0
-                || work.slice() > 0 && part(Keys.slice(folder, work.slice())).isPresent();
-    }
-
     /** Whether the manifest that an event names is where its stage keeps it, and of that job. */
     boolean isManifest(Event.Completed event) {
         var stages = Keys.JOBS + event.job() + "/" + event.stage().verb() + "/";
@@ -82,10 +63,7 @@ final class StageRecords {
 
     /** Writes the order unless there is one already, and returns the one that counts. */
     WorkOrder order(WorkOrder wanted) {
-        var folder = folder(wanted.job(), wanted.stage(), wanted.hash());
-        return store.create(Keys.order(folder), Json.bytes(wanted))
-                ? wanted
-                : order(folder).orElseThrow();
+        return create(Keys.order(folder(wanted.job(), wanted.stage(), wanted.hash())), wanted, WorkOrder.class);
     }
 
     Optional<WorkOrder> order(String folder) {
@@ -98,9 +76,7 @@ final class StageRecords {
 
     /** Writes the manifest unless another replica was first, and returns the one that counts. */
     Manifest manifest(String folder, Manifest wanted) {
-        return store.create(Keys.manifest(folder), Json.bytes(wanted))
-                ? wanted
-                : manifest(folder).orElseThrow();
+        return create(Keys.manifest(folder), wanted, Manifest.class);
     }
 
     /** Every manifest from the given one back to the first stage's. */
@@ -120,16 +96,12 @@ final class StageRecords {
     }
 
     void part(String partFolder, ItemResult part) {
-        store.create(Keys.partManifest(partFolder), Json.bytes(part));
+        create(Keys.partManifest(partFolder), part, ItemResult.class);
     }
 
-    /** For each item of the order whether it is stored. */
-    List<Boolean> stored(WorkOrder order) {
+    StoredItems stored(WorkOrder order) {
         var folder = folder(order.job(), order.stage(), order.hash());
-        var keys = Set.copyOf(store.list(folder + "parts/"));
-        return IntStream.range(0, order.items().size())
-                .mapToObj(item -> keys.contains(Keys.partManifest(Keys.part(folder, item))))
-                .toList();
+        return new StoredItems(order, folder, Set.copyOf(store.list(folder + "parts/")));
     }
 
     ObjectRef manifestRef(String folder) {
@@ -142,6 +114,15 @@ final class StageRecords {
 
     private Optional<Manifest> manifest(ObjectRef ref) {
         return settled(ref.key(), Manifest.class);
+    }
+
+    /** Writes an object unless there is one already; what counts is returned, and known to this process from now on. */
+    private <T> T create(String key, T wanted, Class<T> type) {
+        var json = Json.bytes(wanted);
+        return (store.create(key, json)
+                        ? store.settled().read(key, () -> Optional.of(Json.read(json, type)))
+                        : settled(key, type))
+                .orElseThrow();
     }
 
     private <T> Optional<T> settled(String key, Class<T> type) {

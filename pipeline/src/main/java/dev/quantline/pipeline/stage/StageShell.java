@@ -63,9 +63,9 @@ public final class StageShell {
             tools.sink().publish(earlierFailure.get());
             return;
         }
-        var stored = records.stored(order);
-        publish(order, order.ready(stored));
-        if (!stored.contains(false)) {
+        var ready = records.stored(order).ready();
+        publish(order, ready);
+        if (ready.isEmpty()) {
             complete(order);
         }
     }
@@ -78,11 +78,12 @@ public final class StageShell {
                 return;
             }
             var order = order(work.job(), work.hash());
-            if (work.item() < 0 || work.item() >= order.items().size() || !records.reached(order, work)) {
+            var stored = records.stored(order);
+            if (work.item() < 0 || work.item() >= order.items().size() || !stored.reached(work)) {
                 throw new StrayRecord("no such item of %s: %d, slice %d"
                         .formatted(stage.name().verb(), work.item(), work.slice()));
             }
-            tools.sink().publish(worker.run(request(work.job()), order, work));
+            tools.sink().publish(worker.run(request(work.job()), stored, work));
         });
     }
 
@@ -97,7 +98,7 @@ public final class StageShell {
             if (records.cancelled(done.job())) {
                 return;
             }
-            var ready = order.ready(records.stored(order));
+            var ready = records.stored(order).ready();
             if (ready.isEmpty()) {
                 complete(order);
             } else if (order.items().get(ready.getFirst()).phase()

@@ -7,7 +7,6 @@ import dev.quantline.pipeline.store.StoredFile;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.IntStream;
 
 /**
  * The work for one result of a stage; written once, before any of it starts.
@@ -25,20 +24,4 @@ record WorkOrder(
         List<Item> items,
         String version,
         long sinceMillis,
-        Span start) {
-    /**
-     * The items that can be done now: those of the first phase that is not stored whole, without those that are stored.
-     *
-     * @param stored for each item whether it is
-     */
-    List<Integer> ready(List<Boolean> stored) {
-        var open = IntStream.range(0, items.size())
-                .filter(item -> !stored.get(item))
-                .boxed()
-                .toList();
-        return open.stream()
-                .filter(item ->
-                        items.get(item).phase() == items.get(open.getFirst()).phase())
-                .toList();
-    }
-}
+        Span start) {}

@@ -26,14 +26,15 @@ final class Worker {
     }
 
     /** Runs one time slice of an item unless its result exists, and returns what to publish next. */
-    Event run(JobRequest job, WorkOrder order, Event.Work work) throws IOException {
+    Event run(JobRequest job, StoredItems stored, Event.Work work) throws IOException {
+        var order = stored.order();
         var folder = Keys.part(folder(order), work.item());
         var done = new Event.WorkDone(work.job(), work.stage(), work.hash(), work.item());
         var next = new Event.Work(work.job(), work.stage(), work.hash(), work.item(), work.slice() + 1);
-        if (records.part(folder).isPresent()) {
+        if (stored.has(work.item())) {
             return done;
         }
-        if (records.part(Keys.slice(folder, next.slice())).isPresent()) {
+        if (stored.has(work.item(), next.slice())) {
             return next;
         }
         var watch = new Stopwatch();
@@ -42,7 +43,6 @@ final class Worker {
             place.fetchKnown(order.inputs());
             var checkpoint =
                     work.slice() == 0 ? Optional.<ItemResult>empty() : records.part(Keys.slice(folder, work.slice()));
-            var before = records.stored(order).stream().filter(stored -> stored).count();
             var spans = new ArrayList<>(checkpoint.map(ItemResult::spans).orElse(List.of()));
             var earlier = records.earlier(order.previous());
             var pulse = pulse(job);
@@ -55,7 +55,7 @@ final class Worker {
                     place.spilling(tools.memory()),
                     finished(place, order, order.items().get(work.item()).phase()),
                     checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
-                    new ItemProgress(order, work.item(), before, tools.sink(), pulse),
+                    new ItemProgress(order, work.item(), stored.count(), tools.sink(), pulse),
                     pulse,
                     () -> Span.account(
                             order.sinceMillis(),
