@@ -28,9 +28,12 @@ public interface WorkConfig {
     @WithDefault("true")
     boolean isolated();
 
-    /** Items under way at the same time in one process, over all stages that run in it; an item uses every core. */
-    @WithDefault("1")
-    int itemsAtOnce();
+    /**
+     * Jobs that one process works on at the same time, an item of each, over all stages that run in it. An item uses every core: two jobs
+     * take as long as one after the other, but a short one does not wait for a long item of another.
+     */
+    @WithDefault("2")
+    int jobsAtOnce();
 
     /**
      * How long another replica waits for the item under way when it takes over the item's partition, so that it need not do the item again.

@@ -13,10 +13,10 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
@@ -29,8 +29,9 @@ import org.eclipse.microprofile.reactive.messaging.Message;
 import org.jboss.logging.Logger;
 
 /**
- * Items that wait for this process, over all stages that run in it. Jobs take turns, so that a short one waits for one item of each other
- * job and not for all of a long one's. Within a job, items keep the order in which they came.
+ * Items that wait for this process, over all stages that run in it. One item of a job is under way at a time. Where more jobs wait than may
+ * be under way, they take turns, so that a short one waits for one item of each other job and not for all of a long one's. Within a job,
+ * items keep the order in which they came.
  */
 @ApplicationScoped
 public class WorkQueue {
@@ -42,7 +43,7 @@ public class WorkQueue {
     /** What waits of each job, the job whose turn it is first. */
     private final SequencedMap<String, Deque<Waiting>> jobs = new LinkedHashMap<>();
 
-    private final List<TopicPartition> underWay = new ArrayList<>();
+    private final List<Waiting> underWay = new ArrayList<>();
     private boolean stopping;
 
     private record Waiting(
@@ -61,7 +62,7 @@ public class WorkQueue {
 
     @Inject
     WorkQueue(WorkConfig work) {
-        this(work.itemsAtOnce(), work.handOver(), work.farewell());
+        this(work.jobsAtOnce(), work.handOver(), work.farewell());
     }
 
     WorkQueue(int atOnce, Duration handOver, Duration farewell) {
@@ -92,7 +93,7 @@ public class WorkQueue {
     synchronized void leave(Collection<TopicPartition> partitions) {
         jobs.values().forEach(items -> items.removeIf(item -> partitions.contains(item.partition())));
         jobs.values().removeIf(Deque::isEmpty);
-        await(() -> Collections.disjoint(underWay, partitions), handOver);
+        await(() -> underWay.stream().noneMatch(item -> partitions.contains(item.partition())), handOver);
     }
 
     /** Waits a while for the items under way, then interrupts them. Nothing else is begun. */
@@ -132,20 +133,30 @@ public class WorkQueue {
     }
 
     private synchronized Waiting next() throws InterruptedException {
-        while (stopping || jobs.isEmpty()) {
+        var turn = turn();
+        while (stopping || turn.isEmpty()) {
             wait();
+            turn = turn();
         }
-        var turn = jobs.pollFirstEntry();
-        var item = turn.getValue().removeFirst();
-        if (!turn.getValue().isEmpty()) {
-            jobs.putLast(turn.getKey(), turn.getValue());
+        var job = turn.get();
+        var items = jobs.remove(job);
+        var item = items.removeFirst();
+        if (!items.isEmpty()) {
+            jobs.putLast(job, items);
         }
-        underWay.add(item.partition());
+        underWay.add(item);
         return item;
     }
 
+    /** The job that has waited longest among those of which nothing is under way. */
+    private Optional<String> turn() {
+        return jobs.keySet().stream()
+                .filter(job -> underWay.stream().noneMatch(item -> item.job().equals(job)))
+                .findFirst();
+    }
+
     private synchronized void ended(Waiting item) {
-        underWay.remove(item.partition());
+        underWay.remove(item);
         notifyAll();
     }
 

@@ -52,6 +52,22 @@ class WorkQueueTest {
     }
 
     @Test
+    void aShortJobIsDoneWhileAnItemOfALongOneIsUnderWay() throws Exception {
+        var roomy = new WorkQueue(2, Duration.ofMinutes(1), Duration.ofMillis(50));
+        roomy.start(new StartupEvent());
+        add(roomy, "long/tune/0", 0, "");
+        awaitTaken("long/tune/0");
+        add(roomy, "long/tune/1", 1, "");
+        add(roomy, "short/tune/0", 2, "");
+        awaitTaken("short/tune/0");
+
+        assertEquals(List.of("long/tune/0", "short/tune/0"), taken);
+        gate.countDown();
+        awaitTaken("long/tune/1");
+        roomy.stop(new ShutdownEvent());
+    }
+
+    @Test
     void aFailedItemIsRejectedWithItsReasonAndTheNextOneIsDone() throws Exception {
         gate.countDown();
         var bad = add("a/tune/0", 0, "bad");
