@@ -14,7 +14,9 @@ import dev.quantline.bench.export.LargeModel;
 import dev.quantline.bench.gradient.StepBench;
 import dev.quantline.bench.gradient.TrainingBench;
 import dev.quantline.bench.robustness.Fuzz;
+import dev.quantline.bench.robustness.IsolationCost;
 import dev.quantline.bench.robustness.Mutants;
+import dev.quantline.bench.robustness.NativeMutants;
 import dev.quantline.bench.scale.Scale;
 import dev.quantline.bench.tune.Mosaics;
 import dev.quantline.bench.tune.QuantTune;
@@ -119,6 +121,16 @@ public final class Benches {
                     Mutants::main,
                     "[--count N] [--seed S]",
                     "mutated models and archives: accepted, refused with a reason, or a failure"),
+            new Bench(
+                    NativeMutants.class,
+                    NativeMutants::main,
+                    "[--count N] [--seed S]",
+                    "mutated models through the profiler's work in a child process, native code included"),
+            new Bench(
+                    IsolationCost.class,
+                    IsolationCost::main,
+                    "[--items N]",
+                    "what it costs an item that its work is done in a child process"),
             new Bench(
                     Chaos.class,
                     Chaos::main,

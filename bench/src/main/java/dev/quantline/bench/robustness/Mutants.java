@@ -49,7 +49,7 @@ public final class Mutants {
         int seed = options.number("seed", 1);
         System.out.println("| mutants | accepted | refused | failed | seconds |\n|---|---|---|---|---|");
         var tallies = List.of(print(of(Target.MODEL, count, seed), seed), print(of(Target.ARCHIVE, count, seed), seed));
-        tallies.forEach(Mutants::printReasons);
+        tallies.forEach(tally -> print(tally.reasons()));
         var failed = tallies.stream().flatMap(tally -> tally.failed().stream()).toList();
         if (!failed.isEmpty()) {
             throw new IllegalStateException("failures, kept in " + FAILURES + ": " + String.join("; ", failed));
@@ -95,7 +95,7 @@ public final class Mutants {
         return mutant(Target.ARCHIVE, Kept.good(Target.ARCHIVE), seed, index);
     }
 
-    private static byte[] mutant(Target target, List<byte[]> originals, long seed, int index) {
+    static byte[] mutant(Target target, List<byte[]> originals, long seed, int index) {
         var choices = new Choices(new SplittableRandom(seed * 1_000_003 + index));
         var original = choices.of(originals);
         return target == Target.ARCHIVE ? ArchiveMutator.mutated(original, choices) : model(original, choices);
@@ -118,7 +118,7 @@ public final class Mutants {
     }
 
     /** A reason without what is different in each file. */
-    private static String pattern(String reason) {
+    static String pattern(String reason) {
         String shortened = reason.replaceAll("'[^']*'", "'..'")
                 .replaceAll("\\[[^\\]]*]", "[..]")
                 .replaceAll("-?\\d+", "0");
@@ -138,11 +138,12 @@ public final class Mutants {
         return tally;
     }
 
-    private static void printReasons(Tally tally) {
-        var reasons = new ArrayList<>(tally.reasons().entrySet());
-        reasons.sort(Map.Entry.<String, Integer>comparingByValue().reversed());
+    /** The most frequent reasons. */
+    static void print(Map<String, Integer> reasons) {
+        var sorted = new ArrayList<>(reasons.entrySet());
+        sorted.sort(Map.Entry.<String, Integer>comparingByValue().reversed());
         System.out.println();
-        reasons.stream()
+        sorted.stream()
                 .limit(REASONS)
                 .forEach(reason -> System.out.printf("%6d %s%n", reason.getValue(), reason.getKey()));
     }

@@ -52,7 +52,7 @@ final class Sandbox implements AutoCloseable {
     }
 
     /** @throws Escape when the tensor holds what the canary sings */
-    void refuseCanary(String name, Tensor tensor) {
+    static void refuseCanary(String name, Tensor tensor) {
         var data = tensor.data();
         int length = SONG.length();
         for (int at = 0; at + 2 * length <= data.limit(); at += length) {

@@ -107,7 +107,7 @@ enum Target {
             return;
         }
         var graph = ModelFile.read(file);
-        graph.initializers().forEach(folder::refuseCanary);
+        graph.initializers().forEach(Sandbox::refuseCanary);
         Canonical.standard(graph).toProto();
         ModelFile.operators(file);
         ModelFile.externalFiles(file);

@@ -68,10 +68,10 @@ class TrialTest {
             var file = sandbox.write("x", new byte[0]);
             var sung = "anary! canary! c".getBytes(StandardCharsets.US_ASCII);
             sandbox.check();
-            sandbox.refuseCanary("w", Tensor.of(DataType.UINT8, new byte[64], 64));
+            Sandbox.refuseCanary("w", Tensor.of(DataType.UINT8, new byte[64], 64));
             assertThrows(
                     Sandbox.Escape.class,
-                    () -> sandbox.refuseCanary("w", Tensor.of(DataType.UINT8, sung, sung.length)));
+                    () -> Sandbox.refuseCanary("w", Tensor.of(DataType.UINT8, sung, sung.length)));
 
             var outside = file.getParent().resolveSibling("new");
             Files.writeString(outside, "");
