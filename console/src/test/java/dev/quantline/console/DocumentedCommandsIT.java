@@ -49,7 +49,8 @@ class DocumentedCommandsIT {
             "kubectl ", "needs a cluster",
             "for copy in a b", "builds the project twice",
             "moves=(", "trains for an hour",
-            "./quantline bench", "trains for an hour");
+            "./quantline bench", "trains for an hour",
+            "QUANTLINE_GPU=1", "needs a GPU, and 742 MB of libraries");
 
     private static final Duration BLOCK_TAKES_AT_MOST = Duration.ofMinutes(10);
 

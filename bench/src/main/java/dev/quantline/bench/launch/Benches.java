@@ -11,6 +11,7 @@ import dev.quantline.bench.chaos.Soak;
 import dev.quantline.bench.export.BertBase;
 import dev.quantline.bench.export.Convolutions;
 import dev.quantline.bench.export.LargeModel;
+import dev.quantline.bench.gpu.Gpu;
 import dev.quantline.bench.gradient.StepBench;
 import dev.quantline.bench.gradient.TrainingBench;
 import dev.quantline.bench.robustness.Fuzz;
@@ -131,6 +132,11 @@ public final class Benches {
                     IsolationCost::main,
                     "[--items N]",
                     "what it costs an item that its work is done in a child process"),
+            new Bench(
+                    Gpu.class,
+                    Gpu::main,
+                    "[STEPS] [PROVIDER] [MODEL DATA.npz]",
+                    "a training step, calibration and a job on a GPU against the processor"),
             new Bench(
                     Chaos.class,
                     Chaos::main,

@@ -52,6 +52,10 @@ class SmokeTest {
         "calibrate.Clipping mlp/model.onnx mlp 8 4, | 4 bits |",
         "calibrate.StoredWeights recurrent/model.onnx recurrent/calibration.npz 4, | 4 |",
         "allocate.MixedBench mlp/model.onnx mlp/calibration.npz mlp/validation.npz fidelity 0.5, |",
+        "gpu 2 cuda, not run",
+        "gpu 2 cpu transformer/model.onnx transformer/calibration.npz, the same bytes",
+        "robustness.IsolationCost --items 5, in a child",
+        "robustness.NativeMutants --count 20, 20 models",
         "tune.Ablation mlp/model.onnx mlp fidelity 8 4/8 8 2 compensated, compensated",
         "tune.StepCost transformer/model.onnx transformer 2 1, inference"
     })

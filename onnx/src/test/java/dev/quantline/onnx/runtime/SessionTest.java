@@ -159,8 +159,13 @@ class SessionTest {
     void providersAreReadFromText() {
         assertEquals(new Provider.Cpu(0), Provider.parse("cpu"));
         assertEquals(new Provider.Cpu(3), Provider.parse("cpu:3"));
-        assertEquals(new Provider.Cuda(1), Provider.parse("cuda:1"));
-        for (String wrong : List.of("", "gpu", "cpu:", "cpu:-1", "cuda:x", "CPU")) {
+        assertEquals(new Provider.Cuda(1, 0), Provider.parse("cuda:1"));
+        assertEquals(new Provider.Cuda(0, 8000), Provider.parse("cuda:0:8000"));
+        for (String text : List.of("cpu", "cpu:3", "cuda:0", "cuda:1:8000")) {
+            assertEquals(text, Provider.parse(text).toString());
+        }
+        for (String wrong :
+                List.of("", "gpu", "cpu:", "cpu:-1", "cpu:1:2", "cuda:x", "cuda:0:8GB", "cuda:0:1:2", "CPU")) {
             assertTrue(
                     assertThrows(BadInput.class, () -> Provider.parse(wrong))
                             .getMessage()
@@ -172,9 +177,11 @@ class SessionTest {
     @Test
     void cudaOnAProcessorBuildSaysWhatIsMissing() {
         var bad = assertThrows(
-                BadInput.class, () -> Session.open(Networks.mlp(1), new Provider.Cuda(0), Session.Optimization.ALL));
+                BadInput.class, () -> Session.open(Networks.mlp(1), new Provider.Cuda(0, 0), Session.Optimization.ALL));
 
         assertTrue(bad.getMessage().contains("onnxruntime_gpu"), bad.getMessage());
+        assertThrows(BadInput.class, new Provider.Cuda(0, 0)::check);
+        new Provider.Cpu(1).check();
     }
 
     @Test

@@ -17,10 +17,13 @@ import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
 import java.util.function.Function;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
+import org.jboss.logging.Logger;
 
 /** Makes a service of any stage. */
 @ApplicationScoped
 public class StageServices {
+    private static final Logger LOG = Logger.getLogger(StageServices.class);
+
     private final Store store;
     private final EventSink sink;
     private final MeterRegistry meters;
@@ -55,9 +58,18 @@ public class StageServices {
         this.version = version;
     }
 
-    /** A stage that computes where this replica does, in a process of its own unless that was switched off. */
+    /**
+     * A stage that computes where this replica does, in a process of its own unless that was switched off.
+     *
+     * @throws dev.quantline.onnx.BadInput when the replica is to compute where it cannot
+     */
     public StageService isolated(Function<Provider, Stage> made) {
-        var stage = made.apply(Provider.parse(work.provider()));
+        var provider = Provider.parse(work.provider());
+        provider.check();
+        var stage = made.apply(provider);
+        LOG.infof(
+                "%s computes on %s, %d processors",
+                stage.name().verb(), provider, Runtime.getRuntime().availableProcessors());
         return of(work.isolated() ? new IsolatedStage(stage, work.provider(), children) : stage);
     }
 

@@ -20,7 +20,7 @@ public interface WorkConfig {
     @WithDefault("536870912")
     long memoryBytes();
 
-    /** Where models run: {@code cpu}, {@code cpu:THREADS}, {@code cuda} or {@code cuda:DEVICE}. */
+    /** Where models run: {@code cpu}, {@code cpu:THREADS}, {@code cuda}, {@code cuda:DEVICE} or {@code cuda:DEVICE:MEGABYTES}. */
     @WithDefault("cpu")
     String provider();
 

@@ -31,15 +31,22 @@ public final class Quantline {
     private final QuantizationSettings settings;
     private final Path folder;
     private final Listener listener;
-    private final Provider provider = Provider.cpu();
+    private final Provider provider;
     private final Map<String, Report.Stage> times = new LinkedHashMap<>();
     private long began = System.nanoTime();
 
-    private Quantline(Path original, Data data, QuantizationSettings settings, Path folder, Listener listener) {
+    private Quantline(
+            Path original,
+            Data data,
+            QuantizationSettings settings,
+            Path folder,
+            Provider provider,
+            Listener listener) {
         this.original = original;
         this.data = data;
         this.settings = settings;
         this.folder = folder;
+        this.provider = provider;
         this.listener = listener;
     }
 
@@ -118,21 +125,29 @@ public final class Quantline {
         }
     }
 
+    /** The same as {@link #quantize(Path, Data, QuantizationSettings, Path, Provider, Listener)}, on the processor. */
+    public static Quantized quantize(
+            Path model, Data data, QuantizationSettings settings, Path folder, Listener listener) throws IOException {
+        return quantize(model, data, settings, folder, Provider.cpu(), listener);
+    }
+
     /**
      * Quantizes.
      *
      * @param folder receives {@code model.onnx}, {@code report.json} and {@code report.html}; temporary files are also written there
      *               and deleted at the end
+     * @param provider where models run; results of a GPU differ from those of the processor in the last bits
      * @throws BadInput if the model or the data cannot be used, or the budget cannot be kept; the message says what to do
      */
     public static Quantized quantize(
-            Path model, Data data, QuantizationSettings settings, Path folder, Listener listener) throws IOException {
+            Path model, Data data, QuantizationSettings settings, Path folder, Provider provider, Listener listener)
+            throws IOException {
         if (!data.training().isEmpty() && settings.recipe().tune().quanttune().isEmpty()) {
             throw new BadInput("training data: nothing would use it, because the recipe has no tune.quanttune");
         }
         var scratch = Files.createDirectories(folder.resolve("scratch"));
         try {
-            return new Quantline(model, data, settings, folder, listener).run(scratch);
+            return new Quantline(model, data, settings, folder, provider, listener).run(scratch);
         } finally {
             delete(scratch);
         }

@@ -1,0 +1,2 @@
+/** What a GPU is worth. */
+package dev.quantline.bench.gpu;
