@@ -7,7 +7,6 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
-import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
@@ -37,7 +36,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * Writes the quantized model, judges it against the original and reports; without evaluation data on calibration data. Where
- * widths are allocated the sensitivities of a few layers are one item each, and the merge solves and exports.
+ * widths are allocated the sensitivities of a few layers are one item each, and the last one chooses widths and exports.
  */
 final class ExportStage implements Stage {
     private static final String ORIGINAL = "original";
@@ -48,6 +47,9 @@ final class ExportStage implements Stage {
     private static final String CANDIDATES = "candidates.json";
     /** What the deliverable calls the float model that tuning left. */
     private static final String TUNED = "tuned.onnx";
+
+    /** The phase in which widths are chosen by the sensitivities that the items before measured. */
+    private static final int CHOOSING = 1;
 
     private final Provider provider;
 
@@ -135,34 +137,38 @@ final class ExportStage implements Stage {
                     new LayerGroup(group)));
             layers += group.size();
         }
-        if (items.size() < 2) {
-            // A single item would be the result, and nothing would be solved.
-            items.add(Item.of("no further layers", new LayerGroup(Set.of())));
-        }
+        items.add(Item.of("choosing widths", CHOOSING, true));
         return items;
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
+        if (item.phase() == CHOOSING) {
+            return chosen(context);
+        }
         if (context.job().recipe().allocate().isPresent()) {
-            var layers =
-                    Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers();
-            var file = context.work().resolve(SENSITIVITIES);
-            step(context)
-                    .sensitivities(layers, context.files(CALIBRATION), context.progress())
-                    .write(file);
-            return new Outcome.Done(
-                    Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
+            return measured(
+                    context,
+                    Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
         }
         var step = step(context);
         var exported = step.run(context.files(EVALUATION), context.work(), storingEarly(context));
         return done(exported.report(), step, context, Map.of());
     }
 
-    @Override
-    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+    private Outcome measured(StageContext context, Set<String> layers) throws IOException {
+        var file = context.work().resolve(SENSITIVITIES);
+        step(context)
+                .sensitivities(layers, context.files(CALIBRATION), context.progress())
+                .write(file);
+        return new Outcome.Done(
+                Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
+    }
+
+    /** Solves for the widths with all sensitivities, and exports. */
+    private Outcome chosen(StageContext context) throws IOException {
         var measured = new ArrayList<Sensitivities>();
-        for (var part : parts) {
+        for (var part : context.finished()) {
             measured.add(Sensitivities.read(part.folder().resolve(SENSITIVITIES)));
         }
         var sensitivities = Sensitivities.join(measured);

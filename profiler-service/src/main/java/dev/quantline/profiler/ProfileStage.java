@@ -6,7 +6,6 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
-import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
@@ -23,11 +22,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Profiles ranges of the calibration samples, each of them an item; the first also writes the canonical model. */
 final class ProfileStage implements Stage {
     private static final String MODEL = "model.onnx";
     private static final String PROFILE = "profile.json";
+    /** The phase in which profiles of ranges become one. */
+    private static final int MERGING = 1;
 
     private final Provider provider;
 
@@ -56,17 +58,25 @@ final class ProfileStage implements Stage {
     @Override
     public List<Item> items(StageContext context) throws IOException {
         var model = ModelFile.read(context.file("model"));
-        return ProfileStep.ranges(
+        var items = ProfileStep.ranges(
                         model,
                         context.files("calibration"),
                         context.job().settings().data())
                 .stream()
                 .map(range -> Item.of("samples %d to %d".formatted(range.from(), range.to()), range))
-                .toList();
+                .collect(Collectors.toCollection(ArrayList::new));
+        if (items.size() > 1) {
+            items.add(Item.of("merging", MERGING, true));
+        }
+        return items;
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
+        return item.phase() == MERGING ? merged(context) : profiled(context, item);
+    }
+
+    private Outcome profiled(StageContext context, Item item) throws IOException {
         var range = Json.MAPPER.treeToValue(item.settings(), ProfileStep.Range.class);
         context.progress().report(0, "reading the model");
         var files = new TreeMap<String, Path>();
@@ -86,8 +96,8 @@ final class ProfileStage implements Stage {
         return new Outcome.Done(files, summary(result.profile(), result.unused()));
     }
 
-    @Override
-    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+    private static Outcome merged(StageContext context) throws IOException {
+        var parts = context.finished();
         var profiles = new ArrayList<Profile>();
         for (var part : parts) {
             profiles.add(Profile.read(part.folder().resolve(PROFILE)));

@@ -144,13 +144,6 @@ final class TuneStage implements Stage {
         return shared.train(index, folders.getFirst(), pieces, stop, progress);
     }
 
-    /** The last item's files are the result. */
-    @Override
-    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
-        var last = parts.getLast();
-        return new Outcome.Done(last.files(), last.summary());
-    }
-
     private TuneStep step(StageContext context) {
         var fineTunes = context.job().recipe().tune().quanttune().isPresent();
         var input = new TuneStep.Input(

@@ -8,7 +8,7 @@ import java.util.stream.Stream;
 
 /**
  * A job as it was timed, and how long it would have taken on other numbers of replicas: items of a phase go, in their order, to the replica
- * that is free first; phases, and what a stage does before and after its items, wait for each other.
+ * that is free first; phases, and what a stage does before its items, wait for each other.
  *
  * @param stages in their order
  */
@@ -18,13 +18,11 @@ record Replay(List<Stage> stages) {
      *
      * @param planning seconds before the first item can begin
      * @param items    in their order
-     * @param merging  seconds after the last item
      */
-    record Stage(String name, double planning, List<Item> items, double merging) {
+    record Stage(String name, double planning, List<Item> items) {
         double seconds(int replicas) {
             return planning
-                    + phases().mapToDouble(phase -> scheduled(phase, replicas)).sum()
-                    + merging;
+                    + phases().mapToDouble(phase -> scheduled(phase, replicas)).sum();
         }
 
         private Stream<List<Item>> phases() {
@@ -36,7 +34,7 @@ record Replay(List<Stage> stages) {
                             items.stream().filter(item -> item.phase() == phase).toList());
         }
 
-        /** What no number of replicas makes shorter: planning, the longest item of each phase, merging. */
+        /** What no number of replicas makes shorter: planning, and the longest item of each phase. */
         List<Item> critical() {
             var path = new ArrayList<Item>();
             path.add(new Item(name + ": planning", 0, planning));
@@ -46,7 +44,6 @@ record Replay(List<Stage> stages) {
                         .orElseThrow();
                 path.add(new Item(name + ": " + longest.name(), longest.phase(), longest.seconds()));
             });
-            path.add(new Item(name + ": merging", 0, merging));
             return path;
         }
     }

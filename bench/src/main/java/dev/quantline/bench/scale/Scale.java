@@ -76,11 +76,10 @@ public final class Scale {
     }
 
     private static void print(Replay replay) {
-        System.out.println(
-                "| stage | items | planning, s | items, s | longest item, s | merging, s |\n|---|---|---|---|---|---|");
+        System.out.println("| stage | items | planning, s | items, s | longest item, s |\n|---|---|---|---|---|");
         for (var stage : replay.stages()) {
             System.out.printf(
-                    "| %s | %d | %.1f | %.1f | %.1f | %.1f |%n",
+                    "| %s | %d | %.1f | %.1f | %.1f |%n",
                     stage.name(),
                     stage.items().size(),
                     stage.planning(),
@@ -88,8 +87,7 @@ public final class Scale {
                     stage.items().stream()
                             .mapToDouble(Replay.Item::seconds)
                             .max()
-                            .orElseThrow(),
-                    stage.merging());
+                            .orElseThrow());
         }
         System.out.println();
         REPLICAS.forEach(count -> System.out.printf("replicas %d speed-up %.2f%n", count, replay.speedUp(count)));
@@ -101,7 +99,7 @@ public final class Scale {
                 .forEach(part -> System.out.printf("  %7.1f s  %s%n", part.seconds(), part.name()));
     }
 
-    /** From the stage's order, its parts and its manifest. */
+    /** From the stage's order and its parts. */
     private static Replay.Stage stage(Store store, StageName stage) {
         var order = store.list(Keys.JOBS + JOB + "/" + stage.verb() + "/").stream()
                 .filter(key -> key.endsWith("/order.json"))
@@ -117,17 +115,7 @@ public final class Scale {
                         spans(store, folder, i).mapToDouble(Scale::seconds).sum()))
                 .toList();
         var start = planned.path("start");
-        double computed = read(store, Keys.manifest(folder))
-                .path("seconds")
-                .path("compute")
-                .asDouble();
-        double before = computed(start)
-                + IntStream.range(0, names.size())
-                        .boxed()
-                        .flatMap(i -> spans(store, folder, i))
-                        .mapToDouble(Scale::computed)
-                        .sum();
-        return new Replay.Stage(stage.verb(), seconds(start), items, Math.max(0, computed - before));
+        return new Replay.Stage(stage.verb(), seconds(start), items);
     }
 
     private static Stream<JsonNode> spans(Store store, String folder, int item) {
@@ -138,10 +126,6 @@ public final class Scale {
 
     private static double seconds(JsonNode span) {
         return (span.path("toMillis").asLong() - span.path("fromMillis").asLong()) / MILLIS;
-    }
-
-    private static double computed(JsonNode span) {
-        return span.path("computeMillis").asLong() / MILLIS;
     }
 
     private static JsonNode read(Store store, String key) {

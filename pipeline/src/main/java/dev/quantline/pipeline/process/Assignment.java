@@ -25,7 +25,7 @@ import java.util.stream.Collectors;
  * @param stage    name of the class, which has a constructor that takes a {@link dev.quantline.onnx.runtime.Provider}
  * @param provider as {@link dev.quantline.onnx.runtime.Provider#parse} reads it
  * @param item     of a run
- * @param parts    of a merge, or of the phases before that of the item
+ * @param finished of the phases before that of the item
  * @param spent    where the time went before the child got this
  */
 record Assignment(
@@ -33,7 +33,7 @@ record Assignment(
         String provider,
         Task task,
         Optional<Item> item,
-        List<Part> parts,
+        List<Part> finished,
         JobRequest job,
         Map<String, List<Path>> inputs,
         List<Manifest> earlier,
@@ -46,8 +46,7 @@ record Assignment(
     /** The methods of a stage that may call native code. */
     enum Task {
         ITEMS,
-        RUN,
-        MERGE
+        RUN
     }
 
     /** A {@link FinishedItem}. */
@@ -61,14 +60,13 @@ record Assignment(
         }
     }
 
-    static Assignment of(
-            Class<?> stage, String provider, Task task, Optional<Item> item, List<Part> parts, StageContext context) {
+    static Assignment of(Class<?> stage, String provider, Task task, Optional<Item> item, StageContext context) {
         return new Assignment(
                 stage.getName(),
                 provider,
                 task,
                 item,
-                parts,
+                context.finished().stream().map(Part::of).toList(),
                 context.job(),
                 context.inputs(),
                 List.copyOf(context.earlier().manifests().values()),
@@ -89,7 +87,7 @@ record Assignment(
                 new Earlier(earlier.stream().collect(Collectors.toMap(Manifest::stage, Function.identity()))),
                 work,
                 new Spilling(spillFolder, spillMemory),
-                task == Task.RUN ? parts.stream().map(Part::finished).toList() : List.of(),
+                finished.stream().map(Part::finished).toList(),
                 checkpoint,
                 progress,
                 () -> {},

@@ -85,12 +85,6 @@ public final class ChildMain {
         return switch (assignment.task()) {
             case ITEMS -> new Message.Items(stage.items(context));
             case RUN -> message(stage.run(context, assignment.item().orElseThrow()));
-            case MERGE ->
-                message(stage.merge(
-                        context,
-                        assignment.parts().stream()
-                                .map(Assignment.Part::finished)
-                                .toList()));
         };
     }
 

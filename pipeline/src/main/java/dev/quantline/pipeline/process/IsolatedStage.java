@@ -4,7 +4,6 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
-import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
@@ -55,7 +54,7 @@ public final class IsolatedStage implements Stage {
 
     @Override
     public List<Item> items(StageContext context) {
-        return switch (answer(context, Assignment.Task.ITEMS, Optional.empty(), List.of())) {
+        return switch (answer(context, Assignment.Task.ITEMS, Optional.empty())) {
             case Message.Items(var items) -> items;
             case Message other -> throw unexpected(other);
         };
@@ -63,25 +62,15 @@ public final class IsolatedStage implements Stage {
 
     @Override
     public Outcome run(StageContext context, Item item) {
-        return switch (answer(context, Assignment.Task.RUN, Optional.of(item), context.finished())) {
+        return switch (answer(context, Assignment.Task.RUN, Optional.of(item))) {
             case Message.Done(var files, var summary) -> new Outcome.Done(checked(files, context), summary);
             case Message.Paused(var checkpoint) -> new Outcome.Continue(checked(checkpoint, context));
             case Message other -> throw unexpected(other);
         };
     }
 
-    @Override
-    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) {
-        return switch (answer(context, Assignment.Task.MERGE, Optional.empty(), parts)) {
-            case Message.Done(var files, var summary) -> new Outcome.Done(checked(files, context), summary);
-            case Message other -> throw unexpected(other);
-        };
-    }
-
-    private Message answer(
-            StageContext context, Assignment.Task task, Optional<Item> item, List<FinishedItem> finished) {
-        var parts = finished.stream().map(Assignment.Part::of).toList();
-        var assignment = Assignment.of(stage.getClass(), provider, task, item, parts, context);
+    private Message answer(StageContext context, Assignment.Task task, Optional<Item> item) {
+        var assignment = Assignment.of(stage.getClass(), provider, task, item, context);
         return switch (children.answer(assignment, message -> heard(message, context), context.pulse())) {
             case Message.Refused(var reason) -> throw new BadInput(reason);
             case Message.Broken(boolean disk, var reason, var trace) -> throw broken(disk, reason, trace);

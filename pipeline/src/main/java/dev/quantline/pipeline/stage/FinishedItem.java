@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 
 /**
- * What an item left, brought back for the merge.
+ * What an item left, brought back for those of later phases.
  *
  * @param folder holds its files under the names it gave them
  */

@@ -8,7 +8,7 @@ import java.util.TreeMap;
 /** How a run of an item ended. */
 public sealed interface Outcome {
     /**
-     * The item, or the merge, is complete.
+     * The item is complete.
      *
      * @param files   by the name they get in the store; must not change any more. An input, or a part's file, may be
      *                among them: it is not stored twice

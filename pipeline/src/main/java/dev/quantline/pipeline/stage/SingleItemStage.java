@@ -8,9 +8,4 @@ public interface SingleItemStage extends Stage {
     default List<Item> items(StageContext context) {
         return List.of(Item.of(name().verb(), true));
     }
-
-    @Override
-    default Outcome.Done merge(StageContext context, List<FinishedItem> parts) {
-        throw new IllegalStateException(name().verb() + " has one item, there is nothing to merge");
-    }
 }

@@ -20,12 +20,12 @@ public interface Stage {
     /** The part of the request the result depends on; becomes part of the result's name as JSON. */
     Object settings(JobRequest job);
 
-    /** The items that replicas may share, in merge order, which is that of their phases; at least one, each at most a minute of work. */
+    /**
+     * The items that replicas may share, ordered by their phases; at least one, each at most a minute of work. What the last one leaves is
+     * the result of the stage: where there are several, it has a phase of its own and puts together what the others left.
+     */
     List<Item> items(StageContext context) throws IOException;
 
     /** Does one item, or a time slice of it. */
     Outcome run(StageContext context, Item item) throws IOException;
-
-    /** Merges the parts, given in item order. Not called for a stage of one item, whose part is the result. */
-    Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException;
 }

@@ -116,7 +116,7 @@ public final class StageShell {
         var folder = StageRecords.folder(order.job(), order.stage(), order.hash());
         var manifest = records.manifest(folder);
         if (manifest.isEmpty()) {
-            manifest = Optional.of(worker.complete(request(order.job()), order));
+            manifest = Optional.of(worker.complete(order));
             tools.metrics().completed(manifest.get().seconds());
         }
         tools.sink().publish(manifest.get().event(records.manifestRef(folder)));

@@ -1,6 +1,5 @@
 package dev.quantline.pipeline.stage;
 
-import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.store.Keys;
@@ -11,7 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/** Runs items and merges their parts, storing what they leave. */
+/** Runs items, storing what they leave. */
 final class Worker {
     private final Stage stage;
     private final StageDependencies tools;
@@ -84,15 +83,15 @@ final class Worker {
         }
     }
 
-    /** Merges the stored parts and writes the manifest, the last object of a stage. */
-    Manifest complete(JobRequest job, WorkOrder order) throws IOException {
+    /** Delivers the last item's files, if this is the last stage, and writes the manifest, the last object of a stage. */
+    Manifest complete(WorkOrder order) throws IOException {
         var watch = new Stopwatch();
         var folder = folder(order);
         var parts = new ArrayList<ItemResult>();
         for (var item = 0; item < order.items().size(); item++) {
             parts.add(records.part(Keys.part(folder, item)).orElseThrow());
         }
-        var result = parts.size() == 1 ? parts.getFirst() : merged(job, order, folder, parts, watch);
+        var result = parts.getLast();
         if (order.stage().isLast()) {
             result.files()
                     .forEach((name, file) -> tools.store()
@@ -151,33 +150,6 @@ final class Worker {
                 + Span.account(order.sinceMillis(), slices).compute();
         if (spent > JobLimit.JOB_SECONDS.value()) {
             throw new OverLimit("%s took %.0f seconds of work".formatted(order.job(), spent), JobLimit.JOB_SECONDS);
-        }
-    }
-
-    private ItemResult merged(JobRequest job, WorkOrder order, String folder, List<ItemResult> parts, Stopwatch watch)
-            throws IOException {
-        try (var place = new WorkDirectory(tools.scratch(), tools.store(), tools.metrics()::downloaded);
-                var uploads = new Uploads(tools, place, Keys.results(folder))) {
-            place.fetchKnown(order.inputs());
-            var finished = finished(place, order, Integer.MAX_VALUE);
-            var context = new StageContext(
-                    job,
-                    place.local(order.inputs()),
-                    records.earlier(order.previous()),
-                    place.empty("results"),
-                    place.spilling(tools.memory()),
-                    List.of(),
-                    Optional.empty(),
-                    Progress.none(),
-                    pulse(job),
-                    () -> Span.account(order.sinceMillis(), List.of(order.start(), watch.span())),
-                    uploads::begin,
-                    tools.version());
-            var merged = attempts.run(
-                    Keys.results(folder),
-                    order.stage().verb() + ": merging the items",
-                    () -> watch.compute(() -> stage.merge(context, finished)));
-            return new ItemResult(uploads.finish(merged.files()), merged.summary(), List.of());
         }
     }
 }

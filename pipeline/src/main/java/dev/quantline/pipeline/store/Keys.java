@@ -12,7 +12,6 @@ package dev.quantline.pipeline.store;
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/parts/0003/…               one item's files, part.json last; created once
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/parts/0003/slices/0001/…   a long item's checkpoint, part.json last
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/…/attempts/1            an attempt under way, or one that ended with its process
- * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/result/…                   merged files
  * jobs/&lt;id&gt;/&lt;stage&gt;/&lt;hash&gt;/manifest.json              the stage is done; created once, last
  * jobs/&lt;id&gt;/export/model.onnx, report.json, …         what the user came for
  * </pre>
@@ -56,10 +55,6 @@ public final class Keys {
 
     public static String manifest(String stageFolder) {
         return stageFolder + "manifest.json";
-    }
-
-    public static String results(String stageFolder) {
-        return stageFolder + "result/";
     }
 
     /** The folder of one item's files. */

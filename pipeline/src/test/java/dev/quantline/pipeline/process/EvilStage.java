@@ -6,7 +6,6 @@ import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
-import dev.quantline.pipeline.stage.FinishedItem;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
@@ -87,6 +86,9 @@ public final class EvilStage implements Stage {
             case "upwards" -> {
                 return done(Path.of(context.work() + "/../../../../../../../../etc/passwd"));
             }
+            case "all" -> {
+                return all(context);
+            }
             case "keys" -> {
                 return done(Files.writeString(
                         context.work().resolve("result"),
@@ -102,10 +104,9 @@ public final class EvilStage implements Stage {
         throw new IllegalStateException("not reached");
     }
 
-    @Override
-    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+    private static Outcome.Done all(StageContext context) throws IOException {
         var all = new StringBuilder();
-        for (var part : parts) {
+        for (var part : context.finished()) {
             all.append(Files.readString(part.folder().resolve("result"))).append(' ');
         }
         return done(Files.writeString(context.work().resolve("result"), all));

@@ -97,7 +97,8 @@ class IsolatedStageTest {
         var part = new FinishedItem(items.getFirst(), folder.resolve("results"), outcome.summary());
         assertEquals(
                 "one one ",
-                Files.readString(stage.merge(context(() -> {}), List.of(part, part))
+                Files.readString(((Outcome.Done)
+                                stage.run(context(() -> {}, List.of(part, part)), Item.of("all", 1, true)))
                         .files()
                         .get("result")));
     }
@@ -201,6 +202,10 @@ class IsolatedStageTest {
     }
 
     private StageContext context(Runnable pulse) {
+        return context(pulse, List.of());
+    }
+
+    private StageContext context(Runnable pulse, List<FinishedItem> finished) {
         var request = Json.MAPPER
                 .createObjectNode()
                 .put("model", "s3://quantline/inputs/m.onnx")
@@ -220,7 +225,7 @@ class IsolatedStageTest {
                 new Earlier(Map.of()),
                 folder.resolve("results"),
                 Spilling.all(folder.resolve("spilled")),
-                List.of(),
+                finished,
                 Optional.empty(),
                 progress,
                 pulse,

@@ -8,22 +8,26 @@ import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Adds the numbers of a text file, one item a line, and writes the running total of the parts in item order. The line
+ * Adds the numbers of a text file, one item a line, and a last one that writes down all of them in item order. The line
  * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours; {@code stop} is a service
  * that is stopped at the first attempt; {@code dies} ends the process it runs in, {@code dies once} does so at the first attempt;
  * {@code long} takes too long; {@code slow} never ends, slice by slice. What follows {@code then} is another phase, and {@code all}
  * writes the numbers of the phases before its own.
  */
 public final class SumStage implements Stage {
+    /** Of lines. */
     public final AtomicInteger runs = new AtomicInteger();
+
     private final AtomicBoolean stopped = new AtomicBoolean();
     private final AtomicBoolean died = new AtomicBoolean();
 
@@ -48,7 +52,7 @@ public final class SumStage implements Stage {
         if (lines.isEmpty()) {
             throw new BadInput("numbers: no lines; write at least one");
         }
-        return IntStream.range(0, lines.size())
+        var items = IntStream.range(0, lines.size())
                 .filter(i -> !lines.get(i).equals("then"))
                 .mapToObj(i -> Item.of(
                         "line " + i,
@@ -56,14 +60,19 @@ public final class SumStage implements Stage {
                                 .filter("then"::equals)
                                 .count(),
                         lines.get(i)))
-                .toList();
+                .collect(Collectors.toCollection(ArrayList::new));
+        if (items.size() > 1) {
+            items.add(Item.of("the sum", items.getLast().phase() + 1, "sum"));
+        }
+        return items;
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        runs.incrementAndGet();
+        runs.addAndGet(item.settings().asText().equals("sum") ? 0 : 1);
         context.progress().report(0.5, "adding");
         return switch (item.settings().asText()) {
+            case "sum" -> sum(context);
             case "bad" -> throw new BadInput(item.name() + ": not a number");
             case "dies" -> throw new ProcessDied("of SIGFPE in libonnxruntime.so");
             case "dies once" -> {
@@ -103,10 +112,9 @@ public final class SumStage implements Stage {
         };
     }
 
-    @Override
-    public Outcome.Done merge(StageContext context, List<FinishedItem> parts) throws IOException {
+    private static Outcome sum(StageContext context) throws IOException {
         var text = new StringBuilder();
-        for (var part : parts) {
+        for (var part : context.finished()) {
             text.append(part.item().name())
                     .append('=')
                     .append(Files.readString(part.folder().resolve("number")))
