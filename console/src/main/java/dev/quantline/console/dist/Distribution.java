@@ -98,7 +98,8 @@ public final class Distribution {
         }
     }
 
-    private static void delete(Path folder) throws IOException {
+    /** Deletes a folder with all that is in it. */
+    public static void delete(Path folder) throws IOException {
         for (var path : walk(folder).stream().sorted(Comparator.reverseOrder()).toList()) {
             Files.delete(path);
         }

@@ -7,8 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** A Java runtime with the modules that the console needs, made by the JDK's {@code jlink}. */
-final class JavaRuntime {
+/** A Java runtime with the modules that the console and the services need, made by the JDK's {@code jlink}. */
+public final class JavaRuntime {
     /**
      * What {@code jdeps -s --ignore-missing-deps --multi-release 25} finds in each jar of the console, but for {@code jdk.compiler} of an
      * annotation processor; and {@code jdk.zipfs}, which is found by its service.
@@ -44,7 +44,7 @@ final class JavaRuntime {
      * @param folder is created
      * @throws BadInput saying what the JDK lacks
      */
-    static void link(Path jdk, Path folder) throws IOException, InterruptedException {
+    public static void link(Path jdk, Path folder) throws IOException, InterruptedException {
         var jlink = jdk.resolve("bin/jlink");
         if (!Files.isExecutable(jlink)) {
             throw new BadInput(

@@ -15,7 +15,7 @@ import java.util.zip.ZipOutputStream;
  * @param files     native libraries of other platforms
  * @param libraries jars that had such
  */
-record Slimmed(int files, int libraries) {
+public record Slimmed(int files, int libraries) {
     static final Slimmed NOTHING = new Slimmed(0, 0);
 
     Slimmed and(Slimmed other) {
@@ -23,7 +23,7 @@ record Slimmed(int files, int libraries) {
     }
 
     /** Copies a jar without native libraries of other platforms; one that has none is copied as it is. */
-    static Slimmed copy(Path jar, Path to, Platform platform) throws IOException {
+    public static Slimmed copy(Path jar, Path to, Platform platform) throws IOException {
         int foreign = 0;
         try (var zip = new ZipFile(jar.toFile())) {
             foreign = (int) zip.stream()
