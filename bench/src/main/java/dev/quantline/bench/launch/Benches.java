@@ -14,6 +14,7 @@ import dev.quantline.bench.export.LargeModel;
 import dev.quantline.bench.gpu.Gpu;
 import dev.quantline.bench.gradient.StepBench;
 import dev.quantline.bench.gradient.TrainingBench;
+import dev.quantline.bench.images.Images;
 import dev.quantline.bench.robustness.Fuzz;
 import dev.quantline.bench.robustness.IsolationCost;
 import dev.quantline.bench.robustness.Mutants;
@@ -147,6 +148,11 @@ public final class Benches {
                     Scale::main,
                     "MODEL DATA.npz RECIPE [NORMALIZE.json]",
                     "one job on the services, its items replayed on 1 to 256 replicas"),
+            new Bench(
+                    Images.class,
+                    Images::main,
+                    "ARCHIVE...",
+                    "container images of services, each started in its own root folder: size, start and idle memory"),
             new Bench(
                     Soak.class,
                     Soak::main,
