@@ -58,7 +58,7 @@ final class DebianRoot {
      *
      * @param packages are downloaded by {@code apt-get} where they are not in the folder yet
      * @param debs     folder of packages
-     * @param root     is created
+     * @param root     is created, beside folders of what the packages hold
      * @throws BadInput when a package cannot be had, or is not the one that is expected
      */
     static void make(List<Package> packages, Path debs, Path root) throws IOException {
@@ -73,7 +73,7 @@ final class DebianRoot {
                 throw new BadInput("%s has SHA-256 %s, and %s expects %s: delete it, and it is downloaded again"
                         .formatted(deb, hash, TABLE, one.sha256()));
             }
-            var unpacked = debs.resolve(one.name());
+            var unpacked = root.resolveSibling("unpacked-" + one.name());
             run(debs, "dpkg-deb", "--extract", deb.toString(), unpacked.toString());
             take(unpacked, root);
             // Where scanners look for the packages of images that have no package manager.
