@@ -46,6 +46,7 @@ class DocumentedCommandsIT {
             "./quantline dist", "is what DistributionIT does",
             "./quantline mvn", "needs a container engine, and builds what is being tested",
             "docker ", "needs a container engine",
+            "./quantline up broker", "is what PartsIT does",
             "kubectl ", "needs a cluster",
             "for copy in a b", "builds the project twice",
             "moves=(", "trains for an hour",

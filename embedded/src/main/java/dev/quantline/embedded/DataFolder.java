@@ -13,91 +13,113 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Properties;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The folder of one stack, open to its owner alone: {@code kafka/}, {@code s3/}, the keys of the store, a lock that the operating
- * system frees when its process dies, and the addresses of whoever holds the lock.
+ * A part of the folder of one stack, which is open to its owner alone: {@code kafka/} of the broker, {@code s3/} of the store, beside
+ * the keys of the store. Each part has a lock that the operating system frees when its process dies, and the address of whoever holds it.
  */
 public final class DataFolder implements AutoCloseable {
-    private static final String KAFKA = "kafka";
-    private static final String S3 = "s3";
+    static final String BROKER = "broker";
+    static final String STORE = "store";
     // Keeps the channels reachable, for the garbage collector closes others, and unopened a second time, for a process
     // loses its
     // locks on a file with the first of its channels there that is closed.
     private static final Map<Path, DataFolder> CLAIMED = new ConcurrentHashMap<>();
 
     private final Path root;
+    private final String part;
     private final FileChannel channel;
 
-    private DataFolder(Path root, FileChannel channel) {
+    private DataFolder(Path root, String part, FileChannel channel) {
         this.root = root;
+        this.part = part;
         this.channel = channel;
     }
 
-    static DataFolder claim(Path folder) throws IOException {
+    static DataFolder claim(Path folder, String part) throws IOException {
         // S3Proxy loses the parts of an upload below a relative path.
         var root = Files.createDirectories(folder.toAbsolutePath()).toRealPath();
         Files.setPosixFilePermissions(root, PosixFilePermissions.fromString("rwx------"));
-        if (CLAIMED.containsKey(root)) {
-            throw new FolderInUse(root);
+        if (CLAIMED.containsKey(lockFile(root, part))) {
+            throw new FolderInUse(part, root);
         }
-        var channel = FileChannel.open(root.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        var channel = FileChannel.open(lockFile(root, part), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         if (lock(channel) == null) {
             channel.close();
-            throw new FolderInUse(root);
+            throw new FolderInUse(part, root);
         }
-        Files.deleteIfExists(addressFile(root));
-        var claimed = new DataFolder(root, channel);
-        CLAIMED.put(root, claimed);
+        Files.deleteIfExists(addressFile(root, part));
+        var claimed = new DataFolder(root, part, channel);
+        CLAIMED.put(lockFile(root, part), claimed);
         return claimed;
     }
 
+    /** Claims the first free one of the parts {@code kind-1}, {@code kind-2} and so on. */
+    public static DataFolder claimNext(Path folder, String kind) throws IOException {
+        for (int number = 1; ; number++) {
+            try {
+                return claim(folder, kind + "-" + number);
+            } catch (FolderInUse taken) {
+                // The next one may be free.
+            }
+        }
+    }
+
+    /** The name of the part. */
+    public String part() {
+        return part;
+    }
+
     /**
-     * The addresses of the stack that runs on a folder now, in this process or another one; empty when there is none or
-     * it is still starting.
+     * The addresses of the stack that runs on a folder now, in this process or other ones; empty when there is none, one of its servers
+     * is missing, or it is still starting.
      *
      * @throws UnusableKeys when others can read the file with the keys of the store
      * @throws IOException when the folder cannot be read
      */
     public static Optional<StackAddresses> running(Path root) throws IOException {
-        var addresses = addressFile(root);
-        if (!Files.exists(addresses) || !isClaimed(root)) {
-            return Optional.empty();
-        }
-        var properties = new Properties();
-        try (var in = Files.newInputStream(addresses)) {
-            properties.load(in);
-        }
-        return Optional.of(new StackAddresses(
-                properties.getProperty(KAFKA), URI.create(properties.getProperty(S3)), StoreKeys.read(root)));
+        var broker = address(root, BROKER);
+        var store = address(root, STORE);
+        return broker.isEmpty() || store.isEmpty()
+                ? Optional.empty()
+                : Optional.of(new StackAddresses(broker.get(), URI.create(store.get()), StoreKeys.read(root)));
     }
 
     /**
-     * Whether a stack has begun to start on a folder, in this process or another one, and has not said yet where it is.
+     * Whether a broker or a store has begun to start on a folder, in this process or another one, and has not said yet where it is.
      *
      * @throws IOException when the folder cannot be read
      */
     public static boolean isStarting(Path root) throws IOException {
-        return !Files.exists(addressFile(root)) && isClaimed(root);
+        for (var part : new String[] {BROKER, STORE}) {
+            if (!Files.exists(addressFile(root, part)) && isClaimed(root, part)) {
+                return true;
+            }
+        }
+        return false;
     }
 
-    private static boolean isClaimed(Path root) throws IOException {
-        var lockFile = root.resolve("lock");
-        if (!Files.exists(lockFile)) {
+    private static Optional<String> address(Path root, String part) throws IOException {
+        return Files.exists(addressFile(root, part)) && isClaimed(root, part)
+                ? Optional.of(Files.readString(addressFile(root, part)).strip())
+                : Optional.empty();
+    }
+
+    private static boolean isClaimed(Path root, String part) throws IOException {
+        if (!Files.exists(lockFile(root, part))) {
             return false;
         }
-        if (CLAIMED.containsKey(root.toRealPath())) {
+        if (CLAIMED.containsKey(lockFile(root.toRealPath(), part))) {
             return true;
         }
-        try (var channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
+        try (var channel = FileChannel.open(lockFile(root, part), StandardOpenOption.WRITE)) {
             return lock(channel) == null;
         }
     }
 
     Path kafka() {
-        return root.resolve(KAFKA);
+        return root.resolve("kafka");
     }
 
     StoreKeys keys() throws IOException {
@@ -105,33 +127,32 @@ public final class DataFolder implements AutoCloseable {
     }
 
     Path objects() {
-        return root.resolve(S3);
+        return root.resolve("s3");
     }
 
-    void publish(StackAddresses addresses) throws IOException {
-        var properties = new Properties();
-        properties.setProperty(KAFKA, addresses.bootstrapServers());
-        properties.setProperty(S3, addresses.s3Endpoint().toString());
-        var draft = Files.createTempFile(root, "addresses", ".draft");
-        try (var out = Files.newOutputStream(draft)) {
-            properties.store(out, null);
-        }
-        Files.move(draft, addressFile(root), StandardCopyOption.ATOMIC_MOVE);
+    void publish(String address) throws IOException {
+        var draft = Files.createTempFile(root, part, ".draft");
+        Files.writeString(draft, address + "\n");
+        Files.move(draft, addressFile(root, part), StandardCopyOption.ATOMIC_MOVE);
     }
 
     @Override
     public void close() {
         try (channel) {
-            Files.deleteIfExists(addressFile(root));
+            Files.deleteIfExists(addressFile(root, part));
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         } finally {
-            CLAIMED.remove(root);
+            CLAIMED.remove(lockFile(root, part));
         }
     }
 
-    private static Path addressFile(Path root) {
-        return root.resolve("addresses.properties");
+    private static Path addressFile(Path root, String part) {
+        return root.resolve(part + ".address");
+    }
+
+    private static Path lockFile(Path root, String part) {
+        return root.resolve(part + ".lock");
     }
 
     private static FileLock lock(FileChannel channel) throws IOException {

@@ -4,22 +4,35 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.Optional;
+import java.util.Set;
 
 /**
- * A running broker and object store over one folder. Their data survives {@link #close} and the death of the process; a folder serves
- * one stack at a time. Both listen on the loopback interface only.
+ * A running broker and object store over one folder, or one of them. Their data survives {@link #close} and the death of the process; a
+ * folder serves one of each at a time. Both listen on the loopback interface only.
  */
 public final class EmbeddedStack implements AutoCloseable {
-    private final DataFolder folder;
-    private final Broker broker;
-    private final ObjectServer store;
-    private final StackAddresses addresses;
+    /** What is to be closed, the last thing first. */
+    private final Deque<Runnable> open = new ArrayDeque<>();
 
-    private EmbeddedStack(DataFolder folder, Broker broker, ObjectServer store, StoreKeys keys) {
-        this.folder = folder;
-        this.broker = broker;
-        this.store = store;
-        this.addresses = new StackAddresses(broker.bootstrapServers(), store.endpoint(), keys);
+    private Optional<StackAddresses> addresses = Optional.empty();
+
+    private EmbeddedStack() {}
+
+    /** What a stack consists of, in the order in which it starts. */
+    public enum Server {
+        STORE(DataFolder.STORE),
+        BROKER(DataFolder.BROKER);
+
+        private final String part;
+
+        Server(String part) {
+            this.part = part;
+        }
     }
 
     /**
@@ -35,48 +48,77 @@ public final class EmbeddedStack implements AutoCloseable {
         }
     }
 
+    /** Starts both servers, as {@link #start(Path, Ports, Set)}. */
+    public static EmbeddedStack start(Path dataDirectory, Ports ports) throws IOException {
+        return start(dataDirectory, ports, EnumSet.allOf(Server.class));
+    }
+
     /**
-     * Starts both servers and returns when they answer; the bucket {@link StackAddresses#BUCKET} exists then.
+     * Starts servers and returns when they answer; of the store, the bucket {@link StackAddresses#BUCKET} exists then.
      *
      * @param dataDirectory holds all persistent data; created when missing
-     * @throws FolderInUse when another stack runs on the folder
+     * @throws FolderInUse when another stack, or the same server of one, runs on the folder
      * @throws UnusableKeys when others can read the file with the keys of the store
      * @throws IOException when the folder cannot be written, or a port is taken (the message names it)
      */
-    public static EmbeddedStack start(Path dataDirectory, Ports ports) throws IOException {
-        var folder = DataFolder.claim(dataDirectory);
-        ObjectServer store = null;
+    public static EmbeddedStack start(Path dataDirectory, Ports ports, Set<Server> servers) throws IOException {
+        var stack = new EmbeddedStack();
         try {
-            var kafkaPort = freePort(ports.kafka(), "Kafka broker");
-            var keys = folder.keys();
-            store = ObjectServer.start(folder.objects(), freePort(ports.s3(), "object store"), keys);
-            var stack = new EmbeddedStack(folder, Broker.start(folder.kafka(), kafkaPort), store, keys);
-            folder.publish(stack.addresses());
+            // All at once, so that whoever looks meanwhile finds a stack that starts.
+            var claims = new EnumMap<Server, DataFolder>(Server.class);
+            for (var server : EnumSet.copyOf(servers)) {
+                var claim = DataFolder.claim(dataDirectory, server.part);
+                stack.open.push(claim::close);
+                claims.put(server, claim);
+            }
+            var listening = new EnumMap<Server, String>(Server.class);
+            for (var claim : claims.entrySet()) {
+                listening.put(claim.getKey(), stack.start(claim.getKey(), claim.getValue(), ports));
+            }
+            for (var claim : claims.entrySet()) {
+                claim.getValue().publish(listening.get(claim.getKey()));
+            }
+            stack.addresses = DataFolder.running(dataDirectory);
             return stack;
         } catch (IOException | RuntimeException | Error failure) {
-            if (store != null) {
-                store.close();
-            }
-            folder.close();
+            stack.close();
             throw failure;
         }
     }
 
-    /** Where to reach the two servers, and the keys of the store. */
-    public StackAddresses addresses() {
-        return addresses;
+    private String start(Server server, DataFolder folder, Ports ports) throws IOException {
+        return switch (server) {
+            case STORE -> {
+                var store = ObjectServer.start(folder.objects(), freePort(ports.s3(), "object store"), folder.keys());
+                open.push(store::close);
+                yield store.endpoint().toString();
+            }
+            case BROKER -> {
+                var broker = Broker.start(folder.kafka(), freePort(ports.kafka(), "Kafka broker"));
+                open.push(broker::close);
+                yield broker.bootstrapServers();
+            }
+        };
     }
 
-    /** Stops both servers, the broker after its last writes, and frees the folder. */
+    /**
+     * Where to reach the two servers, and the keys of the store.
+     *
+     * @throws java.util.NoSuchElementException when one of them did not run when this was started
+     */
+    public StackAddresses addresses() {
+        return addresses.orElseThrow();
+    }
+
+    /** Stops the servers, the broker after its last writes, and frees the folder. */
     @Override
     public void close() {
-        try {
-            broker.close();
-        } finally {
+        var last = open.poll();
+        if (last != null) {
             try {
-                store.close();
+                last.run();
             } finally {
-                folder.close();
+                close();
             }
         }
     }

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -96,6 +97,32 @@ class EmbeddedStackTest {
     }
 
     @Test
+    void brokerAndStoreRunApartAndAreFoundTogether() throws Exception {
+        // Given a store alone
+        try (var _ = start(EmbeddedStack.Server.STORE)) {
+            assertEquals(Optional.empty(), DataFolder.running(folder));
+            assertThrows(FolderInUse.class, () -> start(EmbeddedStack.Server.STORE));
+            // When the broker joins it, stops and comes back
+            for (int again = 0; again < 2; again++) {
+                try (var broker = start(EmbeddedStack.Server.BROKER)) {
+                    // Then both are one stack
+                    assertEquals(Optional.of(broker.addresses()), DataFolder.running(folder));
+                    if (again == 0) {
+                        write(broker.addresses());
+                    } else {
+                        assertContents(broker.addresses());
+                    }
+                }
+                assertEquals(Optional.empty(), DataFolder.running(folder));
+            }
+        }
+    }
+
+    private EmbeddedStack start(EmbeddedStack.Server server) throws Exception {
+        return EmbeddedStack.start(folder, EmbeddedStack.Ports.free(), EnumSet.of(server));
+    }
+
+    @Test
     void recordsAndObjectsSurviveTheDeathOfTheProcess() throws Exception {
         // Given a process whose stack took a record and an object, killed without warning
         var process = new ProcessBuilder(
@@ -133,7 +160,7 @@ class EmbeddedStackTest {
             // Then the message says which port, and the folder can be claimed again
             assertTrue(refusal.getMessage().contains("port " + other.getLocalPort()), refusal.getMessage());
         }
-        DataFolder.claim(folder).close();
+        DataFolder.claim(folder, DataFolder.STORE).close();
     }
 
     private StackAddresses awaitAddresses(Process process) throws Exception {

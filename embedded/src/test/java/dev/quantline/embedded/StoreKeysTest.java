@@ -28,7 +28,7 @@ class StoreKeysTest {
         // Given a folder that everybody may read, as earlier versions made it
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxr-xr-x"));
         // When a stack claims it, and asks for its keys
-        try (var claimed = DataFolder.claim(folder)) {
+        try (var claimed = DataFolder.claim(folder, DataFolder.STORE)) {
             claimed.keys();
         }
         // Then nobody else may
@@ -79,7 +79,7 @@ class StoreKeysTest {
         assertTrue(refusal.getMessage().contains("chmod 600")
                 && refusal.getMessage().contains(mode));
         assertThrows(UnusableKeys.class, () -> EmbeddedStack.start(folder, EmbeddedStack.Ports.free()));
-        DataFolder.claim(folder).close();
+        DataFolder.claim(folder, DataFolder.STORE).close();
     }
 
     @Test

@@ -11,6 +11,9 @@ import dev.quantline.pipeline.store.StoreAccess;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -18,6 +21,8 @@ import picocli.CommandLine.Option;
 
 /** Where a stack is: named by its addresses, or the one that runs in this folder. */
 final class AddressOptions {
+    private static final String ACCESS_KEY = "AWS_ACCESS_KEY_ID";
+    private static final String SECRET_KEY = "AWS_SECRET_ACCESS_KEY";
     private static final Pattern HOST_AND_PORT =
             Pattern.compile("(\\[[^\\]]+]|[^:,\\s]+):\\d{1,5}(,([^:,\\s]+):\\d{1,5})*");
 
@@ -32,13 +37,13 @@ final class AddressOptions {
 
     @Option(
             names = "--s3-access-key",
-            defaultValue = "${env:AWS_ACCESS_KEY_ID:-}",
+            defaultValue = "${env:" + ACCESS_KEY + ":-}",
             description = "default: AWS_ACCESS_KEY_ID, else the key of the stack in this folder")
     private String accessKey;
 
     @Option(
             names = "--s3-secret-key",
-            defaultValue = "${env:AWS_SECRET_ACCESS_KEY:-}",
+            defaultValue = "${env:" + SECRET_KEY + ":-}",
             description =
                     "default: AWS_SECRET_ACCESS_KEY, which other users of the machine do not see, unlike this option; else as above")
     private String secretKey;
@@ -63,13 +68,18 @@ final class AddressOptions {
     @Option(names = "--topic-prefix", defaultValue = Topics.DEFAULT_PREFIX, description = "default: ${DEFAULT-VALUE}")
     private String topicPrefix;
 
+    /** Whether options name a stack. */
+    boolean isNamed() {
+        return kafka != null || s3 != null;
+    }
+
     /**
      * The stack to talk to; empty when none is named and none runs in this folder.
      *
      * @throws BadInput when only one of the two addresses is given, one has the wrong form, or the keys of the store are missing
      */
     Optional<Connection> find() throws IOException {
-        if (kafka == null && s3 == null) {
+        if (!isNamed()) {
             return DataFolder.running(LocalStack.DATA).map(LocalStack::connection);
         }
         if (kafka == null || s3 == null) {
@@ -92,7 +102,7 @@ final class AddressOptions {
             return StoreAccess.keys(accessKey, secretKey);
         }
         var here = accessKey.isEmpty() && secretKey.isEmpty()
-                ? DataFolder.running(LocalStack.DATA).filter(this::isNamed)
+                ? DataFolder.running(LocalStack.DATA).filter(this::isStoreOf)
                 : Optional.<StackAddresses>empty();
         if (here.isEmpty() && accessKey.isEmpty() && secretKey.isEmpty() && hasRole()) {
             return StoreAccess.workloadIdentity();
@@ -105,6 +115,26 @@ final class AddressOptions {
                                         .formatted(LocalStack.DATA.resolve(StoreKeys.FILE))));
     }
 
+    /** The options that name a stack, without its keys. */
+    static List<String> naming(Connection to) {
+        var options = new ArrayList<>(List.of(
+                "--kafka", to.kafka(),
+                "--s3", to.s3().toString(),
+                "--s3-region", to.region(),
+                "--bucket", to.bucket(),
+                "--topic-prefix", to.topics().prefix()));
+        to.access().authorities().ifPresent(file -> options.addAll(List.of("--s3-authorities", file.toString())));
+        return options;
+    }
+
+    /** The variables that carry its keys, if it has any, to another process. */
+    static Map<String, String> keys(Connection to) {
+        return to.access()
+                .keys()
+                .map(keys -> Map.of(ACCESS_KEY, keys.access(), SECRET_KEY, keys.secret()))
+                .orElse(Map.of());
+    }
+
     /** Whether the platform says where this workload gets its keys. */
     private static boolean hasRole() {
         return Stream.of(
@@ -114,7 +144,7 @@ final class AddressOptions {
                 .anyMatch(System.getenv()::containsKey);
     }
 
-    private boolean isNamed(StackAddresses running) {
+    private boolean isStoreOf(StackAddresses running) {
         return running.s3Endpoint().getPort() == s3.getPort()
                 && (s3.getHost().equals("localhost")
                         || s3.getHost().equals(running.s3Endpoint().getHost()));

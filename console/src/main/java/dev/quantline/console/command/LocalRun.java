@@ -46,8 +46,8 @@ final class LocalRun {
             }
         }
         output.remark("starting broker, store and services in this process ...");
-        try (var own = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
-                var client = StackClient.connect(own.connection(), Patience.of(LocalStack.STARTING))) {
+        try (var _ = LocalStack.start(EmbeddedStack.Ports.free(), 0, LocalStack.LogLevel.QUIET);
+                var client = StackClient.connect(LocalStack.connection(), Patience.of(LocalStack.STARTING))) {
             return run(job, externalData, client, out);
         }
     }

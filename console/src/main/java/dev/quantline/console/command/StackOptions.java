@@ -29,6 +29,11 @@ final class StackOptions {
                     "how long to wait for a broker or store that does not answer yet: 90s, 5m, 0 (default: ${DEFAULT-VALUE})")
     private Duration wait;
 
+    /** Whether options name a stack. */
+    boolean isNamed() {
+        return addresses.isNamed();
+    }
+
     /** As {@link AddressOptions#find}. */
     Optional<Connection> find() throws IOException {
         return addresses.find();

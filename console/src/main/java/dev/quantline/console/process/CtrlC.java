@@ -1,6 +1,7 @@
 package dev.quantline.console.process;
 
 import dev.quantline.onnx.runtime.NativeCalls;
+import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.time.Duration;
@@ -64,6 +65,20 @@ public final class CtrlC {
         }
         // The thread of the signal leaves.
         forever();
+    }
+
+    /** Ends this process, as a request would, once standard input ends: whoever started it closed that, or is gone. */
+    public static void withStandardInput() {
+        Thread.ofPlatform().daemon().name("quantline-input").start(() -> {
+            try {
+                System.in.transferTo(OutputStream.nullOutputStream());
+            } catch (IOException gone) {
+                // The end, as well.
+            }
+            if (!isUnderWay()) {
+                Signal.raise(new Signal("TERM"));
+            }
+        });
     }
 
     /** Registers an action for Ctrl-C, to run before those registered earlier. */

@@ -2,10 +2,10 @@ package dev.quantline.console.stack;
 
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
+import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
 
-/** The Quarkus application of the four services, run by a thread of its own. */
+/** The Quarkus application of the services, run by a thread of its own. */
 final class Services {
     private static final CompletableFuture<Void> READY = new CompletableFuture<>();
 
@@ -21,8 +21,12 @@ final class Services {
         }
     }
 
-    /** Returns when all services are ready, or throws the reason why they did not start. */
-    void start() {
+    /**
+     * Returns when all services are ready, or throws the reason why they did not start.
+     *
+     * @param log where they say more
+     */
+    void start(Path log) {
         Thread.ofPlatform().name("quantline-services").start(() -> {
             try {
                 Quarkus.run(Application.class, this::onExit);
@@ -32,23 +36,18 @@ final class Services {
         });
         CompletableFuture.anyOf(READY, ended).join();
         if (!READY.isDone()) {
-            throw new IllegalStateException("the services did not start; see .quantline/quantline.log");
+            throw new IllegalStateException("the services did not start; see " + log);
         }
     }
 
-    void awaitStop() {
+    /** Is done when the services have stopped, by themselves or on request. */
+    CompletableFuture<Void> ended() {
+        return ended;
+    }
+
+    void stop() {
+        Quarkus.asyncExit();
         ended.join();
-    }
-
-    /** Returns early, with the interrupt flag set, when it is interrupted. */
-    void awaitStopOrInterrupt() {
-        try {
-            ended.get();
-        } catch (InterruptedException stopped) {
-            Thread.currentThread().interrupt();
-        } catch (ExecutionException impossible) {
-            throw new IllegalStateException(impossible);
-        }
     }
 
     private void onExit(int code, Throwable failure) {

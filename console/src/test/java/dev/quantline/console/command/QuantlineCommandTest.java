@@ -99,6 +99,13 @@ class QuantlineCommandTest {
                 "jobs --kafka localhost:1 --s3 localhost:9000       | is not a URL",
                 "jobs --wait soon                                   | is not a time such as 90s or 5m",
                 "watch a b                                          | b",
+                "up brokr                                           | is no part; there are broker, store, profiler, calibrator",
+                "up --replicas 2                                    | --replicas is for services",
+                "up broker --replicas 2                             | --replicas is for services",
+                "up tuner --replicas 0                              | --replicas: at least 1",
+                "up broker --kafka localhost:1 --s3 http://localhost:1 | name services as well",
+                "up tuner --kafka localhost:1                       | --s3 URL is missing",
+                "up tuner exporter                                  | no stack runs in this folder",
             })
     void whatCannotBeUsedIsOneLineAndExitCodeTwo(String line, String expected) {
         // Given a command line that asks for something impossible
