@@ -8,16 +8,23 @@ import dev.quantline.embedded.DataFolder;
 import dev.quantline.fixture.Data;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.ModelFile;
+import dev.quantline.pipeline.event.Event;
+import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobReader;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.settings.Json;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,9 +54,20 @@ class PartsIT {
                         LocalStack.connection(DataFolder.running(folder.resolve(LocalStack.DATA))
                                 .orElseThrow()),
                         Patience.of(LocalStack.STARTING))) {
-                    var ending = client.run(job(client), _ -> {});
-                    // Then it is done
+                    var working = new TreeSet<String>();
+                    var listed = new TreeSet<String>();
+                    var ending = client.run(job(client), event -> {
+                        if (event instanceof Event.Progress progress && progress.stage() == StageName.PROFILE) {
+                            working.add(progress.attempt().orElseThrow().replica());
+                            client.jobs().stream()
+                                    .flatMap(job -> job.work().stream())
+                                    .forEach(work -> listed.add(work.attempt().replica()));
+                        }
+                    });
+                    // Then it is done, by both profilers, as events and the list of jobs say
                     assertInstanceOf(Ending.Done.class, ending);
+                    assertEquals(names(replicas), working);
+                    assertTrue(listed.containsAll(names(replicas)), listed::toString);
                 }
                 // And a replica that is killed is replaced
                 replicas.getFirst().destroyForcibly();
@@ -86,6 +104,14 @@ class PartsIT {
                 .toList();
     }
 
+    /** What replicas are called unless somebody gives them names. */
+    private static Set<String> names(List<ProcessHandle> replicas) throws IOException {
+        var machine = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+        return replicas.stream()
+                .map(replica -> machine + "-" + replica.pid())
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
     private static void awaitEnd(List<ProcessHandle> processes) throws InterruptedException {
         Eventually.get(
                 Duration.ofSeconds(20),
@@ -94,8 +120,8 @@ class PartsIT {
 
     /** With eight items to profile. */
     private JobRequest job(StackClient client) throws Exception {
-        ModelFile.write(Networks.mlp(1), folder.resolve("net.onnx"));
-        Data.write(folder.resolve("data.npz"), Data.rows(2048, 2));
+        ModelFile.write(Networks.conv(1), folder.resolve("net.onnx"));
+        Data.write(folder.resolve("data.npz"), Data.images(2048, 2));
         var request = Json.MAPPER
                 .createObjectNode()
                 .put("model", client.upload(folder, List.of("net.onnx")).toString())
@@ -105,6 +131,13 @@ class PartsIT {
     }
 
     private ChildProcess console(String log, String... arguments) throws Exception {
-        return ChildProcess.start("console", folder, folder.resolve(log), Map.of(), arguments);
+        // Few partitions: each is a folder of the broker and a thing to assign.
+        return ChildProcess.start(
+                "console",
+                folder,
+                folder.resolve(log),
+                Map.of(),
+                Map.of("QUANTLINE_TOPICS_WORK_PARTITIONS", "8"),
+                arguments);
     }
 }

@@ -8,6 +8,7 @@ import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.job.ObjectRef;
+import dev.quantline.pipeline.stage.UnderWay;
 import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.pipeline.store.StoreUnavailable;
@@ -326,18 +327,17 @@ public final class StackClient implements AutoCloseable {
 
     private JobState state(String job) {
         if (isDone(job)) {
-            return new JobState(job, "done", StageName.EXPORT.verb());
+            return new JobState(job, "done", StageName.EXPORT.verb(), List.of());
         }
         var entries = store.children(Keys.JOBS + job + "/");
         var stage = List.of(StageName.values()).reversed().stream()
-                .map(StageName::verb)
-                .filter(verb -> entries.contains(verb + "/"))
-                .findFirst()
-                .orElse("-");
+                .filter(name -> entries.contains(name.verb() + "/"))
+                .findFirst();
         var state = entries.contains("cancelled.json")
                 ? "cancelled"
                 : entries.contains("failed.json") ? "failed" : "running";
-        return new JobState(job, state, stage);
+        var work = stage.filter(_ -> state.equals("running")).map(name -> UnderWay.of(store, job, name));
+        return new JobState(job, state, stage.map(StageName::verb).orElse("-"), work.orElse(List.of()));
     }
 
     private boolean isDone(String job) {

@@ -19,6 +19,7 @@ final class Bars implements ProgressDisplay {
 
     private final PrintStream out;
     private final Map<String, ProgressBar> bars = new LinkedHashMap<>();
+    private final Replicas replicas = new Replicas();
 
     Bars(PrintStream out) {
         this.out = out;
@@ -27,10 +28,12 @@ final class Bars implements ProgressDisplay {
     @Override
     public void show(Event event) {
         switch (event) {
-            case Event.Progress progress ->
+            case Event.Progress progress -> {
+                var one = replicas.oneOfSeveral(progress).map(" %s:"::formatted);
                 bar(progress.stage().verb())
                         .stepTo((long) progress.percent())
-                        .setExtraMessage(" " + brief(progress.message()));
+                        .setExtraMessage(one.orElse("") + " " + brief(progress.message()));
+            }
             case Event.Completed done -> {
                 var bar = bar(done.stage().verb());
                 bar.setExtraMessage(String.format(

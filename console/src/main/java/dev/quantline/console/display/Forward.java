@@ -57,7 +57,12 @@ final class Forward implements ProgressDisplay {
         return mark.stage() != progress.stage()
                 ? Optional.empty()
                 : Optional.of(new Event.Progress(
-                        progress.job(), progress.stage(), mark.percent(), progress.message(), progress.learning()));
+                        progress.job(),
+                        progress.stage(),
+                        mark.percent(),
+                        progress.message(),
+                        progress.learning(),
+                        progress.attempt()));
     }
 
     private static Mark farther(Mark one, Mark other) {

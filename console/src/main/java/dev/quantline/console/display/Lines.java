@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 
-/** One plain line per change: another stage, another kind of work, or a twentieth of a stage further. */
+/** One plain line per change: another stage, kind of work or replica, another attempt, or a twentieth of a stage further. */
 final class Lines implements ProgressDisplay {
     private static final double STEP = 5;
     private static final int HUNDRED_PERCENT = 100;
@@ -17,6 +17,7 @@ final class Lines implements ProgressDisplay {
     private final PrintStream out;
     private final boolean manyJobs;
     private final Map<String, String> last = new HashMap<>();
+    private final Replicas replicas = new Replicas();
 
     Lines(PrintStream out, boolean manyJobs) {
         this.out = out;
@@ -29,8 +30,14 @@ final class Lines implements ProgressDisplay {
             case Event.Progress progress -> {
                 var kind = progress.stage() + " " + Math.floor(progress.percent() / STEP)
                         + DIGITS.matcher(progress.message()).replaceAll("");
-                if (!kind.equals(last.put(event.job(), kind))) {
-                    print(event, progress.stage().verb(), "%3.0f %%".formatted(progress.percent()), progress.message());
+                var news = replicas.news(progress);
+                if (!kind.equals(last.put(event.job(), kind)) || news.isPresent()) {
+                    var who = news.or(() -> replicas.oneOfSeveral(progress).map(" (%s)"::formatted));
+                    print(
+                            event,
+                            progress.stage().verb(),
+                            "%3.0f %%".formatted(progress.percent()),
+                            progress.message() + who.orElse(""));
                 }
             }
             case Event.Completed done ->

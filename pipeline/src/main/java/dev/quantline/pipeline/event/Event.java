@@ -41,17 +41,39 @@ public sealed interface Event {
      * @param percent  of the stage, 0 to 100
      * @param message  what is being done, for people; escaped as {@link Escaped#text} does
      * @param learning a point of a training curve, when something is being trained
+     * @param attempt  who is doing it; older versions do not say
      */
-    record Progress(String job, StageName stage, double percent, String message, Optional<Learning> learning)
+    record Progress(
+            String job,
+            StageName stage,
+            double percent,
+            String message,
+            Optional<Learning> learning,
+            Optional<Attempt> attempt)
             implements Event {
         public Progress {
+            attempt = attempt == null ? Optional.empty() : attempt;
             learning = learning == null ? Optional.empty() : learning;
             message = message == null ? null : Escaped.text(message);
         }
 
-        /** Where nothing is being trained. */
+        /** Where nothing is being trained, by nobody in particular. */
         public Progress(String job, StageName stage, double percent, String message) {
-            this(job, stage, percent, message, Optional.empty());
+            this(job, stage, percent, message, Optional.empty(), Optional.empty());
+        }
+    }
+
+    /**
+     * One attempt at an item, or at a time slice of a long one.
+     *
+     * @param replica     the process of a service that makes it, by the name that {@code quantline.replica} gives it; escaped as
+     *                    {@link Escaped#text} does
+     * @param number      of the attempt, from 1
+     * @param sinceMillis when it began by the replica's clock, milliseconds since the epoch
+     */
+    record Attempt(String replica, int number, long sinceMillis) {
+        public Attempt {
+            replica = Escaped.text(Objects.requireNonNullElse(replica, "?"));
         }
     }
 

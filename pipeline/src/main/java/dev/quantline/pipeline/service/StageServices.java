@@ -15,6 +15,11 @@ import dev.quantline.pipeline.stage.StageShell;
 import dev.quantline.pipeline.store.Store;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.enterprise.context.ApplicationScoped;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Function;
 import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.jboss.logging.Logger;
@@ -34,6 +39,7 @@ public class StageServices {
     private final Scratch scratch;
     private final WorkQueue queue;
     private final String version;
+    private final String replica;
 
     StageServices(
             Store store,
@@ -45,7 +51,8 @@ public class StageServices {
             Activity activity,
             Scratch scratch,
             WorkQueue queue,
-            @ConfigProperty(name = "quantline.version") String version) {
+            @ConfigProperty(name = "quantline.version") String version,
+            @ConfigProperty(name = "quantline.replica") Optional<String> replica) {
         this.store = store;
         this.sink = sink;
         this.meters = meters;
@@ -56,6 +63,18 @@ public class StageServices {
         this.scratch = scratch;
         this.queue = queue;
         this.version = version;
+        this.replica = replica.orElseGet(StageServices::process);
+    }
+
+    /** Names this process like no other: by its machine, or its pod, and its number there. */
+    private static String process() {
+        try {
+            return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip() + "-"
+                    + ProcessHandle.current().pid();
+        } catch (IOException e) {
+            throw new UncheckedIOException(
+                    "this machine has no name; set quantline.replica to one for this process", e);
+        }
     }
 
     /**
@@ -83,7 +102,8 @@ public class StageServices {
                 scratch.folder(),
                 work.memoryBytes(),
                 version,
-                activity);
+                activity,
+                replica);
         return new StageService(new StageShell(stage, tools), new Admission(tools), queue);
     }
 }

@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.stage;
 
 import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.store.Keys;
 import dev.quantline.pipeline.store.Store;
 import dev.quantline.quantize.settings.Json;
@@ -17,9 +18,12 @@ final class Attempts {
     private static final Logger LOG = Logger.getLogger(Attempts.class);
 
     private final Store store;
+    private final String replica;
 
-    Attempts(Store store) {
+    /** @param replica the name of this process */
+    Attempts(Store store, String replica) {
         this.store = store;
+        this.replica = replica;
     }
 
     /**
@@ -27,10 +31,13 @@ final class Attempts {
      *
      * @param ended whether it came to an end, good or bad, that this process has seen
      * @param death why the process it ran in ended, where somebody was left to say so
+     * @param by    who made it; older versions did not say
      */
-    record Attempt(boolean ended, Optional<String> death) {
-        static final Attempt BEGUN = new Attempt(false, Optional.empty());
-        static final Attempt ENDED = new Attempt(true, Optional.empty());
+    record Attempt(boolean ended, Optional<String> death, Optional<Event.Attempt> by) {}
+
+    /** A piece of work. */
+    interface Work<T> {
+        T run(Event.Attempt attempt) throws IOException;
     }
 
     /**
@@ -40,34 +47,35 @@ final class Attempts {
      * @param what   names it for people
      * @throws BadInput when it was tried as often as {@link JobLimit#ITEM_DEATHS} and {@link JobLimit#ITEM_LOSSES} allow
      */
-    <T> T run(String folder, String what, Stopwatch.Computation<T> work) throws IOException {
+    <T> T run(String folder, String what, Work<T> work) throws IOException {
         while (true) {
             var attempt = begin(folder, what);
             try {
-                var result = work.run();
-                write(attempt, Attempt.ENDED);
+                var result = work.run(attempt);
+                write(folder, attempt, true, Optional.empty());
                 return result;
             } catch (ProcessDied died) {
                 LOG.warnf("the process that worked on %s died: %s", what, died.getMessage());
-                write(attempt, new Attempt(false, Optional.of(died.getMessage())));
+                write(folder, attempt, false, Optional.of(died.getMessage()));
             } catch (OverLimit over) {
-                end(attempt, over);
+                end(folder, attempt, over);
                 throw over.of(what);
             } catch (IOException | RuntimeException | Error ended) {
-                end(attempt, ended);
+                end(folder, attempt, ended);
                 throw ended;
             }
         }
     }
 
-    private String begin(String folder, String what) {
-        var content = Json.bytes(Attempt.BEGUN);
+    private Event.Attempt begin(String folder, String what) {
         for (int number = 1; ; number++) {
+            var attempt = new Event.Attempt(replica, number, System.currentTimeMillis());
+            var begun = new Attempt(false, Optional.empty(), Optional.of(attempt));
             if (number == 2) {
                 refuseAnother(folder, what);
             }
-            if (store.create(Keys.attempt(folder, number), content)) {
-                return Keys.attempt(folder, number);
+            if (store.create(Keys.attempt(folder, number), Json.bytes(begun))) {
+                return attempt;
             }
         }
     }
@@ -90,15 +98,16 @@ final class Attempts {
         }
     }
 
-    private void end(String attempt, Throwable ended) {
+    private void end(String folder, Event.Attempt attempt, Throwable ended) {
         try {
-            write(attempt, Attempt.ENDED);
+            write(folder, attempt, true, Optional.empty());
         } catch (RuntimeException alsoBroken) {
             ended.addSuppressed(alsoBroken);
         }
     }
 
-    private void write(String key, Attempt attempt) {
-        store.write(key, Json.bytes(attempt));
+    private void write(String folder, Event.Attempt attempt, boolean ended, Optional<String> death) {
+        store.write(
+                Keys.attempt(folder, attempt.number()), Json.bytes(new Attempt(ended, death, Optional.of(attempt))));
     }
 }

@@ -18,6 +18,7 @@ final class ItemProgress implements Progress {
     private final EventSink sink;
     private final Runnable pulse;
     private long lastEvent;
+    private Optional<Event.Attempt> attempt = Optional.empty();
 
     /** @param before how many items of the order are stored already */
     ItemProgress(WorkOrder order, int item, long before, EventSink sink, Runnable pulse) {
@@ -27,6 +28,11 @@ final class ItemProgress implements Progress {
         this.sink = sink;
         this.pulse = pulse;
         this.lastEvent = System.nanoTime() - EVENT_NANOS;
+    }
+
+    /** What is reported from now on belongs to this attempt. */
+    void begins(Event.Attempt next) {
+        attempt = Optional.of(next);
     }
 
     @Override
@@ -49,8 +55,8 @@ final class ItemProgress implements Progress {
                     : order.items().get(item).name() + ": " + message;
             var percent =
                     100 * (before + Math.clamp(fraction, 0, 1)) / order.items().size();
-            sink.announce(
-                    new Event.Progress(order.job(), order.stage(), Math.round(percent * 10) / 10.0, name, learning));
+            sink.announce(new Event.Progress(
+                    order.job(), order.stage(), Math.round(percent * 10) / 10.0, name, learning, attempt));
         }
         pulse.run();
     }

@@ -24,7 +24,7 @@ final class Planner {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
-        this.attempts = new Attempts(tools.store());
+        this.attempts = new Attempts(tools.store(), tools.replica());
     }
 
     /** The order for a job, the stored one if there is one. */
@@ -56,7 +56,7 @@ final class Planner {
             var items = attempts.run(
                     Keys.plan(folder),
                     stage.name().verb() + ": splitting the work into items",
-                    () -> watch.compute(() -> stage.items(context)));
+                    _ -> watch.compute(() -> stage.items(context)));
             return records.order(new WorkOrder(
                     job.id(),
                     stage.name(),

@@ -11,6 +11,7 @@ import java.nio.file.Path;
  * @param memory   bytes of activations that a stage keeps in memory; the rest goes to the scratch folder
  * @param version  of the project; part of every result's name
  * @param activity shows what is being handled
+ * @param replica  the name of this process, for people
  */
 public record StageDependencies(
         Store store,
@@ -20,4 +21,5 @@ public record StageDependencies(
         Path scratch,
         long memory,
         String version,
-        Activity activity) {}
+        Activity activity,
+        String replica) {}

@@ -21,7 +21,7 @@ final class Worker {
         this.stage = stage;
         this.tools = tools;
         this.records = new StageRecords(tools.store());
-        this.attempts = new Attempts(tools.store());
+        this.attempts = new Attempts(tools.store(), tools.replica());
     }
 
     /** Runs one time slice of an item unless its result exists, and returns what to publish next. */
@@ -46,6 +46,7 @@ final class Worker {
             var earlier = records.earlier(order.previous());
             var pulse = pulse(job);
             refuseBeyondJob(order, earlier, spans);
+            var progress = new ItemProgress(order, work.item(), stored.count(), tools.sink(), pulse);
             var context = new StageContext(
                     job,
                     place.local(order.inputs()),
@@ -54,7 +55,7 @@ final class Worker {
                     place.spilling(tools.memory()),
                     finished(place, order, order.items().get(work.item()).phase()),
                     checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
-                    new ItemProgress(order, work.item(), stored.count(), tools.sink(), pulse),
+                    progress,
                     pulse,
                     () -> Span.account(
                             order.sinceMillis(),
@@ -64,8 +65,10 @@ final class Worker {
                     tools.version());
             var item = order.items().get(work.item());
             var started = work.slice() == 0 ? folder : Keys.slice(folder, work.slice());
-            return switch (attempts.run(
-                    started, name(order, item), () -> watch.compute(() -> stage.run(context, item)))) {
+            return switch (attempts.run(started, name(order, item), attempt -> {
+                progress.begins(attempt);
+                return watch.compute(() -> stage.run(context, item));
+            })) {
                 case Outcome.Done end -> {
                     var files = uploads.finish(end.files());
                     spans.add(watch.span());

@@ -40,7 +40,8 @@ class EventCodecTest {
                         StageName.TUNE,
                         40,
                         "reconstruct 1 of 6: step 50 of 300",
-                        Optional.of(new Learning("encoder.0", 50, 300, 0.01, null))),
+                        Optional.of(new Learning("encoder.0", 50, 300, 0.01, null)),
+                        Optional.of(new Event.Attempt("machine-4711", 2, 1_795_879_725_000L))),
                 new Event.Failed("a", "submit", "recipe: unknown", false),
                 new Event.Cancel("a"),
                 new Event.Work("a", StageName.EXPORT, HASH, 3, 1),
@@ -69,6 +70,7 @@ class EventCodecTest {
         var harmless = "\\u001b[2J\\u202e\\u009b\\u000a\\ud800<script>";
         var failed = new Event.Failed("a", "tune", "node '" + name + "'", false);
         var progress = new Event.Progress("a", StageName.TUNE, 1, name);
+        assertEquals(harmless, new Event.Attempt(name, 1, 0).replica());
         var done = new Event.Completed(
                 "a",
                 StageName.TUNE,

@@ -47,6 +47,18 @@ class ItemProgressTest {
     }
 
     @Test
+    void whatIsToldBelongsToTheLastAttemptThatBegan() {
+        var progress = progress();
+        var second = new Event.Attempt("machine-1", 2, 1);
+
+        progress.begins(new Event.Attempt("machine-1", 1, 0));
+        progress.begins(second);
+        progress.report(0.5, "half");
+
+        assertEquals(Optional.of(second), announced.getLast().attempt());
+    }
+
+    @Test
     void fewStepsAreToldAndEveryHeldOutLoss() {
         var progress = progress();
 
@@ -64,6 +76,7 @@ class ItemProgressTest {
                         .map(Learning::step)
                         .toList());
         assertTrue(points.size() < 50, points.size() + " events");
+        assertTrue(announced.stream().allMatch(event -> event.attempt().isEmpty()));
         assertEquals(
                 50.0,
                 announced.stream()

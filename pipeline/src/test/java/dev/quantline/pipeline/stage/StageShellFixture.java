@@ -41,7 +41,8 @@ abstract class StageShellFixture {
             folder.resolve("scratch"),
             0,
             "1",
-            new Activity());
+            new Activity(),
+            "replica");
     final StageShell shell = new StageShell(stage, tools);
     final Admission admission = new Admission(tools);
 

@@ -234,7 +234,8 @@ class StageShellTest extends StageShellFixture {
                         folder.resolve("scratch"),
                         0,
                         "1",
-                        new Activity()));
+                        new Activity(),
+                        "replica"));
     }
 
     @Test
@@ -249,7 +250,8 @@ class StageShellTest extends StageShellFixture {
                 folder.resolve("scratch"),
                 0,
                 "2",
-                new Activity());
+                new Activity(),
+                "replica");
 
         new StageShell(stage, newer).start("j", Optional.empty(), 0);
 
