@@ -54,7 +54,8 @@ public final class Images {
             System.out.println("| image | MB unpacked | s until live | s until ready | MB resident, idle |");
             System.out.println("|---|---|---|---|---|");
             for (var archive : archives) {
-                System.out.println(row(Path.of(archive), Files.createTempDirectory(folder, "image"), stack.addresses()));
+                System.out.println(
+                        row(Path.of(archive), Files.createTempDirectory(folder, "image"), stack.addresses()));
             }
         } finally {
             run("rm", "-rf", folder.toString());
@@ -64,14 +65,23 @@ public final class Images {
     private static String row(Path archive, Path folder, StackAddresses stack) throws Exception {
         run("tar", "-xf", archive.toString(), "-C", folder.toString());
         var manifest = JSON.readTree(folder.resolve("manifest.json").toFile()).get(0);
-        var config = JSON.readTree(folder.resolve(manifest.path("Config").asText()).toFile()).path("config");
+        var config = JSON.readTree(
+                        folder.resolve(manifest.path("Config").asText()).toFile())
+                .path("config");
         var root = Files.createDirectory(folder.resolve("root"));
         for (var layer : texts(manifest.path("Layers"))) {
-            run("tar", "--warning=no-unknown-keyword", "-xzf", folder.resolve(layer).toString(), "-C", root.toString());
+            run(
+                    "tar",
+                    "--warning=no-unknown-keyword",
+                    "-xzf",
+                    folder.resolve(layer).toString(),
+                    "-C",
+                    root.toString());
         }
         double size = bytes(root) / MEGABYTE;
         int port = freePort();
-        var command = new ArrayList<>(List.of("/usr/bin/unshare", "-m", "/bin/sh", "-c", IN_ROOT, "sh", root.toString()));
+        var command =
+                new ArrayList<>(List.of("/usr/bin/unshare", "-m", "/bin/sh", "-c", IN_ROOT, "sh", root.toString()));
         command.add(config.path("User").asText());
         command.addAll(texts(config.path("Entrypoint")));
         var builder = new ProcessBuilder(command)
@@ -109,7 +119,9 @@ public final class Images {
         try (var client = HttpClient.newHttpClient()) {
             while (process.isAlive() && System.nanoTime() - started < STARTS_WITHIN.toNanos()) {
                 try {
-                    if (client.send(request, HttpResponse.BodyHandlers.discarding()).statusCode() == 200) {
+                    if (client.send(request, HttpResponse.BodyHandlers.discarding())
+                                    .statusCode()
+                            == 200) {
                         return (System.nanoTime() - started) / SECOND;
                     }
                 } catch (IOException notYet) {
@@ -124,7 +136,8 @@ public final class Images {
     /** Bytes of the process and of those it started. */
     private static double resident(Process process) throws IOException {
         double sum = 0;
-        for (var one : Stream.concat(Stream.of(process.toHandle()), process.descendants()).toList()) {
+        for (var one : Stream.concat(Stream.of(process.toHandle()), process.descendants())
+                .toList()) {
             sum += ProcessMemory.kibibytes(String.valueOf(one.pid()), "VmRSS") * KIBI;
         }
         return sum;
