@@ -21,7 +21,10 @@ import java.util.Set;
 public record Connection(String kafka, URI s3, String region, StoreAccess access, String bucket, Topics topics) {
     /** Opens the store with a cache in this folder; neither objects nor cache have a limit. */
     public Store store(Path cache) {
-        return new Store(
-                new StoreSettings(s3, region, access, bucket, Set.of(), Long.MAX_VALUE, cache, Long.MAX_VALUE));
+        return new Store(settings(cache));
+    }
+
+    StoreSettings settings(Path cache) {
+        return new StoreSettings(s3, region, access, bucket, Set.of(), Long.MAX_VALUE, cache, Long.MAX_VALUE);
     }
 }

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import org.apache.kafka.common.errors.AuthorizationException;
 
 /** How long to keep trying addresses that do not answer, all of them together, and who is told about the wait. */
 public final class Patience {
@@ -43,7 +44,7 @@ public final class Patience {
      * Returns the attempt's result as soon as there is one.
      *
      * @param address for people, {@code the Kafka broker at localhost:9092}
-     * @throws Unreachable the last attempt's when the time is over; at once if the store refuses access
+     * @throws Unreachable the last attempt's when the time is over; at once if broker or store refuse access
      */
     <T> T until(String address, Attempt<T> attempt) {
         for (var length = FIRST_TRY; ; length = length.compareTo(LONGEST_TRY) < 0 ? length.multipliedBy(2) : length) {
@@ -51,7 +52,7 @@ public final class Patience {
                 return attempt.apply(within(length));
             } catch (Unreachable failure) {
                 var left = left();
-                if (left.isNegative() || failure.getCause() instanceof StoreUnavailable store && store.refused()) {
+                if (left.isNegative() || refused(failure.getCause())) {
                     throw told.contains(address) ? failure.after(wait) : failure;
                 }
                 if (told.add(address)) {
@@ -60,6 +61,11 @@ public final class Patience {
                 pause();
             }
         }
+    }
+
+    private static boolean refused(Throwable failure) {
+        return failure instanceof AuthorizationException
+                || failure instanceof StoreUnavailable store && store.refused();
     }
 
     private Duration left() {

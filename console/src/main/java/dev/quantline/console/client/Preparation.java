@@ -1,11 +1,15 @@
 package dev.quantline.console.client;
 
+import dev.quantline.pipeline.broker.BrokerRights;
 import dev.quantline.pipeline.broker.BrokerTopics;
+import dev.quantline.pipeline.store.StoreRights;
 import dev.quantline.pipeline.store.StoreUnavailable;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.kafka.common.KafkaException;
 
 /**
@@ -35,12 +39,37 @@ public record Preparation(Connection connection, Patience patience) {
         return "bucket " + connection.bucket();
     }
 
+    /** The rights that services need and lack: of the broker's user, and of the store's keys. Topics and bucket must be there. */
+    public List<String> denied() throws IOException {
+        var denied = new ArrayList<>(broker(
+                length -> new BrokerRights(Broker.settings(connection, length), connection.topics(), length).denied()));
+        try (var cache = TemporaryFolder.create("quantline-prepare")) {
+            denied.addAll(store(() -> new StoreRights(connection.settings(cache.path())).denied()));
+        }
+        return denied;
+    }
+
     private List<String> topics(Function<BrokerTopics, List<String>> asked) {
+        return broker(length ->
+                asked.apply(new BrokerTopics(Broker.settings(connection, length), connection.topics(), length)));
+    }
+
+    private List<String> broker(Function<Duration, List<String>> asked) {
         return patience.until("the Kafka broker at " + connection.kafka(), length -> {
             try {
-                return asked.apply(new BrokerTopics(Broker.settings(connection, length), connection.topics(), length));
+                return asked.apply(length);
             } catch (KafkaException failure) {
                 throw Broker.unreachable(connection, failure);
+            }
+        });
+    }
+
+    private <T> T store(Supplier<T> asked) {
+        return patience.until("the object store at " + connection.s3(), _ -> {
+            try {
+                return asked.get();
+            } catch (StoreUnavailable failure) {
+                throw new Unreachable(failure.getMessage(), failure);
             }
         });
     }
@@ -48,17 +77,13 @@ public record Preparation(Connection connection, Patience patience) {
     /** Whether the bucket was there. */
     private boolean bucket(boolean create) throws IOException {
         try (var cache = TemporaryFolder.create("quantline-prepare");
-                var store = connection.store(cache.path())) {
-            return patience.until("the object store at " + connection.s3(), _ -> {
-                try {
-                    boolean there = store.isReady();
-                    if (create && !there) {
-                        store.prepare();
-                    }
-                    return there;
-                } catch (StoreUnavailable failure) {
-                    throw new Unreachable(failure.getMessage(), failure);
+                var opened = connection.store(cache.path())) {
+            return store(() -> {
+                boolean there = opened.isReady();
+                if (create && !there) {
+                    opened.prepare();
                 }
+                return there;
             });
         }
     }

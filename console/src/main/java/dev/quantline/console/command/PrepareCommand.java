@@ -61,6 +61,11 @@ final class PrepareCommand implements Callable<Integer> {
         var created = check
                 ? List.<String>of()
                 : preparation.create(new BrokerTopics.Shape(partitions, workPartitions, retention));
+        var denied = preparation.denied();
+        if (!denied.isEmpty()) {
+            throw new BadInput("services lack rights: %s; docs/cluster.md lists what they need"
+                    .formatted(String.join(", ", denied)));
+        }
         json.print(Map.of("created", created), () -> {
             created.forEach(name -> System.out.println("created " + name));
             System.out.println("topics and bucket are there");

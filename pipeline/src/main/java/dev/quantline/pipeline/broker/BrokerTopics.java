@@ -20,7 +20,9 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.jboss.logging.Logger;
 
@@ -69,7 +71,7 @@ public record BrokerTopics(Map<String, Object> client, Topics topics, Duration p
             var created = admin.createTopics(
                     missing.stream().map(name -> topic(name, shape)).toList());
             for (var topic : created.values().entrySet()) {
-                if (!existsAlready(topic.getValue())) {
+                if (!existsAlready(topic.getKey(), topic.getValue())) {
                     commitBeginning(admin, topic.getKey(), answered(created.numPartitions(topic.getKey())));
                 }
             }
@@ -95,13 +97,17 @@ public record BrokerTopics(Map<String, Object> client, Topics topics, Duration p
     }
 
     /** Whether another process was faster. */
-    private boolean existsAlready(KafkaFuture<Void> created) {
+    private boolean existsAlready(String topic, KafkaFuture<Void> created) {
         try {
             answered(created);
             return false;
         } catch (KafkaException e) {
             if (e.getCause() instanceof TopicExistsException) {
                 return true;
+            }
+            if (e.getCause() instanceof AuthorizationException denied) {
+                throw new TopicAuthorizationException(
+                        "the right Create on the topic %s is missing: %s".formatted(topic, denied.getMessage()));
             }
             throw e;
         }

@@ -1,6 +1,7 @@
 package dev.quantline.pipeline.store;
 
 import io.minio.AbortMultipartUploadArgs;
+import io.minio.CreateMultipartUploadArgs;
 import io.minio.ListMultipartUploadsArgs;
 import io.minio.MinioAsyncClient;
 import io.minio.MinioClient;
@@ -19,7 +20,13 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import okhttp3.Interceptor;
 import okhttp3.OkHttpClient;
+import okhttp3.Request;
+import okhttp3.Response;
+import okhttp3.ResponseBody;
 
 /** The S3 client, and what its failures mean. */
 final class S3 implements AutoCloseable {
@@ -27,7 +34,10 @@ final class S3 implements AutoCloseable {
     private static final Duration PROBE = Duration.ofSeconds(5);
     private static final Duration ANSWER = Duration.ofSeconds(60);
 
+    private static final int FORBIDDEN = 403;
+
     private final String address;
+    private final String host;
     private final MinioClient client;
     private final MinioClient probe;
     private final MinioAsyncClient async;
@@ -48,12 +58,13 @@ final class S3 implements AutoCloseable {
         // One for all clients, since it keeps what it fetched until that expires.
         var credentials = settings.access().provider();
         this.address = settings.endpoint().toString();
+        this.host = settings.endpoint().getHost();
         this.client = client(settings, http, credentials);
         this.async = MinioAsyncClient.builder()
                 .endpoint(address)
                 .region(settings.region())
                 .credentialsProvider(credentials)
-                .httpClient(http, false)
+                .httpClient(http.newBuilder().addInterceptor(S3::completed).build(), false)
                 .build();
         this.probe = client(settings, http.newBuilder().callTimeout(PROBE).build(), credentials);
     }
@@ -114,6 +125,12 @@ final class S3 implements AutoCloseable {
         }
     }
 
+    /** Begins an upload in parts. */
+    void beginUpload(String bucket, String key) {
+        uploads(client -> client.createMultipartUpload(
+                CreateMultipartUploadArgs.builder().bucket(bucket).object(key).build()));
+    }
+
     /** The blocking client does not know uploads that are not its own. */
     private <T> T uploads(Function<MinioAsyncClient, CompletableFuture<T>> asked) {
         return call(() -> {
@@ -126,6 +143,25 @@ final class S3 implements AutoCloseable {
                 throw new IOException(e.getCause());
             }
         });
+    }
+
+    /** SeaweedFS leaves out of its list of uploads what the client demands. */
+    private static Response completed(Interceptor.Chain chain) throws IOException {
+        var request = chain.request();
+        var answer = chain.proceed(request);
+        boolean listing = request.method().equals("GET")
+                && request.url().queryParameterNames().contains("uploads");
+        if (!listing || !answer.isSuccessful()) {
+            return answer;
+        }
+        var type = answer.body().contentType();
+        var text = answer.body().string();
+        var missing = Stream.of("<Initiator/>", "<Owner/>", "<StorageClass>STANDARD</StorageClass>")
+                .filter(element -> !text.contains(element.replaceFirst("/?>.*", "")))
+                .collect(Collectors.joining("", "", "</Upload>"));
+        return answer.newBuilder()
+                .body(ResponseBody.create(text.replace("</Upload>", missing), type))
+                .build();
     }
 
     /** Empty for an answer that says that there is no such object; other answers are rethrown. */
@@ -149,7 +185,28 @@ final class S3 implements AutoCloseable {
     }
 
     private StoreUnavailable unavailable(Exception cause) {
-        return new StoreUnavailable("the object store at " + address + " failed: " + cause.getMessage(), cause);
+        var denied = cause instanceof ErrorResponseException answer
+                        && answer.response().code() == FORBIDDEN
+                ? Optional.of(right(answer.response().request()))
+                : Optional.<String>empty();
+        var failure = denied.map(right -> " does not let these keys use the right " + right + ": ")
+                .orElse(" failed: ");
+        return new StoreUnavailable("the object store at " + address + failure + cause.getMessage(), cause, denied);
+    }
+
+    /** The right that a request needs, by the name that it has in policies: {@code s3:PutObject}. */
+    private String right(Request request) {
+        var names = request.url().queryParameterNames();
+        // After the bucket, unless that stands before the host.
+        int before = request.url().host().equals(host) ? 1 : 0;
+        boolean object = request.url().pathSegments().stream().skip(before).anyMatch(segment -> !segment.isEmpty());
+        return "s3:"
+                + switch (request.method()) {
+                    case "DELETE" -> names.contains("uploadId") ? "AbortMultipartUpload" : "DeleteObject";
+                    case "GET", "HEAD" ->
+                        object ? "GetObject" : names.contains("uploads") ? "ListBucketMultipartUploads" : "ListBucket";
+                    default -> object ? "PutObject" : "CreateBucket";
+                };
     }
 
     private static MinioClient client(StoreSettings settings, OkHttpClient http, Provider credentials) {
