@@ -48,6 +48,7 @@ class DocumentedCommandsIT {
             "docker ", "needs a container engine",
             "./quantline up broker", "is what PartsIT does",
             "kubectl ", "needs a cluster",
+            "deploy/proof/run", "needs a cluster",
             "for copy in a b", "builds the project twice",
             "moves=(", "trains for an hour",
             "./quantline bench", "trains for an hour",
