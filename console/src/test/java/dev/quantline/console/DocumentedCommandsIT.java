@@ -41,18 +41,18 @@ class DocumentedCommandsIT {
     /** What needs a tool of Debian's packages: skipped where it is not installed. */
     private static final List<String> TOOLS = List.of("kcat", "aws", "jq", "curl");
     /** Beginnings of blocks that are not run, and why. */
-    private static final Map<String, String> NOT_RUN = Map.of(
-            "pip install", "Python and Node are no part of the tests",
-            "./quantline dist", "is what DistributionIT does",
-            "./quantline mvn", "needs a container engine, and builds what is being tested",
-            "docker ", "needs a container engine",
-            "./quantline up broker", "is what PartsIT does",
-            "kubectl ", "needs a cluster",
-            "deploy/proof/run", "needs a cluster",
-            "for copy in a b", "builds the project twice",
-            "moves=(", "trains for an hour",
-            "./quantline bench", "trains for an hour",
-            "QUANTLINE_GPU=1", "needs a GPU, and 742 MB of libraries");
+    private static final Map<String, String> NOT_RUN = Map.ofEntries(
+            Map.entry("pip install", "Python and Node are no part of the tests"),
+            Map.entry("./quantline dist", "is what DistributionIT does"),
+            Map.entry("./quantline mvn", "needs a container engine, and builds what is being tested"),
+            Map.entry("docker ", "needs a container engine"),
+            Map.entry("./quantline up broker", "is what PartsIT does"),
+            Map.entry("kubectl ", "needs a cluster"),
+            Map.entry("deploy/proof/run", "needs a cluster"),
+            Map.entry("for copy in a b", "builds the project twice"),
+            Map.entry("moves=(", "trains for an hour"),
+            Map.entry("./quantline bench", "trains for an hour"),
+            Map.entry("QUANTLINE_GPU=1", "needs a GPU, and 742 MB of libraries"));
 
     private static final Duration BLOCK_TAKES_AT_MOST = Duration.ofMinutes(10);
 
