@@ -11,7 +11,7 @@ import java.util.function.DoublePredicate;
 /**
  * Checks sizes given by constants of a model. Expand, Tile, OneHot and others make a tensor of any size from a few bytes; if those
  * bytes are a constant, the size is checked against {@link Limit#ELEMENTS} before anything is allocated. Also checks integer
- * divisors of 0, which kill the process.
+ * divisors of 0, which kill the process, and the number of axes of a convolution's weights.
  */
 final class ConstantSizes {
     /** Constants with more elements are not sizes, axes or counts. */
@@ -26,6 +26,9 @@ final class ConstantSizes {
             Map.of("OneHot", 1, "TopK", 1, "HannWindow", 0, "HammingWindow", 0, "BlackmanWindow", 0, "DFT", 1);
     /** Lower bound on the ratio between the size of such a tensor and one of its axes. */
     private static final int BESIDES = 8;
+
+    /** Of the weights of a convolution: channels of both sides, and a kernel of one axis. */
+    private static final int FEWEST_AXES = 3;
 
     private static final Set<Integer> INTEGERS = Set.of(
             TensorProto.DataType.INT8.getNumber(),
@@ -58,6 +61,15 @@ final class ConstantSizes {
         }
         switch (op) {
             case "Range" -> range(node, constants);
+            case "Conv", "ConvTranspose" ->
+                constant(node, 1, constants)
+                        .filter(weight -> weight.getDimsCount() < FEWEST_AXES)
+                        .ifPresent(weight -> {
+                            throw refused(
+                                    node,
+                                    "has weights '" + node.getInput(1) + "' with " + weight.getDimsCount()
+                                            + " axes: those of a convolution have at least " + FEWEST_AXES);
+                        });
             case "Resize" -> {
                 values(node, 3, constants).ifPresent(sizes -> bound(node, product(sizes)));
                 values(node, 2, constants).ifPresent(scales -> scales(node, scales));

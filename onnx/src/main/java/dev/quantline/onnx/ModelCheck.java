@@ -53,7 +53,11 @@ final class ModelCheck {
             }
         }
         var made = new HashMap<String, String>();
-        graph.getInputList().forEach(input -> made.put(input.getName(), "an input of the graph"));
+        for (var input : graph.getInputList()) {
+            if (made.put(input.getName(), "an input of the graph") != null) {
+                throw new BadInput("input '" + input.getName() + "' occurs twice: give each its own name");
+            }
+        }
         initializers.forEach(name -> made.put(name, "an initializer"));
         for (var node : graph.getNodeList()) {
             for (String output : node.getOutputList()) {

@@ -192,6 +192,25 @@ class ModelCheckTest {
     }
 
     @Test
+    void inputsHaveNamesOfTheirOwn() {
+        var input = ValueInfos.of("flag", DataType.FLOAT, 1);
+
+        assertEquals(
+                "input 'flag' occurs twice: give each its own name",
+                refusal(GraphProto.newBuilder().addInput(input).addInput(input)));
+    }
+
+    @Test
+    void weightsOfAConvolutionHaveAKernel() {
+        for (String op : List.of("Conv", "ConvTranspose")) {
+            assertTrue(refusal(GraphProto.newBuilder()
+                            .addInitializer(TensorProtos.toProto("w", TWO))
+                            .addNode(Node.of(op, List.of("x", "w"), "y").toProto()))
+                    .endsWith("has weights 'w' with " + TWO.rank() + " axes: those of a convolution have at least 3"));
+        }
+    }
+
+    @Test
     void attributesAreThereOnce() {
         var attribute = Attributes.of("alpha", 1f);
         var node = NodeProto.newBuilder()

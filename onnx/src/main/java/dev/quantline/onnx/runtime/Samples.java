@@ -255,13 +255,21 @@ public final class Samples implements AutoCloseable {
         return found.stream().findFirst();
     }
 
-    /** The batch size that is run if {@code wanted} samples are requested: the model's own if it is fixed. */
+    /**
+     * The batch size that is run if {@code wanted} samples are requested: the model's own if it is fixed.
+     *
+     * @throws BadInput if that is more than an array can hold
+     */
     public int batchSize(int wanted) {
         for (var input : inputs.values()) {
             int axis = axis(input.getName()).axis();
             var shape = ValueInfos.shape(input).orElse(new long[0]);
             if (axis >= 0 && axis < shape.length && shape[axis] > 0) {
-                return Math.toIntExact(shape[axis]);
+                if (shape[axis] > Integer.MAX_VALUE) {
+                    throw new BadInput("input '" + input.getName() + "' takes " + shape[axis]
+                            + " samples at once: export the model with an open batch axis");
+                }
+                return (int) shape[axis];
             }
         }
         return wanted;

@@ -281,6 +281,16 @@ class SamplesTest {
     }
 
     @Test
+    void aBatchThatNoArrayCanHoldIsRefused() {
+        assertEquals(
+                "input 'x' takes 9223372036854775807 samples at once: export the model with an open batch axis",
+                unclear(
+                        taking(DataType.FLOAT, Long.MAX_VALUE, 1),
+                        Map.of("x", Tensor.of(new float[] {1, 2, 3}, 3, 1)),
+                        Map.of()));
+    }
+
+    @Test
     void whatIsTheSameForAllMayBeStated() throws IOException {
         var model = withSecond(taking(DataType.FLOAT, -1, 1), DataType.FLOAT, -1);
         var arrays = Map.of("x", Tensor.of(new float[] {1, 2, 3}, 3, 1), "second", Tensor.vector(4f, 5f));
