@@ -26,7 +26,8 @@ import java.util.stream.Collectors;
 
 /**
  * Mutated models through the profiler's work in a child process, as a service has it done: the official checker, the converter and ONNX
- * Runtime see what Java lets pass. A child may die, its parent and the canary may not. Archives need no such run, as no native code reads them.
+ * Runtime see what Java lets pass. A child may die, its parent and the canary may not. Archives need no such run: no native code reads
+ * them.
  */
 public final class NativeMutants {
     private static final Path FAILURES = Path.of("out", "bench", "native-mutants");

@@ -200,7 +200,7 @@ class WaitingTest {
             // Then every answer is JSON and nothing else
             assertEquals("{\"id\":\"other\"}", json("submit " + file, words).toString());
             assertEquals(
-                    "[{\"id\":\"one\",\"stage\":\"-\",\"state\":\"running\"}]",
+                    "[{\"id\":\"one\",\"stage\":\"-\",\"state\":\"running\",\"work\":[]}]",
                     json("jobs", words).toString());
             assertEquals(
                     "{\"id\":\"one\",\"state\":\"running\",\"stops\":true}",

@@ -84,7 +84,8 @@ public sealed interface Provider {
                 if (!OrtEnvironment.getAvailableProviders().contains(OrtProvider.CUDA)) {
                     throw new BadInput(
                             "CUDA device " + device + " was requested, but this build of ONNX Runtime has no CUDA"
-                                    + " provider: build with QUANTLINE_GPU=1, which takes onnxruntime_gpu (docs/gpu.md), or use provider cpu");
+                                    + " provider: build with QUANTLINE_GPU=1, which takes onnxruntime_gpu (docs/gpu.md),"
+                                    + " or use provider cpu");
                 }
                 try (var cuda = new OrtCUDAProviderOptions(device)) {
                     cuda.add("use_tf32", "0");

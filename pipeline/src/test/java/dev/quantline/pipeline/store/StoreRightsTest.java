@@ -21,7 +21,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-/** Against a store that answers what a policy lets it, as tersely as SeaweedFS, for a bucket that is there unless the test says otherwise. */
+/** Against a store that answers what a policy lets it, as tersely as SeaweedFS, for a bucket that is there unless a test says otherwise. */
 class StoreRightsTest {
     @TempDir
     Path folder;
@@ -123,7 +123,8 @@ class StoreRightsTest {
                     </ListMultipartUploadsResult>""";
             case "PutObject" ->
                 query.contains("uploads")
-                        ? "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>a</Key><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+                        ? "<InitiateMultipartUploadResult><Bucket>b</Bucket><Key>a</Key><UploadId>1</UploadId>"
+                                + "</InitiateMultipartUploadResult>"
                         : "";
             default -> "";
         };
