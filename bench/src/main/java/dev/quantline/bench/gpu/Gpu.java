@@ -13,6 +13,7 @@ import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
+import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.onnx.runtime.NpzWriter;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
@@ -92,7 +93,7 @@ public final class Gpu {
 
     private void compare(Provider provider) throws IOException {
         System.out.println("| | cpu, s | " + provider + ", s | times as fast | results |\n|---|---|---|---|---|");
-        compare("training step", provider, this::gradients, Gpu::apart);
+        compare("training step", provider, this::step, Gpu::apart);
         compare("calibration", provider, this::plan, Gpu::apart);
         compare("job, w4a4", provider, this::job, Gpu::apart);
     }
@@ -114,11 +115,11 @@ public final class Gpu {
         String of(T here, T there) throws IOException;
     }
 
-    /** Gradients of all weights for a batch, and the seconds of one step after the first. */
-    private Timed<Map<String, Tensor>> gradients(Provider provider) throws IOException {
-        var graph = ModelFile.read(model);
-        var prepared = ProfileStep.run(graph, List.of(data), settings, Provider.cpu(), Progress.none())
-                .model();
+    /** All weights after a step on a batch, and the seconds of one of the steps after it. */
+    private Timed<Map<String, Tensor>> step(Provider provider) throws IOException {
+        var prepared = PreparedModel.of(
+                        ModelFile.read(model), settings.recipe().calibrate().equalize())
+                .graph();
         var inputs = new LinkedHashMap<String, Tensor>();
         try (var samples = settings.data().open(List.of(data), prepared)) {
             int size = Math.min(BATCH, samples.size());

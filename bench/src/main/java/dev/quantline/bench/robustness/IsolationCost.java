@@ -1,16 +1,11 @@
 package dev.quantline.bench.robustness;
 
 import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.pipeline.event.StageName;
-import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.process.ChildProcesses;
 import dev.quantline.pipeline.process.IsolatedStage;
-import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Scratch;
-import dev.quantline.pipeline.stage.SingleItemStage;
-import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.StageContext;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
@@ -26,23 +21,8 @@ public final class IsolationCost {
     private IsolationCost() {}
 
     /** Leaves one small file. */
-    static final class Nothing implements SingleItemStage {
+    static final class Nothing extends BareStage {
         Nothing(Provider provider) {}
-
-        @Override
-        public StageName name() {
-            return StageName.PROFILE;
-        }
-
-        @Override
-        public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
-            return Map.of();
-        }
-
-        @Override
-        public Object settings(JobRequest job) {
-            return Map.of();
-        }
 
         @Override
         public Outcome run(StageContext context, Item item) throws IOException {

@@ -90,7 +90,7 @@ public final class NativeMutants {
             sandbox.check();
             return new End("accepted", "");
         } catch (BadInput refused) {
-            return said(refused)
+            return Target.says(refused.getMessage())
                     ? new End("refused", refused.getMessage())
                     : new End("failed", "no reason: " + refused.getMessage());
         } catch (OverLimit over) {
@@ -100,10 +100,6 @@ public final class NativeMutants {
         } catch (RuntimeException failure) {
             return new End("failed", failure + (failure.getCause() == null ? "" : " " + failure.getCause()));
         }
-    }
-
-    private static boolean said(BadInput refused) {
-        return refused.getMessage() != null && refused.getMessage().split("\\s+").length > 2;
     }
 
     /** Samples for the inputs as the model declares them, as far as that makes sense. */

@@ -97,7 +97,7 @@ enum Target {
     }
 
     /** Whether a message has more than a word or two, for somebody to go by. */
-    private static boolean says(String message) {
+    static boolean says(String message) {
         return message != null && message.strip().split("\\s+").length > 2;
     }
 
