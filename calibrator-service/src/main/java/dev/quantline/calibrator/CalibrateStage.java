@@ -7,22 +7,33 @@ import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.pipeline.stage.Earlier;
 import dev.quantline.pipeline.stage.Item;
 import dev.quantline.pipeline.stage.Outcome;
-import dev.quantline.pipeline.stage.SingleItemStage;
 import dev.quantline.pipeline.stage.Source;
+import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.quantize.calibrate.CalibrationPart;
+import dev.quantline.quantize.calibrate.Calibrator;
+import dev.quantline.quantize.calibrate.ChannelMoves;
+import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.profile.Profile;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.workflow.CalibrateStep;
 import dev.quantline.quantize.workflow.DataSettings;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
-final class CalibrateStage implements SingleItemStage {
+final class CalibrateStage implements Stage {
+    private static final String MOVES = "moves.json";
+    private static final String TABLE = "calibration.json";
+
     private final Provider provider;
 
     CalibrateStage(Provider provider) {
@@ -69,24 +80,113 @@ final class CalibrateStage implements SingleItemStage {
                 settings.pairLimit());
     }
 
+    /** What an item does. */
+    private enum Task {
+        ALL,
+        MOVE,
+        CHOOSE,
+        JOIN
+    }
+
+    private record Share(Task task, CalibrationPart part) {}
+
+    /** One item, or where the search is long: moving channels part by part, choosing quantizers part by part, putting them together. */
+    @Override
+    public List<Item> items(StageContext context) throws IOException {
+        var nothing = new CalibrationPart(Set.of(), Set.of());
+        var parts = CalibrateStep.tries(context.job().settings())
+                ? step(context).with(Calibrator::parts)
+                : List.of(nothing);
+        if (parts.size() == 1) {
+            return List.of(Item.of(name().verb(), new Share(Task.ALL, nothing)));
+        }
+        var items = new ArrayList<Item>();
+        int phase = 0;
+        if (step(context).with(Calibrator::moves)) {
+            items.addAll(items("moving channels", phase++, Task.MOVE, parts));
+        }
+        items.addAll(items("ranges and scales", phase++, Task.CHOOSE, parts));
+        items.add(Item.of("putting together", phase, new Share(Task.JOIN, nothing)));
+        return List.copyOf(items);
+    }
+
+    private static List<Item> items(String what, int phase, Task task, List<CalibrationPart> parts) {
+        return IntStream.range(0, parts.size())
+                .mapToObj(i -> Item.of(
+                        what + ", part %d of %d".formatted(i + 1, parts.size()), phase, new Share(task, parts.get(i))))
+                .toList();
+    }
+
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        var model = ModelFile.read(context.file("model"));
-        var profile = Profile.read(context.file("profile"));
-        var files = new TreeMap<String, Path>();
-        var result = CalibrateStep.run(
-                model,
-                profile,
+        var share = Json.MAPPER.treeToValue(item.settings(), Share.class);
+        var step = step(context);
+        var part = share.part();
+        return switch (share.task()) {
+            case ALL -> {
+                var files = new TreeMap<String, Path>();
+                // The model is large and final long before the plan.
+                var result =
+                        step.run(context.progress(), graph -> files.putAll(context.writeEarly(graph, "model.onnx")));
+                yield done(result, files, context);
+            }
+            case MOVE -> {
+                var file = context.work().resolve(MOVES);
+                step.with(calibrator -> calibrator.move(part, context.progress()))
+                        .write(file);
+                yield new Outcome.Done(Map.of(MOVES, file), Json.MAPPER.createObjectNode());
+            }
+            case CHOOSE -> {
+                var file = context.work().resolve(TABLE);
+                var moves = moves(context);
+                step.with(calibrator -> calibrator.choose(part, moves, context.progress()))
+                        .write(file);
+                yield new Outcome.Done(Map.of(TABLE, file), Json.MAPPER.createObjectNode());
+            }
+            case JOIN -> {
+                var tables = new ArrayList<CalibrationTable>();
+                for (var file : left(context, TABLE)) {
+                    tables.add(CalibrationTable.read(file));
+                }
+                var moves = moves(context);
+                var result = step.with(calibrator -> calibrator.join(moves, tables));
+                yield done(result, context.write(result.model(), "model.onnx"), context);
+            }
+        };
+    }
+
+    private CalibrateStep step(StageContext context) throws IOException {
+        return new CalibrateStep(
+                ModelFile.read(context.file("model")),
+                Profile.read(context.file("profile")),
                 context.files("calibration"),
                 context.job().settings(),
-                context.resources(provider),
-                context.progress(),
-                // The model is large and final long before the plan.
-                graph -> files.putAll(context.writeEarly(graph, "model.onnx")));
+                context.resources(provider));
+    }
+
+    private static ChannelMoves moves(StageContext context) throws IOException {
+        var parts = new ArrayList<ChannelMoves>();
+        for (var file : left(context, MOVES)) {
+            parts.add(ChannelMoves.read(file));
+        }
+        return ChannelMoves.join(parts);
+    }
+
+    /** What earlier items left under a name. */
+    private static List<Path> left(StageContext context, String name) {
+        return context.finished().stream()
+                .map(finished -> finished.folder().resolve(name))
+                .filter(Files::exists)
+                .toList();
+    }
+
+    private static Outcome done(Calibrator.Result result, Map<String, Path> model, StageContext context)
+            throws IOException {
+        var files = new TreeMap<>(model);
         files.put("plan.json", context.work().resolve("plan.json"));
         result.plan().write(files.get("plan.json"));
-        files.put("calibration.json", context.work().resolve("calibration.json"));
-        result.table().write(files.get("calibration.json"));
+        files.put(TABLE, context.work().resolve(TABLE));
+        result.table().write(files.get(TABLE));
         var summary = Json.MAPPER
                 .createObjectNode()
                 .put("activations", result.plan().activations().size())

@@ -96,6 +96,9 @@ public final class Soak {
     }
 
     private void amongMutants(int mutants, int batch, long seed) throws Exception {
+        if (mutants == 0) {
+            return;
+        }
         var pids = cluster.services().stream().map(Node::pid).toList();
         var ends = new TreeMap<String, Integer>();
         var ratios = new ArrayList<Double>();

@@ -51,6 +51,7 @@ final class S3 implements AutoCloseable {
     S3(StoreSettings settings) {
         var http = settings.access()
                 .trusted(new OkHttpClient.Builder()
+                        .socketFactory(new PromptSockets())
                         .connectTimeout(CONNECT)
                         .readTimeout(ANSWER)
                         .writeTimeout(ANSWER)

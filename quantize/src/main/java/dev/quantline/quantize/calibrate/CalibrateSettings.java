@@ -140,7 +140,7 @@ public record CalibrateSettings(
     }
 
     /** Whether activations of some samples are required. */
-    boolean needsSamples() {
+    public boolean needsSamples() {
         return calibrate.weights() == WeightRange.AUTO
                 || measuresReaders()
                 || quantizesActivations() && layernorm() != Migration.OFF;

@@ -16,6 +16,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The measured activations of a float model.
@@ -37,27 +38,25 @@ record Measurements(
         return new Measurements(model, profile.tensors(), Optional.empty(), settings, Provider.cpu());
     }
 
+    /** Measurements of a part: what it does not read is not kept. */
     static Measurements on(
             Graph model,
             Profile profile,
             Samples samples,
             CalibrateSettings settings,
             int batch,
+            CalibrationPart part,
             Provider provider,
             Progress progress) {
         var placement = Placement.of(model, settings.exclude());
-        var tensors = new LinkedHashSet<>(placement.activations().keySet());
-        for (var node : model.nodes()) {
-            if (Operators.LAYERS.has(node) && node.inputs().stream().anyMatch(placement.activations()::containsKey)) {
-                node.inputs().stream()
-                        .filter(input ->
-                                !input.isEmpty() && !model.initializers().containsKey(input))
-                        .forEach(tensors::add);
-            }
-        }
         progress.report(0, "running " + settings.samples() + " samples to try quantizers on");
-        var kept = settings.measuresReaders() ? tensors : ChannelMigration.candidates(model, placement, settings);
-        var captured = new ActivationSample(model, tensors, kept)
+        var movable = ChannelMigration.candidates(model, placement, settings).stream()
+                .filter(part.activations()::contains)
+                .toList();
+        var captured = new ActivationSample(
+                        model,
+                        read(model, placement.activations().keySet()),
+                        settings.measuresReaders() ? read(model, part.activations()) : movable)
                 .run(
                         samples,
                         settings.samples(),
@@ -65,6 +64,20 @@ record Measurements(
                         provider,
                         settings.spilling().share(SHARES));
         return new Measurements(model, new HashMap<>(profile.tensors()), Optional.of(captured), settings, provider);
+    }
+
+    /** The activations, and everything else that the layers that read them read. */
+    private static Set<String> read(Graph model, Set<String> activations) {
+        var tensors = new LinkedHashSet<>(activations);
+        for (var node : model.nodes()) {
+            if (Operators.LAYERS.has(node) && node.inputs().stream().anyMatch(activations::contains)) {
+                node.inputs().stream()
+                        .filter(input ->
+                                !input.isEmpty() && !model.initializers().containsKey(input))
+                        .forEach(tensors::add);
+            }
+        }
+        return tensors;
     }
 
     /** The same activations in a model that was rewritten. */

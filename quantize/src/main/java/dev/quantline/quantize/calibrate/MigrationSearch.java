@@ -6,6 +6,7 @@ import dev.quantline.onnx.Operators;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.rewrite.ScaleMigration;
 import dev.quantline.onnx.runtime.TensorBatches;
+import dev.quantline.quantize.calibrate.ChannelMoves.Move;
 import dev.quantline.quantize.profile.TensorProfile;
 import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.settings.Migration;
@@ -41,11 +42,8 @@ final class MigrationSearch {
         DEVIATION
     }
 
-    /** Every channel is shifted and then divided by its ratio. */
-    record Choice(float[] ratio, float[] shift) {}
-
     /** The common scale of a norm's output by the configured statistic; empty if its channels are unknown. */
-    Optional<Choice> fixed(TensorProfile seen) {
+    Optional<Move> fixed(TensorProfile seen) {
         return seen.channelMin().length < 2 ? Optional.empty() : Optional.of(choice(seen, Spread.RANGE, 1, true));
     }
 
@@ -57,7 +55,7 @@ final class MigrationSearch {
      * @param error the readers of the activation, ready to run on its captured values
      * @return empty if leaving the activation alone is best
      */
-    Optional<Choice> best(
+    Optional<Move> best(
             Graph model,
             TensorProfile seen,
             boolean norm,
@@ -70,7 +68,7 @@ final class MigrationSearch {
         boolean free = ScaleMigration.shiftsFreely(model, readers);
         double least = cost(model, seen.tensor(), readers, captured, error, choice(seen, Spread.RANGE, 0, false))
                 * (norm ? 1 : WORTH_AN_OPERATION);
-        Choice best = null;
+        Move best = null;
         for (boolean shifted :
                 !norm ? new boolean[] {false} : free ? new boolean[] {true} : new boolean[] {false, true}) {
             double worth = shifted && !free ? WORTH_AN_OPERATION : 1;
@@ -88,7 +86,7 @@ final class MigrationSearch {
         return Optional.ofNullable(best);
     }
 
-    private Choice choice(TensorProfile seen, Spread spread, double alpha, boolean shifted) {
+    private Move choice(TensorProfile seen, Spread spread, double alpha, boolean shifted) {
         var min = seen.channelMin();
         var max = seen.channelMax();
         int n = (1 << settings.activationBits()) - 1;
@@ -117,7 +115,7 @@ final class MigrationSearch {
             ratio[c] = (float) Math.pow(scale[c] / commonScale, alpha);
             shift[c] = shifted ? (float) (scale[c] * (zero[c] - commonZero)) : 0;
         }
-        return new Choice(ratio, shift);
+        return new Move(ratio, shift);
     }
 
     private static double deviation(double meanSquare, double mean) {
@@ -140,12 +138,7 @@ final class MigrationSearch {
 
     /** Error of the readers when the activation and the weights are quantized in their migrated form. */
     private double cost(
-            Graph model,
-            String tensor,
-            List<Node> readers,
-            TensorBatches captured,
-            ConsumerError error,
-            Choice choice) {
+            Graph model, String tensor, List<Node> readers, TensorBatches captured, ConsumerError error, Move choice) {
         var moved = TensorProfile.of(tensor, -1, captured.all(tensor).map(values -> migrate(values, choice))::iterator);
         var grid = new RangeCriterion.Mse().choose(moved, settings.activationBits());
         var quantized = new HashMap<String, UnaryOperator<Tensor>>();
@@ -157,7 +150,7 @@ final class MigrationSearch {
         return error.of(quantized);
     }
 
-    private Tensor rounded(Tensor weight, Node reader, TensorProfile moved, Choice choice) {
+    private Tensor rounded(Tensor weight, Node reader, TensorProfile moved, Move choice) {
         boolean transposed = Operators.outputAxis(reader) == 0;
         int columns = weight.dim(1);
         var scaled = ScaleMigration.scaled(weight, reader, choice.ratio());
@@ -175,7 +168,7 @@ final class MigrationSearch {
         return Tensor.of(rounded, weight.shape());
     }
 
-    static Tensor migrate(Tensor values, Choice choice) {
+    static Tensor migrate(Tensor values, Move choice) {
         var x = values.toFloats();
         int channels = choice.ratio().length;
         for (int i = 0; i < x.length; i++) {
@@ -184,7 +177,7 @@ final class MigrationSearch {
         return Tensor.of(x, values.shape());
     }
 
-    private static Tensor restore(Tensor values, Choice choice) {
+    private static Tensor restore(Tensor values, Move choice) {
         var x = values.toFloats();
         int channels = choice.ratio().length;
         for (int i = 0; i < x.length; i++) {

@@ -13,9 +13,11 @@ import dev.quantline.onnx.runtime.Session;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.stream.LongStream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -69,13 +71,28 @@ public final class InputGram {
     /** Runs samples {@code from} to {@code to} and keeps the products of every such layer. */
     public static InputGram of(
             Graph model, Samples samples, int from, int to, int batch, Provider provider, Progress progress) {
+        return of(model, node -> true, samples, from, to, batch, provider, progress);
+    }
+
+    /** The same for some layers only, to the bit. */
+    public static InputGram of(
+            Graph model,
+            Predicate<Node> wanted,
+            Samples samples,
+            int from,
+            int to,
+            int batch,
+            Provider provider,
+            Progress progress) {
         var all = new InputGram();
         var graph = model.copy();
         graph.outputs().clear();
         var made = new LinkedHashMap<String, Integer>();
+        var inputs = new LinkedHashSet<String>();
         for (var node : model.nodes()) {
-            LayerWeight.of(model, node)
-                    .filter(layer -> layer.inputs() <= WIDEST)
+            var measured = LayerWeight.of(model, node).filter(layer -> layer.inputs() <= WIDEST);
+            measured.ifPresent(layer -> inputs.add(node.input(0)));
+            measured.filter(layer -> wanted.test(node))
                     .ifPresent(layer -> all.names.computeIfAbsent(key(layer, node), first -> {
                         String name = add(graph, node, layer, node.input(0), node.input(0));
                         graph.outputs().add(ValueInfos.of(name, DataType.FLOAT));
@@ -86,10 +103,15 @@ public final class InputGram {
         if (made.isEmpty()) {
             return all;
         }
+        // ONNX Runtime fuses across no tensor that is an output, so that it computes the same whichever layers are
+        // wanted.
+        model.inputs().forEach(input -> inputs.remove(input.getName()));
+        inputs.forEach(input -> graph.outputs().add(ValueInfos.of(input, DataType.FLOAT)));
         graph.sort();
         try (var session = Session.open(graph, provider, Session.Optimization.EXACT)) {
             samples.forEachBatch(from, to, samples.unpadded(samples.batchSize(Math.min(batch, BATCH))), fed -> {
-                session.run(fed.arrays()).forEach((name, tensor) -> all.add(name, tensor, made.get(name)));
+                session.run(fed.arrays(), made.keySet())
+                        .forEach((name, tensor) -> all.add(name, tensor, made.get(name)));
                 progress.report(
                         (double) (fed.first() + fed.size() - from) / (to - from),
                         "running samples to weight errors by their inputs");

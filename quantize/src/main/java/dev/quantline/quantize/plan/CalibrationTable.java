@@ -40,7 +40,12 @@ public record CalibrationTable(List<Activation> activations, List<Weight> weight
             String gridOf,
             Observed observed,
             @JsonInclude(JsonInclude.Include.NON_NULL) String left,
-            List<ActivationCandidate> candidates) {}
+            List<ActivationCandidate> candidates) {
+        /** The same with its readers in another order, which reading a file does not keep. */
+        public Activation readBy(Set<String> ordered) {
+            return new Activation(tensor, kind, ordered, gridOf, observed, left, candidates);
+        }
+    }
 
     /**
      * An activation at one width.

@@ -1,6 +1,7 @@
 package dev.quantline.quantize.plan;
 
 import dev.quantline.onnx.Graph;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -57,6 +58,26 @@ public record Placement(Map<String, QuantizationPoint> activations, List<Weight>
      */
     public static void checkExcluded(List<String> exclude, List<Graph> graphs) {
         Exclusions.check(exclude, graphs);
+    }
+
+    /**
+     * Some of the places, in the same order.
+     *
+     * @param tensors names of activations
+     * @param nodes   names of nodes whose constants are kept
+     * @throws IllegalStateException if an activation is to share the quantizer of one that is left out
+     */
+    public Placement only(Set<String> tensors, Set<String> nodes) {
+        var kept = new LinkedHashMap<>(activations);
+        kept.keySet().retainAll(tensors);
+        kept.values().forEach(point -> {
+            if (activations.containsKey(point.gridOf()) && !kept.containsKey(point.gridOf())) {
+                throw new IllegalStateException(point.tensor() + " shares the quantizer of " + point.gridOf());
+            }
+        });
+        return new Placement(
+                kept,
+                weights.stream().filter(weight -> nodes.contains(weight.node())).toList());
     }
 
     /** Whether there is anything to quantize. */

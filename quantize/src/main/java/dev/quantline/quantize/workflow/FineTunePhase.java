@@ -165,13 +165,8 @@ final class FineTunePhase {
                     tune.resources().provider(),
                     progress.part(0.9, 0.93));
         }
-        return CalibrateStep.run(
-                model,
-                profile.withRewrites(Profile.read(train.profile()).rewrites()),
-                calibration,
-                tune.settings(),
-                tune.resources(),
-                progress.part(0.93, 1),
-                _ -> {});
+        var rewritten = profile.withRewrites(Profile.read(train.profile()).rewrites());
+        return new CalibrateStep(model, rewritten, calibration, tune.settings(), tune.resources())
+                .run(progress.part(0.93, 1), _ -> {});
     }
 }

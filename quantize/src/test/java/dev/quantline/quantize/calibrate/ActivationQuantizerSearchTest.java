@@ -46,7 +46,8 @@ class ActivationQuantizerSearchTest {
             var samples = new Samples(data, model, Map.of());
             var profile = Profiler.observe(
                     model, samples, 0, SAMPLES, 8, settings.exclude(), Provider.cpu(), Progress.none());
-            return Calibrator.calibrate(model, profile, samples, settings, 8, Provider.cpu(), progress, rewritten::add);
+            return new Calibrator(model, profile, samples, settings, 8, Provider.cpu())
+                    .calibrate(progress, rewritten::add);
         }
     }
 

@@ -149,7 +149,7 @@ class DeadDataTest {
                 ActivationRange.MSE, WeightRange.MSE, SoftmaxQuantizer.UNIFORM, migration, 4, 4, List.of(), ROWS);
     }
 
-    private static MigrationSearch.Choice choice(Migration migration, Tensor values) {
+    private static ChannelMoves.Move choice(Migration migration, Tensor values) {
         return new MigrationSearch(moving(migration))
                 .fixed(TensorProfile.of("x", -1, List.of(values)))
                 .orElseThrow();

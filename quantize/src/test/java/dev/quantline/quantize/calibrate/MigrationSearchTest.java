@@ -66,7 +66,7 @@ class MigrationSearchTest {
         return Tensor.of(values, ROWS, CHANNELS);
     }
 
-    private static MigrationSearch.Choice fixed(Migration migration, Tensor values) {
+    private static ChannelMoves.Move fixed(Migration migration, Tensor values) {
         return new MigrationSearch(settings(migration, BITS))
                 .fixed(TensorProfile.of("x", -1, List.of(values)))
                 .orElseThrow();
@@ -220,7 +220,7 @@ class MigrationSearchTest {
         return builder.output("y", DataType.FLOAT, -1, 5).graph();
     }
 
-    private Optional<MigrationSearch.Choice> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
+    private Optional<ChannelMoves.Move> best(Graph model, Tensor x, boolean norm, int bits) throws IOException {
         try (var data = Dataset.open(List.of(Data.write(folder.resolve("data.npz"), Map.of("x", x))));
                 var captured = new ActivationSample(model, List.of("x"), List.of("x"))
                         .run(new Samples(data, model, Map.of()), ROWS, ROWS, Provider.cpu(), Spilling.usual())) {
@@ -306,7 +306,7 @@ class MigrationSearchTest {
         }
     }
 
-    private static boolean shifts(MigrationSearch.Choice choice) {
+    private static boolean shifts(ChannelMoves.Move choice) {
         return !Arrays.equals(choice.shift(), new float[CHANNELS]);
     }
 
