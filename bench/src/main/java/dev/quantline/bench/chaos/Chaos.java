@@ -69,7 +69,7 @@ public final class Chaos {
         var settings = Settings.of(arguments);
         var root = Packaged.root();
         var folder = Files.createTempDirectory("chaos");
-        try (var cluster = new Cluster(root, folder);
+        try (var cluster = Cluster.ofShortLived(root, folder);
                 var ledger = new Ledger(cluster.bootstrapServers())) {
             SmallJobs.storeInputs(cluster.store(), settings.jobs(), folder);
             var verdict = new Chaos(cluster, ledger, settings).run();

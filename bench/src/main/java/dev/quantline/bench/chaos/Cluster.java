@@ -13,6 +13,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -26,10 +27,14 @@ public final class Cluster implements AutoCloseable {
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--enable-native-access=ALL-UNNAMED",
             "--sun-misc-unsafe-memory-access=allow",
-            "-Xmx384m",
-            // A process that lives for seconds: compiling less starts it sooner.
-            "-XX:TieredStopAtLevel=1",
             "-XX:+UseSerialGC");
+    /** For processes that live for seconds: compiling less starts them sooner. */
+    private static final List<String> SHORT_LIVED = List.of("-Xmx384m", "-XX:TieredStopAtLevel=1");
+
+    private static final List<String> LONG_LIVED = List.of("-Xmx1g");
+    /** One core and one thread each, so that as many replicas as there are cores do not disturb each other. */
+    private static final List<String> ONE_CORE =
+            List.of("-Xmx1g", "-XX:ActiveProcessorCount=1", "-Dquantline.work.provider=cpu:1");
 
     private final Path folder;
     private final StoreKeys keys;
@@ -40,8 +45,29 @@ public final class Cluster implements AutoCloseable {
     private final Node storeNode;
     private final List<Node> services = new ArrayList<>();
 
-    /** Starts everything and returns when broker and store listen. @param root of the checkout, whose services are built */
-    public Cluster(Path root, Path folder) throws IOException {
+    /** Services that may be killed at any moment. @param root of the checkout, whose services are built */
+    static Cluster ofShortLived(Path root, Path folder) throws IOException {
+        return new Cluster(root, folder, SHORT_LIVED, SERVICES);
+    }
+
+    /** Services that compute as fast as the machine allows. @param root of the checkout, whose services are built */
+    public static Cluster ofOneEach(Path root, Path folder) throws IOException {
+        return new Cluster(root, folder, LONG_LIVED, SERVICES);
+    }
+
+    /** So many replicas of every service, with one core each. @param root of the checkout, whose services are built */
+    public static Cluster ofReplicas(Path root, Path folder, int replicas) throws IOException {
+        return new Cluster(
+                root,
+                folder,
+                ONE_CORE,
+                Collections.nCopies(replicas, SERVICES).stream()
+                        .flatMap(List::stream)
+                        .toList());
+    }
+
+    /** Starts everything and returns when broker and store listen. */
+    private Cluster(Path root, Path folder, List<String> options, List<String> names) throws IOException {
         this.folder = folder;
         this.keys = keys(folder);
         int brokerPort = freePort();
@@ -64,8 +90,9 @@ public final class Cluster implements AutoCloseable {
                 LARGEST,
                 folder.resolve("cache"),
                 LARGEST));
-        for (String name : SERVICES) {
-            var service = new Node(service(root, name), folder.resolve(name + ".log"));
+        for (String name : names) {
+            var replica = name + "-" + services.size();
+            var service = new Node(service(root, name, replica, options), folder.resolve(replica + ".log"));
             services.add(service);
             service.start();
         }
@@ -107,6 +134,7 @@ public final class Cluster implements AutoCloseable {
 
     private Node server(String kind, int port) {
         var command = new ArrayList<>(JAVA);
+        command.addAll(SHORT_LIVED);
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("java.class.path"),
@@ -118,14 +146,16 @@ public final class Cluster implements AutoCloseable {
         return new Node(command, folder.resolve(kind + ".log"));
     }
 
-    private List<String> service(Path root, String name) throws IOException {
+    private List<String> service(Path root, String name, String replica, List<String> options) throws IOException {
         var command = new ArrayList<>(JAVA);
+        command.addAll(options);
         command.addAll(List.of(
                 "-Dkafka.bootstrap.servers=" + broker,
                 "-Dquantline.store.endpoint=http://127.0.0.1:" + proxy.port(),
                 "-Dquantline.store.access-key=" + keys.accessKey(),
                 "-Dquantline.store.secret-key=" + keys.secretKey(),
-                "-Dquantline.work.folder=" + folder.resolve(name + "-work"),
+                "-Dquantline.replica=" + replica,
+                "-Dquantline.work.folder=" + folder.resolve(replica + "-work"),
                 // An item that kills its process is given up, so as not to kill all; here it is not the item's fault.
                 "-Dquantline.limit.item-deaths=1000",
                 "-Dquantline.limit.item-losses=1000",

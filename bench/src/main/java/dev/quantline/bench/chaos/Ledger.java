@@ -101,7 +101,7 @@ public final class Ledger implements AutoCloseable {
     }
 
     /** Where the time of a stage of a job went, when it is done. */
-    Optional<Event.Seconds> seconds(String id, StageName stage) {
+    public Optional<Event.Seconds> seconds(String id, StageName stage) {
         return Optional.ofNullable(seconds.get(id + "/" + stage.verb()));
     }
 

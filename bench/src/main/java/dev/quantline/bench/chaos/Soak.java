@@ -47,7 +47,7 @@ public final class Soak {
         var options = new Options(List.of("--jobs", "--mutants", "--batch", "--seed"), arguments);
         var root = Packaged.root();
         var folder = Files.createTempDirectory("soak");
-        try (var cluster = new Cluster(root, folder);
+        try (var cluster = Cluster.ofShortLived(root, folder);
                 var ledger = new Ledger(cluster.bootstrapServers())) {
             SmallJobs.storeInputs(cluster.store(), KINDS, folder);
             var soak = new Soak(cluster, ledger);

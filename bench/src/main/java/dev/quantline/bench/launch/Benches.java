@@ -19,6 +19,7 @@ import dev.quantline.bench.robustness.Fuzz;
 import dev.quantline.bench.robustness.IsolationCost;
 import dev.quantline.bench.robustness.Mutants;
 import dev.quantline.bench.robustness.NativeMutants;
+import dev.quantline.bench.scale.Replicas;
 import dev.quantline.bench.scale.Scale;
 import dev.quantline.bench.tune.Mosaics;
 import dev.quantline.bench.tune.QuantTune;
@@ -148,6 +149,11 @@ public final class Benches {
                     Scale::main,
                     "MODEL DATA.npz RECIPE [NORMALIZE.json]",
                     "one job on the services, its items replayed on 1 to 256 replicas"),
+            new Bench(
+                    Replicas.class,
+                    Replicas::main,
+                    "MODEL DATA.npz RECIPE [NORMALIZE.json]",
+                    "one job on one and on two replicas of every service, with one core each: ratio, and whether bytes agree"),
             new Bench(
                     Images.class,
                     Images::main,

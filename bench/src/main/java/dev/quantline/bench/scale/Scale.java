@@ -1,7 +1,6 @@
 package dev.quantline.bench.scale;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import dev.quantline.bench.chaos.Cluster;
 import dev.quantline.bench.chaos.Ledger;
 import dev.quantline.bench.chaos.Packaged;
@@ -22,10 +21,8 @@ import java.util.stream.Stream;
  * calibration data, a recipe (the name of a preset, or a file with an object), and optionally a file as for {@code --normalize}.
  */
 public final class Scale {
-    private static final String JOB = "scale";
     private static final List<Integer> REPLICAS = List.of(1, 2, 3, 4, 8, 16, 32, 64, 128, 256);
     private static final double MILLIS = 1000;
-    private static final int PATIENCE_MILLIS = 200;
     /** Below this share of a job, a part of the critical path is not worth a line. */
     private static final double WORTH = .02;
 
@@ -33,46 +30,23 @@ public final class Scale {
 
     public static void main(String... arguments) throws Exception {
         var folder = Files.createTempDirectory("scale");
-        try (var cluster = new Cluster(Packaged.root(), folder);
+        try (var cluster = Cluster.ofOneEach(Packaged.root(), folder);
                 var ledger = new Ledger(cluster.bootstrapServers())) {
             var store = cluster.store();
-            store.put("inputs/model.onnx", Path.of(arguments[0]));
-            store.put("inputs/data.npz", Path.of(arguments[1]));
-            var request = Json.MAPPER
-                    .createObjectNode()
-                    .put("id", JOB)
-                    .put("model", "s3://quantline/inputs/model.onnx")
-                    .put("calibration", "s3://quantline/inputs/data.npz");
-            request.set("recipe", json(arguments[2]));
-            if (arguments.length > 3) {
-                request.set("normalize", json(arguments[3]));
-            }
             long broker = bytes(folder.resolve("broker"));
-            ledger.submit(JOB, Json.bytes(request));
-            while (!ledger.hasEnded(JOB)) {
-                Thread.sleep(PATIENCE_MILLIS);
-            }
-            if (!ledger.isDone(JOB)) {
-                throw new IllegalStateException("the job failed: " + ledger.failure(JOB));
-            }
+            GivenJob.of(arguments).run(cluster, ledger);
             print(new Replay(Stream.of(StageName.values())
                     .map(stage -> stage(store, stage))
                     .toList()));
-            long objects = store.list(Keys.JOBS + JOB + "/").stream()
+            long objects = store.list(Keys.JOBS + GivenJob.ID + "/").stream()
                     .mapToLong(key -> store.read(key).orElseThrow().length)
                     .sum();
             System.out.printf(
                     "broker: %.2f MB; store: %.1f MB in %d objects%n",
                     (bytes(folder.resolve("broker")) - broker) / 1e6,
                     objects / 1e6,
-                    store.list(Keys.JOBS + JOB + "/").size());
+                    store.list(Keys.JOBS + GivenJob.ID + "/").size());
         }
-    }
-
-    private static JsonNode json(String given) throws IOException {
-        return given.endsWith(".json")
-                ? Json.stated(Files.readAllBytes(Path.of(given)))
-                : JsonNodeFactory.instance.textNode(given);
     }
 
     private static void print(Replay replay) {
@@ -101,7 +75,7 @@ public final class Scale {
 
     /** From the stage's order and its parts. */
     private static Replay.Stage stage(Store store, StageName stage) {
-        var order = store.list(Keys.JOBS + JOB + "/" + stage.verb() + "/").stream()
+        var order = store.list(Keys.JOBS + GivenJob.ID + "/" + stage.verb() + "/").stream()
                 .filter(key -> key.endsWith("/order.json"))
                 .findFirst()
                 .orElseThrow();
