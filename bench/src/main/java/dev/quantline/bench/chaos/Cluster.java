@@ -74,8 +74,8 @@ public final class Cluster implements AutoCloseable {
         int storePort = freePort();
         broker = "127.0.0.1:" + brokerPort;
         proxy = new Proxy(storePort);
-        brokerNode = server("broker", brokerPort);
-        storeNode = server("store", storePort);
+        brokerNode = server("broker", brokerPort, options);
+        storeNode = server("store", storePort, options);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> nodes().forEach(Node::kill)));
         brokerNode.start();
         storeNode.start();
@@ -132,9 +132,9 @@ public final class Cluster implements AutoCloseable {
         return Stream.concat(services.stream(), Stream.of(brokerNode, storeNode));
     }
 
-    private Node server(String kind, int port) {
+    private Node server(String kind, int port, List<String> options) {
         var command = new ArrayList<>(JAVA);
-        command.addAll(SHORT_LIVED);
+        command.addAll(options);
         command.addAll(List.of(
                 "-cp",
                 System.getProperty("java.class.path"),
