@@ -13,7 +13,6 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -55,15 +54,17 @@ public final class Cluster implements AutoCloseable {
         return new Cluster(root, folder, LONG_LIVED, SERVICES);
     }
 
-    /** So many replicas of every service, with one core each. @param root of the checkout, whose services are built */
+    /**
+     * So many replicas of the calibrator and of the tuner, with one core each, and one of the others.
+     *
+     * @param root of the checkout, whose services are built
+     */
     public static Cluster ofReplicas(Path root, Path folder, int replicas) throws IOException {
-        return new Cluster(
-                root,
-                folder,
-                ONE_CORE,
-                Collections.nCopies(replicas, SERVICES).stream()
-                        .flatMap(List::stream)
-                        .toList());
+        var names = new ArrayList<>(SERVICES);
+        for (int more = 1; more < replicas; more++) {
+            names.addAll(List.of("calibrator", "tuner"));
+        }
+        return new Cluster(root, folder, ONE_CORE, names);
     }
 
     /** Starts everything and returns when broker and store listen. */

@@ -153,7 +153,7 @@ public final class Benches {
                     Replicas.class,
                     Replicas::main,
                     "MODEL DATA.npz RECIPE [NORMALIZE.json]",
-                    "one job on one and on two replicas of every service, with one core each: ratio, and whether bytes agree"),
+                    "one job on one and on two calibrators and tuners, with one core each: ratio, and whether bytes agree"),
             new Bench(
                     Images.class,
                     Images::main,
