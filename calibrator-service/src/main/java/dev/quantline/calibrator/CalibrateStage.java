@@ -31,13 +31,21 @@ import java.util.stream.IntStream;
 
 /** Rewrites the model where that helps, and chooses the quantizers. */
 final class CalibrateStage implements Stage {
+    private static final String MODEL = "model.onnx";
     private static final String MOVES = "moves.json";
     private static final String TABLE = "calibration.json";
 
     private final Provider provider;
+    private final long worth;
 
     CalibrateStage(Provider provider) {
+        this(provider, CalibrationPart.WORTH);
+    }
+
+    /** @param worth as {@link Calibrator#parts} takes it */
+    CalibrateStage(Provider provider, long worth) {
         this.provider = provider;
+        this.worth = worth;
     }
 
     /** As the recipe states them: what core makes of them does not tell in JSON which case of a criterion it is. */
@@ -59,7 +67,7 @@ final class CalibrateStage implements Stage {
     public Map<String, Source> inputs(JobRequest job, Earlier earlier) {
         return Map.of(
                 "model",
-                earlier.file(StageName.PROFILE, "model.onnx"),
+                earlier.file(StageName.PROFILE, MODEL),
                 "profile",
                 earlier.file(StageName.PROFILE, "profile.json"),
                 "calibration",
@@ -88,17 +96,18 @@ final class CalibrateStage implements Stage {
         JOIN
     }
 
-    private record Share(Task task, CalibrationPart part) {}
+    /** @param writes whether it also leaves the rewritten model, which one item does for all */
+    private record Share(Task task, CalibrationPart part, boolean writes) {}
 
     /** One item, or where the search is long: moving channels part by part, choosing quantizers part by part, putting them together. */
     @Override
     public List<Item> items(StageContext context) throws IOException {
         var nothing = new CalibrationPart(Set.of(), Set.of());
         var parts = CalibrateStep.tries(context.job().settings())
-                ? step(context).with(Calibrator::parts)
+                ? step(context).with(calibrator -> calibrator.parts(worth))
                 : List.of(nothing);
         if (parts.size() == 1) {
-            return List.of(Item.of(name().verb(), new Share(Task.ALL, nothing)));
+            return List.of(Item.of(name().verb(), new Share(Task.ALL, nothing, true)));
         }
         var items = new ArrayList<Item>();
         int phase = 0;
@@ -106,14 +115,16 @@ final class CalibrateStage implements Stage {
             items.addAll(items("moving channels", phase++, Task.MOVE, parts));
         }
         items.addAll(items("ranges and scales", phase++, Task.CHOOSE, parts));
-        items.add(Item.of("putting together", phase, new Share(Task.JOIN, nothing)));
+        items.add(Item.of("putting together", phase, new Share(Task.JOIN, nothing, false)));
         return List.copyOf(items);
     }
 
     private static List<Item> items(String what, int phase, Task task, List<CalibrationPart> parts) {
         return IntStream.range(0, parts.size())
                 .mapToObj(i -> Item.of(
-                        what + ", part %d of %d".formatted(i + 1, parts.size()), phase, new Share(task, parts.get(i))))
+                        what + ", part %d of %d".formatted(i + 1, parts.size()),
+                        phase,
+                        new Share(task, parts.get(i), task == Task.CHOOSE && i == 0)))
                 .toList();
     }
 
@@ -126,8 +137,7 @@ final class CalibrateStage implements Stage {
             case ALL -> {
                 var files = new TreeMap<String, Path>();
                 // The model is large and final long before the plan.
-                var result =
-                        step.run(context.progress(), graph -> files.putAll(context.writeEarly(graph, "model.onnx")));
+                var result = step.run(context.progress(), graph -> files.putAll(context.writeEarly(graph, MODEL)));
                 yield done(result, files, context);
             }
             case MOVE -> {
@@ -136,23 +146,36 @@ final class CalibrateStage implements Stage {
                         .write(file);
                 yield new Outcome.Done(Map.of(MOVES, file), Json.MAPPER.createObjectNode());
             }
-            case CHOOSE -> {
-                var file = context.work().resolve(TABLE);
-                var moves = moves(context);
-                step.with(calibrator -> calibrator.choose(part, moves, context.progress()))
-                        .write(file);
-                yield new Outcome.Done(Map.of(TABLE, file), Json.MAPPER.createObjectNode());
-            }
-            case JOIN -> {
-                var tables = new ArrayList<CalibrationTable>();
-                for (var file : left(context, TABLE)) {
-                    tables.add(CalibrationTable.read(file));
-                }
-                var moves = moves(context);
-                var result = step.with(calibrator -> calibrator.join(moves, tables));
-                yield done(result, context.write(result.model(), "model.onnx"), context);
-            }
+            case CHOOSE -> chosen(context, share, step);
+            case JOIN -> joined(context, step);
         };
+    }
+
+    private static Outcome chosen(StageContext context, Share share, CalibrateStep step) throws IOException {
+        var files = new TreeMap<>(Map.of(TABLE, context.work().resolve(TABLE)));
+        var moves = moves(context);
+        step.with(calibrator -> calibrator.choose(share.part(), moves, context.progress(), graph -> {
+                    if (share.writes()) {
+                        files.putAll(context.writeEarly(graph, MODEL));
+                    }
+                }))
+                .write(files.get(TABLE));
+        return new Outcome.Done(files, Json.MAPPER.createObjectNode());
+    }
+
+    private static Outcome joined(StageContext context, CalibrateStep step) throws IOException {
+        var tables = new ArrayList<CalibrationTable>();
+        for (var file : left(context, TABLE)) {
+            tables.add(CalibrationTable.read(file));
+        }
+        var moves = moves(context);
+        var model = new TreeMap<String, Path>();
+        for (var finished : context.finished()) {
+            if (finished.files().containsKey(MODEL)) {
+                model.putAll(finished.files());
+            }
+        }
+        return done(step.with(calibrator -> calibrator.join(moves, tables)), model, context);
     }
 
     private CalibrateStep step(StageContext context) throws IOException {

@@ -23,8 +23,8 @@ import java.util.stream.Stream;
  * @param nodes       names of the nodes whose constants are to be quantized
  */
 public record CalibrationPart(Set<String> activations, Set<String> nodes) {
-    /** Values that a candidate touches, for each part to be worth fetching the model: about five seconds of searching on two cores. */
-    static final long WORTH = 20_000_000;
+    /** Values that a candidate touches, for each part to be worth fetching the model: about ten seconds of searching on two cores. */
+    public static final long WORTH = 40_000_000;
     /** Each part also runs the calibration samples. */
     private static final int MOST = 32;
 
@@ -38,11 +38,6 @@ public record CalibrationPart(Set<String> activations, Set<String> nodes) {
         placement.activations().keySet().forEach(whole.activations::add);
         placement.weights().forEach(weight -> whole.nodes.add(weight.node()));
         return whole;
-    }
-
-    /** At most {@value #MOST} parts of about the same cost, in graph order; one if more are not worth it. */
-    static List<CalibrationPart> of(Graph model, Placement placement, Profile profile, CalibrateSettings settings) {
-        return new Split(model, placement, profile, settings).parts(WORTH);
     }
 
     boolean isEmpty() {
@@ -108,7 +103,7 @@ public record CalibrationPart(Set<String> activations, Set<String> nodes) {
             return positions;
         }
 
-        /** Parts of at least {@code worth}, except where a single group exceeds its share. */
+        /** At most {@value #MOST} parts of about the same cost, {@code worth} at least, in graph order; one if more are not worth it. */
         List<CalibrationPart> parts(double worth) {
             double all =
                     costs.values().stream().mapToDouble(Double::doubleValue).sum();

@@ -98,10 +98,14 @@ public final class Calibrator {
         }
     }
 
-    /** The parts that machines can share; one if the work is small or the settings search nothing on samples. */
-    public List<CalibrationPart> parts() {
+    /**
+     * The parts that machines can share; one if the work is small or the settings search nothing on samples.
+     *
+     * @param worth values that the candidates of a part touch at least; usually {@link CalibrationPart#WORTH}
+     */
+    public List<CalibrationPart> parts(long worth) {
         return settings.needsSamples()
-                ? CalibrationPart.of(model, placement, profile, settings)
+                ? new CalibrationPart.Split(model, placement, profile, settings).parts(worth)
                 : List.of(CalibrationPart.whole(placement));
     }
 
@@ -124,12 +128,16 @@ public final class Calibrator {
     /**
      * Chooses the quantizers of a part.
      *
-     * @param moves of all parts
+     * @param moves     of all parts
+     * @param rewritten receives {@link Result#model}, once, while quantizers are still being chosen
      * @throws BadInput if a tensor to quantize was not profiled
      */
-    public CalibrationTable choose(CalibrationPart part, ChannelMoves moves, Progress progress) {
+    public CalibrationTable choose(
+            CalibrationPart part, ChannelMoves moves, Progress progress, Consumer<Graph> rewritten) {
         try (var measured = measured(part, progress)) {
-            return choose(new ChannelMigration(measured).apply(moves, part), part, progress.part(0.1, 1));
+            var moved = new ChannelMigration(measured).apply(moves, part);
+            rewritten.accept(moved.measured().model());
+            return choose(moved, part, progress.part(0.1, 1));
         }
     }
 
