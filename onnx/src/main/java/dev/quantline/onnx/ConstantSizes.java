@@ -11,7 +11,7 @@ import java.util.function.DoublePredicate;
 /**
  * Checks sizes given by constants of a model. Expand, Tile, OneHot and others make a tensor of any size from a few bytes; if those
  * bytes are a constant, the size is checked against {@link Limit#ELEMENTS} before anything is allocated. Also checks integer
- * divisors of 0, which kill the process, and the number of axes of a convolution's weights.
+ * divisors of 0, which kill the process, and that a convolution's attributes fit the axes of its weights.
  */
 final class ConstantSizes {
     /** Constants with more elements are not sizes, axes or counts. */
@@ -27,8 +27,14 @@ final class ConstantSizes {
     /** Lower bound on the ratio between the size of such a tensor and one of its axes. */
     private static final int BESIDES = 8;
 
-    /** Of the weights of a convolution: channels of both sides, and a kernel of one axis. */
-    private static final int FEWEST_AXES = 3;
+    /** Convolutions, and the index of their weights. */
+    private static final Map<String, Integer> CONVOLUTIONS =
+            Map.of("Conv", 1, "ConvTranspose", 1, "ConvInteger", 1, "DeformConv", 1, "QLinearConv", 3);
+    /** Axes of a convolution's weights besides those of its kernel: the channels of both sides. */
+    private static final int CHANNEL_AXES = 2;
+    /** Attributes of a convolution, and how many numbers they have for each axis of the kernel. */
+    private static final Map<String, Integer> PER_AXIS =
+            Map.of("kernel_shape", 1, "strides", 1, "dilations", 1, "pads", 2, "output_padding", 1);
 
     private static final Set<Integer> INTEGERS = Set.of(
             TensorProto.DataType.INT8.getNumber(),
@@ -59,17 +65,12 @@ final class ConstantSizes {
         if (COUNTS.containsKey(op)) {
             values(node, COUNTS.get(op), constants).ifPresent(count -> bound(node, BESIDES * product(count)));
         }
+        if (CONVOLUTIONS.containsKey(op)) {
+            constant(node, CONVOLUTIONS.get(op), constants)
+                    .ifPresent(weight -> convolution(node, CONVOLUTIONS.get(op), weight));
+        }
         switch (op) {
             case "Range" -> range(node, constants);
-            case "Conv", "ConvTranspose" ->
-                constant(node, 1, constants)
-                        .filter(weight -> weight.getDimsCount() < FEWEST_AXES)
-                        .ifPresent(weight -> {
-                            throw refused(
-                                    node,
-                                    "has weights '" + node.getInput(1) + "' with " + weight.getDimsCount()
-                                            + " axes: those of a convolution have at least " + FEWEST_AXES);
-                        });
             case "Resize" -> {
                 values(node, 3, constants).ifPresent(sizes -> bound(node, product(sizes)));
                 values(node, 2, constants).ifPresent(scales -> scales(node, scales));
@@ -92,6 +93,24 @@ final class ConstantSizes {
                 }
             }
             default -> {}
+        }
+    }
+
+    private static void convolution(NodeProto node, int input, TensorProto weight) {
+        var named = "weights '" + node.getInput(input) + "' with " + weight.getDimsCount() + " axes";
+        int axes = weight.getDimsCount() - CHANNEL_AXES;
+        if (axes < 1) {
+            throw refused(node, "has " + named + ": those of a convolution have at least " + (CHANNEL_AXES + 1));
+        }
+        for (var attribute : node.getAttributeList()) {
+            int wanted = axes * PER_AXIS.getOrDefault(attribute.getName(), 0);
+            int given = attribute.getIntsCount();
+            if (wanted > 0 && given > 0 && given != wanted) {
+                throw refused(
+                        node,
+                        "has %d numbers in '%s' and %s, for which there are %d"
+                                .formatted(given, attribute.getName(), named, wanted));
+            }
         }
     }
 

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -207,6 +208,26 @@ class ModelCheckTest {
                             .addInitializer(TensorProtos.toProto("w", TWO))
                             .addNode(Node.of(op, List.of("x", "w"), "y").toProto()))
                     .endsWith("has weights 'w' with " + TWO.rank() + " axes: those of a convolution have at least 3"));
+        }
+    }
+
+    @Test
+    void attributesOfAConvolutionFitItsKernel() {
+        var flat = TensorProtos.toProto("w", Tensor.zeros(DataType.FLOAT, 4, 4, 3, 3));
+        var deep = TensorProtos.toProto("w", Tensor.zeros(DataType.FLOAT, 4, 4, 3, 3, 1));
+        for (var sizes : Map.of(
+                        "pads", new long[] {1, 1, 1, 1},
+                        "strides", new long[] {1, 1},
+                        "dilations", new long[] {1, 1},
+                        "kernel_shape", new long[] {3, 3})
+                .entrySet()) {
+            var conv = Node.of("Conv", List.of("x", "w"), "y")
+                    .with(sizes.getKey(), sizes.getValue())
+                    .toProto();
+            assertTrue(refusal(GraphProto.newBuilder().addInitializer(deep).addNode(conv))
+                    .endsWith("has %d numbers in '%s' and weights 'w' with 5 axes, for which there are %d"
+                            .formatted(sizes.getValue().length, sizes.getKey(), 3 * sizes.getValue().length / 2)));
+            assertDoesNotThrow(() -> ConstantSizes.check(conv, Map.of("w", flat)));
         }
     }
 
