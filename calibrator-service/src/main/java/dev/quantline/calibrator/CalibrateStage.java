@@ -137,7 +137,8 @@ final class CalibrateStage implements Stage {
             case ALL -> {
                 var files = new TreeMap<String, Path>();
                 // The model is large and final long before the plan.
-                var result = step.run(context.progress(), graph -> files.putAll(context.writeEarly(graph, MODEL)));
+                var result = step.with(calibrator -> calibrator.calibrate(
+                        context.progress(), graph -> files.putAll(context.writeEarly(graph, MODEL))));
                 yield done(result, files, context);
             }
             case MOVE -> {

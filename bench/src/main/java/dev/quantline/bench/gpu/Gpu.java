@@ -174,9 +174,8 @@ public final class Gpu {
                 provider,
                 Resources.batch(profiled.profile()),
                 Spilling.all(Files.createDirectories(folder.resolve("activations"))));
-        Calibrator.Result result = new CalibrateStep(
-                        profiled.model(), profiled.profile(), List.of(data), settings, resources)
-                .run(Progress.none(), _ -> {});
+        Calibrator.Result result = CalibrateStep.run(
+                profiled.model(), profiled.profile(), List.of(data), settings, resources, Progress.none(), _ -> {});
         return new Timed<>(result.plan(), (System.nanoTime() - start) / 1e9);
     }
 

@@ -51,6 +51,12 @@ record Replay(List<Stage> stages) {
     /** @param seconds of all its time slices, storing included */
     record Item(String name, int phase, double seconds) {}
 
+    /** Some of its stages, by their names. */
+    Replay of(List<String> names) {
+        return new Replay(
+                stages.stream().filter(stage -> names.contains(stage.name())).toList());
+    }
+
     double seconds(int replicas) {
         return stages.stream().mapToDouble(stage -> stage.seconds(replicas)).sum();
     }

@@ -64,7 +64,10 @@ public final class Scale {
                             .orElseThrow());
         }
         System.out.println();
-        REPLICAS.forEach(count -> System.out.printf("replicas %d speed-up %.2f%n", count, replay.speedUp(count)));
+        var searching = replay.of(List.of(StageName.CALIBRATE.verb(), StageName.TUNE.verb()));
+        REPLICAS.forEach(count -> System.out.printf(
+                "replicas %d speed-up %.2f, of calibrating and tuning %.2f%n",
+                count, replay.speedUp(count), searching.speedUp(count)));
         System.out.println("\ncritical path:");
         double all = replay.seconds(1);
         replay.stages().stream()

@@ -29,13 +29,23 @@ public record CalibrateStep(
     }
 
     /**
-     * Calibrates.
+     * Calibrates at once.
      *
+     * @param model     canonical float model to which the profile belongs
      * @param rewritten receives the result's model once, as soon as it is final, while quantizers are still being
      *                  chosen
      */
-    public Calibrator.Result run(Progress progress, Consumer<Graph> rewritten) throws IOException {
-        return with(calibrator -> calibrator.calibrate(progress, rewritten));
+    public static Calibrator.Result run(
+            Graph model,
+            Profile profile,
+            List<Path> calibration,
+            QuantizationSettings settings,
+            Resources resources,
+            Progress progress,
+            Consumer<Graph> rewritten)
+            throws IOException {
+        return new CalibrateStep(model, profile, calibration, settings, resources)
+                .with(calibrator -> calibrator.calibrate(progress, rewritten));
     }
 
     /** Does some of the work, with the calibration data open. */

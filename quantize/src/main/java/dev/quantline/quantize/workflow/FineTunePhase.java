@@ -165,8 +165,13 @@ final class FineTunePhase {
                     tune.resources().provider(),
                     progress.part(0.9, 0.93));
         }
-        var rewritten = profile.withRewrites(Profile.read(train.profile()).rewrites());
-        return new CalibrateStep(model, rewritten, calibration, tune.settings(), tune.resources())
-                .run(progress.part(0.93, 1), _ -> {});
+        return CalibrateStep.run(
+                model,
+                profile.withRewrites(Profile.read(train.profile()).rewrites()),
+                calibration,
+                tune.settings(),
+                tune.resources(),
+                progress.part(0.93, 1),
+                _ -> {});
     }
 }

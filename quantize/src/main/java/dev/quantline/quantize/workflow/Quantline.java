@@ -164,8 +164,14 @@ public final class Quantline {
                 new Spilling(Files.createDirectory(scratch.resolve("activations")), Spilling.MEMORY));
         finished(Stage.PROFILE);
 
-        var calibrated = new CalibrateStep(profiled.model(), profiled.profile(), calibration, settings, resources)
-                .run(progress(Stage.CALIBRATE), _ -> {});
+        var calibrated = CalibrateStep.run(
+                profiled.model(),
+                profiled.profile(),
+                calibration,
+                settings,
+                resources,
+                progress(Stage.CALIBRATE),
+                _ -> {});
         var left = Files.createDirectory(scratch.resolve("calibrated"));
         var input = new TuneStep.Input(
                 ModelFile.write(calibrated.model(), left.resolve(TuneStep.MODEL)),
