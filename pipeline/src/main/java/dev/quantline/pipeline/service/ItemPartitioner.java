@@ -8,9 +8,9 @@ import org.apache.kafka.clients.producer.internals.BuiltInPartitioner;
 import org.apache.kafka.common.Cluster;
 
 /**
- * Spreads the items of a stage evenly over the partitions of its work, beginning at one that depends on the job. Where hashes decide, two
- * replicas get the six items of a phase as five and one as often as not; here their numbers hardly differ, whether a replica owns
- * neighbouring partitions or every n-th. Records of other kinds go where Kafka sends them by default.
+ * Spreads the items of a stage evenly over the partitions of its work, beginning at one that depends on the job. Where hashes decide, one
+ * of two replicas gets five or all of six items in one job of five; here their numbers hardly differ, whether a replica owns neighbouring
+ * partitions or every n-th. Records of other kinds go where Kafka sends them by default.
  */
 public final class ItemPartitioner implements Partitioner {
     /** Of a {@code job/stage/item}. */
