@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Runs a job on one and then on two replicas of the calibrator and of the tuner, each with one core, and prints how long the stages took. The
- * results must have the same bytes. Arguments as those of {@link Scale}. Needs two cores with nothing else to do.
+ * Runs a job on one and then on two replicas of the calibrator and of the tuner, each with one core, and prints how long the stages
+ * took. The results must have the same bytes. Arguments as those of {@link Scale}. Needs two cores with nothing else to do.
  */
 public final class Replicas {
     private Replicas() {}
