@@ -34,6 +34,8 @@ final class CalibrateStage implements Stage {
     private static final String MODEL = "model.onnx";
     private static final String MOVES = "moves.json";
     private static final String TABLE = "calibration.json";
+    /** Of items that concern the whole model. */
+    private static final CalibrationPart NOTHING = new CalibrationPart(Set.of(), Set.of());
 
     private final Provider provider;
     private final long worth;
@@ -102,20 +104,22 @@ final class CalibrateStage implements Stage {
     /** One item, or where the search is long: moving channels part by part, choosing quantizers part by part, putting them together. */
     @Override
     public List<Item> items(StageContext context) throws IOException {
-        var nothing = new CalibrationPart(Set.of(), Set.of());
-        var parts = CalibrateStep.tries(context.job().settings())
-                ? step(context).with(calibrator -> calibrator.parts(worth))
-                : List.of(nothing);
+        return CalibrateStep.tries(context.job().settings())
+                ? step(context).with(calibrator -> items(calibrator.parts(worth), calibrator.moves()))
+                : items(List.of(NOTHING), false);
+    }
+
+    private List<Item> items(List<CalibrationPart> parts, boolean moves) {
         if (parts.size() == 1) {
-            return List.of(Item.of(name().verb(), new Share(Task.ALL, nothing, true)));
+            return List.of(Item.of(name().verb(), new Share(Task.ALL, NOTHING, true)));
         }
         var items = new ArrayList<Item>();
         int phase = 0;
-        if (step(context).with(Calibrator::moves)) {
+        if (moves) {
             items.addAll(items("moving channels", phase++, Task.MOVE, parts));
         }
         items.addAll(items("ranges and scales", phase++, Task.CHOOSE, parts));
-        items.add(Item.of("putting together", phase, new Share(Task.JOIN, nothing, false)));
+        items.add(Item.of("putting together", phase, new Share(Task.JOIN, NOTHING, false)));
         return List.copyOf(items);
     }
 

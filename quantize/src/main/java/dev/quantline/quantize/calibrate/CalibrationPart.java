@@ -52,14 +52,14 @@ public record CalibrationPart(Set<String> activations, Set<String> nodes) {
         Split(Graph model, Placement placement, Profile profile, CalibrateSettings settings) {
             double share = Math.min(1, (double) settings.samples() / Math.max(1, profile.samples()))
                     * settings.widths(settings.activationBits()).size();
+            var index = model.index();
             for (var point : placement.activations().values()) {
                 String group = root(placement, point.tensor());
                 group(group).activations.add(point.tensor());
                 var seen = profile.tensors().get(point.tensor());
                 double values = seen == null ? 0 : seen.histogram().total() * share;
-                model.nodes().stream()
-                        .filter(node ->
-                                Operators.LAYERS.has(node) && node.inputs().contains(point.tensor()))
+                index.consumers(point.tensor()).stream()
+                        .filter(Operators.LAYERS::has)
                         .forEach(node -> costs.merge(group, values + touched(model, node, values), Double::sum));
             }
             var nodes = new HashMap<String, Node>();
