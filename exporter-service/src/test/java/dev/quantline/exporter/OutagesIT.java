@@ -4,6 +4,7 @@ import dev.quantline.exporter.StoreProxy.Fault;
 import dev.quantline.exporter.StoreProxy.Request;
 import dev.quantline.pipeline.event.StageName;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -76,6 +77,8 @@ class OutagesIT {
         return Stream.of(
                 argumentSet("unavailable", all, Fault.answer(503, "SlowDown"), 4),
                 argumentSet("broken", all, Fault.answer(500, "InternalError"), 4),
+                argumentSet("a day ahead", all, Fault.clockAhead(Duration.ofDays(1)), 4),
+                argumentSet("a day behind", all, Fault.clockAhead(Duration.ofDays(-1)), 4),
                 argumentSet("slow", all, Fault.slow(100), 10),
                 argumentSet("full", puts(""), Fault.answer(507, "XMinioStorageFull"), 3),
                 argumentSet("cut off in the midst of uploads", puts("/model.onnx"), Fault.cutUpload(1000), 2),

@@ -7,6 +7,9 @@ import java.io.OutputStream;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
 import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -50,7 +53,13 @@ final class StoreProxy extends LoopbackProxy {
 
         /** The store says no, with a status and a code of S3. */
         static Fault answer(int status, String code) {
-            return exchange -> exchange.answer(status, code);
+            return exchange -> exchange.answer(status, code, Instant.now());
+        }
+
+        /** The store's clock is ahead of the one that signed the request, or behind, by more than S3 allows. */
+        static Fault clockAhead(Duration by) {
+            return exchange ->
+                    exchange.answer(403, "AccessDenied", Instant.now().plus(by));
         }
 
         /** The network is cut after so many bytes of what is uploaded. */
@@ -118,15 +127,16 @@ final class StoreProxy extends LoopbackProxy {
             copy(client.getInputStream(), server.getOutputStream(), Math.min(request.length(), mostBytes), millis);
         }
 
-        void answer(int status, String code) throws IOException, InterruptedException {
+        void answer(int status, String code, Instant now) throws IOException, InterruptedException {
             copy(client.getInputStream(), OutputStream.nullOutputStream(), request.length(), 0);
             var body =
                     "<?xml version=\"1.0\"?><Error><Code>%s</Code><Message>%s</Message></Error>".formatted(code, code);
             var text =
-                    "HTTP/1.1 %d %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
+                    "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s"
                             .formatted(
                                     status,
                                     code,
+                                    DateTimeFormatter.RFC_1123_DATE_TIME.format(now.atOffset(ZoneOffset.UTC)),
                                     body.length(),
                                     request.method().equals("HEAD") ? "" : body);
             client.getOutputStream().write(text.getBytes(StandardCharsets.US_ASCII));

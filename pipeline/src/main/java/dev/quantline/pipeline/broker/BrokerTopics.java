@@ -93,7 +93,11 @@ public record BrokerTopics(Map<String, Object> client, Topics topics, Duration p
         return new NewTopic(name, partitions, Optional.empty())
                 .configs(Map.of(
                         TopicConfig.RETENTION_MS_CONFIG,
-                        String.valueOf(shape.retention().toMillis())));
+                        String.valueOf(shape.retention().toMillis()),
+                        // Else the broker refuses records of a clock that is ahead, and soon deletes those of one that
+                        // is behind.
+                        TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG,
+                        "LogAppendTime"));
     }
 
     /** Whether another process was faster. */

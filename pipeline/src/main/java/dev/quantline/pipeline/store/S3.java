@@ -15,6 +15,7 @@ import java.security.GeneralSecurityException;
 import java.security.ProviderException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -35,9 +36,12 @@ final class S3 implements AutoCloseable {
     private static final Duration ANSWER = Duration.ofSeconds(60);
 
     private static final int FORBIDDEN = 403;
+    /** How far clocks may be apart before S3 refuses what was signed by one of them. */
+    private static final Duration MOST_SKEW = Duration.ofMinutes(15);
 
     private final String address;
     private final String host;
+    private final InstantSource clock;
     private final MinioClient client;
     private final MinioClient probe;
     private final MinioAsyncClient async;
@@ -49,6 +53,10 @@ final class S3 implements AutoCloseable {
 
     /** Makes no connection yet. */
     S3(StoreSettings settings) {
+        this(settings, InstantSource.system());
+    }
+
+    S3(StoreSettings settings, InstantSource clock) {
         var http = settings.access()
                 .trusted(new OkHttpClient.Builder()
                         .socketFactory(new PromptSockets())
@@ -60,6 +68,7 @@ final class S3 implements AutoCloseable {
         var credentials = settings.access().provider();
         this.address = settings.endpoint().toString();
         this.host = settings.endpoint().getHost();
+        this.clock = clock;
         this.client = client(settings, http, credentials);
         this.async = MinioAsyncClient.builder()
                 .endpoint(address)
@@ -186,13 +195,30 @@ final class S3 implements AutoCloseable {
     }
 
     private StoreUnavailable unavailable(Exception cause) {
-        var denied = cause instanceof ErrorResponseException answer
-                        && answer.response().code() == FORBIDDEN
-                ? Optional.of(right(answer.response().request()))
-                : Optional.<String>empty();
-        var failure = denied.map(right -> " does not let these keys use the right " + right + ": ")
-                .orElse(" failed: ");
-        return new StoreUnavailable("the object store at " + address + failure + cause.getMessage(), cause, denied);
+        if (!(cause instanceof ErrorResponseException answer)
+                || answer.response().code() != FORBIDDEN) {
+            return new StoreUnavailable("the object store at " + address + " failed: " + cause.getMessage(), cause);
+        }
+        var skew = skew(answer.response());
+        if (skew.compareTo(MOST_SKEW) > 0) {
+            return new StoreUnavailable(
+                    "the object store at %s refuses requests of this machine, whose clock differs from the store's by %d minutes: set it"
+                            .formatted(address, skew.toMinutes()),
+                    cause);
+        }
+        var right = right(answer.response().request());
+        return new StoreUnavailable(
+                "the object store at %s does not let these keys use the right %s: %s"
+                        .formatted(address, right, cause.getMessage()),
+                cause,
+                Optional.of(right));
+    }
+
+    /** How far the store's clock is from this machine's; zero where the answer does not say. */
+    private Duration skew(Response answer) {
+        return Optional.ofNullable(answer.headers().getDate("Date"))
+                .map(said -> Duration.between(said.toInstant(), clock.instant()).abs())
+                .orElse(Duration.ZERO);
     }
 
     /** The right that a request needs, by the name that it has in policies: {@code s3:PutObject}. */

@@ -2,11 +2,14 @@ package dev.quantline.pipeline.store;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+import io.minio.BucketExistsArgs;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -86,6 +89,25 @@ class StoreRightsTest {
                     "the object store at %s does not let these keys use the right s3:CreateBucket: Access denied"
                             .formatted(settings.endpoint()),
                     unmade.getMessage());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PT20M30S", "-PT20M30S"})
+    void aWrongClockIsNoMissingRight(Duration ahead) throws Exception {
+        try (var s3 = new S3(settings, () -> Instant.now().plus(ahead))) {
+            denied = "ListBucket";
+            var refused = assertThrows(
+                    StoreUnavailable.class,
+                    () -> s3.call(() -> s3.client()
+                            .bucketExists(BucketExistsArgs.builder()
+                                    .bucket(settings.bucket())
+                                    .build())));
+            assertEquals(Optional.empty(), refused.denied());
+            assertEquals(
+                    "the object store at %s refuses requests of this machine, whose clock differs from the store's by 20 minutes: set it"
+                            .formatted(settings.endpoint()),
+                    refused.getMessage());
         }
     }
 
