@@ -14,7 +14,6 @@ import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Width;
-import dev.quantline.quantize.tune.TuningPhase;
 import dev.quantline.quantize.workflow.DataSettings;
 import dev.quantline.quantize.workflow.SharedTuning;
 import dev.quantline.quantize.workflow.TuneStep;
@@ -94,24 +93,19 @@ final class TuneStage implements Stage {
                 settings.fineTuning().map(wanted -> new FineTuning(job.recipe(), wanted, settings.pairLimit())));
     }
 
-    /** Which piece an item trains. */
-    private record Piece(int index) {}
-
-    /** One item, or in the order that replicas can share: rounding, every piece once a sweep, judging the whole. */
+    /** One item, or in the order that replicas can share one for every part. */
     @Override
     public List<Item> items(StageContext context) throws IOException {
         if (!SharedTuning.isAskedFor(context.job().settings())) {
             return List.of(Item.of(name().verb(), true));
         }
         var items = new ArrayList<Item>();
-        items.add(Item.of("rounding", true));
-        var pieces = new SharedTuning(step(context)).pieces();
-        for (int sweep = 1; sweep <= TuningPhase.SWEEPS; sweep++) {
-            for (int piece = 0; piece < pieces.size(); piece++) {
-                items.add(Item.of(pieces.get(piece) + ", sweep " + sweep, sweep, new Piece(piece)));
+        var phases = new SharedTuning(step(context)).phases();
+        for (int phase = 0; phase < phases.size(); phase++) {
+            for (var part : phases.get(phase)) {
+                items.add(Item.of(part.name(), phase, part));
             }
         }
-        items.add(Item.of("judging the whole", TuningPhase.SWEEPS + 1, true));
         return List.copyOf(items);
     }
 
@@ -131,17 +125,9 @@ final class TuneStage implements Stage {
         if (!SharedTuning.isAskedFor(step.settings())) {
             return step.advance(stop, progress);
         }
-        var shared = new SharedTuning(step);
-        if (item.phase() == 0) {
-            return shared.round(stop, progress);
-        }
-        var folders = context.finished().stream().map(FinishedItem::folder).toList();
-        var pieces = folders.subList(1, folders.size());
-        if (item.phase() > TuningPhase.SWEEPS) {
-            return shared.judge(folders.getFirst(), pieces, stop, progress);
-        }
-        int index = Json.MAPPER.convertValue(item.settings(), Piece.class).index();
-        return shared.train(index, folders.getFirst(), pieces, stop, progress);
+        var part = Json.MAPPER.convertValue(item.settings(), SharedTuning.Part.class);
+        var finished = context.finished().stream().map(FinishedItem::folder).toList();
+        return new SharedTuning(step).run(part, finished, stop, progress);
     }
 
     private TuneStep step(StageContext context) {

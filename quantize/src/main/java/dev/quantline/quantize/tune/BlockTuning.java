@@ -176,7 +176,7 @@ final class BlockTuning implements AutoCloseable {
     }
 
     /** Rounds the weights of a subgraph that starts where the previous one ended, each layer on inputs from the layers already rounded. */
-    State round(Subgraph subgraph, State state, Progress progress) {
+    Tuned round(Subgraph subgraph, State state, Progress progress) {
         var inputs = new SequentialRounding.Inputs(
                 alike(0, split.train(), InputGram.BATCH),
                 batch -> inputs(subgraph, floats, batch),

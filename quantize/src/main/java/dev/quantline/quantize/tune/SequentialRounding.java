@@ -36,6 +36,7 @@ final class SequentialRounding {
     private final Graph model;
     private final QuantizationPlan plan;
     private final Map<String, Uniform> quantizers = new HashMap<>();
+    private final Tuned rounded = new Tuned();
     private final Provider provider;
 
     /**
@@ -71,8 +72,8 @@ final class SequentialRounding {
     /** Products by output name, and the number of tokens or pixels that they sum over. */
     private record Sums(Map<String, double[]> products, long rows) {}
 
-    /** The state with rounded weights; shared weights and those of layers with too many inputs stay as they are. */
-    State apply(Inputs inputs, Progress progress) {
+    /** The rounded weights and their quantizers; shared weights and those of layers with too many inputs are not among them. */
+    Tuned apply(Inputs inputs, Progress progress) {
         var waves = waves();
         int done = 0;
         for (var wave : waves.entrySet()) {
@@ -81,7 +82,7 @@ final class SequentialRounding {
                     "rounding " + wave.getValue().getFirst().name());
             round(wave.getKey(), wave.getValue(), inputs);
         }
-        return new State(model, plan.withWeights(quantizers));
+        return rounded;
     }
 
     /** Layers in the order of the data flow; layers that read the same tensor are rounded together. */
@@ -125,9 +126,11 @@ final class SequentialRounding {
             double scarcity = (double) layer.inputs() / sums.rows();
             var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
             var weight = plan.weightOf(node.name()).orElseThrow();
-            var rounded = Gptq.withScales(aim, weight.quantizer(), own, scarcity);
-            model.initializers().put(weight.tensor(), rounded.values());
-            quantizers.put(node.name(), rounded.quantizer());
+            var result = Gptq.withScales(aim, weight.quantizer(), own, scarcity);
+            model.initializers().put(weight.tensor(), result.values());
+            quantizers.put(node.name(), result.quantizer());
+            rounded.constant(weight.tensor(), result.values());
+            rounded.weight(node.name(), result.quantizer());
         }
     }
 

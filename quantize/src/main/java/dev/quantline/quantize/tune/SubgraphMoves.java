@@ -3,7 +3,6 @@ package dev.quantline.quantize.tune;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.quantize.settings.Order;
 import dev.quantline.quantize.settings.Recipe.Training;
 import dev.quantline.quantize.settings.TuningMethod;
 import dev.quantline.quantize.tune.Tuner.Step;
@@ -23,6 +22,7 @@ final class SubgraphMoves implements AutoCloseable {
     private final Graph model;
     private final TuneSettings settings;
     private final JudgedState judged;
+    private final boolean sequential;
     private final Partition partition;
     private final List<Subgraph> subgraphs;
     private final Training training;
@@ -32,13 +32,17 @@ final class SubgraphMoves implements AutoCloseable {
     private Subgraph arrived;
 
     private TimeBudget budget = TimeBudget.NONE;
-    /** Of the subgraph that was trained last. */
+    /** Of the subgraph that was rounded or trained last. */
     private Tuned changes = new Tuned();
 
-    /** @param checkpoint file for the state of a stopped training */
-    SubgraphMoves(TuningTask task, JudgedState judged, Path checkpoint) {
+    /**
+     * @param sequential whether subgraphs get their inputs from the quantized network
+     * @param checkpoint file for the state of a stopped training
+     */
+    SubgraphMoves(TuningTask task, JudgedState judged, boolean sequential, Path checkpoint) {
         this.task = task;
         this.judged = judged;
+        this.sequential = sequential;
         this.checkpoint = checkpoint;
         model = task.model();
         settings = task.settings();
@@ -84,18 +88,11 @@ final class SubgraphMoves implements AutoCloseable {
     void round(Subgraph subgraph, Progress progress) {
         arrive(subgraph);
         double before = tuning.error(subgraph, judged.state());
-        var rounded = tuning.round(subgraph, judged.state(), progress);
+        changes = tuning.round(subgraph, judged.state(), progress);
+        var rounded = changes.applyTo(judged.state());
         double after = tuning.error(subgraph, rounded);
         judged.keep(
                 new Step("compensated rounding", subgraph.name(), before, after, after < before, List.of()), rounded);
-    }
-
-    /** Goes on to the next subgraph. */
-    void leave(Subgraph subgraph) {
-        arrive(subgraph);
-        if (!single()) {
-            tuning.pass(subgraph, judged.state());
-        }
     }
 
     /** The names of {@link #subgraphs}. */
@@ -147,7 +144,7 @@ final class SubgraphMoves implements AutoCloseable {
         return tuned.isPresent();
     }
 
-    /** What the last training changed, whether it was kept or not. */
+    /** What the last rounding or training changed, whether it was kept or not. */
     Tuned changes() {
         return changes;
     }
@@ -178,7 +175,7 @@ final class SubgraphMoves implements AutoCloseable {
     private void arrive(Subgraph subgraph) {
         boolean single = single();
         if (tuning == null) {
-            tuning = blockTuning(settings.tune().order() != Order.PARALLEL);
+            tuning = blockTuning(sequential);
             if (!single) {
                 subgraphs.stream()
                         .takeWhile(earlier -> earlier != subgraph)

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The changes that training made: constants, weight scales, activation scales. */
+/** The changes that rounding or training made: constants, weight scales, activation scales. */
 final class Tuned {
     private static final String CONSTANTS = "constants.npz";
     private static final String QUANTIZERS = "quantizers.json";
@@ -45,6 +45,11 @@ final class Tuned {
     }
 
     /** The model and the plan with all changes. */
+    State applyTo(State state) {
+        return applyTo(state, new SharedQuantizers(state.model(), state.plan()));
+    }
+
+    /** The same. @param shared of that state */
     State applyTo(State state, SharedQuantizers shared) {
         return new State(applyTo(state.model()), applyTo(state.plan(), shared));
     }

@@ -5,30 +5,37 @@ import java.util.List;
 
 /**
  * What of tuning a {@link TuningRun} does. In the order {@link dev.quantline.quantize.settings.Order#ROUNDED} several machines share it:
- * one rounds, all train pieces, and one judges the whole.
+ * all round and then train pieces, and one judges the whole.
  */
 public sealed interface TuningPhase {
     /** Everything. */
     record All() implements TuningPhase {}
 
-    /** All that comes before training: biases, and the rounding of one piece after the other. */
-    record Rounding() implements TuningPhase {}
+    /** What concerns the whole network before its pieces are rounded: biases. */
+    record Preparing() implements TuningPhase {}
+
+    /**
+     * Rounds one piece of the network on its inputs in the float network.
+     *
+     * @param index of the piece, from 0
+     */
+    record Rounding(int index) implements TuningPhase {}
 
     /** How often all pieces are trained, each time with an equal share of the steps. */
     int SWEEPS = 2;
 
     /**
-     * Trains one piece of the network as the sweeps before left it. The first sweep finds all pieces rounded.
+     * Trains one piece of the network as the phases before left it. The first sweep finds all pieces rounded.
      *
      * @param index  of the piece, from 0
-     * @param before as {@link Judging} has them, of all sweeps before
+     * @param before as {@link Judging} has them, of rounding and of all sweeps before
      */
-    record Piece(int index, List<Path> before) implements TuningPhase {}
+    record Training(int index, List<Path> before) implements TuningPhase {}
 
     /**
-     * Adopts the trained pieces that were kept, then does what concerns the whole network.
+     * Adopts the rounded and trained pieces that were kept, then does what concerns the whole network.
      *
-     * @param pieces folders that {@link TuningRun#savePiece} wrote to, in the order of sweeps and pieces
+     * @param pieces folders that {@link TuningRun#savePiece} wrote to, in the order of rounding, sweeps and pieces
      */
     record Judging(List<Path> pieces) implements TuningPhase {}
 

@@ -10,6 +10,7 @@ import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.plan.StoredJson;
 import dev.quantline.quantize.settings.Json;
+import dev.quantline.quantize.settings.Order;
 import dev.quantline.quantize.settings.Rounding;
 import dev.quantline.quantize.tune.BlockTuning.Split;
 import dev.quantline.quantize.tune.BlockTuning.State;
@@ -112,7 +113,9 @@ public final class TuningRun implements AutoCloseable {
         task = new TuningTask(model, start, calibration, settings, split, batch, provider, folder);
         judged = new JudgedState(task);
         checkpoint = folder.resolve(TRAINING);
-        subgraphs = new SubgraphMoves(task, judged, checkpoint);
+        boolean floatInputs =
+                phase instanceof TuningPhase.Rounding || settings.tune().order() == Order.PARALLEL;
+        subgraphs = new SubgraphMoves(task, judged, !floatInputs, checkpoint);
         addMoves(settings);
     }
 
@@ -126,16 +129,10 @@ public final class TuningRun implements AutoCloseable {
                 }
                 addJudgement(settings);
             }
-            case TuningPhase.Rounding _ -> {
-                addBias(settings);
-                if (settings.tune().rounding() == Rounding.COMPENSATED) {
-                    subgraphs.subgraphs().forEach(subgraph -> {
-                        addRounding(settings, subgraph);
-                        add(_ -> subgraphs.leave(subgraph));
-                    });
-                }
-            }
-            case TuningPhase.Piece(int index, var pieces) -> {
+            case TuningPhase.Preparing _ -> addBias(settings);
+            case TuningPhase.Rounding(int index) ->
+                addRounding(settings, subgraphs.subgraphs().get(index));
+            case TuningPhase.Training(int index, var pieces) -> {
                 pieces.forEach(piece -> add(_ -> adopt(piece)));
                 add(_ -> before = judged.steps().size());
                 addTraining(subgraphs.subgraphs().get(index), TuningPhase.SWEEPS);
@@ -188,7 +185,7 @@ public final class TuningRun implements AutoCloseable {
         try {
             var step = StoredJson.read(piece.resolve(STEP), Step[].class, "the steps of a tuned piece");
             var state = judged.state();
-            var changed = Tuned.read(piece).applyTo(state, new SharedQuantizers(state.model(), state.plan()));
+            var changed = Tuned.read(piece).applyTo(state);
             for (var taken : step) {
                 judged.keep(taken, changed);
             }
@@ -325,7 +322,7 @@ public final class TuningRun implements AutoCloseable {
         copy(checkpoint, target.resolve(TRAINING));
     }
 
-    /** Writes what the training of a {@link TuningPhase.Piece} changed, for {@link TuningPhase.Judging}; returns the files. */
+    /** Writes what {@link TuningPhase.Rounding} or {@link TuningPhase.Training} changed, for the phases behind; returns the files. */
     public List<Path> savePiece(Path target) throws IOException {
         var files = new ArrayList<>(subgraphs.changes().write(target));
         files.add(Files.write(
@@ -334,7 +331,7 @@ public final class TuningRun implements AutoCloseable {
         return List.copyOf(files);
     }
 
-    /** Begins with the result that a run of {@link TuningPhase.Rounding} saved. */
+    /** Begins with the result that a run of {@link TuningPhase.Preparing} saved. */
     public void begin(Path source) throws IOException {
         restore(source);
         done = 0;

@@ -4,9 +4,11 @@ import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.runtime.Progress;
+import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.settings.Order;
 import dev.quantline.quantize.settings.Recipe;
+import dev.quantline.quantize.settings.Rounding;
 import dev.quantline.quantize.tune.TuningPhase;
 import dev.quantline.quantize.tune.TuningRun;
 import dev.quantline.quantize.workflow.TuneStep.Slice;
@@ -18,11 +20,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
 
 /**
- * Tuning in the order {@link Order#ROUNDED}, which machines can share: the weights are rounded, then each piece is trained for itself,
- * twice over ({@link TuningPhase#SWEEPS}), so that what the others became reaches it, then the pieces come together and the whole is
- * judged. Every method runs one slice, like {@link TuneStep#advance}.
+ * Tuning in the order {@link Order#ROUNDED}, which machines can share: each piece is rounded, then trained, for itself, the latter twice
+ * over ({@link TuningPhase#SWEEPS}), so that what the others became reaches it, then the pieces come together and the whole is judged.
  */
 public final class SharedTuning {
     private final TuneStep step;
@@ -52,148 +54,155 @@ public final class SharedTuning {
         }
     }
 
-    /** All phases, one after the other. */
+    /** All parts, one after the other. */
     static Slice.Done run(
             TuneStep.Input input, QuantizationSettings settings, Resources resources, Path folder, Progress progress)
             throws IOException {
         check(settings.recipe());
-        var rounding = Files.createDirectories(folder.resolve("rounding"));
-        var rounded = TuneStep.gathered(
-                folder.resolve("rounded"),
-                TuneStep.run(
-                                input,
-                                settings,
-                                resources,
-                                rounding,
-                                step -> new SharedTuning(step).round(() -> false, progress.part(0, 0.2)))
-                        .files());
-        int count = new SharedTuning(new TuneStep(
+        var planning = Files.createDirectory(folder.resolve("planning"));
+        var phases = new SharedTuning(new TuneStep(input, settings, resources, planning, Optional.empty(), () -> 0))
+                .phases();
+        int count = phases.stream().mapToInt(List::size).sum();
+        var left = new ArrayList<Path>();
+        Slice.Done last = null;
+        for (var phase : phases) {
+            var before = List.copyOf(left);
+            for (var part : phase) {
+                int number = left.size();
+                var share = progress.part((double) number / count, (number + 1.0) / count);
+                last = TuneStep.run(
                         input,
                         settings,
                         resources,
-                        Files.createDirectory(folder.resolve("split")),
-                        Optional.empty(),
-                        () -> 0))
-                .pieces()
-                .size();
-        var pieces = new ArrayList<Path>();
-        int all = TuningPhase.SWEEPS * count;
-        for (int number = 0; number < all; number++) {
-            int piece = number % count;
-            var before = List.copyOf(pieces.subList(0, number - piece));
-            var part = progress.part(0.2 + 0.6 * number / all, 0.2 + 0.6 * (number + 1) / all);
-            var training = Files.createDirectory(folder.resolve("training-" + number));
-            var trained = TuneStep.run(
-                    input,
-                    settings,
-                    resources,
-                    training,
-                    step -> new SharedTuning(step).train(piece, rounded, before, () -> false, part));
-            pieces.add(TuneStep.gathered(folder.resolve("piece-" + number), trained.files()));
+                        Files.createDirectory(folder.resolve("part-" + number)),
+                        step -> new SharedTuning(step).run(part, before, () -> false, share));
+                left.add(TuneStep.gathered(folder.resolve("left-" + number), last.files()));
+            }
         }
-        var judging = Files.createDirectory(folder.resolve("judging"));
-        return TuneStep.run(
-                input,
-                settings,
-                resources,
-                judging,
-                step -> new SharedTuning(step).judge(rounded, pieces, () -> false, progress.part(0.8, 1)));
+        return last;
     }
 
-    /** The names of the pieces. */
-    public List<String> pieces() throws IOException {
-        check(step.settings().recipe());
-        var names = new ArrayList<String>();
-        during(TuningPhase.all(), Optional.empty(), Progress.none(), (run, _) -> {
-            names.addAll(run.pieces());
-            return new Slice.Paused(Map.of());
-        });
-        return List.copyOf(names);
-    }
-
-    /** Rounds. The files of the result are what the other phases need. */
-    public Slice round(BooleanSupplier stop, Progress progress) throws IOException {
-        return during(
-                new TuningPhase.Rounding(),
-                Optional.empty(),
-                progress,
-                (run, _) -> run.advance(stop, progress) ? new Slice.Done(saved(run), List.of()) : paused(run));
+    /** What a part does. */
+    private enum Kind {
+        PREPARE,
+        ROUND,
+        TRAIN,
+        JUDGE
     }
 
     /**
-     * Trains a piece.
+     * A part of tuning.
      *
-     * @param rounded folder with the files that rounding left
-     * @param before  folders with what training left in the sweeps before, in the order of sweeps and pieces
+     * @param name  for people
+     * @param piece that it is about, from 0; 0 for one that is about the whole network
      */
-    public Slice train(int piece, Path rounded, List<Path> before, BooleanSupplier stop, Progress progress)
-            throws IOException {
-        return during(
-                new TuningPhase.Piece(piece, before),
-                Optional.of(rounded),
-                progress,
-                (run, _) -> run.advance(stop, progress)
-                        ? new Slice.Done(
-                                TuneStep.named(run.savePiece(
-                                        Files.createDirectory(step.work().resolve("piece")))),
-                                List.of())
-                        : paused(run));
+    public record Part(Kind kind, String name, int piece) {}
+
+    /**
+     * The parts of all phases. Those of a phase know nothing of each other, and need what all phases before left. The last phase has one
+     * part, which leaves the result.
+     */
+    public List<List<Part>> phases() throws IOException {
+        check(step.settings().recipe());
+        var phases = new ArrayList<List<Part>>();
+        during(TuningPhase.all(), Optional.empty(), (run, given) -> {
+            var tune = step.settings().recipe().tune();
+            if (tune.bias() || step.lacksText(given.model(), given.samples())) {
+                phases.add(List.of(new Part(Kind.PREPARE, "preparing", 0)));
+            }
+            if (tune.rounding() == Rounding.COMPENSATED) {
+                phases.add(parts(Kind.ROUND, run.pieces(), "rounding %s"));
+            }
+            for (int sweep = 1; sweep <= TuningPhase.SWEEPS; sweep++) {
+                phases.add(parts(Kind.TRAIN, run.pieces(), "%s, sweep " + sweep));
+            }
+            phases.add(List.of(new Part(Kind.JUDGE, "judging the whole", 0)));
+            return new Slice.Paused(Map.of());
+        });
+        return List.copyOf(phases);
     }
 
-    /** Judges the whole. @param pieces folders with what training left, in the order of sweeps and pieces */
-    public Slice judge(Path rounded, List<Path> pieces, BooleanSupplier stop, Progress progress) throws IOException {
-        return during(
-                new TuningPhase.Judging(pieces),
-                Optional.of(rounded),
-                progress,
-                (run, start) -> run.advance(stop, progress)
-                        ? step.done(run.result(), Optional.empty(), start.start(), start.model(), start.plan())
-                        : paused(run));
+    private static List<Part> parts(Kind kind, List<String> pieces, String name) {
+        return IntStream.range(0, pieces.size())
+                .mapToObj(piece -> new Part(kind, name.formatted(pieces.get(piece)), piece))
+                .toList();
+    }
+
+    /**
+     * Does one part.
+     *
+     * @param finished folders with what the parts of the phases before left, in the order of phases and parts
+     */
+    public Slice run(Part part, List<Path> finished, BooleanSupplier stop, Progress progress) throws IOException {
+        progress.report(0, "reading the model");
+        var prepared = finished.stream().filter(TuningRun::isIn).findFirst();
+        var pieces = finished.subList(prepared.isPresent() ? 1 : 0, finished.size());
+        var phase = switch (part.kind()) {
+            case PREPARE -> new TuningPhase.Preparing();
+            case ROUND -> new TuningPhase.Rounding(part.piece());
+            case TRAIN -> new TuningPhase.Training(part.piece(), pieces);
+            case JUDGE -> new TuningPhase.Judging(pieces);
+        };
+        return during(phase, prepared, (run, given) -> {
+            if (part.kind() == Kind.PREPARE
+                    && written(prepared).isEmpty()
+                    && step.lacksText(given.model(), given.samples())) {
+                return step.write(given.model(), given.samples(), given.start(), progress.part(0, TuneStep.WRITING));
+            }
+            return run.advance(stop, progress) ? done(part, run, given) : paused(run);
+        });
+    }
+
+    private Slice done(Part part, TuningRun run, Given given) throws IOException {
+        return switch (part.kind()) {
+            case PREPARE -> new Slice.Done(saved(run), List.of());
+            case ROUND, TRAIN ->
+                new Slice.Done(
+                        TuneStep.named(
+                                run.savePiece(Files.createDirectory(step.work().resolve("piece")))),
+                        List.of());
+            case JUDGE -> step.done(run.result(), Optional.empty(), given.start(), given.model(), given.plan());
+        };
     }
 
     /** What a run works on. */
-    private record Given(FineTunePhase.Start start, Graph model, QuantizationPlan plan) {}
+    private record Given(FineTunePhase.Start start, Graph model, QuantizationPlan plan, Samples samples) {}
 
     private interface Work {
         Slice with(TuningRun run, Given given) throws IOException;
     }
 
-    private Slice during(TuningPhase phase, Optional<Path> rounded, Progress progress, Work work) throws IOException {
-        progress.report(0, "reading the model");
+    private Slice during(TuningPhase phase, Optional<Path> prepared, Work work) throws IOException {
         var start = FineTunePhase.start(step).orElseThrow();
         var model = ModelFile.read(start.model().getFirst());
         var plan = QuantizationPlan.read(start.plan());
         var scratch = Files.createDirectory(step.work().resolve("activations"));
-        try (var samples = step.samples(model, written(rounded))) {
-            if (phase instanceof TuningPhase.Rounding && written(rounded).isEmpty() && step.lacksText(model, samples)) {
-                return step.write(model, samples, start, progress.part(0, TuneStep.WRITING));
+        var resources = step.resources();
+        try (var samples = step.samples(model, written(prepared));
+                var run = new TuningRun(
+                        phase,
+                        model,
+                        plan,
+                        samples,
+                        step.settings().tuning(),
+                        resources.batch(),
+                        resources.provider(),
+                        scratch)) {
+            var saved = step.checkpoint().filter(TuningRun::isIn);
+            if (saved.isPresent()) {
+                run.restore(saved.get());
+            } else if (prepared.isPresent()) {
+                run.begin(prepared.get());
             }
-            var resources = step.resources();
-            try (var run = new TuningRun(
-                    phase,
-                    model,
-                    plan,
-                    samples,
-                    step.settings().tuning(),
-                    resources.batch(),
-                    resources.provider(),
-                    scratch)) {
-                var saved = step.checkpoint().filter(TuningRun::isIn);
-                if (saved.isPresent()) {
-                    run.restore(saved.get());
-                } else if (rounded.isPresent()) {
-                    run.begin(rounded.get());
-                }
-                return work.with(run, new Given(start, model, plan));
-            }
+            return work.with(run, new Given(start, model, plan, samples));
         }
     }
 
     /** The samples that the model itself wrote, if it did. */
-    private Optional<Path> written(Optional<Path> rounded) {
+    private Optional<Path> written(Optional<Path> prepared) {
         return step.carried(TuneStep.WRITTEN)
                 .or(() ->
-                        rounded.map(folder -> folder.resolve(TuneStep.WRITTEN)).filter(Files::exists));
+                        prepared.map(folder -> folder.resolve(TuneStep.WRITTEN)).filter(Files::exists));
     }
 
     private Slice paused(TuningRun run) throws IOException {

@@ -273,7 +273,7 @@ class BlockTuningTest {
     @Test
     void weightsAreRoundedOnSamplesThatAreNotHeldOut() throws IOException {
         with(model, true, tuning -> {
-            var rounded = tuning.round(FIRST, start, Progress.none());
+            var rounded = tuning.round(FIRST, start, Progress.none()).applyTo(start);
 
             var inputs = new SequentialRounding.Inputs(
                     IntStream.range(0, SPLIT.train())
@@ -281,7 +281,9 @@ class BlockTuningTest {
                             .toList(),
                     this::sample,
                     this::sample);
-            var wanted = new SequentialRounding(FIRST, model, start, Provider.cpu()).apply(inputs, Progress.none());
+            var wanted = new SequentialRounding(FIRST, model, start, Provider.cpu())
+                    .apply(inputs, Progress.none())
+                    .applyTo(start);
             var expected = wanted.model().initializers().get("v").toFloats();
             var actual = rounded.model().initializers().get("v").toFloats();
             for (int i = 0; i < expected.length; i++) {

@@ -151,7 +151,8 @@ class SequentialRoundingTest {
         var whole = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu())
                 .apply(
                         new SequentialRounding.Inputs(batches(), rows("x", x, convolution), rows("x", x, convolution)),
-                        (done, message) -> heard.add(done + " " + message));
+                        (done, message) -> heard.add(done + " " + message))
+                .applyTo(new State(model, plan));
         var behind = new Subgraph(
                 "behind",
                 List.of("r"),
@@ -161,12 +162,14 @@ class SequentialRoundingTest {
                 .apply(
                         new SequentialRounding.Inputs(
                                 batches(), rows("r", exact, convolution), rows("r", handed, convolution)),
-                        Progress.none());
+                        Progress.none())
+                .applyTo(whole);
         var apart = new SequentialRounding(behind, model, new State(model, plan), Provider.cpu())
                 .apply(
                         new SequentialRounding.Inputs(
                                 batches(), rows("r", exact, convolution), rows("r", handed, convolution)),
-                        Progress.none());
+                        Progress.none())
+                .applyTo(new State(model, plan));
 
         // Then
         assertRounded(wantedFirst, whole, 0);
@@ -210,7 +213,8 @@ class SequentialRoundingTest {
         var rounded = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu())
                 .apply(
                         new SequentialRounding.Inputs(batches(), rows("x", x, false), rows("x", x, false)),
-                        Progress.none());
+                        Progress.none())
+                .applyTo(new State(model, plan));
 
         // Then
         for (int layer = 0; layer < 2; layer++) {

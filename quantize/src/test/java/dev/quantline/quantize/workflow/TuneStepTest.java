@@ -189,33 +189,28 @@ class TuneStepTest {
         assertTrue(steps.findValues("curve").stream().anyMatch(curve -> curve.size() > 1), steps.toString());
     }
 
-    /** Every phase and every piece by itself, one training step a slice, the pieces in reverse. */
+    /** Every part by itself, one training step a slice, those of a phase in reverse. */
     private TuneStep.Slice.Done shared(QuantizationSettings settings) throws IOException {
         var input = input(settings);
-        var rounded = stored(
-                sliced(input, settings, 1, (step, stop, progress) -> new SharedTuning(step).round(stop, progress))
-                        .files());
-        var first = new TuneStep(
+        var planning = new TuneStep(
                 input, settings, RESOURCES, Files.createTempDirectory(folder, "work"), Optional.empty(), () -> 1);
-        var pieces = new ArrayList<>(new SharedTuning(first).pieces());
-        assertTrue(pieces.size() > 1, pieces.toString());
-        var trained = new ArrayList<Path>();
-        for (int sweep = 0; sweep < TuningPhase.SWEEPS; sweep++) {
-            var before = List.copyOf(trained);
+        var finished = new ArrayList<Path>();
+        TuneStep.Slice.Done last = null;
+        for (var phase : new SharedTuning(planning).phases()) {
+            var before = List.copyOf(finished);
             var now = new ArrayDeque<Path>();
-            for (int piece = pieces.size() - 1; piece >= 0; piece--) {
-                int index = piece;
-                Advance train =
-                        (step, stop, progress) -> new SharedTuning(step).train(index, rounded, before, stop, progress);
-                now.addFirst(stored(sliced(input, settings, 3, train).files()));
+            for (var part : phase.reversed()) {
+                last = sliced(
+                        input,
+                        settings,
+                        part.name().contains("sweep") ? 3 : 1,
+                        (step, stop, progress) -> new SharedTuning(step).run(part, before, stop, progress));
+                now.addFirst(stored(last.files()));
             }
-            trained.addAll(now);
+            finished.addAll(now);
         }
-        return sliced(
-                input,
-                settings,
-                1,
-                (step, stop, progress) -> new SharedTuning(step).judge(rounded, List.copyOf(trained), stop, progress));
+        assertTrue(finished.size() > 2 * TuningPhase.SWEEPS, finished.toString());
+        return last;
     }
 
     private static QuantizationSettings ordered(String order, String more) {
