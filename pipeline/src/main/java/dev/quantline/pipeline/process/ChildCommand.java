@@ -47,6 +47,12 @@ final class ChildCommand {
                 SPEAKS_TO));
         var builder = new ProcessBuilder(command);
         builder.environment().keySet().removeIf(ChildCommand::isOurs);
+        // OpenMP knows nothing of the bounds that Java keeps to, and its threads would spin while they wait for one
+        // that has no processor.
+        builder.environment()
+                .putIfAbsent(
+                        "OMP_NUM_THREADS", String.valueOf(Runtime.getRuntime().availableProcessors()));
+        builder.environment().putIfAbsent("OMP_WAIT_POLICY", "PASSIVE");
         return builder;
     }
 

@@ -39,6 +39,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 class IsolatedStageTest {
     private static final Duration SOON = Duration.ofSeconds(30);
@@ -189,6 +190,16 @@ class IsolatedStageTest {
         } finally {
             System.clearProperty("quantline.store.secret-key");
         }
+    }
+
+    @Test
+    void aChildsNativeThreadsAreAsManyAsItsProcessors() throws IOException {
+        assumeTrue(System.getenv("OMP_NUM_THREADS") == null, "the number is set from outside");
+        var outcome = (Outcome.Done) run("keys", () -> {});
+        var environment = Files.readString(outcome.files().get("result"));
+
+        var threads = "OMP_NUM_THREADS=" + Runtime.getRuntime().availableProcessors();
+        assertTrue(environment.contains(threads) && environment.contains("OMP_WAIT_POLICY="), environment);
     }
 
     /** The next item is done at once, whatever became of the one before. */
