@@ -220,7 +220,7 @@ class TuneStepTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "\"layers\": \"adaquant\", ", "\"rounding\": \"nearest\", "})
+    @ValueSource(strings = {"", "\"layers\": \"adaquant\", ", "\"rounding\": \"nearest\", ", "\"bias\": true, "})
     void piecesTrainedByThemselvesComeOutAsInOneRun(String more) throws IOException {
         var settings = ordered("rounded", more);
 
