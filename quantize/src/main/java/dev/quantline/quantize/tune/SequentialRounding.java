@@ -35,8 +35,7 @@ final class SequentialRounding {
     private final Graph reference;
     private final Graph model;
     private final QuantizationPlan plan;
-    private final Map<String, Uniform> quantizers = new HashMap<>();
-    private final Tuned rounded = new Tuned();
+    private final Map<String, Uniform> quantizers = new LinkedHashMap<>();
     private final Provider provider;
 
     /**
@@ -82,6 +81,12 @@ final class SequentialRounding {
                     "rounding " + wave.getValue().getFirst().name());
             round(wave.getKey(), wave.getValue(), inputs);
         }
+        var rounded = new Tuned();
+        quantizers.forEach((node, quantizer) -> {
+            var weight = plan.weightOf(node).orElseThrow().tensor();
+            rounded.constant(weight, model.initializers().get(weight));
+            rounded.weight(node, quantizer);
+        });
         return rounded;
     }
 
@@ -126,11 +131,9 @@ final class SequentialRounding {
             double scarcity = (double) layer.inputs() / sums.rows();
             var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
             var weight = plan.weightOf(node.name()).orElseThrow();
-            var result = Gptq.withScales(aim, weight.quantizer(), own, scarcity);
-            model.initializers().put(weight.tensor(), result.values());
-            quantizers.put(node.name(), result.quantizer());
-            rounded.constant(weight.tensor(), result.values());
-            rounded.weight(node.name(), result.quantizer());
+            var rounded = Gptq.withScales(aim, weight.quantizer(), own, scarcity);
+            model.initializers().put(weight.tensor(), rounded.values());
+            quantizers.put(node.name(), rounded.quantizer());
         }
     }
 
