@@ -12,9 +12,12 @@ import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.pipeline.stage.TimeSlice;
 import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.quantize.evaluate.CustomMetricGraph;
+import dev.quantline.quantize.evaluate.EvaluationPart;
 import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Products;
@@ -26,6 +29,7 @@ import dev.quantline.quantize.workflow.TunedModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -33,10 +37,12 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 
 /**
  * Writes the quantized model, judges it against the original and reports; without evaluation data on calibration data. Where
- * widths are allocated the sensitivities of a few layers are one item each, and the last one chooses widths and exports.
+ * widths are allocated, the sensitivities of a few layers are one item each. Where there is much to evaluate, a part of it is one item,
+ * after the file is written; then the last one reports.
  */
 final class ExportStage implements Stage {
     private static final String ORIGINAL = "original";
@@ -48,13 +54,29 @@ final class ExportStage implements Stage {
     /** What the deliverable calls the float model that tuning left. */
     private static final String TUNED = "tuned.onnx";
 
-    /** The phase in which widths are chosen by the sensitivities that the items before measured. */
-    private static final int CHOOSING = 1;
+    /** The report of a file that is written, but not yet evaluated. */
+    private static final String WRITTEN = "written.json";
+    /** What evaluation showed of some samples. */
+    private static final String EVALUATED = "evaluated.json";
+    /** The same for the model that fine-tuning left. */
+    private static final String FINE_TUNED = "fine-tuned.json";
 
     private final Provider provider;
+    private final int worth;
+    private final Duration slice;
 
     ExportStage(Provider provider) {
+        this(provider, EvaluationPart.WORTH, TimeSlice.USUAL);
+    }
+
+    /**
+     * @param worth number of samples in a part of the evaluation, at least
+     * @param slice how long an evaluation goes on before it leaves a checkpoint; one batch at least
+     */
+    ExportStage(Provider provider, int worth, Duration slice) {
         this.provider = provider;
+        this.worth = worth;
+        this.slice = slice;
     }
 
     private record Settings(
@@ -68,7 +90,24 @@ final class ExportStage implements Stage {
             DataSettings data,
             List<String> notes) {}
 
-    private record LayerGroup(Set<String> layers) {}
+    /** What an item does. */
+    private enum Task {
+        /** The sensitivities of some layers. */
+        MEASURE,
+        /** Everything that follows, in one. */
+        EXPORT,
+        WRITE,
+        EVALUATE,
+        EVALUATE_FINE_TUNED,
+        REPORT
+    }
+
+    /** @param layers of MEASURE @param samples of an evaluation */
+    private record Share(Task task, Set<String> layers, EvaluationPart.Range samples) {
+        Share(Task task) {
+            this(task, Set.of(), new EvaluationPart.Range(0, 0));
+        }
+    }
 
     @Override
     public StageName name() {
@@ -126,34 +165,74 @@ final class ExportStage implements Stage {
 
     @Override
     public List<Item> items(StageContext context) throws IOException {
-        if (context.job().recipe().allocate().isEmpty()) {
-            return List.of(Item.of(name().verb(), true));
-        }
+        var step = step(context);
         var items = new ArrayList<Item>();
-        int layers = 0;
-        for (var group : step(context).layerGroups()) {
-            items.add(Item.of(
-                    "sensitivity of layers %d to %d".formatted(layers + 1, layers + group.size()),
-                    new LayerGroup(group)));
-            layers += group.size();
+        int phase = 0;
+        if (isAllocated(context)) {
+            int layers = 0;
+            for (var group : step.layerGroups()) {
+                items.add(Item.of(
+                        "sensitivity of layers %d to %d".formatted(layers + 1, layers + group.size()),
+                        phase,
+                        new Share(Task.MEASURE, group, new EvaluationPart.Range(0, 0))));
+                layers += group.size();
+            }
+            phase++;
         }
-        items.add(Item.of("choosing widths", CHOOSING, true));
+        var ranges = step.ranges(context.files(EVALUATION), worth);
+        String first = isAllocated(context) ? "choosing widths" : name().verb();
+        if (ranges.size() == 1) {
+            items.add(Item.of(first, phase, new Share(Task.EXPORT)));
+            return items;
+        }
+        items.add(Item.of(first, phase++, new Share(Task.WRITE)));
+        items.addAll(evaluations("evaluation of samples", phase, Task.EVALUATE, ranges));
+        if (step.tuned().isFineTuned()) {
+            items.addAll(evaluations("fine-tuned model on samples", phase, Task.EVALUATE_FINE_TUNED, ranges));
+        }
+        items.add(Item.of("report", ++phase, new Share(Task.REPORT)));
         return items;
+    }
+
+    private static List<Item> evaluations(String what, int phase, Task task, List<EvaluationPart.Range> ranges) {
+        return ranges.stream()
+                .map(range -> Item.of(
+                        "%s %d to %d".formatted(what, range.from() + 1, range.to()),
+                        phase,
+                        new Share(task, Set.of(), range)))
+                .toList();
+    }
+
+    private static boolean isAllocated(StageContext context) {
+        return context.job().recipe().allocate().isPresent();
     }
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        if (item.phase() == CHOOSING) {
-            return chosen(context);
-        }
-        if (context.job().recipe().allocate().isPresent()) {
-            return measured(
-                    context,
-                    Json.MAPPER.treeToValue(item.settings(), LayerGroup.class).layers());
-        }
-        var step = step(context);
-        var exported = step.run(context.files(EVALUATION), context.work(), storingEarly(context));
-        return done(exported.report(), step, context, Map.of());
+        var share = Json.MAPPER.treeToValue(item.settings(), Share.class);
+        return switch (share.task()) {
+            case MEASURE -> measured(context, share.layers());
+            case EXPORT -> exported(context);
+            case WRITE -> written(context);
+            case EVALUATE -> {
+                var file = left(context, Exporter.MODEL).getFirst();
+                var written = Report.read(left(context, WRITTEN).getFirst());
+                yield evaluated(
+                        context,
+                        EVALUATED,
+                        share.samples(),
+                        (step, rest, stop) -> step.evaluate(
+                                written, file, context.files(EVALUATION), rest, stop, context.progress()));
+            }
+            case EVALUATE_FINE_TUNED ->
+                evaluated(
+                        context,
+                        FINE_TUNED,
+                        share.samples(),
+                        (step, rest, stop) ->
+                                step.evaluateFineTuned(context.files(EVALUATION), rest, stop, context.progress()));
+            case REPORT -> reported(context);
+        };
     }
 
     private Outcome measured(StageContext context, Set<String> layers) throws IOException {
@@ -165,30 +244,122 @@ final class ExportStage implements Stage {
                 Map.of(SENSITIVITIES, file), Json.MAPPER.createObjectNode().put("layers", layers.size()));
     }
 
-    /** Solves for the widths with all sensitivities, and exports. */
-    private Outcome chosen(StageContext context) throws IOException {
-        var measured = new ArrayList<Sensitivities>();
-        for (var part : context.finished()) {
-            measured.add(Sensitivities.read(part.folder().resolve(SENSITIVITIES)));
-        }
-        var sensitivities = Sensitivities.join(measured);
+    private Outcome exported(StageContext context) throws IOException {
         var step = step(context);
-        var exported = step.allocated(
-                sensitivities,
+        var progress = storingEarly(context);
+        if (!isAllocated(context)) {
+            return done(
+                    step.run(context.files(EVALUATION), context.work(), progress)
+                            .report(),
+                    step,
+                    context,
+                    Map.of());
+        }
+        var sensitivities = sensitivities(context);
+        var report = step.allocated(
+                        sensitivities,
+                        context.files(EVALUATION),
+                        context.files(CALIBRATION),
+                        context.work(),
+                        context.progress())
+                .report();
+        return done(report, step, context, kept(context, step, sensitivities));
+    }
+
+    private Outcome written(StageContext context) throws IOException {
+        var step = step(context);
+        var files = new TreeMap<String, Path>();
+        Report written;
+        if (isAllocated(context)) {
+            var sensitivities = sensitivities(context);
+            written = step.writeAllocated(
+                            sensitivities,
+                            context.files(EVALUATION),
+                            context.files(CALIBRATION),
+                            context.work(),
+                            context.progress())
+                    .report();
+            files.putAll(kept(context, step, sensitivities));
+        } else {
+            written = step.write(context.files(EVALUATION), context.work()).report();
+        }
+        Files.writeString(context.work().resolve(WRITTEN), written.toJson());
+        files.putAll(made(context));
+        return new Outcome.Done(files, Json.MAPPER.createObjectNode());
+    }
+
+    /** One of the evaluations. */
+    private interface Evaluated {
+        EvaluationPart by(ExportStep step, EvaluationPart.Range rest, BooleanSupplier stop) throws IOException;
+    }
+
+    private Outcome evaluated(StageContext context, String name, EvaluationPart.Range range, Evaluated evaluation)
+            throws IOException {
+        var before = context.checkpoint().isPresent()
+                ? EvaluationPart.read(context.checkpoint().get().resolve(name))
+                : new EvaluationPart(List.of(), range.from());
+        var part = before.then(evaluation.by(step(context), range.after(before), new TimeSlice(slice)));
+        var files = Map.of(name, context.work().resolve(name));
+        part.write(files.get(name));
+        return part.next() < range.to()
+                ? new Outcome.Continue(files)
+                : new Outcome.Done(files, Json.MAPPER.createObjectNode());
+    }
+
+    private Outcome reported(StageContext context) throws IOException {
+        var step = step(context);
+        var report = step.report(
+                Report.read(left(context, WRITTEN).getFirst()),
+                left(context, Exporter.MODEL).getFirst(),
                 context.files(EVALUATION),
-                context.files(CALIBRATION),
-                context.work(),
-                context.progress());
+                parts(context, EVALUATED),
+                parts(context, FINE_TUNED));
+        var files = new TreeMap<String, Path>();
+        for (var finished : context.finished()) {
+            if (finished.files().containsKey(WRITTEN)) {
+                files.putAll(finished.files());
+            }
+        }
+        files.remove(WRITTEN);
+        return done(report, step, context, files);
+    }
+
+    private static List<EvaluationPart> parts(StageContext context, String name) throws IOException {
+        var parts = new ArrayList<EvaluationPart>();
+        for (var file : left(context, name)) {
+            parts.add(EvaluationPart.read(file));
+        }
+        return parts;
+    }
+
+    /** What earlier items left under a name. */
+    private static List<Path> left(StageContext context, String name) {
+        return context.finished().stream()
+                .map(finished -> finished.folder().resolve(name))
+                .filter(Files::exists)
+                .toList();
+    }
+
+    private static Sensitivities sensitivities(StageContext context) throws IOException {
+        var measured = new ArrayList<Sensitivities>();
+        for (var file : left(context, SENSITIVITIES)) {
+            measured.add(Sensitivities.read(file));
+        }
+        return Sensitivities.join(measured);
+    }
+
+    /** What another budget is solved with later. */
+    private static Map<String, Path> kept(StageContext context, ExportStep step, Sensitivities sensitivities)
+            throws IOException {
         sensitivities.write(context.work().resolve(SENSITIVITIES));
         step.tuned().candidates(context.job().recipe()).write(context.work().resolve(CANDIDATES));
-        // What another budget is solved with later.
         var kept = new TreeMap<>(Map.of(TuneStep.TABLE, context.file(TuneStep.TABLE)));
         kept.putAll(renamed(context, TuneStep.MODEL, TUNED));
         kept.putAll(renamed(context, TuneStep.CALIBRATED, TuneStep.CALIBRATED));
         for (int bits : context.job().recipe().otherWidths()) {
             kept.putAll(renamed(context, TuneStep.rounded(bits), TuneStep.rounded(bits)));
         }
-        return done(exported.report(), step, context, kept);
+        return kept;
     }
 
     /** A model names its external data, so one that has some is written anew. */
@@ -221,7 +392,7 @@ final class ExportStage implements Stage {
         var begun = new AtomicBoolean();
         return (fraction, message) -> {
             if (begun.compareAndSet(false, true)) {
-                context.handOver().accept(context.work().resolve("model.onnx"));
+                context.handOver().accept(context.work().resolve(Exporter.MODEL));
             }
             context.progress().report(fraction, message);
         };
@@ -232,10 +403,14 @@ final class ExportStage implements Stage {
         var report = JobReport.complete(result, context);
         report.write(context.work(), step.plots());
         var files = new TreeMap<>(more);
-        try (var all = Files.list(context.work())) {
-            files.putAll(StageContext.named(all.toList()));
-        }
+        files.putAll(made(context));
         return new Outcome.Done(files, summary(report));
+    }
+
+    private static Map<String, Path> made(StageContext context) throws IOException {
+        try (var all = Files.list(context.work())) {
+            return StageContext.named(all.toList());
+        }
     }
 
     private static JsonNode summary(Report report) {

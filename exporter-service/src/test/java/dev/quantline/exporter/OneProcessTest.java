@@ -12,6 +12,7 @@ import dev.quantline.pipeline.service.StackResource;
 import dev.quantline.pipeline.service.TinyJob;
 import dev.quantline.pipeline.service.Traffic;
 import dev.quantline.pipeline.store.Store;
+import dev.quantline.quantize.evaluate.EvaluationPart;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.workflow.Quantline;
@@ -37,6 +38,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 class OneProcessTest {
     private static final Topics TOPICS = new Topics(Topics.DEFAULT_PREFIX);
     private static final int SAMPLES = 300;
+    /** Enough for three parts. */
+    private static final int EVALUATED = 3 * EvaluationPart.WORTH + 10;
 
     @Inject
     Store store;
@@ -56,8 +59,12 @@ class OneProcessTest {
             throws IOException {
         // Given a request
         TinyJob.storeInputs(store);
+        var network = Networks.mlp(1);
+        var evaluated = Data.write(folder.resolve("more.npz"), Data.labelled(network, Data.rows(EVALUATED, 3)));
+        store.put("inputs/more.npz", evaluated);
         var request = (ObjectNode) Json.MAPPER.readTree(TinyJob.request(id, "tiny.onnx"));
         request.set("recipe", Json.MAPPER.readTree(recipe));
+        request.withObject("/evaluation").put("data", "s3://quantline/inputs/more.npz");
         var tune = request.withObject("/recipe/tune");
         tune.putObject("training").put("steps", 20);
         if (trains) {
@@ -79,12 +86,11 @@ class OneProcessTest {
             done = traffic.await(id, TOPICS.completed(StageName.EXPORT), Event.Completed.class);
         }
         var model = folder.resolve("tiny.onnx");
-        var network = Networks.mlp(1);
         ModelFile.write(network, model);
         var data = List.of(Data.write(folder.resolve("tiny.npz"), Data.labelled(network, Data.rows(SAMPLES, 2))));
         var quantized = Quantline.quantize(
                 model,
-                new Quantline.Data(data, data, trains ? data : List.of()),
+                new Quantline.Data(data, List.of(evaluated), trains ? data : List.of()),
                 JobReader.read(request, id).settings(),
                 folder.resolve("out"),
                 (_, _, _) -> {});
@@ -93,7 +99,10 @@ class OneProcessTest {
         assertArrayEquals(stored(done, "model.onnx"), Files.readAllBytes(folder.resolve("out/model.onnx")));
         var report = Json.read(stored(done, "report.json"), Report.class);
         assertEquals(report.quantized().metric(), quantized.report().quantized().metric());
+        assertEquals(report.original().metric(), quantized.report().original().metric());
         assertEquals(report.fineTuned(), quantized.report().fineTuned());
+        assertEquals(report.outputs(), quantized.report().outputs());
+        assertEquals(EVALUATED, report.judged().samples());
         assertEquals(report.provenance(), quantized.report().provenance());
     }
 

@@ -10,6 +10,7 @@ import dev.quantline.pipeline.stage.Outcome;
 import dev.quantline.pipeline.stage.Source;
 import dev.quantline.pipeline.stage.Stage;
 import dev.quantline.pipeline.stage.StageContext;
+import dev.quantline.pipeline.stage.TimeSlice;
 import dev.quantline.quantize.finetune.FineTuneSettings;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.Recipe;
@@ -28,12 +29,11 @@ import java.util.function.BooleanSupplier;
 
 /** Tunes in time slices, each of which leaves a checkpoint that any replica goes on from. */
 final class TuneStage implements Stage {
-    private static final Duration SLICE = Duration.ofSeconds(45);
     private final Provider provider;
     private final Duration slice;
 
     TuneStage(Provider provider) {
-        this(provider, SLICE);
+        this(provider, TimeSlice.USUAL);
     }
 
     /** @param slice how long training goes on before it leaves a checkpoint; one step at least */
@@ -111,7 +111,7 @@ final class TuneStage implements Stage {
 
     @Override
     public Outcome run(StageContext context, Item item) throws IOException {
-        var stop = new Slice(slice);
+        var stop = new TimeSlice(slice);
         return switch (slice(context, item, stop)) {
             case TuneStep.Slice.Paused paused -> new Outcome.Continue(paused.checkpoint());
             case TuneStep.Slice.Done done ->

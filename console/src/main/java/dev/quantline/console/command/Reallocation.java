@@ -13,6 +13,7 @@ import dev.quantline.quantize.allocate.Candidates;
 import dev.quantline.quantize.allocate.Sensitivities;
 import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.quantize.evaluate.Measure;
+import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.plan.CalibrationTable;
 import dev.quantline.quantize.settings.Recipe;
@@ -92,15 +93,15 @@ record Reallocation(StackClient client, JobRequest request, Budget budget, Path 
         try (var calibration = settings.data().open(client.bring(request.calibration(), empty("calibration")), model);
                 var evaluation = settings.data().open(client.bring(evaluated, empty("evaluation")), model)) {
             long brought = System.nanoTime();
-            var report = new AllocatedExport(
+            var solved = new AllocatedExport(
                             step.job(evaluation),
                             settings.recipe().allocate().orElseThrow(),
                             candidates,
                             step.tuned().models(settings.recipe()),
                             Sensitivities.read(bring("sensitivities.json")),
                             calibration)
-                    .run(target, progress)
-                    .report();
+                    .solve(progress.part(0, 0.6));
+            var report = Exporter.export(solved, target, progress.part(0.6, 1));
             report = withEarlier(report, earlier, new Report.Stage(seconds(began), seconds(began) - seconds(brought)))
                     .withAsked(asked(earlier.asked()));
             report.write(target, step.plots());

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Samples stored in one or several {@code .npz} files: one array per model input with the samples on the first axis, plus
@@ -254,6 +255,19 @@ public final class Dataset implements AutoCloseable {
             }
             first += rows;
         }
+    }
+
+    /** The first sample of each batch when all samples are passed on, in order. */
+    public IntStream starts(int size) {
+        var starts = IntStream.builder();
+        int first = 0;
+        for (var file : files) {
+            for (int at = 0; at < rows(file); at += size) {
+                starts.add(first + at);
+            }
+            first += rows(file);
+        }
+        return starts.build();
     }
 
     private void read(Npz file, int first, int begin, int end, int size, Consumer<Batch> action) {

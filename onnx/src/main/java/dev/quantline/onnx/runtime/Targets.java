@@ -6,13 +6,17 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 
-/** A cursor over the targets of samples, {@code [samples, ...]}, file by file: only the requested rows are in memory. */
+/** The targets of samples, {@code [samples, ...]}, file by file and batch by batch: only the requested rows are in memory. */
 public final class Targets implements AutoCloseable {
     private final List<Npz> files;
     private final String name;
     private final long tokens;
     private int file;
-    private long left;
+    /** The sample whose row is read next. */
+    private long at;
+    /** The sample after the last one of the open file. */
+    private long end;
+
     private Npz.Rows rows;
 
     /** @param tokens sequence length in the data, padding included; negative if there are no sequences */
@@ -23,28 +27,38 @@ public final class Targets implements AutoCloseable {
     }
 
     /**
-     * The next rows, which must be in one file, as the batches of {@link Dataset#forEachBatch} are.
+     * The rows of a batch, which comes after those that were asked for before.
      *
      * @throws BadInput if there are not enough
      */
-    public Tensor next(int count) {
+    public Tensor of(Dataset.Batch batch) {
         try {
-            while (rows == null || left == 0) {
+            while (batch.first() >= end) {
                 close();
                 if (file == files.size()) {
-                    throw new BadInput("array '" + name + "' has fewer rows than there are samples");
+                    throw tooFew();
                 }
-                left = files.get(file).headers().get(name).rows();
+                at = end;
+                end += files.get(file).headers().get(name).rows();
                 rows = files.get(file++).rows(name);
             }
-            left -= count;
-            if (left < 0) {
-                throw new BadInput("array '" + name + "' has fewer rows than there are samples");
+            if (batch.first() < at) {
+                throw new IllegalStateException(
+                        "the targets of sample " + batch.first() + " come before those of " + at);
             }
-            return rows.next(count, left == 0);
+            if (batch.first() + batch.size() > end) {
+                throw tooFew();
+            }
+            rows.skip(batch.first() - at);
+            at = batch.first() + batch.size();
+            return rows.next(batch.size(), at == end);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private BadInput tooFew() {
+        return new BadInput("array '" + name + "' has fewer rows than there are samples");
     }
 
     /**

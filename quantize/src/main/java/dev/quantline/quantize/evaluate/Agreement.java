@@ -1,6 +1,7 @@
 package dev.quantline.quantize.evaluate;
 
 import dev.quantline.onnx.Tensor;
+import java.util.stream.IntStream;
 
 /** Share of equal elements in outputs of integers or booleans, where near misses of a class or an index mean nothing. */
 public final class Agreement implements Closeness {
@@ -8,13 +9,19 @@ public final class Agreement implements Closeness {
     private long seen;
 
     @Override
-    public void add(Tensor reference, Tensor other) {
+    public double[] measure(Tensor reference, Tensor other) {
         var one = reference.toLongs();
         var two = other.toLongs();
-        for (int i = 0; i < Math.min(one.length, two.length); i++) {
-            equal += one[i] == two[i] ? 1 : 0;
-        }
-        seen += Math.max(one.length, two.length);
+        long same = IntStream.range(0, Math.min(one.length, two.length))
+                .filter(i -> one[i] == two[i])
+                .count();
+        return new double[] {same, Math.max(one.length, two.length)};
+    }
+
+    @Override
+    public void count(double[] measured) {
+        equal += (long) measured[0];
+        seen += (long) measured[1];
     }
 
     /** Equal elements as a fraction of all; 1 if there are none. */

@@ -61,13 +61,21 @@ final class AveragePrecision {
         }
     }
 
+    /** Adds one picture, of detections in any order and of true boxes by class. */
+    void add(List<Detection> found, Map<Integer, List<Box>> right) {
+        count(measure(found, right));
+    }
+
     /**
-     * Adds one picture.
+     * Matches the detections of one picture.
      *
      * @param found detections in any order
      * @param right true boxes by class
+     * @return for each class its label, its numbers of true boxes and of detections, and for each detection the score and the thresholds
+     *     it is right at, a bit each
      */
-    void add(List<Detection> found, Map<Integer, List<Box>> right) {
+    double[] measure(List<Detection> found, Map<Integer, List<Box>> right) {
+        var measured = DoubleStream.builder();
         var byClass = found.stream().collect(Collectors.groupingBy(Detection::label));
         var labels = new TreeSet<>(byClass.keySet());
         labels.addAll(right.keySet());
@@ -76,11 +84,31 @@ final class AveragePrecision {
                     .sorted(Comparator.comparingDouble(each -> -each.score()))
                     .limit(MOST)
                     .toList();
-            add(classes.computeIfAbsent(label, first -> new Ranking()), best, right.getOrDefault(label, List.of()));
+            var boxes = right.getOrDefault(label, List.of());
+            var matched = matched(best, boxes);
+            measured.add(label).add(boxes.size()).add(matched.length);
+            for (int d = 0; d < matched.length; d++) {
+                measured.add(best.get(d).score()).add(matched[d]);
+            }
+        }
+        return measured.build().toArray();
+    }
+
+    /** Adds what {@link #measure} gave for one picture, or for several, one after another. */
+    void count(double[] measured) {
+        int at = 0;
+        while (at < measured.length) {
+            var ranking = classes.computeIfAbsent((int) measured[at], first -> new Ranking());
+            ranking.right += (int) measured[at + 1];
+            int detections = (int) measured[at + 2];
+            at += 3;
+            for (int d = 0; d < detections; d++, at += 2) {
+                ranking.add(measured[at], (int) measured[at + 1]);
+            }
         }
     }
 
-    private void add(Ranking ranking, List<Detection> found, List<Box> right) {
+    private int[] matched(List<Detection> found, List<Box> right) {
         var overlaps = found.stream()
                 .map(each -> right.stream().mapToDouble(each.box()::overlap).toArray())
                 .toList();
@@ -95,10 +123,7 @@ final class AveragePrecision {
                 }
             }
         }
-        for (int d = 0; d < matched.length; d++) {
-            ranking.add(found.get(d).score(), matched[d]);
-        }
-        ranking.right += right.size();
+        return matched;
     }
 
     /** The unmatched box with the largest overlap, the last one of ties as in pycocotools; -1 if none reaches the threshold. */

@@ -32,8 +32,8 @@ final class CharacterErrors implements OneOutput {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var texts = targets.next(fed.size());
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var texts = targets.of(fed);
         var output = outputs.get(output(outputs));
         if (output.rank() != 3 || output.dim(0) != fed.size() || texts.rank() != 2) {
             throw new BadInput(
@@ -41,13 +41,22 @@ final class CharacterErrors implements OneOutput {
                             + output(outputs) + "' is " + output + " and targets are " + texts
                             + ": name another output with evaluation.output");
         }
+        long edits = 0;
+        long length = 0;
         for (int i = 0; i < fed.size(); i++) {
             var wanted = Arrays.stream(texts.rows(i, i + 1).toLongs())
                     .filter(character -> character >= 0)
                     .toArray();
-            wrong += edits(decoded(output.rows(i, i + 1)), wanted);
-            characters += wanted.length;
+            edits += edits(decoded(output.rows(i, i + 1)), wanted);
+            length += wanted.length;
         }
+        return new double[] {edits, length};
+    }
+
+    @Override
+    public void count(double[] measured) {
+        wrong += (long) measured[0];
+        characters += (long) measured[1];
     }
 
     private long[] decoded(Tensor scores) {

@@ -7,6 +7,8 @@ import dev.quantline.onnx.runtime.Targets;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 
 /**
  * Predicted classes compared with the true ones, one per sample or per position in it (word, pixel): for scores
@@ -25,9 +27,7 @@ final class Classes implements OneOutput {
     private final Figure figure;
     private final Optional<String> named;
     private final Targets targets;
-    private long[] both = new long[0];
-    private long[] predicted = new long[0];
-    private long[] right = new long[0];
+    private final Counts counts = new Counts();
     private int samples;
     private int exact;
 
@@ -39,8 +39,8 @@ final class Classes implements OneOutput {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var rows = targets.next(fed.size());
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var rows = targets.of(fed);
         var output = outputs.get(output(outputs));
         var found = output.type().isFloating() ? largest(output) : output.toLongs();
         var wanted = (rows.size() == found.length ? rows : targets.trimmed(rows, fed)).toLongs();
@@ -49,17 +49,30 @@ final class Classes implements OneOutput {
                     + " classes, but the data has " + wanted.length + " for " + fed.size()
                     + " samples: name another output with evaluation.output");
         }
+        var measured = new Counts();
+        int right = 0;
         for (int i = 0; i < fed.size(); i++) {
             int each = wanted.length / fed.size();
             boolean all = true;
             for (int k = i * each; k < (i + 1) * each; k++) {
                 all &= wanted[k] < 0 || wanted[k] == found[k];
                 if (wanted[k] >= 0) {
-                    count(wanted[k], found[k]);
+                    measured.add(wanted[k], found[k]);
                 }
             }
-            exact += all ? 1 : 0;
-            samples++;
+            right += all ? 1 : 0;
+        }
+        return DoubleStream.concat(DoubleStream.of(fed.size(), right), measured.stream())
+                .toArray();
+    }
+
+    /** @param measured the number of samples, how many are exact, and what {@link Counts#stream} gives */
+    @Override
+    public void count(double[] measured) {
+        samples += (int) measured[0];
+        exact += (int) measured[1];
+        for (int at = 2; at < measured.length; at += Counts.COLUMNS) {
+            counts.add((int) measured[at], (long) measured[at + 1], (long) measured[at + 2], (long) measured[at + 3]);
         }
     }
 
@@ -84,18 +97,50 @@ final class Classes implements OneOutput {
         return best;
     }
 
-    private void count(long wanted, long found) {
-        int size = Math.toIntExact(Math.max(wanted, found)) + 1;
-        if (size > right.length) {
-            both = Arrays.copyOf(both, size);
-            predicted = Arrays.copyOf(predicted, size);
-            right = Arrays.copyOf(right, size);
+    /** For each class, how often it is right, how often it is predicted, and how often both at once. */
+    private static final class Counts {
+        /** Of what {@link #stream} gives. */
+        static final int COLUMNS = 4;
+
+        private long[] right = new long[0];
+        private long[] predicted = new long[0];
+        private long[] both = new long[0];
+
+        /** @param found below 0 for no class */
+        void add(long wanted, long found) {
+            add(Math.toIntExact(wanted), 1, 0, wanted == found ? 1 : 0);
+            if (found >= 0) {
+                add(Math.toIntExact(found), 0, 1, 0);
+            }
         }
-        right[(int) wanted]++;
-        if (found >= 0) {
-            predicted[(int) found]++;
+
+        void add(int label, long moreRight, long morePredicted, long moreBoth) {
+            if (label >= right.length) {
+                right = Arrays.copyOf(right, label + 1);
+                predicted = Arrays.copyOf(predicted, label + 1);
+                both = Arrays.copyOf(both, label + 1);
+            }
+            right[label] += moreRight;
+            predicted[label] += morePredicted;
+            both[label] += moreBoth;
         }
-        both[(int) wanted] += wanted == found ? 1 : 0;
+
+        /** The classes that occur: each one's label and counts. */
+        DoubleStream stream() {
+            return IntStream.range(0, right.length)
+                    .filter(label -> right[label] + predicted[label] > 0)
+                    .boxed()
+                    .flatMapToDouble(label -> DoubleStream.of(label, right[label], predicted[label], both[label]));
+        }
+
+        /** Harmonic mean of precision and recall, averaged over the classes that occur; 0 if there are none. */
+        double macroF1() {
+            return IntStream.range(0, right.length)
+                    .filter(label -> right[label] + predicted[label] > 0)
+                    .mapToDouble(label -> 2.0 * both[label] / (right[label] + predicted[label]))
+                    .average()
+                    .orElse(0);
+        }
     }
 
     @Override
@@ -105,18 +150,7 @@ final class Classes implements OneOutput {
 
     @Override
     public double value() {
-        if (figure == Figure.EXACT_MATCH) {
-            return (double) exact / samples;
-        }
-        double sum = 0;
-        int classes = 0;
-        for (int c = 0; c < right.length; c++) {
-            if (right[c] + predicted[c] > 0) {
-                sum += 2.0 * both[c] / (right[c] + predicted[c]);
-                classes++;
-            }
-        }
-        return classes == 0 ? 0 : sum / classes;
+        return figure == Figure.EXACT_MATCH ? (double) exact / samples : counts.macroF1();
     }
 
     @Override

@@ -21,20 +21,49 @@ public final class Comparison {
      * @param other     outputs of the other model; sizes may differ if they depend on values: missing elements count as 0
      */
     public void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other) {
-        add(fed, reference, other, Optional.empty());
+        measure(fed, reference, other, Optional.empty()).forEach(this::count);
     }
 
-    /** The same with the metric's own outputs reduced to the rows that it reads. */
-    void add(Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other, Optional<Metric> metric) {
+    /**
+     * What one batch contributes to the closeness of an output.
+     *
+     * @param floating whether it is of floats
+     * @param figures  as {@link Closeness#measure} gives them
+     */
+    record Measured(String output, boolean floating, double[] figures) {}
+
+    /** Measures all outputs of one batch, the metric's own reduced to the rows that it reads. */
+    static List<Measured> measure(
+            Dataset.Batch fed, Map<String, Tensor> reference, Map<String, Tensor> other, Optional<Metric> metric) {
         var judged = metric.map(present -> present.outputs(reference)).orElse(List.of());
-        reference.forEach((name, tensor) -> {
-            var closeness = outputs.computeIfAbsent(
-                    name, first -> tensor.type().isFloating() ? new Fidelity() : new Agreement());
-            boolean own = judged.contains(name);
-            closeness.add(
-                    own ? metric.get().looksAt(fed, tensor) : Metric.rows(fed, tensor),
-                    own ? metric.get().looksAt(fed, other.get(name)) : Metric.rows(fed, other.get(name)));
-        });
+        return reference.entrySet().stream()
+                .map(output -> {
+                    String name = output.getKey();
+                    boolean own = judged.contains(name);
+                    boolean floating = output.getValue().type().isFloating();
+                    return new Measured(
+                            name,
+                            floating,
+                            closeness(floating)
+                                    .measure(
+                                            rows(fed, output.getValue(), metric, own),
+                                            rows(fed, other.get(name), metric, own)));
+                })
+                .toList();
+    }
+
+    private static Tensor rows(Dataset.Batch fed, Tensor output, Optional<Metric> metric, boolean own) {
+        return own ? metric.orElseThrow().looksAt(fed, output) : Metric.rows(fed, output);
+    }
+
+    private static Closeness closeness(boolean floating) {
+        return floating ? new Fidelity() : new Agreement();
+    }
+
+    /** Adds what one batch contributes, in the order of the data. */
+    void count(Measured measured) {
+        outputs.computeIfAbsent(measured.output(), first -> closeness(measured.floating()))
+                .count(measured.figures());
     }
 
     /** Closeness by output name, in the order of the first batch. */

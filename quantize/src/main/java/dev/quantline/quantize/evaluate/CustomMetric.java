@@ -59,7 +59,7 @@ final class CustomMetric implements Metric {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var given = new LinkedHashMap<String, Tensor>();
         own.inputs().forEach(input -> given.put(input.getName(), checked(input, value(input.getName(), fed, outputs))));
         var figures = figures(given);
@@ -69,14 +69,22 @@ final class CustomMetric implements Metric {
                             + " samples, but must return one figure per sample, [samples]",
                     null);
         }
-        for (int i = 0; i < fed.size(); i++) {
-            double figure = figures.get(i);
-            if (!Double.isFinite(figure)) {
-                throw wrong("its figure for sample " + (fed.first() + i) + " is " + figure, null);
+        var measured = new double[fed.size()];
+        for (int i = 0; i < measured.length; i++) {
+            measured[i] = figures.get(i);
+            if (!Double.isFinite(measured[i])) {
+                throw wrong("its figure for sample " + (fed.first() + i) + " is " + measured[i], null);
             }
-            sum += figure;
         }
-        samples += fed.size();
+        return measured;
+    }
+
+    @Override
+    public void count(double[] figures) {
+        for (double each : figures) {
+            sum += each;
+        }
+        samples += figures.length;
     }
 
     private Tensor figures(Map<String, Tensor> given) {
@@ -106,7 +114,7 @@ final class CustomMetric implements Metric {
                                 null);
                     }
                     var rows = arrays.computeIfAbsent(name, data::targets);
-                    return rows.trimmed(rows.next(fed.size()), fed);
+                    return rows.trimmed(rows.of(fed), fed);
                 });
     }
 

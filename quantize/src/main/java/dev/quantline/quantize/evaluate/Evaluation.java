@@ -1,17 +1,14 @@
 package dev.quantline.quantize.evaluate;
 
-import dev.quantline.onnx.Tensor;
-import dev.quantline.onnx.runtime.BatchAxis;
+import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 
 /**
  * The comparison of two models on one data set in one pass.
@@ -59,63 +56,40 @@ public record Evaluation(
             int batch,
             Progress progress)
             throws IOException {
-        try (var first = Metric.of(measure, samples.dataset()).orElse(null);
-                var second = Metric.of(measure, samples.dataset()).orElse(null)) {
-            return run(
-                    baseline,
-                    changed,
-                    samples,
-                    count,
-                    measure,
-                    batch,
-                    Optional.ofNullable(first),
-                    Optional.ofNullable(second),
-                    progress);
+        var all = EvaluationPart.run(
+                baseline, changed, samples, new EvaluationPart.Range(0, count), measure, batch, () -> false, progress);
+        return of(List.of(all), measure, samples.dataset());
+    }
+
+    /**
+     * Puts together what was measured part by part. The same bits as from one part of all samples.
+     *
+     * @param parts of consecutive samples, in their order
+     */
+    public static Evaluation of(List<EvaluationPart> parts, Measure measure, Dataset data) throws IOException {
+        var comparison = new Comparison();
+        var batches = parts.stream().flatMap(part -> part.batches().stream()).toList();
+        batches.forEach(batch -> batch.outputs().forEach(comparison::count));
+        var judged = batches.isEmpty() ? List.<String>of() : batches.getLast().judged();
+        try (var first = Metric.of(measure, data).orElse(null);
+                var second = Metric.of(measure, data).orElse(null)) {
+            return new Evaluation(
+                    measure.metric(),
+                    value(first, batches.stream().map(EvaluationPart.Batch::baseline)),
+                    value(second, batches.stream().map(EvaluationPart.Batch::changed)),
+                    first == null || first.largerIsBetter(),
+                    judged,
+                    comparison.worst(judged),
+                    comparison.outputs());
         }
     }
 
-    private static Evaluation run(
-            Session baseline,
-            Session changed,
-            Samples samples,
-            int count,
-            Measure measure,
-            int batch,
-            Optional<Metric> first,
-            Optional<Metric> second,
-            Progress progress) {
-        var comparison = new Comparison();
-        var axes = samples.axes(baseline);
-        var judged = new AtomicReference<>(List.<String>of());
-        samples.forEachBatch(0, count, first.isPresent() ? batch : samples.unpadded(batch), fed -> {
-            var before = samplesFirst(baseline.run(fed.arrays()), axes);
-            var after = samplesFirst(changed.run(fed.arrays()), axes);
-            first.ifPresent(value -> value.add(fed, before));
-            second.ifPresent(value -> value.add(fed, after));
-            comparison.add(fed, before, after, first);
-            first.ifPresent(value -> judged.set(value.outputs(before)));
-            progress.report(
-                    (double) (fed.first() + fed.size()) / count, "evaluating sample " + (fed.first() + fed.size()));
-        });
-        return new Evaluation(
-                measure.metric(),
-                value(first),
-                value(second),
-                first.map(Metric::largerIsBetter).orElse(true),
-                judged.get(),
-                comparison.worst(judged.get()),
-                comparison.outputs());
-    }
-
-    private static Map<String, Tensor> samplesFirst(Map<String, Tensor> outputs, Map<String, BatchAxis> axes) {
-        var turned = new LinkedHashMap<String, Tensor>();
-        outputs.forEach((name, tensor) ->
-                turned.put(name, axes.getOrDefault(name, BatchAxis.FIRST).toFront(tensor)));
-        return turned;
-    }
-
-    private static OptionalDouble value(Optional<Metric> metric) {
-        return metric.isPresent() ? OptionalDouble.of(metric.get().value()) : OptionalDouble.empty();
+    private static OptionalDouble value(Metric metric, Stream<double[]> measured) {
+        if (metric == null) {
+            return OptionalDouble.empty();
+        }
+        measured.forEach(metric::count);
+        return OptionalDouble.of(metric.value());
     }
 
     /** How much worse the second model is, in units of the metric (positive: worse); 0 without a metric. */

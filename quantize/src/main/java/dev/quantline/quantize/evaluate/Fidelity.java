@@ -10,18 +10,29 @@ public final class Fidelity implements Closeness {
     private double signal;
     private double noise;
 
+    /** The number of rows, their cosines, the power of the reference and that of the difference. */
     @Override
-    public void add(Tensor reference, Tensor other) {
+    public double[] measure(Tensor reference, Tensor other) {
+        var sums = new double[4];
         if (reference.dim(0) != other.dim(0)) {
-            add(reference.toFloats(), other.toFloats());
-            return;
+            add(reference.toFloats(), other.toFloats(), sums);
+            return sums;
         }
         for (int i = 0; i < reference.dim(0); i++) {
-            add(reference.rows(i, i + 1).toFloats(), other.rows(i, i + 1).toFloats());
+            add(reference.rows(i, i + 1).toFloats(), other.rows(i, i + 1).toFloats(), sums);
         }
+        return sums;
     }
 
-    private void add(float[] one, float[] two) {
+    @Override
+    public void count(double[] measured) {
+        rows += (long) measured[0];
+        cosines += measured[1];
+        signal += measured[2];
+        noise += measured[3];
+    }
+
+    private static void add(float[] one, float[] two, double[] sums) {
         var a = Arrays.copyOf(one, Math.max(one.length, two.length));
         var b = Arrays.copyOf(two, a.length);
         for (int j = 0; j < a.length; j++) {
@@ -29,11 +40,11 @@ public final class Fidelity implements Closeness {
                 a[j] = 0;
                 b[j] = 0;
             }
-            signal += (double) a[j] * a[j];
-            noise += ((double) a[j] - b[j]) * ((double) a[j] - b[j]);
+            sums[2] += (double) a[j] * a[j];
+            sums[3] += ((double) a[j] - b[j]) * ((double) a[j] - b[j]);
         }
-        cosines += cosine(a, b);
-        rows++;
+        sums[1] += cosine(a, b);
+        sums[0]++;
     }
 
     /** Mean cosine similarity of corresponding rows; 1 if there are none. */

@@ -5,10 +5,12 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Targets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.DoubleStream;
 
 /**
  * {@link AveragePrecision} of a detector's boxes. The true boxes are {@code [samples, boxes, 5]}: class, x1, y1, x2, y2 in the unit of
@@ -24,7 +26,6 @@ final class MeanAveragePrecision implements Metric {
     private final Optional<String> named;
     private final Targets targets;
     private DetectorOutputs layout;
-    private boolean anyRight;
 
     /**
      * @param sigmoid whether classes of queries have independent probabilities
@@ -39,30 +40,42 @@ final class MeanAveragePrecision implements Metric {
 
     @Override
     public List<String> outputs(Map<String, Tensor> outputs) {
-        // Determined once, because outputs of varying size may look ambiguous in another batch.
         layout = layout == null ? DetectorLayout.of(outputs, named, sigmoid) : layout;
         return layout.names();
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var names = outputs(outputs);
-        var wanted = targets.next(fed.size());
+        var wanted = targets.of(fed);
         if (wanted.rank() != 3 || wanted.dim(2) != COLUMNS) {
             throw new BadInput(
                     "metric map needs targets [samples, boxes, 5] with class, x1, y1, x2, y2 in each row, but targets are "
                             + wanted);
         }
+        var measured = DoubleStream.builder();
         for (int i = 0; i < fed.size(); i++) {
             var picture = new HashMap<String, Tensor>();
             for (String name : names) {
                 picture.put(name, ofSample(i, fed.size(), name, outputs.get(name)));
             }
-            var right = right(wanted.rows(i, i + 1), fed.first() + i);
-            anyRight |= !right.isEmpty();
-            precision.add(
-                    layout.found(picture).stream().filter(Detection::isFound).toList(), right);
+            var found =
+                    layout.found(picture).stream().filter(Detection::isFound).toList();
+            Arrays.stream(precision.measure(found, right(wanted.rows(i, i + 1), fed.first() + i)))
+                    .forEach(measured::add);
         }
+        return measured.build().toArray();
+    }
+
+    @Override
+    public void count(double[] measured) {
+        precision.count(measured);
+    }
+
+    /** Outputs of varying size may look ambiguous in another batch. */
+    @Override
+    public boolean isLedByFirst() {
+        return true;
     }
 
     private static Tensor ofSample(int sample, int samples, String name, Tensor output) {
@@ -106,10 +119,11 @@ final class MeanAveragePrecision implements Metric {
 
     @Override
     public double value() {
-        if (!anyRight) {
+        double mean = precision.value();
+        if (Double.isNaN(mean)) {
             throw new BadInput("metric map: the targets contain no boxes");
         }
-        return precision.value();
+        return mean;
     }
 
     @Override

@@ -30,16 +30,30 @@ public interface Metric extends AutoCloseable {
             "fidelity");
 
     /**
-     * Adds one batch.
+     * What one batch contributes: as many numbers as the metric likes, which mean something to it alone. Batches are measured in the
+     * order of the data, but any of them can be the first.
      *
      * @param fed     the inputs of the model
      * @param outputs its outputs by name, in the model's order
      * @throws BadInput if the outputs do not have the shape that the metric needs
      */
-    void add(Dataset.Batch fed, Map<String, Tensor> outputs);
+    double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs);
+
+    /** Adds what was measured of one batch, here or elsewhere: in the order of the data, for sums of the same bits. */
+    void count(double[] measured);
+
+    /** Measures one batch, and adds it. */
+    default void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        count(measure(fed, outputs));
+    }
 
     /** The figure over everything added. */
     double value();
+
+    /** Whether the outputs of the first batch of the data determine how those of all others are read. */
+    default boolean isLedByFirst() {
+        return false;
+    }
 
     /** Whether larger is better. */
     default boolean largerIsBetter() {

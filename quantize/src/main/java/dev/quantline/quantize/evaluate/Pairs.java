@@ -5,9 +5,12 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Samples;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.DoubleStream;
+import java.util.stream.IntStream;
 import org.apache.commons.math3.stat.correlation.SpearmansCorrelation;
 
 /**
@@ -26,7 +29,10 @@ final class Pairs implements OneOutput {
     private final Pooling pooling;
     private final Optional<String> named;
     private final float[] scores;
-    private final List<float[]> embeddings = new ArrayList<>();
+    private final List<Double> cosines = new ArrayList<>();
+    private long sentences;
+    /** The embedding of a row 2i, until row 2i + 1 comes. */
+    private float[] left;
 
     /** @param named the output; the first float output if empty */
     Pairs(Pooling pooling, Optional<String> named, float[] scores) {
@@ -36,11 +42,26 @@ final class Pairs implements OneOutput {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var pooled = looksAt(fed, outputs.get(output(outputs)));
+        var measured = DoubleStream.builder().add(fed.size());
         for (int i = 0; i < fed.size(); i++) {
-            embeddings.add(pooled.rows(i, i + 1).toFloats());
+            var embedding = pooled.rows(i, i + 1).toFloats();
+            if (left == null) {
+                left = embedding;
+            } else {
+                measured.add(Fidelity.cosine(left, embedding));
+                left = null;
+            }
         }
+        return measured.build().toArray();
+    }
+
+    /** @param measured the number of sentences, then the cosine of each pair that ended among them */
+    @Override
+    public void count(double[] measured) {
+        sentences += (long) measured[0];
+        Arrays.stream(measured).skip(1).forEach(cosines::add);
     }
 
     @Override
@@ -106,17 +127,13 @@ final class Pairs implements OneOutput {
 
     @Override
     public double value() {
-        int pairs = embeddings.size() / 2;
+        int pairs = cosines.size();
         if (pairs < 2 || pairs > scores.length) {
-            throw new BadInput("metric pairs: " + embeddings.size() + " rows make " + pairs + " pairs, but there are "
+            throw new BadInput("metric pairs: " + sentences + " rows make " + pairs + " pairs, but there are "
                     + scores.length + " scores");
         }
-        var cosines = new double[pairs];
-        var wanted = new double[pairs];
-        for (int i = 0; i < pairs; i++) {
-            cosines[i] = Fidelity.cosine(embeddings.get(2 * i), embeddings.get(2 * i + 1));
-            wanted[i] = scores[i];
-        }
-        return new SpearmansCorrelation().correlation(cosines, wanted);
+        var found = cosines.stream().mapToDouble(Double::doubleValue).toArray();
+        var wanted = IntStream.range(0, pairs).mapToDouble(i -> scores[i]).toArray();
+        return new SpearmansCorrelation().correlation(found, wanted);
     }
 }

@@ -29,8 +29,8 @@ final class PeakSignalToNoise implements OneOutput {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
-        var wanted = targets.next(fed.size());
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
+        var wanted = targets.of(fed);
         var output = outputs.get(output(outputs));
         if (output.size() != wanted.size()) {
             throw new BadInput("metric psnr needs targets of the size of output '" + output(outputs) + "', which is "
@@ -38,15 +38,24 @@ final class PeakSignalToNoise implements OneOutput {
         }
         double unit = wanted.type() == DataType.UINT8 ? WHITE : 1;
         int each = output.size() / fed.size();
+        var decibels = new double[fed.size()];
         for (int i = 0; i < fed.size(); i++) {
             double error = 0;
             for (int k = i * each; k < (i + 1) * each; k++) {
                 double difference = output.get(k) - wanted.get(k) / unit;
                 error += difference * difference;
             }
-            sum += error == 0 ? MOST : Math.min(MOST, -10 * Math.log10(error / each));
-            samples++;
+            decibels[i] = error == 0 ? MOST : Math.min(MOST, -10 * Math.log10(error / each));
         }
+        return decibels;
+    }
+
+    @Override
+    public void count(double[] decibels) {
+        for (double each : decibels) {
+            sum += each;
+        }
+        samples += decibels.length;
     }
 
     @Override

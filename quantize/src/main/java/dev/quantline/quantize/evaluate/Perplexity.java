@@ -27,7 +27,7 @@ final class Perplexity implements OneOutput {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var ids = fed.arrays().get("input_ids");
         var logits = outputs.get(output(outputs));
         if (ids == null || logits.rank() != 3 || ids.size() != (long) logits.dim(0) * logits.dim(1)) {
@@ -39,6 +39,8 @@ final class Perplexity implements OneOutput {
         int vocabulary = logits.dim(2);
         var mask = fed.arrays().get(Samples.MASK);
         var values = logits.floats();
+        double likelihood = 0;
+        long predicted = 0;
         for (int i = 0; i < fed.size(); i++) {
             for (int t = 0; t + 1 < tokens; t++) {
                 int asked = i * tokens + t + 1;
@@ -49,10 +51,17 @@ final class Perplexity implements OneOutput {
                     throw new BadInput("input_ids: sample " + (fed.first() + i) + " has token " + (long) ids.get(asked)
                             + ", but the model knows " + vocabulary);
                 }
-                loss -= LogSoftmax.of(values, (asked - 1) * vocabulary, vocabulary)[(int) ids.get(asked)];
-                tokensSeen++;
+                likelihood += LogSoftmax.of(values, (asked - 1) * vocabulary, vocabulary)[(int) ids.get(asked)];
+                predicted++;
             }
         }
+        return new double[] {-likelihood, predicted};
+    }
+
+    @Override
+    public void count(double[] measured) {
+        loss += measured[0];
+        tokensSeen += (long) measured[1];
     }
 
     @Override

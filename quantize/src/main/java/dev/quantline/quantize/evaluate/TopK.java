@@ -22,7 +22,7 @@ final class TopK implements OneOutput {
     }
 
     @Override
-    public void add(Dataset.Batch fed, Map<String, Tensor> outputs) {
+    public double[] measure(Dataset.Batch fed, Map<String, Tensor> outputs) {
         var output = outputs.get(output(outputs));
         var logits = Metric.rows(fed, output);
         if (logits.dim(0) != fed.size()) {
@@ -31,6 +31,7 @@ final class TopK implements OneOutput {
         }
         int classes = logits.dim(1);
         var values = logits.toFloats();
+        int found = 0;
         for (int i = 0; i < fed.size(); i++) {
             int label = (int) labels[fed.first() + i];
             if (label < 0 || label >= classes) {
@@ -44,9 +45,15 @@ final class TopK implements OneOutput {
                 // Phrased by which scores are worse, so that NaN is never right.
                 better += score > other || score == other && c >= label ? 0 : 1;
             }
-            right += better < k ? 1 : 0;
-            seen++;
+            found += better < k ? 1 : 0;
         }
+        return new double[] {found, fed.size()};
+    }
+
+    @Override
+    public void count(double[] measured) {
+        right += (int) measured[0];
+        seen += (int) measured[1];
     }
 
     @Override

@@ -15,6 +15,7 @@ import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.EvaluationPart;
 import dev.quantline.quantize.evaluate.Latency;
 import dev.quantline.quantize.evaluate.Measure;
 import dev.quantline.quantize.plan.CalibrationTable;
@@ -31,9 +32,12 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.TreeMap;
+import java.util.function.BooleanSupplier;
 
 /** The export stage: writes a plan to a file and evaluates the file as its user would run it. */
 public final class Exporter {
+    /** The name of the file that is written. */
+    public static final String MODEL = "model.onnx";
     /** Latencies differ by up to this factor from one measurement to the next. */
     private static final double SLOWER = 1.1;
 
@@ -114,35 +118,84 @@ public final class Exporter {
     }
 
     /**
-     * Writes {@code model.onnx} into a folder, checks it, loads it at ONNX Runtime's highest optimization level and runs it.
-     * The report is returned, not written, because the caller knows the times of the stages.
+     * Writes a file and evaluates it. The report is returned, not written, because the caller knows the times of the stages.
      *
-     * @throws BadInput if the checker or ONNX Runtime rejects the result, the result does not compute what the plan does, or
-     *     the evaluation data does not fit
+     * @throws BadInput as {@link #write}, and if the evaluation data does not fit
      */
     public static Report export(Job job, Path folder, Progress progress) throws IOException {
-        var file = folder.resolve("model.onnx");
+        var written = write(job, folder);
+        var all = new EvaluationPart.Range(0, job.evaluation().size());
+        var file = folder.resolve(MODEL);
+        return judged(job, file, written, List.of(evaluate(job, file, written, all, () -> false, progress)));
+    }
+
+    /**
+     * Writes {@code model.onnx} into a folder, which is created if need be, checks it, loads it at ONNX Runtime's highest optimization
+     * level and runs it.
+     *
+     * @return the report without what {@link #judged} adds
+     * @throws BadInput if the checker or ONNX Runtime rejects the result, or the result does not compute what the plan does
+     */
+    public static Report write(Job job, Path folder) throws IOException {
+        var file = Files.createDirectories(folder).resolve(MODEL);
         var simulated = job.plan().applyTo(job.model());
         var saturation = Saturation.of(job.model(), simulated, job.plan(), job.table(), job.target());
         var notes = Notes.of(ModelFile.read(job.original()), job.model());
         var usage = Usage.of(write(job, simulated, file, notes), job.evaluation());
         var kernels = Kernels.of(file, job.provider());
         var latency = latency(job, file);
-        boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
         var compared = ComparedOutputs.of(ModelFile.read(job.original())).in(simulated);
         try (var before = compared.open(job.original(), job.provider(), Session.Optimization.ALL);
-                var after = compared.open(
-                        file, job.provider(), exactly ? Session.Optimization.EXACT : Session.Optimization.ALL)) {
+                var after = compared.open(file, job.provider(), optimization(saturation))) {
             var verified = Verification.of(after, before, compared.beside(simulated), job.evaluation(), job.provider());
-            var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), progress);
-            return report(
-                    job,
-                    file,
-                    latency,
-                    result,
-                    JudgedOutput.of(result, compared),
-                    new Checked(notes, kernels, verified, saturation, machine(exactly), usage));
+            var machine = machine(optimization(saturation) == Session.Optimization.EXACT);
+            return report(job, file, latency, new Checked(notes, kernels, verified, saturation, machine, usage));
         }
+    }
+
+    /** Integer kernels that saturate on this processor are not what a file is judged by. */
+    private static Session.Optimization optimization(Saturation saturation) {
+        boolean exactly = !saturation.saturating().isEmpty() && Processor.saturates();
+        return exactly ? Session.Optimization.EXACT : Session.Optimization.ALL;
+    }
+
+    /**
+     * Compares a written file with the original on some samples.
+     *
+     * @param written what {@link #write} reported of it
+     * @param stop    asked after each batch
+     */
+    public static EvaluationPart evaluate(
+            Job job, Path file, Report written, EvaluationPart.Range range, BooleanSupplier stop, Progress progress)
+            throws IOException {
+        var compared = ComparedOutputs.of(ModelFile.read(job.original())).in(ModelFile.read(file));
+        try (var before = compared.open(job.original(), job.provider(), Session.Optimization.ALL);
+                var after = compared.open(file, job.provider(), optimization(written.saturation()))) {
+            return EvaluationPart.run(
+                    before, after, job.evaluation(), range, job.measure(), job.batch(), stop, progress);
+        }
+    }
+
+    /**
+     * The complete report: with the metric, the closeness of the outputs, and the verdict.
+     *
+     * @param written what {@link #write} reported
+     * @param parts   what {@link #evaluate} gave for all samples
+     */
+    public static Report judged(Job job, Path file, Report written, List<EvaluationPart> parts) throws IOException {
+        var compared = ComparedOutputs.of(ModelFile.read(job.original())).in(ModelFile.read(file));
+        var result = Evaluation.of(parts, job.measure(), job.evaluation().dataset());
+        var outputs = JudgedOutput.of(result, compared);
+        var fidelity = new Report.Closeness(
+                result.fidelity().cosine(), result.fidelity().sqnrDb());
+        return written.withEvaluation(
+                Verdict.of(result, outputs, job.goal(), advice(written)),
+                new Report.Value(result.metric(), result.baseline().orElse(1)),
+                new Report.Value(result.metric(), result.changed().orElse(fidelity.cosine())),
+                fidelity,
+                outputs,
+                new Report.Judged(
+                        result.metric(), judged(result), job.evaluation().size()));
     }
 
     private static double[] latency(Job job, Path file) {
@@ -235,14 +288,7 @@ public final class Exporter {
                 job.target().label()));
     }
 
-    private static Report report(
-            Job job, Path file, double[] latency, Evaluation result, List<JudgedOutput> outputs, Checked checked)
-            throws IOException {
-        var fidelity = new Report.Closeness(
-                result.fidelity().cosine(), result.fidelity().sqnrDb());
-        var before = new Report.Value(result.metric(), result.baseline().orElse(1));
-        var after = new Report.Value(result.metric(), result.changed().orElse(fidelity.cosine()));
-        var verdict = Verdict.of(result, outputs, job.goal(), advice(job));
+    private static Report report(Job job, Path file, double[] latency, Checked checked) throws IOException {
         var layers = Layers.of(
                 job.model(),
                 job.plan(),
@@ -250,19 +296,19 @@ public final class Exporter {
                 job.allocated().map(Allocated::losses).orElse(Map.of()));
         return new Report(
                 job.job(),
-                verdict.missed() ? "goal-missed" : "done",
-                verdict.message(),
+                null,
+                null,
                 job.recipe(),
-                new Report.Original(bytes(job.original()), before, latency[0]),
+                new Report.Original(bytes(job.original()), null, latency[0]),
                 null,
                 new Report.Quantized(
                         bytes(file),
-                        after,
+                        null,
                         latency[1],
                         Layers.weightBits(job.model(), job.plan()),
                         Layers.activationBits(job.plan())),
-                fidelity,
-                outputs,
+                null,
+                List.of(),
                 job.evaluation().batchSize(1),
                 layers,
                 job.tuning(),
@@ -275,8 +321,7 @@ public final class Exporter {
                 job.provenance(),
                 checked.saturation(),
                 checked.machine(),
-                new Report.Judged(
-                        result.metric(), judged(result), job.evaluation().size()),
+                null,
                 checked.usage(),
                 null);
     }
@@ -313,9 +358,8 @@ public final class Exporter {
         return notes;
     }
 
-    private static String advice(Job job) {
-        return job.allocated()
-                .map(Allocated::summary)
+    private static String advice(Report written) {
+        return Optional.ofNullable(written.allocation())
                 .map(Report.Allocation::budget)
                 .map(size -> " within %s of the float model's size: a larger allocate.size may keep the goal"
                         .formatted(size))

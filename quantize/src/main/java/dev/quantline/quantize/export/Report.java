@@ -208,6 +208,41 @@ public record Report(
     /** What the result depends on. */
     public record Provenance(String modelSha256, String dataSha256, String settingsSha256, String version, long seed) {}
 
+    /** The same report with what evaluation showed. */
+    Report withEvaluation(
+            Verdict verdict, Value before, Value after, Closeness closest, List<JudgedOutput> closeness, Judged basis) {
+        return new Report(
+                job,
+                verdict.missed() ? "goal-missed" : "done",
+                verdict.message(),
+                recipe,
+                new Original(original.bytes(), before, original.latencyMs()),
+                fineTuned,
+                new Quantized(
+                        quantized.bytes(),
+                        after,
+                        quantized.latencyMs(),
+                        quantized.averageWeightBits(),
+                        quantized.averageActivationBits()),
+                closest,
+                closeness,
+                latencySamples,
+                layers,
+                tuning,
+                stages,
+                notes,
+                kernels,
+                simulation,
+                allocation,
+                pareto,
+                provenance,
+                saturation,
+                processor,
+                basis,
+                usage,
+                asked);
+    }
+
     /** The same report with the times of the stages. */
     public Report withStages(Map<String, Stage> times) {
         return with(fineTuned, times, notes, asked);

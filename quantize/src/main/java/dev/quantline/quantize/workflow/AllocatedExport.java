@@ -25,8 +25,6 @@ import dev.quantline.quantize.settings.Judge;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Width;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -36,7 +34,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Chooses widths from measured sensitivities and exports the model: the best plan within a budget, or the smallest plan
+ * Chooses widths from measured sensitivities: the best plan within a budget, or the smallest plan
  * within it that keeps a goal.
  *
  * @param job         for {@link Exporter}; its model and plan are those of the base width
@@ -59,11 +57,13 @@ public record AllocatedExport(
     }
 
     /**
-     * Solves, measures and exports into a folder, which is created only when there is something to write.
+     * Solves and measures.
+     *
+     * @return the job with the chosen plan, for {@link Exporter}
      *
      * @throws dev.quantline.onnx.BadInput if the budget cannot be kept; the message names the smallest feasible one
      */
-    public Exported run(Path folder, Progress progress) throws IOException {
+    public Exporter.Job solve(Progress progress) throws IOException {
         long floatBytes = Exporter.bytes(job.original());
         var table = Choice.withStructure(sensitivities.table(), candidates, models, this::size);
         var asked = budget(table, floatBytes);
@@ -72,32 +72,28 @@ public record AllocatedExport(
         var choice = Choice.of(table, candidates, models, budget, this::size);
         progress.report(0, "solving for other sizes");
         var front = Pareto.front(table, budget);
-        var kept = job.goal().isPresent() ? smallest(front, choice, progress.part(0, 0.4)) : Optional.<Choice>empty();
-        progress.report(0.4, "measuring plans as a whole");
+        var kept = job.goal().isPresent() ? smallest(front, choice, progress.part(0, 0.7)) : Optional.<Choice>empty();
+        progress.report(0.7, "measuring plans as a whole");
         var measured = measured(kept.orElse(choice), front);
         choice = kept.orElse(best(choice, measured));
         var allocated = allocated(choice, measured, front, floatBytes, outOfReach);
-        var report = Exporter.export(
-                new Exporter.Job(
-                        job.job(),
-                        job.recipe(),
-                        job.original(),
-                        choice.model(),
-                        choice.plan(),
-                        job.table(),
-                        job.target(),
-                        Optional.of(allocated),
-                        job.evaluation(),
-                        job.measure(),
-                        job.goal(),
-                        job.tuning(),
-                        job.provenance(),
-                        job.products(),
-                        job.batch(),
-                        job.provider()),
-                Files.createDirectories(folder),
-                progress.part(0.6, 1));
-        return new Exported(report, choice.plan());
+        return new Exporter.Job(
+                job.job(),
+                job.recipe(),
+                job.original(),
+                choice.model(),
+                choice.plan(),
+                job.table(),
+                job.target(),
+                Optional.of(allocated),
+                job.evaluation(),
+                job.measure(),
+                job.goal(),
+                job.tuning(),
+                job.provenance(),
+                job.products(),
+                job.batch(),
+                job.provider());
     }
 
     private long size(Graph model, QuantizationPlan plan) {

@@ -10,6 +10,7 @@ import dev.quantline.quantize.allocate.Table;
 import dev.quantline.quantize.evaluate.ComparedOutputs;
 import dev.quantline.quantize.evaluate.CustomMetricGraph;
 import dev.quantline.quantize.evaluate.Evaluation;
+import dev.quantline.quantize.evaluate.EvaluationPart;
 import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Report;
 import dev.quantline.quantize.export.ReportPlots;
@@ -22,6 +23,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 
 /**
  * Writes the quantized model and compares it with the original. If widths are allocated, the sensitivities of the layers are
@@ -51,30 +53,122 @@ public record ExportStep(
 
     /** Exports a tuned plan, with {@code model.onnx} in a folder. */
     public Exported run(List<Path> evaluation, Path folder, Progress progress) throws IOException {
-        try (var samples = settings.data().open(evaluation, tuned.model())) {
-            var job = job(samples);
-            return finished(new Exported(Exporter.export(job, folder, progress), tuned.plan()), job);
-        }
+        return judged(write(evaluation, folder), evaluation, folder, progress);
     }
 
     /** Chooses widths from sensitivities and exports, with {@code model.onnx} in a folder. */
     public Exported allocated(
             Sensitivities sensitivities, List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
             throws IOException {
+        var written = writeAllocated(sensitivities, evaluation, calibration, folder, progress.part(0, 0.6));
+        return judged(written, evaluation, folder, progress.part(0.6, 1));
+    }
+
+    private Exported judged(Exported written, List<Path> evaluation, Path folder, Progress progress)
+            throws IOException {
+        var file = folder.resolve(Exporter.MODEL);
+        var all = ranges(evaluation, Integer.MAX_VALUE).getFirst();
+        var parts = List.of(evaluate(written.report(), file, evaluation, all, () -> false, progress));
+        var fineTuned = tuned.isFineTuned()
+                ? List.of(evaluateFineTuned(evaluation, all, () -> false, Progress.none()))
+                : List.<EvaluationPart>of();
+        return new Exported(report(written.report(), file, evaluation, parts, fineTuned), written.plan());
+    }
+
+    /**
+     * Writes {@code model.onnx} of a tuned plan into a folder, and checks it.
+     *
+     * @return the report without what evaluation shows
+     */
+    public Exported write(List<Path> evaluation, Path folder) throws IOException {
+        try (var samples = settings.data().open(evaluation, tuned.model())) {
+            return new Exported(Exporter.write(job(samples), folder), tuned.plan());
+        }
+    }
+
+    /** Chooses widths from sensitivities first. */
+    public Exported writeAllocated(
+            Sensitivities sensitivities, List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
+            throws IOException {
         var recipe = settings.recipe();
         try (var samples = settings.data().open(evaluation, tuned.model());
                 var calibrated = settings.data().open(calibration, tuned.model())) {
-            var job = job(samples);
-            return finished(
-                    new AllocatedExport(
-                                    job,
-                                    recipe.allocate().orElseThrow(),
-                                    tuned.candidates(recipe),
-                                    tuned.models(recipe),
-                                    sensitivities,
-                                    calibrated)
-                            .run(folder, progress),
-                    job);
+            var job = new AllocatedExport(
+                            job(samples),
+                            recipe.allocate().orElseThrow(),
+                            tuned.candidates(recipe),
+                            tuned.models(recipe),
+                            sensitivities,
+                            calibrated)
+                    .solve(progress);
+            return new Exported(Exporter.write(job, folder), job.plan());
+        }
+    }
+
+    /** The parts of the evaluation data that machines may share. @param worth samples in a part, at least */
+    public List<EvaluationPart.Range> ranges(List<Path> evaluation, int worth) throws IOException {
+        try (var samples = settings.data().open(evaluation, tuned.model())) {
+            return EvaluationPart.Range.of(samples, resources.batch(), worth);
+        }
+    }
+
+    /**
+     * Compares a written file with the original on some of the samples.
+     *
+     * @param written what was reported when it was written
+     * @param stop    asked after each batch
+     */
+    public EvaluationPart evaluate(
+            Report written,
+            Path file,
+            List<Path> evaluation,
+            EvaluationPart.Range range,
+            BooleanSupplier stop,
+            Progress progress)
+            throws IOException {
+        try (var samples = settings.data().open(evaluation, tuned.model())) {
+            return Exporter.evaluate(job(samples), file, written, range, stop, progress);
+        }
+    }
+
+    /** Compares the float model that fine-tuning left with the original: half the truth about a fine-tuned model. */
+    public EvaluationPart evaluateFineTuned(
+            List<Path> evaluation, EvaluationPart.Range range, BooleanSupplier stop, Progress progress)
+            throws IOException {
+        var graph = tuned.calibrated().orElseThrow();
+        var compared = ComparedOutputs.of(ModelFile.read(original)).in(graph);
+        var provider = resources.provider();
+        try (var samples = settings.data().open(evaluation, tuned.model());
+                var before = compared.open(original, provider, Session.Optimization.ALL);
+                var after = Session.open(compared.beside(graph), provider, Session.Optimization.ALL)) {
+            return EvaluationPart.run(
+                    before, after, samples, range, settings.measure(), resources.batch(), stop, progress);
+        }
+    }
+
+    /**
+     * The complete report, which also says what of the data has no effect.
+     *
+     * @param written   what was reported when the file was written
+     * @param parts     of {@link #evaluate}, for all samples in their order
+     * @param fineTuned the same of {@link #evaluateFineTuned}; empty if nothing was fine-tuned
+     */
+    public Report report(
+            Report written,
+            Path file,
+            List<Path> evaluation,
+            List<EvaluationPart> parts,
+            List<EvaluationPart> fineTuned)
+            throws IOException {
+        try (var samples = settings.data().open(evaluation, tuned.model())) {
+            var read = settings.measure().own().map(CustomMetricGraph::reads).orElse(Set.of());
+            var report = Exporter.judged(job(samples), file, written, parts).withNotes(samples.unused(read));
+            if (fineTuned.isEmpty()) {
+                return report;
+            }
+            var result = Evaluation.of(fineTuned, settings.measure(), samples.dataset());
+            return report.withFineTuned(
+                    result.changed().orElse(result.fidelity().cosine()));
         }
     }
 
@@ -152,22 +246,5 @@ public record ExportStep(
     /** The charts of the report's page. */
     public ReportPlots plots() {
         return ReportPlots.of(tuned.table(), tuned.plan());
-    }
-
-    /** Adds to the report which data has no effect, and the effect of fine-tuning alone, which is half the truth about the model. */
-    private Exported finished(Exported exported, Exporter.Job job) throws IOException {
-        var read = settings.measure().own().map(CustomMetricGraph::reads).orElse(Set.of());
-        var report = exported.report().withNotes(job.evaluation().unused(read));
-        return new Exported(tuned.isFineTuned() ? report.withFineTuned(fineTuned(job)) : report, exported.plan());
-    }
-
-    private double fineTuned(Exporter.Job job) throws IOException {
-        var graph = tuned.calibrated().orElseThrow();
-        var compared = ComparedOutputs.of(ModelFile.read(original)).in(graph);
-        try (var before = compared.open(original, job.provider(), Session.Optimization.ALL);
-                var after = Session.open(compared.beside(graph), job.provider(), Session.Optimization.ALL)) {
-            var result = Evaluation.run(before, after, job.evaluation(), job.measure(), job.batch(), Progress.none());
-            return result.changed().orElse(result.fidelity().cosine());
-        }
     }
 }

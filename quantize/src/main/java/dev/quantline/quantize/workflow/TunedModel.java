@@ -69,7 +69,7 @@ public record TunedModel(
     }
 
     /** Whether fine-tuning was kept, so that the model depends on it. */
-    boolean isFineTuned() {
+    public boolean isFineTuned() {
         return steps.stream().anyMatch(step -> step.method().equals(FineTunePhase.METHOD) && step.kept());
     }
 }

@@ -163,15 +163,15 @@ class AllocatedExportTest {
                     Products.STANDARD,
                     16,
                     Provider.cpu());
-            return new AllocatedExport(
+            var solved = new AllocatedExport(
                             job,
                             allocate,
                             candidates,
                             models,
                             new Sensitivities(judge.label(), HELD_OUT, table),
                             samples)
-                    .run(folder.resolve("out"), Progress.none())
-                    .report();
+                    .solve(Progress.none());
+            return Exporter.export(solved, folder.resolve("out"), Progress.none());
         }
     }
 

@@ -1,17 +1,20 @@
-package dev.quantline.tuner;
+package dev.quantline.pipeline.stage;
 
 import java.time.Duration;
 import java.util.function.BooleanSupplier;
 
 /**
- * Says when a time slice is over. The clock starts with the first question, when training starts: if collecting activations used up the
+ * Says when a time slice of an item is over. The clock starts with the first question, when the work starts: if preparing it used up the
  * slice, nothing would ever progress.
  */
-final class Slice implements BooleanSupplier {
+public final class TimeSlice implements BooleanSupplier {
+    /** Of an item by default: well within a minute with what comes before and after it. */
+    public static final Duration USUAL = Duration.ofSeconds(45);
+
     private final Duration length;
     private long started;
 
-    Slice(Duration length) {
+    public TimeSlice(Duration length) {
         this.length = length;
     }
 
