@@ -9,6 +9,7 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.settings.Order;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Rounding;
+import dev.quantline.quantize.settings.TuningMethod;
 import dev.quantline.quantize.tune.TuningPhase;
 import dev.quantline.quantize.tune.TuningRun;
 import dev.quantline.quantize.workflow.TuneStep.Slice;
@@ -113,7 +114,8 @@ public final class SharedTuning {
             if (tune.rounding() == Rounding.COMPENSATED) {
                 phases.add(parts(Kind.ROUND, run.pieces(), "rounding %s"));
             }
-            for (int sweep = 1; sweep <= TuningPhase.SWEEPS; sweep++) {
+            int sweeps = tune.layers() == TuningMethod.OFF ? 0 : TuningPhase.SWEEPS;
+            for (int sweep = 1; sweep <= sweeps; sweep++) {
                 phases.add(parts(Kind.TRAIN, run.pieces(), "%s, sweep " + sweep));
             }
             phases.add(List.of(new Part(Kind.JUDGE, "judging the whole", 0)));
