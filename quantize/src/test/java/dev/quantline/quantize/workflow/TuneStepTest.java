@@ -23,6 +23,8 @@ import dev.quantline.quantize.profile.Profiler;
 import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.RecipeReader;
+import dev.quantline.quantize.settings.TuningMethod;
+import dev.quantline.quantize.tune.TuningPhase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
