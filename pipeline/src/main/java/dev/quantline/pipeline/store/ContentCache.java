@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -74,12 +75,18 @@ final class ContentCache {
     boolean take(String hash, Path target) throws IOException {
         var cached = contents.resolve(hash);
         try {
-            Files.setLastModifiedTime(cached, FileTime.from(Instant.now()));
+            // Not the time of writing: that is also the time of other links, by which their owners see that nobody
+            // wrote to them.
+            times(cached).setTimes(null, FileTime.from(Instant.now()), null);
             linkOrCopy(cached, target);
             return true;
         } catch (NoSuchFileException e) {
             return false;
         }
+    }
+
+    private static BasicFileAttributeView times(Path file) {
+        return Files.getFileAttributeView(file, BasicFileAttributeView.class);
     }
 
     private static void linkOrCopy(Path from, Path to) throws IOException {
@@ -115,7 +122,10 @@ final class ContentCache {
                             return new Cached(
                                     file,
                                     Files.size(file),
-                                    Files.getLastModifiedTime(file).toInstant());
+                                    times(file)
+                                            .readAttributes()
+                                            .lastAccessTime()
+                                            .toInstant());
                         } catch (IOException deletedMeanwhile) {
                             return new Cached(file, 0, Instant.MAX);
                         }

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.nio.file.attribute.FileTime;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -183,9 +185,8 @@ class StoreTest {
         var cache = new ContentCache(folder.resolve("small"), 250);
         for (var name : List.of("one", "two", "three")) {
             cache.keep(file(name, 100, name.length()), name);
-            Files.setLastModifiedTime(
-                    folder.resolve("small/contents/" + name),
-                    java.nio.file.attribute.FileTime.fromMillis(name.equals("one") ? 2_000 : 1_000));
+            Files.getFileAttributeView(folder.resolve("small/contents/" + name), BasicFileAttributeView.class)
+                    .setTimes(null, FileTime.fromMillis(name.equals("one") ? 2_000 : 1_000), null);
         }
 
         assertTrue(cache.take("one", folder.resolve("taken")));
