@@ -5,7 +5,7 @@
 hook_says() {
     local text=$1
     shift
-    if release old -f "$HERE/keda.yaml" --set prepare.wait=0s,prepare.backoffLimit=0 "$@"; then return 1; fi
+    if release old -f "$HERE/keda.yaml" --set prepare.wait=30s,prepare.backoffLimit=0 "$@"; then return 1; fi
     k logs job/quantline-prepare | tee "$WORK/hook"
     grep -qF "$text" "$WORK/hook"
 }

@@ -10,6 +10,9 @@ gpu() {
     kubectl apply -f - <<<'{"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "runc"}'
     helm upgrade quantline "$CHART" -n $SPACE -f "$HERE/values.yaml" -f "$HERE/../examples/gpu.yaml" --set "$small,prepare.enabled=false" \
         --set "kafka.bootstrapServers=$BROKER,store.endpoint=$STORE,image.tag=old,stageDefaults.replicas=0,stages.tuner.replicas=1"
+    # KEDA, whose objects went with this, may take the pod away once more.
+    k wait --for=delete scaledobject/quantline-tuner --timeout=60s
+    k scale deployment/quantline-tuner --replicas=1
     within 60 waits "node affinity"
     kubectl label node "$NODE" nvidia.com/gpu.present=true
     within 60 waits "Insufficient nvidia.com/gpu"
