@@ -20,7 +20,6 @@ import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.workflow.CalibrateStep;
 import dev.quantline.quantize.workflow.DataSettings;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -170,7 +169,7 @@ final class CalibrateStage implements Stage {
 
     private static Outcome joined(StageContext context, CalibrateStep step) throws IOException {
         var tables = new ArrayList<CalibrationTable>();
-        for (var file : left(context, TABLE)) {
+        for (var file : context.left(TABLE)) {
             tables.add(CalibrationTable.read(file));
         }
         var moves = moves(context);
@@ -194,18 +193,10 @@ final class CalibrateStage implements Stage {
 
     private static ChannelMoves moves(StageContext context) throws IOException {
         var parts = new ArrayList<ChannelMoves>();
-        for (var file : left(context, MOVES)) {
+        for (var file : context.left(MOVES)) {
             parts.add(ChannelMoves.read(file));
         }
         return ChannelMoves.join(parts);
-    }
-
-    /** What earlier items left under a name. */
-    private static List<Path> left(StageContext context, String name) {
-        return context.finished().stream()
-                .map(finished -> finished.folder().resolve(name))
-                .filter(Files::exists)
-                .toList();
     }
 
     private static Outcome done(Calibrator.Result result, Map<String, Path> model, StageContext context)

@@ -94,8 +94,8 @@ record ExportItem(StageContext context, ExportStep step) {
 
     /** Compares the file that was written with the original on some samples, or goes on with it. */
     Outcome evaluated(EvaluationPart.Range range, BooleanSupplier stop) throws IOException {
-        var file = left(Exporter.MODEL).getFirst();
-        var written = Report.read(left(WRITTEN).getFirst());
+        var file = context.left(Exporter.MODEL).getFirst();
+        var written = Report.read(context.left(WRITTEN).getFirst());
         return evaluated(
                 EVALUATED,
                 range,
@@ -130,8 +130,8 @@ record ExportItem(StageContext context, ExportStep step) {
     /** The result: the file that was written, and its report with what all parts of the evaluation showed. */
     Outcome reported() throws IOException {
         var report = step.report(
-                Report.read(left(WRITTEN).getFirst()),
-                left(Exporter.MODEL).getFirst(),
+                Report.read(context.left(WRITTEN).getFirst()),
+                context.left(Exporter.MODEL).getFirst(),
                 context.files(ExportStage.EVALUATION),
                 parts(EVALUATED),
                 parts(FINE_TUNED));
@@ -147,23 +147,15 @@ record ExportItem(StageContext context, ExportStep step) {
 
     private List<EvaluationPart> parts(String name) throws IOException {
         var parts = new ArrayList<EvaluationPart>();
-        for (var file : left(name)) {
+        for (var file : context.left(name)) {
             parts.add(EvaluationPart.read(file));
         }
         return parts;
     }
 
-    /** What earlier items left under a name. */
-    private List<Path> left(String name) {
-        return context.finished().stream()
-                .map(finished -> finished.folder().resolve(name))
-                .filter(Files::exists)
-                .toList();
-    }
-
     private Sensitivities sensitivities() throws IOException {
         var measured = new ArrayList<Sensitivities>();
-        for (var file : left(SENSITIVITIES)) {
+        for (var file : context.left(SENSITIVITIES)) {
             measured.add(Sensitivities.read(file));
         }
         return Sensitivities.join(measured);

@@ -13,6 +13,7 @@ import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.workflow.Resources;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +71,14 @@ public record StageContext(
     private JsonNode profiled(String field) {
         var profile = earlier.manifests().get(StageName.PROFILE);
         return profile == null ? MissingNode.getInstance() : profile.summary().path(field);
+    }
+
+    /** What items of earlier phases left under a name, in item order. */
+    public List<Path> left(String name) {
+        return finished.stream()
+                .map(item -> item.folder().resolve(name))
+                .filter(Files::exists)
+                .toList();
     }
 
     /** The only file of an input. External data lies beside it. */
