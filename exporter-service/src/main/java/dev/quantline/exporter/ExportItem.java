@@ -51,10 +51,9 @@ record ExportItem(StageContext context, ExportStep step) {
 
     /** Everything after the sensitivities at once. */
     Outcome exported() throws IOException {
-        var progress = storingEarly();
         if (!ExportStage.isAllocated(context)) {
             return done(
-                    step.run(context.files(ExportStage.EVALUATION), context.work(), progress)
+                    step.run(context.files(ExportStage.EVALUATION), context.work(), storingEarly())
                             .report(),
                     Map.of());
         }

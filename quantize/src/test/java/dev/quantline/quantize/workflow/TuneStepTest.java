@@ -197,7 +197,8 @@ class TuneStepTest {
                 input, settings, RESOURCES, Files.createTempDirectory(folder, "work"), Optional.empty(), () -> 1);
         var finished = new ArrayList<Path>();
         TuneStep.Slice.Done last = null;
-        for (var phase : new SharedTuning(planning).phases()) {
+        var phases = new SharedTuning(planning).phases();
+        for (var phase : phases) {
             var before = List.copyOf(finished);
             var now = new ArrayDeque<Path>();
             for (var part : phase.reversed()) {
@@ -212,6 +213,11 @@ class TuneStepTest {
         }
         boolean trains = settings.recipe().tune().layers() != TuningMethod.OFF;
         assertTrue(!trains || finished.size() > 2 * TuningPhase.SWEEPS, finished.toString());
+        assertEquals(
+                trains,
+                phases.stream()
+                        .flatMap(List::stream)
+                        .anyMatch(part -> part.name().contains("sweep")));
         return last;
     }
 
