@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 NODE=$(kubectl get nodes -o 'jsonpath={.items[0].metadata.name}')
 
-waits() { k get events --field-selector reason=FailedScheduling -o 'jsonpath={.items[*].message}' | grep -q "$1"; }
+# What the scheduler says of the pod itself: events of the same kind are held back and counted together.
+waits() { k get pods -l app.kubernetes.io/component=tuner -o 'jsonpath={.items[*].status.conditions[?(@.type=="PodScheduled")].message}' | grep "$1"; }
 on_node() { [ "$(k get pods -l app.kubernetes.io/component=tuner -o 'jsonpath={.items[0].spec.nodeName}')" = "$NODE" ]; }
 
 gpu() {
@@ -10,6 +11,7 @@ gpu() {
     kubectl apply -f - <<<'{"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "nvidia"}, "handler": "runc"}'
     helm upgrade quantline "$CHART" -n $SPACE -f "$HERE/values.yaml" -f "$HERE/../examples/gpu.yaml" --set "$small,prepare.enabled=false" \
         --set "kafka.bootstrapServers=$BROKER,store.endpoint=$STORE,image.tag=old,stageDefaults.replicas=0,stages.tuner.replicas=1"
+    k get pods,replicasets,deployments,scaledobjects
     # KEDA, whose objects went with this, may take the pod away once more.
     k wait --for=delete scaledobject/quantline-tuner --timeout=60s
     k scale deployment/quantline-tuner --replicas=1
