@@ -39,7 +39,7 @@ public final class Graph {
         this.frame = frame;
         this.inputs = new ArrayList<>(inputs);
         this.outputs = new ArrayList<>(outputs);
-        this.initializers = new LinkedHashMap<>(initializers);
+        this.initializers = new Initializers(initializers);
         this.nodes = new ArrayList<>(nodes);
     }
 

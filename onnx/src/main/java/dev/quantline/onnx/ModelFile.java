@@ -56,6 +56,19 @@ public final class ModelFile {
     }
 
     /**
+     * Size in bytes, with the files beside it that contain its external tensors.
+     *
+     * @throws BadInput as {@link #externalFiles}
+     */
+    public static long bytes(Path file) throws IOException {
+        long bytes = Files.size(file);
+        for (var name : externalFiles(file)) {
+            bytes += Files.size(file.resolveSibling(name));
+        }
+        return bytes;
+    }
+
+    /**
      * Only the names, of files that may not exist yet.
      *
      * @throws BadInput if one is not a path inside the model's folder

@@ -1,10 +1,15 @@
 package dev.quantline.onnx;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
@@ -149,6 +154,23 @@ public record Tensor(DataType type, long[] shape, ByteBuffer data) {
             if (memory.isMapped()) {
                 memory.unload();
             }
+        }
+    }
+
+    /**
+     * The same in a file of its own, memory mapped. It has no name any more when this returns; its space is free when nothing reads
+     * the tensor.
+     */
+    public Tensor inFile() {
+        try {
+            var file = Files.createTempFile("tensor", ".bin");
+            try (var channel = FileChannel.open(
+                    file, StandardOpenOption.READ, StandardOpenOption.WRITE, StandardOpenOption.DELETE_ON_CLOSE)) {
+                ExternalData.append(channel, this);
+                return new Tensor(type, shape, channel.map(FileChannel.MapMode.READ_ONLY, 0, data.capacity()));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException("a tensor cannot be kept in a file", e);
         }
     }
 

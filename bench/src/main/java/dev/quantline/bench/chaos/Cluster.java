@@ -13,7 +13,10 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -21,7 +24,7 @@ import java.util.stream.Stream;
 public final class Cluster implements AutoCloseable {
     static final List<String> SERVICES = List.of("profiler", "calibrator", "tuner", "exporter");
     private static final int START_SECONDS = 120;
-    private static final long LARGEST = 1 << 30;
+    private static final long LARGEST = 1L << 34;
     private static final List<String> JAVA = List.of(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--enable-native-access=ALL-UNNAMED",
@@ -43,15 +46,28 @@ public final class Cluster implements AutoCloseable {
     private final Node brokerNode;
     private final Node storeNode;
     private final List<Node> services = new ArrayList<>();
+    /** By replica, in their order. */
+    private final Map<String, MemoryGroup> groups = new LinkedHashMap<>();
 
     /** Services that may be killed at any moment. @param root of the checkout, whose services are built */
     static Cluster ofShortLived(Path root, Path folder) throws IOException {
-        return new Cluster(root, folder, SHORT_LIVED, SERVICES);
+        return new Cluster(root, folder, SHORT_LIVED, SERVICES, OptionalLong.empty());
     }
 
     /** Services that compute as fast as the machine allows. @param root of the checkout, whose services are built */
     public static Cluster ofOneEach(Path root, Path folder) throws IOException {
-        return new Cluster(root, folder, LONG_LIVED, SERVICES);
+        return new Cluster(root, folder, LONG_LIVED, SERVICES, OptionalLong.empty());
+    }
+
+    /**
+     * Services of which each, with its child, has so much memory.
+     *
+     * @param root    of the checkout, whose services are built
+     * @param bytes   of memory, pages of files included
+     * @param options of their Java
+     */
+    public static Cluster ofBounded(Path root, Path folder, long bytes, List<String> options) throws IOException {
+        return new Cluster(root, folder, options, SERVICES, OptionalLong.of(bytes));
     }
 
     /**
@@ -64,11 +80,12 @@ public final class Cluster implements AutoCloseable {
         for (int more = 1; more < replicas; more++) {
             names.addAll(List.of("calibrator", "tuner"));
         }
-        return new Cluster(root, folder, ONE_CORE, names);
+        return new Cluster(root, folder, ONE_CORE, names, OptionalLong.empty());
     }
 
     /** Starts everything and returns when broker and store listen. */
-    private Cluster(Path root, Path folder, List<String> options, List<String> names) throws IOException {
+    private Cluster(Path root, Path folder, List<String> options, List<String> names, OptionalLong bytes)
+            throws IOException {
         this.folder = folder;
         this.keys = keys(folder);
         int brokerPort = freePort();
@@ -93,7 +110,13 @@ public final class Cluster implements AutoCloseable {
                 LARGEST));
         for (String name : names) {
             var replica = name + "-" + services.size();
-            var service = new Node(service(root, name, replica, options), folder.resolve(replica + ".log"));
+            var command = service(root, name, replica, options);
+            if (bytes.isPresent()) {
+                groups.put(
+                        replica, new MemoryGroup("quantline-bench-" + brokerPort + "-" + replica, bytes.getAsLong()));
+                command = groups.get(replica).around(command);
+            }
+            var service = new Node(command, folder.resolve(replica + ".log"));
             services.add(service);
             service.start();
         }
@@ -194,6 +217,26 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
+    /**
+     * KiB of memory that each bounded replica has now, with its child, without pages of files.
+     */
+    public Map<String, Long> privateMemory() throws IOException {
+        var memory = new LinkedHashMap<String, Long>();
+        for (var group : groups.entrySet()) {
+            memory.put(group.getKey(), group.getValue().own());
+        }
+        return memory;
+    }
+
+    /** KiB of memory that each bounded replica had at its peak, pages of files included. */
+    public Map<String, Long> peakMemory() throws IOException {
+        var peaks = new LinkedHashMap<String, Long>();
+        for (var group : groups.entrySet()) {
+            peaks.put(group.getKey(), group.getValue().peak() / 1024);
+        }
+        return peaks;
+    }
+
     /** Where the logs of all processes are. */
     Path logs() {
         return folder;
@@ -203,6 +246,9 @@ public final class Cluster implements AutoCloseable {
     @Override
     public void close() throws IOException {
         nodes().forEach(Node::kill);
+        for (var group : groups.values()) {
+            group.close();
+        }
         store.close();
         proxy.close();
     }

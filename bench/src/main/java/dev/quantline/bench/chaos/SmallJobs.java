@@ -19,7 +19,7 @@ import java.util.Map;
 import java.util.Random;
 
 /** Jobs of a second or so: networks of three layers with random weights, 300 samples, and one recipe after the other. */
-final class SmallJobs {
+public final class SmallJobs {
     private static final int FEATURES = 8;
     private static final int HIDDEN = 24;
     private static final int CLASSES = 10;
@@ -31,8 +31,8 @@ final class SmallJobs {
 
     private SmallJobs() {}
 
-    /** Puts the inputs of so many jobs into the store. */
-    static void storeInputs(Store store, int jobs, Path folder) throws IOException {
+    /** Puts the inputs of so many jobs into the store, {@code inputs/NUMBER.onnx} and {@code inputs/data.npz}. @param folder for files */
+    public static void storeInputs(Store store, int jobs, Path folder) throws IOException {
         var data = Files.createDirectories(folder.resolve("inputs")).resolve("data.npz");
         Npz.write(data, Map.of("x", normal(new Random(jobs), 1, SAMPLES, FEATURES)));
         store.put("inputs/data.npz", data);

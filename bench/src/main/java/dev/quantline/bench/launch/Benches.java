@@ -10,7 +10,6 @@ import dev.quantline.bench.chaos.Chaos;
 import dev.quantline.bench.chaos.Soak;
 import dev.quantline.bench.export.BertBase;
 import dev.quantline.bench.export.Convolutions;
-import dev.quantline.bench.export.LargeModel;
 import dev.quantline.bench.gpu.Gpu;
 import dev.quantline.bench.gradient.StepBench;
 import dev.quantline.bench.gradient.TrainingBench;
@@ -19,6 +18,7 @@ import dev.quantline.bench.robustness.Fuzz;
 import dev.quantline.bench.robustness.IsolationCost;
 import dev.quantline.bench.robustness.Mutants;
 import dev.quantline.bench.robustness.NativeMutants;
+import dev.quantline.bench.scale.LargeModel;
 import dev.quantline.bench.scale.Replicas;
 import dev.quantline.bench.scale.Scale;
 import dev.quantline.bench.tune.Mosaics;
@@ -102,8 +102,8 @@ public final class Benches {
             new Bench(
                     LargeModel.class,
                     LargeModel::main,
-                    "LAYERS MEGABYTES",
-                    "memory of an int8 export of a model above 2 GB"),
+                    "LAYERS SERVICE-MB WEIGHTS-MB RECIPE",
+                    "memory of each service for a model that does not fit in it; needs root"),
             new Bench(
                     BertBase.class,
                     BertBase::main,

@@ -1,77 +1,102 @@
-package dev.quantline.bench.export;
+package dev.quantline.bench.scale;
 
 import ai.onnx.proto.OnnxMl.StringStringEntryProto;
 import ai.onnx.proto.OnnxMl.TensorProto;
-import dev.quantline.bench.ProcessMemory;
+import dev.quantline.bench.chaos.Cluster;
+import dev.quantline.bench.chaos.Ledger;
+import dev.quantline.bench.chaos.Packaged;
 import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
-import dev.quantline.onnx.ModelFile;
+import dev.quantline.onnx.MemoryLimit;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
-import dev.quantline.onnx.rewrite.PreparedModel;
-import dev.quantline.onnx.runtime.Dataset;
 import dev.quantline.onnx.runtime.Npz;
-import dev.quantline.onnx.runtime.Progress;
-import dev.quantline.onnx.runtime.Provider;
-import dev.quantline.onnx.runtime.Samples;
-import dev.quantline.quantize.calibrate.CalibrateSettings;
-import dev.quantline.quantize.calibrate.Calibrator;
-import dev.quantline.quantize.evaluate.Measure;
-import dev.quantline.quantize.export.Exporter;
-import dev.quantline.quantize.export.Report;
-import dev.quantline.quantize.plan.Target;
-import dev.quantline.quantize.profile.Profiler;
-import dev.quantline.quantize.settings.Products;
+import dev.quantline.pipeline.event.StageName;
+import dev.quantline.pipeline.store.Keys;
+import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Memory of an int8 export of a model above 2 GB: a chain of products {@code [4096, 4096]} with Relu between them, random weights
- * in a file beside the model. Arguments: layers (38 are 2.55 GB), megabytes of Java heap. The export runs in a process of its own,
- * whose peak Linux calls VmHWM.
+ * Memory of each service while a job quantizes a network whose weights do not fit in it: a chain of products {@code [4096, 4096]} with
+ * Relu between them, random weights in a file beside the model. Arguments: layers (45 are 3.02 GB), megabytes of memory for each
+ * service, with its child and pages of files; megabytes of weights that may be in memory; a recipe. Needs root.
  */
 public final class LargeModel {
     private static final int WIDTH = 4096;
     private static final int SAMPLES = 32;
-    private static final int BATCH = 8;
+    private static final long MEGA = 1 << 20;
+    private static final int KILO = 1 << 10;
+    private static final int SAMPLE_MILLIS = 200;
 
     private LargeModel() {}
 
-    public static void main(String[] arguments) throws IOException, InterruptedException {
-        if (arguments.length == 1) {
-            export(Path.of(arguments[0]));
-            return;
+    public static void main(String... arguments) throws Exception {
+        var inputs = Files.createTempDirectory("large");
+        write(inputs, Integer.parseInt(arguments[0]));
+        var folder = Files.createTempDirectory("large-run");
+        long bytes = Long.parseLong(arguments[1]) * MEGA;
+        var options = List.of(
+                "-Xmx768m",
+                "-XX:MaxDirectMemorySize=512m",
+                "-Dquantline.work.memory-bytes=" + 64 * MEGA,
+                "-D" + MemoryLimit.WEIGHTS_IN_MEMORY.property() + "=" + Long.parseLong(arguments[2]) * MEGA);
+        try (var cluster = Cluster.ofBounded(Packaged.root(), folder, bytes, options);
+                var ledger = new Ledger(cluster.bootstrapServers())) {
+            var peaks = new ConcurrentHashMap<String, Long>();
+            Thread.ofPlatform().daemon().start(() -> watch(cluster, peaks));
+            new GivenJob(inputs.resolve("model.onnx"), inputs.resolve("data.npz"), arguments[3], Optional.empty())
+                    .run(cluster, ledger);
+            print(cluster, ledger, peaks);
         }
-        var folder = Files.createTempDirectory("quantline-large");
+    }
+
+    /** One replica of each service, in the order of the stages. */
+    private static void print(Cluster cluster, Ledger ledger, Map<String, Long> peaks) throws IOException {
+        System.out.println("| stage | seconds | private memory at its peak, MB | with pages of files, MB |");
+        System.out.println("|---|---|---|---|");
+        var stages = List.of(StageName.values()).iterator();
+        for (var replica : cluster.peakMemory().entrySet()) {
+            var stage = stages.next();
+            System.out.printf(
+                    "| %s | %.1f | %d | %d |%n",
+                    stage.verb(),
+                    ledger.seconds(GivenJob.ID, stage).orElseThrow().wall(),
+                    peaks.get(replica.getKey()) / KILO,
+                    replica.getValue() / KILO);
+        }
+        var report = Json.stated(cluster.store()
+                .read(Keys.delivered(GivenJob.ID, StageName.EXPORT.verb(), "report.json"))
+                .orElseThrow());
+        System.out.printf(
+                "%.2f GB to %.2f GB, %d products on integers, cosine %.4f%n",
+                report.at("/float/bytes").asDouble() / 1e9,
+                report.at("/quantized/bytes").asDouble() / 1e9,
+                report.at("/kernels/integer").asInt(),
+                report.at("/fidelity/cosine").asDouble());
+    }
+
+    private static void watch(Cluster cluster, Map<String, Long> peaks) {
         try {
-            write(folder, Integer.parseInt(arguments[0]));
-            int status = new ProcessBuilder(
-                            ProcessHandle.current().info().command().orElseThrow(),
-                            "-Xmx" + arguments[1] + "m",
-                            "--enable-native-access=ALL-UNNAMED",
-                            "-cp",
-                            System.getProperty("java.class.path"),
-                            LargeModel.class.getName(),
-                            folder.toString())
-                    .inheritIO()
-                    .start()
-                    .waitFor();
-            if (status != 0) {
-                throw new IllegalStateException("the export ended with status " + status);
+            while (true) {
+                cluster.privateMemory().forEach((replica, now) -> peaks.merge(replica, now, Math::max));
+                Thread.sleep(SAMPLE_MILLIS);
             }
-        } finally {
-            delete(folder);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 
@@ -119,65 +144,5 @@ public final class LargeModel {
             values.put((float) random.nextDouble(-bound, bound));
         }
         return tensor;
-    }
-
-    private static void export(Path folder) throws IOException {
-        long start = System.nanoTime();
-        System.out.println("| after | peak memory, MB | seconds |\n|---|---|---|");
-        var file = folder.resolve("model.onnx");
-        var model = PreparedModel.prepare(ModelFile.read(file));
-        line("reading", start);
-        try (var data = Dataset.open(List.of(folder.resolve("data.npz")))) {
-            var samples = new Samples(data, model, Map.of());
-            var profile =
-                    Profiler.observe(model, samples, 0, SAMPLES, BATCH, List.of(), Provider.cpu(), Progress.none());
-            line("profile", start);
-            var calibrated = Calibrator.calibrate(
-                    model, profile, samples, CalibrateSettings.int8(), BATCH, Provider.cpu(), Progress.none());
-            line("calibrate", start);
-            var report = Exporter.export(
-                    new Exporter.Job(
-                            "large",
-                            "int8",
-                            file,
-                            calibrated.model(),
-                            calibrated.plan(),
-                            calibrated.table(),
-                            Target.CPU,
-                            Optional.empty(),
-                            samples,
-                            Measure.of("fidelity"),
-                            OptionalDouble.empty(),
-                            List.of(),
-                            new Report.Provenance("", "", "", "", 1),
-                            Products.STANDARD,
-                            BATCH,
-                            Provider.cpu()),
-                    Files.createDirectory(folder.resolve("out")),
-                    Progress.none());
-            line("export", start);
-            System.out.printf(
-                    "%.2f GB to %.2f GB, cosine %.4f, %.0f ms to %.0f ms, %d of %d products on integers%n",
-                    report.original().bytes() / 1e9,
-                    report.quantized().bytes() / 1e9,
-                    report.fidelity().cosine(),
-                    report.original().latencyMs(),
-                    report.quantized().latencyMs(),
-                    report.kernels().integer(),
-                    report.layers().size());
-        }
-    }
-
-    private static void line(String stage, long start) throws IOException {
-        System.out.printf(
-                "| %s | %.0f | %.1f |%n", stage, ProcessMemory.peak() / 1024.0, (System.nanoTime() - start) / 1e9);
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (var files = Files.walk(folder)) {
-            for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
     }
 }

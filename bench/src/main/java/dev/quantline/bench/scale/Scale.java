@@ -33,8 +33,10 @@ public final class Scale {
         try (var cluster = Cluster.ofOneEach(Packaged.root(), folder);
                 var ledger = new Ledger(cluster.bootstrapServers())) {
             var store = cluster.store();
+            var job = GivenJob.of(arguments);
+            job.warm(cluster, ledger, folder);
             long broker = bytes(folder.resolve("broker"));
-            GivenJob.of(arguments).run(cluster, ledger);
+            job.run(cluster, ledger);
             print(new Replay(Stream.of(StageName.values())
                     .map(stage -> stage(store, stage))
                     .toList()));

@@ -7,7 +7,6 @@ import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.rewrite.PreparedModel;
 import dev.quantline.pipeline.job.JobReader;
-import dev.quantline.quantize.export.Exporter;
 import dev.quantline.quantize.export.Inspection;
 import dev.quantline.quantize.plan.GivenCodes;
 import dev.quantline.quantize.plan.NothingToQuantize;
@@ -60,7 +59,7 @@ final class InspectCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         var graph = ModelFile.read(ModelOption.readable(model));
-        long bytes = Exporter.bytes(model);
+        long bytes = ModelFile.bytes(model);
         var named = recipe.named();
         var wanted = expanded(named.orElse(TextNode.valueOf("int8")));
         var prospect = named.isPresent() || GivenCodes.layers(graph).isEmpty()

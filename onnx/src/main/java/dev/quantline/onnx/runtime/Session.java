@@ -2,21 +2,18 @@ package dev.quantline.onnx.runtime;
 
 import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
-import ai.onnxruntime.OnnxValue;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import dev.quantline.onnx.BadInput;
-import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.MemoryLimit;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -24,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -34,22 +32,18 @@ public final class Session implements AutoCloseable {
     private static final OrtEnvironment ENVIRONMENT =
             OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
 
-    /** Above this many bytes, ONNX Runtime reads constants in place instead of from a serialized copy. */
-    private static final long LARGEST_COPIED = 256L << 20;
-    /** Smaller constants are always serialized. */
-    private static final int SMALLEST_SHARED = 1 << 10;
-    /** Kernels read numbers of this many bytes at once. */
-    private static final int ALIGNMENT = 8;
-
     private final OrtSession session;
     private final OrtSession.RunOptions options;
-    private final List<OnnxTensor> constants;
+    private final Optional<LoadedWeights> weights;
+    private final Set<String> inputs;
     private final Set<String> outputs;
 
-    private Session(OrtSession session, List<OnnxTensor> constants) throws OrtException {
+    private Session(OrtSession session, Optional<LoadedWeights> weights) throws OrtException {
         this.session = session;
-        this.constants = constants;
+        this.weights = weights;
         options = NativeCalls.open();
+        inputs = new LinkedHashSet<>(session.getInputNames());
+        weights.ifPresent(given -> inputs.removeAll(given.inputs().keySet()));
         outputs = new LinkedHashSet<>(session.getOutputNames());
         session.getOutputInfo().forEach((name, output) -> {
             if (!(output.getInfo() instanceof TensorInfo tensor) || tensor.type == OnnxJavaType.STRING) {
@@ -81,55 +75,42 @@ public final class Session implements AutoCloseable {
 
     /**
      * Loads a graph. Threads of ONNX Runtime sleep at the end of a run instead of spinning, because Java needs the cores between
-     * runs.
+     * runs. See {@link LoadedWeights} for what becomes of large constants.
      *
      * @throws BadInput      with the words of ONNX Runtime if it rejects the model
      * @throws ProcessEnding if it fails because the process is ending, here and wherever a model is loaded or run
      */
     public static Session open(Graph graph, Provider provider, Optimization optimization) {
-        return open(graph, provider, optimization, LARGEST_COPIED);
+        return open(graph, provider, optimization, LoadedWeights.LARGEST_COPIED);
     }
 
     /** @param largestCopied bytes of constants above which they are not copied */
     static Session open(Graph graph, Provider provider, Optimization optimization, long largestCopied) {
-        var shared = shared(graph, largestCopied);
-        var bytes = graph.toProtoWithout(shared.keySet()).toByteArray();
-        var constants = new ArrayList<OnnxTensor>();
-        var session = open(provider, optimization, constants, options -> {
+        return open(graph, provider, optimization, largestCopied, options -> {});
+    }
+
+    private static Session open(
+            Graph graph, Provider provider, Optimization optimization, long largestCopied, Options more) {
+        var weights = new LoadedWeights(ENVIRONMENT, graph, largestCopied);
+        var bytes = weights.model();
+        var session = open(provider, optimization, Optional.of(weights), options -> {
             options.addConfigEntry("session.force_spinning_stop", "1");
-            if (!shared.isEmpty()) {
-                options.addExternalInitializers(new LinkedHashMap<>(wrap(shared, constants)));
-            }
+            more.addTo(options);
+            weights.addTo(options);
             return ENVIRONMENT.createSession(bytes, options);
         });
-        // Kernels have packed the weights by now.
-        shared.values().forEach(Tensor::unload);
+        weights.loaded();
         return session;
     }
 
-    private static Map<String, Tensor> shared(Graph graph, long largestCopied) {
-        var large = new LinkedHashMap<String, Tensor>();
-        graph.initializers().forEach((name, tensor) -> {
-            if (tensor.data().capacity() >= SMALLEST_SHARED) {
-                large.put(name, tensor);
-            }
-        });
-        return large.values().stream()
-                                .mapToLong(tensor -> tensor.data().capacity())
-                                .sum()
-                        > largestCopied
-                ? large
-                : Map.of();
-    }
-
     /**
-     * Loads a file as its user would; external tensors are read from the same folder.
+     * Loads a file as its user would; external tensors are read from the same folder. Above {@link MemoryLimit#WEIGHTS_IN_MEMORY}, it is
+     * loaded like a graph.
      *
      * @throws BadInput with the words of ONNX Runtime if it rejects the model; if external data is outside the model's folder
      */
     public static Session open(Path file, Provider provider, Optimization optimization) {
-        checkPlaces(file);
-        return open(provider, optimization, List.of(), options -> ENVIRONMENT.createSession(file.toString(), options));
+        return open(file, provider, optimization, options -> {});
     }
 
     /**
@@ -139,42 +120,58 @@ public final class Session implements AutoCloseable {
      * @throws BadInput like {@link #open(Path, Provider, Optimization)}
      */
     public static void writeOptimized(Path file, Provider provider, Path target) {
-        checkPlaces(file);
-        open(provider, Optimization.ALL, List.of(), options -> {
+        open(file, provider, Optimization.ALL, options -> {
                     options.setOptimizedModelFilePath(target.toString());
                     options.addConfigEntry(
                             "session.optimized_model_external_initializers_file_name", target.getFileName() + ".data");
                     options.addConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", "1024");
-                    return ENVIRONMENT.createSession(file.toString(), options);
                 })
                 .close();
     }
 
-    /** Checks paths of external data, because ONNX Runtime opens any path that a model names. */
-    private static void checkPlaces(Path file) {
+    /**
+     * Whether a file is larger than {@link MemoryLimit#WEIGHTS_IN_MEMORY}, so that it runs more slowly here than where its user runs it.
+     *
+     * @throws BadInput as {@link ModelFile#externalFiles}
+     */
+    public static boolean leavesWeightsInFile(Path file) throws IOException {
+        return ModelFile.bytes(file) > MemoryLimit.WEIGHTS_IN_MEMORY.value();
+    }
+
+    private static Session open(Path file, Provider provider, Optimization optimization, Options more) {
         try {
-            ModelFile.externalFiles(file);
+            // Checks the paths of external data too: ONNX Runtime opens any that a model names.
+            return leavesWeightsInFile(file)
+                    ? open(ModelFile.read(file), provider, optimization, LoadedWeights.LARGEST_COPIED, more)
+                    : open(provider, optimization, Optional.empty(), options -> {
+                        more.addTo(options);
+                        return ENVIRONMENT.createSession(file.toString(), options);
+                    });
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private interface Options {
+        void addTo(OrtSession.SessionOptions options) throws OrtException;
     }
 
     private interface Loader {
         OrtSession load(OrtSession.SessionOptions options) throws OrtException;
     }
 
-    /** @param constants what the session reads while it is open, filled by the loader */
+    /** @param weights what the session reads while it is open */
     private static Session open(
-            Provider provider, Optimization optimization, List<OnnxTensor> constants, Loader loader) {
+            Provider provider, Optimization optimization, Optional<LoadedWeights> weights, Loader loader) {
         try (var options = new OrtSession.SessionOptions()) {
             options.setOptimizationLevel(optimization.level);
             if (optimization == Optimization.EXACT) {
                 options.addConfigEntry("session.disable_quant_qdq", "1");
             }
             provider.addTo(options);
-            return new Session(NativeCalls.make(() -> loader.load(options)), constants);
+            return new Session(NativeCalls.make(() -> loader.load(options)), weights);
         } catch (OrtException e) {
-            close(constants);
+            weights.ifPresent(LoadedWeights::close);
             throw ProcessEnding.or(new BadInput("ONNX Runtime rejects the model: " + e.getMessage(), e));
         }
     }
@@ -190,7 +187,7 @@ public final class Session implements AutoCloseable {
 
     /** Input names in the model's order. */
     public Set<String> inputs() {
-        return session.getInputNames();
+        return inputs;
     }
 
     /** Names of the outputs that are tensors of numbers, in the model's order; strings, sequences and maps are left out. */
@@ -216,7 +213,8 @@ public final class Session implements AutoCloseable {
                 : run(inputs, wanted, result -> {
                     var outputs = new LinkedHashMap<String, Tensor>();
                     for (String name : wanted) {
-                        outputs.put(name, tensor(name, result.get(name).orElseThrow()));
+                        outputs.put(
+                                name, OnnxTensors.tensor(name, result.get(name).orElseThrow()));
                     }
                     return outputs;
                 });
@@ -235,8 +233,8 @@ public final class Session implements AutoCloseable {
                 inputs,
                 wanted,
                 result -> wanted.parallelStream()
-                        .map(name ->
-                                action.apply(name, tensor(name, result.get(name).orElseThrow())))
+                        .map(name -> action.apply(
+                                name, OnnxTensors.tensor(name, result.get(name).orElseThrow())))
                         .toList());
     }
 
@@ -266,7 +264,7 @@ public final class Session implements AutoCloseable {
      */
     public void runInto(Map<String, Tensor> inputs, Map<String, Tensor> results) {
         results.forEach((name, tensor) -> {
-            if (!isReadInPlace(tensor.data())) {
+            if (!OnnxTensors.isReadInPlace(tensor.data())) {
                 throw new IllegalArgumentException(
                         "'" + name + "' is not in direct, aligned memory, to which ONNX Runtime can write");
             }
@@ -274,7 +272,7 @@ public final class Session implements AutoCloseable {
         var opened = new ArrayList<OnnxTensor>();
         try {
             var feed = feed(inputs, opened);
-            var targets = wrap(results, opened);
+            var targets = OnnxTensors.wrap(ENVIRONMENT, results, opened);
             NativeCalls.make(() -> {
                 session.run(feed, Set.of(), targets, options).close();
                 return null;
@@ -287,69 +285,18 @@ public final class Session implements AutoCloseable {
         }
     }
 
-    private Map<String, OnnxTensor> feed(Map<String, Tensor> inputs, List<OnnxTensor> opened) throws OrtException {
-        var feed = new LinkedHashMap<String, Tensor>();
-        for (String name : session.getInputNames()) {
-            if (!inputs.containsKey(name)) {
+    private Map<String, OnnxTensor> feed(Map<String, Tensor> given, List<OnnxTensor> opened) throws OrtException {
+        var own = new LinkedHashMap<String, Tensor>();
+        for (String name : inputs) {
+            if (!given.containsKey(name)) {
                 throw new BadInput(
-                        "input '" + name + "' of the model is missing; the given ones are " + inputs.keySet());
+                        "input '" + name + "' of the model is missing; the given ones are " + given.keySet());
             }
-            feed.put(name, inputs.get(name));
+            own.put(name, given.get(name));
         }
-        return wrap(feed, opened);
-    }
-
-    private static Map<String, OnnxTensor> wrap(Map<String, Tensor> tensors, List<OnnxTensor> opened)
-            throws OrtException {
-        var wrapped = new LinkedHashMap<String, OnnxTensor>();
-        for (var entry : tensors.entrySet()) {
-            var tensor = entry.getValue();
-            var onnx = OnnxTensor.createTensor(
-                    ENVIRONMENT, direct(tensor.data()), tensor.shape(), javaType(tensor.type()));
-            opened.add(onnx);
-            wrapped.put(entry.getKey(), onnx);
-        }
-        return wrapped;
-    }
-
-    private static boolean isReadInPlace(ByteBuffer data) {
-        return data.isDirect() && data.alignmentOffset(0, ALIGNMENT) == 0;
-    }
-
-    private static ByteBuffer direct(ByteBuffer data) {
-        return isReadInPlace(data)
-                ? data
-                : ByteBuffer.allocateDirect(data.remaining())
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .put(data)
-                        .flip();
-    }
-
-    private static Tensor tensor(String name, OnnxValue value) {
-        if (!(value instanceof OnnxTensor tensor)
-                || tensor.getInfo().onnxType == TensorInfo.OnnxTensorType.ONNX_TENSOR_ELEMENT_DATA_TYPE_STRING) {
-            throw new BadInput(
-                    "output '" + name + "' of the model is not a tensor of numbers: remove it from the model");
-        }
-        var type =
-                DataType.valueOf(tensor.getInfo().onnxType.name().substring("ONNX_TENSOR_ELEMENT_DATA_TYPE_".length()));
-        return new Tensor(type, tensor.getInfo().getShape(), tensor.getByteBuffer());
-    }
-
-    private static OnnxJavaType javaType(DataType type) {
-        return switch (type) {
-            case FLOAT -> OnnxJavaType.FLOAT;
-            case DOUBLE -> OnnxJavaType.DOUBLE;
-            case FLOAT16 -> OnnxJavaType.FLOAT16;
-            case BFLOAT16 -> OnnxJavaType.BFLOAT16;
-            case INT8 -> OnnxJavaType.INT8;
-            case UINT8 -> OnnxJavaType.UINT8;
-            case INT16 -> OnnxJavaType.INT16;
-            case INT32 -> OnnxJavaType.INT32;
-            case INT64 -> OnnxJavaType.INT64;
-            case BOOL -> OnnxJavaType.BOOL;
-            default -> throw new BadInput("ONNX Runtime's Java interface does not support " + type + " tensors");
-        };
+        var feed = OnnxTensors.wrap(ENVIRONMENT, own, opened);
+        weights.ifPresent(constants -> feed.putAll(constants.inputs()));
+        return feed;
     }
 
     private static void close(List<OnnxTensor> opened) {
@@ -361,7 +308,7 @@ public final class Session implements AutoCloseable {
         try {
             NativeCalls.close(options);
             session.close();
-            close(constants);
+            weights.ifPresent(LoadedWeights::close);
         } catch (OrtException e) {
             throw new IllegalStateException("ONNX Runtime cannot close a session", e);
         }

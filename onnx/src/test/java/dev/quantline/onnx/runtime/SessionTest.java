@@ -9,6 +9,8 @@ import dev.quantline.fixture.GraphBuilder;
 import dev.quantline.fixture.Networks;
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.DataType;
+import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.MemoryLimit;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.ValueInfos;
@@ -17,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,6 +57,73 @@ class SessionTest {
                 assertEquals(copied.run(Data.rows(3, 1)), shared.run(Data.rows(3, 1)));
             }
         }
+    }
+
+    @Test
+    void weightsThatStayInFilesGiveTheSame(@TempDir Path folder) throws IOException {
+        var network = large();
+        var file = folder.resolve("model.onnx");
+        ModelFile.write(network, file);
+        Map<String, Tensor> exact;
+        try (var session = Session.open(network, Provider.cpu(), Session.Optimization.EXACT)) {
+            exact = session.run(Data.rows(3, 1));
+        }
+        System.setProperty(MemoryLimit.WEIGHTS_IN_MEMORY.property(), "1");
+        try {
+            for (var optimization : Session.Optimization.values()) {
+                try (var graph = Session.open(ModelFile.read(file), Provider.cpu(), optimization);
+                        var opened = Session.open(file, Provider.cpu(), optimization)) {
+                    // When
+                    var found = graph.run(Data.rows(3, 1));
+
+                    // Then: kernels may add in another order
+                    assertEquals(Set.of("x"), graph.inputs());
+                    assertArrayEquals(
+                            exact.get("y").toFloats(), found.get("y").toFloats(), 1e-5f, optimization.toString());
+                    assertEquals(found, opened.run(Data.rows(3, 1)));
+                    var own = Tensor.zeros(DataType.FLOAT, 3, 16);
+                    graph.runInto(Data.rows(3, 1), Map.of("y", own));
+                    assertEquals(found.get("y"), own);
+                }
+            }
+            Session.writeOptimized(file, Provider.cpu(), folder.resolve("optimized.onnx"));
+            assertEquals(
+                    1,
+                    ModelFile.operators(folder.resolve("optimized.onnx")).stream()
+                            .filter("Conv"::equals)
+                            .count());
+        } finally {
+            System.clearProperty(MemoryLimit.WEIGHTS_IN_MEMORY.property());
+        }
+    }
+
+    /** {@code x [batch, 8] -> y [batch, 16]}: large float weights, and large codes of weights with their scales; opset 13. */
+    private static Graph large() {
+        var builder = new GraphBuilder(13, 1);
+        var codes = new byte[4096 * 16];
+        new Random(1).nextBytes(codes);
+        String x = builder.input("x", DataType.FLOAT, -1, Networks.FEATURES);
+        String wide = builder.op(
+                "wide",
+                "Gemm",
+                Map.of("transB", 1L),
+                x,
+                builder.normal("wide.weight", .3, 4096, Networks.FEATURES),
+                builder.normal("wide.bias", .3, 4096));
+        String image = builder.op("image", "Reshape", wide, builder.constant("shape", Tensor.vector(-1L, 64, 8, 8)));
+        String mixed = builder.op(
+                "mixed",
+                "Conv",
+                Map.of("pads", new long[] {1, 1, 1, 1}),
+                image,
+                builder.normal("mixed.weight", .01, 64, 64, 3, 3));
+        String weight = builder.op(
+                "weight",
+                "DequantizeLinear",
+                builder.constant("codes", Tensor.of(DataType.INT8, codes, 4096, 16)),
+                builder.constant("scale", Tensor.scalar(.0001f)));
+        builder.op("y", "MatMul", builder.op("flat", "Flatten", mixed), weight);
+        return builder.output("y", DataType.FLOAT, -1, 16).graph();
     }
 
     @Test

@@ -2,6 +2,7 @@ package dev.quantline.quantize.export;
 
 import dev.quantline.onnx.BadInput;
 import dev.quantline.onnx.Graph;
+import dev.quantline.onnx.MemoryLimit;
 import dev.quantline.onnx.ModelFile;
 import dev.quantline.onnx.Node;
 import dev.quantline.onnx.OnnxLibrary;
@@ -148,7 +149,9 @@ public final class Exporter {
         try (var before = compared.open(job.original(), job.provider(), Session.Optimization.ALL);
                 var after = compared.open(file, job.provider(), optimization(saturation))) {
             var verified = Verification.of(after, before, compared.beside(simulated), job.evaluation(), job.provider());
-            var machine = machine(optimization(saturation) == Session.Optimization.EXACT);
+            var machine = machine(
+                    optimization(saturation) == Session.Optimization.EXACT,
+                    Session.leavesWeightsInFile(job.original()) || Session.leavesWeightsInFile(file));
             return report(job, file, latency, new Checked(notes, kernels, verified, saturation, machine, usage));
         }
     }
@@ -205,16 +208,20 @@ public final class Exporter {
         }
     }
 
-    private static Report.Machine machine(boolean exactly) {
+    private static Report.Machine machine(boolean exactly, boolean fromFiles) {
         var processor = Processor.current();
         return new Report.Machine(
                 processor.name(),
                 processor.integerInstructions(),
                 Processor.saturates(),
-                exactly
-                        ? "latency as ONNX Runtime runs the file by default; "
-                                + "metric and fidelity computed exactly, because its integer kernels saturate here"
-                        : "latency, metric and fidelity as ONNX Runtime runs the file by default");
+                (fromFiles
+                                ? "latency with weights read from the file, for "
+                                        + MemoryLimit.WEIGHTS_IN_MEMORY.property()
+                                        + ": slower than where they fit into memory"
+                                : "latency as ONNX Runtime runs the file by default")
+                        + (exactly
+                                ? "; metric and fidelity computed exactly, because its integer kernels saturate here"
+                                : "; metric and fidelity as ONNX Runtime runs the file by default"));
     }
 
     /** The results of checking a file. */
@@ -299,10 +306,10 @@ public final class Exporter {
                 null,
                 null,
                 job.recipe(),
-                new Report.Original(bytes(job.original()), null, latency[0]),
+                new Report.Original(ModelFile.bytes(job.original()), null, latency[0]),
                 null,
                 new Report.Quantized(
-                        bytes(file),
+                        ModelFile.bytes(file),
                         null,
                         latency[1],
                         Layers.weightBits(job.model(), job.plan()),
@@ -364,14 +371,5 @@ public final class Exporter {
                 .map(size -> " within %s of the float model's size: a larger allocate.size may keep the goal"
                         .formatted(size))
                 .orElse("");
-    }
-
-    /** Bytes of a model including its external data. */
-    public static long bytes(Path file) throws IOException {
-        long bytes = Files.size(file);
-        for (String external : ModelFile.externalFiles(file)) {
-            bytes += Files.size(file.resolveSibling(external));
-        }
-        return bytes;
     }
 }

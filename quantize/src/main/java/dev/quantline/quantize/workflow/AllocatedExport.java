@@ -64,7 +64,7 @@ public record AllocatedExport(
      * @throws dev.quantline.onnx.BadInput if the budget cannot be kept; the message names the smallest feasible one
      */
     public Exporter.Job solve(Progress progress) throws IOException {
-        long floatBytes = Exporter.bytes(job.original());
+        long floatBytes = ModelFile.bytes(job.original());
         var table = Choice.withStructure(sensitivities.table(), candidates, models, this::size);
         var asked = budget(table, floatBytes);
         var outOfReach = outOfReach(table, asked);
