@@ -23,7 +23,10 @@ import java.util.stream.Stream;
  * @param nodes       names of the nodes whose constants are to be quantized
  */
 public record CalibrationPart(Set<String> activations, Set<String> nodes) {
-    /** Values that a candidate touches, for each part to be worth fetching the model and running the samples: about five seconds of searching on two cores. */
+    /**
+     * Values that a candidate touches, for each part to be worth fetching the model and running the samples: about five seconds of
+     * searching on two cores.
+     */
     public static final long WORTH = 20_000_000;
     /** Each part also runs the calibration samples. */
     private static final int MOST = 32;
