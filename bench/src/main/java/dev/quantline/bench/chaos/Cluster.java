@@ -217,9 +217,7 @@ public final class Cluster implements AutoCloseable {
         }
     }
 
-    /**
-     * KiB of memory that each bounded replica has now, with its child, without pages of files.
-     */
+    /** KiB of memory that each bounded replica has now, with its child, without pages of files. */
     public Map<String, Long> privateMemory() throws IOException {
         var memory = new LinkedHashMap<String, Long>();
         for (var group : groups.entrySet()) {
