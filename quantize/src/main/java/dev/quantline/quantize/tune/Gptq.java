@@ -1,20 +1,20 @@
 package dev.quantline.quantize.tune;
 
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Graph;
 import dev.quantline.onnx.GraphIndex;
 import dev.quantline.onnx.Tensor;
-import dev.quantline.onnx.runtime.Blas;
 import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.PairLimit;
 import dev.quantline.quantize.quantizer.Uniform;
+import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Rounds the weights of linear layers and convolutions input by input, each time moving the weights not yet rounded to compensate
@@ -28,10 +28,6 @@ import org.nd4j.linalg.factory.Nd4j;
  * Inputs with the most energy come first: their errors cost the most, and all later inputs can compensate for them.
  */
 final class Gptq {
-    static {
-        Blas.settle();
-    }
-
     /** lambda: damping, because correlations estimated from finitely many samples cannot be trusted beyond it. */
     private static final double DAMPING = 0.01;
 
@@ -42,8 +38,9 @@ final class Gptq {
     private final LayerWeight weight;
     private final Uniform quantizer;
     private final int[] scale;
-    private final float[] exact;
-    private final float[] values;
+    private final FloatBuffer exact;
+    private final Tensor rounded;
+    private final FloatBuffer values;
     private final float[] scales;
     private final float[] factors;
 
@@ -52,8 +49,9 @@ final class Gptq {
         this.quantizer = quantizer;
         this.factors = factors;
         scale = quantizer.scaleIndex(weight.tensor().shape());
-        exact = weight.tensor().toFloats();
-        values = exact.clone();
+        exact = weight.tensor().floats();
+        rounded = Tensor.zeros(DataType.FLOAT, weight.tensor().shape());
+        values = rounded.floats().put(0, exact, 0, exact.limit());
         scales = quantizer.scale().clone();
     }
 
@@ -109,7 +107,7 @@ final class Gptq {
         for (int group = 0; group < product.groups(); group++) {
             rounding.round(group, product, damping);
         }
-        return new Rounded(Tensor.of(rounding.values, weight.tensor().shape()), quantizer.withScale(rounding.scales));
+        return new Rounded(rounding.rounded, quantizer.withScale(rounding.scales));
     }
 
     private void round(int group, InputGram.Product product, double damping) {
@@ -146,11 +144,11 @@ final class Gptq {
             int at = weight.at(output, order[k]);
             int c = scale[at];
             float s = quantizer.scale()[c] * factor;
-            float wanted = (float) (exact[at] + moved[k]);
+            float wanted = (float) (exact.get(at) + moved[k]);
             float nearest = WeightSteps.clamp(quantizer, (float) Math.rint(wanted / s), c);
             float code = limit.isPresent() ? limit.get().bound(k, (long) nearest) : nearest;
             found[k] = (code == nearest ? WeightSteps.held(quantizer, wanted / s, c) : code) * s;
-            double error = exact[at] - code * s;
+            double error = exact.get(at) - code * s;
             sum += feedback[k * d + k] * Math.pow(wanted - code * s, 2);
             for (int j = k + 1; j < d; j++) {
                 moved[j] += error * feedback[k * d + j];
@@ -159,7 +157,7 @@ final class Gptq {
         if (sum < least) {
             for (int k = 0; k < d; k++) {
                 int at = weight.at(output, order[k]);
-                values[at] = found[k];
+                values.put(at, found[k]);
                 scales[scale[at]] = quantizer.scale()[scale[at]] * factor;
             }
         }
@@ -176,7 +174,8 @@ final class Gptq {
                                 .map(i -> weight.at(output, i))
                                 .mapToLong(at -> (long) WeightSteps.clamp(
                                         quantizer,
-                                        (float) Math.rint(exact[at] / (quantizer.scale()[scale[at]] * factor)),
+                                        (float) Math.rint(
+                                                exact.get(at) / (quantizer.scale()[scale[at]] * factor)),
                                         scale[at]))
                                 .toArray()));
     }
@@ -184,18 +183,8 @@ final class Gptq {
     /** U, whose row j says which weights an error there moves, with D on the diagonal, from the Cholesky factor of H in reversed order. */
     private static float[] feedback(double[] sums, int from, int[] order, double damping) {
         int d = order.length;
-        double mean =
-                IntStream.range(0, d).mapToDouble(i -> sums[from + i * d + i]).sum() / d;
-        var damped = new double[d * d];
-        for (int i = 0; i < d; i++) {
-            for (int j = 0; j < d; j++) {
-                damped[i * d + j] =
-                        sums[from + order[d - 1 - i] * d + order[d - 1 - j]] + (i == j ? damping * mean + 1e-30 : 0);
-            }
-        }
-        var factor = Nd4j.create(damped, new long[] {d, d}, 'f');
-        Nd4j.getBlasWrapper().lapack().potrf(factor, true);
-        var columns = factor.data().asDouble();
+        var columns = Cholesky.factor(
+                d, (row, column) -> sums[from + order[d - 1 - column] * d + order[d - 1 - row]], damping);
         var feedback = new float[d * d];
         for (int k = 0; k < d; k++) {
             int column = (d - 1 - k) * d;

@@ -4,7 +4,6 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Blas;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -29,6 +28,8 @@ final class LeastSquares {
     private static final double DAMPING = 0.1;
 
     private static final double SCARCITY = 5;
+    /** Output channels solved for at once, so that a wide layer needs no more memory than its products. */
+    private static final int STRIP = 1024;
 
     private LeastSquares() {}
 
@@ -42,32 +43,51 @@ final class LeastSquares {
         int outputs = weight.outputs() / own.groups();
         var values = weight.tensor().toFloats();
         for (int group = 0; group < own.groups(); group++) {
-            var exact = new double[d * outputs];
-            for (int i = 0; i < exact.length; i++) {
-                exact[i] = values[weight.at(group * outputs + i / d, i % d)];
-            }
-            var change = solve(
-                    matrix(own.sums(), group, d),
-                    matrix(cross, group, d),
-                    Nd4j.create(exact, new long[] {d, outputs}, 'f'),
-                    DAMPING + SCARCITY * scarcity);
-            for (int i = 0; i < exact.length; i++) {
-                values[weight.at(group * outputs + i / d, i % d)] += (float) change[i];
+            int from = group * d * d;
+            var factor = Cholesky.factor(
+                    d, (row, column) -> own.sums()[from + row * d + column], DAMPING + SCARCITY * scarcity);
+            try (var difference = difference(cross, own.sums(), from, d)) {
+                for (int first = 0; first < outputs; first += STRIP) {
+                    int strip = Math.min(STRIP, outputs - first);
+                    int channel = group * outputs + first;
+                    var change = change(factor, difference, weight, channel, strip);
+                    for (int i = 0; i < change.length; i++) {
+                        values[weight.at(channel + i / d, i % d)] += (float) change[i];
+                    }
+                }
             }
         }
         return weight.with(Tensor.of(values, weight.tensor().shape()));
     }
 
-    /** Solves {@code (H + lambda mean(diag) I)^-1 (C - H) W} column by column; H is overwritten. */
-    private static double[] solve(INDArray h, INDArray c, INDArray w, double damping) {
-        var change = c.sub(h).mmul(w).dup('f');
-        double mean = Nd4j.diag(h).meanNumber().doubleValue();
-        h.addi(Nd4j.eye(h.rows()).castTo(DataType.DOUBLE).muli(damping * mean + 1e-30));
-        Nd4j.getBlasWrapper().lapack().potrf(h, true);
-        var factor = h.data().asDouble();
-        var columns = change.data().asDouble();
-        int d = h.rows();
-        IntStream.range(0, columns.length / d).parallel().forEach(column -> substitute(factor, columns, column * d, d));
+    /** C - H of one group, in the column-major order of BLAS; to be closed. */
+    private static INDArray difference(double[] cross, double[] own, int from, int d) {
+        var difference = Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, d}, 'f');
+        var values = difference.data().asNioDouble();
+        for (int column = 0; column < d; column++) {
+            for (int row = 0; row < d; row++) {
+                int at = from + row * d + column;
+                values.put(column * d + row, cross[at] - own[at]);
+            }
+        }
+        return difference;
+    }
+
+    /** Solves {@code L L^T x = (C - H) w} for a few output channels, one after the other in the result. */
+    private static double[] change(
+            double[] factor, INDArray difference, LayerWeight weight, int channel, int channels) {
+        int d = difference.rows();
+        var exact = weight.tensor().floats();
+        var columns = new double[d * channels];
+        for (int i = 0; i < columns.length; i++) {
+            columns[i] = exact.get(weight.at(channel + i / d, i % d));
+        }
+        try (var w = Nd4j.create(columns, new long[] {d, channels}, 'f');
+                var product =
+                        difference.mmul(w, Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, channels}, 'f'))) {
+            product.data().asNioDouble().get(0, columns);
+        }
+        IntStream.range(0, channels).parallel().forEach(column -> substitute(factor, columns, column * d, d));
         return columns;
     }
 
@@ -87,11 +107,5 @@ final class LeastSquares {
             }
             b[from + k] = sum / factor[k * d + k];
         }
-    }
-
-    /** {@code [d, d]} of one group, in the column-major order of LAPACK. */
-    private static INDArray matrix(double[] sums, int group, int d) {
-        return Nd4j.create(Arrays.copyOfRange(sums, group * d * d, (group + 1) * d * d), new long[] {d, d}, 'c')
-                .dup('f');
     }
 }

@@ -69,7 +69,15 @@ final class SequentialRounding {
     private record Products(String own, String cross) {}
 
     /** Products by output name, and the number of tokens or pixels that they sum over. */
-    private record Sums(Map<String, double[]> products, long rows) {}
+    private record Sums(Map<String, double[]> products, long rows) {
+        Product own(Products names, LayerWeight layer) {
+            return new Product(layer.groups(), layer.inputs(), products.get(names.own()));
+        }
+
+        double scarcity(LayerWeight layer) {
+            return (double) layer.inputs() / rows;
+        }
+    }
 
     /** The rounded weights and their quantizers; shared weights and those of layers with too many inputs are not among them. */
     Tuned apply(Inputs inputs, Progress progress) {
@@ -123,18 +131,24 @@ final class SequentialRounding {
         graph.prune();
         var sums = sums(
                 until.cut(reference), graph, read.tensor(), layers.getFirst().is("Conv") ? 1 : -1, inputs);
+        var aims = new LinkedHashMap<Node, LayerWeight>();
         for (var node : layers) {
             var layer = LayerWeight.of(model, node).orElseThrow();
             var names = products.get(node.name());
-            var own =
-                    new Product(layer.groups(), layer.inputs(), sums.products().get(names.own()));
-            double scarcity = (double) layer.inputs() / sums.rows();
-            var aim = LeastSquares.of(layer, own, sums.products().get(names.cross()), scarcity);
+            aims.put(
+                    node,
+                    LeastSquares.of(
+                            layer, sums.own(names, layer), sums.products().get(names.cross()), sums.scarcity(layer)));
+        }
+        // A wide layer's products are most of the memory that rounding needs.
+        products.values().forEach(names -> sums.products().remove(names.cross()));
+        aims.forEach((node, aim) -> {
             var weight = plan.weightOf(node.name()).orElseThrow();
-            var rounded = Gptq.withScales(aim, weight.quantizer(), own, scarcity);
+            var rounded = Gptq.withScales(
+                    aim, weight.quantizer(), sums.own(products.get(node.name()), aim), sums.scarcity(aim));
             model.initializers().put(weight.tensor(), rounded.values());
             quantizers.put(node.name(), rounded.quantizer());
-        }
+        });
     }
 
     /** Convolutions of one tensor may see different patches of it; matrix products all see the same rows. */
