@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -51,41 +52,19 @@ record ExportItem(StageContext context, ExportStep step) {
 
     /** Everything after the sensitivities at once. */
     Outcome exported() throws IOException {
-        if (!ExportStage.isAllocated(context)) {
-            return done(
-                    step.run(context.files(ExportStage.EVALUATION), context.work(), storingEarly())
-                            .report(),
-                    Map.of());
-        }
-        var sensitivities = sensitivities();
-        var report = step.allocated(
-                        sensitivities,
-                        context.files(ExportStage.EVALUATION),
-                        context.files(ExportStage.CALIBRATION),
-                        context.work(),
-                        context.progress())
+        var measured = allMeasured();
+        var progress = measured.isPresent() ? context.progress() : storingEarly();
+        var report = step.run(measured, context.files(ExportStage.EVALUATION), context.work(), progress)
                 .report();
-        return done(report, kept(sensitivities));
+        return done(report, kept(measured));
     }
 
     /** The file, checked, and what is said of it without evaluation. */
     Outcome written() throws IOException {
-        var files = new TreeMap<String, Path>();
-        Report written;
-        if (ExportStage.isAllocated(context)) {
-            var sensitivities = sensitivities();
-            written = step.writeAllocated(
-                            sensitivities,
-                            context.files(ExportStage.EVALUATION),
-                            context.files(ExportStage.CALIBRATION),
-                            context.work(),
-                            context.progress())
-                    .report();
-            files.putAll(kept(sensitivities));
-        } else {
-            written = step.write(context.files(ExportStage.EVALUATION), context.work())
-                    .report();
-        }
+        var measured = allMeasured();
+        var written = step.write(measured, context.files(ExportStage.EVALUATION), context.work(), context.progress())
+                .report();
+        var files = new TreeMap<>(kept(measured));
         Files.writeString(context.work().resolve(WRITTEN), written.toJson());
         files.putAll(made());
         return new Outcome.Done(files, Json.MAPPER.createObjectNode());
@@ -152,17 +131,25 @@ record ExportItem(StageContext context, ExportStep step) {
         return parts;
     }
 
-    private Sensitivities sensitivities() throws IOException {
+    /** What the items before measured; empty if widths are not allocated. */
+    private Optional<ExportStep.Measured> allMeasured() throws IOException {
+        if (!ExportStage.isAllocated(context)) {
+            return Optional.empty();
+        }
         var measured = new ArrayList<Sensitivities>();
         for (var file : context.left(SENSITIVITIES)) {
             measured.add(Sensitivities.read(file));
         }
-        return Sensitivities.join(measured);
+        return Optional.of(
+                new ExportStep.Measured(Sensitivities.join(measured), context.files(ExportStage.CALIBRATION)));
     }
 
     /** What another budget is solved with later. */
-    private Map<String, Path> kept(Sensitivities sensitivities) throws IOException {
-        sensitivities.write(context.work().resolve(SENSITIVITIES));
+    private Map<String, Path> kept(Optional<ExportStep.Measured> measured) throws IOException {
+        if (measured.isEmpty()) {
+            return Map.of();
+        }
+        measured.get().sensitivities().write(context.work().resolve(SENSITIVITIES));
         step.tuned().candidates(context.job().recipe()).write(context.work().resolve(CANDIDATES));
         var kept = new TreeMap<>(Map.of(TuneStep.TABLE, context.file(TuneStep.TABLE)));
         kept.putAll(renamed(TuneStep.MODEL, TUNED));

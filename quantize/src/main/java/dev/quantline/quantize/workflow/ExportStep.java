@@ -44,6 +44,8 @@ public record ExportStep(
     private static final int GROUP = 8;
     /** Number of samples for sensitivities, the last ones of the calibration data: tuning trains on the first. */
     private static final int SAMPLES = 64;
+    /** Share of the time that choosing widths takes. */
+    private static final double CHOOSING = 0.6;
 
     /** Everything that a result depends on, from the SHA-256 of the model and of the calibration data. */
     public static Report.Provenance provenance(
@@ -51,24 +53,25 @@ public record ExportStep(
         return new Report.Provenance(modelSha256, dataSha256, settings.sha256(), version, SEED);
     }
 
-    /** Exports a tuned plan, with {@code model.onnx} in a folder. */
-    public Exported run(List<Path> evaluation, Path folder, Progress progress) throws IOException {
-        return judged(write(evaluation, folder), evaluation, folder, progress);
-    }
+    /**
+     * What widths are chosen from.
+     *
+     * @param calibration the data that sensitivities were measured on
+     */
+    public record Measured(Sensitivities sensitivities, List<Path> calibration) {}
 
-    /** Chooses widths from sensitivities and exports, with {@code model.onnx} in a folder. */
-    public Exported allocated(
-            Sensitivities sensitivities, List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
+    /**
+     * Exports, with {@code model.onnx} in a folder.
+     *
+     * @param measured empty if the tuned plan has its widths
+     */
+    public Exported run(Optional<Measured> measured, List<Path> evaluation, Path folder, Progress progress)
             throws IOException {
-        var written = writeAllocated(sensitivities, evaluation, calibration, folder, progress.part(0, 0.6));
-        return judged(written, evaluation, folder, progress.part(0.6, 1));
-    }
-
-    private Exported judged(Exported written, List<Path> evaluation, Path folder, Progress progress)
-            throws IOException {
+        double chosen = measured.isPresent() ? CHOOSING : 0;
+        var written = write(measured, evaluation, folder, progress.part(0, chosen));
         var file = folder.resolve(Exporter.MODEL);
         var all = ranges(evaluation, Integer.MAX_VALUE).getFirst();
-        var parts = List.of(evaluate(written.report(), file, evaluation, all, () -> false, progress));
+        var parts = List.of(evaluate(written.report(), file, evaluation, all, () -> false, progress.part(chosen, 1)));
         var fineTuned = tuned.isFineTuned()
                 ? List.of(evaluateFineTuned(evaluation, all, () -> false, Progress.none()))
                 : List.<EvaluationPart>of();
@@ -76,32 +79,30 @@ public record ExportStep(
     }
 
     /**
-     * Writes {@code model.onnx} of a tuned plan into a folder, and checks it.
+     * Writes {@code model.onnx} into a folder, and checks it.
      *
+     * @param measured empty if the tuned plan has its widths
      * @return the report without what evaluation shows
      */
-    public Exported write(List<Path> evaluation, Path folder) throws IOException {
+    public Exported write(Optional<Measured> measured, List<Path> evaluation, Path folder, Progress progress)
+            throws IOException {
         try (var samples = settings.data().open(evaluation, tuned.model())) {
-            return new Exported(Exporter.write(job(samples), folder), tuned.plan());
+            var job = measured.isPresent() ? allocated(job(samples), measured.get(), progress) : job(samples);
+            return new Exported(Exporter.write(job, folder), job.plan());
         }
     }
 
-    /** Chooses widths from sensitivities first. */
-    public Exported writeAllocated(
-            Sensitivities sensitivities, List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
-            throws IOException {
+    private Exporter.Job allocated(Exporter.Job job, Measured measured, Progress progress) throws IOException {
         var recipe = settings.recipe();
-        try (var samples = settings.data().open(evaluation, tuned.model());
-                var calibrated = settings.data().open(calibration, tuned.model())) {
-            var job = new AllocatedExport(
-                            job(samples),
+        try (var calibrated = settings.data().open(measured.calibration(), tuned.model())) {
+            return new AllocatedExport(
+                            job,
                             recipe.allocate().orElseThrow(),
                             tuned.candidates(recipe),
                             tuned.models(recipe),
-                            sensitivities,
+                            measured.sensitivities(),
                             calibrated)
                     .solve(progress);
-            return new Exported(Exporter.write(job, folder), job.plan());
         }
     }
 
@@ -172,17 +173,15 @@ public record ExportStep(
         }
     }
 
-    /** Measures all layers and exports: the complete export with allocated widths. */
-    public Exported allocated(List<Path> evaluation, List<Path> calibration, Path folder, Progress progress)
-            throws IOException {
+    /** Measures all layers. */
+    public Measured measure(List<Path> calibration, Progress progress) throws IOException {
         var groups = layerGroups();
         var measured = new ArrayList<Sensitivities>();
         for (var group : groups) {
-            var part =
-                    progress.part(0.5 * measured.size() / groups.size(), 0.5 * (measured.size() + 1) / groups.size());
+            var part = progress.part((double) measured.size() / groups.size(), (measured.size() + 1.0) / groups.size());
             measured.add(sensitivities(group, calibration, part));
         }
-        return allocated(Sensitivities.join(measured), evaluation, calibration, folder, progress.part(0.5, 1));
+        return new Measured(Sensitivities.join(measured), calibration);
     }
 
     /** The layers with a choice of width, in groups that can be measured independently: two if there are two layers. */

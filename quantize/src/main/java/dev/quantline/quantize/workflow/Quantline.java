@@ -214,9 +214,12 @@ public final class Quantline {
         ModelFile.externalNames(original).forEach(name -> modelFiles.add(original.resolveSibling(name)));
         var provenance = ExportStep.provenance(hash(modelFiles), hash(data.calibration()), settings, version());
         var step = new ExportStep("", original, tuned, settings, provenance, resources);
-        var exported = settings.recipe().allocate().isPresent()
-                ? step.allocated(data.judged(), data.calibration(), folder, progress(Stage.EXPORT))
-                : step.run(data.judged(), folder, progress(Stage.EXPORT));
+        var progress = progress(Stage.EXPORT);
+        boolean allocated = settings.recipe().allocate().isPresent();
+        var measured = allocated
+                ? Optional.of(step.measure(data.calibration(), progress.part(0, 0.5)))
+                : Optional.<ExportStep.Measured>empty();
+        var exported = step.run(measured, data.judged(), folder, progress.part(allocated ? 0.5 : 0, 1));
         finished(Stage.EXPORT);
         var report = exported.report().withNotes(profiled.unused()).withStages(times);
         report.write(folder, step.plots());
