@@ -10,6 +10,9 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
+import java.lang.foreign.Arena;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -41,23 +44,44 @@ public final class InputGram {
     private InputGram() {}
 
     /**
-     * X^T X of one layer.
+     * X^T X of one layer, or A^T B of two forms of its rows.
      *
      * @param groups groups of a convolution; otherwise 1
      * @param inputs d, the inputs of one output channel
      * @param sums   {@code [groups, d, d]}, summed over rows; for a convolution d runs over the channels of the group, then
      *               kernel positions, in the order of its weights
      */
-    public record Product(int groups, int inputs, double[] sums) {
+    public record Product(int groups, int inputs, DoubleBuffer sums) {
         static {
             Blas.settle();
+        }
+
+        /** Of an array, which is not copied. */
+        public Product(int groups, int inputs, double[] sums) {
+            this(groups, inputs, DoubleBuffer.wrap(sums));
+        }
+
+        /** Zeros that are freed with {@code memory}. */
+        public static Product zeros(int groups, int inputs, Arena memory) {
+            var bytes = memory.allocate((long) groups * inputs * inputs * Double.BYTES, Double.BYTES)
+                    .asByteBuffer();
+            return new Product(
+                    groups, inputs, bytes.order(ByteOrder.nativeOrder()).asDoubleBuffer());
+        }
+
+        /** Adds the products of more rows, FLOAT, as many as there are sums. */
+        public void add(Tensor more) {
+            var values = more.floats();
+            for (int i = 0; i < sums.limit(); i++) {
+                sums.put(i, sums.get(i) + values.get(i));
+            }
         }
 
         /** FLOAT {@code [d, d]} of one group. */
         public INDArray matrix(int group) {
             var values = new float[inputs * inputs];
             for (int i = 0; i < values.length; i++) {
-                values[i] = (float) sums[group * values.length + i];
+                values[i] = (float) sums.get(group * values.length + i);
             }
             return Nd4j.createFromArray(values).reshape('c', inputs, inputs);
         }
@@ -144,12 +168,8 @@ public final class InputGram {
 
     private void add(String name, Tensor tensor, int groups) {
         int inputs = tensor.dim(-1);
-        var sums = products.computeIfAbsent(name, first -> new Product(groups, inputs, new double[tensor.size()]))
-                .sums();
-        var values = tensor.floats();
-        for (int i = 0; i < sums.length; i++) {
-            sums[i] += values.get(i);
-        }
+        products.computeIfAbsent(name, first -> new Product(groups, inputs, new double[tensor.size()]))
+                .add(tensor);
     }
 
     /**

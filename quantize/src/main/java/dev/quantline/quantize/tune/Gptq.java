@@ -10,6 +10,7 @@ import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.PairLimit;
 import dev.quantline.quantize.quantizer.Uniform;
+import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -115,7 +116,8 @@ final class Gptq {
         int from = group * d * d;
         var order = IntStream.range(0, d)
                 .boxed()
-                .sorted(Comparator.comparingDouble((Integer i) -> -product.sums()[from + i * d + i]))
+                .sorted(Comparator.comparingDouble(
+                        (Integer i) -> -product.sums().get(from + i * d + i)))
                 .mapToInt(Integer::intValue)
                 .toArray();
         var feedback = feedback(product.sums(), from, order, damping);
@@ -181,17 +183,18 @@ final class Gptq {
     }
 
     /** U, whose row j says which weights an error there moves, with D on the diagonal, from the Cholesky factor of H in reversed order. */
-    private static float[] feedback(double[] sums, int from, int[] order, double damping) {
+    private static float[] feedback(DoubleBuffer sums, int from, int[] order, double damping) {
         int d = order.length;
-        var columns = Cholesky.factor(
-                d, (row, column) -> sums[from + order[d - 1 - column] * d + order[d - 1 - row]], damping);
         var feedback = new float[d * d];
-        for (int k = 0; k < d; k++) {
-            int column = (d - 1 - k) * d;
-            double root = columns[column + d - 1 - k];
-            feedback[k * d + k] = (float) (root * root);
-            for (int j = 0; j < k; j++) {
-                feedback[j * d + k] = (float) (columns[column + d - 1 - j] / root);
+        try (var factor = Cholesky.of(
+                d, (row, column) -> sums.get(from + order[d - 1 - column] * d + order[d - 1 - row]), damping)) {
+            for (int k = 0; k < d; k++) {
+                int column = d - 1 - k;
+                double root = factor.at(column, column);
+                feedback[k * d + k] = (float) (root * root);
+                for (int j = 0; j < k; j++) {
+                    feedback[j * d + k] = (float) (factor.at(d - 1 - j, column) / root);
+                }
             }
         }
         return feedback;

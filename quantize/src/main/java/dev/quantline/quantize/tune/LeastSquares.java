@@ -4,7 +4,7 @@ import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Blas;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import java.util.stream.IntStream;
+import java.nio.DoubleBuffer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -38,19 +38,20 @@ final class LeastSquares {
      * @param cross    Y^T X, laid out as {@code own}
      * @param scarcity inputs of the layer divided by the rows seen: a fit to few rows is chance
      */
-    static LayerWeight of(LayerWeight weight, Product own, double[] cross, double scarcity) {
+    static LayerWeight of(LayerWeight weight, Product own, Product cross, double scarcity) {
         int d = own.inputs();
         int outputs = weight.outputs() / own.groups();
         var values = weight.tensor().toFloats();
         for (int group = 0; group < own.groups(); group++) {
             int from = group * d * d;
-            var factor = Cholesky.factor(
-                    d, (row, column) -> own.sums()[from + row * d + column], DAMPING + SCARCITY * scarcity);
-            try (var difference = difference(cross, own.sums(), from, d)) {
+            try (var factor = Cholesky.of(
+                            d,
+                            (row, column) -> own.sums().get(from + row * d + column),
+                            DAMPING + SCARCITY * scarcity);
+                    var difference = difference(cross.sums(), own.sums(), from, d)) {
                 for (int first = 0; first < outputs; first += STRIP) {
-                    int strip = Math.min(STRIP, outputs - first);
                     int channel = group * outputs + first;
-                    var change = change(factor, difference, weight, channel, strip);
+                    var change = change(factor, difference, weight, channel, Math.min(STRIP, outputs - first));
                     for (int i = 0; i < change.length; i++) {
                         values[weight.at(channel + i / d, i % d)] += (float) change[i];
                     }
@@ -61,51 +62,33 @@ final class LeastSquares {
     }
 
     /** C - H of one group, in the column-major order of BLAS; to be closed. */
-    private static INDArray difference(double[] cross, double[] own, int from, int d) {
+    private static INDArray difference(DoubleBuffer cross, DoubleBuffer own, int from, int d) {
         var difference = Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, d}, 'f');
         var values = difference.data().asNioDouble();
         for (int column = 0; column < d; column++) {
             for (int row = 0; row < d; row++) {
                 int at = from + row * d + column;
-                values.put(column * d + row, cross[at] - own[at]);
+                values.put(column * d + row, cross.get(at) - own.get(at));
             }
         }
         return difference;
     }
 
-    /** Solves {@code L L^T x = (C - H) w} for a few output channels, one after the other in the result. */
+    /** Solves {@code L L^T x = (C - H) w} for a few output channels: {@code [channels, d]}. */
     private static double[] change(
-            double[] factor, INDArray difference, LayerWeight weight, int channel, int channels) {
+            Cholesky factor, INDArray difference, LayerWeight weight, int channel, int channels) {
         int d = difference.rows();
         var exact = weight.tensor().floats();
-        var columns = new double[d * channels];
-        for (int i = 0; i < columns.length; i++) {
-            columns[i] = exact.get(weight.at(channel + i / d, i % d));
+        var change = new double[d * channels];
+        for (int i = 0; i < change.length; i++) {
+            change[i] = exact.get(weight.at(channel + i / d, i % d));
         }
-        try (var w = Nd4j.create(columns, new long[] {d, channels}, 'f');
+        try (var w = Nd4j.create(change, new long[] {d, channels}, 'f');
                 var product =
                         difference.mmul(w, Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, channels}, 'f'))) {
-            product.data().asNioDouble().get(0, columns);
+            product.data().asNioDouble().get(0, change);
         }
-        IntStream.range(0, channels).parallel().forEach(column -> substitute(factor, columns, column * d, d));
-        return columns;
-    }
-
-    /** Overwrites b with the x that solves L L^T x = b; L is stored by columns. */
-    private static void substitute(double[] factor, double[] b, int from, int d) {
-        for (int k = 0; k < d; k++) {
-            double x = b[from + k] / factor[k * d + k];
-            b[from + k] = x;
-            for (int i = k + 1; i < d; i++) {
-                b[from + i] -= x * factor[k * d + i];
-            }
-        }
-        for (int k = d - 1; k >= 0; k--) {
-            double sum = b[from + k];
-            for (int i = k + 1; i < d; i++) {
-                sum -= factor[k * d + i] * b[from + i];
-            }
-            b[from + k] = sum / factor[k * d + k];
-        }
+        factor.solve(change);
+        return change;
     }
 }

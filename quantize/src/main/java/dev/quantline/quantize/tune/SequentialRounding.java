@@ -15,7 +15,9 @@ import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
 import dev.quantline.quantize.quantizer.Uniform;
 import dev.quantline.quantize.tune.BlockTuning.State;
+import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -65,17 +67,19 @@ final class SequentialRounding {
     /** A tensor that layers read, and its quantizer, if any. */
     private record Read(String tensor, Optional<Quantizer> quantizer) {}
 
-    /** The graph outputs that hold the two products of a layer. */
-    private record Products(String own, String cross) {}
-
-    /** Products by output name, and the number of tokens or pixels that they sum over. */
-    private record Sums(Map<String, double[]> products, long rows) {
-        Product own(Products names, LayerWeight layer) {
-            return new Product(layer.groups(), layer.inputs(), products.get(names.own()));
+    /** The graph outputs that hold the two products of layers that read the same rows. */
+    private record Products(String own, String cross, LayerWeight layer) {
+        Product zeros(Arena memory) {
+            return Product.zeros(layer.groups(), layer.inputs(), memory);
         }
 
-        double scarcity(LayerWeight layer) {
-            return (double) layer.inputs() / rows;
+        /** FLOAT, of the shape of both outputs. */
+        Tensor result(Arena memory) {
+            long d = layer.inputs();
+            var shape = layer.kernel().length > 0 ? new long[] {layer.groups(), d, d} : new long[] {d, d};
+            long bytes = layer.groups() * d * d * Float.BYTES;
+            return new Tensor(
+                    DataType.FLOAT, shape, memory.allocate(bytes, Long.BYTES).asByteBuffer());
         }
     }
 
@@ -129,26 +133,34 @@ final class SequentialRounding {
         addProducts(graph, read, layers, products);
         graph.sort();
         graph.prune();
-        var sums = sums(
-                until.cut(reference), graph, read.tensor(), layers.getFirst().is("Conv") ? 1 : -1, inputs);
-        var aims = new LinkedHashMap<Node, LayerWeight>();
-        for (var node : layers) {
-            var layer = LayerWeight.of(model, node).orElseThrow();
-            var names = products.get(node.name());
-            aims.put(
-                    node,
-                    LeastSquares.of(
-                            layer, sums.own(names, layer), sums.products().get(names.cross()), sums.scarcity(layer)));
+        int channels = layers.getFirst().is("Conv") ? 1 : -1;
+        var sums = new LinkedHashMap<String, Product>();
+        // A wide layer's products are most of the memory that rounding needs, and not on the heap, where their space
+        // would stay taken.
+        try (var ownMemory = Arena.ofShared()) {
+            products.values().forEach(names -> sums.computeIfAbsent(names.own(), first -> names.zeros(ownMemory)));
+            var aims = new LinkedHashMap<Node, LayerWeight>();
+            long rows;
+            try (var crossMemory = Arena.ofShared()) {
+                products.values()
+                        .forEach(names -> sums.computeIfAbsent(names.cross(), first -> names.zeros(crossMemory)));
+                rows = sum(until.cut(reference), graph, read.tensor(), channels, products.values(), sums, inputs);
+                for (var node : layers) {
+                    var layer = LayerWeight.of(model, node).orElseThrow();
+                    var names = products.get(node.name());
+                    var aim = LeastSquares.of(
+                            layer, sums.get(names.own()), sums.get(names.cross()), (double) layer.inputs() / rows);
+                    aims.put(node, aim);
+                }
+            }
+            aims.forEach((node, aim) -> {
+                var weight = plan.weightOf(node.name()).orElseThrow();
+                var own = sums.get(products.get(node.name()).own());
+                var rounded = Gptq.withScales(aim, weight.quantizer(), own, (double) aim.inputs() / rows);
+                model.initializers().put(weight.tensor(), rounded.values());
+                quantizers.put(node.name(), rounded.quantizer());
+            });
         }
-        // A wide layer's products are most of the memory that rounding needs.
-        products.values().forEach(names -> sums.products().remove(names.cross()));
-        aims.forEach((node, aim) -> {
-            var weight = plan.weightOf(node.name()).orElseThrow();
-            var rounded = Gptq.withScales(
-                    aim, weight.quantizer(), sums.own(products.get(node.name()), aim), sums.scarcity(aim));
-            model.initializers().put(weight.tensor(), rounded.values());
-            quantizers.put(node.name(), rounded.quantizer());
-        });
     }
 
     /** Convolutions of one tensor may see different patches of it; matrix products all see the same rows. */
@@ -168,7 +180,8 @@ final class SequentialRounding {
             products.put(node.name(), known.computeIfAbsent(InputGram.key(layer, node), first -> {
                 var both = new Products(
                         InputGram.add(graph, node, layer, restored, restored),
-                        InputGram.add(graph, node, layer, restored, exact));
+                        InputGram.add(graph, node, layer, restored, exact),
+                        layer);
                 graph.outputs().add(ValueInfos.of(both.own(), DataType.FLOAT));
                 graph.outputs().add(ValueInfos.of(both.cross(), DataType.FLOAT));
                 return both;
@@ -176,13 +189,30 @@ final class SequentialRounding {
         }
     }
 
-    /** @param channels channel axis of the tensor */
-    private Sums sums(Graph floats, Graph quantized, String tensor, int channels, Inputs inputs) {
-        var sums = new HashMap<String, double[]>();
+    /**
+     * Adds up the products over all samples.
+     *
+     * @param channels channel axis of the tensor
+     * @return the number of tokens or pixels that they sum over
+     */
+    private long sum(
+            Graph floats,
+            Graph quantized,
+            String tensor,
+            int channels,
+            Collection<Products> products,
+            Map<String, Product> sums,
+            Inputs inputs) {
         long rows = 0;
         boolean given = floats.nodes().isEmpty();
-        try (var first = given ? null : Session.open(floats, provider, Session.Optimization.EXACT);
+        try (var memory = Arena.ofShared();
+                var first = given ? null : Session.open(floats, provider, Session.Optimization.EXACT);
                 var second = Session.open(quantized, provider, Session.Optimization.EXACT)) {
+            var results = new LinkedHashMap<String, Tensor>();
+            for (var names : products) {
+                results.computeIfAbsent(names.own(), unseen -> names.result(memory));
+                results.computeIfAbsent(names.cross(), unseen -> names.result(memory));
+            }
             for (int[] samples : inputs.batches()) {
                 var exact = inputs.floats().apply(samples);
                 var fed = needed(quantized, inputs.quantized().apply(samples));
@@ -191,16 +221,11 @@ final class SequentialRounding {
                         : first.run(needed(floats, exact)).get(tensor);
                 rows += read.size() / read.dim(channels);
                 fed.put(tensor + FLOAT, read);
-                second.run(fed).forEach((name, product) -> {
-                    var sum = sums.computeIfAbsent(name, unseen -> new double[product.size()]);
-                    var values = product.floats();
-                    for (int i = 0; i < sum.length; i++) {
-                        sum[i] += values.get(i);
-                    }
-                });
+                second.runInto(fed, results);
+                results.forEach((name, product) -> sums.get(name).add(product));
             }
         }
-        return new Sums(sums, rows);
+        return rows;
     }
 
     private static Map<String, Tensor> needed(Graph graph, Map<String, Tensor> all) {

@@ -100,7 +100,7 @@ class InputGramTest {
             int group = o / (weight.outputs() / product.groups());
             for (int i = 0; i < d; i++) {
                 for (int j = 0; j < d; j++) {
-                    sum += rows[o * d + i] * rows[o * d + j] * product.sums()[(group * d + i) * d + j];
+                    sum += rows[o * d + i] * rows[o * d + j] * product.sums().get((group * d + i) * d + j);
                 }
             }
         }

@@ -66,7 +66,7 @@ class CompensatedScalesTest {
             LayerWeight weight, Uniform quantizer, Product product, int output, double damping) {
         int from = output / (OUTPUTS / product.groups()) * INPUTS * INPUTS;
         double mean = IntStream.range(0, INPUTS)
-                .mapToDouble(i -> product.sums()[from + i * INPUTS + i])
+                .mapToDouble(i -> product.sums().get(from + i * INPUTS + i))
                 .average()
                 .orElseThrow();
         float best = 0;
@@ -77,7 +77,7 @@ class CompensatedScalesTest {
             for (int i = 0; i < INPUTS; i++) {
                 float w = (float) weight.tensor().get(weight.at(output, i));
                 double off = w - grid.dequantize(grid.quantize(w, output), output);
-                sum += (product.sums()[from + i * INPUTS + i] + damping * mean) * off * off;
+                sum += (product.sums().get(from + i * INPUTS + i) + damping * mean) * off * off;
             }
             if (sum < least) {
                 least = sum;
@@ -214,7 +214,9 @@ class CompensatedScalesTest {
         for (int i = 0; i < INPUTS * INPUTS; i++) {
             int one = output * INPUTS + i / INPUTS;
             int other = output * INPUTS + i % INPUTS;
-            sum += (exact.get(one) - rounded.get(one)) * (exact.get(other) - rounded.get(other)) * product.sums()[i];
+            sum += (exact.get(one) - rounded.get(one))
+                    * (exact.get(other) - rounded.get(other))
+                    * product.sums().get(i);
         }
         return sum;
     }

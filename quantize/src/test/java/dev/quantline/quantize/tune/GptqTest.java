@@ -49,7 +49,9 @@ class GptqTest {
             for (int i = 0; i < INPUTS * INPUTS; i++) {
                 int one = o * INPUTS + i / INPUTS;
                 int other = o * INPUTS + i % INPUTS;
-                sum += (exact[one] - codes[one]) * (exact[other] - codes[other]) * product.sums()[from + i];
+                sum += (exact[one] - codes[one])
+                        * (exact[other] - codes[other])
+                        * product.sums().get(from + i);
             }
         }
         return sum;
@@ -110,8 +112,8 @@ class GptqTest {
             var random = new Random(9);
             var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, columns, random);
             var product = correlated(groups, random);
-            for (int i = 0; i < product.sums().length; i++) {
-                product.sums()[i] *= louder(i / INPUTS % INPUTS) * louder(i % INPUTS);
+            for (int i = 0; i < product.sums().limit(); i++) {
+                product.sums().put(i, product.sums().get(i) * (louder(i / INPUTS % INPUTS) * louder(i % INPUTS)));
             }
             var quantizer = Uniform.symmetric(4, weight.axis(), new double[] {2, 2.2, 2.4, 2.6, 2.8, 3});
 
@@ -123,7 +125,7 @@ class GptqTest {
                 var h = new double[INPUTS][INPUTS];
                 double mean = 0;
                 for (int i = 0; i < INPUTS * INPUTS; i++) {
-                    h[i / INPUTS][i % INPUTS] = product.sums()[o / (OUTPUTS / groups) * INPUTS * INPUTS + i];
+                    h[i / INPUTS][i % INPUTS] = product.sums().get(o / (OUTPUTS / groups) * INPUTS * INPUTS + i);
                     mean += i / INPUTS == i % INPUTS ? h[i / INPUTS][i / INPUTS] / INPUTS : 0;
                 }
                 for (int i = 0; i < INPUTS; i++) {
@@ -175,8 +177,8 @@ class GptqTest {
         var random = new Random(8);
         var weight = RandomWeight.of(OUTPUTS, INPUTS, groups, false, random);
         var product = correlated(groups, random);
-        for (int i = 0; i < product.sums().length; i++) {
-            product.sums()[i] *= (1 + i / INPUTS % INPUTS) * (1 + i % INPUTS);
+        for (int i = 0; i < product.sums().limit(); i++) {
+            product.sums().put(i, product.sums().get(i) * ((1 + i / INPUTS % INPUTS) * (1 + i % INPUTS)));
         }
         var quantizer = Uniform.symmetric(3, 0, new double[] {3, 3, 3, 3, 3, 3});
 

@@ -79,7 +79,8 @@ class LeastSquaresTest {
         var own = new Product(groups, INPUTS, rows.products(rows.disturbed(), rows.disturbed()));
 
         // When
-        var found = LeastSquares.of(weight, own, rows.products(rows.disturbed(), rows.exact()), 0)
+        var found = LeastSquares.of(
+                        weight, own, new Product(groups, INPUTS, rows.products(rows.disturbed(), rows.exact())), 0)
                 .tensor();
 
         // Then
@@ -104,7 +105,7 @@ class LeastSquaresTest {
         var rows = Rows.of(groups, 0, random);
         var sums = rows.products(rows.exact(), rows.exact());
 
-        var found = LeastSquares.of(weight, new Product(groups, INPUTS, sums), sums, 0);
+        var found = LeastSquares.of(weight, new Product(groups, INPUTS, sums), new Product(groups, INPUTS, sums), 0);
 
         assertArrayEquals(weight.tensor().toFloats(), found.tensor().toFloats());
     }

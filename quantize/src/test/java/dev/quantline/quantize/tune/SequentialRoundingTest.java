@@ -119,7 +119,10 @@ class SequentialRoundingTest {
     private static Gptq.Rounded wanted(LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
         var own = new Product(1, D, product(rounded, rounded));
         return Gptq.withScales(
-                LeastSquares.of(layer, own, product(rounded, exact), SCARCITY), quantizer, own, SCARCITY);
+                LeastSquares.of(layer, own, new Product(1, D, product(rounded, exact)), SCARCITY),
+                quantizer,
+                own,
+                SCARCITY);
     }
 
     private static void assertRounded(Gptq.Rounded wanted, State state, int layer) {
