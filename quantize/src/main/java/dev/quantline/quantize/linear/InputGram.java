@@ -10,8 +10,6 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Samples;
 import dev.quantline.onnx.runtime.Session;
-import java.lang.foreign.Arena;
-import java.nio.ByteOrder;
 import java.nio.DoubleBuffer;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -44,7 +42,7 @@ public final class InputGram {
     private InputGram() {}
 
     /**
-     * X^T X of one layer, or A^T B of two forms of its rows.
+     * X^T X of one layer, or a like product of two forms of its rows.
      *
      * @param groups groups of a convolution; otherwise 1
      * @param inputs d, the inputs of one output channel
@@ -59,14 +57,6 @@ public final class InputGram {
         /** Of an array, which is not copied. */
         public Product(int groups, int inputs, double[] sums) {
             this(groups, inputs, DoubleBuffer.wrap(sums));
-        }
-
-        /** Zeros that are freed with {@code memory}. */
-        public static Product zeros(int groups, int inputs, Arena memory) {
-            var bytes = memory.allocate((long) groups * inputs * inputs * Double.BYTES, Double.BYTES)
-                    .asByteBuffer();
-            return new Product(
-                    groups, inputs, bytes.order(ByteOrder.nativeOrder()).asDoubleBuffer());
         }
 
         /** Adds the products of more rows, FLOAT, as many as there are sums. */

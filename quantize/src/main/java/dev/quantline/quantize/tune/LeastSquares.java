@@ -1,13 +1,18 @@
 package dev.quantline.quantize.tune;
 
+import dev.quantline.onnx.DataType;
 import dev.quantline.onnx.Tensor;
 import dev.quantline.onnx.runtime.Blas;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
-import java.nio.DoubleBuffer;
-import org.nd4j.linalg.api.buffer.DataType;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+import static org.nd4j.linalg.api.buffer.DataType.DOUBLE;
 
 /**
  * The float weight that best reproduces a layer's float outputs from the outputs of the preceding quantized layers, with X the
@@ -19,7 +24,7 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * The aim is that of asymmetric calibration (GPTAQ, arXiv 2504.02692); solving for it before any rounding is ours.
  */
-final class LeastSquares {
+final class LeastSquares implements AutoCloseable {
     static {
         Blas.settle();
     }
@@ -31,64 +36,68 @@ final class LeastSquares {
     /** Output channels solved for at once, so that a wide layer needs no more memory than its products. */
     private static final int STRIP = 1024;
 
-    private LeastSquares() {}
+    private final int groups;
+    private final int d;
+    private final INDArray difference;
+    private final List<Cholesky> factors = new ArrayList<>();
 
     /**
+     * For layers that read the same rows.
+     *
      * @param own      Y^T Y
-     * @param cross    Y^T X, laid out as {@code own}
-     * @param scarcity inputs of the layer divided by the rows seen: a fit to few rows is chance
+     * @param cross    Y^T X {@code [groups d, d]}, which becomes Y^T X - Y^T Y
+     * @param scarcity inputs of the layers divided by the rows seen: a fit to few rows is chance
      */
-    static LayerWeight of(LayerWeight weight, Product own, Product cross, double scarcity) {
-        int d = own.inputs();
-        int outputs = weight.outputs() / own.groups();
-        var values = weight.tensor().toFloats();
-        for (int group = 0; group < own.groups(); group++) {
+    LeastSquares(Product own, INDArray cross, double scarcity) {
+        groups = own.groups();
+        d = own.inputs();
+        difference = cross;
+        var sums = own.sums();
+        var values = cross.data().asNioDouble();
+        for (int i = 0; i < sums.limit(); i++) {
+            values.put(i, values.get(i) - sums.get(i));
+        }
+        for (int group = 0; group < groups; group++) {
             int from = group * d * d;
-            try (var factor = Cholesky.of(
-                            d,
-                            (row, column) -> own.sums().get(from + row * d + column),
-                            DAMPING + SCARCITY * scarcity);
-                    var difference = difference(cross.sums(), own.sums(), from, d)) {
-                for (int first = 0; first < outputs; first += STRIP) {
-                    int channel = group * outputs + first;
-                    var change = change(factor, difference, weight, channel, Math.min(STRIP, outputs - first));
-                    for (int i = 0; i < change.length; i++) {
-                        values[weight.at(channel + i / d, i % d)] += (float) change[i];
-                    }
-                }
-            }
+            factors.add(
+                    Cholesky.of(d, (row, column) -> sums.get(from + row * d + column), DAMPING + SCARCITY * scarcity));
         }
-        return weight.with(Tensor.of(values, weight.tensor().shape()));
     }
 
-    /** C - H of one group, in the column-major order of BLAS; to be closed. */
-    private static INDArray difference(DoubleBuffer cross, DoubleBuffer own, int from, int d) {
-        var difference = Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, d}, 'f');
-        var values = difference.data().asNioDouble();
-        for (int column = 0; column < d; column++) {
-            for (int row = 0; row < d; row++) {
-                int at = from + row * d + column;
-                values.put(column * d + row, cross.get(at) - own.get(at));
+    /** The weight for one of the layers. */
+    LayerWeight of(LayerWeight weight) {
+        var fitted = Tensor.zeros(DataType.FLOAT, weight.tensor().shape());
+        int outputs = weight.outputs() / groups;
+        for (int group = 0; group < groups; group++) {
+            for (int first = 0; first < outputs; first += STRIP) {
+                fit(weight, group, group * outputs + first, Math.min(STRIP, outputs - first), fitted.floats());
             }
         }
-        return difference;
+        return weight.with(fitted);
     }
 
-    /** Solves {@code L L^T x = (C - H) w} for a few output channels: {@code [channels, d]}. */
-    private static double[] change(
-            Cholesky factor, INDArray difference, LayerWeight weight, int channel, int channels) {
-        int d = difference.rows();
+    /** Adds to a few output channels the solution of {@code L L^T x = (C - H) w}. */
+    private void fit(LayerWeight weight, int group, int channel, int channels, FloatBuffer fitted) {
         var exact = weight.tensor().floats();
         var change = new double[d * channels];
         for (int i = 0; i < change.length; i++) {
             change[i] = exact.get(weight.at(channel + i / d, i % d));
         }
-        try (var w = Nd4j.create(change, new long[] {d, channels}, 'f');
-                var product =
-                        difference.mmul(w, Nd4j.createUninitialized(DataType.DOUBLE, new long[] {d, channels}, 'f'))) {
+        var rows = difference.get(NDArrayIndex.interval((long) group * d, (group + 1L) * d), NDArrayIndex.all());
+        var shape = new long[] {d, channels};
+        try (var w = Nd4j.create(change, shape, 'f');
+                var product = rows.mmul(w, Nd4j.createUninitialized(DOUBLE, shape, 'f'))) {
             product.data().asNioDouble().get(0, change);
         }
-        factor.solve(change);
-        return change;
+        factors.get(group).solve(change);
+        for (int i = 0; i < change.length; i++) {
+            int at = weight.at(channel + i / d, i % d);
+            fitted.put(at, exact.get(at) + (float) change[i]);
+        }
+    }
+
+    @Override
+    public void close() {
+        factors.forEach(Cholesky::close);
     }
 }

@@ -9,7 +9,6 @@ import dev.quantline.onnx.runtime.Progress;
 import dev.quantline.onnx.runtime.Provider;
 import dev.quantline.onnx.runtime.Session;
 import dev.quantline.quantize.linear.InputGram;
-import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import dev.quantline.quantize.plan.QuantizationPlan;
 import dev.quantline.quantize.quantizer.Quantizer;
@@ -18,7 +17,6 @@ import dev.quantline.quantize.tune.BlockTuning.State;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -67,22 +65,6 @@ final class SequentialRounding {
     /** A tensor that layers read, and its quantizer, if any. */
     private record Read(String tensor, Optional<Quantizer> quantizer) {}
 
-    /** The graph outputs that hold the two products of layers that read the same rows. */
-    private record Products(String own, String cross, LayerWeight layer) {
-        Product zeros(Arena memory) {
-            return Product.zeros(layer.groups(), layer.inputs(), memory);
-        }
-
-        /** FLOAT, of the shape of both outputs. */
-        Tensor result(Arena memory) {
-            long d = layer.inputs();
-            var shape = layer.kernel().length > 0 ? new long[] {layer.groups(), d, d} : new long[] {d, d};
-            long bytes = layer.groups() * d * d * Float.BYTES;
-            return new Tensor(
-                    DataType.FLOAT, shape, memory.allocate(bytes, Long.BYTES).asByteBuffer());
-        }
-    }
-
     /** The rounded weights and their quantizers; shared weights and those of layers with too many inputs are not among them. */
     Tuned apply(Inputs inputs, Progress progress) {
         var waves = waves();
@@ -129,42 +111,36 @@ final class SequentialRounding {
         if (graph.nodes().isEmpty() && subgraph.inputs().isEmpty()) {
             graph.inputs().add(ValueInfos.of(read.tensor(), DataType.FLOAT));
         }
-        var products = new LinkedHashMap<String, Products>();
-        addProducts(graph, read, layers, products);
-        graph.sort();
-        graph.prune();
-        int channels = layers.getFirst().is("Conv") ? 1 : -1;
-        var sums = new LinkedHashMap<String, Product>();
-        // A wide layer's products are most of the memory that rounding needs, and not on the heap, where their space
-        // would stay taken.
-        try (var ownMemory = Arena.ofShared()) {
-            products.values().forEach(names -> sums.computeIfAbsent(names.own(), first -> names.zeros(ownMemory)));
-            var aims = new LinkedHashMap<Node, LayerWeight>();
-            long rows;
-            try (var crossMemory = Arena.ofShared()) {
-                products.values()
-                        .forEach(names -> sums.computeIfAbsent(names.cross(), first -> names.zeros(crossMemory)));
-                rows = sum(until.cut(reference), graph, read.tensor(), channels, products.values(), sums, inputs);
-                for (var node : layers) {
-                    var layer = LayerWeight.of(model, node).orElseThrow();
-                    var names = products.get(node.name());
-                    var aim = LeastSquares.of(
-                            layer, sums.get(names.own()), sums.get(names.cross()), (double) layer.inputs() / rows);
-                    aims.put(node, aim);
-                }
-            }
-            aims.forEach((node, aim) -> {
-                var weight = plan.weightOf(node.name()).orElseThrow();
-                var own = sums.get(products.get(node.name()).own());
-                var rounded = Gptq.withScales(aim, weight.quantizer(), own, (double) aim.inputs() / rows);
-                model.initializers().put(weight.tensor(), rounded.values());
-                quantizers.put(node.name(), rounded.quantizer());
-            });
+        var products = products(graph, read, layers);
+        try {
+            graph.sort();
+            graph.prune();
+            int channels = layers.getFirst().is("Conv") ? 1 : -1;
+            long rows = sum(until.cut(reference), graph, read.tensor(), channels, products, inputs);
+            products.forEach(shared -> round(shared, rows));
+        } finally {
+            products.forEach(PairedProducts::close);
+        }
+    }
+
+    private void round(PairedProducts products, long rows) {
+        var layers = products.layers();
+        var weights = layers.stream()
+                .map(node -> LayerWeight.of(model, node).orElseThrow())
+                .toList();
+        double scarcity = (double) weights.getFirst().inputs() / rows;
+        var aims = products.aims(weights, scarcity);
+        for (int i = 0; i < layers.size(); i++) {
+            String node = layers.get(i).name();
+            var weight = plan.weightOf(node).orElseThrow();
+            var rounded = Gptq.withScales(aims.get(i), weight.quantizer(), products.own(), scarcity);
+            model.initializers().put(weight.tensor(), rounded.values());
+            quantizers.put(node, rounded.quantizer());
         }
     }
 
     /** Convolutions of one tensor may see different patches of it; matrix products all see the same rows. */
-    private void addProducts(Graph graph, Read read, List<Node> layers, Map<String, Products> products) {
+    private Collection<PairedProducts> products(Graph graph, Read read, List<Node> layers) {
         String exact = read.tensor() + FLOAT;
         graph.inputs().add(ValueInfos.of(exact, DataType.FLOAT));
         String restored = read.quantizer()
@@ -174,19 +150,15 @@ final class SequentialRounding {
                     return name;
                 })
                 .orElse(read.tensor());
-        var known = new HashMap<String, Products>();
+        var products = new LinkedHashMap<String, PairedProducts>();
         for (var node : layers) {
             var layer = LayerWeight.of(model, node).orElseThrow();
-            products.put(node.name(), known.computeIfAbsent(InputGram.key(layer, node), first -> {
-                var both = new Products(
-                        InputGram.add(graph, node, layer, restored, restored),
-                        InputGram.add(graph, node, layer, restored, exact),
-                        layer);
-                graph.outputs().add(ValueInfos.of(both.own(), DataType.FLOAT));
-                graph.outputs().add(ValueInfos.of(both.cross(), DataType.FLOAT));
-                return both;
-            }));
+            products.computeIfAbsent(
+                            InputGram.key(layer, node),
+                            first -> new PairedProducts(graph, node, layer, exact, restored))
+                    .addLayer(node);
         }
+        return products.values();
     }
 
     /**
@@ -200,8 +172,7 @@ final class SequentialRounding {
             Graph quantized,
             String tensor,
             int channels,
-            Collection<Products> products,
-            Map<String, Product> sums,
+            Collection<PairedProducts> products,
             Inputs inputs) {
         long rows = 0;
         boolean given = floats.nodes().isEmpty();
@@ -209,10 +180,7 @@ final class SequentialRounding {
                 var first = given ? null : Session.open(floats, provider, Session.Optimization.EXACT);
                 var second = Session.open(quantized, provider, Session.Optimization.EXACT)) {
             var results = new LinkedHashMap<String, Tensor>();
-            for (var names : products) {
-                results.computeIfAbsent(names.own(), unseen -> names.result(memory));
-                results.computeIfAbsent(names.cross(), unseen -> names.result(memory));
-            }
+            products.forEach(shared -> results.putAll(shared.results(memory)));
             for (int[] samples : inputs.batches()) {
                 var exact = inputs.floats().apply(samples);
                 var fed = needed(quantized, inputs.quantized().apply(samples));
@@ -222,7 +190,7 @@ final class SequentialRounding {
                 rows += read.size() / read.dim(channels);
                 fed.put(tensor + FLOAT, read);
                 second.runInto(fed, results);
-                results.forEach((name, product) -> sums.get(name).add(product));
+                products.forEach(shared -> shared.add(results));
             }
         }
         return rows;

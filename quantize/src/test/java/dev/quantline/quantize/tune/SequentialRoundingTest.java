@@ -22,6 +22,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.factory.Nd4j;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -118,11 +119,10 @@ class SequentialRoundingTest {
     /** A layer that reads {@code rounded} and should give its output for {@code exact}. */
     private static Gptq.Rounded wanted(LayerWeight layer, Uniform quantizer, float[] exact, float[] rounded) {
         var own = new Product(1, D, product(rounded, rounded));
-        return Gptq.withScales(
-                LeastSquares.of(layer, own, new Product(1, D, product(rounded, exact)), SCARCITY),
-                quantizer,
-                own,
-                SCARCITY);
+        try (var cross = Nd4j.create(product(rounded, exact), new long[] {D, D}, 'c');
+                var fit = new LeastSquares(own, cross, SCARCITY)) {
+            return Gptq.withScales(fit.of(layer), quantizer, own, SCARCITY);
+        }
     }
 
     private static void assertRounded(Gptq.Rounded wanted, State state, int layer) {
