@@ -48,7 +48,7 @@ public final class LargeModel {
         var folder = Files.createTempDirectory("large-run");
         long bytes = Long.parseLong(arguments[1]) * MEGA;
         var options = List.of(
-                "-Xmx768m",
+                "-Xmx512m",
                 "-XX:MaxDirectMemorySize=512m",
                 "-Dquantline.work.memory-bytes=" + 64 * MEGA,
                 "-D" + MemoryLimit.WEIGHTS_IN_MEMORY.property() + "=" + Long.parseLong(arguments[2]) * MEGA);

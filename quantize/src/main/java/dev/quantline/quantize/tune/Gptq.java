@@ -36,6 +36,9 @@ final class Gptq {
     /** Factors of a channel's scale, where it may change; the first is tried first and kept unless another one is better. */
     private static final float[] SCALES = {1, 0.9f, 0.8f, 0.7f, 0.6f, 1.1f, 1.2f};
 
+    /** Channels rounded with one pass over the feedback, which for a wide layer is larger than a processor's cache. */
+    private static final int TOGETHER = 8;
+
     private final LayerWeight weight;
     private final Uniform quantizer;
     private final int[] scale;
@@ -122,27 +125,55 @@ final class Gptq {
                 .toArray();
         var feedback = feedback(product.sums(), from, order, damping);
         int outputs = weight.outputs() / product.groups();
-        IntStream.range(group * outputs, (group + 1) * outputs).parallel().forEach(output -> {
-            double least = Double.POSITIVE_INFINITY;
+        IntStream.range(0, Math.ceilDiv(outputs, TOGETHER)).parallel().forEach(some -> {
+            var channels = IntStream.range(some * TOGETHER, Math.min(outputs, (some + 1) * TOGETHER))
+                    .mapToObj(output -> new Channel(group * outputs + output, order))
+                    .toList();
             for (float factor : factors) {
-                least = Math.min(least, round(output, order, feedback, factor, least));
+                channels.forEach(channel -> channel.begin(factor));
+                for (int k = 0; k < d; k++) {
+                    for (var channel : channels) {
+                        channel.round(k, feedback);
+                    }
+                }
+                channels.forEach(Channel::keepIfBetter);
             }
         });
     }
 
-    /**
-     * Rounds one output channel with its scales times a factor, and keeps the result if the error is below
-     * {@code least}.
-     *
-     * @return sum of D_k (target_k - q_k)^2: the squared error of the channel's output
-     */
-    private double round(int output, int[] order, float[] feedback, float factor, double least) {
-        int d = order.length;
-        var moved = new double[d];
-        var found = new float[d];
-        double sum = 0;
-        var limit = pairLimit(output, order, factor);
-        for (int k = 0; k < d && sum < least; k++) {
+    /** One output channel, whose weights are rounded with its scales times one factor after the other. */
+    private final class Channel {
+        private final int output;
+        private final int[] order;
+        private final double[] moved;
+        private final float[] found;
+        /** The squared error of the channel's output with the factor: sum of D_k (target_k - q_k)^2. */
+        private double sum;
+
+        private double least = Double.POSITIVE_INFINITY;
+        private float factor;
+        private Optional<PairLimit> limit = Optional.empty();
+
+        Channel(int output, int[] order) {
+            this.output = output;
+            this.order = order;
+            moved = new double[order.length];
+            found = new float[order.length];
+        }
+
+        void begin(float next) {
+            factor = next;
+            sum = 0;
+            Arrays.fill(moved, 0);
+            limit = pairLimit();
+        }
+
+        /** Rounds the k-th weight, unless another factor has a smaller error already. */
+        void round(int k, float[] feedback) {
+            if (!(sum < least)) {
+                return;
+            }
+            int d = order.length;
             int at = weight.at(output, order[k]);
             int c = scale[at];
             float s = quantizer.scale()[c] * factor;
@@ -156,30 +187,33 @@ final class Gptq {
                 moved[j] += error * feedback[k * d + j];
             }
         }
-        if (sum < least) {
-            for (int k = 0; k < d; k++) {
-                int at = weight.at(output, order[k]);
-                values.put(at, found[k]);
-                scales[scale[at]] = quantizer.scale()[scale[at]] * factor;
+
+        void keepIfBetter() {
+            if (sum < least) {
+                least = sum;
+                for (int k = 0; k < order.length; k++) {
+                    int at = weight.at(output, order[k]);
+                    values.put(at, found[k]);
+                    scales[scale[at]] = quantizer.scale()[scale[at]] * factor;
+                }
             }
         }
-        return sum;
-    }
 
-    /** The limits that keep every pair of the channel's codes, as rounded to nearest, within the grid's limit. */
-    private Optional<PairLimit> pairLimit(int output, int[] order, float factor) {
-        return quantizer.pairLimit() == 0
-                ? Optional.empty()
-                : Optional.of(PairLimit.of(
-                        quantizer.pairLimit(),
-                        Arrays.stream(order)
-                                .map(i -> weight.at(output, i))
-                                .mapToLong(at -> (long) WeightSteps.clamp(
-                                        quantizer,
-                                        (float) Math.rint(
-                                                exact.get(at) / (quantizer.scale()[scale[at]] * factor)),
-                                        scale[at]))
-                                .toArray()));
+        /** The limits that keep every pair of the channel's codes, as rounded to nearest, within the grid's limit. */
+        private Optional<PairLimit> pairLimit() {
+            return quantizer.pairLimit() == 0
+                    ? Optional.empty()
+                    : Optional.of(PairLimit.of(
+                            quantizer.pairLimit(),
+                            Arrays.stream(order)
+                                    .map(i -> weight.at(output, i))
+                                    .mapToLong(at -> (long) WeightSteps.clamp(
+                                            quantizer,
+                                            (float) Math.rint(
+                                                    exact.get(at) / (quantizer.scale()[scale[at]] * factor)),
+                                            scale[at]))
+                                    .toArray()));
+        }
     }
 
     /** U, whose row j says which weights an error there moves, with D on the diagonal, from the Cholesky factor of H in reversed order. */
