@@ -48,8 +48,8 @@ public final class LargeModel {
         var folder = Files.createTempDirectory("large-run");
         long bytes = Long.parseLong(arguments[1]) * MEGA;
         var options = List.of(
-                "-Xmx448m",
-                "-XX:MaxDirectMemorySize=320m",
+                "-Xmx384m",
+                "-XX:MaxDirectMemorySize=448m",
                 "-Dquantline.work.memory-bytes=" + 64 * MEGA,
                 "-D" + MemoryLimit.WEIGHTS_IN_MEMORY.property() + "=" + Long.parseLong(arguments[2]) * MEGA);
         try (var cluster = Cluster.ofBounded(Packaged.root(), folder, bytes, options);
