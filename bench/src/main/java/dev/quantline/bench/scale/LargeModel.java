@@ -31,7 +31,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * Memory of each service while a job quantizes a network whose weights do not fit in it: a chain of products {@code [4096, 4096]} with
  * Relu between them, random weights in a file beside the model. Arguments: layers (45 are 3.02 GB), megabytes of memory for each
- * service, with its child and pages of files; megabytes of weights that may be in memory; a recipe. Needs root.
+ * service, with its child and pages of files; megabytes of weights that may be in memory; megabytes of heap for each Java, which a service and
+ * its child have of their own; a recipe. Needs root.
  */
 public final class LargeModel {
     private static final int WIDTH = 4096;
@@ -48,7 +49,7 @@ public final class LargeModel {
         var folder = Files.createTempDirectory("large-run");
         long bytes = Long.parseLong(arguments[1]) * MEGA;
         var options = List.of(
-                "-Xmx384m",
+                "-Xmx" + arguments[3] + "m",
                 "-XX:MaxDirectMemorySize=448m",
                 "-Dquantline.work.memory-bytes=" + 64 * MEGA,
                 "-D" + MemoryLimit.WEIGHTS_IN_MEMORY.property() + "=" + Long.parseLong(arguments[2]) * MEGA);
@@ -56,7 +57,7 @@ public final class LargeModel {
                 var ledger = new Ledger(cluster.bootstrapServers())) {
             var peaks = new ConcurrentHashMap<String, Long>();
             Thread.ofPlatform().daemon().start(() -> watch(cluster, peaks));
-            new GivenJob(inputs.resolve("model.onnx"), inputs.resolve("data.npz"), arguments[3], Optional.empty())
+            new GivenJob(inputs.resolve("model.onnx"), inputs.resolve("data.npz"), arguments[4], Optional.empty())
                     .run(cluster, ledger);
             print(cluster, ledger, peaks);
         }

@@ -235,6 +235,42 @@ class EvaluationPartTest {
         });
     }
 
+    /** In the second file another output looks like scores too: what the first batch of the data showed holds for all. */
+    @Test
+    void aDetectorIsReadAsItsFirstBatchShows() throws IOException {
+        var builder = new GraphBuilder(13, 1);
+        builder.op("where", "Identity", builder.input("b", DataType.FLOAT, -1, BOXES, 4));
+        builder.op("what", "Identity", builder.input("l", DataType.INT64, -1, BOXES));
+        builder.op("sure", "Identity", builder.input("s", DataType.FLOAT, -1, BOXES));
+        builder.op("other", "Identity", builder.input("o", DataType.FLOAT, -1, -1));
+        var network = builder.output("where", DataType.FLOAT, -1, BOXES, 4)
+                .output("what", DataType.INT64, -1, BOXES)
+                .output("sure", DataType.FLOAT, -1, BOXES)
+                .output("other", DataType.FLOAT, -1, -1)
+                .graph();
+        var files = new ArrayList<Path>();
+        for (int columns : List.of(BOXES + 1, BOXES)) {
+            var arrays = arrays("map", FILES[1], columns);
+            arrays.put("o", floats(new Random(columns), FILES[1], columns));
+            files.add(Data.write(folder.resolve(columns + ".npz"), arrays));
+        }
+        var measure = Measure.of("map");
+        try (var data = Dataset.open(files);
+                var session = Session.open(network, Provider.cpu(), Session.Optimization.ALL)) {
+            var samples = new Samples(data, network, Map.of());
+            var parts = new ArrayList<EvaluationPart>();
+            for (var range : EvaluationPart.Range.of(samples, BATCH, FILES[1])) {
+                parts.add(EvaluationPart.run(
+                        session, session, samples, range, measure, BATCH, () -> false, Progress.none()));
+            }
+
+            assertEquals(2, parts.size());
+            assertSame(
+                    Evaluation.run(session, session, samples, measure, BATCH, Progress.none()),
+                    Evaluation.of(parts, measure, data));
+        }
+    }
+
     @Test
     void whatIsStoppedGoesOnWhereItWas() throws IOException {
         compare("perplexity", (one, two, samples) -> {
