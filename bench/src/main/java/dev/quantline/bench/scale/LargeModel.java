@@ -31,8 +31,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /**
  * Memory of each service while a job quantizes a network whose weights do not fit in it: a chain of products {@code [4096, 4096]} with
  * Relu between them, random weights in a file beside the model. Arguments: layers (45 are 3.02 GB), megabytes of memory for each
- * service, with its child and pages of files; megabytes of weights that may be in memory; megabytes of heap for each Java, which a service and
- * its child have of their own; a recipe. Needs root.
+ * service, with its child and pages of files; megabytes of weights that may be in memory; megabytes of heap for each Java: a service
+ * and its child have one each; a recipe. Needs root.
  */
 public final class LargeModel {
     private static final int WIDTH = 4096;
