@@ -197,6 +197,42 @@ class SequentialRoundingTest {
     }
 
     @Test
+    void groupsOfAConvolutionAreRoundedOnTheirOwnChannels() {
+        // Given
+        var builder = new GraphBuilder(17, SEED);
+        String input = builder.input("x", DataType.FLOAT, -1, D, 1, 1);
+        builder.op("y", "Conv", Map.of("group", 2L), input, builder.normal("v", 1, D, D / 2, 1, 1));
+        var model = builder.output("y", DataType.FLOAT, -1, D, 1, 1).graph();
+        var node = model.nodes().getFirst();
+        var plan = new QuantizationPlan(
+                List.of(new QuantizationPlan.Activation("x", Set.of(), GRID, "fixed")),
+                List.of(new QuantizationPlan.Weight("v", node.name(), 1, weights(true))));
+
+        // When
+        var state = new SequentialRounding(Blocks.whole(model), model, new State(model, plan), Provider.cpu())
+                .apply(
+                        new SequentialRounding.Inputs(batches(), rows("x", x, true), rows("x", x, true)),
+                        Progress.none())
+                .applyTo(new State(model, plan));
+
+        // Then
+        var own = new Product(2, D / 2, ofGroups(product(grid(x), grid(x))));
+        try (var cross = Nd4j.create(ofGroups(product(grid(x), x)), new long[] {D, D / 2}, 'c');
+                var fit = new LeastSquares(own, cross, SCARCITY / 2)) {
+            var aim = fit.of(LayerWeight.of(model, node).orElseThrow());
+            assertRounded(Gptq.withScales(aim, weights(true), own, SCARCITY / 2), state, 0);
+        }
+    }
+
+    /** Of products {@code [D, D]} those of the channels of each of two groups. */
+    private static double[] ofGroups(double[] products) {
+        int d = D / 2;
+        return IntStream.range(0, 2 * d * d)
+                .mapToDouble(i -> products[(i / d) * D + i / (d * d) * d + i % d])
+                .toArray();
+    }
+
+    @Test
     void layersThatReadTheSameTensorAreEachRoundedAndASharedWeightStays() {
         // Given: two layers on x, and two more that share a weight
         var builder = new GraphBuilder(17, SEED);
