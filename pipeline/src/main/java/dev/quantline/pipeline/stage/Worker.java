@@ -6,8 +6,11 @@ import dev.quantline.pipeline.store.Keys;
 import dev.quantline.quantize.settings.Json;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** Runs items, storing what they leave. */
@@ -44,6 +47,7 @@ final class Worker {
                     work.slice() == 0 ? Optional.<ItemResult>empty() : records.part(Keys.slice(folder, work.slice()));
             var spans = new ArrayList<>(checkpoint.map(ItemResult::spans).orElse(List.of()));
             var earlier = records.earlier(order.previous());
+            var before = before(order, order.items().get(work.item()).phase());
             var pulse = pulse(job);
             refuseBeyondJob(order, earlier, spans);
             var progress = new ItemProgress(order, work.item(), stored.count(), tools.sink(), pulse);
@@ -53,13 +57,14 @@ final class Worker {
                     earlier,
                     place.empty("results"),
                     place.spilling(tools.memory()),
-                    finished(place, order, order.items().get(work.item()).phase()),
+                    finished(place, order, before),
                     checkpoint.map(part -> place.fetchPart("checkpoint", part.files())),
                     progress,
                     pulse,
                     () -> Span.account(
                             order.sinceMillis(),
-                            Stream.concat(spans.stream(), Stream.of(order.start(), watch.span()))
+                            Stream.of(spansOf(before.values()), spans, List.of(order.start(), watch.span()))
+                                    .flatMap(List::stream)
                                     .toList()),
                     uploads::begin,
                     tools.version());
@@ -103,7 +108,7 @@ final class Worker {
                                     Keys.delivered(order.job(), order.stage().verb(), name)));
         }
         var spans = new ArrayList<>(List.of(order.start(), watch.span()));
-        parts.forEach(part -> spans.addAll(part.spans()));
+        spans.addAll(spansOf(parts));
         var seconds = Span.account(order.sinceMillis(), spans);
         return records.manifest(
                 folder,
@@ -120,17 +125,30 @@ final class Worker {
                         order.version()));
     }
 
-    /** Brings the items of all phases before a phase back; their files must not change. */
-    private List<FinishedItem> finished(WorkDirectory place, WorkOrder order, int phase) {
-        var finished = new ArrayList<FinishedItem>();
+    /** The results of the items of all phases before a phase, by number. */
+    private Map<Integer, ItemResult> before(WorkOrder order, int phase) {
+        var before = new TreeMap<Integer, ItemResult>();
         for (var item = 0; item < order.items().size(); item++) {
             if (order.items().get(item).phase() < phase) {
-                var part = records.part(Keys.part(folder(order), item)).orElseThrow();
-                var local = place.fetchPart(Keys.part("", item), part.files());
-                finished.add(new FinishedItem(order.items().get(item), local, part.summary()));
+                before.put(item, records.part(Keys.part(folder(order), item)).orElseThrow());
             }
         }
-        return List.copyOf(finished);
+        return before;
+    }
+
+    /** Brings their files back, which must not change. */
+    private static List<FinishedItem> finished(WorkDirectory place, WorkOrder order, Map<Integer, ItemResult> before) {
+        return before.entrySet().stream()
+                .map(each -> new FinishedItem(
+                        order.items().get(each.getKey()),
+                        place.fetchPart(
+                                Keys.part("", each.getKey()), each.getValue().files()),
+                        each.getValue().summary()))
+                .toList();
+    }
+
+    private static List<Span> spansOf(Collection<ItemResult> parts) {
+        return parts.stream().flatMap(part -> part.spans().stream()).toList();
     }
 
     private static String folder(WorkOrder order) {

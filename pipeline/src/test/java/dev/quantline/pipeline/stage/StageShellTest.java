@@ -73,6 +73,16 @@ class StageShellTest extends StageShellFixture {
     }
 
     @Test
+    void theLastItemKnowsWhatTheItemsBeforeComputed() {
+        submit("nap", "nap\n2");
+
+        deliver(new Random(1));
+
+        assertTrue(stage.spent.compute() >= 0.6, stage.spent.toString());
+        assertTrue(stage.spent.wall() >= stage.spent.compute(), stage.spent.toString());
+    }
+
+    @Test
     void aRedeliveredEventIsAnsweredWithoutComputingAgain() {
         submit("b", "1\n2");
         deliver(new Random(0));

@@ -2,6 +2,7 @@ package dev.quantline.pipeline.stage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.onnx.BadInput;
+import dev.quantline.pipeline.event.Event;
 import dev.quantline.pipeline.event.StageName;
 import dev.quantline.pipeline.job.JobRequest;
 import dev.quantline.quantize.settings.Json;
@@ -21,12 +22,15 @@ import java.util.stream.IntStream;
  * Adds the numbers of a text file, one item a line, and a last one that writes down all of them in item order. The line
  * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours; {@code stop} is a service
  * that is stopped at the first attempt; {@code dies} ends the process it runs in, {@code dies once} does so at the first attempt;
- * {@code long} takes too long; {@code slow} never ends, slice by slice. What follows {@code then} is another phase, and {@code all}
+ * {@code nap} takes 600 ms; {@code long} takes too long; {@code slow} never ends, slice by slice. What follows {@code then} is another phase, and {@code all}
  * writes the numbers of the phases before its own.
  */
 public final class SumStage implements Stage {
     /** Of lines. */
     public final AtomicInteger runs = new AtomicInteger();
+
+    /** What the last sum was told of the stage's time. */
+    volatile Event.Seconds spent;
 
     private final AtomicBoolean stopped = new AtomicBoolean();
     private final AtomicBoolean died = new AtomicBoolean();
@@ -97,6 +101,10 @@ public final class SumStage implements Stage {
                 }
                 yield done(context, "number", "5");
             }
+            case "nap" -> {
+                pause();
+                yield done(context, "number", "3");
+            }
             case "slow" -> {
                 pause();
                 yield new Outcome.Continue(Map.of("state", write(context, "state", "7")));
@@ -112,7 +120,8 @@ public final class SumStage implements Stage {
         };
     }
 
-    private static Outcome sum(StageContext context) throws IOException {
+    private Outcome sum(StageContext context) throws IOException {
+        spent = context.spent().get();
         var text = new StringBuilder();
         for (var part : context.finished()) {
             text.append(part.item().name())
