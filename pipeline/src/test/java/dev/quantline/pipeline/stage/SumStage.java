@@ -22,8 +22,8 @@ import java.util.stream.IntStream;
  * Adds the numbers of a text file, one item a line, and a last one that writes down all of them in item order. The line
  * {@code pause} takes two time slices; {@code bad} is unusable input; {@code bug} is ours; {@code stop} is a service
  * that is stopped at the first attempt; {@code dies} ends the process it runs in, {@code dies once} does so at the first attempt;
- * {@code nap} takes 600 ms; {@code long} takes too long; {@code slow} never ends, slice by slice. What follows {@code then} is another phase, and {@code all}
- * writes the numbers of the phases before its own.
+ * {@code nap} takes 600 ms; {@code long} takes too long; {@code slow} never ends, slice by slice. What follows {@code then} is
+ * another phase, and {@code all} writes the numbers of the phases before its own.
  */
 public final class SumStage implements Stage {
     /** Of lines. */
