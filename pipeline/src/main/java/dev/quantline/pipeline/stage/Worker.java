@@ -95,10 +95,7 @@ final class Worker {
     Manifest complete(WorkOrder order) throws IOException {
         var watch = new Stopwatch();
         var folder = folder(order);
-        var parts = new ArrayList<ItemResult>();
-        for (var item = 0; item < order.items().size(); item++) {
-            parts.add(records.part(Keys.part(folder, item)).orElseThrow());
-        }
+        var parts = List.copyOf(before(order, Integer.MAX_VALUE).values());
         var result = parts.getLast();
         if (order.stage().isLast()) {
             result.files()

@@ -111,6 +111,7 @@ final class Gptq {
         for (int group = 0; group < product.groups(); group++) {
             rounding.round(group, product, damping);
         }
+        weight.tensor().unload();
         return new Rounded(rounding.rounded, quantizer.withScale(rounding.scales));
     }
 

@@ -73,6 +73,7 @@ final class LeastSquares implements AutoCloseable {
                 fit(weight, group, group * outputs + first, Math.min(STRIP, outputs - first), fitted.floats());
             }
         }
+        weight.tensor().unload();
         return weight.with(fitted);
     }
 

@@ -10,13 +10,14 @@ import dev.quantline.quantize.linear.InputGram;
 import dev.quantline.quantize.linear.InputGram.Product;
 import dev.quantline.quantize.linear.LayerWeight;
 import java.lang.foreign.Arena;
-import java.nio.DoubleBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+
+import static org.nd4j.linalg.api.buffer.DataType.DOUBLE;
 
 /**
  * Y^T Y and Y^T X of layers that read the same rows, X in the float network and Y in the quantized one. They are most of the
@@ -51,8 +52,7 @@ final class PairedProducts implements AutoCloseable {
     }
 
     private INDArray zeros() {
-        return Nd4j.zeros(
-                org.nd4j.linalg.api.buffer.DataType.DOUBLE, (long) shape.groups() * shape.inputs(), shape.inputs());
+        return Nd4j.zeros(DOUBLE, (long) shape.groups() * shape.inputs(), shape.inputs());
     }
 
     void addLayer(Node layer) {
@@ -90,8 +90,7 @@ final class PairedProducts implements AutoCloseable {
     }
 
     private Product product(INDArray sums) {
-        DoubleBuffer values = sums.data().asNioDouble();
-        return new Product(shape.groups(), shape.inputs(), values);
+        return new Product(shape.groups(), shape.inputs(), sums.data().asNioDouble());
     }
 
     /** What the weights of the layers are rounded towards; once only, since it frees Y^T X. */
