@@ -2,6 +2,7 @@ package dev.quantline.pipeline.job;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.quantline.quantize.settings.Granularity;
+import dev.quantline.quantize.settings.Order;
 import dev.quantline.quantize.settings.Recipe;
 import dev.quantline.quantize.settings.Rounding;
 import dev.quantline.quantize.settings.TuningMethod;
@@ -52,6 +53,10 @@ final class Effectless {
                     ACTIVATIONS),
             new Rule("allocate.activations", FLOAT_ACTIVATIONS, ACTIVATIONS),
             new Rule("tune.order", NO_PIECES, "pieces are neither rounded nor trained in order"),
+            new Rule(
+                    "tune.sweeps",
+                    NO_PIECES_TRAINED.or(job -> tune(job).order() != Order.ROUNDED),
+                    "no pieces are trained in the order 'rounded'"),
             new Rule(
                     "tune.blocks",
                     NO_PIECES.or(job ->

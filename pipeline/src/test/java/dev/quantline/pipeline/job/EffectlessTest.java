@@ -29,6 +29,8 @@ class EffectlessTest {
             {"preset": "weights4", "calibrate": {"softmax": "tan"}}             | recipe.calibrate.softmax has no effect
             {"preset": "weights4", "calibrate": {"layernorm": "mean"}}          | recipe.calibrate.layernorm has no effect
             {"tune": {"order": "parallel"}}                                     | recipe.tune.order has no effect
+            {"preset": "w4a8", "tune": {"sweeps": 8}}                           | recipe.tune.sweeps has no effect: no pieces
+            {"tune": {"sweeps": 8}}                                             | recipe.tune.sweeps has no effect
             {"preset": "w4a8", "tune": {"layers": "adaround", "blocks": ["a"]}} | recipe.tune.blocks has no effect
             {"tune": {"affine": true}}                                          | recipe.tune.affine has no effect
             {"tune": {"whole": "logits"}}                                       | recipe.tune.whole has no effect
@@ -56,6 +58,7 @@ class EffectlessTest {
                 "\"mixed\"",
                 "{\"calibrate\": {\"granularity\": \"block\", \"block\": 64}}",
                 "{\"tune\": {\"affine\": false, \"whole\": \"off\", \"blocks\": []}}",
+                "{\"preset\": \"w4a8\", \"tune\": {\"order\": \"rounded\", \"sweeps\": 8}}",
                 "{\"preset\": \"w4a8\", \"tune\": {\"order\": \"parallel\", \"training\": {\"steps\": 5, \"ahead\": 1}}}"
             })
     void presetsAndWhatWorksAreNotRemarkedOn(String recipe) throws JsonProcessingException {

@@ -12,6 +12,8 @@ import java.util.stream.Stream;
 /**
  * How a model is to be quantized: everything that a user may request. The published schema, the command line and the documentation
  * take their text about a component from its {@link Setting}.
+ *
+ * <p>Longer than 400 lines because a recipe is one tree, each setting of which stands beside its text and bounds.
  */
 public record Recipe(
         @Setting(value = "The preset that provides every setting not stated here.", standard = "int8")
@@ -126,6 +128,14 @@ public record Recipe(
                                     + "or of the network with rounded weights, so that replicas train pieces side by side (rounded).",
                     standard = "sequential")
             Order order,
+
+            @Setting(
+                    value =
+                            "In the order 'rounded': how often all pieces are trained, each time with an equal share of the steps.",
+                    standard = "2",
+                    least = 1,
+                    most = 64)
+            int sweeps,
 
             @Setting(value = "Calibration samples used at most; a quarter is held out.", standard = "128", least = 1)
             int samples,

@@ -21,9 +21,6 @@ public sealed interface TuningPhase {
      */
     record Rounding(int index) implements TuningPhase {}
 
-    /** How often all pieces are trained, each time with an equal share of the steps. */
-    int SWEEPS = 2;
-
     /**
      * Trains one piece of the network as the phases before left it. The first sweep finds all pieces rounded.
      *

@@ -135,7 +135,7 @@ public final class TuningRun implements AutoCloseable {
             case TuningPhase.Training(int index, var pieces) -> {
                 pieces.forEach(piece -> add(_ -> adopt(piece)));
                 add(_ -> before = judged.steps().size());
-                addTraining(subgraphs.subgraphs().get(index), TuningPhase.SWEEPS);
+                addTraining(subgraphs.subgraphs().get(index), settings.tune().sweeps());
             }
             case TuningPhase.Judging(var pieces) -> {
                 pieces.forEach(piece -> add(_ -> adopt(piece)));

@@ -24,8 +24,8 @@ import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 /**
- * Tuning in the order {@link Order#ROUNDED}, which machines can share: each piece is rounded, then trained, for itself, the latter twice
- * over ({@link TuningPhase#SWEEPS}), so that what the others became reaches it, then the pieces come together and the whole is judged.
+ * Tuning in the order {@link Order#ROUNDED}, which machines can share: each piece is rounded, then trained, for itself, the latter in
+ * several sweeps over all of them, so that what the others became reaches it, then the pieces come together and the whole is judged.
  */
 public final class SharedTuning {
     private final TuneStep step;
@@ -114,7 +114,7 @@ public final class SharedTuning {
             if (tune.rounding() == Rounding.COMPENSATED) {
                 phases.add(parts(Kind.ROUND, run.pieces(), "rounding %s"));
             }
-            int sweeps = tune.layers() == TuningMethod.OFF ? 0 : TuningPhase.SWEEPS;
+            int sweeps = tune.layers() == TuningMethod.OFF ? 0 : tune.sweeps();
             for (int sweep = 1; sweep <= sweeps; sweep++) {
                 phases.add(parts(Kind.TRAIN, run.pieces(), "%s, sweep " + sweep));
             }

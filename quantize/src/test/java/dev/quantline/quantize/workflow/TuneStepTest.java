@@ -24,7 +24,6 @@ import dev.quantline.quantize.settings.ActivationRange;
 import dev.quantline.quantize.settings.Json;
 import dev.quantline.quantize.settings.RecipeReader;
 import dev.quantline.quantize.settings.TuningMethod;
-import dev.quantline.quantize.tune.TuningPhase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -37,6 +36,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -211,13 +211,15 @@ class TuneStepTest {
             }
             finished.addAll(now);
         }
-        boolean trains = settings.recipe().tune().layers() != TuningMethod.OFF;
-        assertTrue(!trains || finished.size() > 2 * TuningPhase.SWEEPS, finished.toString());
+        var tune = settings.recipe().tune();
         assertEquals(
-                trains,
+                tune.layers() == TuningMethod.OFF ? 0 : tune.sweeps(),
                 phases.stream()
-                        .flatMap(List::stream)
-                        .anyMatch(part -> part.name().contains("sweep")));
+                        .filter(phase ->
+                                phase.stream().allMatch(part -> part.name().contains("sweep")))
+                        .mapToInt(phase -> Math.min(2, phase.size()) / 2)
+                        .sum(),
+                "sweeps over several pieces");
         return last;
     }
 
@@ -228,7 +230,14 @@ class TuneStepTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "\"layers\": \"adaquant\", ", "\"rounding\": \"nearest\", ", "\"bias\": true, "})
+    @ValueSource(
+            strings = {
+                "",
+                "\"sweeps\": 4, ",
+                "\"layers\": \"adaquant\", ",
+                "\"rounding\": \"nearest\", ",
+                "\"bias\": true, "
+            })
     void piecesTrainedByThemselvesComeOutAsInOneRun(String more) throws IOException {
         var settings = ordered("rounded", more);
 
@@ -243,6 +252,16 @@ class TuneStepTest {
                         !step.path("curve").isEmpty() && step.path("kept").asBoolean())
                 .count();
         assertTrue(trained > 1, steps(whole).toString());
+        var ends = steps(whole)
+                .valueStream()
+                .filter(step -> List.of("reconstruct", "adaquant")
+                        .contains(step.path("method").asText()))
+                .map(step -> step.path("curve")
+                        .get(step.path("curve").size() - 1)
+                        .path("step")
+                        .asInt())
+                .collect(Collectors.toSet());
+        assertEquals(Set.of(60 / settings.recipe().tune().sweeps()), ends);
     }
 
     @ParameterizedTest
