@@ -47,22 +47,48 @@ public final class Images {
 
     private Images() {}
 
-    /** Arguments: archives of images, as {@code ./quantline mvn -Pimages} makes them. Prints a row for each. */
+    /**
+     * Arguments: archives of images, as {@code ./quantline mvn -Pimages} makes them. Prints a row for each. The first is started once
+     * before, to make the topics, which the chart's hook does on a cluster.
+     */
     public static void main(String[] archives) throws Exception {
         var folder = Files.createTempDirectory("quantline-images");
         try (var stack = EmbeddedStack.start(folder.resolve("stack"), EmbeddedStack.Ports.free())) {
+            var images = new ArrayList<Image>();
+            for (var archive : archives) {
+                images.add(unpacked(Path.of(archive), Files.createTempDirectory(folder, "image")));
+            }
+            started(images.getFirst(), stack.addresses(), Duration.ZERO);
             System.out.println("| image | MB unpacked | s until live | s until ready | MB resident, idle |");
             System.out.println("|---|---|---|---|---|");
-            for (var archive : archives) {
-                System.out.println(
-                        row(Path.of(archive), Files.createTempDirectory(folder, "image"), stack.addresses()));
+            for (var image : images) {
+                var start = started(image, stack.addresses(), IDLE);
+                System.out.printf(
+                        "| %s | %.1f | %.1f | %.1f | %.0f |%n",
+                        image.name(),
+                        bytes(image.root()) / MEGABYTE,
+                        start.live(),
+                        start.ready(),
+                        start.resident() / MEGABYTE);
             }
         } finally {
             run("rm", "-rf", folder.toString());
         }
     }
 
-    private static String row(Path archive, Path folder, StackAddresses stack) throws Exception {
+    /** @param config what the image says of user, entry point and environment */
+    private record Image(String name, JsonNode config, Path root, Path log) {}
+
+    /**
+     * How a service started.
+     *
+     * @param live     seconds
+     * @param ready    seconds
+     * @param resident bytes
+     */
+    private record Start(double live, double ready, double resident) {}
+
+    private static Image unpacked(Path archive, Path folder) throws IOException {
         run("tar", "-xf", archive.toString(), "-C", folder.toString());
         var manifest = JSON.readTree(folder.resolve("manifest.json").toFile()).get(0);
         var config = JSON.readTree(
@@ -78,18 +104,28 @@ public final class Images {
                     "-C",
                     root.toString());
         }
-        double size = bytes(root) / MEGABYTE;
+        return new Image(manifest.at("/RepoTags/0").asText(), config, root, folder.resolve("log"));
+    }
+
+    /** @param idle how long the service is left alone before its memory is read */
+    private static Start started(Image image, StackAddresses stack, Duration idle) throws Exception {
         int port = freePort();
-        var command =
-                new ArrayList<>(List.of("/usr/bin/unshare", "-m", "/bin/sh", "-c", IN_ROOT, "sh", root.toString()));
-        command.add(config.path("User").asText());
-        command.addAll(texts(config.path("Entrypoint")));
+        var command = new ArrayList<>(List.of(
+                "/usr/bin/unshare",
+                "-m",
+                "/bin/sh",
+                "-c",
+                IN_ROOT,
+                "sh",
+                image.root().toString()));
+        command.add(image.config().path("User").asText());
+        command.addAll(texts(image.config().path("Entrypoint")));
         var builder = new ProcessBuilder(command)
                 .redirectErrorStream(true)
-                .redirectOutput(folder.resolve("log").toFile());
+                .redirectOutput(image.log().toFile());
         var environment = builder.environment();
         environment.clear();
-        for (var variable : texts(config.path("Env"))) {
+        for (var variable : texts(image.config().path("Env"))) {
             environment.put(variable.replaceFirst("=.*", ""), variable.replaceFirst("[^=]*=", ""));
         }
         environment.putAll(Map.of(
@@ -101,11 +137,10 @@ public final class Images {
         long started = System.nanoTime();
         var process = builder.start();
         try {
-            double live = until(process, port, "live", started, folder.resolve("log"));
-            double ready = until(process, port, "ready", started, folder.resolve("log"));
-            Thread.sleep(IDLE);
-            return "| %s | %.1f | %.1f | %.1f | %.0f |"
-                    .formatted(manifest.at("/RepoTags/0").asText(), size, live, ready, resident(process) / MEGABYTE);
+            double live = until(process, port, "live", started, image.log());
+            double ready = until(process, port, "ready", started, image.log());
+            Thread.sleep(idle);
+            return new Start(live, ready, resident(process));
         } finally {
             process.destroy();
             process.onExit().join();
